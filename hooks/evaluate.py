@@ -1,0 +1,192 @@
+"""How well routing does on labelled messages: what each case's request keeps, and what it should have kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hooks.data import Evidence, Passthrough, Profile, Target
+from hooks.errors import ConfigurationError
+from hooks.pipeline import Pipeline
+from hooks.problems import described
+
+TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
+"""Neither sizes nor selections depend on who answers."""
+ALL = "all"
+
+
+class Case(BaseModel):
+    """One labelled message. ``needs``: the module ids it needs beyond the core."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    history: tuple[str, ...] = ()
+    """Earlier user messages."""
+    tool_calls: tuple[str, ...] = ()
+    """Names of the tools called so far."""
+    category: Annotated[str, Field(min_length=1)]
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseResult:
+    """What became of one case. Sizes are of the system prompt. ``line`` is that of the file, from 1."""
+
+    line: int
+    category: str
+    text: str
+    original_chars: int
+    prompt_chars: int
+    original_tokens: int
+    prompt_tokens: int
+    is_fallback: bool
+    selected: tuple[Evidence, ...]
+    missing: tuple[str, ...]
+    """Needed modules that were not selected."""
+
+    @property
+    def chars_reduction(self) -> float:
+        return 1 - self.prompt_chars / self.original_chars
+
+    @property
+    def tokens_reduction(self) -> float:
+        return 1 - self.prompt_tokens / self.original_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """Some cases together: reductions are means over cases; ``coverage`` is the share without a missing module."""
+
+    category: str
+    cases: int
+    mean_chars_reduction: float
+    mean_tokens_reduction: float
+    coverage: float
+    fallbacks: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """All cases of one profile, by category in the order of first appearance."""
+
+    profile: str
+    profile_version: str
+    results: tuple[CaseResult, ...]
+    categories: tuple[Summary, ...]
+    total: Summary
+
+    @property
+    def misses(self) -> tuple[CaseResult, ...]:
+        return tuple(result for result in self.results if result.missing)
+
+
+def parse_cases(text: str, where: str, profile: Profile) -> tuple[tuple[int, Case], ...]:
+    """``(line, case)`` of JSON Lines, empty lines left out. Raises ConfigurationError with every problem."""
+    cases: list[tuple[int, Case]] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        at = f"{where}: line {number}"
+        try:
+            document = json.loads(line)
+            if not isinstance(document, dict):
+                problems.append(f"{at}: must be a JSON object")
+                continue
+            case = Case.model_validate(document)
+        except ValidationError as error:
+            problems.extend(described(error, at, Case))
+        except json.JSONDecodeError as error:
+            problems.append(f"{at}: not valid JSON at column {error.colno}: {error.msg}")
+        except RecursionError:
+            problems.append(f"{at}: nested too deeply")
+        else:
+            problems.extend(_unknown(case, at, profile))
+            cases.append((number, case))
+    if not cases and not problems:
+        problems.append(f"{where}: holds no case; a case is a line of JSON")
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(cases)
+
+
+def _unknown(case: Case, at: str, profile: Profile) -> Iterable[str]:
+    for index, module in enumerate(case.needs):
+        if module not in profile.order:
+            yield f"{at}: needs[{index}]: unknown module {module!r}; `prompt-router check {profile.name}` lists them"
+
+
+def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[tuple[int, Case]]) -> Evaluation:
+    """Walks each case as a request with the profile's own prompt. ``cases`` must not be empty."""
+    results = tuple(_walk(pipeline, profile, line, case) for line, case in cases)
+    categories = dict.fromkeys(result.category for result in results)
+    return Evaluation(
+        profile=profile.name,
+        profile_version=profile.version,
+        results=results,
+        categories=tuple(_summary(name, [r for r in results if r.category == name]) for name in categories),
+        total=_summary(ALL, results),
+    )
+
+
+def request_of(case: Case, system: str) -> dict[str, Any]:
+    """A chat request as it stands when the case's message was answered last.
+
+    Tool calls were made for the last message of the history or, without a history, for the case's own.
+    """
+    calls = _tool_messages(case.tool_calls)
+    turns: list[dict[str, Any]] = []
+    for number, earlier in enumerate(case.history, 1):
+        turns.append({"role": "user", "content": earlier})
+        turns.extend(calls if number == len(case.history) else ())
+        turns.append({"role": "assistant", "content": "Done."})
+    turns.append({"role": "user", "content": case.text})
+    turns.extend(() if case.history else calls)
+    return {"messages": [{"role": "system", "content": system}, *turns]}
+
+
+def _tool_messages(names: Sequence[str]) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    for number, name in enumerate(names):
+        call = {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": "{}"}}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": f"call_{number}", "content": "{}"})
+    return messages
+
+
+def _walk(pipeline: Pipeline, profile: Profile, line: int, case: Case) -> CaseResult:
+    walked = pipeline.walk(request_of(case, profile.text), "acompletion", lambda: TARGET, only=profile.name)
+    outcome = walked.outcome
+    if isinstance(outcome, Passthrough):
+        problem = f"{profile.name}: its own prompt passes through ({outcome.reason}); see `prompt-router check`"
+        raise ConfigurationError([problem])
+    decision, composition = outcome.decision, outcome.composition
+    return CaseResult(
+        line=line,
+        category=case.category,
+        text=case.text,
+        original_chars=len(profile.text),
+        prompt_chars=composition.chars,
+        original_tokens=composition.original_tokens,
+        prompt_tokens=composition.tokens,
+        is_fallback=decision.is_fallback,
+        selected=decision.selected,
+        missing=tuple(module for module in case.needs if module not in decision.modules),
+    )
+
+
+def _summary(category: str, results: Sequence[CaseResult]) -> Summary:
+    return Summary(
+        category=category,
+        cases=len(results),
+        mean_chars_reduction=fmean(result.chars_reduction for result in results),
+        mean_tokens_reduction=fmean(result.tokens_reduction for result in results),
+        coverage=fmean(not result.missing for result in results),
+        fallbacks=sum(result.is_fallback for result in results),
+    )

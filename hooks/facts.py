@@ -1,0 +1,65 @@
+"""From who asked and what the walk decided to the facts of one request."""
+
+from __future__ import annotations
+
+from hooks.data import Mode, Outcome, Passthrough, Rewritten, Target
+from hooks.record import Caller, Facts
+from hooks.savings import list_price_saved
+
+
+def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int) -> Facts:
+    """The facts of one request; ``decision_us`` is the time our part took."""
+    if isinstance(outcome, Passthrough):
+        near = outcome.near
+        return Facts(
+            caller=caller,
+            mode=mode,
+            outcome="passthrough",
+            reason=outcome.reason,
+            profile=near.profile.name if near else None,
+            profile_version=near.profile.version if near else None,
+            profile_digest=near.profile.digest if near else None,
+            coverage=round(near.coverage, 4) if near else None,
+            is_drift=near is not None,
+            known_lines=round(near.known_lines, 4) if near else None,
+            original_chars=outcome.original_chars,
+            breakpoints_client=outcome.client_marks,
+            breakpoints_total=outcome.client_marks,
+            list_price_saved_reason="nothing was removed",
+            decision_us=decision_us,
+        )
+    return _rewritten(caller, mode, outcome, target, decision_us)
+
+
+def _rewritten(caller: Caller, mode: Mode, outcome: Rewritten, target: Target, decision_us: int) -> Facts:
+    recognition, decision = outcome.recognition, outcome.decision
+    composition, breakpoints = outcome.composition, outcome.breakpoints
+    saved, why_not = list_price_saved(composition, target)
+    return Facts(
+        caller=caller,
+        mode=mode,
+        outcome="shadow" if mode == "shadow" else "rewritten",
+        reason=None,
+        profile=recognition.profile.name,
+        profile_version=recognition.profile.version,
+        profile_digest=recognition.profile.digest,
+        coverage=round(recognition.coverage, 4),
+        placement=outcome.placement,
+        message_kind=decision.message_kind,
+        query_chars=decision.query_chars,
+        modules=decision.selected,
+        module_total=len(recognition.profile.modules),
+        is_fallback=decision.is_fallback,
+        fallback_reason=decision.fallback_reason,
+        original_chars=recognition.spans[-1].end,
+        prompt_chars=composition.chars,
+        residue_chars=composition.residue_chars,
+        original_tokens=composition.original_tokens,
+        prompt_tokens=composition.tokens,
+        breakpoints_added=breakpoints.added,
+        breakpoints_client=breakpoints.client,
+        breakpoints_total=breakpoints.total,
+        list_price_saved_usd=None if saved is None else format(saved, "f"),
+        list_price_saved_reason=why_not,
+        decision_us=decision_us,
+    )

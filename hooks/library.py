@@ -1,0 +1,267 @@
+"""Reads profile folders: ``profile.yaml`` holds metadata, module text lives in files of its own.
+
+In a module file ``{{name}}`` stands for the declared slot of that name; every other brace is text.
+Everything wrong with every profile is collected and raised at once.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hooks.data import Module, Profile, Slot
+from hooks.errors import ConfigurationError
+from hooks.patterns import check_slot_pattern, compile_pattern
+from hooks.problems import described
+from hooks.reading import parse_yaml, read_inside, read_text
+from hooks.route.words import check_trigger
+
+PROFILE_FILE = "profile.yaml"
+MAX_SLOT_CHARS = 50_000
+
+_ID = r"^[\w.-]+(/[\w.-]+)*$"
+_NAME = r"^[\w.-]+$"
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlotFile(_Strict):
+    """``slots[]`` of profile.yaml."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    pattern: _Text
+    sample: str
+    description: str = ""
+    volatile: bool = False
+    max_chars: Annotated[int, Field(gt=0, le=1_000_000)] = MAX_SLOT_CHARS
+
+
+class ModuleFile(_Strict):
+    """``modules[]`` of profile.yaml."""
+
+    id: Annotated[str, Field(pattern=_ID)]
+    file: _Text
+    title: _Text
+    description: str = ""
+    always: bool = False
+    requires: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+class ProfileFile(_Strict):
+    """profile.yaml."""
+
+    profile: Annotated[str, Field(pattern=_NAME)]
+    version: _Text
+    description: str = ""
+    coverage_floor: Annotated[float, Field(ge=0, le=1)] | None = None
+    cache_ttl: Literal["5m", "1h"] = "5m"
+    placement: Literal["auto", "append", "grow", "latest"] = "auto"
+    slots: tuple[SlotFile, ...] = ()
+    modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
+
+
+def bundled_profiles() -> Path:
+    """The folder of the profiles that come with the package, in a checkout or installed."""
+    package = Path(__file__).resolve().parent
+    installed = package / "bundled_profiles"
+    return installed if installed.is_dir() else package.parent / "modules"
+
+
+def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
+    """Every profile folder under ``root``, by name. Raises ConfigurationError with all problems of all."""
+    if not root.is_dir():
+        raise ConfigurationError([f"{root}: no such folder; set `profiles` to the folder that holds the profiles"])
+    folders = sorted(path.parent for path in root.glob(f"*/{PROFILE_FILE}"))
+    problems = [
+        f"{root.name}/{p.parent.name}/{p.name}: rename it to {PROFILE_FILE}" for p in root.glob("*/profile.yml")
+    ]
+    if not folders and not problems:
+        raise ConfigurationError([f"{root}: holds no profile; a profile is a folder with a {PROFILE_FILE}"])
+    profiles: list[Profile] = []
+    for folder in folders:
+        try:
+            profiles.append(load_profile(folder, count_tokens))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(profiles)
+
+
+def load_profile(folder: Path, count_tokens: Callable[[str], int]) -> Profile:
+    """The profile in ``folder``. Raises ConfigurationError with every problem found in it."""
+    where = f"{folder.parent.name}/{folder.name}"
+    raw = read_text(folder / PROFILE_FILE, f"{where}/{PROFILE_FILE}")
+    document = parse_yaml(raw, f"{where}/{PROFILE_FILE}")
+    problems: list[str] = []
+    try:
+        declared = ProfileFile.model_validate(document)
+    except ValidationError as error:
+        problems.extend(described(error, f"{where}/{PROFILE_FILE}", ProfileFile))
+        rest = _without_unknown_fields(document, error)
+        try:
+            declared = ProfileFile.model_validate(rest)
+        except ValidationError:
+            raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
+    problems.extend(_inconsistencies(declared, folder, where))
+    slots = _slots(declared, where, problems)
+    digest = hashlib.sha256(raw.encode())
+    modules: list[Module] = []
+    unreadable = False
+    for number, module in enumerate(declared.modules):
+        path = f"{where}: modules[{number}].file"
+        try:
+            text = read_inside(folder, module.file, path)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            unreadable = True
+            continue
+        digest.update(f"\0{module.id}\0".encode())
+        digest.update(text.encode())
+        parts = _parts(text, slots)
+        if not any(isinstance(part, str) and part.strip() for part in parts):
+            problems.append(f"{path}: {module.file} has no text of its own; remove the module")
+        modules.append(_module(module, parts, count_tokens))
+    if not unreadable:
+        problems.extend(_unused_slots(slots, modules, where))
+    if problems:
+        raise ConfigurationError(problems)
+    return Profile(
+        name=declared.profile,
+        version=declared.version,
+        digest=digest.hexdigest(),
+        description=declared.description,
+        modules=tuple(modules),
+        coverage_floor=declared.coverage_floor,
+        cache_ttl=declared.cache_ttl,
+        placement=None if declared.placement == "auto" else declared.placement,
+        order={module.id: number for number, module in enumerate(modules)},
+    )
+
+
+def _slots(declared: ProfileFile, where: str, problems: list[str]) -> dict[str, Slot]:
+    """The slots that are in order; what is wrong with the others is added to ``problems``."""
+    slots: dict[str, Slot] = {}
+    for number, slot in enumerate(declared.slots):
+        wrong = check_slot_pattern(slot.pattern, slot.sample)
+        if wrong is not None:
+            problems.append(f"{where}: slots[{number}].pattern: {wrong}")
+            continue
+        if len(slot.sample) > slot.max_chars:
+            problems.append(f"{where}: slots[{number}].max_chars: less than the slot's own sample; raise it")
+            continue
+        slots[slot.name] = Slot(
+            name=slot.name,
+            pattern=compile_pattern(slot.pattern),
+            sample=slot.sample,
+            volatile=slot.volatile,
+            max_chars=slot.max_chars,
+        )
+    return slots
+
+
+def _module(declared: ModuleFile, parts: tuple[str | Slot, ...], count_tokens: Callable[[str], int]) -> Module:
+    return Module(
+        id=declared.id,
+        title=declared.title,
+        description=declared.description,
+        always=declared.always,
+        requires=declared.requires,
+        triggers=declared.triggers,
+        examples=declared.examples,
+        tools=declared.tools,
+        parts=parts,
+        tokens=sum(count_tokens(part) for part in parts if isinstance(part, str)),
+    )
+
+
+# Reading
+
+
+def _without_unknown_fields(document: object, error: ValidationError) -> object:
+    """A copy of the document without the fields that nobody knows, so that the rest of it is checked too."""
+    copied = copy.deepcopy(document)
+    for item in error.errors(include_input=False, include_url=False):
+        if item["type"] == "extra_forbidden":
+            place: Any = copied
+            for part in item["loc"][:-1]:
+                place = place[part]
+            del place[item["loc"][-1]]
+    return copied
+
+
+def _missing_files(document: object, folder: Path, where: str) -> Iterable[str]:
+    """What is wrong with the module files of a document that isn't valid as a whole."""
+    modules = document.get("modules") if isinstance(document, dict) else None
+    for number, module in enumerate(modules if isinstance(modules, list) else ()):
+        name = module.get("file") if isinstance(module, dict) else None
+        if isinstance(name, str) and name:
+            try:
+                read_inside(folder, name, f"{where}: modules[{number}].file")
+            except ConfigurationError as error:
+                yield from error.problems
+
+
+def _parts(text: str, slots: dict[str, Slot]) -> tuple[str | Slot, ...]:
+    if not slots:
+        return (text,)
+    pattern = re.compile("|".join(re.escape(f"{{{{{name}}}}}") for name in slots))
+    parts: list[str | Slot] = []
+    at = 0
+    for match in pattern.finditer(text):
+        parts.append(text[at : match.start()])
+        parts.append(slots[match.group()[2:-2]])
+        at = match.end()
+    parts.append(text[at:])
+    return tuple(part for part in parts if part)
+
+
+# Checking what pydantic can't see
+
+
+def _inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable[str]:
+    if declared.profile != folder.name:
+        yield f"{where}: profile: is {declared.profile!r} but the folder is {folder.name!r}; make them the same"
+    ids = [module.id for module in declared.modules]
+    yield from _repeated(ids, f"{where}: modules", "id")
+    yield from _repeated([module.file for module in declared.modules], f"{where}: modules", "file")
+    yield from _repeated([slot.name for slot in declared.slots], f"{where}: slots", "name")
+    yield from _repeated([t for module in declared.modules for t in module.tools], f"{where}: modules", "tool")
+    for number, module in enumerate(declared.modules):
+        path = f"{where}: modules[{number}]"
+        for index, needed in enumerate(module.requires):
+            if needed not in ids:
+                yield f"{path}.requires[{index}]: unknown module {needed!r}"
+            elif needed == module.id:
+                yield f"{path}.requires[{index}]: a module can't require itself; remove it"
+        for index, trigger in enumerate(module.triggers):
+            wrong = check_trigger(trigger)
+            if wrong is not None:
+                yield f"{path}.triggers[{index}]: {wrong}"
+
+
+def _repeated(names: Sequence[str], path: str, what: str) -> Iterable[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield f"{path}: {what} {name!r} is there twice; keep one"
+        seen.add(name)
+
+
+def _unused_slots(slots: dict[str, Slot], modules: Sequence[Module], where: str) -> Iterable[str]:
+    used = [part.name for module in modules for part in module.parts if isinstance(part, Slot)]
+    for name in slots:
+        if name not in used:
+            yield f"{where}: slots: {name!r} is declared but no module file has {{{{{name}}}}}; add or remove it"

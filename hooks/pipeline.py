@@ -1,0 +1,114 @@
+"""The walk: read, recognise, route, compose, place breakpoints, write. The only file that knows the order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hooks.breakpoints import plan_breakpoints
+from hooks.compose import compose, settled_at_seams
+from hooks.data import Outcome, Passthrough, Placement, Profile, Recognition, Rewritten, Target
+from hooks.errors import UnreadableRequestError
+from hooks.recognise import Catalogue
+from hooks.route import Router
+from hooks.wire import SHAPES
+
+CLOSE_COVERAGE = 0.2
+CLOSE_LINES = 0.5
+"""An unrecognised prompt is drift when this much of it could be placed, or this share of the profile's lines is
+in it: an agent whose every section was edited a little has no module left as it was."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walked:
+    """An outcome, and the body to send if the outcome is to take effect."""
+
+    outcome: Outcome
+    body: Mapping[str, Any]
+
+
+class Pipeline:
+    """The profiles, prepared. ``walk`` is pure: no I/O, no clock, and its input is never changed."""
+
+    def __init__(
+        self,
+        profiles: Sequence[Profile],
+        count_tokens: Callable[[str], int],
+        *,
+        coverage_floor: float,
+        placement: Placement | None = None,
+        gives_hints: bool = False,
+    ) -> None:
+        self.profiles = {profile.name: profile for profile in profiles}
+        self._catalogue = Catalogue(profiles)
+        self._routers = {profile.name: Router(profile) for profile in profiles}
+        self._count_tokens = count_tokens
+        self._coverage_floor = coverage_floor
+        self._placement = placement
+        self._gives_hints = gives_hints
+
+    def walk(
+        self,
+        data: Mapping[str, Any],
+        call_type: str,
+        target: Callable[[], Target],
+        *,
+        only: str | None = None,
+    ) -> Walked:
+        """What becomes of one request body. ``only`` names the one profile that may be recognised."""
+        shape = SHAPES.get(call_type)
+        if shape is None:
+            return Walked(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
+        try:
+            request = shape.read(data)
+        except UnreadableRequestError as error:
+            return Walked(outcome=Passthrough(reason=error.reason), body=data)
+        text = request.system_text
+        recognition = self._catalogue.recognise(text, only=only) if request.system else None
+        if recognition is None or recognition.coverage < self._floor(recognition):
+            is_near = recognition is not None and _is_close(recognition)
+            outcome = Passthrough(
+                reason="unrecognised" if request.system else "no_system_prompt",
+                near=recognition if is_near else None,
+                original_chars=len(text),
+                client_marks=request.client_marks,
+            )
+            return Walked(outcome=outcome, body=data)
+        profile = recognition.profile
+        reach = target()
+        placement = profile.placement or self._placement or reach.placement
+        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
+        arrivals = decision.arrivals if placement != "latest" else ()
+        late = {module for arrival in arrivals for module in arrival.modules}
+        selected = frozenset(n for n in map(profile.order.__getitem__, decision.modules) if n not in late)
+        recognition = settled_at_seams(request, recognition)
+        composition = compose(
+            request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
+        )
+        rewritten = Rewritten(
+            recognition=recognition,
+            decision=decision,
+            composition=composition,
+            breakpoints=plan_breakpoints(request, recognition, composition, reach, gives_hints=self._gives_hints),
+            placement=placement,
+            target=reach,
+            cache_key=_cache_key(profile, selected) if self._gives_hints and reach.takes_cache_key else None,
+        )
+        return Walked(outcome=rewritten, body=shape.write(data, request, rewritten))
+
+    def _floor(self, recognition: Recognition) -> float:
+        own = recognition.profile.coverage_floor
+        return self._coverage_floor if own is None else own
+
+
+def _is_close(recognition: Recognition) -> bool:
+    if recognition.coverage >= CLOSE_COVERAGE:
+        return True
+    return recognition.known_lines < 1.0 and recognition.known_lines >= CLOSE_LINES
+
+
+def _cache_key(profile: Profile, selected: frozenset[int]) -> str:
+    """A short stable name of the system prompt that these modules make."""
+    modules = sum(1 << module for module in selected)
+    return f"{profile.name[:24]}-{profile.digest[:12]}-{modules:x}"[:64]

@@ -1,0 +1,65 @@
+"""Files of a profile -> text and YAML, with every failure told as a configuration problem."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from hooks.errors import ConfigurationError
+
+MAX_FILE_BYTES = 4_000_000
+"""Ten times the longest prompt seen in the wild; a larger file is a mistake, not a profile."""
+
+
+def read_text(path: Path, where: str) -> str:
+    """The file's exact text, line endings as they are. Raises ConfigurationError naming ``where``."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigurationError([f"{where}: larger than {MAX_FILE_BYTES:,} bytes; is this the right file?"])
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigurationError([f"{where}: can't be read ({error.strerror}); create it or fix the path"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{where}: not UTF-8 at byte {error.start}; convert it"]) from None
+
+
+def read_inside(folder: Path, name: str, where: str) -> str:
+    """A module file's text. Raises ConfigurationError also for a path that leaves the profile's folder."""
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise ConfigurationError([f"{where}: {name}: outside the profile's folder; move the file into it"])
+    if not name.isprintable():
+        raise ConfigurationError([f"{where}: {name!r}: not a file name; use printable characters"])
+    return read_text(folder / pure, f"{where}: {name}")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key may stand only once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name in seen:
+                problem = f"{name!r} is there twice; keep one"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(raw: str, where: str) -> object:
+    """The document. Raises ConfigurationError naming ``where``; aliases count as wrong, since they can explode."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(raw, Loader=yaml.SafeLoader)):
+            raise ConfigurationError([f"{where}: YAML aliases (*name) are not allowed; write the value out"])
+        return yaml.load(raw, Loader=_Loader)  # noqa: S506  (a SafeLoader of our own)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigurationError([f"{where}: not valid YAML{line}: {error.problem}"]) from None
+    except (yaml.YAMLError, RecursionError):
+        raise ConfigurationError([f"{where}: not valid YAML"]) from None
+    except ValueError as error:  # a date that isn't one, a number without end
+        raise ConfigurationError([f"{where}: not valid YAML: {error}"]) from None

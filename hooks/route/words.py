@@ -1,0 +1,153 @@
+"""Triggers: words and phrases found in a message in time linear in its length, with no regex from outside.
+
+A trigger is one or more words, matched on word boundaries after Unicode compatibility normalisation and case
+folding. ``*`` at the end of a word stands for any ending. Scripts written without spaces have no word
+boundaries, so there a trigger is found anywhere. ``attachment:image`` matches what a message carries.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+HEAD_CHARS = 6_000
+TAIL_CHARS = 4_000
+"""Of a longer message, its start and its end are read: there people say what they want."""
+PREFIX_KEY_CHARS = 3
+ATTACHMENT_PREFIX = "attachment:"
+ATTACHMENT_KINDS = ("image", "file", "audio", "other", "any")
+
+_WORD = re.compile(r"[^\W_]+")
+_TRIGGER_WORD = re.compile(r"[^\W_]+\*?")
+# Thai, Lao, Tibetan, Myanmar, Khmer, kana, Han, and the supplementary ideographs: no spaces between words.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_HALF_WORD_BEHIND = re.compile(r"(?<=[\W_])[^\W_]{1,100}\Z")
+_HALF_WORD_AHEAD = re.compile(r"\A[^\W_]{1,100}(?=[\W_])")
+_STAR_INSIDE = re.compile(r"\*[^\W_]")
+_LEFTOVER = re.compile(r"[\\^$|()\[\]{}+?]")
+
+TriggerProblem = str
+
+
+def capped(text: str) -> str:
+    """The text, or its head and tail when it is long, cut between words where there are any."""
+    if len(text) <= HEAD_CHARS + TAIL_CHARS:
+        return text
+    head, tail = text[:HEAD_CHARS], text[-TAIL_CHARS:]
+    if text[HEAD_CHARS].isalnum():
+        head = _HALF_WORD_BEHIND.sub("", head)
+    if text[-TAIL_CHARS - 1].isalnum():
+        tail = _HALF_WORD_AHEAD.sub("", tail)
+    return f"{head}\n{tail}"
+
+
+def folded(text: str) -> str:
+    """The form that triggers and messages are compared in."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def words_of(folded_text: str) -> list[str]:
+    """Runs of letters and digits in scripts that part words; underscores and hyphens part them too."""
+    if is_unspaced(folded_text):
+        folded_text = _UNSPACED.sub(" ", folded_text)
+    return _WORD.findall(folded_text)
+
+
+def phrases_of(folded_text: str) -> list[str]:
+    """Runs of letters and digits in any script: for scripts without spaces, what stands between punctuation."""
+    return _WORD.findall(folded_text)
+
+
+def is_unspaced(text: str) -> bool:
+    """True when the text holds a script that is written without spaces between words."""
+    return _UNSPACED.search(text) is not None
+
+
+def check_trigger(trigger: str) -> TriggerProblem | None:
+    """What is wrong with a trigger, or None."""
+    if trigger.startswith(ATTACHMENT_PREFIX):
+        kind = trigger.removeprefix(ATTACHMENT_PREFIX)
+        if kind not in ATTACHMENT_KINDS:
+            return f"unknown attachment kind {kind!r}; use one of {', '.join(ATTACHMENT_KINDS)}"
+        return None
+    if _LEFTOVER.search(trigger):
+        return "a trigger is words, not a regular expression; write one trigger for each wording"
+    words = _TRIGGER_WORD.findall(folded(trigger))
+    if not words:
+        return "a trigger needs at least one letter or digit"
+    if len(words) == 1 and words[0].endswith("*") and len(words[0]) < 4:
+        return "'*' needs at least three letters before it, or it matches nearly every message"
+    if _STAR_INSIDE.search(trigger) or trigger.count("*") != sum(word.endswith("*") for word in words):
+        return "'*' may only stand at the end of a word"
+    return None
+
+
+class _Trigger(NamedTuple):
+    """One trigger: its words, folded, ``*`` kept."""
+
+    words: tuple[str, ...]
+    owner: int
+    trigger: str
+
+
+class TriggerIndex:
+    """Triggers of many owners (module indexes), matched together."""
+
+    def __init__(self, triggers: Iterable[tuple[int, str]]) -> None:
+        self._by_first_word: dict[str, list[_Trigger]] = {}
+        self._by_prefix: dict[str, list[_Trigger]] = {}
+        self._unspaced: list[tuple[str, int, str]] = []
+        self._attachments: dict[str, list[tuple[int, str]]] = {}
+        for owner, trigger in triggers:
+            form = folded(trigger)
+            if trigger.startswith(ATTACHMENT_PREFIX):
+                self._attachments.setdefault(trigger.removeprefix(ATTACHMENT_PREFIX), []).append((owner, trigger))
+            elif is_unspaced(form):
+                self._unspaced.append((form.replace("*", "").strip(), owner, trigger))
+            else:
+                words = tuple(_TRIGGER_WORD.findall(form))
+                index, key = self._by_first_word, words[0]
+                if key.endswith("*"):
+                    index, key = self._by_prefix, key[:-1][:PREFIX_KEY_CHARS]
+                index.setdefault(key, []).append(_Trigger(words, owner, trigger))
+        self._key_lengths = tuple(sorted({len(key) for key in self._by_prefix}))
+
+    def match(self, folded_text: str, words: Sequence[str], attachments: Sequence[str]) -> dict[int, str]:
+        """For each owner with a match, the trigger that matched first in the message."""
+        found: dict[int, str] = {}
+        for kind in attachments:
+            for owner, trigger in (*self._attachments.get(kind, ()), *self._attachments.get("any", ())):
+                found.setdefault(owner, trigger)
+        candidates: dict[str, list[_Trigger]] = {}
+        for at, word in enumerate(words):
+            if word not in candidates:
+                candidates[word] = self._starting_with(word)
+            for candidate in candidates[word]:
+                if candidate.owner not in found and _stands(words, at, candidate.words):
+                    found[candidate.owner] = candidate.trigger
+        for form, owner, trigger in self._unspaced:
+            if form in folded_text:
+                found.setdefault(owner, trigger)
+        return found
+
+    def _starting_with(self, word: str) -> list[_Trigger]:
+        triggers = list(self._by_first_word.get(word, ()))
+        for length in self._key_lengths:
+            triggers.extend(t for t in self._by_prefix.get(word[:length], ()) if _fits(word, t.words[0]))
+        return triggers
+
+
+def _stands(words: Sequence[str], at: int, phrase: Sequence[str]) -> bool:
+    if len(phrase) == 1:
+        return True
+    return at + len(phrase) <= len(words) and all(_fits(words[at + n], part) for n, part in enumerate(phrase))
+
+
+def _fits(word: str, part: str) -> bool:
+    return word.startswith(part[:-1]) if part.endswith("*") else word == part

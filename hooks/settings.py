@@ -1,0 +1,140 @@
+"""Settings: ``callback_settings: prompt_router:`` of the proxy's config, each overridden by ``PROMPT_ROUTER_*``.
+
+Nested settings are reached with a double underscore, as in ``PROMPT_ROUTER_LEDGER__PATH``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from hooks.errors import ConfigurationError
+from hooks.problems import described, unquoted_off
+
+WHERE = "callback_settings.prompt_router"
+PREFIX = "PROMPT_ROUTER_"
+NESTED = ("ledger", "glitchtip")
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LedgerSettings(_Strict):
+    """``path``: where records go; null writes none. ``queue_size``: records waiting for the writer at most."""
+
+    path: Path | None = Path("logs/prompt_router.jsonl")
+    queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+
+
+class GlitchtipSettings(_Strict):
+    """``errors_dsn``: a project of its own for what needs attention (faults, problems, drift); else ``dsn``.
+
+    ``sample_rate``: share of requests whose three events and transaction are sent. Errors are always sent.
+    """
+
+    dsn: _Dsn | None = None
+    errors_dsn: _Dsn | None = None
+    environment: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\n/]+$")] = "production"
+    sample_rate: _Share = 1.0
+    queue_size: Annotated[int, Field(ge=100, le=100_000)] = 5_000
+
+
+class Settings(_Strict):
+    """All settings. ``mode`` and ``profile`` are the defaults for keys whose own metadata says nothing.
+
+    ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
+    cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
+    name a ``prompt_cache_key`` for OpenAI when the client names none.
+    """
+
+    mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(unquoted_off)] = "rewrite"
+    profile: str | None = None
+    profiles: Path | None = None
+    coverage_floor: _Share = 0.6
+    placement: Literal["auto", "append", "grow", "latest"] = "grow"
+    cache_hints: bool = False
+    headers: bool = True
+    ledger: LedgerSettings = LedgerSettings()
+    glitchtip: GlitchtipSettings = GlitchtipSettings()
+
+
+def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Settings:
+    """Settings from the config section and the process environment. Raises ConfigurationError with every problem.
+
+    Without a DSN in either, ``GLITCHTIP_DSN`` and then ``SENTRY_DSN`` of ``environ`` is used.
+    """
+    if section is not None and not isinstance(section, Mapping):
+        raise ConfigurationError([f"{WHERE}: must be a mapping of settings"])
+    stated: dict[str, Any] = {str(key): value for key, value in (section or {}).items()}
+    problems: list[str] = []
+    variables = _overlay(stated, environ, problems)
+    try:
+        settings = Settings.model_validate(stated)
+    except ValidationError as error:
+        problems.extend(_named(line, variables) for line in described(error, WHERE, Settings))
+    if problems:
+        raise ConfigurationError(problems)
+    dsn = settings.glitchtip.dsn or environ.get("GLITCHTIP_DSN") or environ.get("SENTRY_DSN") or None
+    if dsn is None or dsn == settings.glitchtip.dsn:
+        return settings
+    try:
+        glitchtip = GlitchtipSettings.model_validate({**settings.glitchtip.model_dump(), "dsn": dsn})
+    except ValidationError:
+        name = "GLITCHTIP_DSN" if environ.get("GLITCHTIP_DSN") else "SENTRY_DSN"
+        raise ConfigurationError([f"{name}: not a DSN; it looks like https://<key>@<host>/<project number>"]) from None
+    return settings.model_copy(update={"glitchtip": glitchtip})
+
+
+def _overlay(stated: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Puts the environment's values over the file's. Returns the variables by the path that each one set."""
+    variables: dict[str, str] = {}
+    for variable, text in sorted(environ.items()):
+        path = variable[len(PREFIX) :].lower().split("__")
+        if not variable.upper().startswith(PREFIX) or not text:
+            continue
+        if path[0] not in Settings.model_fields:
+            near = difflib.get_close_matches(path[0], Settings.model_fields, n=1)
+            if near:
+                problems.append(f"{variable}: unknown setting; did you mean {PREFIX}{near[0].upper()}?")
+            continue
+        value: Any = text
+        if len(path) == 1 and path[0] in NESTED:
+            try:
+                value = json.loads(text)
+            except ValueError:
+                problems.append(f"{variable}: not JSON; set {variable}__<FIELD> instead")
+                continue
+        place = stated
+        for part in path[:-1]:
+            below = place.get(part)
+            place[part] = dict(below) if isinstance(below, Mapping) else {}
+            place = place[part]
+        below = place.get(path[-1])
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = {**below, **value}
+        place[path[-1]] = value
+        variables[".".join(path)] = variable
+    return variables
+
+
+def _named(line: str, variables: Mapping[str, str]) -> str:
+    """The problem under the name of the variable that caused it, if one did."""
+    path = line.removeprefix(f"{WHERE}: ").partition(":")[0]
+    for stated, variable in variables.items():
+        if path == stated or path.startswith(f"{stated}."):
+            return line.replace(f"{WHERE}: {path}", f"{variable} ({path})", 1)
+    return line
+
+
+def profiles_stated(section: object, environ: Mapping[str, str]) -> Path | None:
+    """The profiles folder of settings that aren't valid as a whole, so that it can be checked all the same."""
+    stated = environ.get(f"{PREFIX}PROFILES") or (section.get("profiles") if isinstance(section, Mapping) else None)
+    return Path(stated) if isinstance(stated, str) and stated else None

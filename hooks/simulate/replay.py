@@ -1,0 +1,89 @@
+"""Recorded calls, accounted as the provider would have billed them under each policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from hooks.cachemodel import Block, PrefixCache, Prices, Rules
+from hooks.errors import ConfigurationError
+from hooks.simulate.policies import POLICIES, Policy, Rewrite, Sent
+from hooks.simulate.report import Report, Tally, report_of
+from hooks.simulate.traffic import Call
+from hooks.wire.chat import CACHE_KEY
+from hooks.wire.usage import Usage
+
+BlocksOf = Callable[[Mapping[str, Any]], Sequence[Block]]
+"""A chat body -> the blocks that the provider reads of it."""
+
+
+class Billed(NamedTuple):
+    """What one call is billed under one policy, and why the policy left it as it came, if it did."""
+
+    usage: Usage
+    passed: str | None
+
+
+class Replay:
+    """The caches of all policies. Calls must come in time order."""
+
+    def __init__(self, rewrites: Mapping[Policy, Rewrite], blocks_of: BlocksOf, rules: Rules) -> None:
+        self._rewrites = rewrites
+        self._blocks_of = blocks_of
+        self._caches = {policy: PrefixCache(rules) for policy in rewrites}
+
+    def account(self, call: Call) -> dict[Policy, Billed]:
+        """One call under every policy, in their order. Raises ValueError if it can't be sent to the provider."""
+        memo: dict[bytes, Sequence[Block]] = {}
+        billed: dict[Policy, Billed] = {}
+        for policy in POLICIES:
+            if policy == "full":
+                tokens = sum(block.tokens for block in self._blocks(call.request, memo))
+                billed[policy] = Billed(uncached(tokens), None)
+            elif policy in self._rewrites:
+                billed[policy] = self._account(policy, call, self._rewrites[policy](call.request), memo)
+        return billed
+
+    def _account(self, policy: Policy, call: Call, sent: Sent, memo: dict[bytes, Sequence[Block]]) -> Billed:
+        scope = (str(call.request.get("model")), call.key, sent.body.get(CACHE_KEY))
+        blocks = self._blocks(sent.body, memo)
+        return Billed(self._caches[policy].account(blocks, call.at_seconds, scope=scope), sent.passed)
+
+    def _blocks(self, body: Mapping[str, Any], memo: dict[bytes, Sequence[Block]]) -> Sequence[Block]:
+        """Policies often send the same body: it is translated once."""
+        digest = blake2b(json.dumps(body).encode(), digest_size=16).digest()
+        blocks = memo.get(digest)
+        if blocks is None:
+            blocks = memo[digest] = self._blocks_of(body)
+        return blocks
+
+
+def replay(calls: Iterable[Call], replayed: Replay, prices: Prices, where: str) -> Report:
+    """All calls under all policies. Raises ConfigurationError with every line that can't be sent."""
+    tallies: dict[Policy, Tally] = {}
+    conversations: set[tuple[str, str]] = set()
+    problems: list[str] = []
+    for call in calls:
+        try:
+            billed = replayed.account(call)
+        except ValueError as error:
+            problems.append(f"{where}: line {call.line}: {error}")
+            continue
+        conversations.add((call.key, call.conversation))
+        for policy, (usage, passed) in billed.items():
+            tallies.setdefault(policy, Tally(policy)).add(usage, passed)
+    if problems:
+        raise ConfigurationError(problems)
+    return report_of(list(tallies.values()), prices, len(conversations))
+
+
+def uncached(tokens: int) -> Usage:
+    return Usage(
+        uncached_input_tokens=tokens,
+        cache_read_tokens=0,
+        cache_write_5m_tokens=0,
+        cache_write_1h_tokens=0,
+        output_tokens=0,
+    )

@@ -1,0 +1,1 @@
+"""Where finished records go: one file for each destination. Sinks never raise."""

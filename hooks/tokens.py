@@ -1,0 +1,45 @@
+"""Token counts with tiktoken's o200k_base, offline: LiteLLM ships the encoding files.
+
+Other providers' tokenizers differ (Claude's counts run higher); figures from here are comparable with each
+other, and the provider's own usage is what gets billed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import tiktoken
+
+ENCODING = "o200k_base"
+MEMO_ENTRIES = 4096
+
+
+def token_counter() -> Callable[[str], int]:
+    """A counter that remembers sizes by the text's hash. Not the text: prompts are nobody's business here."""
+    encoding = _encoding()
+    memo: dict[tuple[int, int], int] = {}
+
+    def count(text: str) -> int:
+        key = (hash(text), len(text))
+        size = memo.get(key)
+        if size is None:
+            size = len(encoding.encode_ordinary(text))
+            if len(memo) >= MEMO_ENTRIES:
+                memo.pop(next(iter(memo)), None)
+            memo[key] = size
+        return size
+
+    return count
+
+
+def _encoding() -> tiktoken.Encoding:
+    if not (os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("CUSTOM_TIKTOKEN_CACHE_DIR")):
+        spec = find_spec("litellm")
+        for place in spec.submodule_search_locations or () if spec else ():
+            bundled = Path(place, "litellm_core_utils", "tokenizers")
+            if bundled.is_dir():
+                os.environ["TIKTOKEN_CACHE_DIR"] = str(bundled)
+    return tiktoken.get_encoding(ENCODING)

@@ -1,0 +1,280 @@
+"""OpenAI chat completions: the leading run of ``system``/``developer`` messages is the system prompt.
+
+Contents come as a string or as blocks. Kept pieces stay in messages of their own role and in blocks of their
+own, so that seams the client put there survive; a string stays a string unless a breakpoint has to be set,
+because only block-level marks reach every provider (LiteLLM drops message-level marks on block content).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from hooks.data import SEAM, Mark, Piece, Request, Rewritten, SystemBlock, Turn
+from hooks.errors import UnreadableRequestError
+
+INJECTION_POINTS = "cache_control_injection_points"
+CACHE_KEY = "prompt_cache_key"
+SYSTEM_ROLES = frozenset({"system", "developer"})
+
+_ATTACHMENT_KINDS = {
+    "image_url": "image",
+    "input_image": "image",
+    "image": "image",
+    "input_audio": "audio",
+    "file": "file",
+    "input_file": "file",
+    "document": "file",
+}
+
+
+# Reading
+
+
+def read(data: Mapping[str, Any]) -> Request:
+    """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    messages = data.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise UnreadableRequestError("malformed_messages")
+    leading = _leading(messages)
+    system = tuple(block for number in range(leading) for block in _system_blocks(messages[number], number))
+    rest = messages[leading:]
+    tools = data.get("tools")
+    tools = tools if isinstance(tools, list) else []
+    return Request(
+        system=system,
+        turns=tuple(_turn(message) for message in rest),
+        tool_count=len(tools),
+        marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
+        marks_after=tuple(_marks_after(data, rest)),
+    )
+
+
+def _leading(messages: list[dict[str, Any]]) -> int:
+    for number, message in enumerate(messages):
+        role = message.get("role")
+        if not isinstance(role, str) or role not in SYSTEM_ROLES:
+            return number
+    return len(messages)
+
+
+def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBlock]:
+    content = message.get("content")
+    own_mark = _mark(message)
+    if isinstance(content, str):
+        yield SystemBlock(message=number, block=None, text=content, mark=own_mark)
+        return
+    if not isinstance(content, list) or not content:
+        raise UnreadableRequestError("malformed_system_content")
+    for index, block in enumerate(content):
+        text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
+        if not isinstance(text, str):
+            raise UnreadableRequestError("unsupported_system_content")
+        mark = _mark(block) or (own_mark if index == len(content) - 1 else None)
+        yield SystemBlock(message=number, block=index, text=text, mark=mark)
+
+
+def _turn(message: Mapping[str, Any]) -> Turn:
+    content = message.get("content")
+    if isinstance(content, str) and "tool_calls" not in message and "function_call" not in message:
+        return Turn(str(message.get("role")), content)
+    texts: list[str] = []
+    attachments: list[str] = []
+    if isinstance(content, str):
+        texts.append(content)
+    elif isinstance(content, list):
+        for part in content:
+            if isinstance(part, str):
+                texts.append(part)
+            elif isinstance(part, dict):
+                text = part.get("text")
+                if isinstance(text, str):
+                    texts.append(text)
+                elif part.get("type") not in ("text", None):
+                    attachments.append(_ATTACHMENT_KINDS.get(str(part["type"]), "other"))
+    return Turn(
+        role=str(message.get("role")),
+        text="\n".join(texts),
+        attachments=tuple(attachments),
+        tool_calls=tuple(_called_tools(message)),
+    )
+
+
+def _called_tools(message: Mapping[str, Any]) -> Iterator[str]:
+    calls = message.get("tool_calls")
+    old_style = message.get("function_call")
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            yield function["name"]
+    if isinstance(old_style, dict) and isinstance(old_style.get("name"), str):
+        yield old_style["name"]
+
+
+def _mark(holder: object) -> Mark | None:
+    mark = holder.get("cache_control") if isinstance(holder, dict) else None
+    return mark if isinstance(mark, dict) else None
+
+
+def _tool_marks(tool: object) -> Iterator[Mark]:
+    if isinstance(tool, dict):
+        mark = _mark(tool) or _mark(tool.get("function"))
+        if mark is not None:
+            yield mark
+
+
+def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:
+    for message in messages:
+        if "cache_control" in message:
+            yield from _marks_of((message,))
+        for name in ("content", "tool_calls"):
+            parts = message.get(name)
+            if isinstance(parts, list):
+                yield from _marks_of(parts)
+    top = _mark(data)
+    if top is not None:
+        yield top
+    points = data.get(INJECTION_POINTS)
+    for point in points if isinstance(points, list) else ():
+        if isinstance(point, dict):  # LiteLLM will place a mark for it
+            control = point.get("control")
+            yield control if isinstance(control, dict) else {"type": "ephemeral"}
+
+
+def _marks_of(holders: Iterable[object]) -> Iterator[Mark]:
+    return (mark for holder in holders if (mark := _mark(holder)) is not None)
+
+
+# Writing
+
+
+class _OutBlock(NamedTuple):
+    source: int
+    """Index into ``Request.system``."""
+    text: str
+    mark: Mark | None
+
+
+def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> dict[str, Any]:
+    """A new body whose leading system messages hold the rewritten prompt; everything else is shared."""
+    messages = data["messages"]
+    leading = _leading(messages)
+    out: list[dict[str, Any]] = []
+    run: list[_OutBlock] = []
+    for block in _out_blocks(request, rewritten):
+        if run and request.system[run[-1].source].message != request.system[block.source].message:
+            out.append(_message(messages, request, run))
+            run = []
+        run.append(block)
+    if run:
+        out.append(_message(messages, request, run))
+    rest = messages[leading:]
+    if rewritten.composition.late:
+        role = messages[request.system[0].message]["role"]
+        rest = _with_late(rest, request, rewritten, role)
+    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten)}
+
+
+def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
+    """The conversation with each late message directly behind the one that first needed it."""
+    text = request.system_text
+    behind: dict[int, dict[str, Any]] = {}
+    for turn, pieces in rewritten.composition.late:
+        joined = "".join((SEAM if piece.seam else "") + text[piece.start : piece.end] for piece in pieces)
+        # Blocks where marks are kept on them; a plain string is what every other host takes.
+        content = [{"type": "text", "text": joined}] if rewritten.target.takes_marks else joined
+        behind[turn] = {"role": role, "content": content}
+    out: list[dict[str, Any]] = []
+    for turn, message in enumerate(rest):
+        out.append(message)
+        if turn in behind:
+            out.append(behind[turn])
+    return out
+
+
+def _parameters(data: Mapping[str, Any], rewritten: Rewritten) -> dict[str, Any]:
+    """What goes beside the messages: LiteLLM's injection points for the history, OpenAI's cache key."""
+    added: dict[str, Any] = {}
+    if rewritten.breakpoints.history:
+        stated = data.get(INJECTION_POINTS)
+        points = [*(stated if isinstance(stated, list) else ()), *map(dict, rewritten.target.injection_points)]
+        # LiteLLM places these, so that the messages themselves go through as they came.
+        points += [{"location": "message", "index": -place} for place in rewritten.breakpoints.history]
+        added[INJECTION_POINTS] = points
+    if rewritten.cache_key is not None and CACHE_KEY not in data:
+        added[CACHE_KEY] = rewritten.cache_key
+    return added
+
+
+def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlock]) -> dict[str, Any]:
+    source = messages[request.system[run[0].source].message]
+    message = {key: value for key, value in source.items() if key != "cache_control"}
+    if isinstance(source["content"], str) and len(run) == 1 and run[0].mark is None:
+        message["content"] = run[0].text
+        return message
+    message["content"] = [_block(source, request, block) for block in run]
+    return message
+
+
+def _block(source: Mapping[str, Any], request: Request, out: _OutBlock) -> dict[str, Any]:
+    index = request.system[out.source].block
+    origin = {"type": "text"} if index is None else source["content"][index]
+    block = {key: value for key, value in origin.items() if key != "cache_control"}
+    block["text"] = out.text
+    if out.mark is not None:
+        block["cache_control"] = dict(out.mark)
+    return block
+
+
+def _out_blocks(request: Request, rewritten: Rewritten) -> Iterator[_OutBlock]:
+    """The output's blocks in order: cut at client blocks and behind breakpoints, joined everywhere else."""
+    text = request.system_text
+    seams = [0, *accumulate(len(block.text) for block in request.system)]
+    composition, marks = rewritten.composition, rewritten.breakpoints
+    # Where marks are taken the cut is there with or without one: what is cached goes by blocks. A text that stays
+    # as it came keeps the client's own.
+    cuts = rewritten.target.takes_marks and not composition.is_unchanged(len(text))
+    parts: list[str] = []
+    source, end = -1, -1
+
+    def flush(edge: Mark | None) -> Iterator[_OutBlock]:
+        if parts:
+            untouched = source in marks.kept_blocks and end == seams[source + 1]
+            own = request.system[source].mark if untouched else None
+            yield _OutBlock(source, "".join(parts), own or edge)
+            parts.clear()
+
+    for pieces, edge in (
+        (composition.core, marks.core),
+        (composition.routed, marks.routed),
+        (composition.varying, marks.varying),
+    ):
+        for piece in pieces:
+            for owner, start, stop in _cut(piece, seams):
+                if owner != source:
+                    yield from flush(None)
+                if piece.seam and start == piece.start:
+                    parts.append(SEAM)
+                source, end = owner, stop
+                parts.append(text[start:stop])
+        if edge is not None or cuts:
+            yield from flush(edge)
+    yield from flush(None)
+
+
+def _cut(piece: Piece, seams: list[int]) -> Iterable[tuple[int, int, int]]:
+    """``(block, start, end)`` for each client block that the piece touches."""
+    if len(seams) == 2:
+        return ((0, piece.start, piece.end),)
+    return _cut_at_seams(piece, seams)
+
+
+def _cut_at_seams(piece: Piece, seams: list[int]) -> Iterator[tuple[int, int, int]]:
+    start = piece.start
+    while start < piece.end:
+        block = bisect_right(seams, start) - 1
+        end = min(piece.end, seams[block + 1])
+        yield block, start, end
+        start = end

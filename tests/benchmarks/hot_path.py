@@ -1,0 +1,179 @@
+"""What the callback adds to a request, beside ``json.loads`` of the same bodies in the same run.
+
+    LITELLM_LOCAL_MODEL_COST_MAP=True python -m tests.benchmarks.hot_path [--rounds N]
+
+Every body has its own listing in the slot and its own message, so that nothing is answered from a memory of
+the very same request. Times are microseconds; compare the columns of one run, not runs with each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from litellm.caching.caching import DualCache
+from litellm.proxy._types import UserAPIKeyAuth
+from rich.console import Console
+from rich.table import Table
+
+from hooks.compose import compose
+from hooks.data import Target
+from hooks.library import bundled_profiles, load_profile
+from hooks.litellm_hook import PromptRouter
+from hooks.pipeline import Pipeline
+from hooks.recognise import Catalogue
+from hooks.route import Router
+from hooks.settings import load_settings
+from hooks.tokens import token_counter
+from hooks.wire import SHAPES
+
+BODIES = 40
+HISTORY_TURNS = 50
+MESSAGES = (
+    "Clean up orders.csv and plot the revenue by month",
+    "Please fix the failing test in the checkout module and commit it",
+    "Schreib mir bitte eine kurze Mail an das Team",
+    "look up the current price of copper and put it into prices.xlsx",
+    "Why does the nightly job run twice?",
+    "yes, go ahead",
+    "hello there",
+)
+TARGET = Target(takes_marks=True, min_cache_tokens=1024, input_usd_per_token=None)
+
+
+def synthetic_profile(folder: Path, *, chars: int, modules: int) -> Path:
+    """A seeded profile of that many characters, 60 modules or so, one slot, every fifth module in the core."""
+    words = [f"{a}{b}" for a in ("ra", "to", "mi", "ke", "su", "lo", "ve") for b in ("n", "sta", "ring", "del", "po")]
+    chance = random.Random(7)
+    folder = folder / "synthetic"
+    folder.mkdir()
+    listed: list[dict[str, Any]] = []
+    for number in range(modules):
+        lines = [f"## Part {number}: {' '.join(chance.choices(words, k=5))}"]
+        while sum(map(len, lines)) + len(lines) < chars // modules:
+            lines.append("- " + " ".join(chance.choices(words, k=chance.randint(6, 18))))
+        text = "\n".join(lines) + "\n\n"
+        if number == 1:
+            text += "{{listing}}\n\n"
+        name = f"m{number:02d}.txt"
+        (folder / name).write_text(text, encoding="utf-8")
+        triggers = [f"{chance.choice(words)}{number}", f"prefix{number}*", "plot" if number == 7 else f"t{number}x"]
+        listed.append(
+            {"id": f"tools/m{number:02d}", "file": name, "title": name, "always": number % 5 == 0, "triggers": triggers}
+        )
+    slot = {"name": "listing", "pattern": r"<workspace_listing[^>]*>[^<]*</workspace_listing>", "volatile": True}
+    slot["sample"] = '<workspace_listing root="/w">\na\n</workspace_listing>'
+    document = {"profile": "synthetic", "version": "1", "slots": [slot], "modules": listed}
+    (folder / "profile.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    return folder
+
+
+def bodies_of(text: str, sample: str) -> list[dict[str, Any]]:
+    bodies = []
+    for number in range(BODIES):
+        rows = "\n".join(f"in/file-{number}-{row}.csv  {row * 7} KB" for row in range(12))
+        listing = f'<workspace_listing root="/workspace">\n{rows}\n</workspace_listing>'
+        messages = [
+            {"role": "system", "content": text.replace(sample, listing)},
+            {"role": "user", "content": f"{MESSAGES[number % len(MESSAGES)]}"},
+        ]
+        bodies.append({"model": "claude", "messages": messages})
+    return bodies
+
+
+def with_history(body: dict[str, Any], turns: int) -> dict[str, Any]:
+    """The same request at the end of a conversation of that many user messages and answers."""
+    history = []
+    for number in range(turns):
+        history.append({"role": "user", "content": f"{MESSAGES[number % len(MESSAGES)]}, number {number}"})
+        history.append({"role": "assistant", "content": "Done, see above. " * 20})
+    return {**body, "messages": [body["messages"][0], *history, *body["messages"][1:]]}
+
+
+def quantiles(action: Callable[[int], object], rounds: int) -> tuple[float, float]:
+    """p50 and p99 of one call, in microseconds."""
+    times = []
+    for number in range(rounds):
+        began = time.perf_counter_ns()
+        action(number % BODIES)
+        times.append(time.perf_counter_ns() - began)
+    times.sort()
+    return times[rounds // 2] / 1e3, times[int(rounds * 0.99)] / 1e3
+
+
+def measure(folder: Path, rounds: int, table: Table) -> None:
+    count = token_counter()
+    profile = load_profile(folder, count)
+    listing = next(p.sample for m in profile.modules for p in m.parts if not isinstance(p, str) and p.name != "date")
+    bodies = bodies_of(profile.text, listing)
+    wire = [json.dumps(body) for body in bodies]
+    requests = [SHAPES["acompletion"].read(body) for body in bodies]
+    catalogue, router = Catalogue([profile]), Router(profile)
+    recognised = [catalogue.recognise(request.system_text) for request in requests]
+    found = [item for item in recognised if item is not None]
+    assert len(found) == BODIES
+    chosen = [frozenset(profile.order[m] for m in router.decide(r.turns).modules) for r in requests]
+    pipeline = Pipeline([profile], count, coverage_floor=0.6)
+    settings = load_settings({"ledger": {"path": None}}, {})
+    hook = PromptRouter(settings, pipeline)
+    hook._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
+    key, cache = UserAPIKeyAuth(api_key="0" * 64, key_alias="bench"), DualCache()
+
+    long = [with_history(body, HISTORY_TURNS) for body in bodies]
+    long_wire = [json.dumps(body) for body in long]
+
+    def whole(number: int, sent: Sequence[dict[str, Any]] = bodies) -> None:
+        data = {**sent[number], "metadata": {}, "litellm_call_id": "x"}
+        coroutine = hook.async_pre_call_hook(key, cache, data, "acompletion")
+        rewritten = None
+        try:
+            coroutine.send(None)
+        except StopIteration as done:  # the hook never waits, so the first step is the last
+            rewritten = done.value
+        assert rewritten is not None
+
+    rows: Sequence[tuple[str, Callable[[int], object]]] = (
+        ("json.loads of the body", lambda n: json.loads(wire[n])),
+        ("recognise", lambda n: catalogue.recognise(requests[n].system_text)),
+        ("route", lambda n: router.decide(requests[n].turns)),
+        ("compose", lambda n: compose(requests[n], found[n], chosen[n], count)),
+        ("whole hook", whole),
+        (f"json.loads, {2 * HISTORY_TURNS} more messages", lambda n: json.loads(long_wire[n])),
+        ("whole hook on those", lambda n: whole(n, long)),
+    )
+    base = 0.0
+    for name, action in rows:
+        quantiles(action, BODIES)
+        p50, p99 = quantiles(action, rounds)
+        base = p50 if name.startswith("json.loads") else base
+        table.add_row(
+            f"{profile.name} ({len(profile.text):,} chars)", name, f"{p50:.0f}", f"{p99:.0f}", f"{p50 / base:.2f}"
+        )
+    table.add_section()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=4000)
+    rounds = parser.parse_args().rounds
+    table = Table("prompt", "step", "p50 us", "p99 us", "p50 / json.loads")
+    gc.collect()
+    gc.freeze()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(bundled_profiles() / "workbench", rounds, table)
+        measure(synthetic_profile(Path(folder), chars=120_000, modules=60), rounds, table)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    main()

@@ -1,0 +1,1 @@
+"""The caching model against the providers' documentation, and the emulated providers that use it."""

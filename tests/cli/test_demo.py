@@ -1,0 +1,274 @@
+"""``demo``: what it sends, what it says, and how it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import hooks.cli.demo
+import hooks.cli.process
+from hooks.cli.conversations import CONVERSATIONS, TOOLS, system_prompt
+from hooks.cli.process import free_port, is_live, running_proxy
+from hooks.errors import ConfigurationError
+from hooks.library import bundled_profiles, load_profile
+from hooks.recognise import Catalogue
+from tests.cli.conftest import Run
+from tests.emulators.loopback import Answer, HangUp, Incoming, Loopback
+
+WORKBENCH = load_profile(bundled_profiles() / "workbench", len)
+FACTS = {
+    "x-prompt-router-outcome": "rewritten",
+    "x-prompt-router-profile": "workbench@1",
+    "x-prompt-router-modules": "a,b,c",
+    "x-prompt-router-evidence": "a=always,b=trigger:csv+late,c=always",
+    "x-prompt-router-tokens-before": "1000",
+    "x-prompt-router-tokens-after": "250",
+    "x-prompt-router-chars-before": "4000",
+    "x-prompt-router-chars-after": "1000",
+    "x-prompt-router-breakpoints": "2",
+}
+CALLS = sum(len(list(conversation.calls())) for conversation in CONVERSATIONS)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Starts a server that gives every call this answer; returns its URL."""
+    with contextlib.ExitStack() as stack:
+
+        def start(answer: Answer | HangUp, seen: list[Incoming] | None = None) -> str:
+            def respond(incoming: Incoming) -> Answer | HangUp:
+                if seen is not None:
+                    seen.append(incoming)
+                return answer
+
+            server = Loopback(respond)
+            server.listen()
+            stack.callback(server.close)
+            return server.url
+
+        yield start
+
+
+# What it sends
+
+
+def test_every_call_awaits_an_answer() -> None:
+    for conversation in CONVERSATIONS:
+        calls = list(conversation.calls())
+        assert 2 <= len(calls) <= 4
+        assert calls[-1] == conversation.messages
+        for earlier, later in pairwise(calls):
+            assert later[: len(earlier)] == earlier
+            assert later[len(earlier)]["role"] == "assistant"
+
+
+def test_prompt_is_recognised_whole() -> None:
+    found = Catalogue([WORKBENCH]).recognise(system_prompt(WORKBENCH, date(2031, 1, 2)))
+    assert found is not None
+    assert (found.profile, found.coverage) == (WORKBENCH, 1.0)
+    assert "2031-01-02" in system_prompt(WORKBENCH, date(2031, 1, 2))
+
+
+def test_tools_belong_to_the_agent() -> None:
+    owned = {tool for module in WORKBENCH.modules for tool in module.tools}
+    assert {tool["function"]["name"] for tool in TOOLS} <= owned
+
+
+def test_bodies_on_the_wire(serve: Callable[..., str], run: Run) -> None:
+    seen: list[Incoming] = []
+    url = serve(Answer(headers=FACTS, body=b"{}"), seen)
+    assert run("demo", "--base-url", f"{url}/v1/", "--api-key", "sk-x", "--model", "m").exit_code == 0
+    bodies: list[dict[str, Any]] = [json.loads(incoming.body) for incoming in seen]
+    assert {(incoming.path, incoming.headers["authorization"]) for incoming in seen} == {
+        ("/v1/chat/completions", "Bearer sk-x")
+    }
+    assert [tuple(body["messages"][1:]) for body in bodies] == [c for one in CONVERSATIONS for c in one.calls()]
+    assert {body["model"] for body in bodies} == {"m"}
+    assert {body["messages"][0]["content"] for body in bodies} == {system_prompt(WORKBENCH, date.today())}
+
+
+# What it says
+
+
+def test_figures_come_from_the_headers(serve: Callable[..., str], run: Run) -> None:
+    result = run("demo", "--base-url", serve(Answer(headers=FACTS, body=b"{}")), "--api-key", "x")
+    assert result.stdout.splitlines()[4:10] == [
+        "  call 1  user: Load in/orders.csv and give me the revenue by region for the first ...",
+        "          rewritten, profile workbench@1, modules 3, breakpoints 2",
+        "          tokens     1,000 -> 250 (-75.0%)",
+        "          chars      4,000 -> 1,000 (-75.0%)",
+        "          always     a, c",
+        "          trigger    b (csv, late)",
+    ]
+    total = f"{CALLS} system prompts together: {CALLS * 1000:,} -> {CALLS * 250:,} (-75.0%) tokens"
+    assert result.stdout.splitlines()[-1] == total
+
+
+def test_passthrough_says_why(serve: Callable[..., str], run: Run) -> None:
+    headers = {"x-prompt-router-outcome": "passthrough", "x-prompt-router-reason": "off"}
+    result = run("demo", "--base-url", serve(Answer(headers=headers, body=b"{}")), "--api-key", "x")
+    assert result.exit_code == 0
+    assert result.stdout.count("          passthrough: off\n") == CALLS
+    assert "together" not in result.stdout
+
+
+# How it fails
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        pytest.param(
+            Answer(status=401, body=b'{"error": "no such key"}'),
+            '/v1/chat/completions: HTTP 401: {"error": "no such key"}; give the proxy\'s key with --api-key',
+            id="refused",
+        ),
+        pytest.param(
+            Answer(status=500, body=b"x" * 5000), f"/v1/chat/completions: HTTP 500: {'x' * 297}...", id="error"
+        ),
+        pytest.param(
+            Answer(body=b"{}"),
+            "/v1/chat/completions: answered without x-prompt-router-* headers; add hooks.callback.handler to"
+            " litellm_settings.callbacks and leave the setting `headers` on",
+            id="no router",
+        ),
+        pytest.param(
+            HangUp(),
+            ": no answer (RemoteProtocolError: Server disconnected without sending a response.); is the proxy running?",
+            id="hang-up",
+        ),
+    ],
+)
+def test_failed_calls(answer: Answer | HangUp, wrong: str, serve: Callable[..., str], run: Run) -> None:
+    url = serve(answer)
+    result = run("demo", "--base-url", url, "--api-key", "x")
+    assert (result.exit_code, result.stderr) == (1, f"{url}{wrong}\n")
+
+
+def test_nobody_there(run: Run) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    result = run("demo", "--base-url", url, "--api-key", "x")
+    wrong = f"{url}: no answer (ConnectError: [Errno 111] Connection refused); is the proxy running?\n"
+    assert (result.exit_code, result.stderr) == (1, wrong)
+
+
+def test_key_comes_from_the_file_or_is_asked_for(serve: Callable[..., str], run: Run) -> None:
+    seen: list[Incoming] = []
+    url = serve(Answer(headers=FACTS, body=b"{}"), seen)
+    result = run("demo", "--base-url", url)
+    wrong = "LITELLM_MASTER_KEY: neither in the environment nor in ./.env; give --api-key\n"
+    assert (result.exit_code, result.stderr, seen) == (1, wrong, [])
+    Path(".env").write_text("LITELLM_MASTER_KEY=sk-of-file\n")
+    assert run("demo", "--base-url", url).exit_code == 0
+    assert seen[0].headers["authorization"] == "Bearer sk-of-file"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--base-url", "127.0.0.1:4000"),
+        ("--base-url", "http://"),
+        ("--base-url", "http://h:x"),
+        ("--api-key", "schlüssel"),
+        ("--api-key", "a\nb"),
+    ],
+    ids=["no scheme", "no host", "no port", "key not ascii", "key of two lines"],
+)
+def test_unusable_options(arguments: tuple[str, str], run: Run) -> None:
+    result = run("demo", *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{arguments[0]}': ")
+
+
+@pytest.mark.proxy
+def test_proxy_that_cannot_start_is_explained(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("litellm_settings: {callbacks: [no_such_module.handler]}\n")
+    env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": "sk-0123456789abcdef"}
+    with pytest.raises(ConfigurationError) as raised, running_proxy(config, env, tmp_path / "log"):
+        pytest.fail("it started")
+    first, *tail = raised.value.problems
+    assert first == f"the proxy ended with exit code 3; its log ({tmp_path / 'log'}) says:"
+    assert 0 < len(tail) <= hooks.cli.process.TAIL_LINES
+    assert "no_such_module" in "\n".join(tail)
+
+
+@pytest.fixture
+def no_proxy_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Nothing answers at the usual address; temporary folders go to the one returned."""
+    monkeypatch.setattr(hooks.cli.demo, "USUAL_URL", f"http://127.0.0.1:{free_port()}")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.proxy
+def test_demo_starts_and_stops_a_proxy_of_its_own(no_proxy_here: Path, run: Run) -> None:
+    result = run("demo")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert sum(line.startswith("          rewritten, profile workbench@") for line in lines) == CALLS
+    assert lines[-1].startswith(f"{CALLS} system prompts together: ")
+    assert not is_live(lines[0].removeprefix("Proxy: ").removesuffix(", started for this demo"))
+    assert list(no_proxy_here.iterdir()) == []
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.proxy
+def test_failing_calls_to_its_own_proxy_show_the_log(no_proxy_here: Path, run: Run) -> None:
+    result = run("demo", "--model", "nope")
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith(("http://", "the proxy's log"))]
+    assert len(errors) == 2
+    assert ": HTTP 400: " in errors[0]
+    [folder] = no_proxy_here.iterdir()
+    assert errors[1] == f"the proxy's log ({folder / 'proxy.log'}) ends:"
+
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from hooks.cli.process import running_proxy
+with running_proxy(Path(sys.argv[1]), os.environ, Path("child.log")) as url:
+    print(url, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.proxy
+def test_a_terminated_demo_leaves_no_proxy_behind() -> None:
+    root = Path(__file__).parents[2]
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_MASTER_KEY": "sk-0123456789abcdef",
+        "PROMPT_ROUTER_LEDGER__PATH": str(Path.cwd() / "records.jsonl"),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(root / "proxy_config.yaml")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert httpx.get(f"{url}/health/liveliness", trust_env=False).is_success
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert not is_live(url)

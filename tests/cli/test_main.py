@@ -1,0 +1,103 @@
+"""What all commands share: help, version, usage errors, and how mistakes are told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hooks.cli import COMMANDS
+from tests.cli.conftest import TOY, Run, write_profile
+
+ROOT = Path(__file__).parents[2]
+
+
+def _process(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    done = _process("-m", "hooks.cli", "--version")
+    assert (done.returncode, done.stdout) == (0, f"prompt-router {stated}\n")
+
+
+def test_help_lists_every_command() -> None:
+    done = _process("-m", "hooks.cli", "--help")
+    assert done.returncode == 0
+    listed = done.stdout.partition("Commands:\n")[2]
+    assert [line.split()[0] for line in listed.splitlines() if line[2:3].strip()] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command: str, run: Run) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {command} ")
+
+
+def test_import_brings_nothing_heavy() -> None:
+    code = "import sys, hooks.cli; print(sorted({'litellm', 'tiktoken', 'pydantic', 'httpx'} & sys.modules.keys()))"
+    assert _process("-c", code).stdout == "[]\n"
+
+
+def test_help_brings_no_litellm() -> None:
+    code = (
+        "import sys, hooks.cli\n"
+        "hooks.cli.main(['--help'], standalone_mode=False)\n"
+        "print(sorted({'litellm', 'tiktoken'} & sys.modules.keys()))"
+    )
+    assert _process("-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_unknown_command_is_a_usage_error(run: Run) -> None:
+    result = run("frobnicate")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: No such command 'frobnicate'.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check",), ("route", "hi"), ("join", "toy"), ("evaluate", "--profile", "toy"), ("rewrite", "-")],
+    ids=lambda arguments: arguments[0],
+)
+def test_every_problem_is_a_line_and_no_traceback(arguments: tuple[str, ...], tmp_path: Path, run: Run) -> None:
+    bad = TOY.replace("requires: [tools/files]", "requires: [tools/nope]").replace(
+        "triggers: [web]", 'triggers: ["we+b"]'
+    )
+    write_profile(tmp_path / "bad", "toy", bad, {"core.txt": "Some text {{date}}.", "csv.txt": "More text."})
+    result = run(*arguments, "--profiles", tmp_path / "bad", stdin="{}")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "bad/toy: modules[1].requires[0]: unknown module 'tools/nope'",
+        "bad/toy: modules[3].triggers[0]: a trigger is words, not a regular expression; write one trigger for each"
+        " wording",
+        *(
+            f"bad/toy: modules[{n}].file: {name}: can't be read (No such file or directory); create it or fix the path"
+            for n, name in ((2, "files.txt"), (3, "web.txt"), (4, "orphan.txt"))
+        ),
+    ]
+
+
+@pytest.mark.parametrize("command", ["check", "route", "rewrite", "evaluate"])
+def test_missing_profiles_folder(command: str, tmp_path: Path, run: Run) -> None:
+    arguments = {"route": ["hi"], "rewrite": ["-"]}.get(command, [])
+    result = run(command, *arguments, "--profiles", tmp_path / "none", stdin="{}")
+    wanted = f"{tmp_path / 'none'}: no such folder; set `profiles` to the folder that holds the profiles\n"
+    assert (result.exit_code, result.stderr) == (1, wanted)
+
+
+def test_profiles_folder_comes_from_the_environment(toy_root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPT_ROUTER_PROFILES", str(toy_root))
+    assert run("check").stdout.startswith("toy 2 (digest ")
+
+
+def test_bad_settings_in_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPT_ROUTER_COVERAGE_FLOOR", "2")
+    result = run("check")
+    assert result.exit_code == 1
+    assert result.stderr == ("PROMPT_ROUTER_COVERAGE_FLOOR (coverage_floor): input should be less than or equal to 1\n")

@@ -1,0 +1,136 @@
+"""``rewrite``: the body as the proxy would send it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks.library import bundled_profiles, load_profile
+from tests.cli.conftest import TOY_PROMPT, Run
+
+ROOT = Path(__file__).parents[2]
+PROMPT = load_profile(bundled_profiles() / "workbench", len).text
+CLAUDE = "anthropic/claude-sonnet-4-5"
+TASK = "Sum up in/orders.csv by region. Größe? 你好 \ud83d é"
+
+
+def _body(system: str, *users: str, **rest: Any) -> dict[str, Any]:
+    turns = [{"role": "user", "content": text} for text in users]
+    return {"model": CLAUDE, "messages": [{"role": "system", "content": system}, *turns], **rest}
+
+
+def test_user_messages_stay_and_the_prompt_shrinks(run: Run) -> None:
+    body = _body(PROMPT, TASK, "  \r\nyes\t", temperature=0.25, tools=[{"type": "function", "function": {"name": "x"}}])
+    result = run("rewrite", "-", stdin=json.dumps(body))
+    assert (result.exit_code, result.stderr) == (0, "")
+    sent = json.loads(result.stdout_bytes)
+    assert sent["messages"][-2:] == body["messages"][-2:]
+    assert {**sent, "messages": None} == {**body, "messages": None}
+    blocks = [block for message in sent["messages"][:-2] for block in message["content"]]
+    text = "".join(block["text"] for block in blocks)
+    assert "load_table" in text
+    assert "open_pull_request" not in text
+    assert len(text) < len(PROMPT) / 2
+    assert [block.get("cache_control") for block in blocks] == [{"type": "ephemeral"}, {"type": "ephemeral"}, None]
+
+
+def test_models_that_take_no_marks_get_a_string(run: Run) -> None:
+    result = run("rewrite", "-", stdin=json.dumps(_body(PROMPT, TASK) | {"model": "gpt-4.1"}))
+    [system, *_] = json.loads(result.stdout_bytes)["messages"]
+    assert isinstance(system["content"], str)
+
+
+def test_passthrough_prints_the_very_bytes_and_says_why(run: Run) -> None:
+    raw = b'{"model":"m",  "messages":[{"role":"system","content":"You are a pirate."}]}\n\n'
+    result = run("rewrite", "-", stdin=raw)
+    assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, raw, "passthrough: unrecognised\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param({"messages": [{"role": "user", "content": "hi"}]}, "no_system_prompt", id="no system prompt"),
+        pytest.param({"messages": "hi"}, "malformed_messages", id="malformed"),
+        pytest.param(
+            _body(PROMPT[: len(PROMPT) // 3] + "Unknown words. " * 5_000, "hi"),
+            "unrecognised (closest profile: workbench, coverage 2",
+            id="close",
+        ),
+    ],
+)
+def test_passthrough_reasons(body: dict[str, Any], reason: str, run: Run) -> None:
+    result = run("rewrite", "-", stdin=json.dumps(body))
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"passthrough: {reason}")
+    assert json.loads(result.stdout_bytes) == body
+    explained = run("rewrite", "-", "--explain", stdin=json.dumps(body))
+    assert (explained.stdout, explained.stderr) == (result.stderr, "")
+
+
+def test_explain(toy_root: Path, tmp_path: Path, run: Run) -> None:
+    body = _body(f"{TOY_PROMPT}\n\nAlways rhyme.", "on the web", "and this csv")
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(body))
+    result = run("rewrite", file, "--explain", "--profiles", toy_root)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "profile      toy 2",
+        "coverage     96.0% of 329 characters",
+        "message      task, 12 characters",
+        "characters   329 -> 285 (-13.4%)",
+        "tokens       80 -> 69 (-13.8%)",
+        "breakpoints  0 added, 0 the client's",
+        "slot         date: 10 characters, moved to the end",
+        "residue      13 characters at 316: Always rhyme.",
+        "",
+        "module                 evidence   detail     tokens  late",
+        "core          kept     always                    12",
+        "tools/csv     kept     trigger    csv            19  late",
+        "tools/files   kept     requires   tools/csv      14  late",
+        "tools/web     kept     inherited  web            15",
+        "tools/orphan  dropped                            11",
+    ]
+
+
+def test_one_profile_only(toy_root: Path, run: Run) -> None:
+    body = json.dumps(_body(TOY_PROMPT, "csv"))
+    assert run("rewrite", "-", "--profiles", toy_root, "--profile", "toy", stdin=body).stderr == ""
+    unknown = run("rewrite", "-", "--profiles", toy_root, "--profile", "nope", stdin=body)
+    assert (unknown.exit_code, unknown.stderr) == (1, "nope: no such profile; there are: toy\n")
+
+
+@pytest.mark.parametrize(
+    ("stdin", "wrong"),
+    [
+        pytest.param("", "stdin: not valid JSON at line 1, column 1: Expecting value; correct it", id="empty"),
+        pytest.param("[]", "stdin: must be a JSON object, a request body with `model` and `messages`", id="list"),
+        pytest.param("[" * 200_000, "stdin: nested too deeply; is this the right file?", id="deep"),
+    ],
+)
+def test_unreadable_requests(stdin: str, wrong: str, run: Run) -> None:
+    result = run("rewrite", "-", stdin=stdin)
+    assert (result.exit_code, result.stderr, result.stdout) == (1, wrong + "\n", "")
+
+
+def test_missing_file(run: Run) -> None:
+    result = run("rewrite", "nope.json")
+    wrong = "nope.json: can't be read (No such file or directory); check the path\n"
+    assert (result.exit_code, result.stderr) == (1, wrong)
+
+
+def test_stdout_of_the_process_is_json_and_nothing_else() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hooks.cli", "rewrite", "-"],
+        cwd=ROOT,
+        input=json.dumps(_body(PROMPT, TASK)).encode(),
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(done.stdout)["messages"][-1] == {"role": "user", "content": TASK}
+    assert done.stderr == b""

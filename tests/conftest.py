@@ -1,0 +1,58 @@
+"""Fixtures that put a real proxy between real clients and emulated services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emulators.envelopes import Envelopes
+from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
+from tests.emulators.upstream import Upstream
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A provider of this test's own."""
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def envelopes() -> Iterator[Envelopes]:
+    """A Sentry envelope receiver of this test's own."""
+    with Envelopes() as envelopes:
+        yield envelopes
+
+
+@pytest.fixture(scope="session")
+def upstream_session() -> Iterator[Upstream]:
+    """The provider behind ``two_key_proxy``."""
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def envelopes_session() -> Iterator[Envelopes]:
+    """The envelope receiver behind ``two_key_proxy``."""
+    with Envelopes() as envelopes:
+        yield envelopes
+
+
+@pytest.fixture(scope="session")
+def two_key_proxy(
+    upstream_session: Upstream,
+    envelopes_session: Envelopes,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[TwoKeyProxy]:
+    """The example with two keys, running for the whole session and cleared before each test."""
+    folder = tmp_path_factory.mktemp("two_keys")
+    with running_two_keys(upstream_session, envelopes_session, folder) as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def _clear_session_emulators(request: pytest.FixtureRequest) -> None:
+    if "two_key_proxy" in request.fixturenames:
+        proxy: TwoKeyProxy = request.getfixturevalue("two_key_proxy")
+        proxy.clear()

@@ -1,0 +1,149 @@
+"""The README's output blocks, generated: ``python -m tests.docs.blocks`` writes them, the tests compare.
+
+A block stands behind a comment ``<!-- generated: NAME -->``.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hooks.data import Rewritten, Target
+from hooks.facts import facts_of
+from hooks.library import bundled_profiles, load_profiles
+from hooks.pipeline import Pipeline
+from hooks.record import Caller, Record
+from hooks.tokens import token_counter
+from hooks.wire.usage import Usage
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+SHOWN_CHARS = 44
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n```\w*\n)(.*?)(\n```)", re.DOTALL)
+
+
+def example() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """``(request, rewritten request, ledger record)`` of one call to claude-sonnet-4-5."""
+    count = token_counter()
+    profiles = load_profiles(bundled_profiles(), count)
+    prompt = next(profile.text for profile in profiles if profile.name == "workbench")
+    body = {
+        "model": "claude-sonnet-4-5",
+        "messages": [
+            {"role": "system", "content": prompt},
+            {"role": "user", "content": "Sum up in/orders.csv by month and plot it"},
+        ],
+    }
+    # claude-sonnet-4-5: 3 USD per million input tokens, nothing below 1,024 tokens is cached (LiteLLM's map, 1.106).
+    target = Target(takes_marks=True, min_cache_tokens=1024, input_usd_per_token=Decimal("0.000003"))
+    walked = Pipeline(profiles, count, coverage_floor=0.6).walk(copy.deepcopy(body), "acompletion", lambda: target)
+    assert isinstance(walked.outcome, Rewritten)
+    caller = Caller(
+        request_id="5f0c5f3a",
+        call_id="a1b2",
+        started_seconds=1795392000.0,
+        endpoint="acompletion",
+        stream=False,
+        thread_id=None,
+        key_alias="reports-agent",
+        key_hash=None,
+        team_id=None,
+        model_group="claude-sonnet-4-5",
+        tool_count=0,
+    )
+    usage = Usage(
+        uncached_input_tokens=212,
+        cache_read_tokens=5010,
+        cache_write_5m_tokens=0,
+        cache_write_1h_tokens=0,
+        output_tokens=180,
+    )
+    record = Record(
+        facts=facts_of(caller, "rewrite", walked.outcome, target, decision_us=120),
+        finished_seconds=1795392004.2,
+        status="success",
+        error_type=None,
+        model="claude-sonnet-4-5",
+        provider="anthropic",
+        usage=usage,
+        usage_reason=None,
+        billed_usd=Decimal("0.004839"),
+        billed_reason=None,
+        response_cached=False,
+    )
+    return body, dict(walked.body), json.loads(record.to_json())
+
+
+def shortened(value: Any) -> Any:
+    """The same JSON with long texts cut and their lengths said."""
+    if isinstance(value, str) and len(value) > 2 * SHOWN_CHARS:
+        return f"{value[:SHOWN_CHARS]}... ({len(value):,} chars)"
+    if isinstance(value, list):
+        return [shortened(item) for item in value]
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    return value
+
+
+def before() -> str:
+    return json.dumps(shortened(example()[0]), indent=1)
+
+
+def after() -> str:
+    return json.dumps(shortened(example()[1]), indent=1)
+
+
+def record() -> str:
+    shown = "key_alias model profile coverage modules original_chars prompt_chars original_tokens prompt_tokens "
+    shown += "breakpoints_added uncached_input_tokens cache_read_tokens cache_write_5m_tokens output_tokens billed_usd"
+    full = example()[2]
+    lines = []
+    for name in [*shown.split(), "list_price_saved_usd", "decision_us"]:
+        value = full[name]
+        if name == "modules":
+            value = [f"{m['id']} ({m['evidence']}{': ' + m['detail'] if m['detail'] else ''})" for m in value]
+        lines.append(f' "{name}": {json.dumps(value, ensure_ascii=False)}')
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def command(*arguments: str) -> Callable[[], str]:
+    """What ``prompt-router`` prints for these arguments."""
+
+    def run() -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "hooks.cli", *arguments],
+            cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    return run
+
+
+def without_misses(run: Callable[[], str]) -> Callable[[], str]:
+    return lambda: run().split("\n\nmiss at")[0]
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "before": before,
+    "after": after,
+    "record": record,
+    "evaluate": without_misses(command("evaluate")),
+    "simulate": command("simulate", "--synthetic", "--conversations", "300", "--rate", "200"),
+    "route": command("route", "Clean up in/orders.csv and plot revenue by month"),
+}
+
+
+def rendered(document: str) -> str:
+    """The document with every generated block as it is today. Raises KeyError for a block nobody generates."""
+    return BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]]() + match[4], document)
+
+
+if __name__ == "__main__":
+    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")

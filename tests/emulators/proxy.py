@@ -1,0 +1,174 @@
+"""A real LiteLLM proxy, as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+BOOT_SECONDS = 90.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.1
+TAIL_LINES = 60
+
+INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE")
+"""Nothing else comes from the caller's environment: a stray key, DSN or HTTP_PROXY would change the run."""
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_LOCAL_AUTOROUTER_PRESETS": "True",
+    "LITELLM_LOCAL_BLOG_POSTS": "True",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_POLICY_TEMPLATES": "True",
+    "LITELLM_MODE": "PRODUCTION",  # in any other mode LiteLLM reads the nearest .env file
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningProxy:
+    """A proxy that answered its liveness probe."""
+
+    url: str
+    master_key: str = field(repr=False)
+    process: subprocess.Popen[bytes]
+    log_path: Path
+
+    def log(self) -> str:
+        """Everything the process has written to stdout and stderr."""
+        return self.log_path.read_text(errors="replace")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedBoot:
+    """A proxy that ended by itself before it was live."""
+
+    exit_code: int
+    log: str
+
+
+def make_key() -> str:
+    """A key nobody can guess, in the form LiteLLM asks for."""
+    return f"sk-{secrets.token_urlsafe(32)}"
+
+
+@contextlib.contextmanager
+def running_proxy(
+    config_path: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    port: int | None = None,
+    args: Sequence[str] = (),
+    log_path: Path | None = None,
+    boot_seconds: float = BOOT_SECONDS,
+) -> Iterator[RunningProxy]:
+    """A live proxy for the time of the block.
+
+    Callbacks named in the config import from ``cwd``. ``env`` wins over the defaults, ``args`` are further
+    command line options. Without ``log_path`` the log is gone after the block. Raises AssertionError with the
+    log's tail if the proxy ends or is not live within ``boot_seconds``.
+    """
+    with contextlib.ExitStack() as stack:
+        log_path = log_path or _temporary_log(stack)
+        port = port or free_port()
+        full_env = _full_env(env)
+        process = stack.enter_context(_process(config_path, full_env, cwd, port, args, log_path))
+        proxy = RunningProxy(
+            url=f"http://127.0.0.1:{port}",
+            master_key=full_env["LITELLM_MASTER_KEY"],
+            process=process,
+            log_path=log_path,
+        )
+        _wait_until_live(proxy, boot_seconds)
+        yield proxy
+
+
+def failed_boot(
+    config_path: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    args: Sequence[str] = (),
+    boot_seconds: float = BOOT_SECONDS,
+) -> FailedBoot:
+    """How a proxy ended that cannot start. Raises AssertionError if it runs on past ``boot_seconds``."""
+    with contextlib.ExitStack() as stack:
+        log_path = _temporary_log(stack)
+        process = stack.enter_context(_process(config_path, _full_env(env), cwd, free_port(), args, log_path))
+        try:
+            exit_code = process.wait(boot_seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the proxy started after all:\n{_tail(log_path)}") from None
+        return FailedBoot(exit_code=exit_code, log=log_path.read_text(errors="replace"))
+
+
+def free_port() -> int:
+    """A loopback port that nothing used a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _temporary_log(stack: contextlib.ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory())) / "proxy.log"
+
+
+def _full_env(env: Mapping[str, str] | None) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | OFFLINE | {"LITELLM_MASTER_KEY": make_key()} | dict(env or {})
+
+
+@contextlib.contextmanager
+def _process(
+    config_path: Path,
+    env: Mapping[str, str],
+    cwd: Path | None,
+    port: int,
+    args: Sequence[str],
+    log_path: Path,
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [str(Path(sys.executable).with_name("litellm")), "--config", str(config_path.absolute())]
+    command += ["--host", "127.0.0.1", "--port", str(port), *args]
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, cwd=cwd
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+
+def _wait_until_live(proxy: RunningProxy, boot_seconds: float) -> None:
+    deadline = time.monotonic() + boot_seconds
+    with httpx.Client(base_url=proxy.url, trust_env=False, timeout=2.0) as client:
+        while time.monotonic() < deadline:
+            exit_code = proxy.process.poll()
+            if exit_code is not None:
+                raise AssertionError(f"the proxy ended with {exit_code}:\n{_tail(proxy.log_path)}")
+            with contextlib.suppress(httpx.TransportError):
+                if client.get("/health/liveliness").status_code == httpx.codes.OK:
+                    return
+            time.sleep(POLL_SECONDS)
+    raise AssertionError(f"the proxy was not live after {boot_seconds} s:\n{_tail(proxy.log_path)}")
+
+
+def _tail(log_path: Path) -> str:
+    return "\n".join(log_path.read_text(errors="replace").splitlines()[-TAIL_LINES:])

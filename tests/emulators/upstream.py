@@ -1,0 +1,138 @@
+"""A provider on loopback that remembers every request it got."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from tests.emulators import anthropic_wire, openai_wire
+from tests.emulators.caching import EmulatedCache, Provider
+from tests.emulators.loopback import Answer, Incoming, Loopback
+from tests.emulators.replies import HttpError, Reply, Text, ToolCall, Usage
+
+__all__ = ["HttpError", "RecordedRequest", "Reply", "Text", "ToolCall", "Upstream", "Usage"]
+
+Shape = Callable[[Mapping[str, Any], Reply, Usage], Answer]
+
+SHAPES: Mapping[str, Shape] = {
+    "/v1/messages": anthropic_wire.answer,
+    "/chat/completions": openai_wire.answer,
+    "/v1/chat/completions": openai_wire.answer,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedRequest:
+    """A request as it stood on the wire. ``json`` is None if the body is no JSON."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    json: Any
+
+
+class Upstream:
+    """Anthropic Messages and OpenAI Chat at ``url``.
+
+    A request takes the next scripted reply, or ``default`` when none is left. Requests that the provider
+    would refuse, and unknown paths, are recorded and leave the script alone. ``usage`` holds for every reply
+    that brings none of its own; with ``caching`` only its output does, and the input is accounted as the provider
+    would, which then refuses all that the provider refuses.
+    """
+
+    def __init__(self, *, caching: EmulatedCache | None = None) -> None:
+        self.caching = caching
+        self._caching = caching
+        self.default: Reply = Text(text="Hello from the upstream.")
+        self.usage = Usage()
+        self._lock = threading.Lock()
+        self._requests: list[RecordedRequest] = []
+        self._script: deque[Reply] = deque()
+        self._server = Loopback(self._respond)
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Requests so far, in order of arrival; a copy."""
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def last(self) -> RecordedRequest:
+        """The latest request. Raises AssertionError if there is none."""
+        requests = self.requests
+        assert requests, "the upstream got no request"
+        return requests[-1]
+
+    def script(self, *replies: Reply | str) -> None:
+        """Queue replies for the coming requests; a string is a text reply."""
+        with self._lock:
+            self._script.extend(Text(text=reply) if isinstance(reply, str) else reply for reply in replies)
+
+    def clear(self) -> None:
+        """Forget the requests, the script and what is cached, and restore the default reply, usage and caching."""
+        with self._lock:
+            self._requests.clear()
+            self._script.clear()
+            self.default = Text(text="Hello from the upstream.")
+            self.usage = Usage()
+            self.caching = self._caching
+        if self.caching is not None:
+            self.caching.clear()
+
+    def __enter__(self) -> Self:
+        self._server.listen()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.close()
+
+    def _respond(self, incoming: Incoming) -> Answer:
+        body = _parse(incoming.body)
+        recorded = RecordedRequest(
+            method=incoming.method,
+            path=incoming.path,
+            headers=incoming.headers,
+            body=incoming.body,
+            json=body,
+        )
+        with self._lock:
+            self._requests.append(recorded)
+        shape = SHAPES.get(incoming.route)
+        if shape is None or incoming.method != "POST":
+            return openai_wire.answer({}, HttpError(status=404, message="no such route"), self.usage)
+        if not isinstance(body, dict):
+            return shape({}, HttpError(status=400, message="the body is not a JSON object"), self.usage)
+        provider: Provider = "anthropic" if shape is anthropic_wire.answer else "openai"
+        refusal = self._refuse(provider, body)
+        if refusal is not None:
+            return shape(body, refusal, self.usage)
+        with self._lock:
+            reply = self._script.popleft() if self._script else self.default
+        if isinstance(reply, HttpError):
+            return shape(body, reply, self.usage)
+        usage = self.usage
+        if self.caching is not None:
+            counted = self.caching.account(provider, body, incoming.headers)
+            usage = replace(counted, output_tokens=usage.output_tokens)
+        return shape(body, reply, reply.usage or usage)
+
+    def _refuse(self, provider: Provider, body: Mapping[str, Any]) -> HttpError | None:
+        if self.caching is not None:
+            return self.caching.refuse(provider, body)
+        return anthropic_wire.refuse(body) if provider == "anthropic" else None
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -1,0 +1,93 @@
+"""How a proxy with the router starts, and how it doesn't."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from hooks.library import bundled_profiles
+from tests.emulators.envelopes import Behaviour, Envelopes
+from tests.emulators.proxy import RunningProxy, failed_boot, running_proxy
+from tests.emulators.two_keys import ROOT
+from tests.emulators.upstream import Upstream
+from tests.end_to_end.workbench import PROMPT, conversation, system_text
+
+pytestmark = pytest.mark.proxy
+
+CONFIG = ROOT / "proxy_config.yaml"
+
+
+def config_with(folder: Path, **settings: object) -> Path:
+    """The shipped config with other router settings, in a folder without ``hooks/``."""
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config["callback_settings"]["prompt_router"] = settings
+    path = folder / "proxy_config.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def ask(proxy: RunningProxy, model: str = "demo") -> httpx.Response:
+    with httpx.Client(base_url=proxy.url, trust_env=False, timeout=30) as client:
+        return client.post(
+            "/v1/chat/completions",
+            headers={"authorization": f"Bearer {proxy.master_key}"},
+            json={"model": model, "messages": conversation()},
+        )
+
+
+@pytest.mark.parametrize("place", ["beside hooks/", "elsewhere"])
+def test_the_callback_loads_from_a_checkout_and_as_a_package(tmp_path: Path, place: str) -> None:
+    """The shipped config answers the demo model without an account, whichever way LiteLLM finds the callback."""
+    config = CONFIG if place == "beside hooks/" else config_with(tmp_path, mode="rewrite")
+    env = {"PROMPT_ROUTER_LEDGER__PATH": str(tmp_path / "ledger.jsonl")}
+    with running_proxy(config, env=env, cwd=tmp_path) as proxy:
+        response = ask(proxy)
+        assert response.status_code == 200
+        assert response.headers["x-prompt-router-outcome"] == "rewritten"
+        assert response.headers["x-prompt-router-breakpoints"] == "2"
+
+
+def test_every_configuration_problem_stops_the_proxy_at_once(tmp_path: Path) -> None:
+    """Settings and all profiles are checked before the first request, each problem with its path."""
+    profiles = tmp_path / "profiles"
+    shutil.copytree(bundled_profiles() / "workbench", profiles / "workbench")
+    (profiles / "workbench" / "tools" / "git.txt").unlink()
+    (profiles / "other").mkdir()
+    (profiles / "other" / "profile.yaml").write_text("profile: other\nmodules: [\n", encoding="utf-8")
+    settings = failed_boot(config_with(tmp_path, profiles=str(profiles), coverage_flor=0.5, ledger={"pth": "x"}))
+    assert settings.exit_code != 0
+    assert (
+        "callback_settings.prompt_router: coverage_flor: unknown field; did you mean 'coverage_floor'?" in settings.log
+    )
+    assert "callback_settings.prompt_router: ledger.pth: unknown field; did you mean 'path'?" in settings.log
+    texts = failed_boot(config_with(tmp_path, profiles=str(profiles)))
+    assert texts.exit_code != 0
+    assert "profiles/workbench: modules[7].file: tools/git.txt: can't be read (No such file or directory)" in texts.log
+    assert "profiles/other/profile.yaml: not valid YAML at line 3" in texts.log
+
+
+def test_dead_sinks_and_shadow_mode_change_nothing(tmp_path: Path) -> None:
+    """An unwritable ledger and an unreachable GlitchTip: the client and the provider see nothing of it."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    config = yaml.safe_load((ROOT / "examples/two_keys/proxy_config.yaml").read_text(encoding="utf-8"))
+    del config["general_settings"]["custom_auth"]
+    config["callback_settings"]["prompt_router"] = {
+        "mode": "shadow",
+        "ledger": {"path": str(tmp_path / "file" / "ledger.jsonl")},
+    }
+    path = tmp_path / "proxy_config.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    with Upstream() as upstream, Envelopes() as envelopes:
+        envelopes.behave(Behaviour.REFUSES)
+        env = {"GLITCHTIP_DSN": envelopes.dsn, "ANTHROPIC_API_BASE": upstream.url, "ANTHROPIC_API_KEY": "emulated"}
+        env |= {"OPENAI_API_BASE": upstream.url, "OPENAI_API_KEY": "emulated"}
+        with running_proxy(path, env=env, cwd=tmp_path) as proxy:
+            for model in ("claude", "gpt", "claude"):
+                response = ask(proxy, model)
+                assert response.status_code == 200
+                assert response.headers["x-prompt-router-outcome"] == "shadow"
+        assert [system_text(request.json) for request in upstream.requests if request.method == "POST"] == [PROMPT] * 3

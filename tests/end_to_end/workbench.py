@@ -1,0 +1,91 @@
+"""Requests as the workbench agent sends them, and what arrives of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from hooks.library import bundled_profiles, load_profile
+
+PROFILE = load_profile(bundled_profiles() / "workbench", lambda text: len(text) // 4)
+PROMPT = PROFILE.text
+TASK = "Sum up in/orders.csv by month, please: MARKER-user-4711"
+TOOLS: list[dict[str, Any]] = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"The {name} tool.",
+            "parameters": {"type": "object", "properties": {"path": {"type": "string"}}},
+        },
+    }
+    for name in ("load_table", "read_file", "run_command")
+]
+WAIT_SECONDS = 10.0
+
+
+def conversation(system: Any = PROMPT, task: str = TASK, role: str = "system") -> list[dict[str, Any]]:
+    """One agent call in the middle of its work: a task, a tool call with its result, a follow-up."""
+    return [
+        {"role": role, "content": system},
+        {"role": "user", "content": task},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "load_table", "arguments": '{"path": "in/orders.csv"}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "month,total\n1,17\n2,4"},
+        {"role": "assistant", "content": "January 17, February 4."},
+        {"role": "user", "content": "yes, go on"},
+    ]
+
+
+def system_blocks(body: Any) -> list[dict[str, Any]]:
+    """The system text of an Anthropic or OpenAI body as blocks."""
+    system = body.get("system")
+    if system is None:
+        system = next(message["content"] for message in body["messages"] if message["role"] in ("system", "developer"))
+    return [{"type": "text", "text": system}] if isinstance(system, str) else list(system)
+
+
+def system_text(body: Any) -> str:
+    return "".join(block["text"] for block in system_blocks(body))
+
+
+def without_system(body: Any) -> Any:
+    """The body without its system prompt, for comparing everything else."""
+    rest = {key: value for key, value in body.items() if key != "system"}
+    rest["messages"] = [message for message in body["messages"] if message["role"] not in ("system", "developer")]
+    return rest
+
+
+def marks(body: Any) -> int:
+    return json.dumps(body).count('"cache_control"')
+
+
+def record_of(path: Path, response: HasHeaders) -> dict[str, Any]:
+    """The one record of the request that was answered so. Raises AssertionError when it doesn't come."""
+    call_id = response.headers["x-litellm-call-id"]
+    deadline = time.monotonic() + WAIT_SECONDS
+    found: list[dict[str, Any]] = []
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.05)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        found = [record for record in map(json.loads, lines) if record["call_id"] == call_id]
+    assert len(found) == 1, f"{len(found)} records of one request"
+    return found[0]
+
+
+class HasHeaders(Protocol):
+    """A response, or what the SDK makes of one."""
+
+    @property
+    def headers(self) -> Any: ...

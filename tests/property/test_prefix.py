@@ -1,0 +1,125 @@
+"""Placement: what a provider has cached of one call is there again in the next."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hooks.data import Placement, Profile, Rewritten, Target
+from hooks.pipeline import Pipeline
+from tests.property.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts, walks
+
+
+def calls_of(messages: list[dict[str, Any]]) -> list[int]:
+    """Where an agent calls: behind each user message, and behind the last result of a run of tool calls."""
+    ends = []
+    for number, message in enumerate(messages, 1):
+        following = messages[number]["role"] if number < len(messages) else None
+        if message["role"] == "user" or (message["role"] == "tool" and following != "tool"):
+            ends.append(number)
+    return ends
+
+
+def rewritten(
+    profile: Profile, prompt: str, messages: list[dict[str, Any]], placement: Placement, target: Target
+) -> tuple[list[dict[str, Any]], Rewritten]:
+    pipeline = Pipeline([profile], count_tokens, coverage_floor=0.0, placement=placement)
+    body = {"messages": [{"role": "system", "content": prompt}, *messages]}
+    walked = pipeline.walk(body, "acompletion", lambda: target)
+    assert isinstance(walked.outcome, Rewritten)
+    return list(walked.body["messages"]), walked.outcome
+
+
+def system_text(messages: list[dict[str, Any]]) -> str:
+    content = messages[0]["content"]
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_marks(item) for key, item in value.items() if key != "cache_control"}
+    return [without_marks(item) for item in value] if isinstance(value, list) else value
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> tuple[Profile, str, list[dict[str, Any]]]:
+    profile = draw(profiles())
+    messages = draw(conversations(profile))
+    return profile, draw(prompts(profile)), messages
+
+
+@pytest.mark.parametrize("target", [MARKS, NO_MARKS], ids=["marks", "no marks"])
+@walks
+@given(samples())
+def test_appended_calls_are_prefixes_of_the_next(
+    target: Target, sample: tuple[Profile, str, list[dict[str, Any]]]
+) -> None:
+    """Call n is, message for message, how call n+1 begins; marks move and are no part of what is cached."""
+    profile, prompt, messages = sample
+    before: list[dict[str, Any]] = []
+    for end in calls_of(messages):
+        now, _ = rewritten(profile, prompt, messages[:end], "append", target)
+        now = [without_marks(message) for message in now]
+        assert json.dumps(now[: len(before)]) == json.dumps(before)
+        before = now
+
+
+@walks
+@given(samples())
+def test_grown_prompts_are_prefixes_of_the_next(sample: tuple[Profile, str, list[dict[str, Any]]]) -> None:
+    """Up to what varies, the system prompt of call n is how that of call n+1 begins."""
+    profile, prompt, messages = sample
+    before = ""
+    for end in calls_of(messages):
+        now, outcome = rewritten(profile, prompt, messages[:end], "grow", NO_MARKS)
+        text = system_text(now)
+        varying = sum(piece.end - piece.start + 2 * piece.seam for piece in outcome.composition.varying)
+        stable = text[: len(text) - varying]
+        assert stable.rstrip().startswith(before.rstrip())
+        before = stable
+
+
+@walks
+@given(samples(), st.sampled_from(["append", "grow"]))
+def test_every_needed_module_is_sent_once(
+    sample: tuple[Profile, str, list[dict[str, Any]]], placement: Placement
+) -> None:
+    """Wherever it stands, each selected module's text is there; the client's own messages keep their order."""
+    profile, prompt, messages = sample
+    end = calls_of(messages)[-1]
+    out, outcome = rewritten(profile, prompt, messages[:end], placement, NO_MARKS)
+    everything = "".join(message["content"] or "" for message in out)
+    for span in outcome.recognition.spans:
+        if span.kind == "module" and profile.modules[span.module].id in outcome.decision.modules:
+            assert prompt[span.start : span.end].strip() in everything
+    kept = [message for message in out[1:] if message["role"] != "system"]
+    assert json.dumps(kept) == json.dumps(messages[:end])
+
+
+@walks
+@given(samples())
+def test_results_stay_with_their_calls(sample: tuple[Profile, str, list[dict[str, Any]]]) -> None:
+    """No late module comes between tool calls and their results."""
+    profile, prompt, messages = sample
+    out, _ = rewritten(profile, prompt, messages[: calls_of(messages)[-1]], "append", MARKS)
+    for message, following in itertools.pairwise(out):
+        if message.get("tool_calls"):
+            assert following["role"] == "tool"
+
+
+@walks
+@given(samples())
+def test_latest_sends_what_the_latest_task_needs(sample: tuple[Profile, str, list[dict[str, Any]]]) -> None:
+    """Single-shot placement never sends more than a conversation that remembers, and nothing late."""
+    profile, prompt, messages = sample
+    cut = messages[: calls_of(messages)[-1]]
+    _, latest = rewritten(profile, prompt, cut, "latest", NO_MARKS)
+    _, grown = rewritten(profile, prompt, cut, "grow", NO_MARKS)
+    assert latest.composition.late == ()
+    if not latest.decision.is_fallback:
+        assert set(latest.decision.modules) <= set(grown.decision.modules)

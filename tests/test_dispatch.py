@@ -1,0 +1,262 @@
+"""The hook through LiteLLM's own dispatch, ``ProxyLogging.pre_call_hook``: nothing of LiteLLM is replaced."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+from litellm.caching.caching import DualCache
+from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.utils import ProxyLogging
+
+from hooks.library import bundled_profiles, load_profiles
+from hooks.litellm_hook import PromptRouter
+from hooks.pipeline import Pipeline
+from hooks.settings import load_settings
+from hooks.tokens import token_counter
+
+COUNT = token_counter()
+PROFILES = load_profiles(bundled_profiles(), COUNT)
+WORKBENCH = next(profile for profile in PROFILES if profile.name == "workbench")
+FORGED = {
+    "compression_savings": {"tokens_saved": 999},
+    "litellm_gateway_injected_cache": "",
+    "prompt_router": {"outcome": "rewritten"},
+    "spend_logs_metadata": {"prompt_router": {"outcome": "forged"}, "cost_centre": "42"},
+}
+
+
+@pytest.fixture
+def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptRouter]:
+    """The callback as the proxy holds it, alone in LiteLLM's list."""
+    settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
+    hook = PromptRouter(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    monkeypatch.setattr(litellm, "callbacks", [hook])
+    yield hook
+    hook.close()
+
+
+def body(message: str = "Sum up orders.csv by month", **extra: Any) -> dict[str, Any]:
+    messages = [{"role": "system", "content": WORKBENCH.text}, {"role": "user", "content": message}]
+    return {"model": "claude", "messages": messages, "metadata": {}, "litellm_call_id": "call-1", **extra}
+
+
+def key(**metadata: Any) -> UserAPIKeyAuth:
+    stated = {"prompt_router": metadata} if metadata else {}
+    return UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha", metadata=stated)
+
+
+async def dispatch(
+    data: dict[str, Any], who: UserAPIKeyAuth | None = None, call_type: str = "acompletion"
+) -> dict[str, Any]:
+    """What LiteLLM goes on with after its pre-call hooks."""
+    logging = ProxyLogging(user_api_key_cache=DualCache())
+    result: dict[str, Any] = await logging.pre_call_hook(
+        user_api_key_dict=who or key(),
+        data=data,
+        call_type=call_type,  # the proxy passes plain strings too
+    )
+    return result
+
+
+async def test_the_prompt_is_rewritten_in_a_new_body(hook: PromptRouter) -> None:
+    """LiteLLM goes on with a smaller prompt; the messages that came in are untouched."""
+    data = body()
+    messages = data["messages"]
+    before = copy.deepcopy(messages)
+    out = await dispatch(data)
+    assert messages == before
+    assert len(out["messages"][0]["content"]) < len(WORKBENCH.text) * 0.7
+    assert out["messages"][1:] == before[1:]
+    facts = out["metadata"]["prompt_router"]
+    assert facts["outcome"] == "rewritten"
+    assert "tools/data_processing" in [module[0] for module in facts["modules"]]
+
+
+async def test_litellms_metadata_bag_is_changed_in_place(hook: PromptRouter) -> None:
+    """Replacing the bag would lose LiteLLM's own attribution."""
+    data = body()
+    bag = data["metadata"]
+    out = await dispatch(data)
+    assert out["metadata"] is bag
+    assert bag["compression_savings"]["tokens_saved"] == (
+        bag["prompt_router"]["original_tokens"] - bag["prompt_router"]["prompt_tokens"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("who", "header", "outcome", "reason"),
+    [
+        pytest.param(key(), None, "rewritten", None, id="default"),
+        pytest.param(key(enabled=True), None, "rewritten", None, id="enabled"),
+        pytest.param(key(enabled=False), None, "passthrough", "off", id="disabled"),
+        pytest.param(key(mode="off"), None, "passthrough", "off", id="mode off"),
+        pytest.param(key(mode="shadow"), None, "shadow", None, id="shadow"),
+        pytest.param(key(profile="workbench"), None, "rewritten", None, id="profile named"),
+        pytest.param(key(profile="nobody"), None, "passthrough", "bad_key_metadata", id="unknown profile"),
+        pytest.param(key(enable=True), None, "passthrough", "bad_key_metadata", id="unknown field"),
+        pytest.param(key(enabled="yes"), None, "passthrough", "bad_key_metadata", id="wrong type"),
+        pytest.param(key(), "off", "passthrough", "off", id="header off"),
+        pytest.param(key(), "shadow", "shadow", None, id="header shadow"),
+        pytest.param(key(enabled=False), "rewrite", "passthrough", "off", id="header can't raise"),
+        pytest.param(key(mode="shadow"), "rewrite", "shadow", None, id="header can't raise shadow"),
+    ],
+)
+async def test_each_key_gets_what_its_metadata_says(
+    hook: PromptRouter, who: UserAPIKeyAuth, header: str | None, outcome: str, reason: str | None
+) -> None:
+    """Key metadata over settings, the header only downwards; anything but a rewrite leaves every byte."""
+    data = body()
+    data["proxy_server_request"] = {"headers": {"x-prompt-router": header} if header else {}}
+    sent = json.dumps(data["messages"])
+    out = await dispatch(data, who)
+    facts = out["metadata"]["prompt_router"]
+    assert (facts["outcome"], facts["reason"]) == (outcome, reason)
+    assert (json.dumps(out["messages"]) == sent) == (outcome != "rewritten")
+
+
+async def test_team_metadata_counts_below_key_metadata(hook: PromptRouter) -> None:
+    """A key's own word beats its team's."""
+    team = {"prompt_router": {"enabled": False}}
+    off = UserAPIKeyAuth(api_key="0" * 64, metadata={}, team_metadata=team)
+    on = UserAPIKeyAuth(api_key="0" * 64, metadata={"prompt_router": {"enabled": True}}, team_metadata=team)
+    # `enabled: true` on the key lifts what the team switched off.
+    assert (await dispatch(body(), off))["metadata"]["prompt_router"]["reason"] == "off"
+    assert (await dispatch(body(), on))["metadata"]["prompt_router"]["outcome"] == "rewritten"
+
+
+@pytest.mark.parametrize("who", [key(), key(enabled=False)], ids=["on", "off"])
+async def test_clients_cannot_forge_savings(hook: PromptRouter, who: UserAPIKeyAuth) -> None:
+    """What only the gateway may say is dropped when a client says it; the rest of its metadata stays."""
+    data = body(metadata=copy.deepcopy(FORGED))
+    bag = (await dispatch(data, who))["metadata"]
+    assert bag.get("compression_savings") != FORGED["compression_savings"]
+    assert bag["prompt_router"]["caller"]["key_alias"] == "alpha"
+    assert bag["spend_logs_metadata"]["cost_centre"] == "42"
+    assert bag["spend_logs_metadata"]["prompt_router"]["outcome"] != "forged"
+    assert "litellm_gateway_injected_cache" not in bag
+
+
+@pytest.mark.parametrize(
+    "call_type", ["aembedding", "atext_completion", "anthropic_messages", "aresponses", "pass_through_endpoint"]
+)
+async def test_other_endpoints_are_left_alone(hook: PromptRouter, call_type: str) -> None:
+    """Not one key of a body that we don't read is touched, save LiteLLM's own bag."""
+    data = body()
+    data["metadata"] = {"mine": 1}
+    sent = copy.deepcopy({k: v for k, v in data.items() if k != "metadata"})
+    out = await dispatch(data, call_type=call_type)
+    assert {k: v for k, v in out.items() if k != "metadata"} == sent
+    assert out["metadata"]["prompt_router"]["reason"] == "unsupported_endpoint"
+
+
+async def test_a_body_without_a_bag_is_not_given_one(hook: PromptRouter) -> None:
+    """Pass-through bodies go to the provider as they are: a new key would reach the wire."""
+    data = {"model": "m", "messages": []}
+    assert await dispatch(dict(data), call_type="pass_through_endpoint") == data
+
+
+STEPS = [
+    "hooks.litellm_hook.decide_policy",
+    "hooks.litellm_hook.facts_of",
+    "hooks.litellm_hook.litellm_bag.stamp",
+    "hooks.litellm_hook.litellm_bag.scrub",
+    "hooks.wire.chat._system_blocks",
+    "hooks.wire.chat._message",
+    "hooks.recognise.catalogue.Catalogue.recognise",
+    "hooks.route.decide.Router.decide",
+    "hooks.pipeline.compose",
+    "hooks.pipeline.plan_breakpoints",
+    "hooks.deployments.Deployments.target",
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", [RuntimeError, RecursionError, MemoryError, KeyError, UnicodeError])
+async def test_any_fault_gives_back_the_request_as_it_came(
+    hook: PromptRouter, monkeypatch: pytest.MonkeyPatch, step: str, fault: type[Exception]
+) -> None:
+    """Whatever breaks, wherever: LiteLLM goes on with the client's own messages."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise fault("a secret of the prompt")
+
+    monkeypatch.setattr(step, broken)
+    data = body()
+    sent = json.dumps(data["messages"])
+    out = await dispatch(data)
+    assert json.dumps(out["messages"]) == sent
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("text", id="a string"),
+        pytest.param([], id="empty"),
+        pytest.param([None], id="null message"),
+        pytest.param([{"role": "system"}], id="no content"),
+        pytest.param([{"role": "system", "content": None}], id="null content"),
+        pytest.param([{"role": "system", "content": [{"type": "image_url"}]}], id="image as system"),
+        pytest.param([{"role": "system", "content": [None]}], id="null block"),
+        pytest.param([{"role": "user", "content": {"a": 1}}], id="object as content"),
+        pytest.param([{"content": "no role"}], id="no role"),
+    ],
+)
+async def test_malformed_messages_pass_through(hook: PromptRouter, messages: Any) -> None:
+    """The provider gets to say what is wrong with them, not we."""
+    out = await dispatch({"model": "m", "messages": copy.deepcopy(messages), "metadata": {}})
+    assert out["messages"] == messages
+    assert out["metadata"]["prompt_router"]["outcome"] == "passthrough"
+
+
+async def test_headers_tell_what_was_done(hook: PromptRouter) -> None:
+    """The response headers hook reads the facts from the same bag."""
+    out = await dispatch(body())
+    logging = ProxyLogging(user_api_key_cache=DualCache())
+    headers = await logging.post_call_response_headers_hook(data=out, user_api_key_dict=key(), response=None)
+    assert headers["x-prompt-router-outcome"] == "rewritten"
+    assert headers["x-prompt-router-profile"] == f"workbench@{WORKBENCH.version}"
+    assert int(headers["x-prompt-router-tokens-after"]) < int(headers["x-prompt-router-tokens-before"])
+
+
+async def test_hooks_take_arguments_yet_unknown(hook: PromptRouter) -> None:
+    """A LiteLLM that passes more keywords than today must not break a request."""
+    data = body()
+    assert await hook.async_pre_call_hook(key(), DualCache(), data, "acompletion", brand_new=1) is not None
+    assert await hook.async_post_call_response_headers_hook(data, key(), None, brand_new=1) is not None
+    await hook.async_log_success_event({"litellm_params": data}, None, None, None, brand_new=1)
+
+
+def test_hooks_stand_on_the_leaf_class() -> None:
+    """LiteLLM skips an inherited ``async_pre_call_hook``."""
+    assert "async_pre_call_hook" in vars(PromptRouter)
+    assert "async_post_call_response_headers_hook" in vars(PromptRouter)
+
+
+async def test_an_answer_from_the_response_cache_claims_no_savings(hook: PromptRouter) -> None:
+    """Nothing was sent, so nothing was saved: LiteLLM's pages and the ledger say so."""
+    out = await dispatch(body())
+    bag = out["metadata"]
+    assert bag["compression_savings"]["tokens_saved"] > 0
+    kwargs, _ = await hook.async_logging_hook({"litellm_params": out, "cache_hit": True}, None, "acompletion")
+    assert kwargs["litellm_params"] is out
+    assert "compression_savings" not in bag
+    assert bag["spend_logs_metadata"]["prompt_router"]["list_price_saved_usd"] is None
+
+
+async def test_an_agent_edited_everywhere_is_drift(hook: PromptRouter) -> None:
+    """No module is as it was, but most lines are: the prompt passes through and is reported as drift."""
+    text = "".join(module.text.rstrip("\n") + "\nOne more line here.\n\n" for module in WORKBENCH.modules)
+    text = text.replace("\n\n", "\nAnd an edit of the agent's author.\n\n", 200)
+    data = body()
+    data["messages"][0]["content"] = text
+    facts = (await dispatch(data))["metadata"]["prompt_router"]
+    assert (facts["outcome"], facts["reason"]) == ("passthrough", "unrecognised")
+    assert facts["is_drift"]
+    assert facts["known_lines"] > 0.5
