@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hooks.data import Module, Profile, Turn
+from hooks.data import Turn
+from hooks.profile import Module, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
 

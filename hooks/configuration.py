@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hooks.data import Profile
 from hooks.errors import ConfigurationError
 from hooks.library import bundled_profiles, load_profiles
+from hooks.profile import Profile
 from hooks.settings import WHERE, Settings, load_settings, profiles_stated
 from hooks.tokens import token_counter
 

@@ -16,7 +16,8 @@ from typing import Any
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from hooks.data import Placement, Target
+from hooks.data import Target
+from hooks.profile import Placement
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hooks.data import Evidence, Passthrough, Profile, Target
+from hooks.data import Evidence, Passthrough, Target
 from hooks.errors import ConfigurationError
 from hooks.pipeline import Pipeline
-from hooks.problems import described
+from hooks.profile import Profile
+from hooks.reading import parse_json_lines
 
 TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Neither sizes nor selections depend on who answers."""
@@ -88,38 +88,14 @@ class Evaluation:
 
 def parse_cases(text: str, where: str, profile: Profile) -> tuple[tuple[int, Case], ...]:
     """``(line, case)`` of JSON Lines, empty lines left out. Raises ConfigurationError with every problem."""
-    cases: list[tuple[int, Case]] = []
-    problems: list[str] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        at = f"{where}: line {number}"
-        try:
-            document = json.loads(line)
-            if not isinstance(document, dict):
-                problems.append(f"{at}: must be a JSON object")
-                continue
-            case = Case.model_validate(document)
-        except ValidationError as error:
-            problems.extend(described(error, at, Case))
-        except json.JSONDecodeError as error:
-            problems.append(f"{at}: not valid JSON at column {error.colno}: {error.msg}")
-        except RecursionError:
-            problems.append(f"{at}: nested too deeply")
-        else:
-            problems.extend(_unknown(case, at, profile))
-            cases.append((number, case))
-    if not cases and not problems:
-        problems.append(f"{where}: holds no case; a case is a line of JSON")
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(cases)
+    lines = parse_json_lines(text, where, Case, what="case", problems_of=lambda case: _unknown(case, profile))
+    return tuple(lines)
 
 
-def _unknown(case: Case, at: str, profile: Profile) -> Iterable[str]:
+def _unknown(case: Case, profile: Profile) -> Iterable[str]:
     for index, module in enumerate(case.needs):
         if module not in profile.order:
-            yield f"{at}: needs[{index}]: unknown module {module!r}; `prompt-router check {profile.name}` lists them"
+            yield f"needs[{index}]: unknown module {module!r}; `prompt-router check {profile.name}` lists them"
 
 
 def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[tuple[int, Case]]) -> Evaluation:

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hooks.data import Module, Profile, Slot
 from hooks.errors import ConfigurationError
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
+from hooks.profile import Module, Profile, Slot
 from hooks.reading import parse_yaml, read_inside, read_text
 from hooks.route.words import check_trigger
 

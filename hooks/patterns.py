@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 
-from hooks.data import ValuePattern
+from hooks.profile import ValuePattern
 
 
 def compile_pattern(pattern: str) -> ValuePattern:

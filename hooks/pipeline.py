@@ -8,8 +8,9 @@ from typing import Any
 
 from hooks.breakpoints import plan_breakpoints
 from hooks.compose import compose, settled_at_seams
-from hooks.data import Outcome, Passthrough, Placement, Profile, Recognition, Rewritten, Target
+from hooks.data import Outcome, Passthrough, Recognition, Rewritten, Target
 from hooks.errors import UnreadableRequestError
+from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.wire import SHAPES

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from hooks.errors import ConfigurationError
+from hooks.problems import described
+
+Line = TypeVar("Line", bound=BaseModel)
 
 MAX_FILE_BYTES = 4_000_000
 """Ten times the longest prompt seen in the wild; a larger file is a mistake, not a profile."""
@@ -63,3 +69,43 @@ def parse_yaml(raw: str, where: str) -> object:
         raise ConfigurationError([f"{where}: not valid YAML"]) from None
     except ValueError as error:  # a date that isn't one, a number without end
         raise ConfigurationError([f"{where}: not valid YAML: {error}"]) from None
+
+
+def parse_json_lines(
+    text: str,
+    where: str,
+    model: type[Line],
+    *,
+    what: str,
+    problems_of: Callable[[Line], Iterable[str]] = lambda _: (),
+) -> list[tuple[int, Line]]:
+    """``(line number from 1, line)``, empty ones left out. Raises ConfigurationError with every problem.
+
+    ``what`` a line holds, such as "call"; ``problems_of`` finds what the model can't see.
+    """
+    lines: list[tuple[int, Line]] = []
+    problems: list[str] = []
+    for number, raw in enumerate(text.split("\n"), 1):
+        if not raw.strip():
+            continue
+        at = f"{where}: line {number}"
+        try:
+            document = json.loads(raw)
+            if not isinstance(document, dict):
+                problems.append(f"{at}: must be a JSON object")
+                continue
+            line = model.model_validate(document)
+        except ValidationError as error:
+            problems.extend(described(error, at, model))
+        except json.JSONDecodeError as error:
+            problems.append(f"{at}: not valid JSON at column {error.colno}: {error.msg}")
+        except RecursionError:
+            problems.append(f"{at}: nested too deeply")
+        else:
+            problems.extend(f"{at}: {problem}" for problem in problems_of(line))
+            lines.append((number, line))
+    if not lines and not problems:
+        problems.append(f"{where}: holds no {what}; a {what} is a line of JSON")
+    if problems:
+        raise ConfigurationError(problems)
+    return lines

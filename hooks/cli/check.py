@@ -11,9 +11,9 @@ import click
 from hooks.check import ModuleReport, ProfileReport, check_profiles
 from hooks.cli.inputs import json_option, profile_folders, profiles_option, profiles_root, unknown_profile
 from hooks.cli.output import percent, show_json, show_table
-from hooks.data import Profile
 from hooks.errors import ConfigurationError
 from hooks.library import load_profile, load_profiles
+from hooks.profile import Profile
 
 
 @click.command(short_help="Report every problem of every profile, and its sizes.")

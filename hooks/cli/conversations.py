@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from hooks.data import Profile
+from hooks.profile import Profile
 
 Message = dict[str, Any]
 

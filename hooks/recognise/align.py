@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hooks.data import Profile, Recognition, Slot, Span
+from hooks.data import Recognition, Span
+from hooks.profile import Profile, Slot
 from hooks.recognise.spaces import Raw, Squeezed
 from hooks.recognise.walk import Claim, shape_of, skip_space, slot_end, walk
 

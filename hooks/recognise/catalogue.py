@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from hooks.data import Profile, Recognition
+from hooks.data import Recognition
+from hooks.profile import Profile
 from hooks.recognise.align import Aligner
 
 MIN_LINE_CHARS = 16

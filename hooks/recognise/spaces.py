@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate, islice
 from typing import Protocol
 
-from hooks.data import Slot
+from hooks.profile import Slot
 
 CHUNK_CHARS = 256
 """A prompt on one line is looked through in chunks of this size."""

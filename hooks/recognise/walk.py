@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hooks.data import Module, Slot
+from hooks.profile import Module, Slot
 from hooks.recognise.spaces import Space, squeeze
 
 PROBE_CHARS = 64

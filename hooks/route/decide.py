@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from hooks.data import Arrival, Evidence, EvidenceKind, MessageKind, Profile, RoutingDecision, Turn
+from hooks.data import Arrival, Evidence, EvidenceKind, MessageKind, RoutingDecision, Turn
+from hooks.profile import Profile
 from hooks.route.phrases import is_follow_up, is_small_talk
 from hooks.route.words import TriggerIndex, capped, folded, words_of
 

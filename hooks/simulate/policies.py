@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from hooks.breakpoints import LOOKBACK_BLOCKS, MAX_MARKS
-from hooks.data import Passthrough, Placement, Profile, Request, Target
+from hooks.data import Passthrough, Request, Target
 from hooks.errors import UnreadableRequestError
 from hooks.pipeline import Pipeline
+from hooks.profile import Placement, Profile
 from hooks.wire import chat
 from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 from hooks.cachemodel import MarkedPrefixes, PrefixCache, Prices, Rules
-from hooks.data import Placement
+from hooks.profile import Placement
 from hooks.simulate.layouts import Layouts
 from hooks.simulate.policies import POLICIES, Policy
 from hooks.simulate.replay import uncached

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hooks.errors import ConfigurationError
-from hooks.problems import described
+from hooks.reading import parse_json_lines
 
 
 class _Line(BaseModel):
@@ -36,39 +34,11 @@ class Call:
 
 def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
-    calls: list[Call] = []
-    problems: list[str] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        at = f"{where}: line {number}"
-        try:
-            document = json.loads(line)
-            if not isinstance(document, dict):
-                problems.append(f"{at}: must be a JSON object")
-                continue
-            read = _Line.model_validate(document)
-        except ValidationError as error:
-            problems.extend(described(error, at, _Line))
-        except json.JSONDecodeError as error:
-            problems.append(f"{at}: not valid JSON at column {error.colno}: {error.msg}")
-        except RecursionError:
-            problems.append(f"{at}: nested too deeply")
-        else:
-            problems.extend(f"{at}: {problem}" for problem in _problems_of(read.request))
-            calls.append(
-                Call(
-                    line=number,
-                    at_seconds=read.ts,
-                    key=read.key,
-                    conversation=read.conversation,
-                    request=read.request,
-                )
-            )
-    if not calls and not problems:
-        problems.append(f"{where}: holds no call; a call is a line of JSON")
-    if problems:
-        raise ConfigurationError(problems)
+    lines = parse_json_lines(text, where, _Line, what="call", problems_of=lambda line: _problems_of(line.request))
+    calls = (
+        Call(line=number, at_seconds=line.ts, key=line.key, conversation=line.conversation, request=line.request)
+        for number, line in lines
+    )
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
 
 

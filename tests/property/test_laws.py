@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hooks.data import Module, Passthrough, Profile, Rewritten, Slot, Target
+from hooks.data import Passthrough, Rewritten, Target
 from hooks.pipeline import Pipeline
+from hooks.profile import Module, Profile, Slot
 
 MARKS = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=Decimal("0.000003"))
 NO_MARKS = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)

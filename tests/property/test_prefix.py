@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.data import Placement, Profile, Rewritten, Target
+from hooks.data import Rewritten, Target
 from hooks.pipeline import Pipeline
+from hooks.profile import Placement, Profile
 from tests.property.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts, walks
 
 

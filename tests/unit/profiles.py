@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from hooks.data import Module, Profile, Recognition, Request, Slot, Target, Ttl
+from hooks.data import Recognition, Request, Target
 from hooks.patterns import compile_pattern
+from hooks.profile import Module, Profile, Slot, Ttl
 from hooks.wire import chat
 
 TAKES_MARKS = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=Decimal("0.000003"))

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from hooks.data import Breakpoints, Rewritten, Target, Ttl
+from hooks.data import Breakpoints, Rewritten, Target
 from hooks.pipeline import Pipeline
+from hooks.profile import Ttl
 from tests.unit.profiles import NO_MARKS, TAKES_MARKS, count_words, module, profile, slot
 
 M5 = {"type": "ephemeral"}

@@ -8,7 +8,8 @@ import pytest
 
 from hooks.breakpoints import plan_breakpoints
 from hooks.compose import compose
-from hooks.data import Composition, Profile, Recognition, Rewritten, RoutingDecision, Slot, Turn
+from hooks.data import Composition, Recognition, Rewritten, RoutingDecision, Turn
+from hooks.profile import Profile, Slot
 from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.wire import chat

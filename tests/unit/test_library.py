@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from hooks.data import Profile, Slot
 from hooks.errors import ConfigurationError
 from hooks.library import bundled_profiles, load_profile, load_profiles
+from hooks.profile import Profile, Slot
 from hooks.reading import MAX_FILE_BYTES
 from tests.unit.profiles import count_words
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.data import Profile, Recognition
+from hooks.data import Recognition
+from hooks.profile import Profile
 from hooks.recognise import Catalogue
 from tests.unit.profiles import (
     ALL,

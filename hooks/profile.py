@@ -1,0 +1,83 @@
+"""What is known of an agent's prompt: its modules in order, with the slots inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Ttl = Literal["5m", "1h"]
+Placement = Literal["append", "grow", "latest"]
+"""Where late modules go: behind the message that first needed them; at the system prompt's end; or nowhere,
+because each message gets a prompt of its own."""
+
+
+class Found(Protocol):
+    """A match in a string."""
+
+    def start(self) -> int: ...
+    def end(self) -> int: ...
+
+
+class ValuePattern(Protocol):
+    """A compiled pattern, of whichever engine."""
+
+    def fullmatch(self, text: str, /) -> Found | None: ...
+    def match(self, text: str, /) -> Found | None: ...
+    def finditer(self, text: str, /) -> Iterator[Found]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slot:
+    """A span that varies between requests: ``pattern`` must match the whole value."""
+
+    name: str
+    pattern: ValuePattern
+    sample: str
+    volatile: bool
+    max_chars: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Module:
+    """A contiguous piece of the original prompt: literal text and the slots inside it, in order.
+
+    ``tokens`` is the size of its literal text.
+    """
+
+    id: str
+    title: str
+    description: str
+    always: bool
+    requires: tuple[str, ...]
+    triggers: tuple[str, ...]
+    examples: tuple[str, ...]
+    tools: tuple[str, ...]
+    parts: tuple[str | Slot, ...]
+    tokens: int
+
+    @property
+    def text(self) -> str:
+        """The module as it stands in the original prompt, slots filled with their samples."""
+        return "".join(part if isinstance(part, str) else part.sample for part in self.parts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Profile:
+    """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
+
+    name: str
+    version: str
+    digest: str
+    description: str
+    modules: tuple[Module, ...]
+    coverage_floor: float | None
+    cache_ttl: Ttl
+    placement: Placement | None = None
+    """None: what the deployments make best."""
+    order: Mapping[str, int] = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The monolithic prompt."""
+        return "".join(module.text for module in self.modules)
