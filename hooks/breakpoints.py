@@ -12,11 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from hooks.data import Breakpoints, Composition, Mark, Piece, Recognition, Request, Target
+from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Breakpoints, Composition, Mark, Piece, Recognition, Request, Target
 
-MAX_MARKS = 4
-LOOKBACK_BLOCKS = 20
-"""Blocks ahead of a mark in which an earlier cache entry is found (same page)."""
 Edge = Literal["core", "routed", "varying"]
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hooks.errors import ConfigurationError
 from hooks.library import bundled_profiles, load_profiles
+from hooks.pipeline import Pipeline
 from hooks.profile import Profile
 from hooks.settings import WHERE, Settings, load_settings, profiles_stated
 from hooks.tokens import token_counter
+
+
+def pipeline_of(settings: Settings, profiles: Sequence[Profile], count_tokens: Callable[[str], int]) -> Pipeline:
+    """The walk as the proxy does it under these settings."""
+    return Pipeline(
+        profiles,
+        count_tokens,
+        coverage_floor=settings.coverage_floor,
+        placement=None if settings.placement == "auto" else settings.placement,
+        gives_hints=settings.cache_hints,
+        gates_cost=settings.cost_gate,
+    )
 
 
 def configured(

@@ -10,11 +10,17 @@ from typing import Any, Literal, NamedTuple
 from hooks.profile import Placement, Profile, Slot
 
 Mode = Literal["rewrite", "shadow", "off"]
-EvidenceKind = Literal["always", "trigger", "score", "tool_call", "requires", "inherited", "fallback"]
+EvidenceKind = Literal["always", "trigger", "score", "tool_call", "requires", "inherited", "fallback", "bundle"]
+"""``bundle``: nobody asked for it, but the set that holds it is cheaper than the exact one."""
 MessageKind = Literal["task", "follow_up", "small_talk", "none"]
 SpanKind = Literal["module", "slot", "residue"]
 Mark = Mapping[str, Any]
 """A ``cache_control`` object as it stands on the wire, such as ``{"type": "ephemeral", "ttl": "1h"}``."""
+
+MAX_MARKS = 4
+LOOKBACK_BLOCKS = 20
+"""Claude's limits: marks in a request, and blocks ahead of a mark in which an earlier cache entry is found
+(platform.claude.com, "Prompt caching", checked 2026-11)."""
 
 
 # Requests
@@ -74,12 +80,19 @@ class Target:
     min_cache_tokens: int
     input_usd_per_token: Decimal | None
     """None when a candidate has no price or they differ."""
+    cache_read_share: float | None = None
+    """What a cached token costs, as a share of the input price: the lowest of the candidates'. None: no prices."""
+    cache_write_share: float | None = None
+    """What a token costs that is written to the cache, likewise: the highest."""
     placement: Placement = "grow"
     """What keeps the prefix cacheable at every candidate."""
     takes_cache_key: bool = False
     """True when every candidate is an OpenAI that routes by ``prompt_cache_key``."""
     injection_points: tuple[Mark, ...] = ()
     """LiteLLM's own ``cache_control_injection_points`` of the candidates: ours would override them."""
+
+
+UNKNOWN_TARGET = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
 
 
 # Recognition, routing, composition
@@ -247,12 +260,19 @@ class Rewritten:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passthrough:
-    """The request stays as it came. ``near`` is the closest profile of an unrecognised prompt, for drift."""
+    """The request stays as it came. ``near`` is the closest profile of an unrecognised prompt, for drift.
+
+    One that isn't worth rewriting has been recognised and routed. Its text stays, but ``added_marks`` may help to
+    cache it.
+    """
 
     reason: str
     near: Recognition | None = None
     original_chars: int | None = None
     client_marks: int = 0
+    recognition: Recognition | None = None
+    decision: RoutingDecision | None = None
+    added_marks: int = 0
 
 
 Outcome = Rewritten | Passthrough

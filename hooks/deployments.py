@@ -16,13 +16,13 @@ from typing import Any
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
+from hooks.data import UNKNOWN_TARGET as UNKNOWN
 from hooks.data import Target
 from hooks.profile import Placement
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""
 MAX_GROUPS = 1024
-UNKNOWN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
 
 # Where LiteLLM 1.106 keeps cache_control on the way to a provider that accepts it, by the wire. Everything
 # else either strips marks (pointless) or forwards them to an API that may reject them.
@@ -72,11 +72,15 @@ def _look_up(group: str, team_id: str | None) -> Target:
 def _common(targets: Sequence[Target]) -> Target:
     """What is safe for all of them."""
     prices = {target.input_usd_per_token for target in targets}
+    reads = [target.cache_read_share for target in targets if target.cache_read_share is not None]
+    writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
     points = {tuple(map(str, target.injection_points)): target.injection_points for target in targets}
     return Target(
         takes_marks=all(target.takes_marks for target in targets),
         min_cache_tokens=max(target.min_cache_tokens for target in targets),
         input_usd_per_token=prices.pop() if len(prices) == 1 else None,
+        cache_read_share=min(reads, default=None),
+        cache_write_share=max(writes, default=None),
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
         takes_cache_key=all(target.takes_cache_key for target in targets),
         injection_points=next(iter(points.values())) if len(points) == 1 else (),
@@ -120,6 +124,7 @@ def _target(model: str, provider: str | None, info: Mapping[str, Any], points: t
         takes_marks=takes_marks,
         min_cache_tokens=get_prompt_cache_min_tokens(model),
         input_usd_per_token=_price(info),
+        **_shares(info),
         placement=_placement(name, provider, is_openai=is_openai),
         takes_cache_key=is_openai,
         injection_points=points,
@@ -151,3 +156,15 @@ def _provider(model: str, api_base: str | None, provider: str | None) -> str | N
 def _price(info: Mapping[str, Any]) -> Decimal | None:
     price = info.get("input_cost_per_token")
     return Decimal(str(price)) if price else None
+
+
+def _shares(info: Mapping[str, Any]) -> dict[str, float | None]:
+    """What the map charges for cached and for written tokens, as shares of the input price; 1 where it says nothing."""
+    price = info.get("input_cost_per_token")
+    if not price:
+        return {"cache_read_share": None, "cache_write_share": None}
+    read, write = info.get("cache_read_input_token_cost"), info.get("cache_creation_input_token_cost")
+    return {
+        "cache_read_share": 1.0 if read is None else read / price,
+        "cache_write_share": 1.0 if write is None else max(1.0, write / price),
+    }

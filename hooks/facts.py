@@ -10,7 +10,9 @@ from hooks.savings import list_price_saved
 def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took."""
     if isinstance(outcome, Passthrough):
-        near = outcome.near
+        near = outcome.near or outcome.recognition
+        decision = outcome.decision
+        added = outcome.added_marks if mode == "rewrite" else 0
         return Facts(
             caller=caller,
             mode=mode,
@@ -20,11 +22,18 @@ def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decis
             profile_version=near.profile.version if near else None,
             profile_digest=near.profile.digest if near else None,
             coverage=round(near.coverage, 4) if near else None,
-            is_drift=near is not None,
-            known_lines=round(near.known_lines, 4) if near else None,
+            is_drift=outcome.near is not None,
+            known_lines=round(near.known_lines, 4) if outcome.near and near else None,
+            message_kind=decision.message_kind if decision else None,
+            query_chars=decision.query_chars if decision else None,
+            modules=decision.selected if decision else (),
+            module_total=len(near.profile.modules) if decision and near else None,
+            is_fallback=decision is not None and decision.is_fallback,
+            fallback_reason=decision.fallback_reason if decision else None,
             original_chars=outcome.original_chars,
+            breakpoints_added=added,
             breakpoints_client=outcome.client_marks,
-            breakpoints_total=outcome.client_marks,
+            breakpoints_total=outcome.client_marks + added,
             list_price_saved_reason="nothing was removed",
             decision_us=decision_us,
         )

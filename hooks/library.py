@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hooks.errors import ConfigurationError
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
-from hooks.profile import Module, Profile, Slot
+from hooks.profile import Economics, Module, Profile, Slot
 from hooks.reading import parse_yaml, read_inside, read_text
 from hooks.route.words import check_trigger
 
@@ -59,6 +59,16 @@ class ModuleFile(_Strict):
     tools: tuple[str, ...] = ()
 
 
+class EconomicsFile(_Strict):
+    """``economics`` of profile.yaml, as ``simulate --tune`` writes it."""
+
+    choice: Literal["exact", "bundles", "all", "full"]
+    min_dropped: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    bundles: tuple[tuple[str, ...], ...] = ()
+    tuned_on: dict[str, str | int | float] = {}
+    """The traffic and the figures that led to it; for people."""
+
+
 class ProfileFile(_Strict):
     """profile.yaml."""
 
@@ -68,6 +78,7 @@ class ProfileFile(_Strict):
     coverage_floor: Annotated[float, Field(ge=0, le=1)] | None = None
     cache_ttl: Literal["5m", "1h"] = "5m"
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
+    economics: EconomicsFile | None = None
     slots: tuple[SlotFile, ...] = ()
     modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
 
@@ -147,7 +158,21 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int]) -> Profile:
         coverage_floor=declared.coverage_floor,
         cache_ttl=declared.cache_ttl,
         placement=None if declared.placement == "auto" else declared.placement,
+        economics=_economics(declared),
         order={module.id: number for number, module in enumerate(modules)},
+    )
+
+
+def _economics(declared: ProfileFile) -> Economics | None:
+    stated = declared.economics
+    if stated is None:
+        return None
+    number = {module.id: n for n, module in enumerate(declared.modules)}
+    bundles = tuple(frozenset(number[name] for name in bundle) for bundle in stated.bundles)
+    return Economics(
+        rewrites=stated.choice != "full",
+        min_dropped=stated.min_dropped,
+        bundles=bundles if stated.choice in ("bundles", "all") else None,
     )
 
 
@@ -239,6 +264,7 @@ def _inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterabl
     yield from _repeated([module.file for module in declared.modules], f"{where}: modules", "file")
     yield from _repeated([slot.name for slot in declared.slots], f"{where}: slots", "name")
     yield from _repeated([t for module in declared.modules for t in module.tools], f"{where}: modules", "tool")
+    yield from _wrong_bundles(declared, where)
     for number, module in enumerate(declared.modules):
         path = f"{where}: modules[{number}]"
         for index, needed in enumerate(module.requires):
@@ -250,6 +276,22 @@ def _inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterabl
             wrong = check_trigger(trigger)
             if wrong is not None:
                 yield f"{path}.triggers[{index}]: {wrong}"
+
+
+def _wrong_bundles(declared: ProfileFile, where: str) -> Iterable[str]:
+    stated = declared.economics
+    if stated is None:
+        return
+    if bool(stated.bundles) != (stated.choice == "bundles"):
+        yield f"{where}: economics.bundles: go with the choice 'bundles' and no other; tune the profile again"
+    always = {module.id: module.always for module in declared.modules}
+    for number, bundle in enumerate(stated.bundles):
+        for index, name in enumerate(bundle):
+            at = f"{where}: economics.bundles[{number}][{index}]"
+            if name not in always:
+                yield f"{at}: unknown module {name!r}; tune the profile again"
+            elif always[name]:
+                yield f"{at}: {name!r} is always sent; remove it"
 
 
 def _repeated(names: Sequence[str], path: str, what: str) -> Iterable[str]:

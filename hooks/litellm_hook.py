@@ -19,7 +19,7 @@ from typing import Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from hooks.configuration import configured
+from hooks.configuration import configured, pipeline_of
 from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
 from hooks.errors import ConfigurationError
@@ -50,14 +50,7 @@ def make_handler() -> PromptRouter:
     except ConfigurationError as error:
         print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
         raise
-    pipeline = Pipeline(
-        profiles,
-        count_tokens,
-        coverage_floor=settings.coverage_floor,
-        placement=None if settings.placement == "auto" else settings.placement,
-        gives_hints=settings.cache_hints,
-    )
-    return PromptRouter(settings, pipeline)
+    return PromptRouter(settings, pipeline_of(settings, profiles, count_tokens))
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
@@ -161,7 +154,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
         litellm_bag.stamp(bag, facts)
-        return {**walked.body} if facts.outcome == "rewritten" else None
+        return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
 
     def _walk(self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target]) -> Walked:
         """The outcome under this policy; a fault in the walk is one too."""

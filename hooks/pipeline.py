@@ -8,12 +8,13 @@ from typing import Any
 
 from hooks.breakpoints import plan_breakpoints
 from hooks.compose import compose, settled_at_seams
-from hooks.data import Outcome, Passthrough, Recognition, Rewritten, Target
+from hooks.data import Outcome, Passthrough, Recognition, Request, Rewritten, RoutingDecision, Target
+from hooks.economics import admitted, optional_tokens, widened
 from hooks.errors import UnreadableRequestError
 from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
-from hooks.wire import SHAPES
+from hooks.wire import SHAPES, Shape
 
 CLOSE_COVERAGE = 0.2
 CLOSE_LINES = 0.5
@@ -40,6 +41,7 @@ class Pipeline:
         coverage_floor: float,
         placement: Placement | None = None,
         gives_hints: bool = False,
+        gates_cost: bool = False,
     ) -> None:
         self.profiles = {profile.name: profile for profile in profiles}
         self._catalogue = Catalogue(profiles)
@@ -48,6 +50,7 @@ class Pipeline:
         self._coverage_floor = coverage_floor
         self._placement = placement
         self._gives_hints = gives_hints
+        self._gates_cost = gates_cost
 
     def walk(
         self,
@@ -80,9 +83,13 @@ class Pipeline:
         reach = target()
         placement = profile.placement or self._placement or reach.placement
         decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
+        if self._gates_cost and placement != "latest":
+            gated = _gated(decision, recognition, reach)
+            if gated is None:
+                return self._not_worth_it(data, request, shape, recognition, decision, reach)
+            decision = gated
         arrivals = decision.arrivals if placement != "latest" else ()
-        late = {module for arrival in arrivals for module in arrival.modules}
-        selected = frozenset(n for n in map(profile.order.__getitem__, decision.modules) if n not in late)
+        selected = _first_selected(decision, profile)
         recognition = settled_at_seams(request, recognition)
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
@@ -98,9 +105,49 @@ class Pipeline:
         )
         return Walked(outcome=rewritten, body=shape.write(data, request, rewritten))
 
+    def _not_worth_it(
+        self,
+        data: Mapping[str, Any],
+        request: Request,
+        shape: Shape,
+        recognition: Recognition,
+        decision: RoutingDecision,
+        target: Target,
+    ) -> Walked:
+        """As it came, except that a prompt which nobody marks for caching is marked."""
+        body, added = data, 0
+        if self._gives_hints and target.takes_marks and not target.injection_points:
+            body, added = shape.marked(data, request)
+        outcome = Passthrough(
+            reason="not_worth_it",
+            original_chars=len(request.system_text),
+            client_marks=request.client_marks,
+            recognition=recognition,
+            decision=decision,
+            added_marks=added,
+        )
+        return Walked(outcome=outcome, body=body)
+
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor
         return self._coverage_floor if own is None else own
+
+
+def _gated(decision: RoutingDecision, recognition: Recognition, target: Target) -> RoutingDecision | None:
+    """The decision behind the cost gate; None where the conversation is to be left as it came."""
+    profile = recognition.profile
+    tokens, core_tokens = optional_tokens(recognition)
+    first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
+    sent = admitted(profile.economics, target, first, tokens, core_tokens)
+    if sent is None:
+        return None
+    return decision if sent == first else widened(decision, profile, sent)
+
+
+def _first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int]:
+    """What the first turn selected; all of it when nothing came late."""
+    late = {module for arrival in decision.arrivals for module in arrival.modules}
+    return frozenset([n for n in map(profile.order.__getitem__, decision.modules) if n not in late])
 
 
 def _is_close(recognition: Recognition) -> bool:

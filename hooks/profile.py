@@ -62,6 +62,20 @@ class Module:
         return "".join(part if isinstance(part, str) else part.sample for part in self.parts)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Economics:
+    """What tuning found cheapest, decided for each conversation by what its first turn selects beside the core.
+
+    ``bundles``: sets of module indexes; the smallest that holds the selection takes its place. None: the selection
+    itself, if at least ``min_dropped`` tokens are left out for each token selected. Else every module is sent.
+    """
+
+    rewrites: bool = True
+    """False: every conversation is left as it came."""
+    min_dropped: float = 0.0
+    bundles: tuple[frozenset[int], ...] | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Profile:
     """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
@@ -75,6 +89,8 @@ class Profile:
     cache_ttl: Ttl
     placement: Placement | None = None
     """None: what the deployments make best."""
+    economics: Economics | None = None
+    """None: nobody tuned it, and a cautious rule decides."""
     order: Mapping[str, int] = field(repr=False)
 
     @property

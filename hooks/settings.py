@@ -52,15 +52,17 @@ class Settings(_Strict):
 
     ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
     cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
-    name a ``prompt_cache_key`` for OpenAI when the client names none.
+    name a ``prompt_cache_key`` for OpenAI when the client names none. ``cost_gate``: send every module, or leave
+    the conversation as it came, where sending fewer can't pay.
     """
 
     mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(unquoted_off)] = "rewrite"
     profile: str | None = None
     profiles: Path | None = None
     coverage_floor: _Share = 0.6
-    placement: Literal["auto", "append", "grow", "latest"] = "grow"
-    cache_hints: bool = False
+    placement: Literal["auto", "append", "grow", "latest"] = "auto"
+    cache_hints: bool = True
+    cost_gate: bool = True
     headers: bool = True
     ledger: LedgerSettings = LedgerSettings()
     glitchtip: GlitchtipSettings = GlitchtipSettings()

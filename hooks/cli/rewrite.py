@@ -22,7 +22,6 @@ from hooks.cli.inputs import (
 )
 from hooks.cli.output import change, percent, shortened, show_bytes, show_json, show_table
 from hooks.data import Mark, Passthrough, Recognition, Rewritten, Span, Target
-from hooks.pipeline import Pipeline
 from hooks.wire import SHAPES
 
 PREVIEW_CHARS = 60
@@ -47,7 +46,9 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
     known = tuple(profile.name for profile in profiles)
     if name is not None and name not in known:
         raise unknown_profile(name, known)
-    pipeline = Pipeline(profiles, count_tokens, coverage_floor=settings_of_environment().coverage_floor)
+    from hooks.configuration import pipeline_of  # brings the tokenizer, which takes a while
+
+    pipeline = pipeline_of(settings_of_environment(), profiles, count_tokens)
     call_type = call_type_of(body)
     walked = pipeline.walk(body, call_type, lambda: _target(body), only=name)
     if explain:
@@ -57,7 +58,7 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
             _explain(walked.outcome, SHAPES[call_type].read(body).system_text)
     elif isinstance(walked.outcome, Passthrough):
         click.echo(_passthrough(walked.outcome), err=True)
-        show_bytes(raw)
+        show_bytes(raw) if walked.body is body else show_json(walked.body)
     else:
         show_json(walked.body)
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
-from hooks.cachemodel import BlockReader, Prices, Rules, anthropic_rules, openai_rules
+from hooks.cli.accounts import Account, account_for, say_counts, show, watched
 from hooks.cli.inputs import (
     json_option,
+    profile_folders,
     profiles_option,
+    profiles_root,
     read_bytes,
     read_profiles,
     settings_of_environment,
     shown,
     unknown_profile,
 )
-from hooks.cli.output import show_json, show_table
-from hooks.data import Target
+from hooks.cli.output import show_json
+from hooks.cli.tuning import said, tune_synthetic, tune_traffic, tuning_for_json
 from hooks.errors import ConfigurationError
+from hooks.profile import Profile
 from hooks.simulate import (
     BASELINE,
     Call,
@@ -32,16 +32,15 @@ from hooks.simulate import (
     Report,
     Workload,
     arrivals,
-    parse_prices,
     parse_traffic,
     replay,
     rewrites_of,
     simulate_synthetic,
 )
+from hooks.simulate.tune import Tuning
 
 SYNTHETIC_MODEL = "claude-sonnet-4-5"
 RATE = "conversations_per_hour"
-COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 SHAPE = {
     "conversations": "Conversations to make.",
     "keys": "API keys they come with; keys share no cache.",
@@ -65,8 +64,6 @@ SHAPE = {
     "seed": "The same seed makes the same traffic.",
 }
 """Options of made-up traffic, by the Workload's fields."""
-
-Item = TypeVar("Item")
 
 
 def _shape_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -98,6 +95,8 @@ def _shape_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--model", metavar="NAME", help="LiteLLM's name of the model to account for. Default: see above.")
 @click.option("--prices", "stated", metavar="JSON|FILE", help="USD per million tokens in place of LiteLLM's map.")
 @click.option("--profile", "name", metavar="NAME", help="The one profile that may be recognised. Default: all.")
+@click.option("--tune", "tunes", is_flag=True, help="Find what is cheapest; write it into the profile's `economics:`.")
+@click.option("--dry-run", is_flag=True, help="[tune] Write nothing.")
 @profiles_option
 @json_option
 @_shape_options
@@ -110,6 +109,8 @@ def simulate(
     model: str | None,
     stated: str | None,
     name: str | None,
+    tunes: bool,
+    dry_run: bool,
     root: Path | None,
     as_json: bool,
     rates: tuple[float, ...],
@@ -126,7 +127,11 @@ def simulate(
     latest       modules for the latest user message only
     grow         late modules at the end of the system prompt
     append       late modules behind the message that first needed them
-    auto         what placement `auto` does for this model
+    auto         what placement `auto` does for this model, behind the cost gate
+
+    --tune tries exact module sets, bundles that many conversations share, every module and no rewriting on the
+    first half of the conversations, and measures the cheapest on the second half. With --synthetic it shows what
+    the tuned profile would cost there; with TRAFFIC.jsonl and --profile it writes the profile's `economics:`.
 
     Without --model the one that the traffic names, in LiteLLM's terms; with --synthetic claude-sonnet-4-5.
     --prices takes input_usd_per_mtok, cache_read_usd_per_mtok, cache_write_5m_usd_per_mtok and
@@ -140,19 +145,29 @@ def simulate(
         raise click.UsageError(f"{option} needs --synthetic.")
     if synthetic and (name or root):
         raise click.UsageError("--profile and --profiles need TRAFFIC.jsonl.")
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    if dry_run and not tunes:
+        raise click.UsageError("--dry-run needs --tune.")
+    if tunes and not synthetic and name is None:
+        raise click.UsageError("--tune needs --profile: what it finds is written there.")
     if traffic is None:
-        _simulate_synthetic(model or SYNTHETIC_MODEL, stated, rates, shape, as_json)
+        _simulate_synthetic(account_for(model or SYNTHETIC_MODEL, stated), rates, shape, tunes, as_json)
+        return
+    calls, profiles, count_tokens = _recorded(traffic, name, root)
+    account = account_for(model or _model_of(calls), stated)
+    if not tunes:
+        _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json)
     else:
-        _simulate_traffic(traffic, model, stated, name, root, as_json)
+        assert name is not None
+        folder = None if dry_run else profile_folders(profiles_root(root))[name]
+        tune_traffic(calls, profiles, count_tokens, account, shown(traffic), name, folder, as_json)
 
 
 # Recorded traffic
 
 
-def _simulate_traffic(
-    path: str, model: str | None, stated: str | None, name: str | None, root: Path | None, as_json: bool
-) -> None:
+def _recorded(
+    path: str, name: str | None, root: Path | None
+) -> tuple[tuple[Call, ...], tuple[Profile, ...], Callable[[str], int]]:
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -162,20 +177,29 @@ def _simulate_traffic(
     known = tuple(profile.name for profile in profiles)
     if name is not None and name not in known:
         raise unknown_profile(name, known)
-    model = model or _model_of(calls)
-    prices, target, rules = _prices(model, stated), _target(model), _rules(model)
-    rewrites = rewrites_of(
-        profiles, count_tokens, target, coverage_floor=settings_of_environment().coverage_floor, only=name
-    )
-    replayed = Replay(rewrites, _blocks_of(model, target, count_tokens), rules)
-    report = replay(_watched(calls, "calls"), replayed, prices, shown(path))
-    counts = {"calls": len(calls), "conversations": report[BASELINE].conversations}
+    return calls, profiles, count_tokens
+
+
+def _simulate_traffic(
+    calls: tuple[Call, ...],
+    profiles: tuple[Profile, ...],
+    count_tokens: Callable[[str], int],
+    account: Account,
+    where: str,
+    name: str | None,
+    as_json: bool,
+) -> None:
+    floor = settings_of_environment().coverage_floor
+    rewrites = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor, only=name)
+    replayed = Replay(rewrites, account.blocks_of(count_tokens), account.rules)
+    report = replay(watched(calls, "calls"), replayed, account.prices, where)
     if as_json:
-        show_json({**_head(model, prices), **counts, "policies": report.for_json()})
+        counts = {"calls": len(calls), "conversations": report[BASELINE].conversations}
+        show_json({**account.for_json(), **counts, "policies": report.for_json()})
         return
-    _say(model, prices)
-    _say_counts("", len(calls), report)
-    _show(report)
+    account.say()
+    say_counts("", len(calls), report)
+    show(report)
     passed = report["auto"].passed
     if passed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in passed.items())
@@ -189,108 +213,44 @@ def _model_of(calls: Sequence[Call]) -> str:
     return names[0]
 
 
-def _blocks_of(model: str, target: Target, count_tokens: Callable[[str], int]) -> Callable[[Mapping[str, Any]], Any]:
-    reader = BlockReader(count_tokens)
-    if not target.takes_marks:
-        return reader.openai
-    from hooks.provider_wire import ClaudeWire
-
-    wire = ClaudeWire(model)
-    return lambda body: reader.anthropic(wire.body(body))
-
-
-def _target(model: str) -> Target:
-    from hooks.deployments import target_of_model  # imports LiteLLM, which takes seconds
-
-    return target_of_model(model)
-
-
-def _rules(model: str) -> Rules:
-    return anthropic_rules(model) if _target(model).takes_marks else openai_rules(model)
-
-
 # Made-up traffic
 
 
 def _simulate_synthetic(
-    model: str, stated: str | None, rates: Sequence[float], shape: Mapping[str, Any], as_json: bool
+    account: Account, rates: Sequence[float], shape: Mapping[str, Any], tunes: bool, as_json: bool
 ) -> None:
     try:
         workloads = [Workload(conversations_per_hour=rate, **shape) for rate in rates]
     except ValueError as error:
         problems = [problem.replace(f"{RATE}:", "rate:") for problem in str(error).splitlines()]
         raise ConfigurationError([f"--{problem.replace('_', '-')}" for problem in problems]) from None
-    prices, placement, rules = _prices(model, stated), _target(model).placement, _rules(model)
-    runs = []
+    runs: list[tuple[Workload, int, Report, Tuning | None]] = []
     for workload in workloads:
         calls = arrivals(workload)
-        watched = _watched(calls, f"{workload.conversations_per_hour:g} conversations an hour")
-        report = simulate_synthetic(workload, watched, rules, prices, auto=placement)
-        runs.append((workload, len(calls), report))
-    if as_json:
-        rows = [{**asdict(workload), "calls": calls, "policies": report.for_json()} for workload, calls, report in runs]
-        show_json({**_head(model, prices), "runs": rows})
-        return
-    _say(model, prices)
-    for workload, count, report in runs:
-        _say_counts(f"{workload.conversations_per_hour:g} conversations an hour; ", count, report)
-        _show(report)
-
-
-# Both
-
-
-def _prices(model: str, stated: str | None) -> Prices:
-    if stated is None:
-        from hooks.provider_wire import prices_of_model
-
-        prices = prices_of_model(model)
-        if prices is None:
-            raise ConfigurationError([f"--model: LiteLLM has no prices for {model!r}; name another or give --prices"])
-        return prices
-    text = stated if stated.lstrip().startswith("{") else read_bytes(stated).decode("utf-8", "replace")
-    return parse_prices(text, "--prices")
-
-
-def _watched(items: Sequence[Item], what: str) -> Iterator[Item]:
-    """The items, with a bar on stderr while somebody watches."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield from items
-        return
-    with Progress(console=console, transient=True) as progress:
-        yield from progress.track(items, description=what)
-
-
-def _head(model: str, prices: Prices) -> dict[str, Any]:
-    return {"model": model, "prices": {name: str(value) for name, value in asdict(prices).items()}}
-
-
-def _say(model: str, prices: Prices) -> None:
-    click.echo(
-        f"{model}: {prices.input_usd_per_mtok} USD per million tokens, cached {prices.cache_read_usd_per_mtok}, "
-        f"written {prices.cache_write_5m_usd_per_mtok} (1h {prices.cache_write_1h_usd_per_mtok})"
-    )
-
-
-def _say_counts(what: str, calls: int, report: Report) -> None:
-    click.echo(f"\n{what}calls: {calls:,}, conversations: {report[BASELINE].conversations:,}")
-
-
-def _show(report: Report) -> None:
-    show_table(COLUMNS, _rows(report))
-
-
-def _rows(report: Report) -> Iterable[tuple[str, ...]]:
-    for result in report.results:
-        usage, versus = result.usage, report.versus_baseline(result.policy)
-        yield (
-            result.policy,
-            f"{result.usd:,.4f}",
-            f"{result.usd_per_conversation:,.4f}",
-            f"{usage.cache_read_tokens:,}",
-            f"{usage.cache_write_5m_tokens + usage.cache_write_1h_tokens:,}",
-            f"{usage.uncached_input_tokens:,}",
-            f"{result.mean_prompt_tokens:,.0f}",
-            "" if versus is None or result.policy == BASELINE else f"{versus:+.1%}",
+        what = f"{workload.conversations_per_hour:g} conversations an hour"
+        tuning = None
+        if tunes:
+            tuning, calls = tune_synthetic(workload, calls, account, what)
+        report = simulate_synthetic(
+            workload,
+            watched(calls, what),
+            account.rules,
+            account.prices,
+            account.target,
+            economics=tuning.economics if tuning else None,
         )
+        runs.append((workload, len(calls), report, tuning))
+    if as_json:
+        show_json({**account.for_json(), "runs": [_run_for_json(*run) for run in runs]})
+        return
+    account.say()
+    for workload, count, report, tuning in runs:
+        say_counts(f"{workload.conversations_per_hour:g} conversations an hour; ", count, report)
+        if tuning is not None:
+            click.echo(f"auto is tuned on as many conversations before these: {said(tuning)}")
+        show(report)
+
+
+def _run_for_json(workload: Workload, calls: int, report: Report, tuning: Tuning | None) -> dict[str, Any]:
+    tuned = {} if tuning is None else {"tuned": tuning_for_json(tuning)}
+    return {**asdict(workload), "calls": calls, **tuned, "policies": report.for_json()}

@@ -7,8 +7,8 @@ I/O, no clock, no LiteLLM; translation to the provider's wire and prices are pas
 
 from __future__ import annotations
 
-from hooks.simulate.policies import POLICIES, Policy, Rewrite, Sent, rewrites_of, with_good_marks
-from hooks.simulate.replay import Billed, Replay, replay
+from hooks.simulate.policies import POLICIES, Policy, Rewrite, Sent, rewrites_of
+from hooks.simulate.replay import Billed, BlocksOf, Replay, replay
 from hooks.simulate.report import BASELINE, PolicyResult, Report, Tally
 from hooks.simulate.stated_prices import parse_prices
 from hooks.simulate.synthetic import simulate_synthetic
@@ -19,6 +19,7 @@ __all__ = [
     "BASELINE",
     "POLICIES",
     "Billed",
+    "BlocksOf",
     "Call",
     "Policy",
     "PolicyResult",
@@ -34,5 +35,4 @@ __all__ = [
     "replay",
     "rewrites_of",
     "simulate_synthetic",
-    "with_good_marks",
 ]

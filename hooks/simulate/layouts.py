@@ -11,7 +11,8 @@ from typing import Final
 
 from hooks.cachemodel import Block, MarkedPrefixes, Rules
 from hooks.cachemodel.blocks import Lifetime
-from hooks.simulate.policies import Policy
+from hooks.profile import Placement
+from hooks.simulate.policies import PLACEMENTS, Policy
 from hooks.simulate.workload import SyntheticCall, Workload
 
 MARK: Final[Lifetime] = "5m"
@@ -22,15 +23,26 @@ Layout = tuple[Sequence[Block], Hashable]
 """Blocks, and what the cache key would say of the routed set where the provider takes one."""
 
 
-class Layouts:
-    """The blocks of each call under each policy. Calls of one conversation must come in their order."""
+Admit = Callable[[int], int | None]
+"""A first selection, as bits -> the one to send instead, or None to leave the conversation as it came."""
 
-    def __init__(self, workload: Workload, rules: Rules) -> None:
+
+class Layouts:
+    """The blocks of each call under each policy. Calls of one conversation must come in their order.
+
+    ``auto`` goes by ``placement`` for the conversations that ``admit`` lets in.
+    """
+
+    def __init__(self, workload: Workload, rules: Rules, *, placement: Placement, admit: Admit) -> None:
         self._mark: Lifetime | None = MARK if isinstance(rules, MarkedPrefixes) else None
         self._module_tokens = workload.module_tokens()
+        self._placement = placement
+        self._admit = admit
         self._keys: dict[Hashable, int] = {}
         self._heads: dict[tuple[int, ...], tuple[Block, ...]] = {}
-        self._live: dict[int, _Conversation] = {}
+        self._exact: dict[int, _Conversation] = {}
+        self._gated: dict[int, _Conversation | None] = {}
+        self._now: tuple[SyntheticCall, _Conversation, _Conversation | None]
         self._tools = (self._shared("tools", workload.tools_tokens, None),) if workload.tools_tokens else ()
         self._core = self._shared("core", workload.core_tokens, self._mark)
         self._full = (
@@ -38,21 +50,40 @@ class Layouts:
             self._shared("full", workload.prompt_tokens, self._mark)._replace(is_ending=True),
         )
 
-    def of(self, call: SyntheticCall) -> dict[Policy, Layout]:
-        """The layouts of all policies that differ; ``auto`` is one of them, ``full`` needs none."""
-        held = self._live.get(call.conversation)
-        if held is None:
-            held = self._live[call.conversation] = _Conversation(call.conversation, call.selection)
-        held.take(call, self._late)
+    def take(self, call: SyntheticCall) -> None:
+        """The next call, whose layouts are asked for then."""
+        number = call.conversation
+        if number not in self._exact:
+            first = self._admit(call.selection)
+            self._exact[number] = _Conversation(number, call.selection)
+            self._gated[number] = None if first is None else _Conversation(number, first)
+        held = self._exact[number], self._gated[number]
+        for conversation in held:
+            if conversation is not None:
+                conversation.take(call, self._late)
         if call.is_last:
-            del self._live[call.conversation]
-        plain, late, first = self._ended(held.plain), self._ended(held.late), held.selections[0]
-        return {
-            "full-cached": ([*self._full, *plain], None),
-            "latest": ([*self._head((call.selection,)), *plain], call.selection),
-            "grow": ([*self._head(held.selections), *plain], first),
-            "append": ([*self._head((first,)), *late], first),
-        }
+            del self._exact[number], self._gated[number]
+        self._now = call, *held
+
+    def layout(self, policy: Policy) -> Layout:
+        """What ``policy`` sends for the call taken last."""
+        call, exact, gated = self._now
+        if policy in ("full", "full-cached") or (policy == "auto" and gated is None):
+            return [*self._full, *self._ended(exact.plain)], None
+        if policy == "auto" and gated is not None:
+            return self._placed(self._placement, gated, call)
+        placement = PLACEMENTS[policy]
+        assert placement is not None
+        return self._placed(placement, exact, call)
+
+    def _placed(self, placement: Placement, held: _Conversation, call: SyntheticCall) -> Layout:
+        match placement:
+            case "latest":
+                return [*self._head((call.selection,)), *self._ended(held.plain)], call.selection
+            case "grow":
+                return [*self._head(held.selections), *self._ended(held.plain)], held.selections[0]
+            case "append":
+                return [*self._head(held.selections[:1]), *self._ended(held.late)], held.selections[0]
 
     def _ended(self, history: Sequence[Block]) -> list[Block]:
         """The history with a mark at its end."""

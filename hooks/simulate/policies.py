@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from hooks.breakpoints import LOOKBACK_BLOCKS, MAX_MARKS
-from hooks.data import Passthrough, Request, Target
-from hooks.errors import UnreadableRequestError
+from hooks.data import Passthrough, Target
 from hooks.pipeline import Pipeline
-from hooks.profile import Placement, Profile
-from hooks.wire import chat
-from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES
+from hooks.profile import Economics, Placement, Profile
+from hooks.wire.chat_marks import with_good_marks
 
 Policy = Literal["full", "full-cached", "latest", "grow", "append", "auto"]
 POLICIES: tuple[Policy, ...] = ("full", "full-cached", "latest", "grow", "append", "auto")
@@ -41,16 +38,39 @@ def rewrites_of(
 ) -> dict[Policy, Rewrite]:
     """How each policy but ``full`` rewrites a request. ``only`` names the one profile that may be recognised.
 
-    A named placement holds for every profile; under ``auto`` a profile's own goes first.
+    A named placement holds for every profile and every conversation; under ``auto`` a profile's own goes first and
+    the cost gate decides.
     """
     rewrites: dict[Policy, Rewrite] = {
         "full-cached": lambda body: Sent(with_good_marks(body) if target.takes_marks else body)
     }
     for policy, placement in PLACEMENTS.items():
         chosen = profiles if placement is None else [replace(profile, placement=None) for profile in profiles]
-        pipeline = Pipeline(chosen, count_tokens, coverage_floor=coverage_floor, placement=placement, gives_hints=True)
+        pipeline = Pipeline(
+            chosen,
+            count_tokens,
+            coverage_floor=coverage_floor,
+            placement=placement,
+            gives_hints=True,
+            gates_cost=policy == "auto",
+        )
         rewrites[policy] = _rewrite(pipeline, target, only)
     return rewrites
+
+
+def tuned_rewrite(
+    profiles: Sequence[Profile],
+    count_tokens: Callable[[str], int],
+    target: Target,
+    *,
+    coverage_floor: float,
+    only: str,
+    economics: Economics,
+) -> Rewrite:
+    """How ``auto`` rewrites a request if ``only`` is tuned like this."""
+    tuned = [replace(profile, economics=economics) for profile in profiles if profile.name == only]
+    pipeline = Pipeline(tuned, count_tokens, coverage_floor=coverage_floor, gives_hints=True, gates_cost=True)
+    return _rewrite(pipeline, target, only)
 
 
 def _rewrite(pipeline: Pipeline, target: Target, only: str | None) -> Rewrite:
@@ -60,67 +80,3 @@ def _rewrite(pipeline: Pipeline, target: Target, only: str | None) -> Rewrite:
         return Sent(walked.body, outcome.reason if isinstance(outcome, Passthrough) else None)
 
     return rewrite
-
-
-# Good caching of a request as it came
-
-
-def with_good_marks(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same request with marks at its history's moving end, its system prompt's end and its tools' end.
-
-    In this order while the provider's budget lasts; a part that the client marks itself is left to the client.
-    Where the last call's history end would be out of reach from this one's, that place is marked too.
-    """
-    try:
-        request = chat.read(body)
-    except UnreadableRequestError:
-        return body
-    room = MAX_MARKS - request.client_marks - len(body.get(INJECTION_POINTS) or ())
-    if room <= 0:
-        return body
-    out = dict(body)
-    behind = [*request.marks_after]
-    if not behind and not body.get(INJECTION_POINTS):
-        ends = _history_ends(request)[:room]
-        out[INJECTION_POINTS] = [{"location": "message", "index": -place} for place in ends]
-        room -= len(ends)
-    own = [block.mark for block in request.system if block.mark is not None]
-    if room and not own and any(block.text for block in request.system):
-        out["messages"] = _with_system_mark(body["messages"], _mark(behind))
-        room -= 1
-    if room and body.get("tools") and not request.marks_before:
-        tools = list(body["tools"])
-        out["tools"] = [*tools[:-1], {**tools[-1], "cache_control": _mark([*own, *behind])}]
-    return out
-
-
-def _mark(behind: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A mark of ours: five minutes, unless a longer one stands behind it, which it mustn't precede."""
-    is_hour = any(mark.get("ttl") == "1h" for mark in behind)
-    return {"type": "ephemeral", "ttl": "1h"} if is_hour else {"type": "ephemeral"}
-
-
-def _history_ends(request: Request) -> tuple[int, ...]:
-    """Messages to mark, counted from the end."""
-    if not request.turns:
-        return ()
-    answers = [number for number, turn in enumerate(request.turns) if turn.role == "assistant"]
-    if not answers or answers[-1] == 0:
-        return (1,)
-    since = request.turns[answers[-1] :]
-    blocks = sum(1 + len(turn.tool_calls) for turn in since)
-    return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + 1)
-
-
-def _with_system_mark(messages: list[dict[str, Any]], mark: dict[str, Any]) -> list[dict[str, Any]]:
-    """The messages with a mark on the last text of the leading system run."""
-    leading = next((n for n, message in enumerate(messages) if message["role"] not in SYSTEM_ROLES), len(messages))
-    for number in range(leading - 1, -1, -1):
-        content = messages[number]["content"]
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-        last = next((n for n in range(len(blocks) - 1, -1, -1) if blocks[n]["text"]), None)
-        if last is None:
-            continue
-        blocks[last] = {**blocks[last], "cache_control": mark}
-        return [*messages[:number], {**messages[number], "content": blocks}, *messages[number + 1 :]]
-    return messages

@@ -53,7 +53,7 @@ class Replay:
 
     def _blocks(self, body: Mapping[str, Any], memo: dict[bytes, Sequence[Block]]) -> Sequence[Block]:
         """Policies often send the same body: it is translated once."""
-        digest = blake2b(json.dumps(body).encode(), digest_size=16).digest()
+        digest = digest_of(body)
         blocks = memo.get(digest)
         if blocks is None:
             blocks = memo[digest] = self._blocks_of(body)
@@ -77,6 +77,11 @@ def replay(calls: Iterable[Call], replayed: Replay, prices: Prices, where: str) 
     if problems:
         raise ConfigurationError(problems)
     return report_of(list(tallies.values()), prices, len(conversations))
+
+
+def digest_of(body: Mapping[str, Any]) -> bytes:
+    """The same for the same body."""
+    return blake2b(json.dumps(body).encode(), digest_size=16).digest()
 
 
 def uncached(tokens: int) -> Usage:

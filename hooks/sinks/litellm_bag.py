@@ -34,7 +34,7 @@ def stamp(bag: dict[str, Any], facts: Facts) -> None:
         **(spend_logs if isinstance(spend_logs, dict) else {}),
         OWN_KEY: _summary(facts),
     }
-    if facts.outcome != "rewritten":
+    if facts.outcome == "shadow":
         return
     if facts.breakpoints_added:
         bag[INJECTED_KEY] = EVERY_DEPLOYMENT

@@ -1,15 +1,16 @@
 """Request and response dicts <-> our types, one module for each endpoint shape. Loose dicts end here.
 
-A shape is added by writing its ``read`` and ``write`` and naming the call types that use it.
+A shape is added by writing its three functions and naming the call types that use it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from hooks.data import Request, Rewritten
-from hooks.wire import chat
+from hooks.wire import chat, chat_marks
 from hooks.wire.usage import Usage, read_usage
 
 __all__ = ["BAG_KEYS", "SHAPES", "Shape", "Usage", "bag_of", "header_of", "read_usage"]
@@ -18,17 +19,23 @@ BAG_KEYS = ("litellm_metadata", "metadata")
 """Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""
 
 
-class Shape(Protocol):
-    """How one endpoint carries its system prompt."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """How one endpoint carries its system prompt.
 
-    def read(self, data: Mapping[str, Any]) -> Request:
-        """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    ``read``: the request in our types; raises UnreadableRequestError with a passthrough reason.
+    ``write``: a new body with the rewritten system prompt; shares what it doesn't change, changes nothing shared.
+    ``marked``: the body as it came with as many cache marks as help, and their number.
+    """
 
-    def write(self, data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> dict[str, Any]:
-        """A new body with the rewritten system prompt. Shares what it doesn't change; changes nothing shared."""
+    read: Callable[[Mapping[str, Any]], Request]
+    write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
+    marked: Callable[[Mapping[str, Any], Request], tuple[Mapping[str, Any], int]]
 
 
-SHAPES: Mapping[str, Shape] = {"acompletion": chat}
+SHAPES: Mapping[str, Shape] = {
+    "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked),
+}
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 
 

@@ -30,6 +30,7 @@ def test_user_messages_stay_and_the_prompt_shrinks(run: Run) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     sent = json.loads(result.stdout_bytes)
     assert sent["messages"][-2:] == body["messages"][-2:]
+    assert sent.pop("cache_control_injection_points") == [{"location": "message", "index": -1}]
     assert {**sent, "messages": None} == {**body, "messages": None}
     blocks = [block for message in sent["messages"][:-2] for block in message["content"]]
     text = "".join(block["text"] for block in blocks)

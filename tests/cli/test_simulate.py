@@ -111,7 +111,10 @@ def test_synthetic_json(run: Run) -> None:
     assert (only["conversations_per_hour"], only["conversations"], only["seed"]) == (60.0, 20, 0)
     rows: dict[str, Any] = {row.pop("policy"): row for row in only["policies"]}
     assert tuple(rows) == POLICIES
-    assert rows["auto"] == rows["grow"]
+    assert Decimal(rows["auto"]["usd"]) < Decimal(rows["full-cached"]["usd"])
+    tuned = json.loads(run("simulate", *SMALL[:2], "40", *SMALL[3:], "--json", "--tune").stdout)["runs"][0]
+    rows = {row["policy"]: row for row in tuned["policies"]}
+    assert Decimal(rows["auto"]["usd"]) == Decimal(tuned["tuned"]["usd"]) <= Decimal(rows["full-cached"]["usd"])
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,8 @@ def test_synthetic_json(run: Run) -> None:
         (("t.jsonl", "--synthetic"), "Give either TRAFFIC.jsonl or --synthetic."),
         (("t.jsonl", "--core-share", "0.5"), "--core-share needs --synthetic."),
         (("t.jsonl", "--rate", "2"), "--rate needs --synthetic."),
+        (("--synthetic", "--dry-run"), "--dry-run needs --tune."),
+        (("t.jsonl", "--tune"), "--tune needs --profile: what it finds is written there."),
         (("--synthetic", "--profile", "toy"), "--profile and --profiles need TRAFFIC.jsonl."),
     ],
 )
@@ -170,3 +175,47 @@ def test_impossible_shapes(run: Run) -> None:
         "--core-share: must be from 0 to 1",
         "--rate: must be more than 0",
     ]
+
+
+def test_tuning_takes_enough_conversations(traffic: Path, toy_root: Path, run: Run) -> None:
+    result = run("simulate", traffic, "--profiles", toy_root, "--profile", "toy", "--tune")
+    wrong = f"{traffic}: tuning takes 40 conversations of profile 'toy'; there are 1; record more\n"
+    assert (result.exit_code, result.stderr) == (1, wrong)
+    result = run("simulate", *SMALL, "--tune")
+    assert (result.exit_code, result.stderr) == (1, "--conversations: tuning takes 40 or more\n")
+
+
+def dense(folder: Path) -> Path:
+    """Single calls in quick succession, each for a section of its own: every exact set is cold."""
+    big = "Nobody ever asks for this either. " * 700
+    files = {**TOY_FILES, "csv.txt": "Load a table. " * 900, "web.txt": "Search first. " * 900, "orphan.txt": big}
+    write_profile(folder / "dense", "toy", TOY, files)
+    system = "".join(files.values()).replace("{{date}}", "2026-01-31")
+    asks = ("sum up this csv", "look it up on the web")
+    calls = (line(number * 9.0, asks[number % 2], system=system) for number in range(60))
+    documents = ({**json.loads(call), "conversation": f"c{number}"} for number, call in enumerate(calls))
+    return write(folder, *map(json.dumps, documents))
+
+
+def test_tuning_writes_what_is_cheapest_into_the_profile(tmp_path: Path, run: Run) -> None:
+    """Other bytes of profile.yaml stay; the tuned profile loads, and costs what tuning said."""
+    file = dense(tmp_path)
+    path = tmp_path / "dense" / "toy" / "profile.yaml"
+    before = path.read_text()
+    tune = ("simulate", file, "--profiles", tmp_path / "dense", "--profile", "toy", "--tune")
+    dry = json.loads(run(*tune, "--dry-run", "--json").stdout)
+    assert path.read_text() == before
+    assert (dry["choice"], dry["economics"]["choice"]) == ("exact", "exact")
+    result = run(*tune)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == f"written to {path}"
+    after = path.read_text()
+    at = after.index("economics:")
+    assert after[:at] + after[after.index("\n\n", at) + 2 :] == before
+    assert run(*tune).exit_code == 0
+    assert path.read_text() == after
+    rows = {
+        row["policy"]: Decimal(row["usd"])
+        for row in json.loads(run("simulate", file, "--profiles", tmp_path / "dense", "--json").stdout)["policies"]
+    }
+    assert rows["auto"] == rows["append"] < rows["full-cached"]

@@ -15,22 +15,26 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hooks.data import Rewritten, Target
+from hooks.configuration import pipeline_of
+from hooks.data import Rewritten
+from hooks.deployments import target_of_model
 from hooks.facts import facts_of
 from hooks.library import bundled_profiles, load_profiles
-from hooks.pipeline import Pipeline
+from hooks.provider_wire import ClaudeWire
 from hooks.record import Caller, Record
+from hooks.settings import Settings
 from hooks.tokens import token_counter
 from hooks.wire.usage import Usage
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 SHOWN_CHARS = 44
+SHORT = ("--turns", "1", "--calls-per-turn", "3", "--modules", "6", "--core-share", "0.58")
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n```\w*\n)(.*?)(\n```)", re.DOTALL)
 
 
 def example() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """``(request, rewritten request, ledger record)`` of one call to claude-sonnet-4-5."""
+    """``(request, body on Anthropic's wire, ledger record)`` of one call to claude-sonnet-4-5."""
     count = token_counter()
     profiles = load_profiles(bundled_profiles(), count)
     prompt = next(profile.text for profile in profiles if profile.name == "workbench")
@@ -41,9 +45,9 @@ def example() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
             {"role": "user", "content": "Sum up in/orders.csv by month and plot it"},
         ],
     }
-    # claude-sonnet-4-5: 3 USD per million input tokens, nothing below 1,024 tokens is cached (LiteLLM's map, 1.106).
-    target = Target(takes_marks=True, min_cache_tokens=1024, input_usd_per_token=Decimal("0.000003"))
-    walked = Pipeline(profiles, count, coverage_floor=0.6).walk(copy.deepcopy(body), "acompletion", lambda: target)
+    target = target_of_model("anthropic/claude-sonnet-4-5")
+    pipeline = pipeline_of(Settings(), profiles, count)
+    walked = pipeline.walk(copy.deepcopy(body), "acompletion", lambda: target)
     assert isinstance(walked.outcome, Rewritten)
     caller = Caller(
         request_id="5f0c5f3a",
@@ -78,7 +82,9 @@ def example() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         billed_reason=None,
         response_cached=False,
     )
-    return body, dict(walked.body), json.loads(record.to_json())
+    sent = ClaudeWire("anthropic/claude-sonnet-4-5").body(walked.body)
+    wire = {name: sent[name] for name in ("model", "system", "messages")}
+    return body, wire, json.loads(record.to_json())
 
 
 def shortened(value: Any) -> Any:
@@ -136,6 +142,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "record": record,
     "evaluate": without_misses(command("evaluate")),
     "simulate": command("simulate", "--synthetic", "--conversations", "300", "--rate", "200"),
+    "tuned": command("simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT),
     "route": command("route", "Clean up in/orders.csv and plot revenue by month"),
 }
 

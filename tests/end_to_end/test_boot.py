@@ -48,7 +48,7 @@ def test_the_callback_loads_from_a_checkout_and_as_a_package(tmp_path: Path, pla
         response = ask(proxy)
         assert response.status_code == 200
         assert response.headers["x-prompt-router-outcome"] == "rewritten"
-        assert response.headers["x-prompt-router-breakpoints"] == "2"
+        assert response.headers["x-prompt-router-breakpoints"] == "3"
 
 
 def test_every_configuration_problem_stops_the_proxy_at_once(tmp_path: Path) -> None:

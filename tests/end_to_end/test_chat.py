@@ -21,6 +21,7 @@ from tests.end_to_end.workbench import (
     record_of,
     system_blocks,
     system_text,
+    without_marks,
     without_system,
 )
 
@@ -76,12 +77,13 @@ def test_claude_gets_the_needed_modules_with_marks(two_key_proxy: TwoKeyProxy, s
 def test_everything_but_system_text_is_what_the_other_key_sends(
     two_key_proxy: TwoKeyProxy, model: str, stream: bool
 ) -> None:
-    """The same request with the router on and off differs in the system prompt and nowhere else."""
+    """The same request with the router on and off differs in the system prompt and in what helps the cache."""
     call(two_key_proxy, "alpha", model, stream)
     on = sent(two_key_proxy)
     call(two_key_proxy, "beta", model, stream)
     off = sent(two_key_proxy)
-    assert json.dumps(without_system(on)) == json.dumps(without_system(off))
+    assert on.pop("prompt_cache_key", "").startswith("workbench-" if model == "gpt" else "")
+    assert json.dumps(without_marks(without_system(on))) == json.dumps(without_system(off))
     assert system_text(off) == PROMPT
     assert len(system_text(on)) < len(system_text(off))
     assert marks(off) == 0
@@ -123,7 +125,7 @@ def test_prompts_as_agents_send_them(two_key_proxy: TwoKeyProxy, messages: Any, 
     assert raw.headers["x-prompt-router-outcome"] == "rewritten"
     assert float(raw.headers["x-prompt-router-chars-after"]) < 0.6 * float(raw.headers["x-prompt-router-chars-before"])
     assert ("You are Coder. " in text and "Your goal: ship it." in text) == ("Coder" in json.dumps(messages[0]))
-    assert marks(body) == (2 if model == "claude" else 0)
+    assert marks(body) == (3 if model == "claude" else 0)
 
 
 def test_an_unknown_prompt_passes_through(two_key_proxy: TwoKeyProxy) -> None:
@@ -155,9 +157,9 @@ def test_the_header_cannot_raise(two_key_proxy: TwoKeyProxy) -> None:
 @pytest.mark.parametrize(
     ("system", "tools", "last", "wanted"),
     [
-        pytest.param([], [], [], 2, id="no marks"),
-        pytest.param([MARK], [], [], 2, id="one on the system prompt"),
-        pytest.param([HOUR], [], [], 2, id="an hour on the system prompt"),
+        pytest.param([], [], [], 3, id="no marks"),
+        pytest.param([MARK], [], [], 3, id="one on the system prompt"),
+        pytest.param([HOUR], [], [], 3, id="an hour on the system prompt"),
         pytest.param([], [MARK], [MARK], 4, id="tools and message"),
         pytest.param([MARK], [MARK], [MARK], 4, id="three of the client"),
         pytest.param([], [MARK, MARK, MARK], [MARK], 4, id="four elsewhere: no room"),
@@ -204,7 +206,7 @@ def test_one_record_for_each_request(two_key_proxy: TwoKeyProxy) -> None:
         assert {"id": "tools/data_processing", "evidence": "inherited", "detail": "csv", "late": False} in record[
             "modules"
         ]
-        assert record["breakpoints_added"] == 2
+        assert record["breakpoints_added"] == 3
         assert [record[f"{name}_tokens"] for name in ("uncached_input", "cache_read", "cache_write_5m", "output")] == [
             11,
             500,

@@ -12,7 +12,7 @@ import pytest
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
-from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, marks, record_of, system_text
+from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, marks, record_of, system_text, without_marks
 
 pytestmark = pytest.mark.proxy
 # Older LiteLLM moves later system messages to the front, so `auto` extends the system prompt there instead.
@@ -45,8 +45,8 @@ CALLS = (1, 3, 5, 7, 9)
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
-    env = {"PROMPT_ROUTER_PLACEMENT": "auto", "PROMPT_ROUTER_CACHE_HINTS": "true"}
+def growing_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
+    env = {"PROMPT_ROUTER_PLACEMENT": "grow"}
     with Upstream() as upstream, Envelopes() as envelopes:
         folder = tmp_path_factory.mktemp("placement")
         with running_two_keys(upstream, envelopes, folder, env=env) as proxy:
@@ -71,12 +71,6 @@ def wires(proxy: TwoKeyProxy, model: str, stream: bool) -> tuple[list[Any], list
     return [request.json for request in proxy.upstream.requests if request.method == "POST"], answers
 
 
-def without_marks(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_marks(item) for key, item in value.items() if key != "cache_control"}
-    return [without_marks(item) for item in value] if isinstance(value, list) else value
-
-
 def flat(body: Any) -> list[str]:
     """What the provider reads, block by block, in order."""
     blocks = list(body.get("system") or [])
@@ -89,9 +83,9 @@ def flat(body: Any) -> list[str]:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("model", [pytest.param("claude", marks=needs_mid_system), "gpt"])
-def test_each_call_begins_as_the_one_before(proxy: TwoKeyProxy, model: str, stream: bool) -> None:
+def test_each_call_begins_as_the_one_before(two_key_proxy: TwoKeyProxy, model: str, stream: bool) -> None:
     """The provider's prefix is never touched: late modules stand behind the message that first needed them."""
-    bodies, _ = wires(proxy, model, stream)
+    bodies, _ = wires(two_key_proxy, model, stream)
     assert len(bodies) == len(CALLS)
     before: list[str] = []
     for body in bodies:
@@ -105,27 +99,26 @@ def test_each_call_begins_as_the_one_before(proxy: TwoKeyProxy, model: str, stre
 
 
 @needs_mid_system
-def test_the_history_is_marked_at_its_moving_end(proxy: TwoKeyProxy) -> None:
+def test_the_history_is_marked_at_its_moving_end(two_key_proxy: TwoKeyProxy) -> None:
     """Claude gets a mark on the last message, OpenAI a stable cache key."""
-    bodies, answers = wires(proxy, "claude", stream=False)
+    bodies, answers = wires(two_key_proxy, "claude", stream=False)
     assert [marks(body) for body in bodies] == [3] * len(CALLS)
     assert ["cache_control" in json.dumps(body["messages"][-1]) for body in bodies] == [True] * len(CALLS)
-    record = record_of(proxy.ledger_path, answers[-1])
+    record = record_of(two_key_proxy.ledger_path, answers[-1])
     assert record["placement"] == "append"
     assert "tools/git" in record["late_modules"]
-    keys = {body["prompt_cache_key"] for body in wires(proxy, "gpt", stream=False)[0]}
+    keys = {body["prompt_cache_key"] for body in wires(two_key_proxy, "gpt", stream=False)[0]}
     assert len(keys) == 1
 
 
-def test_grow_keeps_the_conversation_as_it_is(two_key_proxy: TwoKeyProxy) -> None:
-    """By default late modules go to the stable end of the system prompt, and nowhere else."""
-    two_key_proxy.clear()
+def test_grow_keeps_the_conversation_as_it_is(growing_proxy: TwoKeyProxy) -> None:
+    """Late modules go to the stable end of the system prompt, and nowhere else."""
     tools: Any = TOOLS
-    with two_key_proxy.openai("alpha") as client:
+    with growing_proxy.openai("alpha") as client:
         for count in CALLS:
             messages: Any = [{"role": "system", "content": PROMPT}, *CONVERSATION[:count]]
             client.chat.completions.create(model="gpt", messages=messages, tools=tools)
-    bodies = [request.json for request in two_key_proxy.upstream.requests if request.method == "POST"]
+    bodies = [request.json for request in growing_proxy.upstream.requests if request.method == "POST"]
     for body, count in zip(bodies, CALLS, strict=True):
         assert len(body["messages"]) == count + 1
     first, last = system_text(bodies[0]), system_text(bodies[-1])

@@ -67,6 +67,13 @@ def without_system(body: Any) -> Any:
     return rest
 
 
+def without_marks(value: Any) -> Any:
+    """The same without cache marks: they move from call to call and are no part of what is cached."""
+    if isinstance(value, dict):
+        return {key: without_marks(item) for key, item in value.items() if key != "cache_control"}
+    return [without_marks(item) for item in value] if isinstance(value, list) else value
+
+
 def marks(body: Any) -> int:
     return json.dumps(body).count('"cache_control"')
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.data import Rewritten, Target
+from hooks.data import Passthrough, Rewritten, Target
 from hooks.pipeline import Pipeline
-from hooks.profile import Placement, Profile
+from hooks.profile import Economics, Placement, Profile
 from tests.property.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts, walks
 
 
@@ -124,3 +125,44 @@ def test_latest_sends_what_the_latest_task_needs(sample: tuple[Profile, str, lis
     assert latest.composition.late == ()
     if not latest.decision.is_fallback:
         assert set(latest.decision.modules) <= set(grown.decision.modules)
+
+
+@st.composite
+def economics(draw: st.DrawFn, profile: Profile) -> Economics | None:
+    """Untuned, or tuned in any way."""
+    modules = [number for number, module in enumerate(profile.modules) if not module.always]
+    bundle = st.frozensets(st.sampled_from(modules)) if modules else st.just(frozenset())
+    return draw(
+        st.one_of(
+            st.none(),
+            st.builds(Economics, rewrites=st.booleans(), min_dropped=st.sampled_from([0.0, 0.5, 2.0, 10.0])),
+            st.builds(Economics, bundles=st.lists(bundle, max_size=3).map(tuple)),
+        )
+    )
+
+
+@walks
+@given(samples().flatmap(lambda sample: st.tuples(st.just(sample), economics(sample[0]))), st.booleans())
+def test_a_conversation_never_flips(
+    sample: tuple[tuple[Profile, str, list[dict[str, Any]]], Economics | None], takes_marks: bool
+) -> None:
+    """Behind the cost gate a conversation is rewritten on every call or on none, and the prefix law holds."""
+    (profile, prompt, messages), tuned = sample
+    target = replace(MARKS, takes_marks=takes_marks, cache_read_share=0.1, cache_write_share=1.25, placement="append")
+    pipeline = Pipeline(
+        [replace(profile, economics=tuned)], count_tokens, coverage_floor=0.0, gives_hints=True, gates_cost=True
+    )
+    before: list[dict[str, Any]] = []
+    outcomes = set()
+    for end in calls_of(messages):
+        body = {"messages": [{"role": "system", "content": prompt}, *messages[:end]]}
+        walked = pipeline.walk(body, "acompletion", lambda: target)
+        outcomes.add(type(walked.outcome))
+        now = [without_marks(message) for message in walked.body["messages"]]
+        assert json.dumps(now[: len(before)]) == json.dumps(before)
+        if isinstance(walked.outcome, Passthrough):
+            assert walked.outcome.reason == "not_worth_it"
+            assert system_text(list(walked.body["messages"])) == prompt
+            assert json.dumps(without_marks(walked.body["messages"][1:])) == json.dumps(without_marks(messages[:end]))
+        before = now
+    assert len(outcomes) <= 1

@@ -11,7 +11,7 @@ import pytest
 
 from hooks.cachemodel import refuse_anthropic
 from hooks.provider_wire import ClaudeWire, prices_of_model
-from hooks.simulate import with_good_marks
+from hooks.wire.chat_marks import with_good_marks
 from tests.cachemodel.calls import words
 
 MARK = {"type": "ephemeral"}
@@ -55,7 +55,7 @@ def marked(chat: dict[str, Any]) -> list[str]:
         pytest.param(body([text("a", MARK), text("b")]), ["system.0", "message 0.0"], id="client's system"),
         pytest.param(body(last=[text("Hi", HOUR)]), ["system.0 1h", "message 0.0 1h"], id="an hour behind ours"),
         pytest.param(
-            body([text("a", HOUR)], tools=[TOOL]), ["tools.0 1h", "system.0 1h", "message 0.0"], id="an hour, tools"
+            body([text("a", HOUR)], tools=[TOOL]), ["system.0 1h", "message 0.0"], id="an hour covers the tools"
         ),
         pytest.param(
             body([text(c, MARK) for c in "abcd"], tools=[TOOL]),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooks.cachemodel import MarkedPrefixes, anthropic_rules, openai_rules
+from hooks.data import Target
 from hooks.simulate import POLICIES, Report, Workload, arrivals, simulate_synthetic
 from hooks.simulate.layouts import Layouts
 from hooks.simulate.workload import SyntheticCall
@@ -18,12 +19,15 @@ from tests.cachemodel.calls import buckets
 from tests.simulate.test_replay import PRICES
 
 SMALL = Workload(conversations=60, turns=3, calls_per_turn=3)
+APPEND = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None, placement="append")
+"""Without prices the cost gate lets everything pass."""
+GROW = replace(APPEND, placement="grow")
 SIZES = Workload(prompt_tokens=1_000, core_share=0.4, modules=3, spread=0.0, conversations=1)
 """Core 400, three modules of 200."""
 
 
 def run(workload: Workload) -> Report:
-    return simulate_synthetic(workload, arrivals(workload), MarkedPrefixes(), PRICES, auto="append")
+    return simulate_synthetic(workload, arrivals(workload), MarkedPrefixes(), PRICES, APPEND)
 
 
 def arrival(at: float, number: int, selection: int, *, opens: bool = True, is_last: bool = False) -> SyntheticCall:
@@ -34,7 +38,7 @@ def arrival(at: float, number: int, selection: int, *, opens: bool = True, is_la
 def test_three_calls_by_hand() -> None:
     """First two of three modules, a tool result, then the third module as well."""
     calls = [arrival(0, 0, 0b011), arrival(5, 1, 0b011, opens=False), arrival(9, 2, 0b100, is_last=True)]
-    report = simulate_synthetic(SIZES, calls, MarkedPrefixes(min_tokens=1), PRICES, auto="append")
+    report = simulate_synthetic(SIZES, calls, MarkedPrefixes(min_tokens=1), PRICES, APPEND)
     seen = {result.policy: buckets(result.usage)[:3] for result in report.results}
     head, history = 800, 20 + 55 + 30
     assert seen == {
@@ -89,9 +93,9 @@ def test_laws(workload: Workload, model: str) -> None:
     """The same workload gives the same figures; buckets sum; ``full`` is the prompt at its list price."""
     rules = anthropic_rules(model) if "claude" in model else openai_rules(model)
     calls = arrivals(workload)
-    report = simulate_synthetic(workload, calls, rules, PRICES, auto="grow")
+    report = simulate_synthetic(workload, calls, rules, PRICES, GROW)
     assert calls == arrivals(workload)
-    assert report == simulate_synthetic(workload, calls, rules, PRICES, auto="grow")
+    assert report == simulate_synthetic(workload, calls, rules, PRICES, GROW)
     assert tuple(result.policy for result in report.results) == POLICIES
     assert report["full"].usage.uncached_input_tokens == report["full-cached"].usage.input_tokens
     assert replace(report["grow"], policy="auto") == report["auto"]
@@ -104,10 +108,11 @@ def test_laws(workload: Workload, model: str) -> None:
 
 def test_appended_layouts_are_prefixes_of_the_next() -> None:
     """The prefix law, on blocks."""
-    layouts = Layouts(SMALL, MarkedPrefixes())
+    layouts = Layouts(SMALL, MarkedPrefixes(), placement="append", admit=lambda selection: selection)
     before: dict[int, list[int]] = {}
     for call in arrivals(SMALL):
-        blocks, _ = layouts.of(call)["append"]
+        layouts.take(call)
+        blocks, _ = layouts.layout("append")
         keys = [block.key for block in blocks]
         known = before.get(call.conversation, [])
         assert keys[: len(known)] == known

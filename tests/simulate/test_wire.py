@@ -12,8 +12,9 @@ from hooks.cachemodel import BlockReader, anthropic_rules, openai_rules
 from hooks.deployments import target_of_model
 from hooks.library import bundled_profiles, load_profiles
 from hooks.provider_wire import ClaudeWire
-from hooks.simulate import Call, Policy, Replay, rewrites_of, with_good_marks
+from hooks.simulate import Call, Policy, Replay, rewrites_of
 from hooks.tokens import token_counter
+from hooks.wire.chat_marks import with_good_marks
 from tests.emulators.caching import TIME_HEADER, EmulatedCache
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import KeyName, TwoKeyProxy, running_two_keys

@@ -400,7 +400,8 @@ def test_empty_slot_leaves_no_empty_block(text: str, mark: dict[str, str] | None
 
 
 def test_chat_is_the_shape_of_the_proxys_chat_call() -> None:
-    assert dict(SHAPES) == {"acompletion": chat}
+    assert list(SHAPES) == ["acompletion"]
+    assert (SHAPES["acompletion"].read, SHAPES["acompletion"].write) == (chat.read, chat.write)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+"""The cost gate: whether a conversation is rewritten, and into which module set, by its first turn alone.
+
+A full prompt that many conversations share is warm at the provider; an exact module set may be cold. What is left
+out saves the read price on every call, what is sent instead costs a write on the first. No live state: every
+replica decides alike, and a conversation never flips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from hooks.data import Evidence, Recognition, RoutingDecision, Target
+from hooks.profile import Economics, Profile
+
+REMEMBERED = 256
+CALLS = 3
+"""Calls a conversation that the untuned rule counts on."""
+GROWTH = 1.5
+"""Tokens written in all for each that the first turn selects, late modules included, as the untuned rule expects."""
+
+
+def admitted(
+    economics: Economics | None, target: Target, selected: frozenset[int], tokens: Sequence[int], core_tokens: int
+) -> frozenset[int] | None:
+    """The modules to send beside the core, at least ``selected``; None to leave the conversation as it came.
+
+    ``tokens`` of all modules by index, 0 for those of the core. Where the selection itself wouldn't pay, every
+    module is sent: such conversations share one prefix with each other and its core with all.
+    """
+    every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
+    if economics is None:
+        return _untuned(target, selected, every, tokens, core_tokens)
+    if not economics.rewrites:
+        return None
+    if economics.bundles is not None:
+        holding = [bundle for bundle in economics.bundles if bundle >= selected]
+        return min(holding, key=lambda bundle: _size(bundle, tokens), default=every)
+    routed_tokens = _size(selected, tokens)
+    return selected if sum(tokens) - routed_tokens >= economics.min_dropped * routed_tokens else every
+
+
+@lru_cache(maxsize=REMEMBERED)
+def optional_tokens(recognition: Recognition) -> tuple[tuple[int, ...], int]:
+    """``(tokens by module, core tokens)`` of what is in the prompt; the core's own modules count 0 in the first."""
+    modules = recognition.profile.modules
+    tokens, core_tokens = [0] * len(modules), 0
+    for number in {span.module for span in recognition.spans if span.kind == "module"}:
+        if modules[number].always:
+            core_tokens += modules[number].tokens
+        else:
+            tokens[number] = modules[number].tokens
+    return tuple(tokens), core_tokens
+
+
+def widened(decision: RoutingDecision, profile: Profile, sent: frozenset[int]) -> RoutingDecision:
+    """The same decision with all of ``sent`` there from the first turn on."""
+    why = {profile.order[evidence.module]: evidence for evidence in decision.selected}
+    for module in sent:
+        known = why.get(module)
+        if known is None:
+            why[module] = Evidence(profile.modules[module].id, "bundle")
+        elif known.late:
+            why[module] = known._replace(late=False)
+    arrivals = (
+        arrival._replace(modules=tuple(module for module in arrival.modules if module not in sent))
+        for arrival in decision.arrivals
+    )
+    return replace(
+        decision,
+        selected=tuple(why[module] for module in sorted(why)),
+        arrivals=tuple(arrival for arrival in arrivals if arrival.modules),
+    )
+
+
+def _untuned(
+    target: Target, selected: frozenset[int], every: frozenset[int], tokens: Sequence[int], core_tokens: int
+) -> frozenset[int] | None:
+    if _pays(target, core_tokens, _size(selected, tokens), sum(tokens)):
+        return selected
+    smallest = min([size for size in tokens if size], default=0)
+    return every if smallest and _pays(target, core_tokens, smallest, sum(tokens)) else None
+
+
+def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int) -> bool:
+    """What holds however dense the traffic is: the full prompt always warm, all that is sent beside the core cold."""
+    read, write = target.cache_read_share, target.cache_write_share
+    if read is None or write is None:
+        return True
+    full_tokens, sent_tokens = core_tokens + optional_tokens, core_tokens + routed_tokens
+    if full_tokens < target.min_cache_tokens:
+        return True
+    if sent_tokens < target.min_cache_tokens:
+        return sent_tokens <= read * full_tokens
+    cold_tokens = routed_tokens if core_tokens >= target.min_cache_tokens else sent_tokens
+    return CALLS * read * (full_tokens - sent_tokens) >= (write - read) * GROWTH * cold_tokens
+
+
+def _size(modules: frozenset[int], tokens: Sequence[int]) -> int:
+    return sum([tokens[module] for module in modules])

@@ -1,0 +1,83 @@
+"""A chat request as it came, marked for Claude's cache as well as one can.
+
+What the cost gate leaves alone gets these marks where nobody placed any, and they are what every other way of
+sending the prompt is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Request
+from hooks.errors import UnreadableRequestError
+from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES, read
+
+
+def with_good_marks(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``marked`` of a body that nobody has read yet; one that can't be read stays as it is."""
+    try:
+        request = read(body)
+    except UnreadableRequestError:
+        return body
+    return marked(body, request)[0]
+
+
+def marked(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str, Any], int]:
+    """The same request with marks at its history's moving end, its system prompt's end and its tools' end; how many.
+
+    In this order while the provider's budget lasts; a part that the client marks itself is left to the client.
+    A mark on the system prompt covers the tools ahead of it. Where the last call's history end would be out of
+    reach from this one's, that place is marked too.
+    """
+    points = body.get(INJECTION_POINTS)
+    room = before = MAX_MARKS - request.client_marks
+    if room <= 0:
+        return body, 0
+    out = dict(body)
+    behind = [*request.marks_after]
+    if not behind and not points:
+        ends = _history_ends(request)[:room]
+        out[INJECTION_POINTS] = [{"location": "message", "index": -place} for place in ends]
+        room -= len(ends)
+    own = [block.mark for block in request.system if block.mark is not None]
+    if room and not own and any(block.text for block in request.system):
+        out["messages"] = _with_system_mark(body["messages"], _mark(behind))
+        room -= 1
+    if room and body.get("tools") and not request.marks_before and not own:
+        tools = list(body["tools"])
+        out["tools"] = [*tools[:-1], {**tools[-1], "cache_control": _mark(behind)}]
+        room -= 1
+    return out, before - room
+
+
+def _mark(behind: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A mark of ours: five minutes, unless a longer one stands behind it, which it mustn't precede."""
+    is_hour = any(mark.get("ttl") == "1h" for mark in behind)
+    return {"type": "ephemeral", "ttl": "1h"} if is_hour else {"type": "ephemeral"}
+
+
+def _history_ends(request: Request) -> tuple[int, ...]:
+    """Messages to mark, counted from the end."""
+    if not request.turns:
+        return ()
+    answers = [number for number, turn in enumerate(request.turns) if turn.role == "assistant"]
+    if not answers or answers[-1] == 0:
+        return (1,)
+    since = request.turns[answers[-1] :]
+    blocks = sum(1 + len(turn.tool_calls) for turn in since)
+    return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + 1)
+
+
+def _with_system_mark(messages: list[dict[str, Any]], mark: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages with a mark on the last text of the leading system run."""
+    leading = next((n for n, message in enumerate(messages) if message["role"] not in SYSTEM_ROLES), len(messages))
+    for number in range(leading - 1, -1, -1):
+        content = messages[number]["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+        last = next((n for n in range(len(blocks) - 1, -1, -1) if blocks[n]["text"]), None)
+        if last is None:
+            continue
+        blocks[last] = {**blocks[last], "cache_control": mark}
+        return [*messages[:number], {**messages[number], "content": blocks}, *messages[number + 1 :]]
+    return messages

@@ -1,0 +1,133 @@
+"""The cost gate: what a conversation's first turn decides, and that nothing later changes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hooks.data import Passthrough, Rewritten, Target
+from hooks.economics import admitted
+from hooks.pipeline import Pipeline
+from hooks.profile import Economics
+from tests.unit.profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words
+
+CLAUDE = replace(TAKES_MARKS, placement="append", cache_read_share=0.1, cache_write_share=1.25)
+TOKENS = (0, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400)
+"""Ten modules of 400 beside a core of 2,000."""
+CORE_TOKENS = 2_000
+EVERY = frozenset(range(1, 11))
+
+
+def gate(target: Target, *selected: int, economics: Economics | None = None) -> frozenset[int] | None:
+    return admitted(economics, target, frozenset(selected), TOKENS, CORE_TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("target", "selected", "expected"),
+    [
+        pytest.param(CLAUDE, (1,), {1}, id="a small selection pays"),
+        pytest.param(CLAUDE, (), set(), id="the core alone pays"),
+        # 3 calls at 0.1 save 0.3 x 3,200; one write costs 1.15 x 1.5 x 800 more than a read.
+        pytest.param(CLAUDE, (1, 2), EVERY, id="a larger one gets every module"),
+        pytest.param(CLAUDE, tuple(EVERY), EVERY, id="everything stays everything"),
+        pytest.param(
+            replace(CLAUDE, cache_write_share=1.0, cache_read_share=0.5), (1, 2, 3, 4), {1, 2, 3, 4}, id="cheap writes"
+        ),
+        pytest.param(replace(CLAUDE, cache_read_share=1.0), (1, 2, 3, 4, 5), {1, 2, 3, 4, 5}, id="no cache price"),
+        pytest.param(NO_MARKS, (1, 2, 3), {1, 2, 3}, id="no prices known"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=8_000), (1, 2, 3), {1, 2, 3}, id="too short to be cached at all"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=2_500), (1,), None, id="only the full prompt can be cached"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=2_100), (1,), None, id="a core too short to be shared"),
+    ],
+)
+def test_untuned(target: Target, selected: tuple[int, ...], expected: set[int] | None) -> None:
+    """By prompt size, share selected, model minimum and prices, for at least three calls."""
+    assert gate(target, *selected) == expected
+
+
+@pytest.mark.parametrize(
+    ("economics", "selected", "expected"),
+    [
+        pytest.param(Economics(), (1, 2, 3), {1, 2, 3}, id="exact sets"),
+        pytest.param(Economics(min_dropped=9.0), (1,), {1}, id="nine left out for one"),
+        pytest.param(Economics(min_dropped=9.1), (1,), EVERY, id="not enough left out"),
+        pytest.param(Economics(rewrites=False), (1,), None, id="no rewriting"),
+        pytest.param(Economics(bundles=()), (1,), EVERY, id="every module"),
+        pytest.param(
+            Economics(bundles=(frozenset({1, 2, 3}), frozenset({1, 2}))), (1,), {1, 2}, id="the smallest bundle"
+        ),
+        pytest.param(Economics(bundles=(frozenset({1, 2}),)), (3,), EVERY, id="no bundle holds it"),
+    ],
+)
+def test_tuned(economics: Economics, selected: tuple[int, ...], expected: set[int] | None) -> None:
+    """Prices have no say any more."""
+    assert gate(CLAUDE, *selected, economics=economics) == expected
+    assert gate(NO_MARKS, *selected, economics=economics) == expected
+
+
+TALK = (
+    {"role": "user", "content": "which quay is free?"},
+    {"role": "assistant", "content": "The inner one."},
+    {"role": "user", "content": "and the tide table?"},
+    {"role": "assistant", "content": "High at noon."},
+    {"role": "user", "content": "please write an invoice"},
+)
+
+
+def walk(
+    economics: Economics | None, turns: int, target: Target = CLAUDE, *, gives_hints: bool = False
+) -> Passthrough | Rewritten:
+    tuned = replace(HARBOUR, economics=economics)
+    pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True, gives_hints=gives_hints)
+    body = {"messages": [{"role": "system", "content": PROMPT}, *TALK[:turns]]}
+    return pipeline.walk(body, "acompletion", lambda: target).outcome
+
+
+def test_a_bundle_is_there_from_the_first_turn() -> None:
+    """What a later message needs is not late when the bundle holds it; what it doesn't hold still is."""
+    bundle = frozenset({HARBOUR.order["berths"], HARBOUR.order["tides"]})
+    for turns in (1, 3, 5):
+        outcome = walk(Economics(bundles=(bundle,)), turns)
+        assert isinstance(outcome, Rewritten)
+        evidence = {e.module: (e.kind, e.late) for e in outcome.decision.selected}
+        assert evidence["tides"] == (("bundle", False), ("trigger", False), ("inherited", False))[turns // 2]
+        assert [late.turn for late in outcome.composition.late] == ([4] if turns == 5 else [])
+        first = "".join(PROMPT[piece.start : piece.end] for piece in outcome.composition.routed)
+        assert "Use `berth_plan`" in first
+        assert "Use `tide_table`" in first
+
+
+def test_a_conversation_that_is_left_alone_stays_so() -> None:
+    """The reason is told, and so is what would have been needed."""
+    for turns in (1, 3, 5):
+        outcome = walk(Economics(rewrites=False), turns)
+        assert isinstance(outcome, Passthrough)
+        assert (outcome.reason, outcome.near, outcome.added_marks) == ("not_worth_it", None, 0)
+        assert outcome.decision is not None
+        assert "berths" in outcome.decision.modules
+        assert ("tides" in outcome.decision.modules) == (turns > 1)
+
+
+def test_latest_has_no_first_turn_to_go_by() -> None:
+    tuned = replace(HARBOUR, economics=Economics(rewrites=False), placement="latest")
+    pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True)
+    body = {"messages": [{"role": "system", "content": PROMPT}, TALK[0]]}
+    assert isinstance(pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome, Rewritten)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param(CLAUDE, 2, id="Claude"),
+        pytest.param(replace(CLAUDE, takes_marks=False), 0, id="a provider that caches by itself"),
+        pytest.param(
+            replace(CLAUDE, injection_points=({"location": "message", "role": "system"},)), 0, id="LiteLLM marks"
+        ),
+    ],
+)
+def test_what_is_left_alone_is_marked_where_nobody_marks(target: Target, expected: int) -> None:
+    """The text stays; the history's end and the prompt's get marks, as the full prompt's good caching would."""
+    outcome = walk(Economics(rewrites=False), 1, target, gives_hints=True)
+    assert isinstance(outcome, Passthrough)
+    assert outcome.added_marks == expected
