@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hooks.breakpoints import plan_breakpoints
@@ -14,6 +14,7 @@ from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.wire import SHAPES
+from hooks.wire.marking import Marking, Plan, instructions_for
 
 CLOSE_COVERAGE = 0.2
 CLOSE_LINES = 0.5
@@ -27,6 +28,8 @@ class Walked:
 
     outcome: Outcome
     body: Mapping[str, Any]
+    marking: Marking | None = None
+    """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
 
 
 class Pipeline:
@@ -87,20 +90,50 @@ class Pipeline:
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
         )
-        rewritten = Rewritten(
-            recognition=recognition,
-            decision=decision,
-            composition=composition,
-            breakpoints=plan_breakpoints(request, recognition, composition, reach, gives_hints=self._gives_hints),
-            placement=placement,
-            target=reach,
-            cache_key=_cache_key(profile, selected) if self._gives_hints and reach.takes_cache_key else None,
-        )
-        return Walked(outcome=rewritten, body=shape.write(data, request, rewritten))
+
+        def rewritten_for(one: Target) -> Rewritten:
+            return Rewritten(
+                recognition=recognition,
+                decision=decision,
+                composition=composition,
+                breakpoints=plan_breakpoints(request, recognition, composition, one, gives_hints=self._gives_hints),
+                placement=placement,
+                target=one,
+                cache_key=_cache_key(profile, selected) if self._gives_hints and one.takes_cache_key else None,
+            )
+
+        rewritten = rewritten_for(reach)
+        body = shape.write(data, request, rewritten)
+        marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one))
+        return Walked(outcome=rewritten, body=body, marking=marking)
 
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor
         return self._coverage_floor if own is None else own
+
+
+def _marking(
+    plain: Mapping[str, Any],
+    reach: Target,
+    rewritten_for: Callable[[Target], Rewritten],
+    write: Callable[[Rewritten], Mapping[str, Any]],
+) -> Marking | None:
+    """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
+    if not reach.each:
+        return None
+    # What has no say in marks mustn't make two plans of one.
+    alike = {
+        own_id: replace(target, input_usd_per_token=None, placement=reach.placement) for own_id, target in reach.each
+    }
+    plans: list[Plan] = []
+    known: list[Target] = []
+    for target in alike.values():
+        if target not in known:
+            one = rewritten_for(target)
+            marks = one.breakpoints
+            known.append(target)
+            plans.append(Plan(instructions_for(plain, write(one)), marks.added, marks.total))
+    return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
 
 
 def _is_close(recognition: Recognition) -> bool:

@@ -17,6 +17,9 @@ from hooks.errors import UnreadableRequestError
 
 INJECTION_POINTS = "cache_control_injection_points"
 CACHE_KEY = "prompt_cache_key"
+CACHE_CONTROL = "cache_control"
+BREAKPOINT = "prompt_cache_breakpoint"
+MARK_KEYS = frozenset({CACHE_CONTROL, BREAKPOINT})
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
 _ATTACHMENT_KINDS = {
@@ -49,6 +52,7 @@ def read(data: Mapping[str, Any]) -> Request:
         tool_count=len(tools),
         marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
         marks_after=tuple(_marks_after(data, rest)),
+        states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
 
 
@@ -114,8 +118,22 @@ def _called_tools(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _mark(holder: object) -> Mark | None:
-    mark = holder.get("cache_control") if isinstance(holder, dict) else None
-    return mark if isinstance(mark, dict) else None
+    if not isinstance(holder, dict):
+        return None
+    mark = holder.get(CACHE_CONTROL)
+    if isinstance(mark, dict):
+        return mark
+    explicit = holder.get(BREAKPOINT)
+    return explicit if isinstance(explicit, dict) and "mode" in explicit else None
+
+
+def marked(block: Mapping[str, Any], text: str, mark: Mark | None) -> dict[str, Any]:
+    """The block with this text, and this mark in place of its own."""
+    out = {key: value for key, value in block.items() if key not in MARK_KEYS}
+    out["text"] = text
+    if mark is not None:
+        out[BREAKPOINT if "mode" in mark else CACHE_CONTROL] = dict(mark)
+    return out
 
 
 def _tool_marks(tool: object) -> Iterator[Mark]:
@@ -127,7 +145,7 @@ def _tool_marks(tool: object) -> Iterator[Mark]:
 
 def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:
     for message in messages:
-        if "cache_control" in message:
+        if CACHE_CONTROL in message:
             yield from _marks_of((message,))
         for name in ("content", "tool_calls"):
             parts = message.get(name)
@@ -184,7 +202,7 @@ def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritte
     for turn, pieces in rewritten.composition.late:
         joined = "".join((SEAM if piece.seam else "") + text[piece.start : piece.end] for piece in pieces)
         # Blocks where marks are kept on them; a plain string is what every other host takes.
-        content = [{"type": "text", "text": joined}] if rewritten.target.takes_marks else joined
+        content = [{"type": "text", "text": joined}] if rewritten.target.is_marking else joined
         behind[turn] = {"role": role, "content": content}
     out: list[dict[str, Any]] = []
     for turn, message in enumerate(rest):
@@ -197,12 +215,9 @@ def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritte
 def _parameters(data: Mapping[str, Any], rewritten: Rewritten) -> dict[str, Any]:
     """What goes beside the messages: LiteLLM's injection points for the history, OpenAI's cache key."""
     added: dict[str, Any] = {}
-    if rewritten.breakpoints.history:
-        stated = data.get(INJECTION_POINTS)
-        points = [*(stated if isinstance(stated, list) else ()), *map(dict, rewritten.target.injection_points)]
+    if rewritten.breakpoints.points is not None:
         # LiteLLM places these, so that the messages themselves go through as they came.
-        points += [{"location": "message", "index": -place} for place in rewritten.breakpoints.history]
-        added[INJECTION_POINTS] = points
+        added[INJECTION_POINTS] = [dict(point) for point in rewritten.breakpoints.points]
     if rewritten.cache_key is not None and CACHE_KEY not in data:
         added[CACHE_KEY] = rewritten.cache_key
     return added
@@ -210,7 +225,7 @@ def _parameters(data: Mapping[str, Any], rewritten: Rewritten) -> dict[str, Any]
 
 def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlock]) -> dict[str, Any]:
     source = messages[request.system[run[0].source].message]
-    message = {key: value for key, value in source.items() if key != "cache_control"}
+    message = {key: value for key, value in source.items() if key != CACHE_CONTROL}
     if isinstance(source["content"], str) and len(run) == 1 and run[0].mark is None:
         message["content"] = run[0].text
         return message
@@ -221,11 +236,7 @@ def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlo
 def _block(source: Mapping[str, Any], request: Request, out: _OutBlock) -> dict[str, Any]:
     index = request.system[out.source].block
     origin = {"type": "text"} if index is None else source["content"][index]
-    block = {key: value for key, value in origin.items() if key != "cache_control"}
-    block["text"] = out.text
-    if out.mark is not None:
-        block["cache_control"] = dict(out.mark)
-    return block
+    return marked(origin, out.text, out.mark)
 
 
 def _out_blocks(request: Request, rewritten: Rewritten) -> Iterator[_OutBlock]:
@@ -235,7 +246,7 @@ def _out_blocks(request: Request, rewritten: Rewritten) -> Iterator[_OutBlock]:
     composition, marks = rewritten.composition, rewritten.breakpoints
     # Where marks are taken the cut is there with or without one: what is cached goes by blocks. A text that stays
     # as it came keeps the client's own.
-    cuts = rewritten.target.takes_marks and not composition.is_unchanged(len(text))
+    cuts = rewritten.target.is_marking and not composition.is_unchanged(len(text))
     parts: list[str] = []
     source, end = -1, -1
 
