@@ -18,9 +18,10 @@ from urllib.parse import urlparse
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from hooks.cachemodel import takes_breakpoints
+from hooks.cachemodel import takes_breakpoints, takes_mid_system
 from hooks.data import Target
 from hooks.profile import Placement
+from hooks.provider_wire import is_converse
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""
@@ -207,10 +208,11 @@ def _is_openai_com(api_base: object) -> bool:
 def _placement(name: str, provider: str | None, *, is_openai: bool) -> Placement:
     """``append`` where a system message in the middle stays in the middle and is accepted, else ``grow``.
 
-    By the wire of LiteLLM 1.106: for Claude it stays, or becomes a user text in place where the model doesn't
-    take the role; older ones hoist it. OpenAI, xAI ("in any sequence", docs.x.ai) and DeepSeek keep it. Gemini
-    hoists it; Mistral wants a user or tool message last; OpenRouter may hoist what it hands on, except to
-    OpenAI; other compatible hosts have chat templates that refuse it. Checked 2026-11.
+    By the wire of LiteLLM 1.106: for Claude it stays, or becomes a user text in place where LiteLLM knows that the
+    model doesn't take the role (on Converse always); older ones hoist it. Databricks gets it as it is. What LiteLLM
+    thinks takes the role must take it by Anthropic's word too: Sonnet 5 doesn't. OpenAI, xAI ("in any sequence",
+    docs.x.ai) and DeepSeek keep it. Gemini hoists it; Mistral wants a user or tool message last; OpenRouter may hoist
+    what it hands on, except to OpenAI; other compatible hosts have chat templates that refuse it. Checked 2026-11.
     """
     is_openai = is_openai or (
         provider == "openrouter" and "/openai/" in name and _OPENAI_NAMES.search(name) is not None
@@ -218,7 +220,12 @@ def _placement(name: str, provider: str | None, *, is_openai: bool) -> Placement
     if is_openai or provider in _KEEPS_LATER_SYSTEM:
         return "append"
     is_claude = provider == "anthropic" or (provider in _CLAUDE_HOSTS - {"openrouter"} and "claude" in name)
-    return "append" if is_claude and _KEEPS_MID_SYSTEM else "grow"
+    if not is_claude or not _KEEPS_MID_SYSTEM:
+        return "grow"
+    if provider is not None and is_converse(name.removeprefix("bedrock/"), provider):
+        return "append"
+    stays = provider == "databricks" or litellm.utils.supports_mid_conversation_system(name, provider)
+    return "append" if not stays or takes_mid_system(name) else "grow"
 
 
 def _provider(model: str, api_base: str | None, provider: str | None) -> str | None:

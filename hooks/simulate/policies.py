@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from hooks.breakpoints import LOOKBACK_BLOCKS, MAX_MARKS
+from hooks.breakpoints import EXPLICIT, LOOKBACK_BLOCKS, MAX_MARKS
 from hooks.data import Passthrough, Request, Target
 from hooks.errors import UnreadableRequestError
 from hooks.pipeline import Pipeline
 from hooks.profile import Placement, Profile
 from hooks.wire import chat
-from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES
+from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES, marked
 
 Policy = Literal["full", "full-cached", "latest", "grow", "append", "auto"]
 POLICIES: tuple[Policy, ...] = ("full", "full-cached", "latest", "grow", "append", "auto")
@@ -43,9 +43,7 @@ def rewrites_of(
 
     A named placement holds for every profile; under ``auto`` a profile's own goes first.
     """
-    rewrites: dict[Policy, Rewrite] = {
-        "full-cached": lambda body: Sent(with_good_marks(body) if target.takes_marks else body)
-    }
+    rewrites: dict[Policy, Rewrite] = {"full-cached": lambda body: Sent(well_cached(body, target))}
     for policy, placement in PLACEMENTS.items():
         chosen = profiles if placement is None else [replace(profile, placement=None) for profile in profiles]
         pipeline = Pipeline(chosen, count_tokens, coverage_floor=coverage_floor, placement=placement, gives_hints=True)
@@ -63,6 +61,28 @@ def _rewrite(pipeline: Pipeline, target: Target, only: str | None) -> Rewrite:
 
 
 # Good caching of a request as it came
+
+
+def well_cached(body: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
+    """The same request, marked as well as the target's kind of marks allows."""
+    if target.takes_marks:
+        return with_good_marks(body)
+    return with_good_breakpoint(body) if target.takes_breakpoints else body
+
+
+def with_good_breakpoint(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same request with an explicit breakpoint at its system prompt's end, unless the client sets some itself.
+
+    The history's end has the provider's implicit one.
+    """
+    try:
+        request = chat.read(body)
+    except UnreadableRequestError:
+        return body
+    own = (*(block.mark for block in request.system), *request.marks_after)
+    if any(mark is not None and "mode" in mark for mark in own) or not any(block.text for block in request.system):
+        return body
+    return {**body, "messages": _with_system_mark(body["messages"], EXPLICIT)}
 
 
 def with_good_marks(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -112,7 +132,7 @@ def _history_ends(request: Request) -> tuple[int, ...]:
     return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + 1)
 
 
-def _with_system_mark(messages: list[dict[str, Any]], mark: dict[str, Any]) -> list[dict[str, Any]]:
+def _with_system_mark(messages: list[dict[str, Any]], mark: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The messages with a mark on the last text of the leading system run."""
     leading = next((n for n, message in enumerate(messages) if message["role"] not in SYSTEM_ROLES), len(messages))
     for number in range(leading - 1, -1, -1):
@@ -121,6 +141,6 @@ def _with_system_mark(messages: list[dict[str, Any]], mark: dict[str, Any]) -> l
         last = next((n for n in range(len(blocks) - 1, -1, -1) if blocks[n]["text"]), None)
         if last is None:
             continue
-        blocks[last] = {**blocks[last], "cache_control": mark}
+        blocks[last] = marked(blocks[last], blocks[last]["text"], mark)
         return [*messages[:number], {**messages[number], "content": blocks}, *messages[number + 1 :]]
     return messages

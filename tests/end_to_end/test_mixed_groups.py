@@ -72,7 +72,9 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
         "fallbacks": [{use(name, purpose): then} for name, (_, then) in FAILING.items() if then for purpose in USES],
         "num_retries": 0,
         "model_group_retry_policy": {
-            use(name, purpose): {"RateLimitErrorRetries": 1} for name in ("both", "both (GPT first)") for purpose in USES
+            use(name, purpose): {"RateLimitErrorRetries": 1}
+            for name in ("both", "both (GPT first)")
+            for purpose in USES
         },
         "allowed_fails": 0,
         "cooldown_time": 60,
@@ -85,10 +87,12 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
         "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY", "always_include_stream_usage": True},
     }
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
-    with Upstream(caching=EmulatedCache()) as upstream, Envelopes() as envelopes:
-        with running_two_keys(upstream, envelopes, folder, config_path=config) as running:
-            yield running
-            Path("/tmp/wires_proxy.log").write_text(running.proxy.log())
+    with (
+        Upstream(caching=EmulatedCache()) as upstream,
+        Envelopes() as envelopes,
+        running_two_keys(upstream, envelopes, folder, config_path=config) as running,
+    ):
+        yield running
 
 
 def bodies(proxy: TwoKeyProxy, model: str, *replies: HttpError, stream: bool = False, **extra: Any) -> list[Any]:
