@@ -61,7 +61,6 @@ def plan_breakpoints(
     layout = _Layout(composition, kept)
     homes = layout.homes(len(moved))
     edges: dict[Edge, Mark] = dict(zip(homes, moved[len(moved) - len(homes) :], strict=True))
-    points = _Points(request, target)
     added = 0
     if target.is_marking:
         ours = EXPLICIT if target.takes_breakpoints else _lasting(EPHEMERAL, recognition.profile.cache_ttl == "1h")
@@ -71,6 +70,7 @@ def plan_breakpoints(
             if edge not in edges and outside + len(edges) < most and prefix_tokens >= target.min_cache_tokens:
                 edges[edge] = ours
                 added += 1
+    points = _Points(request, target, replaces=bool(edges or kept))
     if not target.takes_breakpoints:
         edges = _with_lifetimes(
             edges, layout, (*request.marks_before, *points.before), (*request.marks_after, *points.after)
@@ -80,15 +80,17 @@ def plan_breakpoints(
     if target.takes_marks and not request.marks_after and composition.tokens >= target.min_cache_tokens:
         wanted = _history(request, composition) if gives_hints or (points.are_automatic and edges) else ()
         history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
+    restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))
     return Breakpoints(
         core=edges.get("core"),
         routed=edges.get("routed"),
         varying=edges.get("varying"),
         kept_blocks=frozenset(block.number for block in kept),
-        points=points.stated(history) if target.takes_marks and (history or (edges and points.are_replaced)) else None,
+        points=points.kept if restates and not request.states_points else None,
+        history=points.at(history),
         added=added + len(history),
         client=request.client_marks,
-        total=MAX_MARKS - room + len(history) + max(0, min(len(points.kept), room - len(history))),
+        total=MAX_MARKS - room + len(history) + max(0, min(points.reach, room - len(history))),
     )
 
 
@@ -98,29 +100,36 @@ def _is_of_use(mark: Mark, target: Target) -> bool:
 
 
 class _Points:
-    """LiteLLM's injection points for a request that states none, without those that our marks replace.
+    """LiteLLM's injection points for a request that states none, without those that marks of ours replace.
 
     LiteLLM injects only where nothing is marked yet, so a point on every system message would take late modules'
     messages for the prompt and leave no mark for the history's end.
     """
 
-    def __init__(self, request: Request, target: Target) -> None:
+    def __init__(self, request: Request, target: Target, *, replaces: bool) -> None:
         configured: tuple[Mark, ...] = () if request.states_points else target.injection_points
         self.are_automatic = bool(target.auto_points) and not (
             configured or request.states_points or request.client_marks
         )
-        given = target.auto_points if self.are_automatic else configured
-        self.kept = tuple(point for point in given if not _is_for_system_prompt(point))
-        self.are_replaced = self.are_automatic or len(self.kept) < len(given)
+        given = configured
+        if self.are_automatic and replaces:
+            given = target.auto_points
+        self.kept = tuple(point for point in given if not (replaces and _is_for_system_prompt(point)))
+        self.are_replaced = len(self.kept) < len(given)
         self.before = tuple(_control(point) for point in given if point.get("location") == "tool_config")
         self.after = tuple(_control(point) for point in self.kept if point.get("location") != "tool_config")
+        self.reach = sum(
+            1 if point.get("role") is None else sum(turn.role == point["role"] for turn in request.turns)
+            for point in self.kept
+        )
+        """Messages that they mark, as far as there is room."""
         self.places = {point.get("index") for point in self.kept}
 
-    def stated(self, history: tuple[int, ...]) -> tuple[Mark, ...]:
-        """The points that stay, and one for each place in the history: as lasting as those it may stand before."""
+    def at(self, places: tuple[int, ...]) -> tuple[Mark, ...]:
+        """A point for each place, counted from the end: as lasting as those it may stand before."""
         hour = {"control": {**EPHEMERAL, "ttl": "1h"}}
         control = hour if any(mark.get("ttl") == "1h" for mark in self.after) else {}
-        return (*self.kept, *({"location": "message", "index": -place, **control} for place in history))
+        return tuple({"location": "message", "index": -place, **control} for place in places)
 
 
 def _is_for_system_prompt(point: Mark) -> bool:

@@ -234,7 +234,10 @@ class Breakpoints:
     kept_blocks: frozenset[int]
     """Indexes into ``Request.system`` of untouched blocks whose own mark stays."""
     points: tuple[Mark, ...] | None = None
-    """LiteLLM injection points that the request is to state, the history's included; None: those it came with."""
+    """The deployment's injection points that the request is to state, as they count the client's messages; None
+    leaves it at those that the request came with."""
+    history: tuple[Mark, ...] = ()
+    """Injection points of ours at the history's moving end, counted from the end of what leaves."""
     added: int
     client: int
     """The client's marks as they came; several on one text may have become one."""

@@ -26,7 +26,7 @@ from litellm.utils import (
 )
 
 from hooks.cachemodel import Prices, messages_of_converse
-from hooks.wire.chat import INJECTION_POINTS
+from hooks.wire.points import INJECTION_POINTS
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}

@@ -21,8 +21,6 @@ from hooks.profile import Placement
 from tests.unit.profiles import count_words, module, profile
 
 pytest.importorskip("litellm.litellm_core_utils.prompt_templates.mid_conversation_system")
-# LiteLLM's own: it warns while it translates, and an error there would end the translation.
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 CORE = "# Weather mast\n\nYou read the instruments of a weather mast on a hill.\n\n"
 WIND = "## Wind\n\nUse `wind_log` and give the mean of the last ten minutes in knots.\n\n"
@@ -156,8 +154,11 @@ def _contents(body: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _parts(content: Any) -> Iterator[str]:
-    for part in [content] if isinstance(content, str) else content or ():
-        text = part if isinstance(part, str) else part.get("text")
+    if isinstance(content, str):
+        yield content
+        return
+    for part in content or ():
+        text = part.get("text")
         if text is not None:
             yield text
         elif "cachePoint" not in part:

@@ -12,7 +12,8 @@ from hooks.errors import UnreadableRequestError
 from hooks.pipeline import Pipeline
 from hooks.profile import Placement, Profile
 from hooks.wire import chat
-from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES, marked
+from hooks.wire.marks import marked
+from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES
 
 Policy = Literal["full", "full-cached", "latest", "grow", "append", "auto"]
 POLICIES: tuple[Policy, ...] = ("full", "full-cached", "latest", "grow", "append", "auto")

@@ -14,13 +14,10 @@ from typing import Any, NamedTuple
 
 from hooks.data import SEAM, Mark, Piece, Request, Rewritten, SystemBlock, Turn
 from hooks.errors import UnreadableRequestError
+from hooks.wire.marks import CACHE_CONTROL, mark_of, marked, marks_of_message
+from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, resettled
 
-INJECTION_POINTS = "cache_control_injection_points"
 CACHE_KEY = "prompt_cache_key"
-CACHE_CONTROL = "cache_control"
-BREAKPOINT = "prompt_cache_breakpoint"
-MARK_KEYS = frozenset({CACHE_CONTROL, BREAKPOINT})
-SYSTEM_ROLES = frozenset({"system", "developer"})
 
 _ATTACHMENT_KINDS = {
     "image_url": "image",
@@ -66,7 +63,7 @@ def _leading(messages: list[dict[str, Any]]) -> int:
 
 def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBlock]:
     content = message.get("content")
-    own_mark = _mark(message)
+    own_mark = mark_of(message)
     if isinstance(content, str):
         yield SystemBlock(message=number, block=None, text=content, mark=own_mark)
         return
@@ -76,7 +73,7 @@ def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBl
         text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
         if not isinstance(text, str):
             raise UnreadableRequestError("unsupported_system_content")
-        mark = _mark(block) or (own_mark if index == len(content) - 1 else None)
+        mark = mark_of(block) or (own_mark if index == len(content) - 1 else None)
         yield SystemBlock(message=number, block=index, text=text, mark=mark)
 
 
@@ -117,41 +114,17 @@ def _called_tools(message: Mapping[str, Any]) -> Iterator[str]:
         yield old_style["name"]
 
 
-def _mark(holder: object) -> Mark | None:
-    if not isinstance(holder, dict):
-        return None
-    mark = holder.get(CACHE_CONTROL)
-    if isinstance(mark, dict):
-        return mark
-    explicit = holder.get(BREAKPOINT)
-    return explicit if isinstance(explicit, dict) and "mode" in explicit else None
-
-
-def marked(block: Mapping[str, Any], text: str, mark: Mark | None) -> dict[str, Any]:
-    """The block with this text, and this mark in place of its own."""
-    out = {key: value for key, value in block.items() if key not in MARK_KEYS}
-    out["text"] = text
-    if mark is not None:
-        out[BREAKPOINT if "mode" in mark else CACHE_CONTROL] = dict(mark)
-    return out
-
-
 def _tool_marks(tool: object) -> Iterator[Mark]:
     if isinstance(tool, dict):
-        mark = _mark(tool) or _mark(tool.get("function"))
+        mark = mark_of(tool) or mark_of(tool.get("function"))
         if mark is not None:
             yield mark
 
 
 def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:
     for message in messages:
-        if CACHE_CONTROL in message:
-            yield from _marks_of((message,))
-        for name in ("content", "tool_calls"):
-            parts = message.get(name)
-            if isinstance(parts, list):
-                yield from _marks_of(parts)
-    top = _mark(data)
+        yield from marks_of_message(message)
+    top = mark_of(data)
     if top is not None:
         yield top
     points = data.get(INJECTION_POINTS)
@@ -159,10 +132,6 @@ def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Ite
         if isinstance(point, dict):  # LiteLLM will place a mark for it
             control = point.get("control")
             yield control if isinstance(control, dict) else {"type": "ephemeral"}
-
-
-def _marks_of(holders: Iterable[object]) -> Iterator[Mark]:
-    return (mark for holder in holders if (mark := _mark(holder)) is not None)
 
 
 # Writing
@@ -192,7 +161,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     if rewritten.composition.late:
         role = messages[request.system[0].message]["role"]
         rest = _with_late(rest, request, rewritten, role)
-    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten)}
+    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten, leading, out)}
 
 
 def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
@@ -212,12 +181,24 @@ def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritte
     return out
 
 
-def _parameters(data: Mapping[str, Any], rewritten: Rewritten) -> dict[str, Any]:
-    """What goes beside the messages: LiteLLM's injection points for the history, OpenAI's cache key."""
+def _parameters(
+    data: Mapping[str, Any], rewritten: Rewritten, leading: int, system: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What goes beside the messages: LiteLLM's injection points, OpenAI's cache key.
+
+    ``system`` is what the ``leading`` messages became.
+    """
     added: dict[str, Any] = {}
-    if rewritten.breakpoints.points is not None:
-        # LiteLLM places these, so that the messages themselves go through as they came.
-        added[INJECTION_POINTS] = [dict(point) for point in rewritten.breakpoints.points]
+    marks = rewritten.breakpoints
+    stated = data.get(INJECTION_POINTS) if marks.points is None else [dict(point) for point in marks.points]
+    late_turns = [late.turn for late in rewritten.composition.late]
+    points = stated if isinstance(stated, list) else []
+    if late_turns or len(system) != leading:
+        points = resettled(points, data["messages"], leading, system, late_turns)
+    # LiteLLM places these, so that the messages themselves go through as they came.
+    points = [*points, *map(dict, marks.history)]
+    if marks.points is not None or (points and points != stated):
+        added[INJECTION_POINTS] = points
     if rewritten.cache_key is not None and CACHE_KEY not in data:
         added[CACHE_KEY] = rewritten.cache_key
     return added

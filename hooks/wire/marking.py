@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from hooks.wire.chat import BREAKPOINT, CACHE_CONTROL, CACHE_KEY, INJECTION_POINTS, marked
+from hooks.wire.chat import CACHE_KEY
+from hooks.wire.marks import BREAKPOINT, CACHE_CONTROL, marked
+from hooks.wire.points import INJECTION_POINTS
 
 Instructions = dict[str, Any]
 

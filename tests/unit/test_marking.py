@@ -54,15 +54,12 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     marks = [None, {"cache_control": M5}, {"cache_control": H1}, {"prompt_cache_breakpoint": EXPLICIT}]
     blocks = [{"type": "text", "text": piece, **(draw(st.sampled_from(marks)) or {})} for piece in pieces]
     role = draw(st.sampled_from(["system", "developer"]))
-    system = draw(
-        st.sampled_from(
-            [
-                [{"role": role, "content": text}],
-                [{"role": role, "content": blocks}],
-                [{"role": role, "content": [block]} for block in blocks],
-            ]
-        )
-    )
+    shapes: list[list[dict[str, Any]]] = [
+        [{"role": role, "content": text}],
+        [{"role": role, "content": blocks}],
+        [{"role": role, "content": [block]} for block in blocks],
+    ]
+    system = draw(st.sampled_from(shapes))
     asks = draw(st.lists(st.sampled_from(["wind", "rain", "hello"]), min_size=1, max_size=3))
     turns = [
         turn for ask in asks for turn in ({"role": "user", "content": ask}, {"role": "assistant", "content": "ok"})
