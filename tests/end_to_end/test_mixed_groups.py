@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.emulators.caching import EmulatedCache
+from hooks.cachemodel import BlockReader, openai_rules
+from hooks.deployments import target_of_model
+from hooks.library import bundled_profiles, load_profiles
+from hooks.simulate import Policy, Replay, rewrites_of
+from hooks.simulate.policies import well_cached
+from hooks.tokens import token_counter
+from tests.emulators.caching import TIME_HEADER, EmulatedCache
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
-from tests.end_to_end.workbench import PROMPT, TOOLS, conversation, marks, record_of
+from tests.end_to_end.test_placement import CONVERSATION, flat
+from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, marks, record_of
+from tests.simulate.recordings import recorded
 
 pytestmark = pytest.mark.proxy
 
@@ -44,7 +53,7 @@ FAILING: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     "claude then nobody": ([{"litellm_params": CLAUDE}], []),
 }
 """Members and fallbacks. A deployment that failed is left out for a minute, so each use of a group has its own."""
-USES = ("whole", "stream", "marked")
+USES = ("whole", "stream", "marked", "late")
 
 
 def use(group: str, purpose: str) -> str:
@@ -181,6 +190,43 @@ def test_a_clients_marks_move_for_claude_only(proxy: TwoKeyProxy) -> None:
         {"type": "ephemeral", "ttl": "1h"},
         None,
     ]
+
+
+@pytest.mark.parametrize("policy", ["auto", "full-cached"])
+def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy: Policy) -> None:
+    """Explicit breakpoints written and read, token for token: ours, and those of the full prompt cached well."""
+    calls = recorded(5, 12, "gpt-5.6")
+    count, target = token_counter(), target_of_model("gpt-5.6")
+    rewrites = rewrites_of(load_profiles(bundled_profiles(), count), count, target, coverage_floor=0.6)
+    replay = Replay(rewrites, BlockReader(count).openai, openai_rules("gpt-5.6"))
+    expected = [astuple(replay.account(call)[policy].usage)[:4] for call in calls]
+    proxy.clear()
+    with proxy.openai("master") as client:
+        for call in calls:
+            sent = call.request if policy == "auto" else well_cached(call.request, target)
+            client.chat.completions.create(
+                model="gpt-5.6",
+                messages=sent["messages"],
+                tools=sent["tools"],
+                extra_headers={} if policy == "auto" else {"x-prompt-router": "off"},
+                extra_body={"extra_headers": {TIME_HEADER: str(call.at_seconds)}},
+            )
+    assert proxy.upstream.caching is not None
+    assert [astuple(entry.usage)[:4] for entry in proxy.upstream.caching.accounted] == expected
+    assert sum(read for _, read, _, _ in expected) > sum(written for _, _, written, _ in expected) > 0
+
+
+def test_late_modules_stay_where_both_leave_them(proxy: TwoKeyProxy) -> None:
+    """Both append, so the group does; each call begins as the one before it, whoever answers."""
+    turns = [*CONVERSATION, {"role": "user", "content": "Now commit it on a new branch"}]
+    for name in ("both", "both (GPT first)"):
+        before: list[str] = []
+        for count in (1, 5, len(turns)):
+            (body,) = bodies(proxy, use(name, "late"), messages=[{"role": "system", "content": PROMPT}, *turns[:count]])
+            now = flat(body)
+            assert now[: len(before)] == before
+            before = now
+        assert json.dumps(PROFILE.modules[PROFILE.order["tools/git"]].text.strip())[1:-1] in "".join(before[4:])
 
 
 def test_the_ledger_has_no_plan_and_the_log_no_complaint(proxy: TwoKeyProxy, tmp_path: Path) -> None:
