@@ -21,7 +21,7 @@ from tests.emulators.caching import TIME_HEADER, EmulatedCache
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
-from tests.end_to_end.test_placement import CONVERSATION, flat
+from tests.end_to_end.test_placement import CALLS, CONVERSATION, flat
 from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, marks, record_of
 from tests.simulate.recordings import recorded
 
@@ -195,7 +195,7 @@ def test_a_clients_marks_move_for_claude_only(proxy: TwoKeyProxy) -> None:
 @pytest.mark.parametrize("policy", ["auto", "full-cached"])
 def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy: Policy) -> None:
     """Explicit breakpoints written and read, token for token: ours, and those of the full prompt cached well."""
-    calls = recorded(5, 12, "gpt-5.6")
+    calls = recorded(5, 6, "gpt-5.6")
     count, target = token_counter(), target_of_model("gpt-5.6")
     rewrites = rewrites_of(load_profiles(bundled_profiles(), count), count, target, coverage_floor=0.6)
     replay = Replay(rewrites, BlockReader(count).openai, openai_rules("gpt-5.6"))
@@ -218,11 +218,11 @@ def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy:
 
 def test_late_modules_stay_where_both_leave_them(proxy: TwoKeyProxy) -> None:
     """Both append, so the group does; each call begins as the one before it, whoever answers."""
-    turns = [*CONVERSATION, {"role": "user", "content": "Now commit it on a new branch"}]
     for name in ("both", "both (GPT first)"):
         before: list[str] = []
-        for count in (1, 5, len(turns)):
-            (body,) = bodies(proxy, use(name, "late"), messages=[{"role": "system", "content": PROMPT}, *turns[:count]])
+        for count in CALLS:
+            messages = [{"role": "system", "content": PROMPT}, *CONVERSATION[:count]]
+            (body,) = bodies(proxy, use(name, "late"), messages=messages)
             now = flat(body)
             assert now[: len(before)] == before
             before = now
