@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import astuple
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, mar
 from tests.simulate.recordings import recorded
 
 pytestmark = pytest.mark.proxy
+# Older LiteLLM places no injection points beside marks, so the history's end has none, and hoists late messages.
+IS_CURRENT = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
+needs_current = pytest.mark.skipif(not IS_CURRENT, reason="this LiteLLM places no points beside marks")
 
 CLAUDE = {"model": "anthropic/claude-sonnet-4-5", "api_base": "os.environ/ANTHROPIC_API_BASE", "api_key": "emulated"}
 GPT = {"model": "openai/gpt-4.1", "api_base": "os.environ/OPENAI_API_BASE", "api_key": "emulated"}
@@ -151,9 +155,11 @@ def test_each_attempt_is_as_if_its_deployment_stood_alone(
     assert found == expected
     record = record_of(proxy.ledger_path, answer)
     assert (record["status"], record["outcome"]) == ("success", "rewritten")
-    assert record["breakpoints_total"] == marks(found[-1]) + explicit(found[-1])
+    if IS_CURRENT:
+        assert record["breakpoints_total"] == marks(found[-1]) + explicit(found[-1])
 
 
+@needs_current
 def test_what_each_kind_gets(proxy: TwoKeyProxy) -> None:
     """Marks for Claude, explicit breakpoints for GPT-5.6 where they are taken, plain strings for everyone else."""
     found = {name: bodies(proxy, name)[0] for name in ("claude", "gpt", "gpt-5.6", "gpt-5.6 elsewhere", "local")}
@@ -173,6 +179,7 @@ def test_what_each_kind_gets(proxy: TwoKeyProxy) -> None:
     assert keyed == ["gpt", "gpt-5.6", "gpt-5.6 elsewhere"]
 
 
+@needs_current
 def test_the_clients_own_fallback_is_a_candidate_too(proxy: TwoKeyProxy) -> None:
     """A fallback that only this request names gets a body without marks."""
     first, second = bodies(proxy, use("claude then nobody", "whole"), DOWN, extra_body={"fallbacks": ["gpt"]})
@@ -216,6 +223,7 @@ def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy:
     assert sum(read for _, read, _, _ in expected) > sum(written for _, _, written, _ in expected) > 0
 
 
+@needs_current
 def test_late_modules_stay_where_both_leave_them(proxy: TwoKeyProxy) -> None:
     """Both append, so the group does; each call begins as the one before it, whoever answers."""
     for name in ("both", "both (GPT first)"):
