@@ -4,6 +4,10 @@ Anthropic takes at most four ``cache_control`` marks in a request over tools, sy
 wants 1-hour marks ahead of 5-minute ones, and ignores prefixes below a minimum length that depends on the
 model (docs.anthropic.com, "Prompt caching", checked 2026-11; LiteLLM forwards a fifth mark, which the
 provider answers with 400).
+
+OpenAI's GPT-5.6 and later write an entry at the latest message by themselves and at up to three explicit
+``prompt_cache_breakpoint`` blocks, all for 30 minutes; a prefix that no entry ends at isn't shared
+(developers.openai.com/api/docs/guides/prompt-caching; the API reference's ``prompt_cache_options``; checked 2026-11).
 """
 
 from __future__ import annotations
@@ -14,6 +18,10 @@ from typing import Literal, NamedTuple
 
 from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Breakpoints, Composition, Mark, Piece, Recognition, Request, Target
 
+MAX_EXPLICIT = 3
+"""Explicit breakpoints that OpenAI writes beside the implicit one; of more it writes the latest."""
+EPHEMERAL: Mark = {"type": "ephemeral"}
+EXPLICIT: Mark = {"mode": "explicit"}
 Edge = Literal["core", "routed", "varying"]
 
 
@@ -27,12 +35,13 @@ def plan_breakpoints(
 ) -> Breakpoints:
     """The client's marks, kept or moved to the nearest stable edge, plus ours where they pay and fit.
 
-    With ``gives_hints`` the moving end of the history gets what is left, if the client marks nothing there.
+    With ``gives_hints`` the moving end of the history gets what is left, if the client marks nothing there; so it
+    does where LiteLLM's automatic caching would have marked it.
 
     ``recognition`` must have its spans settled at the seams between the client's blocks.
     """
     blocks = _blocks(request)
-    marked = [block for block in blocks if block.mark is not None]
+    marked = [block for block in blocks if block.mark is not None and _is_of_use(block.mark, target)]
     if marked and composition.is_unchanged(blocks[-1].end):
         # The client laid out this very text for caching; nothing of it was replaced.
         return Breakpoints(
@@ -40,38 +49,93 @@ def plan_breakpoints(
             routed=None,
             varying=None,
             kept_blocks=frozenset(block.number for block in marked),
-            history=(),
             added=0,
             client=request.client_marks,
             total=request.client_marks,
         )
-    kept = [block for block in marked if _is_foreign(block, request, recognition)]
+    kept = [block for block in blocks if block.mark is not None and _is_foreign(block, request, recognition)]
     moved = [block.mark for block in marked if block not in kept and block.mark is not None]
     layout = _Layout(composition, kept)
     homes = layout.homes(len(moved))
     edges: dict[Edge, Mark] = dict(zip(homes, moved[len(moved) - len(homes) :], strict=True))
     added = 0
-    if target.takes_marks:
+    if target.is_marking:
+        ours = EXPLICIT if target.takes_breakpoints else _lasting(EPHEMERAL, recognition.profile.cache_ttl == "1h")
+        most = MAX_EXPLICIT if target.takes_breakpoints else MAX_MARKS
         outside = len(request.marks_before) + len(request.marks_after) + len(kept)
         for edge, prefix_tokens in layout.ours():
-            if edge not in edges and outside + len(edges) < MAX_MARKS and prefix_tokens >= target.min_cache_tokens:
-                edges[edge] = _lasting({"type": "ephemeral"}, is_hour=recognition.profile.cache_ttl == "1h")
+            if edge not in edges and outside + len(edges) < most and prefix_tokens >= target.min_cache_tokens:
+                edges[edge] = ours
                 added += 1
-    edges = _with_lifetimes(edges, layout, request)
+    points = _Points(request, target, replaces=bool(edges or kept))
+    if not target.takes_breakpoints:
+        edges = _with_lifetimes(
+            edges, layout, (*request.marks_before, *points.before), (*request.marks_after, *points.after)
+        )
+    room = MAX_MARKS - len(request.marks_before) - len(request.marks_after) - len(kept) - len(edges)
     history: tuple[int, ...] = ()
-    if gives_hints and target.takes_marks and not request.marks_after and composition.tokens >= target.min_cache_tokens:
-        room = MAX_MARKS - len(request.marks_before) - len(kept) - len(edges) - len(target.injection_points)
-        history = _history(request, composition)[: max(0, room)]
+    if target.takes_marks and not request.marks_after and composition.tokens >= target.min_cache_tokens:
+        wanted = _history(request, composition) if gives_hints or (points.are_automatic and edges) else ()
+        history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
+    restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))
     return Breakpoints(
         core=edges.get("core"),
         routed=edges.get("routed"),
         varying=edges.get("varying"),
         kept_blocks=frozenset(block.number for block in kept),
-        history=history,
+        points=points.kept if restates and not request.states_points else None,
+        history=points.at(history),
         added=added + len(history),
         client=request.client_marks,
-        total=len(request.marks_before) + len(request.marks_after) + len(kept) + len(edges) + len(history),
+        total=MAX_MARKS - room + len(history) + max(0, min(points.reach, room - len(history))),
     )
+
+
+def _is_of_use(mark: Mark, target: Target) -> bool:
+    """True where the candidates read this kind of mark. Where they read neither it is the client's business."""
+    return not target.is_marking or ("mode" in mark) == target.takes_breakpoints
+
+
+class _Points:
+    """LiteLLM's injection points for a request that states none, without those that marks of ours replace.
+
+    LiteLLM injects only where nothing is marked yet, so a point on every system message would take late modules'
+    messages for the prompt and leave no mark for the history's end.
+    """
+
+    def __init__(self, request: Request, target: Target, *, replaces: bool) -> None:
+        configured: tuple[Mark, ...] = () if request.states_points else target.injection_points
+        self.are_automatic = bool(target.auto_points) and not (
+            configured or request.states_points or request.client_marks
+        )
+        given = configured
+        if self.are_automatic and replaces:
+            given = target.auto_points
+        self.kept = tuple(point for point in given if not (replaces and _is_for_system_prompt(point)))
+        self.are_replaced = len(self.kept) < len(given)
+        self.before = tuple(_control(point) for point in given if point.get("location") == "tool_config")
+        self.after = tuple(_control(point) for point in self.kept if point.get("location") != "tool_config")
+        self.reach = sum(
+            1 if point.get("role") is None else sum(turn.role == point["role"] for turn in request.turns)
+            for point in self.kept
+        )
+        """Messages that they mark, as far as there is room."""
+        self.places = {point.get("index") for point in self.kept}
+
+    def at(self, places: tuple[int, ...]) -> tuple[Mark, ...]:
+        """A point for each place, counted from the end: as lasting as those it may stand before."""
+        hour = {"control": {**EPHEMERAL, "ttl": "1h"}}
+        control = hour if any(mark.get("ttl") == "1h" for mark in self.after) else {}
+        return tuple({"location": "message", "index": -place, **control} for place in places)
+
+
+def _is_for_system_prompt(point: Mark) -> bool:
+    return point.get("role") in ("system", "developer") and point.get("index") is None
+
+
+def _control(point: Mark) -> Mark:
+    control = point.get("control")
+    return control if isinstance(control, dict) else EPHEMERAL
 
 
 class _Block(NamedTuple):
@@ -156,17 +220,18 @@ def _is_foreign(block: _Block, request: Request, recognition: Recognition) -> bo
     return not known and bool(request.system[block.number].text.strip())
 
 
-def _with_lifetimes(edges: dict[Edge, Mark], layout: _Layout, request: Request) -> dict[Edge, Mark]:
+def _with_lifetimes(
+    edges: dict[Edge, Mark], layout: _Layout, before: tuple[Mark, ...], after: tuple[Mark, ...]
+) -> dict[Edge, Mark]:
     """The same marks with 1h nowhere behind 5m: as long as what follows needs, as short as what stands before."""
-    fixed = [mark.get("ttl") == "1h" for mark in request.marks_before]
-    short_before = not all(fixed)
+    short_before = not all(mark.get("ttl") == "1h" for mark in before)
     capped: set[Edge] = set()
     for place in layout.places:
         if place.edge is not None and short_before:
             capped.add(place.edge)
         if place.block is not None and place.block.mark is not None and place.block.mark.get("ttl") != "1h":
             short_before = True
-    hour_behind = any(mark.get("ttl") == "1h" for mark in request.marks_after)
+    hour_behind = any(mark.get("ttl") == "1h" for mark in after)
     out: dict[Edge, Mark] = {}
     for place in reversed(layout.places):
         if place.block is not None and place.block.mark is not None:
@@ -176,11 +241,11 @@ def _with_lifetimes(edges: dict[Edge, Mark], layout: _Layout, request: Request) 
         mark = edges[place.edge]
         is_hour = place.edge not in capped and (hour_behind or mark.get("ttl") == "1h")
         hour_behind = hour_behind or is_hour
-        out[place.edge] = _lasting(mark, is_hour=is_hour)
+        out[place.edge] = _lasting(mark, is_hour)
     return out
 
 
-def _lasting(mark: Mark, *, is_hour: bool) -> Mark:
+def _lasting(mark: Mark, is_hour: bool) -> Mark:
     """The mark with this lifetime; a bare one means five minutes."""
     if (mark.get("ttl") == "1h") == is_hour:
         return mark

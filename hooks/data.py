@@ -15,7 +15,8 @@ EvidenceKind = Literal["always", "trigger", "score", "tool_call", "requires", "i
 MessageKind = Literal["task", "follow_up", "small_talk", "none"]
 SpanKind = Literal["module", "slot", "residue"]
 Mark = Mapping[str, Any]
-"""A ``cache_control`` object as it stands on the wire, such as ``{"type": "ephemeral", "ttl": "1h"}``."""
+"""A breakpoint as it stands on the wire: a ``cache_control`` object, such as ``{"type": "ephemeral", "ttl": "1h"}``,
+or a ``prompt_cache_breakpoint``, which has a ``mode``."""
 
 MAX_MARKS = 4
 LOOKBACK_BLOCKS = 20
@@ -56,6 +57,8 @@ class Request:
     """The client's breakpoints that the provider reads ahead of the system prompt (tools)."""
     marks_after: tuple[Mark, ...]
     """The client's breakpoints behind the system prompt (messages, top level)."""
+    states_points: bool = False
+    """True when the client sends LiteLLM injection points, which then hold in place of a deployment's own."""
 
     @property
     def client_marks(self) -> int:
@@ -73,7 +76,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """What the deployments that may answer have in common."""
+    """What the deployments that may answer have in common, or what holds for one of them."""
 
     takes_marks: bool
     """True when every candidate keeps ``cache_control`` and its provider accepts it."""
@@ -90,6 +93,17 @@ class Target:
     """True when every candidate is an OpenAI that routes by ``prompt_cache_key``."""
     injection_points: tuple[Mark, ...] = ()
     """LiteLLM's own ``cache_control_injection_points`` of the candidates: ours would override them."""
+    takes_breakpoints: bool = False
+    """True when every candidate is an OpenAI that takes ``prompt_cache_breakpoint`` (GPT-5.6 and later)."""
+    auto_points: tuple[Mark, ...] = ()
+    """What LiteLLM's automatic caching would inject into a request without any mark; ours make it stand down."""
+    each: tuple[tuple[str, Target], ...] = ()
+    """Every candidate by its deployment id, where they take different marks; empty where all agree."""
+
+    @property
+    def is_marking(self) -> bool:
+        """True when every candidate takes marks of one and the same kind."""
+        return self.takes_marks or self.takes_breakpoints
 
 
 UNKNOWN_TARGET = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
@@ -232,8 +246,11 @@ class Breakpoints:
     varying: Mark | None
     kept_blocks: frozenset[int]
     """Indexes into ``Request.system`` of untouched blocks whose own mark stays."""
-    history: tuple[int, ...] = ()
-    """Messages to mark behind the system prompt, counted from the end: 1 is the last."""
+    points: tuple[Mark, ...] | None = None
+    """The deployment's injection points that the request is to state, as they count the client's messages; None
+    leaves it at those that the request came with."""
+    history: tuple[Mark, ...] = ()
+    """Injection points of ours at the history's moving end, counted from the end of what leaves."""
     added: int
     client: int
     """The client's marks as they came; several on one text may have become one."""

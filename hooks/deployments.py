@@ -5,31 +5,42 @@ The adapter to LiteLLM's router and model map.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlparse
 
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
+from hooks.cachemodel import takes_breakpoints, takes_mid_system
 from hooks.data import UNKNOWN_TARGET as UNKNOWN
 from hooks.data import Target
 from hooks.profile import Placement
+from hooks.provider_wire import is_converse
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""
 MAX_GROUPS = 1024
 
 # Where LiteLLM 1.106 keeps cache_control on the way to a provider that accepts it, by the wire. Everything
-# else either strips marks (pointless) or forwards them to an API that may reject them.
+# else either strips marks (pointless) or forwards them to an API that may reject them; Gemini's would make
+# explicit caches, with two calls more for each request.
 _CLAUDE_HOSTS = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "openrouter"})
+_AUTO_HOSTS = frozenset({"anthropic", "bedrock", "bedrock_converse", "vertex_ai", "azure_ai"})
+"""Where ``enable_anthropic_prompt_caching`` injects (litellm/llms/anthropic/common_utils.py, 1.106)."""
+_KEEPS_LATER_SYSTEM = frozenset({"xai", "deepseek"})
 
-_OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-|chatgpt|codex|o\d)")
+_OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d")
+"""OpenAI's own; not gpt-oss, whose hosts have chat templates of their own."""
 _KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
+_OPENAI_HOST = "api.openai.com"
+_OPENAI_BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 
 class Deployments:
@@ -38,53 +49,76 @@ class Deployments:
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], tuple[float, Target]] = {}
 
-    def target(self, group: object, team_id: str | None, fallbacks: object) -> Target:
-        """What holds for every deployment that may answer a request to ``group``, its fallbacks included."""
-        if not isinstance(group, str):
+    def target(self, group: object, team_id: str | None, fallbacks: object, is_auto_cached: bool = False) -> Target:
+        """What holds for every deployment that may answer a request to ``group``, fallbacks included.
+
+        ``fallbacks`` is what the request itself names; ``is_auto_cached`` whether its key asks LiteLLM to mark it.
+        """
+        named = _named(fallbacks)
+        if not isinstance(group, str) or named is None:
             return UNKNOWN
-        if fallbacks is not None:
-            # The client brings fallbacks of its own: what they take is anyone's guess.
-            return UNKNOWN
-        key = (group, team_id)
+        is_auto_cached = is_auto_cached or getattr(litellm, "enable_anthropic_prompt_caching", None) is True
+        key = (group, team_id, named, is_auto_cached)
         now = time.monotonic()
         found = self._known.get(key)
         if found is None or found[0] < now:
             if len(self._known) >= MAX_GROUPS:
                 self._known.clear()
-            found = self._known[key] = (now + REFRESH_SECONDS, _look_up(group, team_id))
+            found = self._known[key] = (now + REFRESH_SECONDS, _look_up(group, team_id, named, is_auto_cached))
         return found[1]
 
 
-def _look_up(group: str, team_id: str | None) -> Target:
+def _named(fallbacks: object) -> tuple[str, ...] | None:
+    """The groups that a request names as its fallbacks; None where it brings settings of its own."""
+    if fallbacks is None:
+        return ()
+    if not isinstance(fallbacks, list) or not all(isinstance(name, str) for name in fallbacks):
+        return None
+    return tuple(fallbacks)
+
+
+def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool) -> Target:
     # Looked up, not imported: outside a proxy the import would take seconds, and there is no router to find.
     llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
     if llm_router is None:
         return UNKNOWN
-    deployments: list[Mapping[str, Any]] = []
-    for name in (group, *_fallbacks(group, llm_router)):
+    candidates: dict[str, Target] = {}
+    for name in dict.fromkeys((group, *_fallbacks(group, llm_router), *named)):
         members = llm_router.get_model_list(model_name=name, team_id=team_id) or []
         if not members:
             return UNKNOWN
-        deployments.extend(members)
-    return _common([_deployment(deployment, llm_router) for deployment in deployments])
+        for number, deployment in enumerate(members):
+            own_id = str((deployment.get("model_info") or {}).get("id") or f"{name}/{number}")
+            candidates[own_id] = _deployment(deployment, llm_router, is_auto_cached)
+    return _common(tuple(candidates.items()))
 
 
-def _common(targets: Sequence[Target]) -> Target:
+def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
     """What is safe for all of them."""
+    targets = [target for _, target in candidates]
     prices = {target.input_usd_per_token for target in targets}
     reads = [target.cache_read_share for target in targets if target.cache_read_share is not None]
     writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
-    points = {tuple(map(str, target.injection_points)): target.injection_points for target in targets}
+    kinds = {_kind(target) for target in targets}
     return Target(
         takes_marks=all(target.takes_marks for target in targets),
+        takes_breakpoints=all(target.takes_breakpoints for target in targets),
         min_cache_tokens=max(target.min_cache_tokens for target in targets),
         input_usd_per_token=prices.pop() if len(prices) == 1 else None,
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
         takes_cache_key=all(target.takes_cache_key for target in targets),
-        injection_points=next(iter(points.values())) if len(points) == 1 else (),
+        injection_points=targets[0].injection_points if len(kinds) == 1 else (),
+        auto_points=targets[0].auto_points if len(kinds) == 1 else (),
+        each=candidates if len(kinds) > 1 else (),
     )
+
+
+def _kind(target: Target) -> tuple[object, ...]:
+    """What decides how a body is marked, save for the minimum length: there the longest holds for all."""
+    points = (*target.injection_points, *target.auto_points)
+    return (target.takes_marks, target.takes_breakpoints, target.takes_cache_key, tuple(map(str, points)))
 
 
 def _fallbacks(group: str, router: Any) -> Iterable[str]:
@@ -99,50 +133,105 @@ def _fallbacks(group: str, router: Any) -> Iterable[str]:
     return names
 
 
-def _deployment(deployment: Mapping[str, Any], router: Any) -> Target:
-    params = deployment["litellm_params"]
-    info = router.get_deployment_model_info((deployment.get("model_info") or {}).get("id"), params["model"]) or {}
+def _deployment(deployment: Mapping[str, Any], router: Any, is_auto_cached: bool) -> Target:
+    params, own = deployment["litellm_params"], deployment.get("model_info") or {}
+    info = router.get_deployment_model_info(own.get("id"), params["model"]) or {}
     provider = _provider(params["model"], params.get("api_base"), params.get("custom_llm_provider"))
     points = params.get("cache_control_injection_points") or ()
-    return _target(params["model"], provider, info, tuple(point for point in points if isinstance(point, dict)))
+    base = own.get("base_model") or params.get("base_model")
+    is_openai_com = _is_openai_com(params.get("api_base") or params.get("base_url"))
+    return _target(
+        params["model"],
+        provider,
+        info,
+        base=base if isinstance(base, str) else None,
+        points=tuple(point for point in points if isinstance(point, dict)),
+        is_auto_cached=is_auto_cached,
+        hosts_breakpoints=is_openai_com or own.get("supports_prompt_cache_breakpoint") is True,
+    )
 
 
 def target_of_model(model: str) -> Target:
-    """What holds for a model by LiteLLM's name for it alone, without a proxy."""
+    """What holds for a model by LiteLLM's name for it alone, without a proxy, at the provider's own host."""
     try:
         info: Mapping[str, Any] = litellm.get_model_info(model)
     except Exception:  # LiteLLM raises a bare Exception for names that its map lacks
         info = {}
-    return _target(model, _provider(model, None, None), info, ())
+    return _target(model, _provider(model, None, None), info)
 
 
-def _target(model: str, provider: str | None, info: Mapping[str, Any], points: tuple[Mapping[str, Any], ...]) -> Target:
-    name = model.lower()
+def _target(
+    model: str,
+    provider: str | None,
+    info: Mapping[str, Any],
+    *,
+    base: str | None = None,
+    points: tuple[Mapping[str, Any], ...] = (),
+    is_auto_cached: bool = False,
+    hosts_breakpoints: bool = True,
+) -> Target:
+    """``base`` is the model behind an alias, a deployment's name or an inference profile, where it is stated."""
+    name = f"{model}/{base}".lower() if base else model.lower()
     is_openai = provider in ("openai", "azure") and _OPENAI_NAMES.search(name) is not None
     takes_marks = provider == "anthropic" or (provider in _CLAUDE_HOSTS and "claude" in name)
+    flag = info.get("supports_prompt_cache_breakpoint")
     return Target(
         takes_marks=takes_marks,
-        min_cache_tokens=get_prompt_cache_min_tokens(model),
+        takes_breakpoints=(
+            provider == "openai"
+            and is_openai
+            and hosts_breakpoints
+            and (takes_breakpoints(name) if flag is None else flag is True)
+        ),
+        min_cache_tokens=get_prompt_cache_min_tokens(base or model),
         input_usd_per_token=_price(info),
-        **_shares(info),
+        cache_read_share=_share(info, "cache_read_input_token_cost"),
+        cache_write_share=_share(info, "cache_creation_input_token_cost"),
         placement=_placement(name, provider, is_openai=is_openai),
         takes_cache_key=is_openai,
         injection_points=points,
+        auto_points=_auto_points() if is_auto_cached and takes_marks and provider in _AUTO_HOSTS else (),
     )
+
+
+def _auto_points() -> tuple[Mapping[str, Any], ...]:
+    """What LiteLLM injects by itself (``get_default_injection_points``, 1.106)."""
+    ttl = getattr(litellm, "anthropic_prompt_caching_ttl", None)
+    control = {"type": "ephemeral", "ttl": ttl} if ttl in ("5m", "1h") else {"type": "ephemeral"}
+    return (
+        {"location": "message", "role": "system", "index": None, "control": control},
+        {"location": "message", "role": None, "index": -1, "control": control},
+    )
+
+
+def _is_openai_com(api_base: object) -> bool:
+    """True where LiteLLM sends to OpenAI itself; it reads these places in this order (1.106)."""
+    stated = next((base for base in (api_base, litellm.api_base, *map(os.getenv, _OPENAI_BASES)) if base), None)
+    host = urlparse(stated).hostname if isinstance(stated, str) else _OPENAI_HOST
+    return host is not None and (host == _OPENAI_HOST or host.endswith(f".{_OPENAI_HOST}"))
 
 
 def _placement(name: str, provider: str | None, *, is_openai: bool) -> Placement:
     """``append`` where a system message in the middle stays in the middle and is accepted, else ``grow``.
 
-    By the wire of LiteLLM 1.106: for Claude it stays, or becomes a user text in place where the model doesn't
-    take the role; older ones hoist it. OpenAI, xAI ("in any sequence", docs.x.ai) and DeepSeek keep it. Gemini
-    hoists it; Mistral wants a user or tool message last; OpenRouter may hoist what it hands on, except to
-    OpenAI; other compatible hosts have chat templates that refuse it. Checked 2026-11.
+    By the wire of LiteLLM 1.106: for Claude it stays, or becomes a user text in place where LiteLLM knows that the
+    model doesn't take the role (on Converse always); older ones hoist it. Databricks gets it as it is. What LiteLLM
+    thinks takes the role must take it by Anthropic's word too: Sonnet 5 doesn't. OpenAI, xAI ("in any sequence",
+    docs.x.ai) and DeepSeek keep it. Gemini hoists it; Mistral wants a user or tool message last; OpenRouter may hoist
+    what it hands on, except to OpenAI; other compatible hosts have chat templates that refuse it. Checked 2026-11.
     """
-    if is_openai or provider in ("xai", "deepseek") or (provider == "openrouter" and "/openai/" in name):
+    is_openai = is_openai or (
+        provider == "openrouter" and "/openai/" in name and _OPENAI_NAMES.search(name) is not None
+    )
+    if is_openai or provider in _KEEPS_LATER_SYSTEM:
         return "append"
     is_claude = provider == "anthropic" or (provider in _CLAUDE_HOSTS - {"openrouter"} and "claude" in name)
-    return "append" if is_claude and _KEEPS_MID_SYSTEM else "grow"
+    if not is_claude or not _KEEPS_MID_SYSTEM:
+        return "grow"
+    if provider is not None and is_converse(name.removeprefix("bedrock/"), provider):
+        return "append"
+    stays = provider == "databricks" or litellm.utils.supports_mid_conversation_system(name, provider)
+    return "append" if not stays or takes_mid_system(name) else "grow"
 
 
 def _provider(model: str, api_base: str | None, provider: str | None) -> str | None:
@@ -158,13 +247,9 @@ def _price(info: Mapping[str, Any]) -> Decimal | None:
     return Decimal(str(price)) if price else None
 
 
-def _shares(info: Mapping[str, Any]) -> dict[str, float | None]:
-    """What the map charges for cached and for written tokens, as shares of the input price; 1 where it says nothing."""
-    price = info.get("input_cost_per_token")
+def _share(info: Mapping[str, Any], name: str) -> float | None:
+    """What the map charges for tokens of a kind, as a share of the input price; 1 where it says nothing of them."""
+    price, own = info.get("input_cost_per_token"), info.get(name)
     if not price:
-        return {"cache_read_share": None, "cache_write_share": None}
-    read, write = info.get("cache_read_input_token_cost"), info.get("cache_creation_input_token_cost")
-    return {
-        "cache_read_share": 1.0 if read is None else read / price,
-        "cache_write_share": 1.0 if write is None else max(1.0, write / price),
-    }
+        return None
+    return 1.0 if own is None else float(own / price)

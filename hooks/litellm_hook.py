@@ -32,7 +32,9 @@ from hooks.sinks import litellm_bag
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.wire import bag_of, header_of, read_usage
+from hooks.wire.marking import follow
 
+CHAT = "acompletion"
 MAX_NAME_CHARS = 256
 USD_DIGITS = 12
 """The cheapest token costs about 1e-9 USD; what stands three digits below that is noise."""
@@ -73,6 +75,20 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return self._handle(user_api_key_dict, data, call_type)
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call")
+            return None
+
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, Any], call_type: Any, **_: Any
+    ) -> dict[str, Any] | None:
+        """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
+
+        Called for every attempt, and for health probes and endpoints that aren't ours. Messages are shared among
+        attempts, so what changes is put into new objects.
+        """
+        try:
+            return _marked_for_deployment(kwargs) if getattr(call_type, "value", call_type) == CHAT else None
+        except Exception as error:
+            self._dispatcher.submit_error(error, "pre_call_deployment")
             return None
 
     async def async_post_call_response_headers_hook(
@@ -148,12 +164,13 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         )
 
         def target() -> Target:
-            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"))
+            is_auto_cached = data.get("enable_prompt_caching") is True
+            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
 
         walked = self._walk(data, caller, policy, target)
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
-        litellm_bag.stamp(bag, facts)
+        litellm_bag.stamp(bag, facts, walked.marking)
         return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
 
     def _walk(self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target]) -> Walked:
@@ -168,6 +185,23 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         except Exception as error:
             self._dispatcher.submit_error(error, "walk")
             return Walked(outcome=Passthrough(reason="error"), body=data)
+
+
+def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    bag = bag_of(kwargs)
+    marking = litellm_bag.marking_in(bag) if bag is not None else None
+    if bag is None or marking is None:
+        return None
+    own_id = str((kwargs.get("model_info") or {}).get("id"))
+    number = marking.plan_of.get(own_id)
+    if number is None:
+        return None
+    plan = marking.plans[number]
+    changed = follow(plan.instructions, kwargs)
+    if changed is None:
+        return None
+    litellm_bag.restamp(bag, own_id, plan)
+    return {**kwargs, **changed}
 
 
 # LiteLLM's objects -> plain facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hooks.breakpoints import plan_breakpoints
@@ -15,7 +15,9 @@ from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.wire import SHAPES, Shape
+from hooks.wire.marking import Marking, Plan, instructions_for
 
+_NO_PRICES: Mapping[str, Any] = {"input_usd_per_token": None, "cache_read_share": None, "cache_write_share": None}
 CLOSE_COVERAGE = 0.2
 CLOSE_LINES = 0.5
 """An unrecognised prompt is drift when this much of it could be placed, or this share of the profile's lines is
@@ -28,6 +30,8 @@ class Walked:
 
     outcome: Outcome
     body: Mapping[str, Any]
+    marking: Marking | None = None
+    """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
 
 
 class Pipeline:
@@ -94,16 +98,22 @@ class Pipeline:
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
         )
-        rewritten = Rewritten(
-            recognition=recognition,
-            decision=decision,
-            composition=composition,
-            breakpoints=plan_breakpoints(request, recognition, composition, reach, gives_hints=self._gives_hints),
-            placement=placement,
-            target=reach,
-            cache_key=_cache_key(profile, selected) if self._gives_hints and reach.takes_cache_key else None,
-        )
-        return Walked(outcome=rewritten, body=shape.write(data, request, rewritten))
+
+        def rewritten_for(one: Target) -> Rewritten:
+            return Rewritten(
+                recognition=recognition,
+                decision=decision,
+                composition=composition,
+                breakpoints=plan_breakpoints(request, recognition, composition, one, gives_hints=self._gives_hints),
+                placement=placement,
+                target=one,
+                cache_key=_cache_key(profile, selected) if self._gives_hints and one.takes_cache_key else None,
+            )
+
+        rewritten = rewritten_for(reach)
+        body = shape.write(data, request, rewritten)
+        marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one))
+        return Walked(outcome=rewritten, body=body, marking=marking)
 
     def _not_worth_it(
         self,
@@ -116,8 +126,8 @@ class Pipeline:
     ) -> Walked:
         """As it came, except that a prompt which nobody marks for caching is marked."""
         body, added = data, 0
-        if self._gives_hints and target.takes_marks and not target.injection_points:
-            body, added = shape.marked(data, request)
+        if self._gives_hints and not (target.each or target.injection_points or target.auto_points):
+            body, added = shape.marked(data, request, target)
         outcome = Passthrough(
             reason="not_worth_it",
             original_chars=len(request.system_text),
@@ -148,6 +158,28 @@ def _first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[in
     """What the first turn selected; all of it when nothing came late."""
     late = {module for arrival in decision.arrivals for module in arrival.modules}
     return frozenset([n for n in map(profile.order.__getitem__, decision.modules) if n not in late])
+
+
+def _marking(
+    plain: Mapping[str, Any],
+    reach: Target,
+    rewritten_for: Callable[[Target], Rewritten],
+    write: Callable[[Rewritten], Mapping[str, Any]],
+) -> Marking | None:
+    """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
+    if not reach.each:
+        return None
+    # What has no say in marks mustn't make two plans of one.
+    alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
+    plans: list[Plan] = []
+    known: list[Target] = []
+    for target in alike.values():
+        if target not in known:
+            one = rewritten_for(target)
+            marks = one.breakpoints
+            known.append(target)
+            plans.append(Plan(instructions_for(plain, write(one)), marks.added, marks.total))
+    return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
 
 
 def _is_close(recognition: Recognition) -> bool:

@@ -1,8 +1,9 @@
 """Chat bodies as the provider gets them, and the provider's prices: by LiteLLM's own code and model map.
 
-The adapter that the simulator's token counts and money come from. Claude's wire is Anthropic's wherever it is
-hosted: Bedrock's and Vertex's differ in framing, which nothing is billed for. Every other provider is accounted
-by the chat body itself.
+The adapter that the simulator's token counts and money come from. Claude's wire is what LiteLLM makes for its host:
+Anthropic's Messages on Anthropic, Vertex, Azure and Bedrock's invoke; Bedrock's Converse, whose cache points are read
+as marks. OpenRouter and Databricks take chat bodies and are accounted as Anthropic's Messages; what they make of
+them is theirs. Every other provider is accounted by the chat body itself.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ from typing import Any
 
 import litellm
 from litellm.integrations.anthropic_cache_control_hook import AnthropicCacheControlHook
+from litellm.llms.bedrock.common_utils import BedrockModelInfo
+from litellm.types.utils import LlmProviders
 from litellm.utils import (
+    ProviderConfigManager,
     get_non_default_completion_params,
     get_optional_params,
     validate_and_fix_openai_messages,
     validate_and_fix_openai_tools,
 )
 
-from hooks.cachemodel import Prices
-from hooks.wire.chat import INJECTION_POINTS
+from hooks.cachemodel import Prices, messages_of_converse
+from hooks.wire.points import INJECTION_POINTS
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}
-    | {"extra_headers", "extra_body", "extra_query"}
+    | {"extra_headers", "extra_body", "extra_query", "enable_prompt_caching"}
 )
 """Fields that are handled apart or don't reach the prompt."""
+_OWN_WIRES = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai"})
 _WRITE_5M, _WRITE_1H = Decimal("1.25"), Decimal(2)
 """Anthropic's multiples of the input price (platform.claude.com, "Prompt caching", checked 2026-11)."""
 
@@ -37,8 +42,16 @@ class ClaudeWire:
     """Chat bodies -> Anthropic Messages bodies, for one model by LiteLLM's name."""
 
     def __init__(self, model: str) -> None:
-        self._model = litellm.get_llm_provider(model=model)[0].rsplit("/", 1)[-1]
-        self._config = litellm.AnthropicConfig()
+        name, provider, _, _ = litellm.get_llm_provider(model=model)
+        self._name = name
+        self._model = name.rsplit("/", 1)[-1]
+        self._provider = provider if provider in _OWN_WIRES else "anthropic"
+        self._is_converse = is_converse(name, provider)
+        self._config: Any = litellm.AnthropicConfig()
+        if provider in _OWN_WIRES:
+            self._config = ProviderConfigManager.get_provider_chat_config(model=name, provider=LlmProviders(provider))
+        else:
+            self._name = self._model
         self._points = AnthropicCacheControlHook()
 
     def body(self, chat: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,8 +74,9 @@ class ClaudeWire:
             non_default_params=others,
             messages=messages,
             model=self._model,
-            custom_llm_provider="anthropic",
+            custom_llm_provider=self._provider,
             tools=tools,
+            enable_prompt_caching=given.get("enable_prompt_caching"),
         )
         if others.get(INJECTION_POINTS):
             _, messages, others = self._points.get_chat_completion_prompt(
@@ -75,8 +89,8 @@ class ClaudeWire:
             )
         messages = self._config.translate_developer_role_to_system_role(messages=messages)
         parameters = get_optional_params(
-            model=self._model,
-            custom_llm_provider="anthropic",
+            model=self._name,
+            custom_llm_provider=self._provider,
             messages=messages,
             tools=tools,
             drop_params=True,
@@ -86,7 +100,13 @@ class ClaudeWire:
         body: dict[str, Any] = self._config.transform_request(
             model=self._model, messages=messages, optional_params=parameters, litellm_params={}, headers={}
         )
-        return body
+        return messages_of_converse(body) if self._is_converse else body
+
+
+def is_converse(name: str, provider: str | None) -> bool:
+    """True where LiteLLM sends a model on Bedrock through Converse; ``name`` is without the provider."""
+    route: object = BedrockModelInfo.get_bedrock_route(name) if provider == "bedrock" else None
+    return provider == "bedrock_converse" or route in ("converse", "converse_like")
 
 
 def prices_of_model(model: str) -> Prices | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from litellm.caching.caching import DualCache
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
+from litellm.utils import async_pre_call_deployment_hook
 
+from hooks.data import Target
 from hooks.library import bundled_profiles, load_profiles
 from hooks.litellm_hook import PromptRouter
 from hooks.pipeline import Pipeline
@@ -225,11 +228,107 @@ async def test_headers_tell_what_was_done(hook: PromptRouter) -> None:
     assert int(headers["x-prompt-router-tokens-after"]) < int(headers["x-prompt-router-tokens-before"])
 
 
+CLAUDE = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
+PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
+MIXED = replace(PLAIN, each=(("claude-1", CLAUDE), ("gpt-1", PLAIN)))
+
+
+def attempt(out: dict[str, Any], deployment_id: str) -> dict[str, Any]:
+    """What LiteLLM hands on once a deployment is chosen; the messages are those of every attempt."""
+    return {**out, "model": "provider/model", "model_info": {"id": deployment_id}}
+
+
+async def deployed(out: dict[str, Any], deployment_id: str, call_type: str = "acompletion") -> dict[str, Any]:
+    """What LiteLLM goes on with after its deployment hooks."""
+    result: dict[str, Any] = await async_pre_call_deployment_hook(attempt(out, deployment_id), call_type)
+    return result
+
+
+@pytest.fixture
+def mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of one deployment that takes marks and one that doesn't."""
+    monkeypatch.setattr("hooks.litellm_hook.Deployments.target", lambda *_: MIXED)
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_each_deployment_gets_its_own_marks(hook: PromptRouter) -> None:
+    """In new objects, attempt after attempt; the facts say what the latest one got."""
+    out = await dispatch(body())
+    shared, before = out["messages"], json.dumps(out["messages"])
+    assert isinstance(shared[0]["content"], str)
+    for deployment_id, marks in (("claude-1", 2), ("gpt-1", 0), ("claude-1", 2)):
+        sent = await deployed(out, deployment_id)
+        assert json.dumps(sent["messages"]).count("cache_control") == marks
+        assert out["metadata"]["prompt_router"]["breakpoints_total"] == marks
+    assert out["messages"] is shared
+    assert json.dumps(shared) == before
+    assert out["metadata"]["litellm_gateway_injected_cache"] == "claude-1"
+    assert "Workbench" not in json.dumps(out["metadata"])
+
+
+@pytest.mark.usefixtures("mixed")
+@pytest.mark.parametrize(
+    ("deployment_id", "call_type"),
+    [("nobody", "acompletion"), ("claude-1", "aresponses"), ("claude-1", "anthropic_messages"), ("claude-1", "new")],
+)
+async def test_other_deployments_and_endpoints_are_left_alone(
+    hook: PromptRouter, deployment_id: str, call_type: str
+) -> None:
+    """A deployment that wasn't there when the request was planned gets the body without marks."""
+    out = await dispatch(body())
+    sent = await deployed(out, deployment_id, call_type)
+    assert sent == attempt(out, deployment_id)
+    assert sent["messages"] is out["messages"]
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"messages": [{"role": "user", "content": "ping"}], "metadata": None}, id="a health probe"),
+        pytest.param({"messages": [], "metadata": {}}, id="an empty bag"),
+        pytest.param({"metadata": {"prompt_router": "forged"}}, id="nonsense in the bag"),
+        pytest.param({"metadata": {"prompt_router": {"marking": {"plans": 3}}}}, id="nonsense as a plan"),
+    ],
+)
+async def test_the_deployment_hook_never_raises(hook: PromptRouter, kwargs: dict[str, Any]) -> None:
+    """An exception there would cost retries and fallbacks."""
+    assert await async_pre_call_deployment_hook(dict(kwargs), "acompletion") == kwargs
+
+
+@pytest.mark.usefixtures("mixed")
+@pytest.mark.parametrize("step", ["hooks.litellm_hook.follow", "hooks.litellm_hook.litellm_bag.marking_in"])
+async def test_a_fault_in_the_deployment_hook_leaves_the_body_unmarked(
+    hook: PromptRouter, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It is whole and valid without marks."""
+    out = await dispatch(body())
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret of the prompt")
+
+    monkeypatch.setattr(step, broken)
+    assert await deployed(out, "claude-1") == attempt(out, "claude-1")
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_the_plan_stays_out_of_the_facts(hook: PromptRouter) -> None:
+    """Headers and records are made of the same bag."""
+    out = await dispatch(body())
+    await deployed(out, "claude-1")
+    logging = ProxyLogging(user_api_key_cache=DualCache())
+    headers = await logging.post_call_response_headers_hook(data=out, user_api_key_dict=key(), response=None)
+    assert headers["x-prompt-router-outcome"] == "rewritten"
+    assert not any("marking" in name for name in headers)
+    assert "marking" not in json.dumps(out["metadata"]["spend_logs_metadata"])
+
+
 async def test_hooks_take_arguments_yet_unknown(hook: PromptRouter) -> None:
     """A LiteLLM that passes more keywords than today must not break a request."""
     data = body()
     assert await hook.async_pre_call_hook(key(), DualCache(), data, "acompletion", brand_new=1) is not None
     assert await hook.async_post_call_response_headers_hook(data, key(), None, brand_new=1) is not None
+    assert await hook.async_pre_call_deployment_hook(data, None, brand_new=1) is None
     await hook.async_log_success_event({"litellm_params": data}, None, None, None, brand_new=1)
 
 
@@ -237,6 +336,7 @@ def test_hooks_stand_on_the_leaf_class() -> None:
     """LiteLLM skips an inherited ``async_pre_call_hook``."""
     assert "async_pre_call_hook" in vars(PromptRouter)
     assert "async_post_call_response_headers_hook" in vars(PromptRouter)
+    assert "async_pre_call_deployment_hook" in vars(PromptRouter)
 
 
 async def test_an_answer_from_the_response_cache_claims_no_savings(hook: PromptRouter) -> None:

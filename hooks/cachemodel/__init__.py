@@ -9,6 +9,7 @@ disagree.
 from __future__ import annotations
 
 from hooks.cachemodel.blocks import Block, BlockReader, anthropic_blocks, openai_blocks
+from hooks.cachemodel.converse import messages_of_converse
 from hooks.cachemodel.model import PrefixCache
 from hooks.cachemodel.prices import Prices, cost_usd, total_usage
 from hooks.cachemodel.refusals import refuse_anthropic, refuse_openai
@@ -35,6 +36,7 @@ __all__ = [
     "anthropic_blocks",
     "anthropic_rules",
     "cost_usd",
+    "messages_of_converse",
     "openai_blocks",
     "openai_rules",
     "refuse_anthropic",

@@ -77,7 +77,8 @@ class MarkedPrefixes:
     min_tokens: int = CLAUDE_MIN_TOKENS
     lookback_positions: int = CLAUDE_LOOKBACK_POSITIONS
     joins_tool_runs: bool = True
-    """CLAUDE: on the Claude API a run of ``tool_use`` blocks is one position, and so is one of ``tool_result``."""
+    """CLAUDE: on the Claude API a run of ``tool_use`` blocks is one position, and so is one of ``tool_result``. Of
+    other hosts nothing is said; the dearer reading is that there each block is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +111,10 @@ Rules = MarkedPrefixes | AutomaticPrefixes | BreakpointPrefixes
 def anthropic_rules(model: str) -> MarkedPrefixes:
     """The rules of a Claude model by its name, with or without a provider and a date."""
     fitting = [(len(name), tokens) for name, tokens in CLAUDE_MIN_TOKENS_BY_NAME if name in model]
-    return MarkedPrefixes(min_tokens=max(fitting)[1] if fitting else CLAUDE_MIN_TOKENS)
+    return MarkedPrefixes(
+        min_tokens=max(fitting)[1] if fitting else CLAUDE_MIN_TOKENS,
+        joins_tool_runs=model.startswith(("claude", "anthropic/")),
+    )
 
 
 def takes_mid_system(model: str) -> bool:

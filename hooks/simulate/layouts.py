@@ -1,7 +1,8 @@
 """The policies as block layouts: what the pipeline and LiteLLM would put on the wire, without the text.
 
 Marks stand where the pipeline puts them: at the end of the core, of the routed part, and of the history;
-``full-cached`` has its own at the end of the tools, the system prompt and the history.
+``full-cached`` has its own at the end of the tools, the system prompt and the history. GPT-5.6 needs none at the
+history's end, which it marks itself, and takes none on tools.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final
 
-from hooks.cachemodel import Block, MarkedPrefixes, Rules
+from hooks.cachemodel import Block, BreakpointPrefixes, MarkedPrefixes, Rules
 from hooks.cachemodel.blocks import Lifetime
 from hooks.profile import Placement
 from hooks.simulate.policies import PLACEMENTS, Policy
 from hooks.simulate.workload import SyntheticCall, Workload
 
 MARK: Final[Lifetime] = "5m"
+BREAKPOINT: Final[Lifetime] = "30m"
 CONVERSATION_KEYS = 1 << 32
 """Keys of a conversation's own blocks start at a multiple of this; shared ones are below."""
 
@@ -35,6 +37,7 @@ class Layouts:
 
     def __init__(self, workload: Workload, rules: Rules, *, placement: Placement, admit: Admit) -> None:
         self._mark: Lifetime | None = MARK if isinstance(rules, MarkedPrefixes) else None
+        self._edge = BREAKPOINT if isinstance(rules, BreakpointPrefixes) else self._mark
         self._module_tokens = workload.module_tokens()
         self._placement = placement
         self._admit = admit
@@ -44,10 +47,10 @@ class Layouts:
         self._gated: dict[int, _Conversation | None] = {}
         self._now: tuple[SyntheticCall, _Conversation, _Conversation | None]
         self._tools = (self._shared("tools", workload.tools_tokens, None),) if workload.tools_tokens else ()
-        self._core = self._shared("core", workload.core_tokens, self._mark)
+        self._core = self._shared("core", workload.core_tokens, self._edge)
         self._full = (
             *(block._replace(mark=self._mark) for block in self._tools),
-            self._shared("full", workload.prompt_tokens, self._mark)._replace(is_ending=True),
+            self._shared("full", workload.prompt_tokens, self._edge)._replace(is_ending=True),
         )
 
     def take(self, call: SyntheticCall) -> None:
@@ -100,7 +103,7 @@ class Layouts:
                 routed = [self._shared(("routed", *parts), tokens, self._mark)]
             else:
                 routed = [self._shared(("module", module), self._module_tokens[module], None) for module in parts]
-            routed[-1] = routed[-1]._replace(is_ending=True)
+            routed[-1] = routed[-1]._replace(mark=self._edge, is_ending=True)
             head = self._heads[selections] = (*self._tools, self._core, *routed)
         return head
 

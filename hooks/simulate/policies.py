@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from hooks.data import Passthrough, Target
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics, Placement, Profile
-from hooks.wire.chat_marks import with_good_marks
+from hooks.wire.chat_marks import well_cached
 
 Policy = Literal["full", "full-cached", "latest", "grow", "append", "auto"]
 POLICIES: tuple[Policy, ...] = ("full", "full-cached", "latest", "grow", "append", "auto")
@@ -41,9 +41,7 @@ def rewrites_of(
     A named placement holds for every profile and every conversation; under ``auto`` a profile's own goes first and
     the cost gate decides.
     """
-    rewrites: dict[Policy, Rewrite] = {
-        "full-cached": lambda body: Sent(with_good_marks(body) if target.takes_marks else body)
-    }
+    rewrites: dict[Policy, Rewrite] = {"full-cached": lambda body: Sent(well_cached(body, target))}
     for policy, placement in PLACEMENTS.items():
         chosen = profiles if placement is None else [replace(profile, placement=None) for profile in profiles]
         pipeline = Pipeline(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from hooks.record import Facts
+from hooks.wire.marking import Marking, Plan
 
 OWN_KEY = "prompt_router"
+MARKING = "marking"
 COMPRESSION_KEY = "compression_savings"
 INJECTED_KEY = "litellm_gateway_injected_cache"
 EVERY_DEPLOYMENT = ""
@@ -26,9 +28,14 @@ def scrub(bag: dict[str, Any]) -> None:
         bag["spend_logs_metadata"] = {key: value for key, value in spend_logs.items() if key != OWN_KEY}
 
 
-def stamp(bag: dict[str, Any], facts: Facts) -> None:
-    """Leaves the facts for our own success hook, a summary for spend logs and LiteLLM's own savings fields."""
+def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> None:
+    """Leaves the facts for our own later hooks, a summary for spend logs and LiteLLM's own savings fields.
+
+    ``marking`` is for the deployment hook, where no one body does for all deployments.
+    """
     bag[OWN_KEY] = facts.to_bag()
+    if marking is not None and facts.outcome == "rewritten":
+        bag[OWN_KEY][MARKING] = {"plan_of": dict(marking.plan_of), "plans": [list(plan) for plan in marking.plans]}
     spend_logs = bag.get("spend_logs_metadata")
     bag["spend_logs_metadata"] = {
         **(spend_logs if isinstance(spend_logs, dict) else {}),
@@ -61,7 +68,27 @@ def disclaim(bag: dict[str, Any]) -> None:
 def facts_in(bag: dict[str, Any]) -> Facts | None:
     """The facts that ``stamp`` left; None when there are none."""
     stamped = bag.get(OWN_KEY)
-    return Facts.from_bag(stamped) if isinstance(stamped, dict) else None
+    if not isinstance(stamped, dict):
+        return None
+    return Facts.from_bag({name: value for name, value in stamped.items() if name != MARKING})
+
+
+def marking_in(bag: dict[str, Any]) -> Marking | None:
+    """The marking that ``stamp`` left; None when there is none."""
+    stamped = bag.get(OWN_KEY)
+    left = stamped.get(MARKING) if isinstance(stamped, dict) else None
+    if not isinstance(left, dict):
+        return None
+    return Marking(plan_of=left["plan_of"], plans=tuple(Plan(*plan) for plan in left["plans"]))
+
+
+def restamp(bag: dict[str, Any], deployment_id: str, plan: Plan) -> None:
+    """Says of this attempt what its deployment gets. Attempts share the bag: the one that answers comes last."""
+    bag[OWN_KEY]["breakpoints_added"] = plan.added
+    bag[OWN_KEY]["breakpoints_total"] = plan.total
+    if plan.added:
+        # By deployment, so that an attempt without marks is credited with none.
+        bag[INJECTED_KEY] = deployment_id
 
 
 def _summary(facts: Facts) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hooks.data import Request, Rewritten
+from hooks.data import Request, Rewritten, Target
 from hooks.wire import chat, chat_marks
 from hooks.wire.usage import Usage, read_usage
 
@@ -30,7 +30,7 @@ class Shape:
 
     read: Callable[[Mapping[str, Any]], Request]
     write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
-    marked: Callable[[Mapping[str, Any], Request], tuple[Mapping[str, Any], int]]
+    marked: Callable[[Mapping[str, Any], Request, Target], tuple[Mapping[str, Any], int]]
 
 
 SHAPES: Mapping[str, Shape] = {

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from hooks.data import SEAM, Mark, Piece, Request, Rewritten, SystemBlock, Turn
 from hooks.errors import UnreadableRequestError
+from hooks.wire.marks import CACHE_CONTROL, mark_of, marked, marks_of_message
+from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, resettled
 
-INJECTION_POINTS = "cache_control_injection_points"
 CACHE_KEY = "prompt_cache_key"
-SYSTEM_ROLES = frozenset({"system", "developer"})
 
 _ATTACHMENT_KINDS = {
     "image_url": "image",
@@ -49,6 +49,7 @@ def read(data: Mapping[str, Any]) -> Request:
         tool_count=len(tools),
         marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
         marks_after=tuple(_marks_after(data, rest)),
+        states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
 
 
@@ -62,7 +63,7 @@ def _leading(messages: list[dict[str, Any]]) -> int:
 
 def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBlock]:
     content = message.get("content")
-    own_mark = _mark(message)
+    own_mark = mark_of(message)
     if isinstance(content, str):
         yield SystemBlock(message=number, block=None, text=content, mark=own_mark)
         return
@@ -72,7 +73,7 @@ def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBl
         text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
         if not isinstance(text, str):
             raise UnreadableRequestError("unsupported_system_content")
-        mark = _mark(block) or (own_mark if index == len(content) - 1 else None)
+        mark = mark_of(block) or (own_mark if index == len(content) - 1 else None)
         yield SystemBlock(message=number, block=index, text=text, mark=mark)
 
 
@@ -113,27 +114,17 @@ def _called_tools(message: Mapping[str, Any]) -> Iterator[str]:
         yield old_style["name"]
 
 
-def _mark(holder: object) -> Mark | None:
-    mark = holder.get("cache_control") if isinstance(holder, dict) else None
-    return mark if isinstance(mark, dict) else None
-
-
 def _tool_marks(tool: object) -> Iterator[Mark]:
     if isinstance(tool, dict):
-        mark = _mark(tool) or _mark(tool.get("function"))
+        mark = mark_of(tool) or mark_of(tool.get("function"))
         if mark is not None:
             yield mark
 
 
 def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:
     for message in messages:
-        if "cache_control" in message:
-            yield from _marks_of((message,))
-        for name in ("content", "tool_calls"):
-            parts = message.get(name)
-            if isinstance(parts, list):
-                yield from _marks_of(parts)
-    top = _mark(data)
+        yield from marks_of_message(message)
+    top = mark_of(data)
     if top is not None:
         yield top
     points = data.get(INJECTION_POINTS)
@@ -141,10 +132,6 @@ def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Ite
         if isinstance(point, dict):  # LiteLLM will place a mark for it
             control = point.get("control")
             yield control if isinstance(control, dict) else {"type": "ephemeral"}
-
-
-def _marks_of(holders: Iterable[object]) -> Iterator[Mark]:
-    return (mark for holder in holders if (mark := _mark(holder)) is not None)
 
 
 # Writing
@@ -174,7 +161,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     if rewritten.composition.late:
         role = messages[request.system[0].message]["role"]
         rest = _with_late(rest, request, rewritten, role)
-    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten)}
+    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten, leading, out)}
 
 
 def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
@@ -184,7 +171,7 @@ def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritte
     for turn, pieces in rewritten.composition.late:
         joined = "".join((SEAM if piece.seam else "") + text[piece.start : piece.end] for piece in pieces)
         # Blocks where marks are kept on them; a plain string is what every other host takes.
-        content = [{"type": "text", "text": joined}] if rewritten.target.takes_marks else joined
+        content = [{"type": "text", "text": joined}] if rewritten.target.is_marking else joined
         behind[turn] = {"role": role, "content": content}
     out: list[dict[str, Any]] = []
     for turn, message in enumerate(rest):
@@ -194,14 +181,23 @@ def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritte
     return out
 
 
-def _parameters(data: Mapping[str, Any], rewritten: Rewritten) -> dict[str, Any]:
-    """What goes beside the messages: LiteLLM's injection points for the history, OpenAI's cache key."""
+def _parameters(
+    data: Mapping[str, Any], rewritten: Rewritten, leading: int, system: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What goes beside the messages: LiteLLM's injection points, OpenAI's cache key.
+
+    ``system`` is what the ``leading`` messages became.
+    """
     added: dict[str, Any] = {}
-    if rewritten.breakpoints.history:
-        stated = data.get(INJECTION_POINTS)
-        points = [*(stated if isinstance(stated, list) else ()), *map(dict, rewritten.target.injection_points)]
-        # LiteLLM places these, so that the messages themselves go through as they came.
-        points += [{"location": "message", "index": -place} for place in rewritten.breakpoints.history]
+    marks = rewritten.breakpoints
+    stated = data.get(INJECTION_POINTS) if marks.points is None else [dict(point) for point in marks.points]
+    late_turns = [late.turn for late in rewritten.composition.late]
+    points = stated if isinstance(stated, list) else []
+    if late_turns or len(system) != leading:
+        points = resettled(points, data["messages"], leading, system, late_turns)
+    # LiteLLM places these, so that the messages themselves go through as they came.
+    points = [*points, *map(dict, marks.history)]
+    if marks.points is not None or (points and points != stated):
         added[INJECTION_POINTS] = points
     if rewritten.cache_key is not None and CACHE_KEY not in data:
         added[CACHE_KEY] = rewritten.cache_key
@@ -210,7 +206,7 @@ def _parameters(data: Mapping[str, Any], rewritten: Rewritten) -> dict[str, Any]
 
 def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlock]) -> dict[str, Any]:
     source = messages[request.system[run[0].source].message]
-    message = {key: value for key, value in source.items() if key != "cache_control"}
+    message = {key: value for key, value in source.items() if key != CACHE_CONTROL}
     if isinstance(source["content"], str) and len(run) == 1 and run[0].mark is None:
         message["content"] = run[0].text
         return message
@@ -221,11 +217,7 @@ def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlo
 def _block(source: Mapping[str, Any], request: Request, out: _OutBlock) -> dict[str, Any]:
     index = request.system[out.source].block
     origin = {"type": "text"} if index is None else source["content"][index]
-    block = {key: value for key, value in origin.items() if key != "cache_control"}
-    block["text"] = out.text
-    if out.mark is not None:
-        block["cache_control"] = dict(out.mark)
-    return block
+    return marked(origin, out.text, out.mark)
 
 
 def _out_blocks(request: Request, rewritten: Rewritten) -> Iterator[_OutBlock]:
@@ -235,7 +227,7 @@ def _out_blocks(request: Request, rewritten: Rewritten) -> Iterator[_OutBlock]:
     composition, marks = rewritten.composition, rewritten.breakpoints
     # Where marks are taken the cut is there with or without one: what is cached goes by blocks. A text that stays
     # as it came keeps the client's own.
-    cuts = rewritten.target.takes_marks and not composition.is_unchanged(len(text))
+    cuts = rewritten.target.is_marking and not composition.is_unchanged(len(text))
     parts: list[str] = []
     source, end = -1, -1
 

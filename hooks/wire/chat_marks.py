@@ -1,4 +1,4 @@
-"""A chat request as it came, marked for Claude's cache as well as one can.
+"""A chat request as it came, marked for the provider's cache as well as one can.
 
 What the cost gate leaves alone gets these marks where nobody placed any, and they are what every other way of
 sending the prompt is compared with.
@@ -9,22 +9,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Request
+from hooks.breakpoints import EPHEMERAL, EXPLICIT
+from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Mark, Request, Target
 from hooks.errors import UnreadableRequestError
-from hooks.wire.chat import INJECTION_POINTS, SYSTEM_ROLES, read
+from hooks.wire.chat import read
+from hooks.wire.marks import marked as marked_block
+from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES
 
 
-def with_good_marks(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def well_cached(body: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
     """``marked`` of a body that nobody has read yet; one that can't be read stays as it is."""
     try:
         request = read(body)
     except UnreadableRequestError:
         return body
-    return marked(body, request)[0]
+    return marked(body, request, target)[0]
 
 
-def marked(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str, Any], int]:
-    """The same request with marks at its history's moving end, its system prompt's end and its tools' end; how many.
+def marked(body: Mapping[str, Any], request: Request, target: Target) -> tuple[Mapping[str, Any], int]:
+    """The same request with breakpoints of the target's kind, and how many were added."""
+    if target.takes_marks:
+        return _with_marks(body, request)
+    return _with_breakpoint(body, request) if target.takes_breakpoints else (body, 0)
+
+
+def _with_breakpoint(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str, Any], int]:
+    """An explicit breakpoint at the system prompt's end, unless the client sets some itself.
+
+    The history's end has the provider's implicit one.
+    """
+    own = (*(block.mark for block in request.system), *request.marks_after)
+    if any(mark is not None and "mode" in mark for mark in own) or not any(block.text for block in request.system):
+        return body, 0
+    return {**body, "messages": _with_system_mark(body["messages"], EXPLICIT)}, 1
+
+
+def _with_marks(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str, Any], int]:
+    """Marks at the history's moving end, the system prompt's end and the tools' end.
 
     In this order while the provider's budget lasts; a part that the client marks itself is left to the client.
     A mark on the system prompt covers the tools ahead of it. Where the last call's history end would be out of
@@ -46,15 +67,15 @@ def marked(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str, Any]
         room -= 1
     if room and body.get("tools") and not request.marks_before and not own:
         tools = list(body["tools"])
-        out["tools"] = [*tools[:-1], {**tools[-1], "cache_control": _mark(behind)}]
+        out["tools"] = [*tools[:-1], {**tools[-1], "cache_control": dict(_mark(behind))}]
         room -= 1
     return out, before - room
 
 
-def _mark(behind: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _mark(behind: Sequence[Mark]) -> Mark:
     """A mark of ours: five minutes, unless a longer one stands behind it, which it mustn't precede."""
     is_hour = any(mark.get("ttl") == "1h" for mark in behind)
-    return {"type": "ephemeral", "ttl": "1h"} if is_hour else {"type": "ephemeral"}
+    return {**EPHEMERAL, "ttl": "1h"} if is_hour else EPHEMERAL
 
 
 def _history_ends(request: Request) -> tuple[int, ...]:
@@ -69,7 +90,7 @@ def _history_ends(request: Request) -> tuple[int, ...]:
     return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + 1)
 
 
-def _with_system_mark(messages: list[dict[str, Any]], mark: dict[str, Any]) -> list[dict[str, Any]]:
+def _with_system_mark(messages: list[dict[str, Any]], mark: Mark) -> list[dict[str, Any]]:
     """The messages with a mark on the last text of the leading system run."""
     leading = next((n for n, message in enumerate(messages) if message["role"] not in SYSTEM_ROLES), len(messages))
     for number in range(leading - 1, -1, -1):
@@ -78,6 +99,6 @@ def _with_system_mark(messages: list[dict[str, Any]], mark: dict[str, Any]) -> l
         last = next((n for n in range(len(blocks) - 1, -1, -1) if blocks[n]["text"]), None)
         if last is None:
             continue
-        blocks[last] = {**blocks[last], "cache_control": mark}
+        blocks[last] = marked_block(blocks[last], blocks[last]["text"], mark)
         return [*messages[:number], {**messages[number], "content": blocks}, *messages[number + 1 :]]
     return messages

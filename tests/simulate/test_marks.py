@@ -11,8 +11,9 @@ import pytest
 
 from hooks.cachemodel import refuse_anthropic
 from hooks.provider_wire import ClaudeWire, prices_of_model
-from hooks.wire.chat_marks import with_good_marks
+from hooks.wire.chat_marks import well_cached
 from tests.cachemodel.calls import words
+from tests.unit.profiles import TAKES_MARKS
 
 MARK = {"type": "ephemeral"}
 HOUR = {"type": "ephemeral", "ttl": "1h"}
@@ -32,7 +33,7 @@ def body(system: Any = "You help.", last: Any = "Hi", **more: Any) -> dict[str, 
 def marked(chat: dict[str, Any]) -> list[str]:
     """Where the marks stand on Anthropic's wire, with ``1h`` behind long ones."""
     given = copy.deepcopy(chat)
-    wire = ClaudeWire(MODEL).body(with_good_marks(chat))
+    wire = ClaudeWire(MODEL).body(well_cached(chat, TAKES_MARKS))
     assert chat == given
     assert refuse_anthropic(wire, takes_mid_system=False) is None
     found = [("tools", n, tool) for n, tool in enumerate(wire.get("tools") or ())]
@@ -87,7 +88,7 @@ def test_a_long_step_gets_a_second_mark() -> None:
 @pytest.mark.parametrize("messages", [None, [{"role": "system", "content": 5}]])
 def test_what_cannot_be_read_stays(messages: Any) -> None:
     chat = {"messages": messages}
-    assert with_good_marks(chat) is chat
+    assert well_cached(chat, TAKES_MARKS) is chat
 
 
 def test_wire_takes_what_a_proxy_takes() -> None:

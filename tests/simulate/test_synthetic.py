@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooks.cachemodel import MarkedPrefixes, anthropic_rules, openai_rules
+from hooks.cachemodel import BreakpointPrefixes, MarkedPrefixes, anthropic_rules, openai_rules
 from hooks.data import Target
 from hooks.simulate import POLICIES, Report, Workload, arrivals, simulate_synthetic
 from hooks.simulate.layouts import Layouts
@@ -49,6 +49,32 @@ def test_three_calls_by_hand() -> None:
         "append": (0, 820 + 875, head + 75 + (30 + 200)),
         "auto": (0, 820 + 875, head + 75 + (30 + 200)),
     }
+
+
+def test_three_calls_by_hand_with_openais_breakpoints() -> None:
+    """GPT-5.6: written and read at the two stable ends and at the history's; a late message at the very end is not."""
+    calls = [arrival(0, 0, 0b011), arrival(5, 1, 0b011, opens=False), arrival(9, 2, 0b100, is_last=True)]
+    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND)
+    seen = {result.policy: buckets(result.usage)[:3] for result in report.results}
+    head, history = 800, 20 + 55 + 30
+    assert seen == {
+        "full": (3 * 1_000 + 20 + 75 + 105, 0, 0),
+        "full-cached": (0, 1_020 + 1_075, 1_000 + history),
+        # Another routed set is another cache key, and keys share nothing: all of the third call is written.
+        "latest": (0, 820, head + 75 + (400 + 200 + history)),
+        # The same key; the core is read again, what follows it is written.
+        "grow": (0, 820 + 400, head + 75 + (600 + history)),
+        "append": (200, 820 + 875, head + 75 + 30),
+        "auto": (200, 820 + 875, head + 75 + 30),
+    }
+
+
+def test_other_conversations_share_the_full_prompt_and_the_core() -> None:
+    """What the explicit breakpoints are for: another conversation reads the prompt that the first one wrote."""
+    calls = [arrival(0, 0, 0b011, is_last=True), SyntheticCall(5, 1, 0, 0, True, 0b011, (0, 20), True)]
+    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND)
+    assert buckets(report["full-cached"].usage)[:3] == (0, 1_000, 1_020 + 20)
+    assert buckets(report["append"].usage)[:3] == (0, 800, 820 + 20)
 
 
 def test_module_sizes_add_up_to_the_prompt() -> None:

@@ -14,7 +14,7 @@ from hooks.library import bundled_profiles, load_profiles
 from hooks.provider_wire import ClaudeWire
 from hooks.simulate import Call, Policy, Replay, rewrites_of
 from hooks.tokens import token_counter
-from hooks.wire.chat_marks import with_good_marks
+from hooks.wire.chat_marks import well_cached
 from tests.emulators.caching import TIME_HEADER, EmulatedCache
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import KeyName, TwoKeyProxy, running_two_keys
@@ -86,5 +86,5 @@ def test_rewritten_calls_are_billed_as_predicted(proxy: TwoKeyProxy, model: str,
 def test_full_cached_calls_are_billed_as_predicted(proxy: TwoKeyProxy) -> None:
     """The baseline's bodies, sent past the router: its marks are accepted and count as the simulator says."""
     calls = recorded(2, 20, "claude")
-    bodies = [(call.at_seconds, with_good_marks(call.request)) for call in calls]
+    bodies = [(call.at_seconds, well_cached(call.request, target_of_model(MODELS["claude"]))) for call in calls]
     assert billed(proxy, "beta", bodies) == predicted("claude", "full-cached", calls)
