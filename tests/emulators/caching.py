@@ -62,7 +62,8 @@ class Accounted:
 class EmulatedCache:
     """Caches of both providers, one for each model, API key and ``prompt_cache_key``: these share nothing.
 
-    So the time of each runs on its own, and requests of two API keys may come in any order.
+    An API key stands for a workspace of its own ("Cache storage and sharing", the CLAUDE page of
+    hooks/cachemodel/rules.py). The time of each runs on its own: requests of two API keys may come in any order.
 
     A request starts at its ``x-virtual-time``, or at ``clock`` when it has none. What it writes can be read
     ``first_token_seconds`` later. ``takes_mid_system`` says which Claude models take ``system`` messages inside

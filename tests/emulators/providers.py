@@ -1,4 +1,4 @@
-"""A real proxy with a group for every provider that LiteLLM sends to a loopback upstream, and a key for each placement."""
+"""A real proxy with a group for each provider that LiteLLM sends to loopback, and a key for each placement."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulators.providers import GROUPS, KeyName, ProviderProxy
+from tests.emulators.providers import KeyName, ProviderProxy
 from tests.end_to_end.workbench import PROMPT, TOOLS, record_of
 
 pytestmark = pytest.mark.proxy
 
 KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
 CLAUDE = ("claude", "claude-mid", "azure-claude")
-CONVERSATIONS = 3
+CONVERSATIONS = 6
 VARYING = re.compile(r"Today's date is |<workspace_listing ")
 """How the workbench prompt's volatile slots begin: they come last."""
 ASKS = (
@@ -155,9 +155,7 @@ def tool_step(rng: random.Random, name: str) -> list[dict[str, Any]]:
     return [{"role": "assistant", "content": said, "tool_calls": calls}, *results]
 
 
-def wires(
-    proxy: ProviderProxy, group: str, key: KeyName, seed: str, *, is_interrupted: bool = False
-) -> list[Wire]:
+def wires(proxy: ProviderProxy, group: str, key: KeyName, seed: str, *, is_interrupted: bool = False) -> list[Wire]:
     """The calls of one conversation as they reached the provider, some of them streamed. All are answered."""
     rng = random.Random(seed)
     found = []
@@ -206,3 +204,69 @@ def test_grow(provider_proxy: ProviderProxy, group: str) -> None:
             assert now.stable.startswith(before.stable)
             arrived += now.modules != before.modules
     assert arrived > 0
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def answer(text: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": text}
+
+
+@pytest.mark.skipif(not KEEPS_MID_SYSTEM, reason="this LiteLLM hoists system messages out of Claude conversations")
+def test_append_where_a_question_follows_a_question(provider_proxy: ProviderProxy) -> None:
+    """Claude takes no system message ahead of a user's: late modules wait behind the last of them, and stay there.
+
+    What was sent before the first of these questions isn't touched.
+    """
+    opening = [user(ASKS[0]), answer("January 17.")]
+    asking = [*opening, user(ASKS[1])]
+    asking_on = [*asking, user(ASKS[3])]
+    answered = [*asking_on, answer("Done."), user("thanks!")]
+    found = []
+    with provider_proxy.client("append") as client:
+        for messages in (opening[:1], asking, asking_on, answered):
+            headers = asked(client, "claude-mid", messages, is_stream=False).headers
+            found.append(read(provider_proxy.upstream.last.json, headers["x-prompt-router-modules"]))
+    first, once, twice, after = found
+    assert once.prefix.startswith(first.prefix)
+    assert not twice.prefix.startswith(once.prefix)
+    assert twice.prefix.startswith(once.prefix[: once.prefix.index(ASKS[1]) + len(ASKS[1])])
+    assert [message["role"] for message in provider_proxy.upstream.requests[2].json["messages"]][-2:] == [
+        "user",
+        "system",
+    ]
+    assert after.prefix.startswith(twice.prefix)
+
+
+@pytest.mark.parametrize("group", ["claude-mid", "claude", "gpt", "gemini"])
+@pytest.mark.parametrize("key", ["auto", "grow"])
+def test_a_shortened_history(provider_proxy: ProviderProxy, group: str, key: KeyName) -> None:
+    """A client that drops or sums up the oldest turns is answered, and gets the same bytes each time."""
+    rng = random.Random(7)
+    whole = [*itertools.chain.from_iterable([user(ask), *tool_step(rng, ask[:3]), answer("Done.")] for ask in ASKS)]
+    starts = [number for number, message in enumerate(whole) if message["role"] == "user"]
+    with provider_proxy.client(key) as client:
+        for start in (starts[2], starts[5]):
+            for messages in (whole[start:-1], [user("So far: the orders were summed up."), *whole[start + 1 : -1]]):
+                provider_proxy.upstream.clear()
+                for _ in range(2):
+                    asked(client, group, messages, is_stream=False)
+                one, other = provider_proxy.upstream.requests
+                assert one.body == other.body
+
+
+@pytest.mark.parametrize(("group", "placement"), AUTO.items())
+def test_auto_chooses(provider_proxy: ProviderProxy, group: str, placement: str) -> None:
+    """Each provider's placement, and a law-abiding one: a late module is in the conversation or in the prompt."""
+    with provider_proxy.client("auto") as client:
+        answers = [asked(client, group, [user(ASKS[0])], is_stream=False)]
+        before = read(provider_proxy.upstream.last.json, "")
+        messages = [user(ASKS[0]), answer("January 17."), user(ASKS[1])]
+        answers.append(asked(client, group, messages, is_stream=False))
+        now = read(provider_proxy.upstream.last.json, "")
+    record = record_of(provider_proxy.ledger_path, answers[-1])
+    assert (record["placement"], record["late_modules"]) == (placement, ["tools/git"])
+    assert now.prefix.startswith(before.prefix) == (placement == "append")
+    assert now.messages.startswith(before.messages)

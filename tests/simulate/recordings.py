@@ -145,7 +145,7 @@ def _bodies(rng: random.Random, model: str, style: Style, *, is_stream: bool) ->
 
 
 def _body(model: str, messages: list[dict[str, Any]], style: Style, is_stream: bool) -> dict[str, Any]:
-    body = {"model": model, "messages": copy.deepcopy(messages), "tools": copy.deepcopy(TOOLS)}
+    body: dict[str, Any] = {"model": model, "messages": copy.deepcopy(messages), "tools": copy.deepcopy(TOOLS)}
     style(body)
     if is_stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
