@@ -22,6 +22,8 @@ ASKS = (
     "thanks!",
     "make it shorter",
 )
+PAUSES = (40, 299.5, 300.5, 900, 3_700)
+"""Seconds that an agent may wait for a tool: short of both lifetimes, and past each."""
 MARK = {"type": "ephemeral"}
 HOUR = {"type": "ephemeral", "ttl": "1h"}
 CUT = PROMPT.index("\n\n", len(PROMPT) // 2)
@@ -42,7 +44,11 @@ def recorded(seed: int, conversations: int, model: str) -> tuple[Call, ...]:
         for body in _bodies(rng, model, styles[number % len(styles)], is_stream=number % 4 == 3):
             lines.append((round(now, 3), name, body))
             last = body["messages"][-1]["role"]
-            now += rng.uniform(1, 20) if last == "user" or rng.random() < 0.8 else rng.choice((40, 299.5, 300.5, 900))
+            now += (
+                rng.uniform(1, 20)
+                if last == "user" or rng.random() < 0.8
+                else rng.choice((40, 299.5, 300.5, 900, 3_700))
+            )
     lines.sort(key=lambda line: line[:2])
     return tuple(
         Call(line=number, at_seconds=at, key="alpha", conversation=name, request=body)

@@ -12,21 +12,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
+from decimal import Decimal
+from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import litellm
 import pytest
 
-from hooks.cachemodel import BlockReader, anthropic_rules, openai_rules
+from hooks.cachemodel import BlockReader, anthropic_rules, cost_usd, openai_rules
 from hooks.data import Target
 from hooks.deployments import Deployments, target_of_model
 from hooks.library import bundled_profiles, load_profiles
-from hooks.provider_wire import ClaudeWire
+from hooks.provider_wire import ClaudeWire, prices_of_model
 from hooks.simulate import Call, Policy, Replay, rewrites_of, with_good_marks
 from hooks.tokens import token_counter
-from hooks.wire import read_usage
+from hooks.wire import Usage, read_usage
 from tests.emulators.caching import CALL_HEADER, TIME_HEADER, Accounted, EmulatedCache
 from tests.emulators.providers import FALLBACKS, GROUPS, RETRIES, KeyName, ProviderProxy, model_list
 from tests.emulators.upstream import HttpError
@@ -69,7 +71,11 @@ LANES = (
     Lane(group="plain", conversations=20, policy="full-cached"),
 )
 SHAKY = Lane(group="shaky", conversations=50)
+ENDS = {"anthropic": "shaky", "openai": "spare"}
+"""The group behind each provider that a shaky call may end at."""
 ERRORS = (500, 503, 529, 429)
+FLOAT_USD = Decimal("1e-12")
+"""LiteLLM adds prices up in floats."""
 
 
 def replay_of(group: str, policy: Policy, target: Target | None = None) -> Replay:
@@ -85,28 +91,46 @@ def replay_of(group: str, policy: Policy, target: Target | None = None) -> Repla
     return Replay(chosen, lambda body: reader.anthropic(wire.body(body)), anthropic_rules(model))
 
 
-def sent(proxy: ProviderProxy, lane: Lane, calls: Sequence[Call]) -> list[Buckets]:
-    """What LiteLLM tells the client of each call's usage. Every call is answered."""
+class Told(NamedTuple):
+    """What LiteLLM tells the client of one answered call. Streams begin before LiteLLM knows their cost."""
+
+    usage: Usage
+    cost_usd: Decimal | None
+
+
+def sent(proxy: ProviderProxy, lane: Lane, calls: Sequence[Call]) -> list[Told]:
+    """The calls, one after the other. Every one is answered."""
     with proxy.client(lane.key) as client:
-        return [_usage(_posted(client, lane, call)) for call in calls]
+        return [_told(client, lane, call) for call in calls]
 
 
-def _posted(client: httpx.Client, lane: Lane, call: Call) -> Any:
+def _told(client: httpx.Client, lane: Lane, call: Call) -> Told:
     headers = {TIME_HEADER: str(call.at_seconds), CALL_HEADER: f"{lane.group}:{call.line}"}
     response = client.post("/v1/chat/completions", json={**lane.body(call), "extra_headers": headers})
     assert response.status_code == httpx.codes.OK, response.text[:2_000]
     if not call.request.get("stream"):
-        return response.json()
+        return Told(_usage(response.json()), Decimal(response.headers["x-litellm-response-cost"]))
     events = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: {")]
     chunks = [json.loads(event) for event in events]
     assert not any("error" in chunk for chunk in chunks), chunks
-    return next(chunk for chunk in reversed(chunks) if chunk.get("usage"))
+    return Told(_usage(next(chunk for chunk in reversed(chunks) if chunk.get("usage"))), None)
 
 
-def _usage(answer: Any) -> Buckets:
+def _usage(answer: Any) -> Usage:
     usage = read_usage(answer["usage"])
     assert usage is not None
-    return astuple(usage)[:4]
+    return usage
+
+
+def assert_told(told: Sequence[Told], predicted: Sequence[Buckets], groups: Sequence[str]) -> None:
+    """LiteLLM tells the client what was predicted, and asks the provider's price for it."""
+    assert [astuple(answer.usage)[:4] for answer in told] == predicted
+    prices = {group: prices_of_model(GROUPS[group].model) for group in set(groups)}
+    for answer, group in zip(told, groups, strict=True):
+        price = prices[group]
+        assert price is not None
+        if answer.cost_usd is not None:
+            assert abs(answer.cost_usd - cost_usd(answer.usage, price)) < FLOAT_USD, group
 
 
 def billed(proxy: ProviderProxy, lane: Lane) -> list[Accounted]:
@@ -119,6 +143,29 @@ def billed(proxy: ProviderProxy, lane: Lane) -> list[Accounted]:
 
 def buckets(entries: Sequence[Accounted]) -> list[Buckets]:
     return [astuple(entry.usage)[:4] for entry in entries]
+
+
+def test_the_conversations_have_what_they_are_for() -> None:
+    """Tool loops, steps longer than the lookback, pauses past both lifetimes, every client, streams."""
+    by_conversation: dict[tuple[str, str], list[Call]] = {}
+    for lane in (*LANES, SHAKY):
+        for call in lane.calls():
+            by_conversation.setdefault((lane.group, call.conversation), []).append(call)
+    assert len(by_conversation) == 230
+    pauses = [
+        now.at_seconds - before.at_seconds for calls in by_conversation.values() for before, now in pairwise(calls)
+    ]
+    for shortest, longest in ((299, 300), (300, 3_600), (3_600, 4_000)):
+        assert sum(shortest < pause < longest for pause in pauses) > 10
+    first = [calls[0].request for calls in by_conversation.values()]
+    marked = Counter(json.dumps(body).count('"cache_control"') for body in first)
+    assert all(marked[marks] > 15 for marks in (0, 1, 3, 4)), marked
+    assert sum('"1h"' in json.dumps(body) for body in first) > 40
+    assert sum(bool(body.get("stream")) for body in first) > 50
+    last = [calls[-1].request["messages"] for calls in by_conversation.values()]
+    steps = [len(message.get("tool_calls") or ()) for messages in last for message in messages]
+    assert sum(calls > 0 for calls in steps) > 400
+    assert sum(calls > 20 for calls in steps) > 50
 
 
 def test_calls_are_billed_as_predicted(provider_proxy: ProviderProxy) -> None:
@@ -134,7 +181,7 @@ def test_calls_are_billed_as_predicted(provider_proxy: ProviderProxy) -> None:
         replay = replay_of(lane.group, lane.policy)
         predicted = [astuple(replay.account(call)[lane.policy].usage)[:4] for call in of_lane]
         assert buckets(billed(provider_proxy, lane)) == predicted, lane.group
-        assert told == predicted, lane.group
+        assert_told(told, predicted, [lane.group] * len(of_lane))
         assert sum(read for _, read, _, _ in predicted) > 1_000 * len(of_lane), lane.group
         if GROUPS[lane.group].model.startswith("anthropic/"):
             assert sum(hour for _, _, _, hour in predicted) > 0, lane.group
@@ -161,11 +208,11 @@ def test_retries_and_fallbacks_are_billed_where_they_end(
     router = litellm.Router(model_list=model_list("http://127.0.0.1:9"), fallbacks=FALLBACKS)
     monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", SimpleNamespace(llm_router=router))
     target = Deployments().target(SHAKY.group, None, None)
-    replays = {name: replay_of(group, "auto", target) for name, group in (("anthropic", "shaky"), ("openai", "spare"))}
+    replays = {name: replay_of(group, "auto", target) for name, group in ENDS.items()}
     predicted = [
         astuple(replays[provider].account(call)["auto"].usage)[:4] for call, provider in zip(calls, ended, strict=True)
     ]
     assert buckets(entries) == predicted
-    assert told == predicted
+    assert_told(told, predicted, [ENDS[provider] for provider in ended])
     for provider in replays:
         assert sum(usage[1] for usage, name in zip(predicted, ended, strict=True) if name == provider) > 0, provider
