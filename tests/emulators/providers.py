@@ -37,10 +37,16 @@ class Group:
         return {"model": self.model, "api_base": f"{url}{self.path}", "api_key": self.api_key, **self.more}
 
 
+AWS = {"aws_access_key_id": "emulated", "aws_secret_access_key": "emulated", "aws_region_name": "us-east-1"}
+
 GROUPS: Mapping[str, Group] = {
     "claude": Group(model="anthropic/claude-sonnet-4-5"),
     "claude-mid": Group(model="anthropic/claude-opus-5"),
     "azure-claude": Group(model="azure_ai/claude-sonnet-4-5", path="/azure-claude/anthropic"),
+    "bedrock": Group(model="bedrock/converse/anthropic.claude-sonnet-4-5-20250929-v1:0", more=AWS),
+    "bedrock-mid": Group(model="bedrock/converse/anthropic.claude-opus-4-8", more=AWS),
+    "bedrock-invoke": Group(model="bedrock/invoke/anthropic.claude-sonnet-4-5-20250929-v1:0", more=AWS),
+    "bedrock-invoke-mid": Group(model="bedrock/invoke/anthropic.claude-opus-4-8", more=AWS),
     "gpt": Group(model="openai/gpt-4.1"),
     "gpt-new": Group(model="openai/gpt-5.6"),
     "compatible": Group(model="openai/some-local-model", path="/local/v1"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from tests.emulators import anthropic_wire, gemini_wire, openai_wire
+from tests.emulators import anthropic_wire, bedrock_wire, gemini_wire, openai_wire
 from tests.emulators.caching import CALL_HEADER, EmulatedCache, Provider
 from tests.emulators.loopback import Answer, Incoming, Loopback
 from tests.emulators.replies import HttpError, Reply, Text, ToolCall, Usage
@@ -24,12 +24,18 @@ SHAPES: Mapping[str, Shape] = {
     "/chat/completions": openai_wire.answer,
     gemini_wire.WHOLE: gemini_wire.answer,
     gemini_wire.STREAM: gemini_wire.stream,
+    "/converse": bedrock_wire.converse,
+    "/converse-stream": bedrock_wire.converse_stream,
+    "/invoke": bedrock_wire.invoke,
+    "/invoke-with-response-stream": bedrock_wire.invoke_stream,
 }
 """By how a path ends, so that one upstream stands for hosts with a prefix of their own."""
 MISTRAL = "/mistral/"
 """Paths with this are refused what Mistral refuses."""
 PROVIDERS: Mapping[Shape, Provider] = {anthropic_wire.answer: "anthropic", openai_wire.answer: "openai"}
-"""Whose rules are emulated."""
+"""Whose caches are emulated."""
+ANTHROPIC_BODIES = (bedrock_wire.invoke, bedrock_wire.invoke_stream)
+"""Others that take Anthropic's bodies, and refuse the same marks and orders."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +50,7 @@ class RecordedRequest:
 
 
 class Upstream:
-    """Anthropic Messages, OpenAI Chat and Gemini generateContent at ``url``, under any prefix.
+    """Anthropic Messages, OpenAI Chat, Gemini generateContent and Bedrock at ``url``, under any prefix.
 
     A request takes the next scripted reply, or ``default`` when none is left. Requests that the provider
     would refuse, and unknown paths, are recorded and leave the script alone. ``usage`` holds for every reply
@@ -130,7 +136,7 @@ class Upstream:
         if not isinstance(body, dict):
             return shape({}, HttpError(status=400, message="the body is not a JSON object"), self.usage)
         provider = PROVIDERS.get(shape)
-        failure = self._refuse(provider, body, incoming.route) or self._failure(incoming.headers.get(CALL_HEADER))
+        failure = self._refuse(shape, body, incoming.route) or self._failure(incoming.headers.get(CALL_HEADER))
         if failure is not None:
             return shape(body, failure, self.usage)
         with self._lock:
@@ -143,19 +149,18 @@ class Upstream:
             usage = replace(counted, output_tokens=usage.output_tokens)
         return shape(body, reply, reply.usage or usage)
 
-    def _refuse(self, provider: Provider | None, body: Mapping[str, Any], route: str) -> HttpError | None:
-        if provider is None:
-            return None
-        refused = anthropic_wire.refuse(body) if provider == "anthropic" else None
-        if self.caching is not None:
-            refused = self.caching.refuse(provider, body)
-        if refused is not None:
-            return refused
-        if provider == "anthropic":
-            message = refuse_anthropic_structure(body)
+    def _refuse(self, shape: Shape, body: Mapping[str, Any], route: str) -> HttpError | None:
+        provider = PROVIDERS.get(shape)
+        if provider == "anthropic" or shape in ANTHROPIC_BODIES:
+            refused, message = anthropic_wire.refuse(body), refuse_anthropic_structure(body)
+        elif provider == "openai":
+            rules = refuse_mistral_structure if MISTRAL in route else refuse_openai_structure
+            refused, message = None, rules(body)
         else:
-            message = refuse_mistral_structure(body) if MISTRAL in route else refuse_openai_structure(body)
-        return None if message is None else HttpError(status=400, message=message)
+            return None
+        if self.caching is not None and provider is not None:
+            refused = self.caching.refuse(provider, body)
+        return refused or (None if message is None else HttpError(status=400, message=message))
 
     def _failure(self, call: str | None) -> HttpError | None:
         with self._lock:

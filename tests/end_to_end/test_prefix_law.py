@@ -30,8 +30,11 @@ from tests.end_to_end.workbench import PROMPT, TOOLS, record_of
 pytestmark = pytest.mark.proxy
 
 KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
-CLAUDE = ("claude", "claude-mid", "azure-claude")
-CONVERSATIONS = 6
+BEDROCK = ("bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid")
+CLAUDE = ("claude", "claude-mid", "azure-claude", *BEDROCK)
+MID_SYSTEM = ("claude-mid", "bedrock-invoke-mid")
+"""Where LiteLLM leaves a system message in the middle of a Claude conversation."""
+CONVERSATIONS = 5
 VARYING = re.compile(r"Today's date is |<workspace_listing ")
 """How the workbench prompt's volatile slots begin: they come last."""
 ASKS = (
@@ -77,7 +80,7 @@ class Wire:
 
 
 def read(body: Any, modules: str) -> Wire:
-    """One recorded body, Anthropic's, OpenAI's or Gemini's."""
+    """One recorded body, Anthropic's, OpenAI's, Gemini's or Bedrock Converse's."""
     if "contents" in body:
         system, messages = body["system_instruction"], body["contents"]
     elif "system" in body:
@@ -89,7 +92,7 @@ def read(body: Any, modules: str) -> Wire:
     varying = VARYING.search(text)
     assert varying is not None
     return Wire(
-        tools=_written(body["tools"]),
+        tools=_written(body.get("tools") or body["toolConfig"]),
         system=_written(system),
         messages=_written(messages).rstrip("]}"),
         stable=text[: varying.start()].rstrip(),
@@ -104,7 +107,7 @@ def _written(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """The same without marks, and with every content in blocks."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in value if not (isinstance(item, dict) and "cachePoint" in item)]
     if not isinstance(value, dict):
         return value
     plain = {key: _plain(item) for key, item in value.items() if key != "cache_control"}
@@ -121,7 +124,7 @@ def _texts(value: Any) -> Iterator[str]:
         for item in value:
             yield from _texts(item)
     else:
-        yield from _texts(value.get("content") or value.get("parts") or value.get("text"))
+        yield from _texts(value.get("content") or value.get("parts") or value.get("text") or [])
 
 
 # Conversations
@@ -183,7 +186,7 @@ def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
     for number in range(CONVERSATIONS):
-        calls = wires(provider_proxy, group, "append", f"{group} {number}", is_interrupted=group != "claude-mid")
+        calls = wires(provider_proxy, group, "append", f"{group} {number}", is_interrupted=group not in MID_SYSTEM)
         for before, now in itertools.pairwise(calls):
             assert now.prefix.startswith(before.prefix)
             arrived += now.modules != before.modules
