@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import anthropic
+import boto3  # type: ignore[import-untyped]
 import httpx
 import openai
 import pytest
@@ -216,3 +217,33 @@ def test_gemini(upstream: Upstream) -> None:
         {"functionCall": {"name": "search", "args": {"query": "two words"}}}
     ]
     assert (error.status_code, error.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
+
+
+BEDROCK_KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "k", "region_name": "us-east-1"}
+BEDROCK_ASK = {"modelId": "anthropic.m", "messages": [{"role": "user", "content": [{"text": "Hi?"}]}]}
+
+
+def test_bedrock(upstream: Upstream) -> None:
+    """AWS's SDK reads whole replies and event streams, and raises errors."""
+    upstream.script("Two words", "Two words", CALL, CALL, "Two words", HttpError(status=400, message="no"))
+    client = boto3.client("bedrock-runtime", endpoint_url=upstream.url, **BEDROCK_KEYS)
+    whole = client.converse(**BEDROCK_ASK)
+    assert whole["output"]["message"]["content"] == [{"text": "Two words"}]
+    assert whole["usage"]["inputTokens"] == upstream.usage.uncached_input_tokens
+    events = list(client.converse_stream(**BEDROCK_ASK)["stream"])
+    assert [e["contentBlockDelta"]["delta"] for e in events if "contentBlockDelta" in e] == [
+        {"text": "Two"},
+        {"text": " words"},
+    ]
+    assert events[-1]["metadata"]["usage"] == whole["usage"]
+    use = client.converse(**BEDROCK_ASK)["output"]["message"]["content"][0]["toolUse"]
+    assert (use["name"], use["input"]) == ("search", {"query": "two words"})
+    events = list(client.converse_stream(**BEDROCK_ASK)["stream"])
+    assert events[1]["contentBlockStart"]["start"]["toolUse"]["name"] == "search"
+    assert json.loads(events[2]["contentBlockDelta"]["delta"]["toolUse"]["input"]) == {"query": "two words"}
+    invoked = client.invoke_model_with_response_stream(modelId="anthropic.m", body=json.dumps({"messages": []}))
+    kinds = [json.loads(event["chunk"]["bytes"])["type"] for event in invoked["body"]]
+    assert (kinds[0], kinds[-1]) == ("message_start", "message_stop")
+    with pytest.raises(client.exceptions.ClientError, match="no"):
+        client.converse(**BEDROCK_ASK)
+    client.close()
