@@ -33,7 +33,7 @@ Style = Callable[[dict[str, Any]], None]
 """How a client marks a body of its own, in place."""
 
 
-def recorded(seed: int, conversations: int, model: str) -> tuple[Call, ...]:
+def recorded(seed: int | str, conversations: int, model: str) -> tuple[Call, ...]:
     """Calls of many conversations in time order, as their agents sent them: every style of client, some streaming."""
     rng = random.Random(seed)
     styles = [*STYLES.values()]

@@ -56,7 +56,7 @@ class Lane:
         return "off" if self.policy == "full-cached" else "auto"
 
     def calls(self) -> tuple[Call, ...]:
-        return recorded([*GROUPS].index(self.group), self.conversations, self.group)
+        return recorded(self.group, self.conversations, self.group)
 
     def body(self, call: Call) -> Mapping[str, Any]:
         """What the client sends; the baseline's marks are its own, past the router."""
