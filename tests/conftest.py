@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.emulators.envelopes import Envelopes
+from tests.emulators.providers import ProviderProxy, running_providers
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 
@@ -49,6 +50,20 @@ def two_key_proxy(
     folder = tmp_path_factory.mktemp("two_keys")
     with running_two_keys(upstream_session, envelopes_session, folder) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def provider_proxy_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderProxy]:
+    """The proxy behind ``provider_proxy``."""
+    with Upstream() as upstream, running_providers(upstream, tmp_path_factory.mktemp("providers")) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def provider_proxy(provider_proxy_session: ProviderProxy) -> ProviderProxy:
+    """Every provider on one upstream, running for the whole session and cleared before each test."""
+    provider_proxy_session.upstream.clear()
+    return provider_proxy_session
 
 
 @pytest.fixture(autouse=True)

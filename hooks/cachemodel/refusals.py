@@ -7,8 +7,9 @@ Sources, checked 2026-11:
   block's own must agree
 - platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: where a ``system`` message may stand
 - the wording as quoted in github.com/anthropics/claude-code issues 39599 (order), 54039 (empty), 61412 and 73821
-  (``system``), and github.com/Wei-Shaw/sub2api issue 225 (thinking). The words for a ttl that doesn't exist, for a
-  disagreeing automatic mark, and for OpenAI's refusals are ours: no quotation was found.
+  (``system``), github.com/Wei-Shaw/sub2api issue 225 (thinking), and github.com/cg-dot/vertexai-cf-workers pull 21
+  (where no mark is known). The words for a mark, type or ttl that doesn't exist, for a disagreeing automatic mark,
+  and for OpenAI's refusals are ours: no quotation was found.
 """
 
 from __future__ import annotations
@@ -35,11 +36,18 @@ def refuse_anthropic(body: Mapping[str, Any], *, takes_mid_system: bool) -> str 
 
 
 def refuse_marks(body: Mapping[str, Any]) -> str | None:
-    """The message for too many marks or one on an empty text block, or None."""
+    """The message for too many marks, one that is none, or one where none may be, or None."""
     marked = [(path, block) for path, block in _places(body) if block.get("cache_control") is not None]
     if len(marked) > MAX_MARKS:
         return f"A maximum of {MAX_MARKS} blocks with cache_control may be provided. Found {len(marked)}."
     for path, block in marked:
+        mark = block["cache_control"]
+        if not isinstance(mark, Mapping):
+            return f"{path}.cache_control: Input should be an object"
+        if mark.get("type", "ephemeral") != "ephemeral":
+            return f"{path}.cache_control.type: Input should be 'ephemeral'"
+        if "role" in block:
+            return f"{path}.cache_control: Extra inputs are not permitted"
         if block.get("type") == "text" and not block.get("text"):
             return f"{path}.text: cache_control cannot be set for empty text blocks"
     return None

@@ -84,6 +84,21 @@ MARKS = [
         "messages.0.content.0.thinking.cache_control: Extra inputs are not permitted",
         id="thinking",
     ),
+    pytest.param(
+        {"system": [{"type": "text", "text": "a", "cache_control": "ephemeral"}]},
+        "system.0.cache_control: Input should be an object",
+        id="a-mark-that-is-none",
+    ),
+    pytest.param(
+        {"system": [text("a", {"type": "persistent"})]},
+        "system.0.cache_control.type: Input should be 'ephemeral'",
+        id="a-type-that-does-not-exist",
+    ),
+    pytest.param(
+        {"messages": [{"role": "user", "content": "a", "cache_control": FIVE}]},
+        "messages.0.cache_control: Extra inputs are not permitted",
+        id="on-a-message",
+    ),
 ]
 
 SERVER_RESULT = {"role": "assistant", "content": [{"type": "web_search_tool_result", "content": []}]}

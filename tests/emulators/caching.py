@@ -24,6 +24,9 @@ TIME_HEADER = "x-virtual-time"
 """Seconds at which the request that carries it starts. LiteLLM passes it on when the request body names it under
 ``extra_headers``, or when ``general_settings.forward_client_headers_to_llm_api`` is true."""
 
+CALL_HEADER = "x-virtual-call"
+"""A name for the call that a request is an attempt of; passed on as ``TIME_HEADER`` is."""
+
 Provider = Literal["anthropic", "openai"]
 
 
@@ -42,18 +45,25 @@ class VirtualClock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accounted:
-    """One request that the provider took, and its input buckets. ``body`` is what it said, ``scope`` who said it."""
+    """One request that the provider took, and its input buckets. ``body`` is what it said, ``scope`` who said it.
+
+    ``call`` is the name in ``CALL_HEADER``.
+    """
 
     provider: Provider
     model: str
     scope: str
+    call: str | None
     at_seconds: float
     body: Mapping[str, Any]
     usage: Usage
 
 
 class EmulatedCache:
-    """Caches of both providers, one for each model; API keys and ``prompt_cache_key`` values share nothing.
+    """Caches of both providers, one for each model, API key and ``prompt_cache_key``: these share nothing.
+
+    An API key stands for a workspace of its own ("Cache storage and sharing", the CLAUDE page of
+    hooks/cachemodel/rules.py). The time of each runs on its own: requests of two API keys may come in any order.
 
     A request starts at its ``x-virtual-time``, or at ``clock`` when it has none. What it writes can be read
     ``first_token_seconds`` later. ``takes_mid_system`` says which Claude models take ``system`` messages inside
@@ -75,7 +85,7 @@ class EmulatedCache:
         self.first_token_seconds = first_token_seconds
         self._reader = BlockReader(count_tokens or token_counter())
         self._rules: Mapping[Provider, Callable[[str], Rules]] = {"anthropic": anthropic, "openai": openai}
-        self._caches: dict[tuple[Provider, str], PrefixCache] = {}
+        self._caches: dict[tuple[Provider, str, str], PrefixCache] = {}
         self._accounted: list[Accounted] = []
         self._lock = threading.Lock()
 
@@ -111,10 +121,10 @@ class EmulatedCache:
             at_seconds = float(headers.get(TIME_HEADER, self.clock.now_seconds))
             reader = self._reader
             blocks = reader.anthropic(body) if provider == "anthropic" else reader.openai(body)
-            cache = self._caches.get((provider, model))
+            cache = self._caches.get((provider, model, scope))
             if cache is None:
-                cache = self._caches[provider, model] = PrefixCache(self._rules[provider](model))
-            counted = cache.account(blocks, at_seconds, scope=scope, first_token_seconds=self.first_token_seconds)
+                cache = self._caches[provider, model, scope] = PrefixCache(self._rules[provider](model))
+            counted = cache.account(blocks, at_seconds, first_token_seconds=self.first_token_seconds)
             usage = Usage(
                 uncached_input_tokens=counted.uncached_input_tokens,
                 cache_read_tokens=counted.cache_read_tokens,
@@ -123,6 +133,14 @@ class EmulatedCache:
                 output_tokens=0,
             )
             self._accounted.append(
-                Accounted(provider=provider, model=model, scope=scope, at_seconds=at_seconds, body=body, usage=usage)
+                Accounted(
+                    provider=provider,
+                    model=model,
+                    scope=scope,
+                    call=headers.get(CALL_HEADER),
+                    at_seconds=at_seconds,
+                    body=body,
+                    usage=usage,
+                )
             )
         return usage

@@ -7,15 +7,17 @@ import time
 from typing import Any
 
 import anthropic
+import boto3  # type: ignore[import-untyped]
 import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionMessageFunctionToolCall
 
+from tests.emulators.caching import CALL_HEADER
 from tests.emulators.loopback import Answer, Incoming, Loopback
 from tests.emulators.replies import split_pieces
 from tests.emulators.two_keys import anthropic_client, openai_client
-from tests.emulators.upstream import HttpError, Text, ToolCall, Upstream
+from tests.emulators.upstream import HttpError, Text, ToolCall, Upstream, Usage
 
 MARK = {"type": "ephemeral"}
 CLAUDE_BODY: dict[str, Any] = {"model": "claude", "max_tokens": 16}
@@ -171,3 +173,77 @@ def test_a_crash_in_an_emulator_is_raised() -> None:
 def test_pieces_join_to_the_text(text: str) -> None:
     """A stream's pieces lose nothing, whatever the white space."""
     assert "".join(split_pieces(text)) == text
+
+
+def test_failing_attempts_of_one_call(upstream: Upstream) -> None:
+    """Attempts of a named call fail as planned, at whichever provider; others are answered, the script is left."""
+    upstream.script("First.", "Second.")
+    upstream.fail("b", HttpError(status=500, message="down"), HttpError(status=429, message="slow down"))
+    statuses = []
+    with httpx.Client(base_url=upstream.url, trust_env=False) as client:
+        for call, path in (("a", "v1/messages"), ("b", "v1/messages"), ("b", "chat/completions"), ("b", "v1/messages")):
+            response = client.post(path, json=CLAUDE_BODY | {"messages": HI}, headers={CALL_HEADER: call})
+            statuses.append(response.status_code)
+    assert statuses == [200, 500, 429, 200]
+    assert response.json()["content"][0]["text"] == "Second."
+    assert len(upstream.requests) == 4
+
+
+GEMINI = "/v1beta/models/gemini-2.5-pro"
+
+
+def test_gemini(upstream: Upstream) -> None:
+    """Whole, streamed, a tool call, an error: as ai.google.dev/api/generate-content shows them."""
+    upstream.script("Two words", "Two words", CALL, HttpError(status=429, message="slow down"))
+    upstream.usage = Usage(uncached_input_tokens=10, cache_read_tokens=90, output_tokens=3)
+    with httpx.Client(base_url=upstream.url, trust_env=False) as client:
+        whole = client.post(f"{GEMINI}:generateContent", json={"contents": []}).json()
+        stream = client.post(f"{GEMINI}:streamGenerateContent?alt=sse", json={"contents": []}).text
+        called = client.post(f"{GEMINI}:generateContent", json={"contents": []}).json()
+        error = client.post(f"{GEMINI}:streamGenerateContent?alt=sse", json={"contents": []})
+    assert whole["candidates"] == [
+        {"content": {"role": "model", "parts": [{"text": "Two words"}]}, "index": 0, "finishReason": "STOP"}
+    ]
+    assert whole["usageMetadata"] == {
+        "promptTokenCount": 100,
+        "cachedContentTokenCount": 90,
+        "candidatesTokenCount": 3,
+        "totalTokenCount": 103,
+    }
+    events = [json.loads(line.removeprefix("data: ")) for line in stream.split("\r\n\r\n") if line]
+    pieces = [event["candidates"][0]["content"]["parts"][0]["text"] for event in events]
+    assert pieces == ["Two", " words"]
+    assert called["candidates"][0]["content"]["parts"] == [
+        {"functionCall": {"name": "search", "args": {"query": "two words"}}}
+    ]
+    assert (error.status_code, error.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
+
+
+BEDROCK_KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "k", "region_name": "us-east-1"}
+BEDROCK_ASK = {"modelId": "anthropic.m", "messages": [{"role": "user", "content": [{"text": "Hi?"}]}]}
+
+
+def test_bedrock(upstream: Upstream) -> None:
+    """AWS's SDK reads whole replies and event streams, and raises errors."""
+    upstream.script("Two words", "Two words", CALL, CALL, "Two words", HttpError(status=400, message="no"))
+    client = boto3.client("bedrock-runtime", endpoint_url=upstream.url, **BEDROCK_KEYS)
+    whole = client.converse(**BEDROCK_ASK)
+    assert whole["output"]["message"]["content"] == [{"text": "Two words"}]
+    assert whole["usage"]["inputTokens"] == upstream.usage.uncached_input_tokens
+    events = list(client.converse_stream(**BEDROCK_ASK)["stream"])
+    assert [e["contentBlockDelta"]["delta"] for e in events if "contentBlockDelta" in e] == [
+        {"text": "Two"},
+        {"text": " words"},
+    ]
+    assert events[-1]["metadata"]["usage"] == whole["usage"]
+    use = client.converse(**BEDROCK_ASK)["output"]["message"]["content"][0]["toolUse"]
+    assert (use["name"], use["input"]) == ("search", {"query": "two words"})
+    events = list(client.converse_stream(**BEDROCK_ASK)["stream"])
+    assert events[1]["contentBlockStart"]["start"]["toolUse"]["name"] == "search"
+    assert json.loads(events[2]["contentBlockDelta"]["delta"]["toolUse"]["input"]) == {"query": "two words"}
+    invoked = client.invoke_model_with_response_stream(modelId="anthropic.m", body=json.dumps({"messages": []}))
+    kinds = [json.loads(event["chunk"]["bytes"])["type"] for event in invoked["body"]]
+    assert (kinds[0], kinds[-1]) == ("message_start", "message_stop")
+    with pytest.raises(client.exceptions.ClientError, match="no"):
+        client.converse(**BEDROCK_ASK)
+    client.close()

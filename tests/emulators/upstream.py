@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from tests.emulators import anthropic_wire, openai_wire
-from tests.emulators.caching import EmulatedCache, Provider
+from tests.emulators import anthropic_wire, bedrock_wire, gemini_wire, openai_wire
+from tests.emulators.caching import CALL_HEADER, EmulatedCache, Provider
 from tests.emulators.loopback import Answer, Incoming, Loopback
 from tests.emulators.replies import HttpError, Reply, Text, ToolCall, Usage
+from tests.emulators.structure import refuse_anthropic_structure, refuse_mistral_structure, refuse_openai_structure
 
 __all__ = ["HttpError", "RecordedRequest", "Reply", "Text", "ToolCall", "Upstream", "Usage"]
 
@@ -21,8 +22,20 @@ Shape = Callable[[Mapping[str, Any], Reply, Usage], Answer]
 SHAPES: Mapping[str, Shape] = {
     "/v1/messages": anthropic_wire.answer,
     "/chat/completions": openai_wire.answer,
-    "/v1/chat/completions": openai_wire.answer,
+    gemini_wire.WHOLE: gemini_wire.answer,
+    gemini_wire.STREAM: gemini_wire.stream,
+    "/converse": bedrock_wire.converse,
+    "/converse-stream": bedrock_wire.converse_stream,
+    "/invoke": bedrock_wire.invoke,
+    "/invoke-with-response-stream": bedrock_wire.invoke_stream,
 }
+"""By how a path ends, so that one upstream stands for hosts with a prefix of their own."""
+MISTRAL = "/mistral/"
+"""Paths with this are refused what Mistral refuses."""
+PROVIDERS: Mapping[Shape, Provider] = {anthropic_wire.answer: "anthropic", openai_wire.answer: "openai"}
+"""Whose caches are emulated."""
+ANTHROPIC_BODIES = (bedrock_wire.invoke, bedrock_wire.invoke_stream)
+"""Others that take Anthropic's bodies, and refuse the same marks and orders."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,12 +50,13 @@ class RecordedRequest:
 
 
 class Upstream:
-    """Anthropic Messages and OpenAI Chat at ``url``.
+    """Anthropic Messages, OpenAI Chat, Gemini generateContent and Bedrock at ``url``, under any prefix.
 
     A request takes the next scripted reply, or ``default`` when none is left. Requests that the provider
     would refuse, and unknown paths, are recorded and leave the script alone. ``usage`` holds for every reply
     that brings none of its own; with ``caching`` only its output does, and the input is accounted as the provider
-    would, which then refuses all that the provider refuses.
+    would, which then refuses all that the provider refuses. Messages in an order that the provider refuses are
+    refused in any case.
     """
 
     def __init__(self, *, caching: EmulatedCache | None = None) -> None:
@@ -53,6 +67,7 @@ class Upstream:
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
         self._script: deque[Reply] = deque()
+        self._failures: dict[str, deque[HttpError]] = {}
         self._server = Loopback(self._respond)
 
     @property
@@ -77,11 +92,20 @@ class Upstream:
         with self._lock:
             self._script.extend(Text(text=reply) if isinstance(reply, str) else reply for reply in replies)
 
+    def fail(self, call: str, *errors: HttpError) -> None:
+        """Answer the coming attempts of the call that ``CALL_HEADER`` names with these errors, one each.
+
+        A failed attempt is recorded, takes no reply from the script, and is neither accounted nor cached.
+        """
+        with self._lock:
+            self._failures.setdefault(call, deque()).extend(errors)
+
     def clear(self) -> None:
         """Forget the requests, the script and what is cached, and restore the default reply, usage and caching."""
         with self._lock:
             self._requests.clear()
             self._script.clear()
+            self._failures.clear()
             self.default = Text(text="Hello from the upstream.")
             self.usage = Usage()
             self.caching = self._caching
@@ -106,29 +130,42 @@ class Upstream:
         )
         with self._lock:
             self._requests.append(recorded)
-        shape = SHAPES.get(incoming.route)
+        shape = next((shape for end, shape in SHAPES.items() if incoming.route.endswith(end)), None)
         if shape is None or incoming.method != "POST":
             return openai_wire.answer({}, HttpError(status=404, message="no such route"), self.usage)
         if not isinstance(body, dict):
             return shape({}, HttpError(status=400, message="the body is not a JSON object"), self.usage)
-        provider: Provider = "anthropic" if shape is anthropic_wire.answer else "openai"
-        refusal = self._refuse(provider, body)
-        if refusal is not None:
-            return shape(body, refusal, self.usage)
+        provider = PROVIDERS.get(shape)
+        failure = self._refuse(shape, body, incoming.route) or self._failure(incoming.headers.get(CALL_HEADER))
+        if failure is not None:
+            return shape(body, failure, self.usage)
         with self._lock:
             reply = self._script.popleft() if self._script else self.default
         if isinstance(reply, HttpError):
             return shape(body, reply, self.usage)
         usage = self.usage
-        if self.caching is not None:
+        if self.caching is not None and provider is not None:
             counted = self.caching.account(provider, body, incoming.headers)
             usage = replace(counted, output_tokens=usage.output_tokens)
         return shape(body, reply, reply.usage or usage)
 
-    def _refuse(self, provider: Provider, body: Mapping[str, Any]) -> HttpError | None:
-        if self.caching is not None:
-            return self.caching.refuse(provider, body)
-        return anthropic_wire.refuse(body) if provider == "anthropic" else None
+    def _refuse(self, shape: Shape, body: Mapping[str, Any], route: str) -> HttpError | None:
+        provider = PROVIDERS.get(shape)
+        if provider == "anthropic" or shape in ANTHROPIC_BODIES:
+            refused, message = anthropic_wire.refuse(body), refuse_anthropic_structure(body)
+        elif provider == "openai":
+            rules = refuse_mistral_structure if MISTRAL in route else refuse_openai_structure
+            refused, message = None, rules(body)
+        else:
+            return None
+        if self.caching is not None and provider is not None:
+            refused = self.caching.refuse(provider, body)
+        return refused or (None if message is None else HttpError(status=400, message=message))
+
+    def _failure(self, call: str | None) -> HttpError | None:
+        with self._lock:
+            planned = self._failures.get(call or "")
+            return planned.popleft() if planned else None
 
 
 def _parse(body: bytes) -> Any:

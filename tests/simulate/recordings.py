@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hooks.simulate import Call
@@ -22,20 +22,33 @@ ASKS = (
     "thanks!",
     "make it shorter",
 )
+PAUSES = (40, 299.5, 300.5, 900, 3_700)
+"""Seconds that an agent may wait for a tool: short of both lifetimes, and past each."""
 MARK = {"type": "ephemeral"}
+HOUR = {"type": "ephemeral", "ttl": "1h"}
+CUT = PROMPT.index("\n\n", len(PROMPT) // 2)
+"""Where clients cut that send the prompt in blocks."""
+
+Style = Callable[[dict[str, Any]], None]
+"""How a client marks a body of its own, in place."""
 
 
-def recorded(seed: int, conversations: int, model: str) -> tuple[Call, ...]:
-    """Calls of many conversations in time order, as their agents sent them."""
+def recorded(seed: int | str, conversations: int, model: str) -> tuple[Call, ...]:
+    """Calls of many conversations in time order, as their agents sent them: every style of client, some streaming."""
     rng = random.Random(seed)
+    styles = [*STYLES.values()]
     lines: list[tuple[float, str, dict[str, Any]]] = []
     for number in range(conversations):
         now = rng.uniform(0, 4_000)
         name = f"c{number}"
-        for body in _bodies(rng, model, is_marking=number % 6 == 5):
+        for body in _bodies(rng, model, styles[number % len(styles)], is_stream=number % 4 == 3):
             lines.append((round(now, 3), name, body))
             last = body["messages"][-1]["role"]
-            now += rng.uniform(1, 20) if last == "user" or rng.random() < 0.8 else rng.choice((40, 299.5, 300.5, 900))
+            now += (
+                rng.uniform(1, 20)
+                if last == "user" or rng.random() < 0.8
+                else rng.choice((40, 299.5, 300.5, 900, 3_700))
+            )
     lines.sort(key=lambda line: line[:2])
     return tuple(
         Call(line=number, at_seconds=at, key="alpha", conversation=name, request=body)
@@ -52,22 +65,97 @@ def as_lines(calls: tuple[Call, ...]) -> str:
     return "".join(json.dumps(document) + "\n" for document in documents)
 
 
-def _bodies(rng: random.Random, model: str, is_marking: bool) -> Iterator[dict[str, Any]]:
+# Clients
+
+
+def _unmarked(body: dict[str, Any]) -> None:
+    """Most clients."""
+
+
+def _marks_question(body: dict[str, Any]) -> None:
+    _mark_last(body, MARK)
+
+
+def _marks_question_for_an_hour(body: dict[str, Any]) -> None:
+    _mark_last(body, HOUR)
+
+
+def _marks_system(body: dict[str, Any]) -> None:
+    """Two blocks, the second marked."""
+    _mark_system(body, None, MARK)
+
+
+def _marks_tools_and_system_for_an_hour(body: dict[str, Any]) -> None:
+    body["tools"][-1]["cache_control"] = HOUR
+    _mark_system(body, HOUR, HOUR)
+
+
+def _marks_everything(body: dict[str, Any]) -> None:
+    """All four marks, the long ones first."""
+    body["tools"][-1]["cache_control"] = HOUR
+    _mark_system(body, HOUR, MARK)
+    _mark_last(body, MARK)
+
+
+def _marks_tools(body: dict[str, Any]) -> None:
+    body["tools"][-1]["cache_control"] = MARK
+
+
+def _asks_litellm(body: dict[str, Any]) -> None:
+    """LiteLLM's own injection point."""
+    body["cache_control_injection_points"] = [{"location": "message", "index": -1}]
+
+
+STYLES: dict[str, Style] = {
+    "unmarked": _unmarked,
+    "question": _marks_question,
+    "system": _marks_system,
+    "unmarked again": _unmarked,
+    "everything": _marks_everything,
+    "question, 1h": _marks_question_for_an_hour,
+    "unmarked once more": _unmarked,
+    "tools": _marks_tools,
+    "tools and system, 1h": _marks_tools_and_system_for_an_hour,
+    "injection point": _asks_litellm,
+    "unmarked at last": _unmarked,
+}
+
+
+def _mark_last(body: dict[str, Any], mark: dict[str, str]) -> None:
+    """A mark on the last message, if the user wrote it."""
+    last = body["messages"][-1]
+    if last["role"] == "user":
+        last["content"] = [{"type": "text", "text": last["content"], "cache_control": mark}]
+
+
+def _mark_system(body: dict[str, Any], first: dict[str, str] | None, second: dict[str, str]) -> None:
+    """The system prompt in two blocks with these marks."""
+    head: dict[str, Any] = {"type": "text", "text": PROMPT[:CUT]}
+    if first is not None:
+        head["cache_control"] = first
+    body["messages"][0]["content"] = [head, {"type": "text", "text": PROMPT[CUT:], "cache_control": second}]
+
+
+# Conversations
+
+
+def _bodies(rng: random.Random, model: str, style: Style, *, is_stream: bool) -> Iterator[dict[str, Any]]:
     messages: list[dict[str, Any]] = [{"role": "system", "content": PROMPT}]
     for turn in range(rng.randint(1, 3)):
         messages.append({"role": "user", "content": f"{rng.choice(ASKS)}{'' if rng.random() < 0.8 else ' (urgent)'}"})
         for step in range(rng.choice((0, 1, 2, 3))):
-            yield _body(model, messages, is_marking)
+            yield _body(model, messages, style, is_stream)
             messages += _tool_step(rng, f"{turn}_{step}")
-        yield _body(model, messages, is_marking)
+        yield _body(model, messages, style, is_stream)
         messages.append({"role": "assistant", "content": "Done. " * rng.randint(1, 60)})
 
 
-def _body(model: str, messages: list[dict[str, Any]], is_marking: bool) -> dict[str, Any]:
-    messages = copy.deepcopy(messages)
-    if is_marking and messages[-1]["role"] == "user":
-        messages[-1]["content"] = [{"type": "text", "text": messages[-1]["content"], "cache_control": MARK}]
-    return {"model": model, "messages": messages, "tools": copy.deepcopy(TOOLS)}
+def _body(model: str, messages: list[dict[str, Any]], style: Style, is_stream: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": model, "messages": copy.deepcopy(messages), "tools": copy.deepcopy(TOOLS)}
+    style(body)
+    if is_stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return body
 
 
 def _tool_step(rng: random.Random, name: str) -> list[dict[str, Any]]:
