@@ -81,6 +81,11 @@ class Upstream:
             return list(self._requests)
 
     @property
+    def calls(self) -> list[RecordedRequest]:
+        """Those that ask for a reply: LiteLLM also looks up models by itself (llms/openai_like/model_info.py)."""
+        return [request for request in self.requests if request.method == "POST"]
+
+    @property
     def last(self) -> RecordedRequest:
         """The latest request. Raises AssertionError if there is none."""
         requests = self.requests

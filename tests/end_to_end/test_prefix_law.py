@@ -165,7 +165,7 @@ def wires(proxy: ProviderProxy, group: str, key: KeyName, seed: str, *, is_inter
     with proxy.client(key) as client:
         for messages in conversation(rng, is_interrupted=is_interrupted):
             answer = asked(client, group, messages, is_stream=rng.random() < 0.4)
-            found.append(read(proxy.upstream.last.json, answer.headers["x-prompt-router-modules"]))
+            found.append(read(proxy.upstream.calls[-1].json, answer.headers["x-prompt-router-modules"]))
     return found
 
 
@@ -231,12 +231,12 @@ def test_append_where_a_question_follows_a_question(provider_proxy: ProviderProx
     with provider_proxy.client("append") as client:
         for messages in (opening[:1], asking, asking_on, answered):
             headers = asked(client, "claude-mid", messages, is_stream=False).headers
-            found.append(read(provider_proxy.upstream.last.json, headers["x-prompt-router-modules"]))
+            found.append(read(provider_proxy.upstream.calls[-1].json, headers["x-prompt-router-modules"]))
     first, once, twice, after = found
     assert once.prefix.startswith(first.prefix)
     assert not twice.prefix.startswith(once.prefix)
     assert twice.prefix.startswith(once.prefix[: once.prefix.index(ASKS[1]) + len(ASKS[1])])
-    assert [message["role"] for message in provider_proxy.upstream.requests[2].json["messages"]][-2:] == [
+    assert [message["role"] for message in provider_proxy.upstream.calls[2].json["messages"]][-2:] == [
         "user",
         "system",
     ]
@@ -256,7 +256,7 @@ def test_a_shortened_history(provider_proxy: ProviderProxy, group: str, key: Key
                 provider_proxy.upstream.clear()
                 for _ in range(2):
                     asked(client, group, messages, is_stream=False)
-                one, other = provider_proxy.upstream.requests
+                one, other = provider_proxy.upstream.calls
                 assert one.body == other.body
 
 
@@ -265,10 +265,10 @@ def test_auto_chooses(provider_proxy: ProviderProxy, group: str, placement: str)
     """Each provider's placement, and a law-abiding one: a late module is in the conversation or in the prompt."""
     with provider_proxy.client("auto") as client:
         answers = [asked(client, group, [user(ASKS[0])], is_stream=False)]
-        before = read(provider_proxy.upstream.last.json, "")
+        before = read(provider_proxy.upstream.calls[-1].json, "")
         messages = [user(ASKS[0]), answer("January 17."), user(ASKS[1])]
         answers.append(asked(client, group, messages, is_stream=False))
-        now = read(provider_proxy.upstream.last.json, "")
+        now = read(provider_proxy.upstream.calls[-1].json, "")
     record = record_of(provider_proxy.ledger_path, answers[-1])
     assert (record["placement"], record["late_modules"]) == (placement, ["tools/git"])
     assert now.prefix.startswith(before.prefix) == (placement == "append")

@@ -182,7 +182,7 @@ def test_calls_are_billed_as_predicted(provider_proxy: ProviderProxy) -> None:
         reported = [job.result() for job in jobs]
     calls = [lane.calls() for lane in LANES]
     assert sum(len({call.conversation for call in of_lane}) for of_lane in calls) == 180
-    assert len(provider_proxy.upstream.requests) == sum(map(len, calls))
+    assert len(provider_proxy.upstream.calls) == sum(map(len, calls))
     for lane, of_lane, told in zip(LANES, calls, reported, strict=True):
         replay = replay_of(lane.group, lane.policy)
         predicted = [astuple(replay.account(call)[lane.policy].usage)[:4] for call in of_lane]
@@ -205,7 +205,7 @@ def test_retries_and_fallbacks_are_billed_where_they_end(
         provider_proxy.upstream.fail(f"{SHAKY.group}:{call.line}", *(HttpError(status=status) for status in statuses))
     told = sent(provider_proxy, SHAKY, calls)
     entries = billed(provider_proxy, SHAKY)
-    assert len(provider_proxy.upstream.requests) == len(calls) + sum(map(len, failures))
+    assert len(provider_proxy.upstream.calls) == len(calls) + sum(map(len, failures))
     ended = ["openai" if len(statuses) > RETRIES else "anthropic" for statuses in failures]
     assert [entry.provider for entry in entries] == ended
     assert len({call.conversation for call in calls}) == 50
