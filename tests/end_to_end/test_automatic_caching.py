@@ -33,7 +33,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
     claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": "os.environ/ANTHROPIC_API_BASE", "api_key": "x"}
     document = {
         "model_list": [{"model_name": "claude", "litellm_params": claude}],
-        "callback_settings": {"prompt_router": {"placement": "auto"}},
+        "callback_settings": {"prompt_router": {"cache_hints": False}},
         "litellm_settings": {
             "callbacks": ["hooks.callback.handler"],
             "enable_anthropic_prompt_caching": True,
