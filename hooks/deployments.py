@@ -36,8 +36,8 @@ _AUTO_HOSTS = frozenset({"anthropic", "bedrock", "bedrock_converse", "vertex_ai"
 """Where ``enable_anthropic_prompt_caching`` injects (litellm/llms/anthropic/common_utils.py, 1.106)."""
 _KEEPS_LATER_SYSTEM = frozenset({"xai", "deepseek"})
 
-_OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d")
-"""OpenAI's own; not gpt-oss, whose hosts have chat templates of their own."""
+_OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d|^azure/.*-o\d")
+"""OpenAI's own; not gpt-oss and others alike, whose hosts have chat templates of their own."""
 _KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
 _OPENAI_HOST = "api.openai.com"
 _OPENAI_BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")

@@ -100,6 +100,28 @@ def test_the_base_model_tells_what_a_name_does_not(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    ("model", "is_openai"),
+    [
+        ("openai/gpt-4.1", True),
+        ("openai/o3-mini", True),
+        ("openai/chatgpt-4o-latest", True),
+        ("azure/prod-gpt-4o", True),
+        ("azure/prod-o3-mini", True),
+        ("azure/prod", False),
+        ("openai/gpt-oss-120b", False),
+        ("openai/gpt-neox-20b", False),
+        ("openai/AIDC-AI/Marco-o1", False),
+        ("openai/qwen3-32b", False),
+        ("groq/openai/gpt-oss-120b", False),
+    ],
+)
+def test_openais_own_models_by_name(model: str, is_openai: bool) -> None:
+    """Open weights go by similar names, on hosts whose templates may refuse a late system message."""
+    target = target_of_model(model)
+    assert (target.takes_cache_key, target.placement == "append") == (is_openai, is_openai)
+
+
+@pytest.mark.parametrize(
     ("base", "info", "takes"),
     [
         (None, {}, True),

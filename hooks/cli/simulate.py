@@ -135,7 +135,7 @@ def simulate(
 
     Without --model the one that the traffic names, in LiteLLM's terms; with --synthetic claude-sonnet-4-5.
     --prices takes input_usd_per_mtok, cache_read_usd_per_mtok, cache_write_5m_usd_per_mtok and
-    cache_write_1h_usd_per_mtok. Claude is accounted on Anthropic's wire, every other model on OpenAI's.
+    cache_write_1h_usd_per_mtok. Claude is accounted on its host's wire, every other model on OpenAI's.
     """
     if synthetic == (traffic is not None):
         raise click.UsageError("Give either TRAFFIC.jsonl or --synthetic.")
