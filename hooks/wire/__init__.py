@@ -10,9 +10,22 @@ from typing import Any, Protocol
 
 from hooks.data import Request, Rewritten
 from hooks.wire import chat
+from hooks.wire.body import answer_of, client_body, conversation_of, snapshot
 from hooks.wire.usage import Usage, read_usage
 
-__all__ = ["BAG_KEYS", "SHAPES", "Shape", "Usage", "bag_of", "header_of", "read_usage"]
+__all__ = [
+    "BAG_KEYS",
+    "SHAPES",
+    "Shape",
+    "Usage",
+    "answer_of",
+    "bag_of",
+    "client_body",
+    "conversation_of",
+    "header_of",
+    "read_usage",
+    "snapshot",
+]
 
 BAG_KEYS = ("litellm_metadata", "metadata")
 """Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""
