@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from hooks.settings import CaptureSettings, LedgerSettings, Settings
+from hooks.sinks import capture as capture_file
 from hooks.sinks import dispatch
-from hooks.sinks.capture import MAX_PENDING, MAX_PENDING_BYTES, PENDING_SECONDS, Answered, Asked, Capture
+from hooks.sinks.capture import MAX_PENDING, PENDING_SECONDS, Answered, Asked, Capture
 from hooks.sinks.dispatch import Dispatcher
 
 ANSWER = {"message": {"role": "assistant", "content": "yes"}, "usage": {"prompt_tokens": 1}}
@@ -60,8 +61,9 @@ def test_a_call_is_written_once_it_is_answered(path: Path) -> None:
     assert (capture.written, capture.lost) == (2, 0)
 
 
-def test_what_is_never_answered_is_written_all_the_same(path: Path) -> None:
-    """When it has waited long enough, when there are too many, and at the end."""
+def test_what_is_never_answered_is_written_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it has waited long enough, when there are too many or too large ones, and at the end."""
+    monkeypatch.setattr(capture_file, "MAX_PENDING_BYTES", 1_000_000)
     capture = Capture(settings(path))
     capture.ask(asked("old"), 0)
     capture.ask(asked("new"), PENDING_SECONDS)
@@ -69,11 +71,12 @@ def test_what_is_never_answered_is_written_all_the_same(path: Path) -> None:
     for number in range(MAX_PENDING):
         capture.ask(asked(str(number)), PENDING_SECONDS)
     assert lines(path) == [("old", False), ("new", False)]
-    capture.ask(asked("huge", size=MAX_PENDING_BYTES), PENDING_SECONDS)
-    assert len(lines(path)) == MAX_PENDING + 3
+    capture.ask(asked("huge", size=1_000_000), PENDING_SECONDS)
+    assert len(lines(path)) == MAX_PENDING + 2
     capture.ask(asked("last"), PENDING_SECONDS)
+    assert lines(path)[-1] == ("huge", False)
     capture.close()
-    assert lines(path)[-2:] == [("huge", False), ("last", False)]
+    assert lines(path)[-1] == ("last", False)
     assert capture.lost == 0
 
 
