@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hooks.data import Request, Rewritten
 from hooks.wire import chat
-from hooks.wire.body import answer_of, client_body, conversation_of, snapshot
+from hooks.wire.body import answer_of, client_body, conversation_of, snapshot, tool_names
 from hooks.wire.usage import Usage, read_usage
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "header_of",
     "read_usage",
     "snapshot",
+    "tool_names",
 ]
 
 BAG_KEYS = ("litellm_metadata", "metadata")
