@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hooks.onboard.template import Template
 from hooks.onboard.tree import Node, finer
 
 USUAL_PIECES = 25
@@ -72,21 +73,21 @@ def bounds_of(
     )
 
 
-def cut(text: str, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
+def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
     """The prompt in pieces, in order and without gaps. Only a block that can't be divided is over the bounds."""
-    pieces = _pieces(text, root, bounds, count_tokens)
-    return _without_blanks(text, pieces)
+    pieces = _pieces(prompt, root, bounds, count_tokens)
+    return _without_blanks(prompt, pieces)
 
 
-def _pieces(text: str, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
+def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
     if node.chars <= bounds.max_chars and node.tokens <= bounds.max_tokens:
         return [Piece(nodes=(node,))]
-    children = node.children or finer(text, node, count_tokens)
+    children = node.children or finer(prompt.text, node, count_tokens, prompt.is_inside)
     if not children:
         return [Piece(nodes=(node,), is_block=True)]
     pieces: list[Piece] = []
     for child in children:
-        pieces.extend(_pieces(text, child, bounds, count_tokens))
+        pieces.extend(_pieces(prompt, child, bounds, count_tokens))
     return _joined(pieces, bounds)
 
 
@@ -137,12 +138,12 @@ def _without_crumbs(pieces: list[Piece], bounds: Bounds) -> list[Piece]:
     return pieces
 
 
-def _without_blanks(text: str, pieces: list[Piece]) -> list[Piece]:
-    """Pieces without anything visible go to a neighbour, whatever its size."""
+def _without_blanks(prompt: Template, pieces: list[Piece]) -> list[Piece]:
+    """Pieces without visible text of their own go to a neighbour, whatever its size."""
     kept: list[Piece] = []
     lead: Piece | None = None
     for piece in pieces:
-        if not text[piece.start : piece.end].strip():
+        if not prompt.literal(piece.start, piece.end).strip():
             if kept:
                 kept[-1] = _both(kept[-1], piece)
             else:

@@ -153,7 +153,7 @@ def _numbered(stripped: str, line: str, after: str, stands_alone: bool) -> tuple
     if match := _NUMBERED.match(line):
         depth = match[1].count(".") + 1
         is_list = depth == 1 and (_NUMBERED.match(after) is not None or len(match[2]) > 60)
-        if is_list or not match[1][0].isdigit() and len(match[2]) > 60:
+        if is_list or (not match[1][0].isdigit() and len(match[2]) > 60):
             return None
         if not match[1][0].isdigit() and not re.match(r"[ \t]{0,3}[IVXLCA-Z]+[.)]", line):
             return None
@@ -170,7 +170,7 @@ def _is_capitals(stripped: str) -> bool:
     cased = [character for character in letters if character.lower() != character.upper()]
     if len(cased) < 3 or not all(character.isupper() for character in cased) or not stripped[0].isalnum():
         return False
-    return "_" not in stripped and not any(mark in stripped for mark in "={}<>()\\$`|\"'") or stripped.endswith(":")
+    return ("_" not in stripped and not any(mark in stripped for mark in "={}<>()\\$`|\"'")) or stripped.endswith(":")
 
 
 def _bold_title(stripped: str) -> str:
@@ -199,7 +199,7 @@ def _fences(raw: Sequence[str], hidden: Sequence[bool]) -> dict[int, int]:
     found: dict[int, int] = {}
     at = 0
     while at < len(marks):
-        number, match = marks[at]
+        number = marks[at][0]
         last = _closing(marks, at, nests=True)
         if last is None:
             last = _closing(marks, at, nests=False)

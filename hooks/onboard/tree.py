@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from hooks.onboard.lines import Line
@@ -197,8 +198,11 @@ def _measure(text: str, node: Node, end: int, count_tokens: Callable[[str], int]
     node.tokens = sum(child.tokens for child in node.children)
 
 
-def finer(text: str, leaf: Node, count_tokens: Callable[[str], int]) -> list[Node]:
-    """A leaf in smaller pieces: its lines or, when it is one line, its sentences. Empty: it can't be divided."""
+def finer(text: str, leaf: Node, count_tokens: Callable[[str], int], is_inside: Callable[[int], bool]) -> list[Node]:
+    """A leaf in smaller pieces: its lines or, when it is one line, its sentences. Empty: it can't be divided.
+
+    ``is_inside``: whether a place in the text is inside a slot, where nothing is cut.
+    """
     if leaf.kind == "fence":
         return []
     own = text[leaf.start : leaf.end]
@@ -209,9 +213,11 @@ def finer(text: str, leaf: Node, count_tokens: Callable[[str], int]) -> list[Nod
         if at and line.strip():
             cuts.append(at)
         at += len(line)
+    cuts = [cut for cut in cuts if not is_inside(leaf.start + cut)]
     if not cuts:
         kind = "sentence"
         cuts = [match.end() for match in _SENTENCE.finditer(own) if match.end() < len(own.rstrip())]
+        cuts = [cut for cut in cuts if not is_inside(leaf.start + cut)]
     if not cuts:
         return []
     edges = [0, *cuts, len(own)]
@@ -223,5 +229,5 @@ def finer(text: str, leaf: Node, count_tokens: Callable[[str], int]) -> list[Nod
             end=leaf.start + end,
             tokens=count_tokens(own[start:end]),
         )
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
     ]
