@@ -12,6 +12,7 @@ from typing import Literal
 from hooks.drift.match import Stretch, Value, match_modules
 from hooks.errors import ConfigurationError
 from hooks.onboard import DraftModule, split_prompt
+from hooks.onboard.cut import LARGEST_TARGET_CHARS, SMALLEST_TARGET_CHARS
 from hooks.profile import Module, Profile, Slot
 
 State = Literal["unchanged", "edited", "moved", "new", "gone"]
@@ -19,6 +20,8 @@ State = Literal["unchanged", "edited", "moved", "new", "gone"]
 CONTEXT_CHARS = (60, 24, 8)
 """How much of the text beside a slot is looked for in an edited module, most telling first."""
 MUCH_CHANGED = 0.5
+ANY_SHARE = 2.0
+"""A new section may be one module, however much of the new text that is."""
 TRAILING_NUMBER = re.compile(r"(.*?)([.+]|^)(\d{1,6})\Z", re.DOTALL)
 
 
@@ -92,7 +95,7 @@ def plan_update(
     naming = _Naming(profile, prompt)
     in_place = _in_place([stretch.module for stretch in stretches if stretch.module is not None])
     modules: list[Planned] = []
-    taken = {module.id for module in profile.modules}
+    taken = {name for module in profile.modules for name in (module.id, file_of(module.id).removesuffix(".txt"))}
     for stretch in stretches:
         if stretch.module is not None:
             moved = stretch.module not in in_place
@@ -252,7 +255,8 @@ def _new(
     count_tokens: Callable[[str], int] | None,
 ) -> Iterable[Planned]:
     """New text, cut as ``split`` would; its modules get ids that no other has."""
-    draft = split_prompt([text], name=profile.name, count_tokens=count_tokens)
+    usual = min(max(len(profile.text) // len(profile.modules), SMALLEST_TARGET_CHARS), LARGEST_TARGET_CHARS)
+    draft = split_prompt([text], name=profile.name, target_chars=usual, max_share=ANY_SHARE, count_tokens=count_tokens)
     ids: dict[str, str] = {}
     for module in draft.modules:
         number, id = 1, module.id

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hooks.reading import each_json_line, parse_json_lines
 
-
 CHAT = "acompletion"
 
 
