@@ -13,13 +13,11 @@ from hooks.cli.inputs import (
     profile_folders,
     profiles_option,
     profiles_root,
-    read_bytes,
-    shown,
     unknown_profile,
 )
 from hooks.cli.output import show_json, show_table
+from hooks.cli.samples import read_prompt
 from hooks.drift import Plan, Planned, files_of, plan_update, summary_of
-from hooks.errors import ConfigurationError
 from hooks.library import load_profile
 
 CONTEXT_LINES = 1
@@ -47,10 +45,7 @@ def planned_update(name: str, prompt: str, root: Path | None, version: str | Non
     folders = profile_folders(profiles_root(root))
     if name not in folders:
         raise unknown_profile(name, tuple(folders))
-    try:
-        text = read_bytes(prompt).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([f"{shown(prompt)}: not UTF-8 at byte {error.start}; convert it"]) from None
+    text = read_prompt(prompt)
     count_tokens = token_counter()
     profile = load_profile(folders[name], count_tokens)
     file_of = files_of(folders[name])

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from hooks.cli.inputs import json_option, profile_folders, profiles_option, profiles_root, shown
 from hooks.cli.output import percent, shortened, show_json, show_table
+from hooks.cli.samples import lines_of, show_skipped
 from hooks.errors import ConfigurationError
 from hooks.learn import Agent, Learned
 
 MIN_CHARS = 4_000
-SHOWN_PROBLEMS = 5
 PREVIEW_CHARS = 48
 
 
@@ -81,29 +78,12 @@ def _learned(traffic: str, root: Path) -> Learned:
     count_tokens = token_counter()
     known = Catalogue(load_profiles(root, count_tokens)) if profile_folders(root) else None
     problems: list[str] = []
-    with _lines_of(traffic) as lines:
+    with lines_of(traffic) as lines:
         learned = learn(read_traffic(lines, shown(traffic), problems), count_tokens, known)
     if not learned.calls:
         raise ConfigurationError(problems or [f"{shown(traffic)}: holds no call; a call is a line of JSON"])
-    for problem in problems[:SHOWN_PROBLEMS]:
-        click.echo(f"skipped: {problem}", err=True)
-    if len(problems) > SHOWN_PROBLEMS:
-        click.echo(f"skipped: {len(problems) - SHOWN_PROBLEMS:,} more", err=True)
+    show_skipped(problems)
     return learned
-
-
-@contextmanager
-def _lines_of(path: str) -> Iterator[TextIO]:
-    """The file's lines; a byte that isn't UTF-8 spoils its own line only."""
-    if path == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="\n")  # type: ignore[union-attr]
-        yield sys.stdin
-        return
-    try:
-        with Path(path).open(encoding="utf-8", errors="replace", newline="\n") as file:
-            yield file
-    except OSError as error:
-        raise ConfigurationError([f"{path}: can't be read ({error.strerror}); check the path"]) from None
 
 
 def _write(agents: Sequence[Agent], names: Sequence[str], root: Path, replace: bool) -> list[Path]:

@@ -138,7 +138,7 @@ def test_a_prompt_that_moved_on_is_drift_though_it_is_rewritten(
     prompt: str, absent: tuple[str, ...], is_drift: bool
 ) -> None:
     """Edited, new and missing sections; the facts survive LiteLLM's bag."""
-    found, out = facts(prompt)
+    found, _ = facts(prompt)
     assert (found.outcome, found.absent_modules, found.is_drift) == ("rewritten", absent, is_drift)
     assert Facts.from_bag(json.loads(json.dumps(found.to_bag()))) == found
 
