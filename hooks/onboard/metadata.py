@@ -68,7 +68,7 @@ def draft_metadata(
     groups = [_outermost(piece, len(text)) for piece in pieces]
     for entry, triggers in zip(entries, triggers_of(literals, headings, owned, wanted, groups), strict=True):
         entry.triggers = triggers
-    _settle_doubts(entries, headings, heads)
+    _settle_doubts(entries, headings, heads, frozenset(declared))
     _require(entries, _found(root, pieces, literals, owned), heads)
     for number, name in enumerate(unique(_id(entry) for entry in entries)):
         entries[number].id = name
@@ -103,15 +103,20 @@ def _heads(pieces: Sequence[Piece], entries: Sequence[Entry]) -> dict[int, int]:
     return heads
 
 
-def _settle_doubts(entries: Sequence[Entry], headings: Sequence[Sequence[str]], heads: dict[int, int]) -> None:
-    """Puts into the core what neither a tool nor a title nor enough telling words can call for."""
+def _settle_doubts(
+    entries: Sequence[Entry], headings: Sequence[Sequence[str]], heads: dict[int, int], declared: frozenset[str]
+) -> None:
+    """Puts into the core what neither a tool nor a title nor enough telling words can call for.
+
+    A tool calls for its module only if requests declare it: else the model knows of it from this text alone.
+    """
     for number, entry in enumerate(entries):
         if entry.always:
             continue
         head = heads.get(number)
         if head is not None and not entries[head].always:
             continue
-        if entry.tools:
+        if not declared.isdisjoint(entry.tools) or (entry.tools and entry.triggers):
             continue
         in_title = slug(" ".join(headings[number]))
         named = [trigger for trigger in entry.triggers if trigger.rstrip("*") in in_title]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from hooks.onboard.roles import is_about_tools
 
-MAX_NAME_CHARS = 64
+READ_CHARS = 20_000
 DEFINES, LISTS, SHOWS, MENTIONS = 9, 6, 3, 1
 
 _NAME = r"[A-Za-z][\w.-]{1,63}"
@@ -29,7 +29,7 @@ _TYPED = re.compile(rf"^[ \t]*(?:type\s+({_NAME})\s*=\s*\(|(?:async\s+)?def\s+({
 _SAID = re.compile(rf"(?:the|call|use|using|via|with)\s+[`\"']({_NAME})[`\"']\s+(?:tool|function|command)\b", re.I)
 _CODE_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.-][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*")
 _PLACEHOLDER = re.compile(r"(?:tool|function|command|parameter\d*|param\d*|arg\d*)_?name|your_\w+|example_\w+", re.I)
-_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"[A-Za-z][\w.-]*\w|[A-Za-z]")
 _EXPLAINS = re.compile(r"\b(?:tool|function|command|parameters?|arguments?|usage|description|invoke|call)\b", re.I)
 
@@ -80,7 +80,7 @@ def _defined(text: str, headings: Iterable[str], blocks: Iterable[str], in_tools
         return
     yield from ((name, SHOWS) for name in blocks if _is_name(name))
     yield from ((match[1], LISTS) for match in _ITEM.finditer(text) if _is_name(match[1]))
-    prose = _FENCED.sub("", text)
+    prose = _FENCED.sub("", text[:READ_CHARS])
     yield from ((match[1] or match[2], LISTS) for match in _TYPED.finditer(prose))
 
 

@@ -65,7 +65,7 @@ _SAID_BY_USER = re.compile(
     r"^\W*(?:user|human|nutzer|utilisateur|usuario|用户|ユーザー|пользователь)\W{1,6}(\S.*)$", re.IGNORECASE
 )
 _CLAUSE = re.compile(r"(?<=[.!?;:。！？；：।])\s*|\s+[—–]\s+|,\s+(?=\w+\s+\w+)")
-_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 def triggers_of(
