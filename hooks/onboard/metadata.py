@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from hooks.onboard.cut import Piece
 from hooks.onboard.references import Reference, references
 from hooks.onboard.roles import is_about_output, is_about_tools, role_of
-from hooks.onboard.slugs import slug, unique
-from hooks.onboard.titles import Naming, inner_titles, name_piece
+from hooks.onboard.slugs import MAX_SLUG_CHARS, slug, unique
+from hooks.onboard.titles import WHOLE_PROMPT_SHARE, Naming, inner_titles, name_piece
 from hooks.onboard.tools import tools_of
 from hooks.onboard.topics import triggers_of
 from hooks.onboard.tree import Node
@@ -49,10 +49,10 @@ def draft_metadata(
     ``literals``: the pieces' text without their slots.
     """
     entries = [Entry(name_piece(text, piece, n, len(text))) for n, piece in enumerate(pieces)]
-    inner = [[t for node in piece.nodes for t in inner_titles(node)] for piece in pieces]
-    titles = [[*entry.naming.own, *more] for entry, more in zip(entries, inner, strict=True)]
+    inside = [inner_titles(piece) for piece in pieces]
+    titles = [[*entry.naming.own, *more] for entry, (more, _) in zip(entries, inside, strict=True)]
     around = [entry.naming.around for entry in entries]
-    owned, unmentioned = tools_of(literals, titles, around, declared)
+    owned, unmentioned = tools_of(literals, titles, [blocks for _, blocks in inside], around, declared)
     for entry, names in zip(entries, owned, strict=True):
         entry.tools = tuple(names)
     heads = _heads(pieces, entries)
@@ -61,13 +61,14 @@ def draft_metadata(
         if role is not None and not (entry.tools and role != "safety" and number):
             entry.reason = role
     headings = [
-        list(entry.naming.headings if number not in heads else ()) + inner[number]
+        [*(entry.naming.headings if number not in heads else ()), *inside[number][0], *inside[number][1]]
         for number, entry in enumerate(entries)
     ]
     wanted = [not entry.always for entry in entries]
-    for entry, triggers in zip(entries, triggers_of(literals, headings, owned, wanted), strict=True):
+    groups = [_outermost(piece, len(text)) for piece in pieces]
+    for entry, triggers in zip(entries, triggers_of(literals, headings, owned, wanted, groups), strict=True):
         entry.triggers = triggers
-    _settle_doubts(entries, headings, heads)
+    _settle_doubts(entries, headings, heads, frozenset(declared))
     _require(entries, _found(root, pieces, literals, owned), heads)
     for number, name in enumerate(unique(_id(entry) for entry in entries)):
         entries[number].id = name
@@ -75,6 +76,12 @@ def draft_metadata(
         if entry.always:
             entry.triggers, entry.requires = (), []
     return entries, unmentioned
+
+
+def _outermost(piece: Piece, total_chars: int) -> int:
+    """Where the outermost section begins that a piece stands in: what is said of one thing stands there."""
+    holders = [n for n in piece.nodes[0].holders() if n.title and n.chars <= WHOLE_PROMPT_SHARE * total_chars]
+    return holders[-1].start if holders else piece.start
 
 
 def _heads(pieces: Sequence[Piece], entries: Sequence[Entry]) -> dict[int, int]:
@@ -96,15 +103,20 @@ def _heads(pieces: Sequence[Piece], entries: Sequence[Entry]) -> dict[int, int]:
     return heads
 
 
-def _settle_doubts(entries: Sequence[Entry], headings: Sequence[Sequence[str]], heads: dict[int, int]) -> None:
-    """Puts into the core what neither a tool nor a title nor enough telling words can call for."""
+def _settle_doubts(
+    entries: Sequence[Entry], headings: Sequence[Sequence[str]], heads: dict[int, int], declared: frozenset[str]
+) -> None:
+    """Puts into the core what neither a tool nor a title nor enough telling words can call for.
+
+    A tool calls for its module only if requests declare it: else the model knows of it from this text alone.
+    """
     for number, entry in enumerate(entries):
         if entry.always:
             continue
         head = heads.get(number)
         if head is not None and not entries[head].always:
             continue
-        if entry.tools:
+        if not declared.isdisjoint(entry.tools) or (entry.tools and entry.triggers):
             continue
         in_title = slug(" ".join(headings[number]))
         named = [trigger for trigger in entry.triggers if trigger.rstrip("*") in in_title]
@@ -176,7 +188,8 @@ def _promote(entries: Sequence[Entry], found: Sequence[Reference]) -> None:
     while changed:
         changed = False
         for source, target, kind, what in found:
-            if kind != "tool" and entries[source].always and not entries[target].always:
+            is_said = kind in ("section", "tag") or (kind == "term" and not what.isupper())
+            if is_said and entries[source].always and not entries[target].always:
                 entries[target].reason = f"the core refers to it ({what})"
                 changed = True
 
@@ -228,7 +241,9 @@ def _cycle(edges: Iterable[tuple[int, int]]) -> list[int]:
 def _id(entry: Entry) -> str:
     naming = entry.naming
     path = (*naming.own, *naming.around)
-    if entry.tools or is_about_tools(path):
+    if entry.reason == "identity":
+        folder = "core"
+    elif entry.tools or is_about_tools(path):
         folder = "tools"
     elif entry.reason == "output format" or (not entry.always and is_about_output(naming.headings)):
         folder = "response"
@@ -237,4 +252,8 @@ def _id(entry: Entry) -> str:
     else:
         folder = slug(naming.around[0])[:24].strip("_") if naming.around else ""
         folder = folder if folder not in ("", "core", "response", "tools") else "topics"
-    return f"{folder}/{slug(naming.label) or 'part'}"
+    section = slug(naming.around[-1]) if naming.around and not naming.own else ""
+    label = slug(naming.label)
+    if section and section[:24].strip("_") != folder:
+        label = f"{section[: MAX_SLUG_CHARS - 16].strip('_')}_{label}"
+    return f"{folder}/{slug(label) or 'part'}"

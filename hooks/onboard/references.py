@@ -10,7 +10,7 @@ from hooks.onboard.tools import mentioned
 
 ReferenceKind = Literal["section", "tag", "term", "tool"]
 
-CUE_WINDOW_CHARS = 160
+CUE_WINDOW_CHARS = 120
 MIN_TITLE_CHARS = 5
 
 _NUMBERED_TITLE = re.compile(
@@ -24,8 +24,9 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _CUE = re.compile(
-    r"\b(?:see|refer(?:s|red|ring)?|described|defined|explained|listed|according|as per|follow(?:s|ing)?|section|above|below"
-    r"|siehe|gemäß|beschrieben|voir|selon|véase|ver|según|vedi|zie|см|согласно)\b|参见|參見|参照|见|詳細|참조|انظر|देखें",
+    r"\b(?:see|refers? to|referring to|described (?:in|under)|defined (?:in|under)|explained (?:in|under)|listed (?:in|under)"
+    r"|according to|as per|specified (?:in|under)|siehe|gemäß|beschrieben (?:in|unter)|voir|selon|véase|según|vedi|zie|см|согласно)"
+    r"\b|参见|參見|参照|详见|詳細|참조|انظر|देखें|\bsection\b",
     re.IGNORECASE,
 )
 _ANCHOR = re.compile(r"\]\(#([^)\s]+)\)")
@@ -74,7 +75,8 @@ def _all(
         if len(bare) >= MIN_TITLE_CHARS:
             titles[bare] = piece if titles.get(bare, piece) == piece else None
         anchors.setdefault(re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")), piece)
-    once = {title: piece for title, piece in titles.items() if piece is not None}
+    named = {_bare(name) for names in tools for name in names}
+    once = {title: piece for title, piece in titles.items() if piece is not None and title not in named}
     owners = {name: number for number, names in enumerate(tools) for name in names}
     terms = _terms(pieces)
     for source, text in enumerate(pieces):
@@ -99,11 +101,10 @@ def _all(
 
 
 def _by_title(source: int, text: str, titles: Mapping[str, int]) -> Iterable[Reference]:
-    seen_to = 0
     for cue in _CUE.finditer(text):
-        if cue.start() < seen_to:
-            continue
-        low = max(text.rfind("\n", 0, cue.start()) + 1, cue.start() - CUE_WINDOW_CHARS)
+        low = cue.start()
+        if cue[0].lower() == "section":
+            low = max(text.rfind("\n", 0, cue.start()) + 1, cue.start() - CUE_WINDOW_CHARS // 2)
         stop = text.find("\n", cue.end())
         high = min(stop if stop >= 0 else len(text), cue.end() + CUE_WINDOW_CHARS)
         window = text[low:high]
@@ -111,7 +112,6 @@ def _by_title(source: int, text: str, titles: Mapping[str, int]) -> Iterable[Ref
         for title, target in titles.items():
             if f" {title} " in folded and (" " in title or _is_marked(window, title)):
                 yield Reference(source, target, "section", title)
-        seen_to = high - CUE_WINDOW_CHARS // 2
 
 
 def _is_marked(window: str, title: str) -> bool:

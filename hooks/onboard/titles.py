@@ -6,7 +6,6 @@ import re
 from typing import NamedTuple
 
 from hooks.onboard.cut import Piece
-from hooks.onboard.tree import Node
 
 MAX_TITLE_CHARS = 80
 MAX_DESCRIPTION_CHARS = 140
@@ -51,7 +50,7 @@ def name_piece(text: str, piece: Piece, number: int, total_chars: int) -> Naming
         label = own[0]
     elif around:
         title = f"{clean(around[-1])}: {lead}" if lead else clean(around[-1])
-        label = f"{clean(around[-1])} {' '.join(lead.split()[:3])}"
+        label = " ".join(lead.split()[:4])
     else:
         title = "Opening" if number == 0 else lead or f"Part {number + 1}"
         label = title
@@ -82,9 +81,16 @@ def _own_titles(piece: Piece) -> list[str]:
     return titles
 
 
-def inner_titles(node: Node) -> list[str]:
-    """Titles of all sections inside a node."""
-    return [inner.title for inner in node.walk() if inner.title and inner.kind in ("section", "tag")]
+def inner_titles(piece: Piece) -> tuple[list[str], list[str]]:
+    """Titles of all sections inside a piece, and names of the outermost tagged blocks in them."""
+    headings: list[str] = []
+    blocks: list[str] = []
+    for inner in (inner for node in piece.nodes for inner in node.walk() if inner.title):
+        if inner.kind == "section":
+            headings.append(inner.title)
+        elif not any(holder.kind == "tag" for holder in inner.holders()):
+            blocks.append(inner.title)
+    return headings, blocks
 
 
 def _several(titles: tuple[str, ...]) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from hooks.onboard.roles import is_about_tools
 
-MAX_NAME_CHARS = 64
-DEFINES, LISTS, MENTIONS = 9, 6, 1
+READ_CHARS = 20_000
+DEFINES, LISTS, SHOWS, MENTIONS = 9, 6, 3, 1
 
 _NAME = r"[A-Za-z][\w.-]{1,63}"
 _TITLE = re.compile(
@@ -28,21 +28,28 @@ _JSON = re.compile(
 _TYPED = re.compile(rf"^[ \t]*(?:type\s+({_NAME})\s*=\s*\(|(?:async\s+)?def\s+({_NAME})\s*\()", re.M)
 _SAID = re.compile(rf"(?:the|call|use|using|via|with)\s+[`\"']({_NAME})[`\"']\s+(?:tool|function|command)\b", re.I)
 _CODE_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.-][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*")
+_PLACEHOLDER = re.compile(r"(?:tool|function|command|parameter\d*|param\d*|arg\d*)_?name|your_\w+|example_\w+", re.I)
+_FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"[A-Za-z][\w.-]*\w|[A-Za-z]")
 _EXPLAINS = re.compile(r"\b(?:tool|function|command|parameters?|arguments?|usage|description|invoke|call)\b", re.I)
 
 
 def tools_of(
-    pieces: Sequence[str], titles: Sequence[Sequence[str]], around: Sequence[Sequence[str]], declared: Sequence[str]
+    pieces: Sequence[str],
+    headings: Sequence[Sequence[str]],
+    blocks: Sequence[Sequence[str]],
+    around: Sequence[Sequence[str]],
+    declared: Sequence[str],
 ) -> tuple[list[list[str]], list[str]]:
     """For each piece the tools that belong to it, each tool to one piece; and the declared ones nobody mentions.
 
-    ``titles``: of all sections inside each piece. ``declared``: the tools of a captured request.
+    ``headings``: of all sections inside each piece; ``blocks``: its outermost tagged blocks; ``around``: what it
+    stands in. ``declared``: the tools of a captured request.
     """
     weights: dict[str, dict[int, int]] = {}
     for number, text in enumerate(pieces):
-        in_tools = is_about_tools((*titles[number], *around[number]))
-        for name, weight in _defined(text, titles[number], in_tools):
+        in_tools = is_about_tools((*headings[number], *around[number]))
+        for name, weight in _defined(text, headings[number], blocks[number], in_tools):
             where = weights.setdefault(name, {})
             where[number] = max(where.get(number, 0), weight)
     mentions = [Counter(_WORD.findall(text)) for text in pieces]
@@ -64,23 +71,31 @@ def mentioned(text: str, names: frozenset[str]) -> frozenset[str]:
     return names & set(_WORD.findall(text))
 
 
-def _defined(text: str, titles: Iterable[str], in_tools: bool) -> Iterable[tuple[str, int]]:
-    for title in titles:
-        bare = _NUMBER.sub("", title)
-        ticked = _TICKED_TITLE.match(bare)
-        match = ticked or _TITLE.match(bare)
-        if match is None:
-            continue
-        at = text.find(match[1])
-        explained = _EXPLAINS.search(text, at + len(match[1]), at + 600) is not None
-        if (ticked is not None and (in_tools or explained)) or (
-            _CODE_LIKE.fullmatch(match[1]) and in_tools and explained
-        ):
-            yield match[1], DEFINES
-    if in_tools:
-        yield from ((match[1], LISTS) for match in _ITEM.finditer(text) if _CODE_LIKE.fullmatch(match[1]))
-    for match in _JSON.finditer(text):
-        yield (match[1] or match[2]), DEFINES
-    if in_tools:
-        yield from ((match[1] or match[2], LISTS) for match in _TYPED.finditer(text))
-    yield from ((match[1], LISTS) for match in _SAID.finditer(text))
+def _defined(text: str, headings: Iterable[str], blocks: Iterable[str], in_tools: bool) -> Iterable[tuple[str, int]]:
+    defined = {name for title in headings if (name := _titled(text, title, in_tools))}
+    defined |= {match[1] or match[2] for match in _JSON.finditer(text)}
+    yield from ((name, DEFINES) for name in sorted(defined))
+    yield from ((match[1], LISTS) for match in _SAID.finditer(text) if not _PLACEHOLDER.fullmatch(match[1]))
+    if not in_tools or defined:  # what a tool's own section lists are its parameters
+        return
+    yield from ((name, SHOWS) for name in blocks if _is_name(name))
+    yield from ((match[1], LISTS) for match in _ITEM.finditer(text) if _is_name(match[1]))
+    prose = _FENCED.sub("", text[:READ_CHARS])
+    yield from ((match[1] or match[2], LISTS) for match in _TYPED.finditer(prose))
+
+
+def _titled(text: str, title: str, in_tools: bool) -> str | None:
+    """The tool that a heading names, if what follows explains one."""
+    bare = _NUMBER.sub("", title)
+    ticked = _TICKED_TITLE.match(bare)
+    match = ticked or _TITLE.match(bare)
+    if match is None or _PLACEHOLDER.fullmatch(match[1]):
+        return None
+    at = text.find(match[1])
+    if _EXPLAINS.search(text, at + len(match[1]), at + 600) is None and not (ticked and in_tools):
+        return None
+    return match[1] if ticked or (in_tools and _is_name(match[1])) else None
+
+
+def _is_name(name: str) -> bool:
+    return _CODE_LIKE.fullmatch(name) is not None and _PLACEHOLDER.fullmatch(name) is None

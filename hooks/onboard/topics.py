@@ -16,10 +16,11 @@ MAX_BODY_TRIGGERS = 4
 MAX_EXAMPLES = 6
 MIN_EXAMPLE_CHARS, MAX_EXAMPLE_CHARS = 12, 120
 MAX_SHARE = 0.2
-"""Of the pieces a word may be in and still tell one of them apart."""
+MAX_TITLE_SHARE = 0.35
+"""Of the sections a word may be in and still tell one of them apart: of its text, and of its title."""
 READ_CHARS = 20_000
 TITLE_WEIGHT = 6.0
-MIN_BODY_COUNT = 3
+MIN_BODY_COUNT = 4
 MIN_STEM_CHARS = 5
 
 _STOP = frozenset(
@@ -35,6 +36,17 @@ _STOP = frozenset(
     required requirement requirements general overview introduction information info details description describe system
     prompt assistant agent agents model models tool tools function functions command commands call calls parameter
     parameters argument arguments return returns true false null none string number object array optional default work
+    exact exactly uses down up page pages close closed far low high another allow allowed identifier unique target block
+    blocks count counts reason initial initially mode modes move mark complete completed completion entire large small
+    source sources attempt attempts failure purpose consideration considerations appropriate choose choosing advantage
+    advantages tip tips quality create created creating creates edit edits editing apply applies applied write writes
+    writing read reads reading contain contains containing available appropriately possible additional whether however
+    without within across still even both many few every everything anything something nothing able along already
+    always-on based before being cannot could currently directly during either especially etc first found four five
+    full fully further however instead itself keep latest less likely long longer mention mentioned might much necessary
+    never ones open others otherwise out own particular previous previously provided provides providing related
+    relevant same several should similar simple simply since specifically state such sure those through together
+    toward towards unless until upon usually various whenever wherever while why wish would yet
     working good bad best better right correct case cases time times task tasks message messages request requests
     question questions result results message help let get set see say tell ask give take keep think know look find show
     start end begin stop add remove change yes available specific different multiple single current main core other
@@ -53,17 +65,26 @@ _SAID_BY_USER = re.compile(
     r"^\W*(?:user|human|nutzer|utilisateur|usuario|用户|ユーザー|пользователь)\W{1,6}(\S.*)$", re.IGNORECASE
 )
 _CLAUSE = re.compile(r"(?<=[.!?;:。！？；：।])\s*|\s+[—–]\s+|,\s+(?=\w+\s+\w+)")
-_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 def triggers_of(
-    pieces: Sequence[str], titles: Sequence[Sequence[str]], tools: Sequence[Sequence[str]], wanted: Sequence[bool]
+    pieces: Sequence[str],
+    titles: Sequence[Sequence[str]],
+    tools: Sequence[Sequence[str]],
+    wanted: Sequence[bool],
+    groups: Sequence[int],
 ) -> list[tuple[str, ...]]:
-    """For each wanted piece a few words that are hardly anywhere else, most telling first; no word for two pieces."""
+    """For each wanted piece a few words that are hardly anywhere else, most telling first; no word for two pieces.
+
+    ``groups``: pieces with the same number are parts of one section, in which a word counts once.
+    """
     bodies = [_prose(text) for text in pieces]
     counts = [Counter(_terms(body)) for body in bodies]
-    frequency = Counter(term for count in counts for term in count)
-    most = max(2, MAX_SHARE * len(pieces))
+    frequency = Counter(
+        term for term, _ in {(t, group) for count, group in zip(counts, groups, strict=True) for t in count}
+    )
+    total = len(set(groups))
     scores: dict[str, dict[int, float]] = {}
     for number in range(len(pieces)):
         if not wanted[number]:
@@ -71,12 +92,17 @@ def triggers_of(
         headings = set(_terms(" ".join(spread(title) for title in titles[number])))
         names = set(_terms(" ".join(spread(name) for name in tools[number])))
         for term in headings | names | set(counts[number]):
-            if not _is_telling(term) or frequency[term] > most:
+            if not _is_telling(term):
+                continue
+            most = max(3, MAX_TITLE_SHARE * total) if term in headings else max(2, MAX_SHARE * total)
+            if frequency[term] > most:
                 continue
             named = TITLE_WEIGHT * (term in headings) + TITLE_WEIGHT / 2 * (term in names)
-            if not named and (counts[number][term] < MIN_BODY_COUNT or frequency[term] > 2):
+            if not named and (
+                counts[number][term] < MIN_BODY_COUNT or frequency[term] > 1 or len(term) < 4 - 2 * is_unspaced(term)
+            ):
                 continue
-            rarity = math.log((1 + len(pieces)) / max(frequency[term], 1))
+            rarity = math.log((2 + total) / max(frequency[term], 1))
             scores.setdefault(term, {})[number] = (named + math.log1p(counts[number][term])) * rarity
     best: list[list[tuple[float, str, bool]]] = [[] for _ in pieces]
     for term, where in scores.items():
@@ -155,9 +181,10 @@ def likely_messages(text: str, title: str, triggers: Sequence[str]) -> list[str]
     for candidate in candidates:
         message = clean(plain(candidate)).strip("\"'“”.,;()[]{} ")
         form = folded(message)
-        if len(message) * (2 if is_unspaced(form) else 1) >= MIN_EXAMPLE_CHARS and len(message) <= MAX_EXAMPLE_CHARS:
-            if any(stem in form for stem in stems) and len(message.split()) > 1 - is_unspaced(form):
-                kept.setdefault(form, message)
+        wide = is_unspaced(form)
+        fits = len(message) * (1 + wide) >= MIN_EXAMPLE_CHARS and len(message) <= MAX_EXAMPLE_CHARS
+        if fits and len(message.split()) > 1 - wide and any(stem in form for stem in stems):
+            kept.setdefault(form, message)
         if len(kept) >= 4 * MAX_EXAMPLES:
             break
     return list(kept.values())

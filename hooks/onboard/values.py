@@ -46,7 +46,7 @@ KINDS: tuple[ValueKind, ...] = (
     _kind("date", _DATE),
     _kind("time", rf"{_CLOCK}{_ZONE}?"),
     _kind("id", r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"),
-    _kind("email", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
+    _kind("email", r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"),
     _kind("url", r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'`<>()\[\]{}]*[^\s\"'`<>()\[\]{}.,;:!?]", proposed=False),
     _kind("path", r"[A-Za-z]:\\[^\s\"'`<>|*?]*[^\s\"'`<>|*?.,;:!]"),
     _kind(
