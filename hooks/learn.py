@@ -17,7 +17,7 @@ from hashlib import blake2b
 from hooks.errors import UnreadableRequestError
 from hooks.recognise import Catalogue
 from hooks.simulate.traffic import Call
-from hooks.wire import SHAPES, tool_names
+from hooks.wire import MASK, SHAPES, tool_names
 
 MAX_AGENTS = 200
 MAX_SAMPLES = 6
@@ -54,6 +54,8 @@ class Agent:
     tokens: int
     known_as: str | None
     """The profile that recognises the latest version."""
+    masked: int
+    """Places of the latest version where `capture` masked what looked like a secret."""
 
     @property
     def chars(self) -> int:
@@ -188,6 +190,7 @@ def _agent(cluster: _Cluster, count_tokens: Callable[[str], int], known: Catalog
         samples=(latest, *others),
         tokens=round(count_tokens(latest) * cluster.chars / len(latest)),
         known_as=found.profile.name if found is not None and found.coverage >= KNOWN_COVERAGE else None,
+        masked=latest.count(MASK),
     )
 
 

@@ -58,8 +58,14 @@ def learn(
         show_json({**asdict(learned), "agents": agents, "written": [str(folder) for folder in written]})
         return
     _show(learned, {} if only_list else names)
-    for folder in written:
+    for folder, agent in zip(written, worth, strict=False):
         click.echo(f"wrote {folder}")
+        if agent.masked:
+            click.echo(
+                f"{folder}: {agent.masked} places of its prompt were masked by `capture`, so their modules won't match"
+                " in flight; put in what the agent sends, or make each a slot",
+                err=True,
+            )
     if written:
         click.echo("Read each REVIEW.md, then `prompt-router check`.")
     elif not only_list:

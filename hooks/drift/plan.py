@@ -184,7 +184,7 @@ def _survivor(
     text = "".join([*parts, prompt[at : stretch.end]])
     state: State = ("moved" if moved else "unchanged") if stretch.is_exact else "edited"
     if not stretch.is_exact:
-        notes.extend(f"{module.id}: {note}" for note in _edits(module, after, values))
+        notes.extend(f"{module.id}: {note}" for note in _edits(module, text, values))
     return Planned(
         id=module.id,
         title=module.title,
@@ -228,22 +228,26 @@ def _between(slot: Slot, before: str, after: str, prompt: str, at: int, end: int
     return None
 
 
-def _edits(module: Module, after: str, values: Sequence[Value]) -> Iterable[str]:
-    """What an edit makes doubtful."""
+def _edits(module: Module, text: str, values: Sequence[Value]) -> Iterable[str]:
+    """What an edit makes doubtful. ``text`` has its slots by name."""
     found = [value.slot.name for value in values]
     for part in module.parts:
         if isinstance(part, Slot) and part.name not in found:
             yield f"slot {part.name} is no longer found in it; requests with another value won't match it"
-    missing = [tool for tool in module.tools if tool in module.text and tool not in after]
+    missing = [tool for tool in module.tools if tool in module.text and tool not in text]
     if missing:
         yield f"no longer mentions its tools {', '.join(missing)}"
-    if similarity(module.text, after) < MUCH_CHANGED:
+    before = "".join(part if isinstance(part, str) else f"{{{{{part.name}}}}}" for part in module.parts)
+    if similarity(before, text) < MUCH_CHANGED:
         yield "less than half of it is as it was; see that its description, triggers and examples still fit"
 
 
 def similarity(before: str, after: str) -> float:
-    """The share of lines that two texts have in common, 0 to 1."""
-    return difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False).ratio()
+    """The share of the longer text that stands in lines, in the same order, which the other has too; 0 to 1."""
+    old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in (before, after))
+    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    shared = sum(len(line) for block in blocks for line in old[block.a : block.a + block.size])
+    return shared / max(1, sum(map(len, old)), sum(map(len, new)))
 
 
 def _new(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from hooks.patterns import compile_pattern
+from hooks.wire import MASK
 
-MASK = "[masked]"
 MAX_CLEAN = 65_536
 """Strings known to hold no secret, as hashes: every call of a conversation sends its history again."""
 MIN_SECRET_CHARS = 8

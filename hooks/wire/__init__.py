@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from hooks.data import Request, Rewritten
 from hooks.wire import chat
-from hooks.wire.body import answer_of, client_body, conversation_of, snapshot, tool_names
+from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
 from hooks.wire.usage import Usage, read_usage
 
 __all__ = [
     "BAG_KEYS",
+    "MASK",
     "SHAPES",
     "Shape",
     "Usage",

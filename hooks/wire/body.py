@@ -12,6 +12,8 @@ import orjson
 
 from hooks.data import Request
 
+MASK = "[masked]"
+"""What stands for a secret in captured traffic."""
 LITELLM_KEYS = frozenset({"metadata", "proxy_server_request", "secret_fields"})
 """LiteLLM merges the client's ``metadata`` with its own beyond telling apart (litellm_pre_call_utils.py, 1.106)."""
 LITELLM_PREFIX = "litellm_"

@@ -91,6 +91,15 @@ def test_each_agent_becomes_a_profile(path: Path, tmp_path: Path, run: Run) -> N
     assert run("check", "--profiles", tmp_path / "profiles").exit_code == 0
 
 
+def test_masked_places_are_told(tmp_path: Path, run: Run) -> None:
+    """They are not what the agent sends."""
+    path = tmp_path / "traffic.jsonl"
+    path.write_text(line(1, "k", "c", prompt("Ada") + "\nSend the header: Bearer [masked]\n"), "utf-8")
+    result = run("learn", path, "--name", "ada", "--profiles", tmp_path / "profiles")
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"{tmp_path / 'profiles' / 'ada'}: 1 places of its prompt were masked by `capture`")
+
+
 def test_json_and_list(path: Path, tmp_path: Path, run: Run) -> None:
     """The same facts, and nothing written; whole prompts are in neither."""
     result = run("learn", path, "--list", "--json", "--profiles", tmp_path / "profiles")
