@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from hooks.learn import Agent, Learned
 
 MIN_CHARS = 4_000
 PREVIEW_CHARS = 48
+NAME = re.compile(r"[\w.-]+")
 
 
 @click.command(short_help="Find the agents in captured traffic and draft their profiles.")
@@ -47,6 +49,8 @@ def learn(
     """
     if (name is None) != only_list:
         raise click.UsageError("say --name NAME to write profiles, or --list to see what is there")
+    if name is not None and not NAME.fullmatch(name):
+        raise ConfigurationError([f"--name: {name!r} is no profile's name; use letters, digits, '.', '_' and '-'"])
     learned = _learned(traffic, profiles_root(root))
     worth = [a for a in learned.agents if a.chars >= min_chars and (takes_known or a.known_as is None)]
     names = {id(agent): f"{name}-{number}" if number > 1 else name or "" for number, agent in enumerate(worth, 1)}

@@ -52,7 +52,7 @@ def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Itera
 
 def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
-    lines = parse_json_lines(text, where, _Line, what="call", problems_of=lambda line: _problems_of(line.request))
+    lines = parse_json_lines(text, where, _Line, what="call", problems_of=_problems_of)
     calls = (
         Call(line=number, at_seconds=line.ts, key=line.key, conversation=line.conversation, request=line.request)
         for number, line in lines
@@ -60,7 +60,11 @@ def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
 
 
-def _problems_of(request: dict[str, Any]) -> Iterable[str]:
+def _problems_of(line: _Line) -> Iterable[str]:
+    request = line.request
+    if line.endpoint != CHAT:
+        yield f"endpoint: only chat calls can be replayed, endpoint {CHAT}; leave the others out"
+        return
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         yield "request.messages: must be a list of messages; only chat bodies can be replayed"

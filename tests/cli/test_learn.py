@@ -149,6 +149,7 @@ def test_existing_profiles_are_not_overwritten(path: Path, toy_root: Path, run: 
     [
         ((), "", 2, "say --name NAME to write profiles, or --list to see what is there"),
         (("--name", "a", "--list"), "", 2, "say --name NAME to write profiles, or --list to see what is there"),
+        (("--name", "a b"), "", 1, "--name: 'a b' is no profile's name; use letters, digits, '.', '_' and '-'"),
         (("--list",), "", 1, "holds no call; a call is a line of JSON"),
         (("--list",), "[]", 1, "line 1: must be a JSON object"),
         (("--list",), "{}", 1, "line 1: ts: missing; add it"),
