@@ -10,7 +10,7 @@ import pytest
 
 from hooks.library import bundled_profiles, load_profile
 from hooks.recognise import Catalogue
-from tests.cli.conftest import TOY_PROMPT, Run
+from tests.cli.conftest import TOY_PROMPT, Run, write_profile
 
 TOPICS = ("harbour", "orchard", "railway", "bakery", "museum", "quarry", "theatre", "library")
 
@@ -134,7 +134,7 @@ def test_known_prompts_are_named_and_left_alone(tmp_path: Path, run: Run) -> Non
 
 def test_existing_profiles_are_not_overwritten(path: Path, toy_root: Path, run: Run) -> None:
     """Nothing is written, unless it is asked for."""
-    (toy_root / "toy-2").mkdir()
+    write_profile(toy_root, "toy-2", "profile: toy-2\nversion: '1'\nmodules: []\n", {})
     result = run("learn", path, "--name", "toy", "--profiles", toy_root)
     assert result.exit_code == 1
     assert f"{toy_root / 'toy'}: is there already; choose another name, or --replace\n" in result.stderr
