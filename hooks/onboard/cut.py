@@ -88,7 +88,8 @@ def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable
     pieces: list[Piece] = []
     for child in children:
         pieces.extend(_pieces(prompt, child, bounds, count_tokens))
-    return _joined(pieces, bounds)
+    # Lines and sentences are joined further up, so that a heading isn't left without any of them.
+    return _joined(pieces, bounds) if node.children or node.parent is None else pieces
 
 
 def _joined(pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:

@@ -28,7 +28,7 @@ _USER = re.compile(
     r"\b(?:user|nutzer|benutzer|utilisateur|usuario|utente|gebruiker|пользовател)|用户|用戶|ユーザー", re.IGNORECASE
 )
 _USER_BEFORE = re.compile(
-    r"(?:\b(?:user(?:'s)?(?: name)?|username|named|name|hello|hi|dear|assist|assisting|help|helping|for)(?: is)?|用户|ユーザー)[\s:,\"'`*@]*\Z",
+    r"(?:\b(?:user(?:'s)?(?: name)?|username|named|called|name|hello|hi|dear|assist|assisting|help|helping|for)(?: is)?|用户|ユーザー)[\s:,\"'`*@]*\Z",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,3}\Z")
