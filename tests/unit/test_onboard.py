@@ -171,7 +171,8 @@ def test_examples_hold_what_selects_their_module() -> None:
     draft = split(PROMPT)
     binding = holding(draft, "# Binding")
     assert binding.examples
-    assert all("bind" in example.lower() for example in binding.examples)
+    stems = [trigger.rstrip("*") for trigger in binding.triggers]
+    assert all(any(stem in example.lower() for stem in stems) for example in binding.examples)
 
 
 def test_requirements_have_no_circle() -> None:
