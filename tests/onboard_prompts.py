@@ -36,7 +36,8 @@ BINDING = """\
 # Binding
 
 Thread binding takes two days, glue binding one. Choose thread binding for books above 200 pages.
-Glue binding of coated stock fails; say so before you take a binding order. Glue sets overnight, thread never slips. See "Paper weights" first.
+Glue binding of coated stock fails; say so before you take a binding order.
+Glue sets overnight, thread never slips. See "Paper weights" first.
 
 """
 DELIVERY = """\
