@@ -155,7 +155,7 @@ def _without_blanks(prompt: Template, pieces: list[Piece]) -> list[Piece]:
 
 
 def _both(left: Piece, right: Piece) -> Piece:
-    return Piece(nodes=(*left.nodes, *right.nodes))
+    return Piece(nodes=(*left.nodes, *right.nodes), is_block=left.is_block or right.is_block)
 
 
 def _fits(left: Piece, right: Piece, bounds: Bounds) -> bool:
