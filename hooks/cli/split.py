@@ -7,13 +7,17 @@ from pathlib import Path
 
 import click
 
+from hooks.cli.drafting import with_model
 from hooks.cli.inputs import parse_json, profiles_option, profiles_root, read_bytes, request_body, shown
 from hooks.cli.output import percent, show_table
 from hooks.errors import ConfigurationError
+from hooks.library import bundled_profiles
 from hooks.onboard import Draft, split_prompt, write_draft
 from hooks.onboard.review import REVIEW_FILE
+from hooks.onboard.write import check_free
 from hooks.wire.tools import tool_names
 
+CHECKOUT_FOLDER = "modules"
 NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -33,6 +37,9 @@ NAME = re.compile(r"\w[\w.-]*")
     show_default=True,
     help="Largest part of the prompt's tokens that one module may be, if it can be divided.",
 )
+@click.option(
+    "--llm", metavar="MODEL", help="Have a model draft descriptions, requirements and examples; any LiteLLM name."
+)
 @click.option("--apply-slots", is_flag=True, help="With one sample: make slots of what looks as if it varied.")
 def split(
     samples: tuple[str, ...],
@@ -44,6 +51,7 @@ def split(
     min_chars: int | None,
     max_chars: int | None,
     max_share: float,
+    llm: str | None,
     apply_slots: bool,
 ) -> None:
     """Write the profile NAME: PROMPT.txt cut into modules, with drafted metadata and a review sheet.
@@ -51,7 +59,8 @@ def split(
     Every byte is in one module: `prompt-router join NAME` prints PROMPT.txt again. Further samples are other
     captured versions of the same prompt: what differs between them becomes slots.
 
-    Read REVIEW.md in the profile's folder before you use it.
+    Read REVIEW.md in the profile's folder before you use it. Nothing goes over the network without --llm, which
+    sends the prompt to that model, prints what it cost, and goes on where it was stopped when run again.
     """
     _check_name(name)
     texts = _texts(samples)
@@ -66,9 +75,24 @@ def split(
         max_share=max_share,
         apply_proposals=apply_slots,
     )
-    folder = write_draft(draft, profiles_root(root), replace=replace)
+    target = _target(root)
+    check_free(target, name, replace=replace)
+    if llm is not None:
+        answers = target / f".{name}.answers.jsonl"
+        draft = with_model(draft, llm, answers)
+    folder = write_draft(draft, target, replace=replace)
+    if llm is not None:
+        answers.unlink(missing_ok=True)
     _show(draft)
     click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next")
+
+
+def _target(root: Path | None) -> Path:
+    """The folder that profiles are read from; an installed package's own is no place to write to."""
+    target = profiles_root(root)
+    if target == bundled_profiles() and target.name != CHECKOUT_FOLDER:
+        raise ConfigurationError(["--profiles: say which folder the profile goes to, such as --profiles modules"])
+    return target
 
 
 def _check_name(name: str) -> None:

@@ -88,7 +88,8 @@ def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable
     pieces: list[Piece] = []
     for child in children:
         pieces.extend(_pieces(prompt, child, bounds, count_tokens))
-    return _joined(pieces, bounds)
+    # Lines and sentences are joined further up, so that a heading isn't left without any of them.
+    return _joined(pieces, bounds) if node.children or node.parent is None else pieces
 
 
 def _joined(pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
@@ -154,7 +155,7 @@ def _without_blanks(prompt: Template, pieces: list[Piece]) -> list[Piece]:
 
 
 def _both(left: Piece, right: Piece) -> Piece:
-    return Piece(nodes=(*left.nodes, *right.nodes))
+    return Piece(nodes=(*left.nodes, *right.nodes), is_block=left.is_block or right.is_block)
 
 
 def _fits(left: Piece, right: Piece, bounds: Bounds) -> bool:

@@ -38,7 +38,7 @@ def doubts_of(draft: Draft, pieces: Sequence[Piece], max_share: float) -> Iterab
         elif not module.always and len(module.examples) < ENOUGH_EXAMPLES:
             yield Doubt(
                 module=module.id,
-                text=f"only {len(module.examples)} example messages were found; add some of your users' own",
+                text=f"{len(module.examples)} of {ENOUGH_EXAMPLES} example messages found; add some of your users' own",
             )
 
 

@@ -20,8 +20,11 @@ REFERRER_SHARE = 0.3
 """A piece that so many of the others lean on belongs to the core."""
 CATALOGUE_TOOLS = 8
 """A piece that names more tools than this lists them rather than needing them."""
+MIN_TRIGGERS = 2
 MIN_BODY_TRIGGERS = 3
-"""Telling words that a piece without a telling title needs to be left out."""
+"""Telling words that a piece needs to be left out; the larger number without any in its title."""
+UNCALLED = "doubt: too little in it tells which messages need it"
+ONLY_UNCALLED = "in the core only because too little in it tells which messages need it"
 
 
 @dataclass(slots=True)
@@ -116,19 +119,19 @@ def _settle_doubts(
         head = heads.get(number)
         if head is not None and not entries[head].always:
             continue
-        if not declared.isdisjoint(entry.tools) or (entry.tools and entry.triggers):
+        if not declared.isdisjoint(entry.tools):
             continue
         in_title = slug(" ".join(headings[number]))
         named = [trigger for trigger in entry.triggers if trigger.rstrip("*") in in_title]
-        if named or len(entry.triggers) >= MIN_BODY_TRIGGERS:
-            if not named:
+        if len(entry.triggers) >= (MIN_TRIGGERS if named or entry.tools else MIN_BODY_TRIGGERS):
+            if not named and not entry.tools:
                 entry.doubts.append("left out of the core by words of its text alone, not by its title")
             continue
-        if head is not None and entries[head].reason and not entries[head].reason.startswith("doubt"):
+        if head is not None and entries[head].reason and entries[head].reason != UNCALLED:
             entry.reason = entries[head].reason
         else:
-            entry.reason = "doubt: nothing in it tells which messages need it"
-            entry.doubts.append("in the core only because nothing in it tells which messages need it")
+            entry.reason = UNCALLED
+            entry.doubts.append(ONLY_UNCALLED)
 
 
 # References
@@ -189,8 +192,10 @@ def _promote(entries: Sequence[Entry], found: Sequence[Reference]) -> None:
         changed = False
         for source, target, kind, what in found:
             is_said = kind in ("section", "tag") or (kind == "term" and not what.isupper())
-            if is_said and entries[source].always and not entries[target].always:
-                entries[target].reason = f"the core refers to it ({what})"
+            entry = entries[target]
+            if is_said and entries[source].always and entry.reason in ("", UNCALLED):
+                entry.reason = f"the core refers to it ({what})"
+                entry.doubts = [doubt for doubt in entry.doubts if doubt != ONLY_UNCALLED]
                 changed = True
 
 

@@ -12,6 +12,7 @@ ReferenceKind = Literal["section", "tag", "term", "tool"]
 
 CUE_WINDOW_CHARS = 120
 MIN_TITLE_CHARS = 5
+MAX_TITLE_WORDS = 12
 
 _NUMBERED_TITLE = re.compile(
     r"\W*(?:section|chapter|part|step|appendix|phase|article|abschnitt|kapitel|teil|раздел|глава|sección|seção|sezione)?"
@@ -108,10 +109,12 @@ def _by_title(source: int, text: str, titles: Mapping[str, int]) -> Iterable[Ref
         stop = text.find("\n", cue.end())
         high = min(stop if stop >= 0 else len(text), cue.end() + CUE_WINDOW_CHARS)
         window = text[low:high]
-        folded = f" {_bare(window)} "
-        for title, target in titles.items():
-            if f" {title} " in folded and (" " in title or _is_marked(window, title)):
-                yield Reference(source, target, "section", title)
+        words = _bare(window).split()
+        for at in range(len(words)):
+            for size in range(1, min(MAX_TITLE_WORDS, len(words) - at) + 1):
+                title = " ".join(words[at : at + size])
+                if title in titles and (size > 1 or _is_marked(window, title)):
+                    yield Reference(source, titles[title], "section", title)
 
 
 def _is_marked(window: str, title: str) -> bool:

@@ -19,6 +19,7 @@ LITTLE_TEXT = 24
 COARSEST = 3
 
 _STRUCTURE = re.compile(r"[:=<>\"'`()\[\]{}#|：（）「」\n\r]")
+_FILE_END = re.compile(r"(?:[./\\_-]+\w+)*")
 _MARKUP = re.compile(r"\s*(?:</?[^\W\d]|#|={3}|-{3}|`{3}|~{3})")
 _JOINT = frozenset(("", "-", "/", ":", ".", ",", "_", "+", "@", "\\", "'"))
 _LABEL = re.compile(r"([^\W\d_][^\n\r:=：<>()\[\]]{0,40}?)[\"'`*_]*[ \t]*[:=：][ \t]*[\"'`*_(<\[]*\Z")
@@ -28,7 +29,7 @@ _USER = re.compile(
     r"\b(?:user|nutzer|benutzer|utilisateur|usuario|utente|gebruiker|пользовател)|用户|用戶|ユーザー", re.IGNORECASE
 )
 _USER_BEFORE = re.compile(
-    r"(?:\b(?:user(?:'s)?(?: name)?|username|named|name|hello|hi|dear|assist|assisting|help|helping|for)(?: is)?|用户|ユーザー)[\s:,\"'`*@]*\Z",
+    r"(?:\b(?:user(?:'s)?(?: name)?|username|named|called|name|hello|hi|dear|assist|assisting|help|helping|for)(?: is)?|用户|ユーザー)[\s:,\"'`*@]*\Z",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,3}\Z")
@@ -108,6 +109,9 @@ def _to_words(first: str, gap: Gap) -> Gap:
     if any(value and _in_word(value[-1]) for value in gap.values) or _inside(first, start, end):
         while end < len(first) and _in_word(first[end]):
             end += 1
+    if any("/" in value or "\n" in value for value in gap.values) and gap.end == end:
+        # Files often end alike: what follows a name without a space is part of it.
+        end = _FILE_END.match(first, end).end()  # type: ignore[union-attr]  # it matches nothing, too
     return gap if (start, end) == (gap.start, gap.end) else merged(first, [gap], start, end)
 
 

@@ -17,7 +17,6 @@ from hooks.onboard.topics import MAX_EXAMPLES, likely_messages
 from hooks.onboard.tree import grow
 from hooks.onboard.trial import profile_of, selects, unrecognised
 from hooks.route import Router
-from hooks.tokens import token_counter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +50,7 @@ def split_prompt(
     """
     if not samples or not samples[0]:
         raise ConfigurationError([f"{name}: the prompt is empty; there is nothing to split"])
-    count = count_tokens or token_counter()
+    count = count_tokens or _usual_counter()
     sizes = Sizes(target_chars=target_chars, min_chars=min_chars, max_chars=max_chars, max_share=max_share)
     versions = list(dict.fromkeys(samples))
     doubts: list[str] = []
@@ -77,6 +76,12 @@ def split_prompt(
         which = samples.index(versions[number]) + 1
         doubts.append(f"recognition doesn't place all of sample {which}; what it doesn't place goes through as it is")
     return _with_doubts(draft, len(samples), doubts)
+
+
+def _usual_counter() -> Callable[[str], int]:
+    from hooks.tokens import token_counter  # reads the encoding, which commands that count nothing don't wait for
+
+    return token_counter()
 
 
 def _draft(

@@ -31,6 +31,7 @@ _CODE_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.-][A-Za-z0-9]+)+|[a-z]+[A-Z]
 _PLACEHOLDER = re.compile(r"(?:tool|function|command|parameter\d*|param\d*|arg\d*)_?name|your_\w+|example_\w+", re.I)
 _FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"[A-Za-z][\w.-]*\w|[A-Za-z]")
+_SPECIFIES = re.compile(r"\b(?:parameters?|arguments?|input_schema)\b\**:", re.I)
 _EXPLAINS = re.compile(r"\b(?:tool|function|command|parameters?|arguments?|usage|description|invoke|call)\b", re.I)
 
 
@@ -94,7 +95,8 @@ def _titled(text: str, title: str, in_tools: bool) -> str | None:
     at = text.find(match[1])
     if _EXPLAINS.search(text, at + len(match[1]), at + 600) is None and not (ticked and in_tools):
         return None
-    return match[1] if ticked or (in_tools and _is_name(match[1])) else None
+    is_specified = _SPECIFIES.search(text, at + len(match[1]), at + 600) is not None
+    return match[1] if ticked or (_is_name(match[1]) and (in_tools or is_specified)) else None
 
 
 def _is_name(name: str) -> bool:

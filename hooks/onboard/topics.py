@@ -20,7 +20,9 @@ MAX_TITLE_SHARE = 0.35
 """Of the sections a word may be in and still tell one of them apart: of its text, and of its title."""
 READ_CHARS = 20_000
 TITLE_WEIGHT = 6.0
-MIN_BODY_COUNT = 4
+MIN_BODY_COUNT = 3
+HOME_SHARE = 0.6
+"""Of all uses of a word, what makes a piece its home."""
 MIN_STEM_CHARS = 5
 
 _STOP = frozenset(
@@ -84,6 +86,7 @@ def triggers_of(
     frequency = Counter(
         term for term, _ in {(t, group) for count, group in zip(counts, groups, strict=True) for t in count}
     )
+    everywhere = sum(counts, Counter[str]())
     total = len(set(groups))
     scores: dict[str, dict[int, float]] = {}
     for number in range(len(pieces)):
@@ -98,9 +101,7 @@ def triggers_of(
             if frequency[term] > most:
                 continue
             named = TITLE_WEIGHT * (term in headings) + TITLE_WEIGHT / 2 * (term in names)
-            if not named and (
-                counts[number][term] < MIN_BODY_COUNT or frequency[term] > 1 or len(term) < 4 - 2 * is_unspaced(term)
-            ):
+            if not named and not _is_at_home(term, counts[number][term], everywhere[term], frequency[term]):
                 continue
             rarity = math.log((2 + total) / max(frequency[term], 1))
             scores.setdefault(term, {})[number] = (named + math.log1p(counts[number][term])) * rarity
@@ -110,6 +111,13 @@ def triggers_of(
         best[number].append((where[number], term, where[number] >= TITLE_WEIGHT))
     stems = Counter(term[:MIN_STEM_CHARS] for term in scores)
     return [tuple(_chosen(ranked, stems)) if wanted[n] else () for n, ranked in enumerate(best)]
+
+
+def _is_at_home(term: str, here: int, everywhere: int, sections: int) -> bool:
+    """True for a word of the text that is mostly used in this piece."""
+    if here < MIN_BODY_COUNT or len(term) < 4 - is_unspaced(term) * 2:
+        return sections == 1 and here >= MIN_BODY_COUNT and len(term) >= 3
+    return here >= HOME_SHARE * everywhere
 
 
 def _chosen(ranked: list[tuple[float, str, bool]], stems: Counter[str]) -> Iterable[str]:

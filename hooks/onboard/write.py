@@ -21,8 +21,7 @@ def write_draft(draft: Draft, root: Path, *, replace: bool = False) -> Path:
     folder can't be written.
     """
     folder = root / draft.name
-    if folder.exists() and not replace:
-        raise ConfigurationError([f"{folder}: is there already; choose another name, or replace it with --replace"])
+    check_free(root, draft.name, replace=replace)
     try:
         root.mkdir(parents=True, exist_ok=True)
         # One level deeper than profiles are looked for, so that nobody loads it half written.
@@ -37,6 +36,14 @@ def write_draft(draft: Draft, root: Path, *, replace: bool = False) -> Path:
     except OSError as error:
         raise ConfigurationError([f"{folder}: can't be written ({error.strerror}); choose another folder"]) from None
     return folder
+
+
+def check_free(root: Path, name: str, *, replace: bool = False) -> None:
+    """Raises ConfigurationError when there is something of that name that may not be replaced."""
+    folder = root / name
+    if folder.exists() and not (replace and (folder / PROFILE_FILE).is_file()):
+        what = "is there already" if not replace else "is there and holds no profile"
+        raise ConfigurationError([f"{folder}: {what}; choose another name{'' if replace else ', or add --replace'}"])
 
 
 def profile_yaml(draft: Draft) -> str:

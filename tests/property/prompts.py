@@ -21,12 +21,11 @@ SCRIPTS = (
 ENDINGS = ("\n", "\r\n", "\r")
 QUIRKS = (
     "\ufeff", "\0", "\u2028", "\u2029", "\u0301", "\x85", "\x0b", "\x1c", "{{date}}", "{{slot_1}}", "{{{path}}}", "{{",
-    "}}", "\t", "\u00a0", "🔐", "<", "</", "```", "~~~", "|", "====", "---", "**", "\\", "\"", "'", "#", "[x](#y)", "e\u0301",
+    "}}", "\t", "\u00a0", "🔐", "<", "</", "```", "~~~", "|", "====", "---", "**", "\\", '"', "'", "#", "[x](#y)",
 )  # fmt: skip
-words = st.sampled_from(SCRIPTS).flatmap(
-    lambda script: st.lists(st.sampled_from(script.split()), min_size=1, max_size=7)
+phrases = st.tuples(st.sampled_from(SCRIPTS), st.lists(st.integers(0, 11), min_size=1, max_size=7)).map(
+    lambda pick: " ".join((pick[0].split() * 4)[number] for number in pick[1])
 )
-phrases = words.map(" ".join)
 noise = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("#<>/`~|=-*_{}\r\n \t")), max_size=20
 )

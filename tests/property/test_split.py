@@ -40,13 +40,13 @@ def written(samples: list[str], **sizes: Any) -> Profile:
 )
 @example(text="{{date}} 2026-11-22 {{date_2}} {2026-11-23}", target=None, applies=True)
 @example(text=" \n", target=None, applies=False)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_split_prompt_joins_to_itself(text: str, target: int | None, applies: bool) -> None:
     assert written([text], target_chars=target, apply_proposals=applies).text == text
 
 
 @given(texts=st.lists(prompts(), min_size=2, max_size=3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_samples_of_anything_join_to_the_first(texts: list[str]) -> None:
     assert written([texts[0], *(texts[0] + text for text in texts[1:])]).text == texts[0]
     assert written(texts).text == texts[0]
@@ -84,13 +84,11 @@ LINES = {
 def varied(draw: st.DrawFn, size: int) -> tuple[list[str], list[list[str]], list[str]]:
     """``(templates, values of each sample, kinds)``: literal stretches with a value between any two."""
     kinds = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4, unique=True))
-    literals = [
-        f"# Guide to the harbour\n\n{draw(st.lists(blocks.filter(lambda b: '{' not in b), max_size=3).map(chr(10).join))}\n\n"
-    ]
+    literals = ["\n".join(["# Guide to the harbour", "", *draw(st.lists(blocks, max_size=3)), "", ""])]
     for number, kind in enumerate(kinds):
         before, after = LINES[kind].split("{}")
         literals[-1] += f"## Chapter {number} about {kind}s\n\n{before}"
-        rest = draw(st.lists(blocks, min_size=1, max_size=4)) + [f"Closing words of chapter {number}, on {kind}s."]
+        rest = [*draw(st.lists(blocks, min_size=1, max_size=4)), f"Closing words of chapter {number}, on {kind}s."]
         literals.append(f"{after}\n\n" + "\n\n".join(rest) + "\n\n")
     samples = [[draw(VALUES[kind]) for kind in kinds] for _ in range(size)]
     return literals, samples, kinds
@@ -126,9 +124,9 @@ def is_distinct(samples: list[list[str]]) -> bool:
 
 
 @given(case=varied(3))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_slots_are_what_was_injected_and_nothing_else(case: tuple[list[str], list[list[str]], list[str]]) -> None:
-    literals, samples, kinds = case
+    literals, samples, _ = case
     if not is_distinct(samples):
         return
     texts = [filled(literals, values) for values in samples]
@@ -148,12 +146,14 @@ def test_slots_are_what_was_injected_and_nothing_else(case: tuple[list[str], lis
 
 
 @given(case=varied(4), unknown=fresh_words.map(lambda word: f"Unheard of: {word} and more of it."), data=st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_whatever_is_inserted_reaches_the_provider(
     case: tuple[list[str], list[list[str]], list[str]], unknown: str, data: st.DataObject
 ) -> None:
     """Values never seen before, an unknown line and changed white space: everything inserted stays."""
     literals, samples, _ = case
+    if not is_distinct(samples):
+        return
     profile = written([filled(literals, values) for values in samples[:3]])
     ends = [match.end() for literal in literals for match in re.finditer(r"\n\n", literal)]
     text = filled(literals, samples[3])
@@ -174,7 +174,7 @@ def test_whatever_is_inserted_reaches_the_provider(
 
 
 @given(text=prompts())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_draft_in_memory_is_the_profile_on_disk(text: str) -> None:
     draft = split_prompt([text], name="any", count_tokens=count_tokens, apply_proposals=True)
     loaded = written([text], apply_proposals=True)
