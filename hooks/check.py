@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hooks.data import Turn
+from hooks.lint import expected_token_reduction, lint
 from hooks.profile import Module, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
+from hooks.sampled import DEFAULT_FLOOR, Sample, SampleReport, check_samples
 
 ENOUGH_EXAMPLES = 5
 
@@ -43,15 +45,37 @@ class ProfileReport:
     modules: tuple[ModuleReport, ...]
     warnings: tuple[str, ...]
     """Each ``profile: modules[n] id: what is wrong; what to do``."""
+    errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What may be meant so."""
+    expected_token_reduction: float | None = None
+    """The mean share of tokens that the examples don't need; None without examples."""
+    sample: SampleReport | None = None
 
 
-def check_profiles(profiles: Sequence[Profile]) -> tuple[ProfileReport, ...]:
-    """A report for each profile, in the order given. They are recognised against each other."""
+def check_profiles(
+    profiles: Sequence[Profile], samples: Sequence[Sample] = (), *, floor: float = DEFAULT_FLOOR
+) -> tuple[ProfileReport, ...]:
+    """A report for each profile, in the order given. They are recognised against each other.
+
+    Samples count for the profile that they are recognised as; if there is only one, all count for it. ``floor``:
+    the coverage below which the proxy passes a prompt through.
+    """
     catalogue = Catalogue(profiles)
-    return tuple(_report(profile, catalogue) for profile in profiles)
+    reports = []
+    for profile in profiles:
+        own = samples if len(profiles) == 1 else [s for s in samples if _owner(catalogue, s) == profile.name]
+        sample = check_samples(profile, catalogue, own, floor) if own else None
+        reports.append(_report(profile, catalogue, sample))
+    return tuple(reports)
 
 
-def _report(profile: Profile, catalogue: Catalogue) -> ProfileReport:
+def _owner(catalogue: Catalogue, sample: Sample) -> str | None:
+    found = catalogue.recognise(sample.text)
+    return None if found is None else found.profile.name
+
+
+def _report(profile: Profile, catalogue: Catalogue, sample: SampleReport | None) -> ProfileReport:
     text = profile.text
     tokens = sum(module.tokens for module in profile.modules)
     core_tokens = sum(module.tokens for module in profile.modules if module.always)
@@ -66,6 +90,8 @@ def _report(profile: Profile, catalogue: Catalogue) -> ProfileReport:
     router = Router(profile)
     for number, module in enumerate(profile.modules):
         warnings.extend(_warnings(profile, f"{profile.name}: modules[{number}] {module.id}", module, router))
+    found_in_words = lint(profile)
+    warnings.extend(found_in_words.warnings)
     return ProfileReport(
         name=profile.name,
         version=profile.version,
@@ -76,7 +102,11 @@ def _report(profile: Profile, catalogue: Catalogue) -> ProfileReport:
         core_token_share=_share(core_tokens, tokens),
         coverage=coverage,
         modules=tuple(_module(module, tokens) for module in profile.modules),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *(sample.warnings if sample else ())),
+        errors=(*found_in_words.errors, *(sample.errors if sample else ())),
+        notes=found_in_words.notes,
+        expected_token_reduction=expected_token_reduction(profile),
+        sample=sample,
     )
 
 

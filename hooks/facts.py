@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from hooks.data import Mode, Outcome, Passthrough, Rewritten, Target
+from hooks.data import Mode, Outcome, Passthrough, Recognition, Rewritten, Target
 from hooks.record import Caller, Facts
 from hooks.savings import list_price_saved
+
+DRIFT_RESIDUE_CHARS = 200
+"""Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
 
 
 def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int) -> Facts:
@@ -44,6 +47,7 @@ def _rewritten(caller: Caller, mode: Mode, outcome: Rewritten, target: Target, d
     recognition, decision = outcome.recognition, outcome.decision
     composition, breakpoints = outcome.composition, outcome.breakpoints
     saved, why_not = list_price_saved(composition, target)
+    absent = _absent_modules(recognition)
     return Facts(
         caller=caller,
         mode=mode,
@@ -71,4 +75,12 @@ def _rewritten(caller: Caller, mode: Mode, outcome: Rewritten, target: Target, d
         list_price_saved_usd=None if saved is None else format(saved, "f"),
         list_price_saved_reason=why_not,
         decision_us=decision_us,
+        is_drift=bool(absent) or composition.residue_chars >= DRIFT_RESIDUE_CHARS,
+        absent_modules=absent,
     )
+
+
+def _absent_modules(recognition: Recognition) -> tuple[str, ...]:
+    """The modules that recognition didn't place: edited in the agent's prompt, or gone from it."""
+    placed = {span.module for span in recognition.spans}
+    return tuple(module.id for number, module in enumerate(recognition.profile.modules) if number not in placed)

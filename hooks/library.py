@@ -142,7 +142,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int]) -> Profile:
         digest.update(f"\0{module.id}\0".encode())
         digest.update(text.encode())
         parts = _parts(text, slots)
-        if not any(isinstance(part, str) and part.strip() for part in parts):
+        if len(declared.modules) > 1 and not any(isinstance(part, str) and part.strip() for part in parts):
             problems.append(f"{path}: {module.file} has no text of its own; remove the module")
         modules.append(_module(module, parts, count_tokens))
     if not unreadable:

@@ -29,9 +29,10 @@ from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts, Record
 from hooks.settings import Settings
 from hooks.sinks import litellm_bag
+from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
-from hooks.wire import bag_of, header_of, read_usage
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, read_usage, snapshot
 from hooks.wire.marking import follow
 
 CHAT = "acompletion"
@@ -71,11 +72,13 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
     ) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came."""
+        body = None
         try:
-            return self._handle(user_api_key_dict, data, call_type)
+            body = self._handle(user_api_key_dict, data, call_type)
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call")
-            return None
+        self._capture_request(user_api_key_dict, data, call_type)
+        return body
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any, **_: Any
@@ -123,6 +126,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             facts = _facts(bag_of(params))
             if facts is not None:
                 self._dispatcher.submit(_success(facts, kwargs, response_obj))
+                self._capture_answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
 
@@ -139,12 +143,40 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             facts = _facts(bag_of(request_data))
             if facts is not None:
                 self._dispatcher.submit(_failure(facts, original_exception))
+                self._capture_answer(facts, None)
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
 
     def close(self) -> None:
         """Writes out what waits for the sinks. The end of the process does the same."""
         self._dispatcher.close()
+
+    # Capture
+
+    def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
+        """The client's own body on its way to the traffic file, whatever became of it in our hands."""
+        alias = getattr(key, "key_alias", None)
+        if not isinstance(alias, str) or not self._dispatcher.captures(alias) or call_type not in SHAPES:
+            return
+        try:
+            facts = _facts(bag_of(data))
+            if facts is not None:
+                asked = Asked(
+                    request_id=facts.caller.request_id,
+                    at_seconds=facts.caller.started_seconds,
+                    key=alias,
+                    session=facts.caller.thread_id,
+                    endpoint=call_type,
+                    request=snapshot(client_body(data)),
+                )
+                self._dispatcher.submit_asked(asked)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "capture")
+
+    def _capture_answer(self, facts: Facts, response: Any) -> None:
+        if self._dispatcher.captures(facts.caller.key_alias):
+            answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
+            self._dispatcher.submit_answered(answered)
 
     # The request
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -83,9 +83,23 @@ def parse_json_lines(
 
     ``what`` a line holds, such as "call"; ``problems_of`` finds what the model can't see.
     """
-    lines: list[tuple[int, Line]] = []
     problems: list[str] = []
-    for number, raw in enumerate(text.split("\n"), 1):
+    lines: list[tuple[int, Line]] = []
+    for number, line in each_json_line(text.split("\n"), where, model, problems):
+        problems.extend(f"{where}: line {number}: {problem}" for problem in problems_of(line))
+        lines.append((number, line))
+    if not lines and not problems:
+        problems.append(f"{where}: holds no {what}; a {what} is a line of JSON")
+    if problems:
+        raise ConfigurationError(problems)
+    return lines
+
+
+def each_json_line(
+    lines: Iterable[str], where: str, model: type[Line], problems: list[str]
+) -> Iterator[tuple[int, Line]]:
+    """``(line number from 1, line)`` as they are read; those that aren't one are added to ``problems``."""
+    for number, raw in enumerate(lines, 1):
         if not raw.strip():
             continue
         at = f"{where}: line {number}"
@@ -102,10 +116,4 @@ def parse_json_lines(
         except RecursionError:
             problems.append(f"{at}: nested too deeply")
         else:
-            problems.extend(f"{at}: {problem}" for problem in problems_of(line))
-            lines.append((number, line))
-    if not lines and not problems:
-        problems.append(f"{where}: holds no {what}; a {what} is a line of JSON")
-    if problems:
-        raise ConfigurationError(problems)
-    return lines
+            yield number, line

@@ -76,6 +76,8 @@ class Facts:
     list_price_saved_reason: str | None = None
     decision_us: int | None = None
     is_drift: bool = False
+    absent_modules: tuple[str, ...] = ()
+    """Of a drifted prompt: the profile's modules that are not in it as they were."""
 
     @property
     def late_modules(self) -> tuple[str, ...]:
@@ -92,7 +94,8 @@ class Facts:
     def from_bag(cls, bag: Mapping[str, Any]) -> Facts:
         """The facts that ``to_bag`` wrote. Raises TypeError or KeyError on anything else."""
         modules = tuple(Evidence(*evidence) for evidence in bag["modules"])
-        return cls(**{**bag, "caller": Caller(**bag["caller"]), "modules": modules})
+        absent = tuple(bag["absent_modules"])
+        return cls(**{**bag, "caller": Caller(**bag["caller"]), "modules": modules, "absent_modules": absent})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

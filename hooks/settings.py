@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from hooks.errors import ConfigurationError
 from hooks.problems import described, unquoted_off
 
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
-NESTED = ("ledger", "glitchtip")
+NESTED = ("ledger", "glitchtip", "capture")
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
 
@@ -47,6 +47,28 @@ class GlitchtipSettings(_Strict):
     queue_size: Annotated[int, Field(ge=100, le=100_000)] = 5_000
 
 
+def _listed(value: object) -> object:
+    """Names parted by commas, as an environment variable has them."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+class CaptureSettings(_Strict):
+    """``path``: where requests and responses of the keys with these aliases go; null, the default, captures nothing.
+
+    ``max_mb``: at this size the file is moved to ``<path>.1``, so twice that is the most it takes.
+    """
+
+    path: Path | None = None
+    keys: Annotated[frozenset[str], BeforeValidator(_listed)] = frozenset()
+    max_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
+
+    @model_validator(mode="after")
+    def _names_keys(self) -> CaptureSettings:
+        if self.path is not None and not self.keys:
+            raise ValueError("captures nothing without `keys`; name the aliases of the keys to capture")
+        return self
+
+
 class Settings(_Strict):
     """All settings. ``mode`` and ``profile`` are the defaults for keys whose own metadata says nothing.
 
@@ -66,6 +88,7 @@ class Settings(_Strict):
     headers: bool = True
     ledger: LedgerSettings = LedgerSettings()
     glitchtip: GlitchtipSettings = GlitchtipSettings()
+    capture: CaptureSettings = CaptureSettings()
 
 
 def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Settings:

@@ -22,6 +22,7 @@ from hooks.litellm_hook import PromptRouter
 from hooks.pipeline import Pipeline
 from hooks.settings import load_settings
 from hooks.tokens import token_counter
+from tests.emulators.envelopes import Envelopes
 
 COUNT = token_counter()
 PROFILES = load_profiles(bundled_profiles(), COUNT)
@@ -360,3 +361,24 @@ async def test_an_agent_edited_everywhere_is_drift(hook: PromptRouter) -> None:
     assert (facts["outcome"], facts["reason"]) == ("passthrough", "unrecognised")
     assert facts["is_drift"]
     assert facts["known_lines"] > 0.5
+
+
+async def test_an_edited_section_goes_through_and_is_told_once_an_hour(tmp_path: Path, envelopes: Envelopes) -> None:
+    """The new text reaches the provider verbatim in every request; one event says that the profile is behind."""
+    settings = load_settings(
+        {"ledger": {"path": str(tmp_path / "ledger.jsonl")}, "glitchtip": {"dsn": envelopes.dsn, "sample_rate": 0}}, {}
+    )
+    hook = PromptRouter(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    edited = next(module for module in WORKBENCH.modules if not module.always)
+    text = edited.text.replace("\n", "\nMARKER: do it twice.\n", 1)
+    for _ in range(5):
+        data = body()
+        data["messages"][0]["content"] = WORKBENCH.text.replace(edited.text, text)
+        out = await hook.async_pre_call_hook(key(), DualCache(), data, "acompletion")
+        assert out is not None
+        assert text.strip() in out["messages"][0]["content"]
+        await hook.async_log_success_event({"litellm_params": out}, None, None, None)
+    hook.close()
+    [drift] = envelopes.events
+    assert (drift["message"], drift["contexts"]["drift"]["absent_modules"]) == ("Prompt drift", [edited.id])
+    assert "MARKER" not in json.dumps(drift)

@@ -17,7 +17,20 @@ import click
 from hooks.errors import ConfigurationError
 
 DISTRIBUTION = "litellm-prompt-router"
-COMMANDS = ("serve", "demo", "rewrite", "route", "check", "join", "evaluate", "simulate")
+COMMANDS = (
+    "serve",
+    "demo",
+    "rewrite",
+    "route",
+    "split",
+    "check",
+    "join",
+    "evaluate",
+    "simulate",
+    "learn",
+    "diff",
+    "update",
+)
 
 
 class Mistakes(click.ClickException):

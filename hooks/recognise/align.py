@@ -19,10 +19,14 @@ from typing import NamedTuple
 from hooks.data import Recognition, Span
 from hooks.profile import Profile, Slot
 from hooks.recognise.spaces import Raw, Squeezed
-from hooks.recognise.walk import Claim, shape_of, skip_space, slot_end, walk
+from hooks.recognise.walk import Claim, Shape, shape_of, skip_space, slot_end, walk
 
 MIN_SQUEEZE_RESIDUE_CHARS = 16
 """Less unknown text than this isn't worth a second walk."""
+MOSTLY_PLACED = 0.5
+"""From this coverage on only the residue is walked again, not the whole text."""
+NOWHERE = Shape(parts=(), probe="", ahead=())
+"""The shape of a module that isn't looked for."""
 MAX_LAYOUTS = 256
 """Span positions remembered for whole prompts, by the lengths of their slot values."""
 
@@ -79,11 +83,25 @@ class Aligner:
         placed = {claim.module for claim in claims}
         if len(placed) == len(self._raw) or residue < MIN_SQUEEZE_RESIDUE_CHARS:
             return raw
-        space = Squeezed(text)
-        claims = walk(space, self._squeezed, skips_space=False)
-        claims = [_in_raw(claim, space) for claim in claims]
+        if raw.coverage >= MOSTLY_PLACED:
+            claims = self._with_gaps_filled(text, claims, raw, placed)
+        else:
+            space = Squeezed(text)
+            claims = [_in_raw(claim, space) for claim in walk(space, self._squeezed, skips_space=False)]
         squeezed = self._recognition(_partition(text, claims))
         return squeezed if squeezed.coverage > raw.coverage else raw
+
+    def _with_gaps_filled(self, text: str, claims: list[Claim], raw: Recognition, placed: set[int]) -> list[Claim]:
+        """The claims, and those of modules without a place that a squeezed walk finds in the residue alone."""
+        missing = tuple(NOWHERE if n in placed else shape for n, shape in enumerate(self._squeezed))
+        filled = list(claims)
+        for span in raw.spans:
+            if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS:
+                space = Squeezed(text[span.start : span.end])
+                for claim in walk(space, missing, skips_space=False):
+                    found = _in_raw(claim, space)
+                    filled.append(found._replace(start=found.start + span.start, end=found.end + span.start))
+        return sorted(filled, key=lambda claim: (claim.start, claim.end))
 
     def _value_end(self, text: str, at: int, end: int, number: int, slot: Slot) -> int | None:
         space = Raw(text)

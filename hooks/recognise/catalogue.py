@@ -25,6 +25,8 @@ MAX_ALIGNED = 3
 MIN_VOTES = 2
 WELL_PLACED = 0.9
 """From this coverage on nobody asks how many lines are known beyond what was placed."""
+NEARLY_WHOLE = 0.98
+"""From this coverage on no other profile is looked for than those that the text's head and samples point at."""
 PROBES = 8
 PROBE_CHARS = 48
 MEMO_ENTRIES = 512
@@ -72,8 +74,13 @@ class Catalogue:
         return self._memo[key]
 
     def _recognise_slowly(self, text: str, only: str | None) -> Recognition | None:
-        names = (only,) if only is not None else self._candidates(text)
-        found = [self._aligners[name].align(text) for name in names]
+        likely = self._likely(text)[:MAX_ALIGNED] if only is None else (only,)
+        aligned = {name: self._aligners[name].align(text) for name in likely}
+        best = max(aligned.values(), key=lambda recognition: recognition.coverage, default=None)
+        if best is not None and best.coverage >= NEARLY_WHOLE:
+            return best
+        names = likely if only is not None else self._candidates(text)
+        found = [aligned.get(name) or self._aligners[name].align(text) for name in names]
         best = max(found, key=lambda recognition: recognition.coverage, default=None)
         if best is None or best.coverage >= WELL_PLACED:
             return best

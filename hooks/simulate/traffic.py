@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hooks.reading import parse_json_lines
+from hooks.reading import each_json_line, parse_json_lines
+
+CHAT = "acompletion"
 
 
 class _Line(BaseModel):
@@ -17,6 +19,7 @@ class _Line(BaseModel):
     ts: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     key: str
     conversation: Annotated[str, Field(min_length=1)]
+    endpoint: str = CHAT
     request: dict[str, Any]
     response: dict[str, Any] | None = None
 
@@ -30,11 +33,26 @@ class Call:
     key: str
     conversation: str
     request: dict[str, Any]
+    endpoint: str = CHAT
+    """The proxy's name for the shape of the request."""
+
+
+def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Iterator[Call]:
+    """The calls as they stand in the file, of any endpoint; lines that are none are added to ``problems``."""
+    for number, line in each_json_line(lines, where, _Line, problems):
+        yield Call(
+            line=number,
+            at_seconds=line.ts,
+            key=line.key,
+            conversation=line.conversation,
+            request=line.request,
+            endpoint=line.endpoint,
+        )
 
 
 def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
-    lines = parse_json_lines(text, where, _Line, what="call", problems_of=lambda line: _problems_of(line.request))
+    lines = parse_json_lines(text, where, _Line, what="call", problems_of=_problems_of)
     calls = (
         Call(line=number, at_seconds=line.ts, key=line.key, conversation=line.conversation, request=line.request)
         for number, line in lines
@@ -42,7 +60,11 @@ def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
 
 
-def _problems_of(request: dict[str, Any]) -> Iterable[str]:
+def _problems_of(line: _Line) -> Iterable[str]:
+    request = line.request
+    if line.endpoint != CHAT:
+        yield f"endpoint: only chat calls can be replayed, endpoint {CHAT}; leave the others out"
+        return
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         yield "request.messages: must be a list of messages; only chat bodies can be replayed"

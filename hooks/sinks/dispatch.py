@@ -16,6 +16,7 @@ from typing import NamedTuple, ParamSpec
 
 from hooks.record import Record
 from hooks.settings import Settings
+from hooks.sinks.capture import Answered, Asked, Capture
 from hooks.sinks.faults import Fault
 from hooks.sinks.glitchtip import Glitchtip
 from hooks.sinks.ledger import Ledger
@@ -25,6 +26,8 @@ BATCH_SECONDS = 0.2
 """A crash loses no more of the ledger than was submitted in this time."""
 LOG_SECONDS = 60.0
 FLUSH_SECONDS = 3.0
+MAX_QUEUED_CAPTURE_BYTES = 64_000_000
+CAPTURE_WARNING_SECONDS = 3_600.0
 
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ class _Flush(NamedTuple):
     is_last: bool
 
 
-_Item = Record | _Problem | Fault | _Flush
+_Item = Record | _Problem | Fault | Asked | Answered | _Flush
 
 
 class _Lane(NamedTuple):
@@ -58,13 +61,15 @@ class _Lane(NamedTuple):
 class Trouble:
     """What went wrong so far in this process.
 
-    ``dropped``: items that found the queue full or closed. ``faults``: exceptions in our own code, the sinks'
-    included.
+    ``dropped``: items that found the queue full or closed. ``capture_lost``: lines missing in the capture file.
+    ``faults``: exceptions in our own code, the sinks' included.
     """
 
     dropped: int
     ledger_lost: int
     ledger_error: str | None
+    capture_lost: int = 0
+    capture_error: str | None = None
     glitchtip_lost: Mapping[str, int]
     """By reason."""
     faults: int
@@ -89,6 +94,12 @@ class Dispatcher:
         path = settings.ledger.path
         self._ledger = ledger or (Ledger(path) if path is not None else None)
         self._glitchtip = glitchtip or Glitchtip(settings.glitchtip, _release())
+        self._capture = Capture(settings.capture) if settings.capture.path is not None else None
+        self._captures = settings.capture
+        self._capture_dropped = 0
+        self._capture_given = self._capture_taken = 0
+        self._next_capture_warning = 0.0
+        self._warn_of_capture()
         self._queue_size = settings.ledger.queue_size
         self._lanes: dict[int, _Lane] = {}
         self._is_closed = False
@@ -112,6 +123,22 @@ class Dispatcher:
         """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""
         self._put(Fault.of(error, where))
 
+    def captures(self, key_alias: str | None) -> bool:
+        """True when this key's requests are to be captured."""
+        return self._capture is not None and key_alias in self._captures.keys
+
+    def submit_asked(self, asked: Asked) -> None:
+        """Queues a captured request, if there is room for its text."""
+        is_full = self._capture_given - self._capture_taken + len(asked.request) > MAX_QUEUED_CAPTURE_BYTES
+        if is_full or not self._put(asked):
+            self._capture_dropped += 1
+        else:
+            self._capture_given += len(asked.request)
+
+    def submit_answered(self, answered: Answered) -> None:
+        """Queues what came of a captured request."""
+        self._put(answered)
+
     def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
         """True once all that was submitted is written, and sent or lost; False after ``timeout`` seconds."""
         return self._flush(timeout, is_last=False)
@@ -131,6 +158,8 @@ class Dispatcher:
             dropped=self._dropped,
             ledger_lost=self._ledger.lost if self._ledger else 0,
             ledger_error=self._ledger.last_error if self._ledger else None,
+            capture_lost=self._capture_dropped + (self._capture.lost if self._capture else 0),
+            capture_error=self._capture.last_error if self._capture else None,
             glitchtip_lost=counts.lost,
             faults=self._faults + counts.faults,
             last_fault=self._last_fault,
@@ -139,12 +168,13 @@ class Dispatcher:
 
     # In any thread
 
-    def _put(self, item: _Item) -> None:
+    def _put(self, item: _Item) -> bool:
         lane = self._lane()
         if self._is_closed or lane.queue.qsize() >= self._queue_size:
             self._dropped += 1
-        else:
-            lane.queue.put(item)
+            return False
+        lane.queue.put(item)
+        return True
 
     def _lane(self) -> _Lane:
         """This process's lane. If several threads come first, the one whose lane got in starts it."""
@@ -194,6 +224,8 @@ class Dispatcher:
                     self._faults += 1
                     self._last_fault = str(item)
                     self._attempt(self._glitchtip.fault, item)
+                case Asked() | Answered():
+                    self._attempt(self._take_down, item)
                 case _Flush():
                     self._write(batch)
                     self._finish(item)
@@ -217,7 +249,27 @@ class Dispatcher:
                 self._attempt(self._glitchtip.problem, "Ledger not written", lines)
         batch.clear()
 
+    def _take_down(self, item: Asked | Answered) -> None:
+        if self._capture is None:
+            return
+        if isinstance(item, Asked):
+            self._capture_taken += len(item.request)
+            self._capture.ask(item, time.monotonic())
+            self._warn_of_capture()
+        else:
+            self._capture.answer(item)
+
+    def _warn_of_capture(self) -> None:
+        """While capture is on, a line in the log at the start and every hour of traffic."""
+        now = time.monotonic()
+        if self._capture is not None and now >= self._next_capture_warning:
+            self._next_capture_warning = now + CAPTURE_WARNING_SECONDS
+            keys = ", ".join(sorted(self._captures.keys))
+            log.warning("prompt router: capture is on: messages of %s are written to %s", keys, self._captures.path)
+
     def _finish(self, flush: _Flush) -> None:
+        if self._capture is not None and flush.is_last:
+            self._attempt(self._capture.close)
         if self._ledger is not None and flush.is_last:
             self._attempt(self._ledger.close)
         finish = self._glitchtip.close if flush.is_last else self._glitchtip.flush

@@ -47,14 +47,30 @@ def request_events(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def drift_event(record: Record) -> dict[str, Any]:
-    """An issue of its own for each profile, because an alert fires once an issue."""
+    """An issue of its own for each profile, because an alert fires once an issue.
+
+    Every process gives the drift of one profile version and hour the same id, and GlitchTip keeps one of them.
+    """
     line = record.to_dict()
     drift = {
         "summary": f"Prompt drift: {line['profile']}, coverage {line['coverage']}",
         **_picked(line, "profile", "profile_version", "coverage", "known_lines", "reason", "original_chars"),
+        **_picked(line, "residue_chars", "absent_modules"),
     }
+    once = ":".join(map(str, drift_key(record)))
     event = _message(record, "Prompt drift", "drift", drift, _tags(line))
-    return {**event, "level": "warning", "fingerprint": [f"{NAME}.drift:{line['profile']}"]}
+    fingerprint = [f"{NAME}.drift:{line['profile']}"]
+    return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
+
+
+def drift_key(record: Record) -> tuple[object, ...]:
+    """What is reported once: a profile version in an hour. That nothing is rewritten any more is news of its own."""
+    facts = record.facts
+    return (f"{NAME}.drift", facts.profile, facts.profile_version, facts.reason, int(record.finished_seconds // 3600))
+
+
+def _event_id(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def problem_event(title: str, path_lines: Sequence[str], key_alias: str | None) -> dict[str, Any]:

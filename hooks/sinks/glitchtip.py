@@ -156,9 +156,8 @@ class Glitchtip:
 
     @_guarded
     def drift(self, record: Record) -> None:
-        """Reports a prompt that is close to a profile but no longer it, once an hour a profile version."""
-        facts = record.facts
-        if self._alarm_dsn and self._is_first(("drift", facts.profile, facts.profile_version)):
+        """Reports a prompt that is a profile's but for some of it, or nearly, once an hour a profile version."""
+        if self._alarm_dsn and self._is_first(events.drift_key(record)):
             self._send(self._alarm_dsn, events.drift_event(record))
 
     @_guarded

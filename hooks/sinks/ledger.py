@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hooks.record import Record
+from hooks.sinks.lines import LineFile
 
 BACKLOG = 10_000
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait."""
 
 
-class Ledger:
-    """Appends records to ``path``, opened at the first write. For one thread; a fork may go on using it.
-
-    Each batch is one write on an append descriptor, so lines of different processes don't mix. After a write
-    that was cut short (a full disk) the rest starts on a new line: a reader has to skip the torn one.
-
-    An OSError leaves the batch in the backlog for the next ``write``. ``lost`` counts the records that were
-    pushed out of the backlog, couldn't be encoded, or were still waiting at ``close``.
-    """
+class Ledger(LineFile):
+    """Appends records to ``path``, a line each. A record that can't be encoded is lost alone."""
 
     def __init__(self, path: Path | str, *, backlog: int = BACKLOG) -> None:
-        self.written = 0
-        self.lost = 0
-        self.last_error: str | None = None
-        """The latest failure's class and errno name, such as ``PermissionError EACCES``."""
-        self._path = Path(path)
-        self._limit = backlog
-        self._backlog: list[bytes] = []
-        self._is_torn = False
-        self._fd: int | None = None
-        self._pid = os.getpid()
+        super().__init__(path, backlog=backlog)
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends what earlier writes left, then ``records``. Raises nothing."""
-        if self._pid != os.getpid():  # the backlog is the parent's to write
-            self._pid = os.getpid()
-            self._backlog = []
-        pending = [*self._backlog, *self._lines(records)]
-        try:
-            while pending:
-                pending = self._append(pending)
-        except OSError as error:
-            self._failed(error)
-        self.lost += max(0, len(pending) - self._limit)
-        self._backlog = pending[-self._limit :] if self._limit else []
-
-    @property
-    def waiting(self) -> int:
-        """Records in the backlog."""
-        return len(self._backlog)
-
-    def close(self) -> None:
-        """One last attempt at the backlog; what remains is lost. A later ``write`` opens the file again."""
-        self.write(())
-        self.lost += len(self._backlog)
-        self._backlog = []
-        self._close()
+        self.append(self._lines(records))
 
     def _lines(self, records: Iterable[Record]) -> Iterable[bytes]:
         for record in records:
@@ -70,45 +29,3 @@ class Ledger:
             except (TypeError, ValueError) as error:
                 self.lost += 1
                 self.last_error = type(error).__name__
-
-    def _append(self, pending: list[bytes]) -> list[bytes]:
-        """The lines that are not whole in the file after one write. Raises OSError."""
-        fd = self._descriptor()
-        head = b"\n" if self._is_torn else b""
-        written = os.write(fd, head + b"".join(pending))
-        if written == 0:
-            raise OSError(errno.ENOSPC, "nothing was written")
-        room = written - len(head)
-        whole = 0
-        while whole < len(pending) and room >= len(pending[whole]) - 1:  # the newline may follow
-            room -= len(pending[whole])
-            whole += 1
-        self._is_torn = room != 0
-        self.written += whole
-        return pending[whole:]
-
-    def _descriptor(self) -> int:
-        """The file at ``path``, opened again if another one stands there now."""
-        if self._fd is not None:
-            try:
-                if os.path.samestat(os.fstat(self._fd), self._path.stat()):
-                    return self._fd
-            except OSError:
-                pass  # opening says what is wrong
-            self._close()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self._path, FLAGS, 0o600)
-        self._is_torn = False
-        return self._fd
-
-    def _failed(self, error: OSError) -> None:
-        name = errno.errorcode.get(error.errno or 0, "")
-        self.last_error = f"{type(error).__name__} {name}".rstrip()
-
-    def _close(self) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            try:
-                os.close(fd)
-            except OSError as error:
-                self._failed(error)

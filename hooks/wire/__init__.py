@@ -11,9 +11,24 @@ from typing import Any
 
 from hooks.data import Request, Rewritten, Target
 from hooks.wire import chat, chat_marks
+from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
 from hooks.wire.usage import Usage, read_usage
 
-__all__ = ["BAG_KEYS", "SHAPES", "Shape", "Usage", "bag_of", "header_of", "read_usage"]
+__all__ = [
+    "BAG_KEYS",
+    "MASK",
+    "SHAPES",
+    "Shape",
+    "Usage",
+    "answer_of",
+    "bag_of",
+    "client_body",
+    "conversation_of",
+    "header_of",
+    "read_usage",
+    "snapshot",
+    "tool_names",
+]
 
 BAG_KEYS = ("litellm_metadata", "metadata")
 """Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hooks.check import check_profiles
 from hooks.library import bundled_profiles, load_profile
-from tests.cli.conftest import TOY, TOY_FILES, Run, write_profile
+from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 WARNINGS = [
     "toy: modules[2] tools/files: 0 examples; write at least 5",
@@ -29,6 +29,7 @@ def test_report_of_a_profile(toy_root: Path, run: Run) -> None:
     assert lines[1:] == [
         "5 modules, 314 characters, 71 tokens, core 12 (16.9%)",
         "recognition covers 100.0% of the joined prompt",
+        "the modules' examples need 79.6% of the tokens on average",
         "",
         "module        chars  tokens  share  always  requires     triggers  examples  tools",
         "core             49      12  16.9%  always                      0         0",
@@ -80,7 +81,122 @@ def test_profiles_that_cannot_be_told_apart(toy_root: Path) -> None:
     assert (twin.coverage, twin.warnings[0]) == (0, "twin: its prompt is taken for profile 'toy'; tell them apart")
 
 
+FAULTY = TOY.replace("title: Files", "title: Files, requires: [tools/csv]").replace(
+    "[web]", "[the, 'web', 'web search', '日csv']"
+)
+
+
+def test_faults_in_the_words_of_a_profile(tmp_path: Path, run: Run) -> None:
+    """Requirements in a circle fail; triggers that say nothing and slots that take all are warnings."""
+    yaml = FAULTY.replace("'\\d{4}-\\d{2}-\\d{2}'", "'(?s).*'").replace("[csv,", "[csv, 'WEB ',")
+    write_profile(tmp_path / "profiles", "toy", yaml, TOY_FILES)
+    result = run("check", "--profiles", tmp_path / "profiles")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "toy: modules[1] tools/csv: requires itself: tools/csv -> tools/files -> tools/csv;"
+        " remove one of these requirements\n"
+    )
+    lines = result.stdout.splitlines()
+    for line in (
+        "warning: toy: modules[3] tools/web: triggers[0] 'the': matches 12 of 24 everyday messages;"
+        " use a word that tells more",
+        "warning: toy: slots: date: takes any text, so it would swallow a new section;"
+        " narrow its pattern or lower its max_chars",
+        "note: toy: modules[3] tools/web: triggers[1] 'web': is a trigger of tools/csv too;"
+        " keep it where it belongs, or use `requires`",
+        "note: toy: modules[3] tools/web: triggers[2] 'web search': adds nothing to 'web'; remove it",
+    ):
+        assert line in lines
+    document = json.loads(run("check", "--profiles", tmp_path / "profiles", "--json").stdout)
+    assert document["problems"] == result.stderr.splitlines() == document["profiles"][0]["errors"]
+
+
+def test_a_module_that_only_unreachable_ones_require(tmp_path: Path) -> None:
+    """It is as unreachable as they are."""
+    yaml = TOY.replace('triggers: [csv, "spreadsheet*"], tools: [load_csv],', "")
+    [report] = check_profiles([load_profile(write_profile(tmp_path, "toy", yaml, TOY_FILES), len)])
+    assert "toy: modules[1] tools/csv: nothing but a fallback selects it; add triggers or tools" in report.warnings
+    assert (
+        "toy: modules[2] tools/files: required only by modules that nothing selects; add triggers or tools"
+        in report.warnings
+    )
+
+
+def call(conversation: str, system: str, ts: int = 0) -> str:
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": "hi"}]
+    line = {"ts": ts, "key": "k", "conversation": conversation, "request": {"model": "m", "messages": messages}}
+    return json.dumps(line) + "\n"
+
+
+def test_a_prompt_as_it_is_sent(toy_root: Path, tmp_path: Path, run: Run) -> None:
+    """What the profile covers of it, and what is not in it any more; below the floor it is an error."""
+    fine, edited, other = (tmp_path / f"{name}.txt" for name in ("fine", "edited", "other"))
+    fine.write_text(TOY_PROMPT.replace("2026-01-31", "2026-11-23"), "utf-8", newline="")
+    edited.write_text(TOY_PROMPT.replace("Search before you", "Think before you"), "utf-8", newline="")
+    other.write_text("You are somebody else.", "utf-8")
+    result = run("check", "toy", "--profiles", toy_root, "--sample", fine)
+    assert result.exit_code == 0
+    assert "1 samples in 1 versions: 100.0% covered on average, 100.0% at least" in result.stdout
+    result = run("check", "toy", "--profiles", toy_root, "--sample", fine, "--sample", edited)
+    assert result.exit_code == 0
+    assert "warning: toy: unknown text behind tools/files in 1 of 2 samples; see `prompt-router diff`" in result.stdout
+    told = "warning: toy: not in all of 2 samples as they are: tools/web (1); see `prompt-router diff`"
+    assert told in result.stdout
+    half = tmp_path / "half.txt"
+    half.write_text(TOY_PROMPT[:200] + "\n\nSomething else altogether.\n" * 10, "utf-8", newline="")
+    result = run("check", "toy", "--profiles", toy_root, "--sample", half, "--sample", other)
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"{half}: toy covers ")
+    assert "1 of other prompts" in result.stdout
+    result = run("check", "toy", "--profiles", toy_root, "--sample", other)
+    assert result.stderr == "toy: none of the 1 samples is its prompt; see `prompt-router learn`\n"
+
+
+def test_what_varies_in_captured_requests(tmp_path: Path, run: Run) -> None:
+    """A slot that changes from call to call is proposed as volatile, unknown text that does as a slot."""
+    root = tmp_path / "profiles"
+    write_profile(root, "toy", TOY.replace(", volatile: true", ""), TOY_FILES)
+    traffic = tmp_path / "traffic.jsonl"
+    dated = [TOY_PROMPT.replace("2026-01-31", f"2026-01-{day:02d}") for day in range(1, 10)]
+    noted = [f"{text}\n\nThe user's clock says {n}:17 o'clock." for n, text in enumerate(dated)]
+    same = call("c1", dated[0]) * 2
+    traffic.write_text(same + call("c2", noted[1]) + call("c2", noted[2]) + call("c2", noted[2]) + "{torn\n", "utf-8")
+    result = run("check", "toy", "--profiles", root, "--sample", traffic)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"skipped: {traffic}: line 6: not valid JSON")
+    lines = result.stdout.splitlines()
+    assert (
+        "warning: toy: slots: date: changed in 1 of 3 steps from call to call; say `volatile: true`,"
+        " so that it goes last" in lines
+    )
+    assert (
+        "warning: toy: unknown text behind tools/orphan varies: changed in 1 of 2 steps from call to call;"
+        " make it a volatile slot" in lines
+    )
+    traffic.write_text("".join(call(f"c{n}", text) * 2 for n, text in enumerate(dated)), "utf-8")
+    stdout = run("check", "toy", "--profiles", root, "--sample", traffic).stdout
+    assert "slots: date: had 9 values in 9 conversations; say `volatile: true`" in stdout
+    traffic.write_text("".join(call(f"c{n}", dated[0]) * 2 for n in range(9)), "utf-8")
+    assert "volatile" not in run("check", "toy", "--profiles", root, "--sample", traffic).stdout
+
+
+def test_samples_of_several_profiles(toy_root: Path, tmp_path: Path, run: Run) -> None:
+    """Each counts for the profile it is recognised as; what is nobody's is told."""
+    files = {"a.txt": "You are a pilot of small boats.\nMind the tide and the wind.\n"}
+    yaml = "profile: boat\nversion: '1'\nmodules: [{id: a, file: a.txt, title: A, always: true}]\n"
+    write_profile(toy_root, "boat", yaml, files)
+    traffic = tmp_path / "traffic.jsonl"
+    traffic.write_text(call("c1", TOY_PROMPT) + call("c2", files["a.txt"]) * 2 + call("c3", "Who are you?"), "utf-8")
+    result = run("check", "--profiles", toy_root, "--sample", traffic, "--json")
+    assert result.stderr == "1 of 4 samples are no profile's prompt\n"
+    samples = {p["name"]: p["sample"]["samples"] for p in json.loads(result.stdout)["profiles"]}
+    assert samples == {"boat": 2, "toy": 1}
+
+
 def test_workbench_has_no_problems_and_no_warnings() -> None:
     [report] = check_profiles([load_profile(bundled_profiles() / "workbench", len)])
-    assert report.warnings == ()
+    assert (report.errors, report.warnings) == ((), ())
+    assert report.expected_token_reduction is not None
+    assert report.expected_token_reduction > 0.5
     assert report.coverage == 1

@@ -96,3 +96,13 @@ def test_bad_prices(text: str, problems: list[str]) -> None:
     with pytest.raises(ConfigurationError) as error:
         parse_prices(text, "p")
     assert list(error.value.problems) == problems
+
+
+def test_other_endpoints_cannot_be_replayed() -> None:
+    """What was captured of them is left to those who can read it."""
+    line = json.dumps({"ts": 1, "key": "a", "conversation": "c", "endpoint": "aresponses", "request": {"input": "x"}})
+    with pytest.raises(ConfigurationError) as error:
+        parse_traffic(line, "t.jsonl")
+    assert error.value.problems == (
+        "t.jsonl: line 1: endpoint: only chat calls can be replayed, endpoint acompletion; leave the others out",
+    )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sentry_sdk.transport import Transport
 from hooks.settings import GlitchtipSettings
 from hooks.sinks.glitchtip import FAULTS_PER_MINUTE, CountingTransport, Glitchtip
 from tests.emulators.envelopes import Behaviour, Envelopes
-from tests.sinks.records import CALLER, passthrough, record
+from tests.sinks.records import CALLER, RECORD, passthrough, record
 
 MARKER = "the user's own words"
 Connect = Callable[..., Glitchtip]
@@ -291,7 +292,21 @@ def test_drift_is_reported_once_an_hour(envelopes: Envelopes, connect: Connect) 
         "known_lines": None,
         "reason": "unrecognised",
         "original_chars": None,
+        "residue_chars": None,
+        "absent_modules": [],
     }
+
+
+def test_drift_that_several_processes_see_is_one_event(envelopes: Envelopes, connect: Connect) -> None:
+    """GlitchTip keeps one of several events with one id: theirs is the same within an hour."""
+    hours = (record(absent_modules=("tools/git",)), replace(record(), finished_seconds=RECORD.finished_seconds + 3_600))
+    for sink in (connect(sample_rate=0), connect(sample_rate=0)):
+        for seen in (*hours, *hours, passthrough("unrecognised", profile="workbench", profile_version="3")):
+            sink.drift(seen)
+        sink.flush(5)
+    ids = [event["event_id"] for event in envelopes.events]
+    assert (len(ids), len(set(ids))) == (6, 3)
+    assert envelopes.events[0]["contexts"]["drift"]["absent_modules"] == ["tools/git"]
 
 
 def test_problems_are_reported_once_an_hour(envelopes: Envelopes, connect: Connect) -> None:

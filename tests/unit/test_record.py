@@ -124,6 +124,25 @@ def test_facts_of_drift() -> None:
     assert 0.2 <= found.coverage < 0.6
 
 
+@pytest.mark.parametrize(
+    ("prompt", "absent", "is_drift"),
+    [
+        pytest.param(PROMPT, (), False, id="as it is"),
+        pytest.param(PROMPT + "\nThe user is in a hurry.", (), False, id="a note"),
+        pytest.param(PROMPT + "\n# Pilots\n" + "A pilot boards at the buoy.\n" * 8, (), True, id="a new section"),
+        pytest.param(PROMPT.replace(BERTHS, ""), ("berths",), True, id="a section gone"),
+        pytest.param(PROMPT.replace(BERTHS, BERTHS[:-9] + "changed.\n"), ("berths",), True, id="a section edited"),
+    ],
+)
+def test_a_prompt_that_moved_on_is_drift_though_it_is_rewritten(
+    prompt: str, absent: tuple[str, ...], is_drift: bool
+) -> None:
+    """Edited, new and missing sections; the facts survive LiteLLM's bag."""
+    found, _ = facts(prompt)
+    assert (found.outcome, found.absent_modules, found.is_drift) == ("rewritten", absent, is_drift)
+    assert Facts.from_bag(json.loads(json.dumps(found.to_bag()))) == found
+
+
 def test_shadow_says_what_would_have_left() -> None:
     body = {"messages": [{"role": "system", "content": PROMPT}, {"role": "user", "content": "tide"}]}
     walked = Pipeline([HARBOUR], count_words, coverage_floor=0.6).walk(body, "acompletion", lambda: PRICED)

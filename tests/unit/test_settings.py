@@ -188,3 +188,20 @@ def test_settings_cant_be_changed() -> None:
     settings = load_settings(None, {})
     with pytest.raises(ValueError, match="frozen"):
         settings.mode = "off"
+
+
+def test_capture_from_the_environment() -> None:
+    """Aliases stand in one variable, parted by commas; the path alone would capture nothing."""
+    environ = {"PROMPT_ROUTER_CAPTURE__PATH": "t.jsonl", "PROMPT_ROUTER_CAPTURE__KEYS": "alpha, beta"}
+    capture = load_settings(None, environ).capture
+    assert (capture.path, capture.keys, capture.max_mb) == (Path("t.jsonl"), frozenset(("alpha", "beta")), 100)
+    assert load_settings({"capture": {"keys": ["alpha"]}}, {}).capture.path is None
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"capture": {"path": "t.jsonl", "max_mb": 0}, "mode": "of"}, {})
+    assert len(caught.value.problems) == 2
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"capture": {"path": "t.jsonl"}}, {})
+    assert caught.value.problems == (
+        "callback_settings.prompt_router: capture: captures nothing without `keys`; "
+        "name the aliases of the keys to capture",
+    )

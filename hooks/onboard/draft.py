@@ -1,0 +1,84 @@
+"""What a split prompt is until its owner has checked it: modules, slots, and what to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_VERSION = "1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DraftSlot:
+    """A slot as it will be declared. ``max_chars`` None: the library's own limit."""
+
+    name: str
+    pattern: str
+    sample: str
+    volatile: bool
+    description: str = ""
+    max_chars: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DraftModule:
+    """One module. ``text`` is what its file holds: the prompt's text with ``{{name}}`` where a slot stands.
+
+    ``reason``: why it is in the core; empty when it isn't. ``chars`` and ``tokens`` are of the literal text.
+    """
+
+    id: str
+    file: str
+    title: str
+    description: str
+    always: bool
+    reason: str
+    requires: tuple[str, ...]
+    tools: tuple[str, ...]
+    triggers: tuple[str, ...]
+    examples: tuple[str, ...]
+    text: str
+    chars: int
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doubt:
+    """Something for the owner to decide. ``module`` None: it concerns the whole profile."""
+
+    module: str | None
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """A value that looks as if it varied, seen in the only sample there is."""
+
+    kind: str
+    value: str
+    line: int
+    """Counted from 1."""
+    module: str
+    pattern: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A profile to be checked: modules in prompt order. ``prompt`` is the first sample, exactly."""
+
+    name: str
+    version: str
+    description: str
+    prompt: str
+    modules: tuple[DraftModule, ...]
+    slots: tuple[DraftSlot, ...]
+    proposals: tuple[Proposal, ...]
+    doubts: tuple[Doubt, ...]
+    sample_count: int
+
+    @property
+    def tokens(self) -> int:
+        return sum(module.tokens for module in self.modules)
+
+    @property
+    def core_tokens(self) -> int:
+        return sum(module.tokens for module in self.modules if module.always)

@@ -1,0 +1,117 @@
+"""What a piece of a prompt is for, by its titles and its wording: identity, rules, safety, output format, tools.
+
+Word lists cover the languages that agent prompts are mostly written in; in any other, distinctive words and
+tool names decide, and a doubt means core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+Role = Literal["identity", "rules", "safety", "output format"]
+
+FIRM_WORDS_PER_1000_CHARS = 4.0
+"""From here on a text without a topic of its own is a set of rules."""
+
+
+def _words(*lists: str) -> re.Pattern[str]:
+    spaced = [word for words in lists for word in words.split()]
+    return re.compile("|".join(spaced), re.IGNORECASE)
+
+
+_SAFETY = _words(
+    r"\bsafe(?:ty|ly|guards?)?\b \bsecur(?:e|ity)\b \bharm\w*\b \bprivacy\b \bconfidential\w*\b \bpermissions?\b"
+    r" \bapprovals?\b \bsandbox\w*\b \brefus\w*\b \bethic\w*\b \bcopyright\b \bcredentials?\b \bcompliance\b",
+    "sicherheit datenschutz sécurité confidentialité seguridad privacidad segurança sicurezza veiligheid"
+    " безопасност конфиденциальн 安全 隐私 隱私 保密 セキュリティ 安全 보안 안전 أمان السلامة الأمن सुरक्षा güvenlik",
+)
+_RULES = _words(
+    r"\brules?\b \bguidelines?\b \bprinciples?\b \bconstraints?\b \bmandates?\b \bimportant\b \bcritical\b \bpolic(?:y|ies)\b"
+    r" \bmust\b \bnever\b \balways\b \brequirements?\b \binstructions?\b \breminders?\b \bguardrails?\b \blimitations?\b"
+    r" \brestrictions?\b \bdo(?:'s|s)?\b \bdon[’']?ts?\b \bnotes?\b \bpriorit(?:y|ies)\b \bbehaviou?r\b \bconduct\b \bboundaries\b",
+    "regeln richtlinien wichtig vorgaben grundsätze règles consignes contraintes reglas normas importante instrucciones"
+    " regras instruções regole istruzioni regels правил важно инструкци ограничени 规则 規則 规范 準則 准则 重要 注意 原则"
+    " 要求 限制 须知 ルール 制約 注意 원칙 규칙 지침 중요 قواعد تعليمات مهم नियम निर्देश kurallar önemli",
+)
+_IDENTITY = _words(
+    r"\bidentity\b \brole\b \bpersona(?:lity)?\b \babout (?:you|me)\b \bwho you are\b \bintro(?:duction)?\b \boverview\b"
+    r" \bmission\b \bobjectives?\b \bgoals?\b \bpurpose\b \bcapabilit(?:y|ies)\b \bprofile\b \bbackground\b \bcontext\b",
+    "rolle identität aufgabe ziel überblick rôle identité objectif mission identidad objetivo papel função ruolo identità"
+    " роль личность цель 角色 身份 目标 任务 簡介 简介 役割 目的 概要 역할 목표 개요 دور هوية الهدف भूमिका उद्देश्य rol amaç",
+)
+_FORMAT = _words(
+    r"\boutput\b \brespon(?:se|ses|ding|siveness)\b \bformat(?:s|ting)?\b \bstyle\b \btone\b \bfinal (?:answer|message)\b"
+    r" \bpresent(?:ing|ation)\b \bcommunicat\w+\b \bverbosity\b \bwriting\b \blanguage\b \bcitations?\b \banswers?\b \bvoice\b",
+    "ausgabe antwort tonfall stil réponse sortie respuesta salida tono formato resposta saída risposta antwoord"
+    " ответ формат стиль вывод 输出 輸出 格式 回复 回答 语气 風格 风格 出力 形式 応答 回答 口調 출력 형식 응답 الرد الإخراج تنسيق"
+    " उत्तर प्रारूप yanıt biçim",
+)
+_TOOLS = _words(
+    r"\btools?\b \bfunctions?\b \bcommands?\b \bapis?\b \bmcp\b \bplugins?\b \bactions?\b \bskills?\b \bintegrations?\b",
+    "werkzeug funktionen befehle outils fonctions herramienta funciones ferramenta strument инструмент функци команд"
+    " 工具 函数 函數 命令 ツール 関数 도구 함수 أداة أدوات الدوال उपकरण araç",
+)
+_FILLER = re.compile(
+    r"\b(?:the|a|an|and|or|of|for|to|in|on|with|your|you|this|general|core|main|key|basic|additional|other|use|using|usage|how|"
+    r"work|working|info|information|section|part|system|agent|assistant|user|users|operational|primary|overall|default|"
+    r"more|all|new|what|when|things|best|practices?|do|not|is|are|as|it|final|global|be|have|examples?)\b|[\d\W_]+",
+    re.IGNORECASE,
+)
+_FIRM = re.compile(
+    r"\b(?:must|never|always|do not|don[’']t|important|critical|required?|forbidden|prohibited|under no circumstances|"
+    r"muss|müssen|niemals|immer|nicht erlaubt|doit|jamais|toujours|debe|nunca|siempre|deve|sempre|mai|нельзя|никогда|всегда|"
+    r"обязательно)\b|必须|必須|不得|禁止|切勿|务必|绝不|しないで|必ず|반드시|절대|يجب|أبدا|हमेशा|कभी नहीं",
+    re.IGNORECASE,
+)
+
+
+def role_of(headings: Sequence[str], around: Sequence[str], text: str, *, is_first: bool) -> Role | None:
+    """The role by which a piece belongs to the core; None when nothing of it says so.
+
+    A title counts when nothing but its role is in it ("Rules"), safety wherever it is named.
+    """
+    if is_first:
+        return "identity"
+    for title in (*headings, *around):
+        if _SAFETY.search(spread(title)):
+            return "safety"
+    titles = [spread(title) for title in headings]
+    for title in titles or [spread(title) for title in around[-1:]]:
+        rest = _FILLER.sub(" ", _RULES.sub(" ", _FORMAT.sub(" ", _IDENTITY.sub(" ", _TOOLS.sub(" ", title)))))
+        if rest.strip() and not _is_only(title):
+            continue
+        for role, words in (("rules", _RULES), ("output format", _FORMAT), ("identity", _IDENTITY)):
+            if words.search(title):
+                return role  # type: ignore[return-value]  # mypy widens the literals of a tuple
+    if any(_is_only(spread(title)) and _RULES.search(spread(title)) for title in around):
+        return "rules"
+    if not titles and _firmness(text) >= FIRM_WORDS_PER_1000_CHARS:
+        return "rules"
+    return None
+
+
+def is_about_tools(titles: Sequence[str]) -> bool:
+    return any(_TOOLS.search(spread(title)) for title in titles)
+
+
+def is_about_output(titles: Sequence[str]) -> bool:
+    return any(_FORMAT.search(spread(title)) for title in titles)
+
+
+def spread(title: str) -> str:
+    """A title with its words apart: ``chain_of_thoughtRules`` is ``chain of thought Rules``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title.replace("_", " ").replace("-", " "))
+
+
+def _is_only(title: str) -> bool:
+    """True when nothing is left of a title without its role and the small words."""
+    rest = title
+    for words in (_RULES, _FORMAT, _IDENTITY, _FILLER):
+        rest = words.sub(" ", rest)
+    return not rest.strip()
+
+
+def _firmness(text: str) -> float:
+    return 1000 * sum(1 for _ in _FIRM.finditer(text)) / max(len(text), 1)

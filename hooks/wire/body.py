@@ -1,0 +1,75 @@
+"""What a client said and what it was answered, without what LiteLLM adds to either: for captured traffic."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from hooks.data import Request
+
+MASK = "[masked]"
+"""What stands for a secret in captured traffic."""
+LITELLM_KEYS = frozenset({"metadata", "proxy_server_request", "secret_fields"})
+"""LiteLLM merges the client's ``metadata`` with its own beyond telling apart (litellm_pre_call_utils.py, 1.106)."""
+LITELLM_PREFIX = "litellm_"
+HEAD_CHARS = 400
+ID_CHARS = 24
+
+_DIGITS = re.compile(r"\d+")
+
+
+def client_body(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The client's request body as LiteLLM parsed it, without LiteLLM's keys. Shares its values."""
+    received = data.get("proxy_server_request")
+    body = received.get("body") if isinstance(received, dict) else None
+    return {name: value for name, value in (body if isinstance(body, dict) else data).items() if _is_clients(name)}
+
+
+def _is_clients(name: object) -> bool:
+    return isinstance(name, str) and name not in LITELLM_KEYS and not name.startswith(LITELLM_PREFIX)
+
+
+def snapshot(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON at this moment: whatever LiteLLM does to its lists and dicts later doesn't show."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a lone surrogate, which orjson refuses
+        return json.dumps(body, default=str).encode()
+
+
+def tool_names(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the tools that a request body declares, in either provider's form."""
+    tools = body.get("tools")
+    declared = [tool for tool in (tools if isinstance(tools, list) else ()) if isinstance(tool, dict)]
+    functions = [tool["function"] if isinstance(tool.get("function"), dict) else tool for tool in declared]
+    return tuple(name for function in functions if isinstance(name := function.get("name"), str) and name)
+
+
+def answer_of(response: Any) -> dict[str, Any] | None:
+    """``message`` and ``usage`` of a chat-shaped response object, in plain JSON types; None when it has neither."""
+    answer: dict[str, Any] = {}
+    choices = getattr(response, "choices", None)
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    for name, part in (("message", message), ("usage", getattr(response, "usage", None))):
+        dump = getattr(part, "model_dump", None)
+        if dump is not None:
+            answer[name] = dump(mode="json", exclude_none=True)
+    answer.get("message", {}).pop("provider_specific_fields", None)
+    return answer or None
+
+
+def conversation_of(key: str, request: Request) -> str:
+    """An id that all calls of a conversation share: of the key, the prompt's head and the first user message.
+
+    Digits of the head don't count, so that a date or a counter there doesn't part the calls of a conversation.
+    Two conversations of one key that open with the same words are taken for one.
+    """
+    head = _DIGITS.sub("", request.system_text[:HEAD_CHARS])
+    first = next((turn.text for turn in request.turns if turn.role == "user"), "")
+    digest = hashlib.sha256("\0".join((key, head, first)).encode("utf-8", "backslashreplace"))
+    return f"c-{digest.hexdigest()[:ID_CHARS]}"

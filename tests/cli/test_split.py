@@ -1,0 +1,160 @@
+"""``split``: a folder that the library reads, exact bytes, one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hooks.cli.split import split
+from tests.cli.conftest import Run
+from tests.emulators.upstream import HttpError, Upstream
+from tests.onboard_prompts import PROMPT, VERSIONS
+
+MODEL = "openai/gpt-4.1-mini"
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    path = tmp_path / "prompt.txt"
+    path.write_bytes(PROMPT.encode())
+    return path
+
+
+def test_split_join_and_check(prompt: Path, tmp_path: Path, run: Run) -> None:
+    root = tmp_path / "profiles"
+    done = run("split", prompt, "--name", "quill", "--profiles", root)
+    assert done.exit_code == 0
+    assert f"wrote {root / 'quill'}; read {root / 'quill' / 'REVIEW.md'} next" in done.stdout
+    assert run("join", "quill", "--profiles", root).stdout_bytes == PROMPT.encode()
+    checked = run("check", "--profiles", root, "--json")
+    assert (checked.exit_code, json.loads(checked.stdout)["problems"]) == (0, [])
+    assert json.loads(checked.stdout)["profiles"][0]["coverage"] == 1.0
+
+
+def test_samples_make_slots(tmp_path: Path, run: Run) -> None:
+    paths = []
+    for number, version in enumerate(VERSIONS):
+        paths.append(tmp_path / f"{number}.txt")
+        paths[-1].write_bytes(version.encode())
+    assert run("split", *paths, "--name", "quill", "--profiles", tmp_path / "p").exit_code == 0
+    declared = yaml.safe_load((tmp_path / "p" / "quill" / "profile.yaml").read_text("utf-8"))
+    assert [slot["name"] for slot in declared["slots"]] == ["date", "user_name", "path", "listing", "notice"]
+    assert run("join", "quill", "--profiles", tmp_path / "p").stdout_bytes == VERSIONS[0].encode()
+
+
+ODD = {
+    "white space": b" \n\t",
+    "NUL": b"a\0b",
+    "BOM": b"\xef\xbb\xbf# A\r\nx\r\n",
+    "lone carriage returns": b"# A\rtext\r\r# B\rmore",
+    "line separators": "# A\u2028text\u2029## B\u2028c".encode(),
+    "combining marks": "e\u0301\n\u0301# e\u0301".encode(),
+    "braces": b"Use {{date}} and {{slot_1}} on 2026-11-22, {{{x}}}",
+    "one line": b"word " * 2000,
+}
+
+
+@pytest.mark.parametrize("raw", ODD.values(), ids=ODD.keys())
+def test_odd_prompts_join_to_themselves(raw: bytes, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "odd.txt").write_bytes(raw)
+    assert run("split", tmp_path / "odd.txt", "--name", "odd", "--apply-slots", "--profiles", tmp_path).exit_code == 0
+    assert run("join", "odd", "--profiles", tmp_path).stdout_bytes == raw
+
+
+def test_every_mistake_is_named(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "latin.txt").write_bytes("prüfen".encode("latin-1"))
+    done = run("split", tmp_path / "empty.txt", tmp_path / "latin.txt", tmp_path / "none.txt", "--name", "x")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"{tmp_path}/empty.txt: empty; there is nothing to split\n"
+        f"{tmp_path}/latin.txt: not UTF-8 at byte 2 (0xfc); convert it\n"
+        f"{tmp_path}/none.txt: can't be read (No such file or directory); check the path\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", ".."])
+def test_names_stay_in_the_folder(name: str, prompt: Path, tmp_path: Path, run: Run) -> None:
+    done = run("split", prompt, "--name", name, "--profiles", tmp_path)
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f"--name: {name!r} is no name for a folder; use letters, digits, '_', '.' and '-'\n",
+    )
+
+
+def test_a_profile_is_only_replaced_on_demand(prompt: Path, toy_root: Path, run: Run) -> None:
+    done = run("split", prompt, "--name", "toy", "--profiles", toy_root)
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f"{toy_root / 'toy'}: is there already; choose another name, or add --replace\n",
+    )
+    assert run("split", prompt, "--name", "toy", "--profiles", toy_root, "--replace").exit_code == 0
+    assert run("join", "toy", "--profiles", toy_root).stdout_bytes == PROMPT.encode()
+    assert [path.name for path in toy_root.iterdir()] == ["toy"]
+
+
+def test_a_captured_request_names_the_tools(prompt: Path, tmp_path: Path, run: Run) -> None:
+    tools = [{"type": "function", "function": {"name": "paper_stock"}}, {"name": "fax"}]
+    captured = {"ts": 1, "request": {"model": "m", "messages": [], "tools": tools}}
+    (tmp_path / "request.json").write_text(json.dumps(captured), "utf-8")
+    request = tmp_path / "request.json"
+    assert run("split", prompt, "--name", "q", "--profiles", tmp_path, "--request", request).exit_code == 0
+    declared = yaml.safe_load((tmp_path / "q" / "profile.yaml").read_text("utf-8"))
+    assert [module["tools"] for module in declared["modules"] if "tools" in module] == [["paper_stock"]]
+    assert "the request's tool 'fax' isn't in the prompt" in (tmp_path / "q" / "REVIEW.md").read_text("utf-8")
+
+
+def test_sizes_can_be_set(prompt: Path, tmp_path: Path, run: Run) -> None:
+    sizes = ("--target-chars", "200", "--min-chars", "50", "--max-chars", "300", "--max-share", "0.5")
+    assert run("split", prompt, "--name", "q", "--profiles", tmp_path, *sizes).exit_code == 0
+    texts = [path.read_text("utf-8") for path in (tmp_path / "q").rglob("*.txt")]
+    assert max(map(len, texts)) <= 300
+
+
+@pytest.fixture
+def model(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
+    """An OpenAI whose every answer is a good one."""
+    monkeypatch.setenv("OPENAI_API_BASE", upstream.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "emulated")
+    upstream.script(
+        *[
+            json.dumps({"description": f"Answer {n}.", "requires": ["no/such"], "examples": ["Bind my book"]})
+            for n in range(3)
+        ]
+    )
+    return upstream
+
+
+def test_a_model_drafts_and_goes_on_where_it_stopped(
+    model: Upstream, prompt: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hooks.model_calls.RETRIES", 0)
+    arguments = ("split", prompt, "--name", "q", "--profiles", tmp_path / "p", "--llm", MODEL)
+    model.default = HttpError(status=401)
+    stopped = run(*arguments)
+    assert stopped.exit_code == 1
+    assert "3 of" in stopped.stderr
+    assert "run the command again to go on" in stopped.stderr
+    assert not (tmp_path / "p" / "q").exists()
+    asked = len([r for r in model.requests if r.path.endswith("/chat/completions")])
+
+    from tests.emulators.upstream import Text
+
+    model.default = Text(text='Here it is: {"description": "The rest.", "requires": [], "examples": ["Fold it"]}')
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    declared = yaml.safe_load((tmp_path / "p" / "q" / "profile.yaml").read_text("utf-8"))
+    described = [module["description"] for module in declared["modules"]]
+    assert described == ["Answer 0.", "Answer 1.", "Answer 2.", *["The rest."] * (len(described) - 3)]
+    assert len(model.requests) == asked + len(described) - 3
+    assert f"{MODEL}: {len(described) - 3} calls, {len(described)} modules answered, cost $0.0" in done.stdout
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["q"]
+    assert run("join", "q", "--profiles", tmp_path / "p").stdout_bytes == PROMPT.encode()
+
+
+def test_help_says_that_nothing_leaves_without_a_model() -> None:
+    assert split.help is not None
+    assert "Nothing goes over the network without --llm" in split.help

@@ -1,0 +1,1 @@
+"""Drift: matching, layout, update."""
