@@ -20,8 +20,9 @@ from hooks.cli.inputs import (
     shown,
 )
 from hooks.cli.output import evidence_for_json, percent, shortened, show_json, show_table
+from hooks.cases import parse_cases
 from hooks.errors import ConfigurationError
-from hooks.evaluate import CaseResult, Evaluation, Summary, evaluate_cases, parse_cases
+from hooks.evaluate import CaseResult, Evaluation, Summary, evaluate_cases
 from hooks.pipeline import Pipeline
 
 CASES_FILE = "ab_cases.jsonl"

@@ -1,0 +1,1 @@
+"""Fitting: from examples and labelled messages to a score table, a gate and a calibrated threshold."""
