@@ -13,9 +13,10 @@ Both hold for messages drawn like the calibration messages, and for messages tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, floor, inf, lgamma, log, log1p
+from math import floor, inf
 
 from hooks.fitted import Calibration, CoverageOver, Promise
+from hooks.shares import binomial_cdf
 
 ROUNDING = 1e-9
 
@@ -64,38 +65,6 @@ def misses_guaranteed(messages: int, target: float, confidence: float) -> int:
     while misses < messages and binomial_cdf(misses + 1, messages, 1 - target) <= 1 - confidence:
         misses += 1
     return misses
-
-
-def binomial_cdf(most: int, trials: int, chance: float) -> float:
-    """P(Binomial(trials, chance) <= most), for a chance strictly between 0 and 1."""
-    if most >= trials:
-        return 1.0
-    terms = (
-        lgamma(trials + 1) - lgamma(k + 1) - lgamma(trials - k + 1) + k * log(chance) + (trials - k) * log1p(-chance)
-        for k in range(most + 1)
-    )
-    return min(1.0, sum(exp(term) for term in terms))
-
-
-def coverage_interval(covered: int, messages: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact (Clopper-Pearson) two-sided interval of a share, by bisection."""
-    tail = (1 - confidence) / 2
-    if messages == 0:
-        return 0.0, 1.0
-    missed = messages - covered
-    worst = 0.0 if covered == 0 else 1 - _bisected(lambda p: binomial_cdf(missed, messages, p) > tail)
-    best = 1.0 if missed == 0 else 1 - _bisected(lambda p: 1 - binomial_cdf(missed - 1, messages, p) < tail)
-    return worst, best
-
-
-def _bisected(holds: object) -> float:
-    """The chance at which what ``holds`` for small ones stops holding."""
-    assert callable(holds)
-    low, high = 1e-12, 1 - 1e-12
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
 
 
 def _threshold(ordered: Sequence[float], misses: int) -> float:

@@ -15,12 +15,21 @@ import numpy as np
 from hooks.cases import Case, Conversations, Numbered
 from hooks.errors import ConfigurationError
 from hooks.fit.calibrate import calibrated
+from hooks.fit.gate import (
+    EXAMPLE_CATEGORY,
+    FitOptions,
+    Observed,
+    counts,
+    learn_gate,
+    needed_of,
+    value_of,
+)
 from hooks.fit.small_talk import SMALL_TALK
 from hooks.fit.train import Document, labelled_documents, libraries, module_documents, train_table
 from hooks.fitfile import digest_of
-from hooks.fitted import GATE_INPUTS, Calibration, CoverageOver, Fitted, Flags, Floats, Gate, Promise, ScoreTable
+from hooks.fitted import GATE_INPUTS, Calibration, Fitted, Gate, ScoreTable
 from hooks.profile import Profile
-from hooks.route import Router, Weighted, weigh
+from hooks.route import Router, weigh
 
 FOLDS = 5
 CALIBRATION_SHARE = 0.5
@@ -28,27 +37,11 @@ ENOUGH_TO_PROMISE = 230
 """Calibration messages that a 90% confidence in 99% needs; a smaller labelled set gives calibration its share first."""
 TEACHING_MIN = 0.2
 """Share of the labelled messages that teaches, however few there are."""
-ENOUGH_TO_TUNE = 60
-SIZE_POWERS = (0.0, 0.5, 1.0)
-LATER_SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 WRONG_SHARE = 0.002
 """Of messages that teach; where the lists of small talk and follow-ups dismiss more than that wrongly, they go."""
-GATE_REGULARISATION = 1.0
-EXAMPLE_CATEGORY = "example"
 
 Advance = Callable[[str, int, int], None]
 """Told ``(what, done, of)``."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FitOptions:
-    target: float = 0.99
-    confidence: float = 0.9
-    over: CoverageOver = "first_needs"
-    at_most: Promise = "guaranteed"
-    seed: int = 0
-    unseen_modules: tuple[int, ...] = ()
-    """Modules that the labels can't tell the need of: sent with every task."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -63,21 +56,10 @@ class Fit:
     conversations: Conversations
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Observed:
-    """One labelled message as the gate sees it, turn by turn, with scores from a table that didn't learn from it."""
-
-    case: Case
-    weighted: Weighted
-    needed: Flags
-    is_scored: bool
-    """True when the case's own message was scored, and not dismissed or beyond the table's reach."""
-
-
 def fit(profile: Profile, cases: Sequence[Numbered], options: FitOptions, advance: Advance) -> Fit:
     """What to store for this profile. Raises ConfigurationError when there is nothing to learn from."""
     libraries()
-    columns = [n for n, module in enumerate(profile.modules) if not module.always]
+    columns = columns_of(profile)
     if not columns:
         raise ConfigurationError([f"{profile.name}: every module is in the core; there is nothing to route"])
     known = Conversations(case for _, case in cases)
@@ -115,6 +97,11 @@ def fit(profile: Profile, cases: Sequence[Numbered], options: FitOptions, advanc
     )
 
 
+def columns_of(profile: Profile) -> list[int]:
+    """The modules that are scored: all but the core."""
+    return [number for number, module in enumerate(profile.modules) if not module.always]
+
+
 def split(
     profile: Profile, cases: Sequence[Numbered], known: Conversations, options: FitOptions
 ) -> tuple[list[Numbered], list[Numbered]]:
@@ -150,23 +137,6 @@ def lists_are_wrong(profile: Profile, teaching: Sequence[Numbered], known: Conve
         is_dismissed = seen.decision.message_kind in ("small_talk", "follow_up")
         wrong += is_dismissed and bool((needed_of(case, profile) & ~seen.used).any())
     return wrong > WRONG_SHARE * len(cases)
-
-
-def counts(case: Case, seen: Weighted, profile: Profile, over: CoverageOver) -> bool:
-    """True for a message that the promise is over: any, or one that needs what the state doesn't have yet."""
-    return over == "messages" or any(not seen.used[profile.order[module]] for module in case.needs)
-
-
-def value_of(case: Case, seen: Weighted, profile: Profile) -> float:
-    """The highest threshold at which every needed module is selected."""
-    left = [n for module in case.needs if not seen.firm[n := profile.order[module]]]
-    return min((float(seen.values[n]) for n in left), default=np.inf)
-
-
-def needed_of(case: Case, profile: Profile) -> Flags:
-    needed: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
-    needed[[profile.order[module] for module in case.needs]] = True
-    return needed
 
 
 def fitted_with(
@@ -236,82 +206,6 @@ def observe(
             observed.append(Observed(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored))
     advance("gate", FOLDS, FOLDS)
     return observed
-
-
-def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Observed], options: FitOptions) -> Gate:
-    """The gate's weights from unseen messages' inputs; then how much a module's size and a later turn count."""
-    linear_model, _ = libraries()
-    real = [item for item in observed if item.case.category != EXAMPLE_CATEGORY and item.is_scored]
-    pool = real if len(real) >= 2 * ENOUGH_TO_TUNE else [item for item in observed if item.is_scored]
-    inputs: list[Floats] = []
-    wanted: list[Flags] = []
-    for item in pool:
-        free = ~item.weighted.used[list(columns)]
-        inputs.append(item.weighted.seen[-1].inputs[free])
-        wanted.append(item.needed[list(columns)][free])
-    design, labels = (np.concatenate(inputs), np.concatenate(wanted)) if inputs else (np.zeros((0, GATE_INPUTS)), None)
-    weights, bias = np.zeros(GATE_INPUTS), 0.0
-    weights[:2] = 0.3, 0.7
-    if labels is not None and 0 < labels.sum() < len(labels):
-        spread = design.std(axis=0)
-        used = spread > 1e-9  # noqa: PLR2004
-        middle = design.mean(axis=0)
-        model = linear_model.LogisticRegression(C=GATE_REGULARISATION, max_iter=1000)
-        model.fit((design[:, used] - middle[used]) / spread[used], labels)
-        weights = np.zeros(GATE_INPUTS)
-        weights[used] = model.coef_[0] / spread[used]
-        bias = float(model.intercept_[0] - weights @ np.where(used, middle, 0.0))
-    plain = Gate(weights=np.round(weights, 6), bias=round(bias, 6), later_shift=0.0, offsets=np.zeros(len(columns)))
-    return _tuned(profile, columns, plain, real, options)
-
-
-def _tuned(
-    profile: Profile, columns: Sequence[int], gate: Gate, observed: Sequence[Observed], options: FitOptions
-) -> Gate:
-    """The gate that keeps the fewest tokens on the teaching messages at the target; any choice is valid."""
-    sizes = np.array([max(1, profile.modules[n].tokens) for n in columns], dtype=float)
-    offsets = {power: np.round(-power * np.log(sizes / sizes.mean()), 4) for power in SIZE_POWERS}
-    fixed = np.isin(columns, options.unseen_modules)
-
-    def made(power: float, shift: float) -> Gate:
-        return replace(gate, later_shift=shift, offsets=np.where(fixed, np.inf, offsets[power]))
-
-    counted = [item for item in observed if counts(item.case, item.weighted, profile, options.over)]
-    if len(counted) < ENOUGH_TO_TUNE:
-        return made(0.5, 0.0)
-    has_later = any(len(item.case.history) for item in observed)
-    options_of = [made(power, shift) for power in SIZE_POWERS for shift in (LATER_SHIFTS if has_later else (0.0,))]
-    return min(options_of, key=lambda option: _kept_at_target(profile, columns, option, observed, counted, options))
-
-
-def _kept_at_target(
-    profile: Profile,
-    columns: Sequence[int],
-    gate: Gate,
-    observed: Sequence[Observed],
-    counted: Sequence[Observed],
-    options: FitOptions,
-) -> float:
-    tokens = np.array([module.tokens for module in profile.modules], dtype=float)
-    values = {id(item): _values(profile, columns, gate, item) for item in observed}
-    scores = sorted(_lowest(item, values[id(item)]) for item in counted)
-    threshold = scores[int((1 - options.target) * len(scores))]
-    kept = [tokens[item.weighted.firm | (values[id(item)] >= threshold)].sum() for item in observed]
-    return float(np.mean(kept))
-
-
-def _values(profile: Profile, columns: Sequence[int], gate: Gate, item: Observed) -> Floats:
-    from hooks.route.gate import values
-
-    out = np.full(len(profile.modules), -np.inf)
-    if item.weighted.seen:
-        out[list(columns)] = np.max([values(gate, seen.inputs) for seen in item.weighted.seen], axis=0)
-    return out
-
-
-def _lowest(item: Observed, values: Floats) -> float:
-    left = item.needed & ~item.weighted.firm
-    return float(values[left].min()) if left.any() else np.inf
 
 
 def _documents(

@@ -161,7 +161,7 @@ def _bm25(forms: Sequence[list[str]], bodies: Sequence[list[str]], wanted: Flags
         for form, times in Counter(body).items():
             counts[tokens[form], column] += times
     for number, text in enumerate(forms):
-        for column in np.flatnonzero(wanted[number]):
+        for column in np.flatnonzero(wanted[number]).tolist():
             counts[[tokens[form] for form in text], column] += 1
     sizes = counts.sum(axis=0)
     usual = BM25_K1 * (1 - BM25_B + BM25_B * sizes / (sizes.mean() or 1.0))

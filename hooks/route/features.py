@@ -6,6 +6,8 @@ that of the message; the same text gives the same tokens wherever and whenever i
 
 from __future__ import annotations
 
+import itertools
+
 from hooks.route.words import is_unspaced, unspaced_runs, words_of
 
 MAX_TOKEN_CHARS = 24
@@ -23,7 +25,7 @@ def tokens_of(folded_text: str) -> list[str]:
     if is_unspaced(folded_text):
         for run in unspaced_runs(folded_text):
             words.extend(run)
-            words.extend(map("".join, zip(run, run[1:], strict=False)))
+            words.extend(map("".join, itertools.pairwise(run)))
     return words
 
 
