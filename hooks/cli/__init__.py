@@ -17,7 +17,7 @@ import click
 from hooks.errors import ConfigurationError
 
 DISTRIBUTION = "litellm-prompt-router"
-COMMANDS = ("serve", "demo", "rewrite", "route", "check", "join", "evaluate", "simulate")
+COMMANDS = ("serve", "demo", "rewrite", "route", "check", "join", "evaluate", "simulate", "examples")
 
 
 class Mistakes(click.ClickException):
