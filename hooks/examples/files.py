@@ -45,7 +45,7 @@ def add_to_labelled(path: Path, messages: Iterable[tuple[str, Message]]) -> int:
     before = read_text(path, str(path)) if path.exists() else ""
     if before and not before.endswith("\n"):
         before += "\n"
-    known = {_identity(line) for line in before.splitlines()}
+    known = {_identity(line) for line in before.split("\n")}
     lines = []
     for module, message in messages:
         line: dict[str, object] = {"text": message.text}

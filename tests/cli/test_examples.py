@@ -50,7 +50,7 @@ class Command:
     @property
     def labelled(self) -> list[dict[str, Any]]:
         text = (self.folder / "labelled_examples.jsonl").read_text("utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        return [json.loads(line) for line in text.split("\n") if line]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def _mixed(author: Author, module: str, number: int) -> list[dict[str, Any]]:
         {"text": f"{author.words()} #tools/csv #tools/web"},
         {"text": f"{author.words()}"},
         {"text": "and the other", "history": [author.words()], "needs": ["core", "tools/nope"]},
-        {"text": "again #tools/csv #tools/files", "history": [author.words()]},
+        {"text": "again\u2028#tools/csv #tools/files", "history": [author.words()]},
         {"text": f"{author.words()} #tools/csv #tools/orphan", "needs": ["tools/orphan"]},
     ]
 
@@ -115,11 +115,12 @@ def test_only_agreements_are_kept(command: Command) -> None:
     """What a module requires makes no difference, in either direction; the core is never a need."""
     with Author(_mixed) as author:
         result = command(author, "--json", per_module=3)
+        assert "0 added" in command(author, per_module=3).stdout
     csv = json.loads(result.stdout)["modules"]["tools/csv"]
     assert csv == {"kept": 3, "near_duplicates": 2, "others": 2, "disagreements": 3}
     kept = [line for line in command.labelled if line["category"] == "tools/csv"]
     assert [line["needs"] for line in kept] == [["tools/csv"], ["tools/csv"], ["tools/csv", "tools/orphan"]]
-    assert kept[1]["text"] == "again #tools/csv #tools/files"
+    assert kept[1]["text"] == "again\u2028#tools/csv #tools/files"
     assert len(kept[1]["history"]) == 1
 
 
@@ -200,12 +201,12 @@ def test_unknown_price(command: Command, run: Run, author: Author) -> None:
 
 
 def test_own_lines_of_the_file_stay(command: Command, author: Author, tmp_path: Path) -> None:
-    own = '{"text": "mine", "category": "x", "needs": []}\nnot json'
+    own = '{"text": "mine", "category": "x", "needs": []}\nnot json\u2028still not'
     (tmp_path / "out.jsonl").write_text(own, "utf-8")
     command(author, "--out", str(tmp_path / "out.jsonl"), per_module=1)
-    lines = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
-    assert lines[:2] == own.splitlines()
-    assert len(lines) == 2 + 32
+    lines = (tmp_path / "out.jsonl").read_text("utf-8").split("\n")
+    assert lines[:2] == own.split("\n")
+    assert len(lines) == 2 + 32 + 1
 
 
 def test_into_the_profile(command: Command, author: Author) -> None:

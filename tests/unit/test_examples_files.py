@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooks.errors import ConfigurationError
@@ -37,6 +37,7 @@ def _extended(raw: str, texts: list[str]) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("style", STYLES)
+@settings(max_examples=30, deadline=None)
 @given(texts=TEXTS)
 def test_the_rest_stays(style: str, texts: list[str]) -> None:
     """The document is the old one plus the examples, whatever is in them; every old line's comment is there."""
