@@ -163,7 +163,8 @@ def promise_of(calibration: Calibration) -> str:
         return f"guaranteed at {calibration.confidence:.0%} confidence: coverage of at least {target} of {over}"
     if calibration.promise == "expected":
         return f"expected: coverage of {target} of {over} on average; no guarantee for this one fit"
-    return f"none: {calibration.messages} calibration messages ({over}) are too few, or too often wrong; every module will be sent"
+    few = f"{calibration.messages} calibration {over} are too few, or too many can't be covered"
+    return f"none: {few}; every module will be sent"
 
 
 _OVER = {"first_needs": "messages with a first need", "messages": "messages"}
@@ -172,9 +173,8 @@ _OVER = {"first_needs": "messages with a first need", "messages": "messages"}
 def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
     calibration = done.fitted.calibration
     click.echo(f"{profile.name} {profile.version}")
-    click.echo(
-        f"{len(done.teaching)} messages taught, {len(done.calibration)} calibrated ({calibration.conversations} conversations)"
-    )
+    split = f"{len(done.calibration)} calibrated, of {calibration.conversations} conversations"
+    click.echo(f"{len(done.teaching)} messages taught, {split}")
     click.echo(f"promise      {promise_of(calibration)}")
     click.echo(f"based on     {calibration.messages} {_OVER[calibration.over]}, {calibration.misses} missed")
     if calibration.promise != "none":

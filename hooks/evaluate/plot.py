@@ -21,7 +21,7 @@ def plot_curve(comparison: Comparison, file: Path) -> None:
     kept = [point.kept_tokens for point in comparison.curve]
     axes.plot(kept, [point.coverage for point in comparison.curve], label="messages")
     if comparison.first_needs:
-        axes.plot(kept, [point.first_need_coverage for point in comparison.curve], label="first needs")
+        axes.plot(kept, [point.first_need_coverage or 0.0 for point in comparison.curve], label="first needs")
     for standing in comparison.standings:
         axes.plot(standing.kept_tokens, standing.coverage, "o", label=standing.router)
     axes.set_xlabel("share of tokens kept")
