@@ -40,11 +40,10 @@ FRAMES = (
 def harbour() -> Profile:
     rooms = [module("core", "You run the office.\n", always=True, tools=["ask"])]
     for name, words in TOPICS.items():
-        extra = {"requires": ["letters"]} if name == "fees" else {}
         text = f"## {name}\n" + f"Rules about {words} and more of them. " * 4 + "\n"
-        rooms.append(
-            module(name, text, tools=[f"use_{name}"], triggers=["zeppelin"] if name == "crew" else [], **extra)
-        )
+        triggers = ["zeppelin"] if name == "crew" else []
+        requires = ["letters"] if name == "fees" else []
+        rooms.append(module(name, text, tools=[f"use_{name}"], triggers=triggers, requires=requires))
     made = profile(*rooms, name="harbour")
     chance = random.Random(3)
     with_examples = [
@@ -184,8 +183,12 @@ def test_a_tool_call_brings_its_module_and_is_state() -> None:
 
 
 def test_nearly_everything_becomes_everything() -> None:
-    everything = " ".join(words for words in TOPICS.values())
-    assert reason(user(everything)) == "nearly everything was selected"
+    stored = fitted().fitted
+    low = dataclasses.replace(stored.calibration, threshold=-1000.0)
+    sample = dataclasses.replace(fitted().profile, fitted=dataclasses.replace(stored, calibration=low))
+    decision = Router(sample).decide([user("please check the tide and the gauge for me")])
+    assert decision.fallback_reason == "nearly everything was selected"
+    assert set(decision.modules) == set(sample.order)
 
 
 def test_without_a_promise_every_task_gets_everything() -> None:
