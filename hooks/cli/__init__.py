@@ -17,7 +17,18 @@ import click
 from hooks.errors import ConfigurationError
 
 DISTRIBUTION = "litellm-prompt-router"
-COMMANDS = ("serve", "demo", "rewrite", "route", "check", "join", "evaluate", "simulate", "examples")
+COMMANDS = (
+    "serve",
+    "demo",
+    "rewrite",
+    "route",
+    "check",
+    "join",
+    "fit",
+    "evaluate",
+    "simulate",
+    "examples",
+)
 
 
 class Mistakes(click.ClickException):

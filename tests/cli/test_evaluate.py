@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from hooks.cases import Case, Conversations, parse_cases
 from hooks.data import SEAM
-from hooks.evaluate import Case, evaluate_cases, parse_cases, request_of
+from hooks.evaluate import evaluate_cases
 from hooks.library import bundled_profiles, load_profile
 from hooks.pipeline import Pipeline
 from tests.cli.conftest import Run
@@ -118,10 +119,16 @@ def test_unknown_profile(toy_root: Path, run: Run) -> None:
             "system user assistant tool assistant tool assistant user",
             id="calls for the message before",
         ),
+        pytest.param(
+            {"history": ["a", "b"], "tool_calls": ["t"]},
+            "system user assistant tool assistant user assistant user",
+            id="calls nobody can place",
+        ),
     ],
 )
 def test_request_of_a_case(case: dict[str, Any], roles: str) -> None:
-    body = request_of(Case(text="x", category="c", needs=(), **case), "S")
+    labelled = Case(text="x", needs=(), **case)
+    body = Conversations([labelled]).request_of(labelled, "S")
     assert [message["role"] for message in body["messages"]] == roles.split()
 
 
