@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from hooks.evaluate import parse_cases
+from hooks.cases import parse_cases
 from hooks.library import load_profile
 from tests.cli.conftest import Run
 from tests.emulators.author import Author
