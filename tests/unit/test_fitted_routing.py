@@ -331,7 +331,7 @@ TURNS = st.lists(
 
 
 @given(turns=TURNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_conversation_gets_a_decision_that_grows(turns: list[Turn]) -> None:
     """Whatever the text: a decision, the core in it, never smaller than before, the same when asked again."""
     router = Router(fitted().profile)
