@@ -12,7 +12,8 @@ from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.sampled import DEFAULT_FLOOR, Sample, SampleReport, check_samples
 
-ENOUGH_EXAMPLES = 5
+ENOUGH_EXAMPLES = 20
+"""From here on routing can be learned from them; with fewer it is for the triggers to select each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,8 +131,9 @@ def _warnings(profile: Profile, where: str, module: Module, router: Router) -> I
     required = any(module.id in other.requires for other in profile.modules if other is not module)
     if not (module.triggers or module.tools or required):
         yield f"{where}: nothing but a fallback selects it; add triggers or tools"
-    if len(module.examples) < ENOUGH_EXAMPLES:
-        yield f"{where}: {len(module.examples)} examples; write at least {ENOUGH_EXAMPLES}"
+    if len(module.examples) >= ENOUGH_EXAMPLES:
+        return
+    yield f"{where}: {len(module.examples)} examples; write at least {ENOUGH_EXAMPLES}, or see `prompt-router examples`"
     for index, example in enumerate(module.examples):
         decision = router.decide((Turn(role="user", text=example),))
         kinds = {evidence.module: evidence.kind for evidence in decision.selected}

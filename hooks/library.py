@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hooks.errors import ConfigurationError
+from hooks.fitfile import read_fitted
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
 from hooks.profile import Economics, Module, Profile, Slot
@@ -111,8 +112,11 @@ def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profi
     return tuple(profiles)
 
 
-def load_profile(folder: Path, count_tokens: Callable[[str], int]) -> Profile:
-    """The profile in ``folder``. Raises ConfigurationError with every problem found in it."""
+def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted: bool = True) -> Profile:
+    """The profile in ``folder``. Raises ConfigurationError with every problem found in it.
+
+    ``as_fitted``: with what `prompt-router fit` learned, which must then belong to the texts as they are.
+    """
     where = f"{folder.parent.name}/{folder.name}"
     raw = read_text(folder / PROFILE_FILE, f"{where}/{PROFILE_FILE}")
     document = parse_yaml(raw, f"{where}/{PROFILE_FILE}")
@@ -147,6 +151,9 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int]) -> Profile:
         modules.append(_module(module, parts, count_tokens))
     if not unreadable:
         problems.extend(_unused_slots(slots, modules, where))
+    fitted = None
+    if as_fitted and not problems:
+        fitted = read_fitted(folder, where, modules)
     if problems:
         raise ConfigurationError(problems)
     return Profile(
@@ -160,6 +167,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int]) -> Profile:
         placement=None if declared.placement == "auto" else declared.placement,
         economics=_economics(declared),
         order={module.id: number for number, module in enumerate(modules)},
+        fitted=fitted,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from hooks.fitted import Fitted
+
 Ttl = Literal["5m", "1h"]
 Placement = Literal["append", "grow", "latest"]
 """Where late modules go: behind the message that first needed them; at the system prompt's end; or nowhere,
@@ -92,6 +94,8 @@ class Profile:
     economics: Economics | None = None
     """None: nobody tuned it, and a cautious rule decides."""
     order: Mapping[str, int] = field(repr=False)
+    fitted: Fitted | None = field(default=None, repr=False)
+    """What `prompt-router fit` learned; None: triggers alone."""
 
     @property
     def text(self) -> str:

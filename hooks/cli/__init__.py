@@ -23,13 +23,15 @@ COMMANDS = (
     "rewrite",
     "route",
     "split",
-    "check",
-    "join",
-    "evaluate",
-    "simulate",
     "learn",
     "diff",
     "update",
+    "check",
+    "join",
+    "examples",
+    "fit",
+    "evaluate",
+    "simulate",
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from hooks.cases import parse_cases
 from hooks.cli.inputs import (
     USUAL_PROFILE,
     choose_profile,
@@ -14,59 +15,123 @@ from hooks.cli.inputs import (
     profile_folders,
     profiles_option,
     profiles_root,
-    read_bytes,
     read_profiles,
+    read_text_file,
     settings_of_environment,
     shown,
 )
 from hooks.cli.output import evidence_for_json, percent, shortened, show_json, show_table
 from hooks.errors import ConfigurationError
-from hooks.evaluate import CaseResult, Evaluation, Summary, evaluate_cases, parse_cases
+from hooks.evaluate import CaseResult, Comparison, Evaluation, Summary, compare, evaluate_cases, kept_at
 from hooks.pipeline import Pipeline
 
 CASES_FILE = "ab_cases.jsonl"
 PREVIEW_CHARS = 80
+MAX_MISSES = 20
+CURVE_TARGETS = (0.90, 0.95, 0.98, 0.99, 1.0)
 
 
 @click.command(short_help="Measure routing on labelled messages.")
 @click.argument("cases", required=False, metavar="[CASES.jsonl]")
 @click.option("--profile", "name", default=USUAL_PROFILE, show_default=True, metavar="NAME")
 @profiles_option
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw coverage against tokens kept, as .png or .svg. Needs the extra `plot`.",
+)
 @json_option
-def evaluate(cases: str | None, name: str, root: Path | None, as_json: bool) -> None:
+def evaluate(cases: str | None, name: str, root: Path | None, plot: Path | None, as_json: bool) -> None:
     """Walk each labelled message as a request, and report size reduction, coverage and misses.
 
     CASES.jsonl (- is stdin; default: ab_cases.jsonl in the profile's folder) holds one JSON object a line:
     `text`, the user message; `history`, earlier user messages (optional); `tool_calls`, names of the tools
-    called so far (optional); `category`; `needs`, the ids of the modules it needs beyond the core.
+    called so far (optional); `category` (optional); `needs`, the ids of the modules it needs beyond the core.
 
     Reductions are of the system prompt's size, means over cases; they say nothing of cost, which depends on
-    caches. Coverage is the share of cases with all needed modules selected; a fallback selects them all.
+    caches. Coverage is the share of cases with all needed modules selected; a fallback selects them all. A first
+    need is a message that needs what neither the core nor a tool call brings. Intervals are exact for messages
+    drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all.
     """
     profiles, count_tokens = read_profiles(root)
     profile = choose_profile(profiles, name)
     path = cases or str(profile_folders(profiles_root(root))[profile.name] / CASES_FILE)
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([f"{shown(path)}: not UTF-8 at byte {error.start}; convert it"]) from None
+    parsed = parse_cases(read_text_file(path), shown(path), profile)
     pipeline = Pipeline(profiles, count_tokens, coverage_floor=settings_of_environment().coverage_floor)
-    evaluation = evaluate_cases(pipeline, profile, parse_cases(text, shown(path), profile))
+    evaluation = evaluate_cases(pipeline, profile, parsed)
+    comparison = compare(profile, parsed)
+    if plot is not None:
+        _plot(comparison, plot)
     if as_json:
         results = [{**asdict(result), "selected": evidence_for_json(result.selected)} for result in evaluation.results]
-        show_json({**asdict(evaluation), "results": results})
+        show_json({**asdict(evaluation), "comparison": asdict(comparison), "results": results})
     else:
-        _show(evaluation)
+        _show(evaluation, comparison)
 
 
-def _show(evaluation: Evaluation) -> None:
+def _plot(comparison: Comparison, file: Path) -> None:
+    if not comparison.curve:
+        raise ConfigurationError(["--plot: no threshold can be varied before `prompt-router fit`; leave it out"])
+    try:
+        from hooks.evaluate.plot import plot_curve
+    except ImportError:
+        raise ConfigurationError(
+            ["--plot: needs matplotlib; install the extra: pip install 'litellm-prompt-router[plot]'"]
+        ) from None
+    try:
+        plot_curve(comparison, file)
+    except OSError as error:
+        raise ConfigurationError([f"{file}: can't be written ({error.strerror}); check the path"]) from None
+
+
+def _show(evaluation: Evaluation, comparison: Comparison) -> None:
     click.echo(f"{evaluation.profile} {evaluation.profile_version}\n")
     columns = ("category", "#cases", "#chars saved", "#tokens saved", "#coverage", "#fallbacks")
     show_table(columns, [_row(summary) for summary in (*evaluation.categories, evaluation.total)])
-    for result in evaluation.misses:
+    _show_comparison(comparison)
+    misses = sorted(evaluation.misses, key=lambda result: -len(result.missing))
+    for result in misses[:MAX_MISSES]:
         click.echo(f"\nmiss at line {result.line} ({result.category}): {shortened(result.text, PREVIEW_CHARS)}")
         click.echo(f"  missing   {', '.join(result.missing)}")
         click.echo(f"  evidence  {_evidence(result)}")
+    if len(misses) > MAX_MISSES:
+        click.echo(f"\nand {len(misses) - MAX_MISSES} more misses (--json lists them)")
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    low, high = comparison.coverage_interval
+    click.echo(f"\ncoverage of {comparison.cases} messages, 95% interval: {percent(low)} to {percent(high)}")
+    if comparison.first_needs:
+        low, high = comparison.first_need_interval
+        click.echo(f"at {comparison.first_needs} first needs: {percent(low)} to {percent(high)}")
+    click.echo()
+    show_table(
+        ("router", "#coverage", "#at first needs", "#tokens kept"),
+        [(s.router, *_shares(s.coverage, s.first_need_coverage, s.kept_tokens)) for s in comparison.standings],
+    )
+    if not comparison.curve:
+        return
+    click.echo("\nwhat other thresholds would have given on these messages\n")
+    wanted = [(target, at_first) for at_first in (False, True) for target in CURVE_TARGETS]
+    points = [(kept_at(comparison.curve, target, at_first_needs=first), target, first) for target, first in wanted]
+    show_table(
+        ("aim", "#coverage", "#at first needs", "#tokens kept", "#threshold"),
+        [
+            (
+                f"{target:.0%} {'of first needs' if first else 'of messages'}",
+                *_shares(point.coverage, point.first_need_coverage, point.kept_tokens),
+                f"{point.threshold:.2f}",
+            )
+            for point, target, first in points
+            if point is not None
+        ],
+    )
+
+
+def _shares(coverage: float, first_need_coverage: float | None, kept_tokens: float) -> tuple[str, str, str]:
+    first = "-" if first_need_coverage is None else percent(first_need_coverage)
+    return percent(coverage), first, percent(kept_tokens)
 
 
 def _row(summary: Summary) -> tuple[str, ...]:

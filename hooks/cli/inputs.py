@@ -76,6 +76,14 @@ def read_bytes(path: str) -> bytes:
         raise ConfigurationError([f"{path}: can't be read ({error.strerror}); check the path"]) from None
 
 
+def read_text_file(path: str) -> str:
+    """The file's text; a byte order mark is no part of it."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{shown(path)}: not UTF-8 at byte {error.start}; convert it"]) from None
+
+
 def shown(path: str) -> str:
     """The path as messages name it."""
     return "stdin" if path == "-" else path

@@ -1,27 +1,63 @@
 """The decision: state first, then words.
 
 Walks the conversation once. The core is always there; a tool call brings the module that owns the tool; each
-user message brings what its triggers name. A follow-up and small talk bring nothing of their own. A task that
-names nothing known brings everything (fallback). What was brought stays, and where it was first needed is
-known from the history alone.
+user message brings what its triggers name and, in a fitted profile, what its scores speak for. A follow-up and
+small talk bring nothing of their own. A task that names nothing known brings everything (fallback). What was
+brought stays, and where it was first needed is known from the history alone.
+
+A fitted profile also falls back where its promise doesn't reach: without a calibrated threshold, for words the
+table has no evidence for, for an attachment without text, when nothing scores above the threshold, and when
+most of the prompt was selected anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from hooks.data import Arrival, Evidence, EvidenceKind, MessageKind, RoutingDecision, Turn
+import numpy as np
+
+from hooks.data import MessageKind, RoutingDecision, Turn
+from hooks.fitted import Fitted, Floats
 from hooks.profile import Profile
+from hooks.route.gate import GateState, values
+from hooks.route.need import Need, closure_of, core_of
 from hooks.route.phrases import is_follow_up, is_small_talk
+from hooks.route.score import Scores, score
 from hooks.route.words import TriggerIndex, capped, folded, words_of
 
 MAX_READINGS = 8192
-"""User messages remembered for each profile: as hashes and module numbers, no text."""
+"""User messages remembered for each profile: as hashes, module numbers and scores, no text."""
+MOST_TOKENS_SHARE = 0.8
+"""A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
 
 
-_Reading = tuple[MessageKind, Mapping[int, str], str | None]
-"""``(kind, triggers by module, fallback reason)``"""
+class _Reading(NamedTuple):
+    """What one user message says by itself. ``found``: a trigger by module."""
+
+    kind: MessageKind
+    found: dict[int, str]
+    fallback: str | None = None
+    scores: Scores | None = None
+
+
+class Weighed(NamedTuple):
+    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module."""
+
+    turn: int
+    inputs: Floats
+    values: Floats
+
+
+class Trace:
+    """What happened on the way to a decision, for those who calibrate or explain."""
+
+    def __init__(self) -> None:
+        self.weighed: list[Weighed] = []
+        self.triggered: set[int] = set()
+        self.fallbacks: list[str] = []
+        """Reasons that no threshold can change."""
 
 
 class Router:
@@ -30,36 +66,62 @@ class Router:
     def __init__(self, profile: Profile) -> None:
         self._triggers = TriggerIndex((n, t) for n, module in enumerate(profile.modules) for t in module.triggers)
         self._owner_of_tool = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
-        self._requires = {n: _closure(n, profile) for n in range(len(profile.modules))}
-        self._core = _core(profile, self._requires)
+        self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
+        self._core = core_of(profile, self._requires)
         self._ids = tuple(module.id for module in profile.modules)
+        self._tokens = tuple(module.tokens for module in profile.modules)
+        self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
+        self._fitted: Fitted | None = profile.fitted
+        self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
         self._readings: dict[tuple[int, int, tuple[str, ...], bool], _Reading] = {}
 
-    def decide(self, turns: Iterable[Turn], *, forgets: bool = False) -> RoutingDecision:
+    def decide(self, turns: Iterable[Turn], *, forgets: bool = False, trace: Trace | None = None) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
-        ``forgets``: only what the latest task and the tool calls behind it need.
+        ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
         """
-        need = _Need(self._core, self._requires, self._ids)
+        turns = tuple(turns)
+        need, state = self._started_anew()
         kind: MessageKind = "none"
         fallback: str | None = None
         query_chars = 0
-        turns = tuple(turns)
+        in_use: set[int] = set()
         for at, turn in enumerate(turns):
             need.is_late = kind != "none"
             for tool in turn.tool_calls:
                 if tool in self._owner_of_tool:
-                    need.bring(self._owner_of_tool[tool], "tool_call", tool, at=_behind_results(turns, at))
+                    owner = self._owner_of_tool[tool]
+                    need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
+                    in_use.add(owner)
+                    state.is_later = True
             if turn.role != "user":
                 continue
             need.inherit()
-            kind, found, reason = self._read(turn, started=need.is_started)
+            reading = self._read(turn, started=need.is_started)
+            kind, reason = reading.kind, reading.fallback
+            if trace is not None:
+                trace.triggered.update(reading.found)
+                trace.fallbacks.extend([reason] if reason is not None else ())
             if forgets and kind != "follow_up":
-                need = _Need(self._core, self._requires, self._ids)
+                need, state = self._started_anew()
                 fallback = None
+                in_use.clear()
             query_chars = len(turn.text)
-            for module, trigger in sorted(found.items()):
+            for module, trigger in sorted(reading.found.items()):
                 need.bring(module, "trigger", trigger, at=at)
+            if reading.scores is not None:
+                seen = self._weigh(reading.scores, state, in_use, at)
+                if trace is not None:
+                    trace.weighed.append(seen)
+                for module, detail in self._chosen(seen.values, need):
+                    need.bring(module, "score", detail, at=at)
+                if not need.is_core_alone:
+                    reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
+                elif kind == "task" and not reading.scores.is_chat:
+                    reason = self._unsure(seen.values, need, at)
+                elif kind == "task":
+                    kind = "small_talk"
+            state.is_later = True
             if reason is not None:
                 fallback = fallback or reason
                 need.bring_all(reason, at=at)
@@ -74,6 +136,36 @@ class Router:
             fallback_reason=fallback,
             query_chars=query_chars,
         )
+
+    def _started_anew(self) -> tuple[Need, GateState]:
+        return Need(self._core, self._requires, self._ids), GateState(len(self._column))
+
+    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int) -> Weighed:
+        assert self._fitted is not None
+        used = sorted(self._column[module] for module in in_use if module in self._column)
+        inputs = state.inputs(scores, used)
+        state.remember(scores)
+        return Weighed(at, inputs, values(self._fitted.gate, inputs))
+
+    def _chosen(self, found: Floats, need: Need) -> list[tuple[int, str]]:
+        """Modules at or above the threshold that nothing else brought, with what to say of them."""
+        assert self._fitted is not None
+        threshold = self._fitted.calibration.threshold
+        columns = self._fitted.table.columns
+        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= threshold).tolist()]
+        return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
+
+    def _unsure(self, found: Floats, need: Need, at: int) -> str | None:
+        """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
+        assert self._fitted is not None
+        if self._fitted.calibration.over == "first_needs":
+            return "nothing scores above the threshold"
+        best = int(found.argmax())
+        need.bring(self._fitted.table.columns[best], "score", f"{found[best]:.2f}", at=at)
+        return None
+
+    def _is_most(self, need: Need) -> bool:
+        return sum(self._tokens[module] for module in need) > self._most_tokens
 
     def _read(self, turn: Turn, *, started: bool) -> _Reading:
         """What one user message says; remembered by the message's hash, since every call sends them all again."""
@@ -91,69 +183,39 @@ class Router:
         words = words_of(text)
         found = self._triggers.match(text, words, turn.attachments)
         if found:
-            return "task", found, None
+            return self._scored(found, text, words)
         if turn.attachments:
-            return "task", {}, "attachment without a matching trigger"
+            return _Reading("task", {}, "attachment without a matching trigger")
         if not text.strip():
-            return "follow_up", {}, None if started else "nothing to follow up on"
+            return _Reading("follow_up", {}, None if started else "nothing to follow up on")
         if is_small_talk(read, text, words):
-            return "small_talk", {}, None
+            return self._also_scored(_Reading("small_talk", {}), text, words)
         if is_follow_up(text, words):
-            return "follow_up", {}, None if started else "nothing to follow up on"
-        return "task", {}, "nothing known in the message"
+            fallback = None if started else "nothing to follow up on"
+            return self._also_scored(_Reading("follow_up", {}, fallback), text, words)
+        if self._fitted is None:
+            return _Reading("task", {}, "nothing known in the message")
+        return self._scored({}, text, words)
 
+    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> _Reading:
+        """The reading of a task, with its scores where the profile is fitted and the message is within its reach."""
+        if self._fitted is None:
+            return _Reading("task", found)
+        if self._fitted.calibration.promise == "none":
+            return _Reading("task", found, "no calibrated threshold")
+        if not text.strip():
+            return _Reading("task", found, "attachment without text")
+        scores = score(self._fitted.table, text, words)
+        if not scores.is_known:
+            return _Reading("task", found, "nothing known in the message")
+        return _Reading("task", found, None, scores)
 
-class _Need:
-    """What one conversation has needed so far; lives as long as one decision."""
-
-    def __init__(
-        self, core: Mapping[int, Evidence], requires: Mapping[int, tuple[int, ...]], ids: tuple[str, ...]
-    ) -> None:
-        self._why = dict(core)
-        self._core = core
-        self._requires = requires
-        self._ids = ids
-        self._arrived: dict[int, list[int]] = {}
-        self._named: set[int] = set()
-        self.is_late = False
-        self.is_started = False
-
-    def bring(self, module: int, kind: EvidenceKind, detail: str, *, at: int) -> None:
-        """A module and what it requires. Evidence of its own replaces evidence by requirement; lateness stays."""
-        self.is_started = True
-        self._add(module, kind, detail, at)
-        for needed in self._requires[module]:
-            if needed not in self._why:
-                self._add(needed, "requires", self._ids[module], at)
-
-    def bring_all(self, reason: str, *, at: int) -> None:
-        self.is_started = True
-        for module in range(len(self._ids)):
-            if module not in self._why:
-                self._add(module, "fallback", reason, at)
-
-    def inherit(self) -> None:
-        """A new user message: what earlier ones named is inherited now."""
-        for module in self._named:
-            self._why[module] = self._why[module]._replace(kind="inherited")
-        self._named.clear()
-
-    def selected(self) -> tuple[Evidence, ...]:
-        return tuple([self._why[module] for module in sorted(self._why)])
-
-    def arrivals(self) -> tuple[Arrival, ...]:
-        return tuple(Arrival(at, tuple(sorted(modules))) for at, modules in sorted(self._arrived.items()))
-
-    def _add(self, module: int, kind: EvidenceKind, detail: str, at: int) -> None:
-        known = self._why.get(module)
-        if known is None:
-            self._why[module] = Evidence(self._ids[module], kind, detail, self.is_late)
-            if self.is_late:
-                self._arrived.setdefault(at, []).append(module)
-        elif module not in self._core and (kind == "trigger" or known.kind in ("requires", "fallback")):
-            self._why[module] = Evidence(self._ids[module], kind, detail, known.late)
-        if kind == "trigger" and module not in self._core:
-            self._named.add(module)
+    def _also_scored(self, reading: _Reading, text: str, words: list[str]) -> _Reading:
+        """A message that the word lists take for no task; scored all the same where labels showed them wrong."""
+        if self._fitted is None or self._fitted.trusts_lists or self._fitted.calibration.promise == "none":
+            return reading
+        scores = score(self._fitted.table, text, words)
+        return reading._replace(scores=scores) if scores.is_known else reading
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:
@@ -162,26 +224,3 @@ def _behind_results(turns: Sequence[Turn], call: int) -> int:
     while last + 1 < len(turns) and turns[last + 1].role in RESULT_ROLES:
         last += 1
     return last
-
-
-def _core(profile: Profile, requires: Mapping[int, tuple[int, ...]]) -> dict[int, Evidence]:
-    """Evidence of what every request gets: the ``always`` modules and what they require."""
-    modules = profile.modules
-    core = {n: Evidence(module.id, "always") for n, module in enumerate(modules) if module.always}
-    for always in tuple(core):
-        for needed in requires[always]:
-            core.setdefault(needed, Evidence(modules[needed].id, "requires", modules[always].id))
-    return core
-
-
-def _closure(module: int, profile: Profile) -> tuple[int, ...]:
-    """All that a module requires, directly or not, in order of discovery."""
-    seen: dict[int, None] = {}
-    todo = [module]
-    while todo:
-        for name in profile.modules[todo.pop()].requires:
-            needed = profile.order[name]
-            if needed != module and needed not in seen:
-                seen[needed] = None
-                todo.append(needed)
-    return tuple(seen)

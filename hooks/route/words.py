@@ -30,6 +30,9 @@ _HALF_WORD_AHEAD = re.compile(r"\A[^\W_]{1,100}(?=[\W_])")
 _STAR_INSIDE = re.compile(r"\*[^\W_]")
 _LEFTOVER = re.compile(r"[\\^$|()\[\]{}+?]")
 
+_ASCII_BREAKS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
+_UNSPACED_RUN = re.compile(f"{_UNSPACED.pattern}+")
+
 TriggerProblem = str
 
 
@@ -54,6 +57,8 @@ def folded(text: str) -> str:
 
 def words_of(folded_text: str) -> list[str]:
     """Runs of letters and digits in scripts that part words; underscores and hyphens part them too."""
+    if folded_text.isascii():
+        return folded_text.translate(_ASCII_BREAKS).split()
     if is_unspaced(folded_text):
         folded_text = _UNSPACED.sub(" ", folded_text)
     return _WORD.findall(folded_text)
@@ -62,6 +67,11 @@ def words_of(folded_text: str) -> list[str]:
 def phrases_of(folded_text: str) -> list[str]:
     """Runs of letters and digits in any script: for scripts without spaces, what stands between punctuation."""
     return _WORD.findall(folded_text)
+
+
+def unspaced_runs(folded_text: str) -> list[str]:
+    """What stands between spaces, punctuation and other scripts, in scripts without spaces between words."""
+    return _UNSPACED_RUN.findall(folded_text)
 
 
 def is_unspaced(text: str) -> bool:
@@ -124,11 +134,10 @@ class TriggerIndex:
         for kind in attachments:
             for owner, trigger in (*self._attachments.get(kind, ()), *self._attachments.get("any", ())):
                 found.setdefault(owner, trigger)
-        candidates: dict[str, list[_Trigger]] = {}
-        for at, word in enumerate(words):
-            if word not in candidates:
-                candidates[word] = self._starting_with(word)
-            for candidate in candidates[word]:
+        distinct = dict.fromkeys(words)
+        candidates = {word: starting for word in distinct if (starting := self._starting_with(word))}
+        for at, word in enumerate(words if candidates else ()):
+            for candidate in candidates.get(word, ()):
                 if candidate.owner not in found and _stands(words, at, candidate.words):
                     found[candidate.owner] = candidate.trigger
         for form, owner, trigger in self._unspaced:

@@ -10,10 +10,12 @@ from hooks.library import bundled_profiles, load_profile
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 WARNINGS = [
-    "toy: modules[2] tools/files: 0 examples; write at least 5",
-    "toy: modules[3] tools/web: 2 examples; write at least 5",
+    "toy: modules[1] tools/csv: 5 examples; write at least 20, or see `prompt-router examples`",
+    "toy: modules[2] tools/files: 0 examples; write at least 20, or see `prompt-router examples`",
+    "toy: modules[3] tools/web: 2 examples; write at least 20, or see `prompt-router examples`",
     "toy: modules[3] tools/web: examples[1] doesn't select it: 'who won'; add a trigger or move the example",
     "toy: modules[4] tools/orphan: nothing but a fallback selects it; add triggers or tools",
+    "toy: modules[4] tools/orphan: 5 examples; write at least 20, or see `prompt-router examples`",
     *(
         f"toy: modules[4] tools/orphan: examples[{n}] doesn't select it: {text!r}; add a trigger or move the example"
         for n, text in enumerate("abcde")
@@ -39,6 +41,18 @@ def test_report_of_a_profile(toy_root: Path, run: Run) -> None:
         "tools/orphan     44      11  15.5%                              0         5",
         *(f"warning: {warning}" for warning in WARNINGS),
     ]
+
+
+def test_from_twenty_examples_on_nothing_is_said_of_them(toy_root: Path, run: Run) -> None:
+    """Examples that no trigger selects are then there to be learned from."""
+    path = toy_root / "toy" / "profile.yaml"
+    for count, warned in ((19, True), (20, False)):
+        texts = [f"gizmo {n}" for n in range(count)]
+        path.write_text(TOY.replace("[look it up on the web, who won]", json.dumps(texts)), "utf-8")
+        document = json.loads(run("check", "--profiles", toy_root, "--json").stdout)
+        found = [warning for warning in document["profiles"][0]["warnings"] if "tools/web" in warning]
+        assert bool(found) == warned
+        assert len(found) == (count + 1 if warned else 0)
 
 
 def test_json(toy_root: Path, run: Run) -> None:

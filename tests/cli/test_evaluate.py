@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from hooks.cases import Case, Conversations, parse_cases
 from hooks.data import SEAM
-from hooks.evaluate import Case, evaluate_cases, parse_cases, request_of
+from hooks.evaluate import evaluate_cases
 from hooks.library import bundled_profiles, load_profile
 from hooks.pipeline import Pipeline
 from tests.cli.conftest import Run
@@ -40,6 +41,14 @@ def test_table_and_misses(toy_root: Path, tmp_path: Path, run: Run) -> None:
         "web           1        61.5%         57.1%    100.0%          0\n"
         "generic       1        -0.6%          0.0%    100.0%          1\n"
         "all           5        32.4%         31.7%     80.0%          1\n"
+        "\n"
+        "coverage of 5 messages, 95% interval: 28.4% to 99.5%\n"
+        "at 4 first needs: 19.4% to 99.4%\n"
+        "\n"
+        "router         coverage  at first needs  tokens kept\n"
+        "all modules      100.0%          100.0%       100.0%\n"
+        "triggers only     80.0%           75.0%        65.6%\n"
+        "oracle           100.0%          100.0%        52.4%\n"
         "\n"
         "miss at line 2 (data): csv with headings\n"
         "  missing   tools/web\n"
@@ -118,10 +127,16 @@ def test_unknown_profile(toy_root: Path, run: Run) -> None:
             "system user assistant tool assistant tool assistant user",
             id="calls for the message before",
         ),
+        pytest.param(
+            {"history": ["a", "b"], "tool_calls": ["t"]},
+            "system user assistant tool assistant user assistant user",
+            id="calls nobody can place",
+        ),
     ],
 )
 def test_request_of_a_case(case: dict[str, Any], roles: str) -> None:
-    body = request_of(Case(text="x", category="c", needs=(), **case), "S")
+    labelled = Case(text="x", needs=(), **case)
+    body = Conversations([labelled]).request_of(labelled, "S")
     assert [message["role"] for message in body["messages"]] == roles.split()
 
 

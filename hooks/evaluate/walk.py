@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from hooks.cases import Case, Conversations, Numbered
 from hooks.data import Evidence, Passthrough, Target
 from hooks.errors import ConfigurationError
 from hooks.pipeline import Pipeline
 from hooks.profile import Profile
-from hooks.reading import parse_json_lines
 
 TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Neither sizes nor selections depend on who answers."""
 ALL = "all"
-
-
-class Case(BaseModel):
-    """One labelled message. ``needs``: the module ids it needs beyond the core."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text: str
-    history: tuple[str, ...] = ()
-    """Earlier user messages."""
-    tool_calls: tuple[str, ...] = ()
-    """Names of the tools called so far."""
-    category: Annotated[str, Field(min_length=1)]
-    needs: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,21 +69,10 @@ class Evaluation:
         return tuple(result for result in self.results if result.missing)
 
 
-def parse_cases(text: str, where: str, profile: Profile) -> tuple[tuple[int, Case], ...]:
-    """``(line, case)`` of JSON Lines, empty lines left out. Raises ConfigurationError with every problem."""
-    lines = parse_json_lines(text, where, Case, what="case", problems_of=lambda case: _unknown(case, profile))
-    return tuple(lines)
-
-
-def _unknown(case: Case, profile: Profile) -> Iterable[str]:
-    for index, module in enumerate(case.needs):
-        if module not in profile.order:
-            yield f"needs[{index}]: unknown module {module!r}; `prompt-router check {profile.name}` lists them"
-
-
-def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[tuple[int, Case]]) -> Evaluation:
+def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[Numbered]) -> Evaluation:
     """Walks each case as a request with the profile's own prompt. ``cases`` must not be empty."""
-    results = tuple(_walk(pipeline, profile, line, case) for line, case in cases)
+    conversations = Conversations(case for _, case in cases)
+    results = tuple(_walk(pipeline, profile, line, case, conversations) for line, case in cases)
     categories = dict.fromkeys(result.category for result in results)
     return Evaluation(
         profile=profile.name,
@@ -111,33 +83,10 @@ def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[tuple[i
     )
 
 
-def request_of(case: Case, system: str) -> dict[str, Any]:
-    """A chat request as it stands when the case's message was answered last.
-
-    Tool calls were made for the last message of the history or, without a history, for the case's own.
-    """
-    calls = _tool_messages(case.tool_calls)
-    turns: list[dict[str, Any]] = []
-    for number, earlier in enumerate(case.history, 1):
-        turns.append({"role": "user", "content": earlier})
-        turns.extend(calls if number == len(case.history) else ())
-        turns.append({"role": "assistant", "content": "Done."})
-    turns.append({"role": "user", "content": case.text})
-    turns.extend(() if case.history else calls)
-    return {"messages": [{"role": "system", "content": system}, *turns]}
-
-
-def _tool_messages(names: Sequence[str]) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = []
-    for number, name in enumerate(names):
-        call = {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": "{}"}}
-        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        messages.append({"role": "tool", "tool_call_id": f"call_{number}", "content": "{}"})
-    return messages
-
-
-def _walk(pipeline: Pipeline, profile: Profile, line: int, case: Case) -> CaseResult:
-    walked = pipeline.walk(request_of(case, profile.text), "acompletion", lambda: TARGET, only=profile.name)
+def _walk(pipeline: Pipeline, profile: Profile, line: int, case: Case, conversations: Conversations) -> CaseResult:
+    walked = pipeline.walk(
+        conversations.request_of(case, profile.text), "acompletion", lambda: TARGET, only=profile.name
+    )
     outcome = walked.outcome
     if isinstance(outcome, Passthrough):
         problem = f"{profile.name}: its own prompt passes through ({outcome.reason}); see `prompt-router check`"

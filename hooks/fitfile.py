@@ -1,0 +1,229 @@
+"""The two files that `prompt-router fit` leaves in a profile's folder.
+
+``router.json`` is for people and diffs: format, digest of the profile it was made for, calibration, gate, scored
+modules. ``router.npz`` is the table: a zip of NumPy arrays without pickled objects. ``tokens`` and ``pieces``
+are UTF-8 text, a name a line in row order; ``token_scores`` and ``piece_scores`` have a row for each and a column
+for each scored module; ``token_weights``, ``is_chat_token`` and ``bias`` are what hooks/fitted.py says. The same
+fit gives the same bytes.
+
+A table for other module texts than the profile has now is a configuration problem: the proxy doesn't start with
+it, since its promise is void.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hooks.errors import ConfigurationError
+from hooks.fitted import GATE_INPUTS, Calibration, CoverageOver, Fitted, Gate, Promise, ScoreTable
+from hooks.problems import described
+from hooks.profile import Module
+
+FORMAT = 1
+FIT_FILE = "router.json"
+TABLE_FILE = "router.npz"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Calibration(_Strict):
+    promise: Promise
+    target_coverage: Annotated[float, Field(gt=0, lt=1)]
+    over: CoverageOver
+    threshold: _Finite | None
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    messages: int
+    misses: int
+    conversations: int
+    expected_threshold: _Finite | None
+    guaranteed_threshold: _Finite | None
+
+
+class _Gate(_Strict):
+    weights: Annotated[tuple[_Finite, ...], Field(min_length=GATE_INPUTS, max_length=GATE_INPUTS)]
+    bias: _Finite
+    later_shift: _Finite
+    offsets: dict[str, _Finite | None]
+
+
+class _FitFile(_Strict):
+    """router.json."""
+
+    format: Literal[1]
+    profile_digest: str
+    table_sha256: str
+    calibration: _Calibration
+    gate: _Gate
+    unseen_weight: _Finite
+    trusts_lists: bool
+
+
+def digest_of(modules: Sequence[Module]) -> str:
+    """What a table is tied to: the modules' order, texts, and all that routes beside the scores."""
+    facts = [
+        [
+            module.id,
+            [part if isinstance(part, str) else [part.name] for part in module.parts],
+            module.always,
+            module.requires,
+            module.triggers,
+            module.tools,
+        ]
+        for module in modules
+    ]
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=True).encode()).hexdigest()
+
+
+def read_fitted(folder: Path, where: str, modules: Sequence[Module]) -> Fitted | None:
+    """What was fitted for this profile; None where nothing was. Raises ConfigurationError."""
+    if not (folder / FIT_FILE).is_file():
+        return None
+    path = f"{where}/{FIT_FILE}"
+    again = "run `prompt-router fit` again, or delete router.json to route by triggers alone"
+    try:
+        stated = _FitFile.model_validate_json((folder / FIT_FILE).read_bytes())
+    except ValidationError as error:
+        raise ConfigurationError(f"{line}; {again}" for line in described(error, path, _FitFile)) from None
+    except OSError as error:
+        raise ConfigurationError([f"{path}: can't be read ({error.strerror}); {again}"]) from None
+    if stated.profile_digest != digest_of(modules):
+        raise ConfigurationError(
+            [f"{path}: made for other module texts, triggers or tools than the profile's; {again}"]
+        )
+    try:
+        raw = (folder / TABLE_FILE).read_bytes()
+    except OSError as error:
+        raise ConfigurationError([f"{where}/{TABLE_FILE}: can't be read ({error.strerror}); {again}"]) from None
+    if hashlib.sha256(raw).hexdigest() != stated.table_sha256:
+        raise ConfigurationError([f"{where}/{TABLE_FILE}: not the table that {FIT_FILE} was made with; {again}"])
+    order = {module.id: number for number, module in enumerate(modules)}
+    try:
+        return _fitted(stated, raw, order)
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ConfigurationError([f"{where}/{TABLE_FILE}: damaged ({error}); {again}"]) from None
+
+
+def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> None:
+    """Replaces both files. A crash in between leaves a pair that ``read_fitted`` refuses."""
+    table, gate, calibration = fitted.table, fitted.gate, fitted.calibration
+    raw = _packed(
+        tokens=_named(table.tokens),
+        token_scores=table.token_scores.astype(np.float16),
+        token_weights=table.token_weights,
+        is_chat_token=table.is_chat_token,
+        pieces=_named(table.pieces),
+        piece_scores=table.piece_scores.astype(np.float16),
+        bias=table.bias,
+    )
+    ids = [modules[column].id for column in table.columns]
+    document = {
+        "format": FORMAT,
+        "profile_digest": fitted.digest,
+        "table_sha256": hashlib.sha256(raw).hexdigest(),
+        "calibration": {
+            "promise": calibration.promise,
+            "target_coverage": calibration.target_coverage,
+            "over": calibration.over,
+            "threshold": _finite(calibration.threshold),
+            "confidence": calibration.confidence,
+            "messages": calibration.messages,
+            "misses": calibration.misses,
+            "conversations": calibration.conversations,
+            "expected_threshold": _finite(calibration.expected_threshold),
+            "guaranteed_threshold": _finite(calibration.guaranteed_threshold),
+        },
+        "gate": {
+            "weights": gate.weights.tolist(),
+            "bias": gate.bias,
+            "later_shift": gate.later_shift,
+            "offsets": {id: _finite(offset) for id, offset in zip(ids, gate.offsets.tolist(), strict=True)},
+        },
+        "unseen_weight": table.unseen_weight,
+        "trusts_lists": fitted.trusts_lists,
+    }
+    (folder / TABLE_FILE).write_bytes(raw)
+    (folder / FIT_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
+    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+        tokens, pieces = _rows(arrays["tokens"]), _rows(arrays["pieces"])
+        table = ScoreTable(
+            columns=tuple(order[id] for id in stated.gate.offsets),
+            tokens=tokens,
+            token_scores=arrays["token_scores"].astype(np.float32),
+            token_weights=arrays["token_weights"].astype(np.float32),
+            is_chat_token=arrays["is_chat_token"].astype(np.bool_),
+            pieces=pieces,
+            piece_scores=arrays["piece_scores"].astype(np.float32),
+            unseen_weight=stated.unseen_weight,
+            bias=arrays["bias"].astype(np.float64),
+        )
+    size = len(table.columns)
+    if not (
+        table.token_scores.shape == (len(tokens), size)
+        and table.piece_scores.shape == (len(pieces), size)
+        and table.token_weights.shape == table.is_chat_token.shape == (len(tokens),)
+        and table.bias.shape == (size,)
+        and np.isfinite(table.token_scores).all()
+        and np.isfinite(table.piece_scores).all()
+        and np.isfinite(table.bias).all()
+        and (table.token_weights >= 0).all()
+    ):
+        raise ValueError("its arrays don't fit together")
+    stated_calibration = stated.calibration.model_dump()
+    for name in ("threshold", "expected_threshold", "guaranteed_threshold"):
+        if stated_calibration[name] is None:
+            stated_calibration[name] = -np.inf
+    offsets = [np.inf if offset is None else offset for offset in stated.gate.offsets.values()]
+    return Fitted(
+        digest=stated.profile_digest,
+        table=table,
+        gate=Gate(
+            weights=np.array(stated.gate.weights),
+            bias=stated.gate.bias,
+            later_shift=stated.gate.later_shift,
+            offsets=np.array(offsets),
+        ),
+        calibration=Calibration(**stated_calibration),
+        trusts_lists=stated.trusts_lists,
+    )
+
+
+def _packed(**arrays: Any) -> bytes:
+    """An .npz without the clock in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content.getvalue())
+    return buffer.getvalue()
+
+
+def _named(names: Any) -> Any:
+    return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
+
+
+def _rows(names: Any) -> dict[str, int]:
+    text = names.tobytes().decode()
+    return {name: row for row, name in enumerate(text.split("\n"))} if text else {}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

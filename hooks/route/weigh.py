@@ -1,0 +1,65 @@
+"""A decision for every threshold at once: what is selected whatever it is, and how much speaks for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hooks.data import RoutingDecision, Turn
+from hooks.fitted import Flags, Floats
+from hooks.profile import Profile
+from hooks.route.decide import Router, Trace, Weighed
+from hooks.route.need import closure_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Weighted:
+    """One conversation at its last turn. A module is selected when it is firm or its value reaches the threshold."""
+
+    firm: Flags
+    """By module: the core, triggers, tools called, and what those require; everything in a fallback."""
+    used: Flags
+    """By module: the core, tools called, and what those require: the state without any word of the user's."""
+    values: Floats
+    """By module: the highest gate value so far, its own or that of a module that requires it."""
+    seen: tuple[Weighed, ...]
+    decision: RoutingDecision
+    is_fallback: bool
+    """True when no threshold matters."""
+
+    def selected(self, threshold: float) -> Flags:
+        return self.firm | (self.values >= threshold)
+
+
+def weigh(router: Router, profile: Profile, turns: Sequence[Turn]) -> Weighted:
+    """The conversation as it stands before any threshold."""
+    trace = Trace()
+    decision = router.decide(turns, trace=trace)
+    size = len(profile.modules)
+    values = np.full(size, -np.inf)
+    if profile.fitted is not None and trace.weighed:
+        values[list(profile.fitted.table.columns)] = np.max([seen.values for seen in trace.weighed], axis=0)
+        for module in range(size):
+            for needed in closure_of(module, profile):
+                values[needed] = max(values[needed], values[module])
+    owners = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
+    called = {owners[tool] for turn in turns for tool in turn.tool_calls if tool in owners}
+    core = {n for n, module in enumerate(profile.modules) if module.always}
+    firm = _closed(core | called | trace.triggered, profile)
+    return Weighted(
+        firm=np.ones(size, dtype=np.bool_) if trace.fallbacks else firm,
+        used=_closed(core | called, profile),
+        values=values,
+        seen=tuple(trace.weighed),
+        decision=decision,
+        is_fallback=bool(trace.fallbacks),
+    )
+
+
+def _closed(modules: Iterable[int], profile: Profile) -> Flags:
+    flags: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
+    for module in modules:
+        flags[[module, *closure_of(module, profile)]] = True
+    return flags
