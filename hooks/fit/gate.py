@@ -17,6 +17,8 @@ ENOUGH_TO_TUNE = 60
 SIZE_POWERS = (0.0, 0.5, 1.0)
 LATER_SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 GATE_REGULARISATION = 1.0
+LATER_FROM, LATER = 2, 6
+"""Of the gate's inputs: the first that only later turns have, and the one that says it is a later turn."""
 EXAMPLE_CATEGORY = "example"
 
 
@@ -64,11 +66,15 @@ def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Obse
     linear_model, _ = libraries()
     real = [item for item in observed if item.case.category != EXAMPLE_CATEGORY and item.is_scored]
     pool = real if len(real) >= 2 * ENOUGH_TO_TUNE else [item for item in observed if item.is_scored]
+    if sum(item.weighted.seen[-1].inputs[0, LATER] for item in pool) < ENOUGH_TO_TUNE:
+        blind: Floats = (np.arange(GATE_INPUTS) < LATER_FROM).astype(float)  # too few later turns to learn from
+    else:
+        blind = np.ones(GATE_INPUTS)
     inputs: list[Floats] = []
     wanted: list[Flags] = []
     for item in pool:
         free = ~item.weighted.used[list(columns)]
-        inputs.append(item.weighted.seen[-1].inputs[free])
+        inputs.append(item.weighted.seen[-1].inputs[free] * blind)
         wanted.append(item.needed[list(columns)][free])
     design, labels = (np.concatenate(inputs), np.concatenate(wanted)) if inputs else (np.zeros((0, GATE_INPUTS)), None)
     weights, bias = np.zeros(GATE_INPUTS), 0.0

@@ -33,8 +33,8 @@ from hooks.route import Router, weigh
 
 FOLDS = 5
 CALIBRATION_SHARE = 0.5
-ENOUGH_TO_PROMISE = 230
-"""Calibration messages that a 90% confidence in 99% needs; a smaller labelled set gives calibration its share first."""
+ENOUGH_TO_EXPECT, ENOUGH_TO_GUARANTEE = 110, 235
+"""Calibration messages that 99% needs, in expectation and with 90% confidence, and a few to spare."""
 TEACHING_MIN = 0.2
 """Share of the labelled messages that teaches, however few there are."""
 WRONG_SHARE = 0.002
@@ -111,7 +111,9 @@ def split(
         line: counts(case, weigh(router, profile, known.turns_of(case)), profile, options.over) for line, case in cases
     }
     total = sum(counted.values())
-    wanted = max(total * CALIBRATION_SHARE, min(ENOUGH_TO_PROMISE, total * (1 - TEACHING_MIN)))
+    most = total * (1 - TEACHING_MIN)
+    enough = next((count for count in (ENOUGH_TO_GUARANTEE, ENOUGH_TO_EXPECT) if count <= most), most)
+    wanted = max(total * CALIBRATION_SHARE, enough)
     groups: dict[tuple[str, ...], list[Numbered]] = {}
     for line, case in cases:
         groups.setdefault(known.name_of(case), []).append((line, case))
@@ -121,9 +123,9 @@ def split(
     calibration: list[Numbered] = []
     got = 0
     for name in order:
-        enough = got >= wanted
-        (teaching if enough else calibration).extend(groups[name])
-        got += 0 if enough else sum(counted[line] for line, _ in groups[name])
+        is_done = got >= wanted
+        (teaching if is_done else calibration).extend(groups[name])
+        got += 0 if is_done else sum(counted[line] for line, _ in groups[name])
     return teaching, calibration
 
 

@@ -183,21 +183,21 @@ class Router:
         words = words_of(text)
         found = self._triggers.match(text, words, turn.attachments)
         if found:
-            return self._scored(found, text)
+            return self._scored(found, text, words)
         if turn.attachments:
             return _Reading("task", {}, "attachment without a matching trigger")
         if not text.strip():
             return _Reading("follow_up", {}, None if started else "nothing to follow up on")
         if is_small_talk(read, text, words):
-            return self._also_scored(_Reading("small_talk", {}), text)
+            return self._also_scored(_Reading("small_talk", {}), text, words)
         if is_follow_up(text, words):
             fallback = None if started else "nothing to follow up on"
-            return self._also_scored(_Reading("follow_up", {}, fallback), text)
+            return self._also_scored(_Reading("follow_up", {}, fallback), text, words)
         if self._fitted is None:
             return _Reading("task", {}, "nothing known in the message")
-        return self._scored({}, text)
+        return self._scored({}, text, words)
 
-    def _scored(self, found: dict[int, str], text: str) -> _Reading:
+    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> _Reading:
         """The reading of a task, with its scores where the profile is fitted and the message is within its reach."""
         if self._fitted is None:
             return _Reading("task", found)
@@ -205,16 +205,16 @@ class Router:
             return _Reading("task", found, "no calibrated threshold")
         if not text.strip():
             return _Reading("task", found, "attachment without text")
-        scores = score(self._fitted.table, text)
+        scores = score(self._fitted.table, text, words)
         if not scores.is_known:
             return _Reading("task", found, "nothing known in the message")
         return _Reading("task", found, None, scores)
 
-    def _also_scored(self, reading: _Reading, text: str) -> _Reading:
+    def _also_scored(self, reading: _Reading, text: str, words: list[str]) -> _Reading:
         """A message that the word lists take for no task; scored all the same where labels showed them wrong."""
         if self._fitted is None or self._fitted.trusts_lists or self._fitted.calibration.promise == "none":
             return reading
-        scores = score(self._fitted.table, text)
+        scores = score(self._fitted.table, text, words)
         return reading._replace(scores=scores) if scores.is_known else reading
 
 

@@ -6,7 +6,7 @@ that of the message; the same text gives the same tokens wherever and whenever i
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 from hooks.route.words import is_unspaced, unspaced_runs, words_of
 
@@ -19,14 +19,14 @@ NUMBER = "0"
 """Stands for every run of digits."""
 
 
-def tokens_of(folded_text: str) -> list[str]:
-    """Words, and for scripts without spaces single characters and pairs of them."""
-    words = words_of(folded_text)
-    if is_unspaced(folded_text):
-        for run in unspaced_runs(folded_text):
-            words.extend(run)
-            words.extend(map("".join, itertools.pairwise(run)))
-    return words
+def tokens_of(folded_text: str, words: list[str] | None = None) -> list[str]:
+    """Words, and for scripts without spaces single characters and pairs of them. ``words``: when they are known."""
+    words = words_of(folded_text) if words is None else words
+    if folded_text.isascii() or not is_unspaced(folded_text):
+        return words
+    runs = unspaced_runs(folded_text)
+    pairs = ["".join(pair) for run in runs for pair in pairwise(run)]
+    return [*words, *(character for run in runs for character in run), *pairs]
 
 
 def form_of(token: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -31,32 +31,27 @@ class Scores(NamedTuple):
     """True when every word is one that small talk is made of."""
 
 
-def score(table: ScoreTable, folded_text: str) -> Scores:
-    """The message's scores. ``folded_text`` is capped and folded."""
-    rows: list[int] = []
+def score(table: ScoreTable, folded_text: str, words: list[str] | None = None) -> Scores:
+    """The message's scores. ``folded_text`` is capped and folded; ``words`` are its words, when they are known."""
+    tokens = dict.fromkeys(tokens_of(folded_text, words))
+    found = list(map(table.tokens.get, tokens))
+    rows = [row for row in found if row is not None]
     unseen: list[str] = []
-    known = table.tokens
-    for token in dict.fromkeys(tokens_of(folded_text)):
-        row = known.get(token)
-        if row is not None:
-            rows.append(row)
-        else:
-            unseen.append(token)
-    words = len(rows) + len(unseen)
-    if unseen:
-        unseen = _numbers_known(unseen, known, rows)
-    weight = float(table.token_weights[rows].sum()) + table.unseen_weight * len(unseen)
-    total = table.token_scores[rows].sum(axis=0, dtype=np.float64)
+    if len(rows) < len(found):
+        unseen = _unseen(table, [token for token, row in zip(tokens, found, strict=True) if row is None], rows)
+    at = np.array(rows, dtype=np.intp)
+    weight = float(table.token_weights[at].sum()) + table.unseen_weight * len(unseen)
+    total = table.token_scores[at].sum(axis=0).astype(np.float64)
     if unseen:
         total += _of_pieces(table, unseen[:MAX_UNSEEN_WORDS])
     raw = total / sqrt(weight or 1.0) + table.bias
     top = raw.max()
     return Scores(
         raw=raw,
-        share=raw - (top + np.log(np.exp(raw - top).sum())),
-        words=words,
+        share=raw - (top + log(np.exp(raw - top).sum())),
+        words=len(tokens),
         is_known=_is_known(len(rows), len(rows) + len(unseen)),
-        is_chat=not unseen and bool(table.is_chat_token[rows].all()),
+        is_chat=not unseen and bool(table.is_chat_token[at].all()),
     )
 
 
@@ -64,16 +59,15 @@ def _is_known(known: int, words: int) -> bool:
     return known > 0 and (words < FEW_WORDS or known >= MIN_KNOWN_SHARE * words)
 
 
-def _numbers_known(unseen: list[str], known: object, rows: list[int]) -> list[str]:
-    """The unseen words whose form is unseen too; rows of the others are added to ``rows``."""
-    assert isinstance(known, dict)
+def _unseen(table: ScoreTable, tokens: list[str], rows: list[int]) -> list[str]:
+    """The forms of tokens whose form isn't known either; rows of those that are known are added to ``rows``."""
     left: list[str] = []
-    for token in unseen:
+    for token in tokens:
         form = form_of(token)
-        row = known.get(form) if form != token else None
+        row = table.tokens.get(form) if form != token else None
         if row is None:
             left.append(form)
-        elif row not in rows:
+        elif row not in rows[-MAX_UNSEEN_WORDS:]:
             rows.append(row)
     return left
 

@@ -134,11 +134,10 @@ class TriggerIndex:
         for kind in attachments:
             for owner, trigger in (*self._attachments.get(kind, ()), *self._attachments.get("any", ())):
                 found.setdefault(owner, trigger)
-        candidates: dict[str, list[_Trigger]] = {}
-        for at, word in enumerate(words):
-            if word not in candidates:
-                candidates[word] = self._starting_with(word)
-            for candidate in candidates[word]:
+        distinct = dict.fromkeys(words)
+        candidates = {word: starting for word in distinct if (starting := self._starting_with(word))}
+        for at, word in enumerate(words if candidates else ()):
+            for candidate in candidates.get(word, ()):
                 if candidate.owner not in found and _stands(words, at, candidate.words):
                     found[candidate.owner] = candidate.trigger
         for form, owner, trigger in self._unspaced:

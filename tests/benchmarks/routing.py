@@ -1,0 +1,227 @@
+"""Routing learned from public sets, measured on conversations that had no part in it.
+
+    python -m tests.benchmarks.routing DATA_FOLDER [--splits N] [--skip-latency]
+
+DATA_FOLDER holds ``NAME.jsonl`` (``text``, ``labels``, and where conversational ``dialogue``, ``turn``, ``history``,
+``prev_labels``) with ``NAME.modules.json``. For each set profiles are built in a temporary folder, and every row of
+the table is ``prompt-router fit`` and ``prompt-router evaluate`` with the files a user would have. Then many
+random splits: how often measured coverage was at least what was promised. Last, how long scoring takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import CliRunner
+from rich.console import Console
+from rich.table import Table
+
+from hooks.cases import Numbered, parse_cases
+from hooks.cli import main as cli
+from hooks.evaluate import compare
+from hooks.fit import FitOptions, fit
+from hooks.library import load_profile
+from hooks.profile import Profile
+from tests.benchmarks import scoring_time
+
+Rows = list[dict[str, Any]]
+CONVERSATIONS_THAT_TEACH = 0.65
+
+
+def build(root: Path, name: str, modules: dict[str, dict[str, str]], examples: dict[str, list[str]]) -> Path:
+    """The folder of a profile with these modules, one tool each."""
+    folder = root / name
+    folder.mkdir()
+    listed = []
+    for number, (id, module) in enumerate(modules.items()):
+        (folder / f"{number}.txt").write_text(f"# {module['name']}\n{module['description']}\n", "utf-8")
+        listed.append(
+            {
+                "id": id.replace(" ", "_"),
+                "file": f"{number}.txt",
+                "title": module["name"],
+                "description": module["description"],
+                "examples": examples.get(id, []),
+                "tools": [f"use_{id.replace(' ', '_')}"],
+            }
+        )
+    document = {"profile": name, "version": "1", "modules": listed}
+    (folder / "profile.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+    return folder
+
+
+def written(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def labelled(row: dict[str, Any], label_of: Callable[[str], str]) -> dict[str, Any]:
+    names = list(dict.fromkeys(label_of(label).replace(" ", "_") for label in row["labels"]))
+    used = dict.fromkeys(label_of(label).replace(" ", "_") for label in row.get("prev_labels", ()))
+    case = {"text": row["text"], "history": row.get("history", []), "needs": names}
+    return {**case, "tool_calls": [f"use_{name}" for name in used]}
+
+
+def run(*arguments: object) -> Any:
+    result = CliRunner().invoke(cli, [*map(str, arguments), "--json"])
+    if result.exit_code != 0:
+        raise SystemExit(result.output)
+    return json.loads(result.stdout)
+
+
+def measured(folder: Path, fit_file: Path, test_file: Path, over: str, promise: str) -> tuple[str, ...]:
+    """One row: what was promised, and what the held-out messages got."""
+    where = ("--profile", folder.name, "--profiles", folder.parent)
+    done = run("fit", fit_file, *where, "--over", over, "--promise", promise)
+    found = run("evaluate", test_file, *where)
+    calibration, standings = done["calibration"], {s["router"]: s for s in found["comparison"]["standings"]}
+    lexical = standings["lexical"]
+    return (
+        calibration["promise"],
+        str(calibration["messages"]),
+        f"{lexical['coverage']:.3f}",
+        f"{lexical['first_need_coverage'] or 1:.3f}",
+        f"{lexical['kept_tokens']:.2f}",
+        f"{standings['oracle']['kept_tokens']:.2f}",
+    )
+
+
+def single_turn(data: Path, root: Path, table: Table) -> list[tuple[str, Profile, list[Numbered]]]:
+    """CLINC150: its domains as modules, each described by the names of its intents."""
+    rows, intents = _set(data, "clinc150")
+    domain_of = {id: intent["domain"] for id, intent in intents.items()}
+    modules = {
+        domain: {"name": domain, "description": ". ".join(i["name"] for i in intents.values() if i["domain"] == domain)}
+        for domain in sorted(set(domain_of.values()))
+    }
+    kept: list[tuple[str, Profile, list[Numbered]]] = []
+    for per_module in (20, 50, 100, 300):
+        examples: dict[str, list[str]] = defaultdict(list)
+        rest: Rows = []
+        for row in _shuffled(rows, 1):
+            domain = domain_of[row["labels"][0]] if row["labels"] else None
+            if domain is not None and len(examples[domain]) < per_module:
+                examples[domain].append(row["text"])
+            else:
+                rest.append(labelled(row, domain_of.__getitem__))
+        name = f"clinc{per_module}"
+        folder = build(root, name, modules, examples)
+        fit_file = written(root / f"{name}_fit.jsonl", rest[:1000])
+        test_file = written(root / f"{name}_test.jsonl", rest[1000:5000])
+        for promise in ("expected", "guaranteed"):
+            row_of = measured(folder, fit_file, test_file, "first-needs", promise)
+            table.add_row(f"clinc150, {per_module} examples a module", "first needs", *row_of)
+        profile = load_profile(folder, len, as_fitted=False)
+        kept.append((name, profile, _parsed(rest, profile)))
+    table.add_section()
+    return kept[:2]
+
+
+def conversational(data: Path, root: Path, name: str, table: Table) -> tuple[str, Profile, list[Numbered]]:
+    """SGD, BFCL: whole dialogues teach and calibrate, or are held out; no examples but module text."""
+    rows, modules = _set(data, name)
+    dialogues: dict[str, Rows] = defaultdict(list)
+    for row in rows:
+        dialogues[row["dialogue"]].append(row)
+    order = _shuffled(sorted(dialogues), 1)
+    cut = int(len(order) * CONVERSATIONS_THAT_TEACH)
+    parts = [[labelled(row, str) for key in keys for row in dialogues[key]] for keys in (order[:cut], order[cut:])]
+    folder = build(root, name, modules, {})
+    fit_file, test_file = written(root / f"{name}_fit.jsonl", parts[0]), written(root / f"{name}_t.jsonl", parts[1])
+    stateless = [[{**row, "history": [], "tool_calls": []} for row in part] for part in parts]
+    alone_fit, alone = written(root / f"{name}_af.jsonl", stateless[0]), written(root / f"{name}_a.jsonl", stateless[1])
+    table.add_row(f"{name}, message alone", "messages", *measured(folder, alone_fit, alone, "messages", "expected"))
+    for over in ("messages", "first-needs"):
+        for promise in ("expected", "guaranteed"):
+            row_of = measured(folder, fit_file, test_file, over, promise)
+            table.add_row(f"{name}, in conversation", over.replace("-", " "), *row_of)
+    table.add_section()
+    profile = load_profile(folder, len, as_fitted=False)
+    return name, profile, _parsed([*parts[0], *parts[1]], profile)
+
+
+def splits(name: str, profile: Profile, cases: Sequence[Numbered], count: int, table: Table) -> None:
+    """Random splits by conversation: how often the held-out part got what was promised."""
+    from hooks.cases import Conversations
+
+    conversations = Conversations(case for _, case in cases)
+    groups: dict[tuple[str, ...], list[Numbered]] = defaultdict(list)
+    for line, case in cases:
+        groups[conversations.name_of(case)].append((line, case))
+    made = held = 0
+    shares: list[float] = []
+    kept: list[float] = []
+    for seed in range(count):
+        order = _shuffled(sorted(groups), seed)
+        fitting = [case for key in order[: len(order) // 2] for case in groups[key]][:1200]
+        testing = [case for key in order[len(order) // 2 :] for case in groups[key]]
+        done = fit(profile, fitting, FitOptions(seed=seed), lambda *_: None)
+        if done.fitted.calibration.promise != "guaranteed":
+            continue
+        standing = next(s for s in compare(done.profile, testing).standings if s.router == "lexical")
+        share = standing.first_need_coverage or 1.0
+        made, held = made + 1, held + (share >= done.fitted.calibration.target_coverage)
+        shares.append(share)
+        kept.append(standing.kept_tokens)
+    if made:
+        figures = (f"{held} of {made}", f"{min(shares):.4f}", f"{sum(shares) / made:.4f}", f"{sum(kept) / made:.2f}")
+        table.add_row(name, *figures)
+
+
+def _parsed(rows: Rows, profile: Profile) -> list[Numbered]:
+    return list(parse_cases("".join(json.dumps(row) + "\n" for row in rows), "rows", profile))
+
+
+def _set(data: Path, name: str) -> tuple[Rows, dict[str, dict[str, str]]]:
+    lines = (data / f"{name}.jsonl").read_text("utf-8").splitlines()
+    modules: dict[str, dict[str, str]] = json.loads((data / f"{name}.modules.json").read_text("utf-8"))
+    return [json.loads(line) for line in lines], modules
+
+
+def _shuffled(items: Sequence[Any], seed: int) -> list[Any]:
+    mixed = list(items)
+    random.Random(seed).shuffle(mixed)
+    return mixed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA_FOLDER")
+    parser.add_argument("--splits", type=int, default=100)
+    parser.add_argument("--skip-latency", action="store_true")
+    arguments = parser.parse_args()
+    console = Console()
+    columns = ("set", "99% of", "promise", "calibrated on", "coverage", "at first needs", "tokens kept", "oracle")
+    table = Table(*columns, title="fit and evaluate, held-out messages")
+    kept_promises = Table(
+        "set",
+        "held",
+        "lowest coverage",
+        "mean coverage",
+        "tokens kept",
+        title="guaranteed 99% of first needs, random splits",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pools = single_turn(arguments.data, root, table)
+        for name in ("sgd", "bfcl"):
+            pools.append(conversational(arguments.data, root, name, table))
+        console.print(table)
+        for name, profile, cases in pools:
+            splits(name, profile, cases, arguments.splits, kept_promises)
+        if arguments.splits:
+            console.print(kept_promises)
+        if not arguments.skip_latency:
+            console.print(scoring_time.measured_table())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""``fit``, and what ``evaluate``, ``route`` and ``check`` make of a fitted profile."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Run
+from tests.unit.test_fitted_routing import TOPICS, labelled, message
+
+CORE = "You run the office of a small harbour and answer briefly.\n\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with the profile ``harbour``: a core and a module a topic, each with a tool."""
+    folder = tmp_path / "profiles" / "harbour"
+    folder.mkdir(parents=True)
+    chance = random.Random(2)
+    modules: list[dict[str, Any]] = [{"id": "core", "file": "core.txt", "title": "Core", "always": True}]
+    (folder / "core.txt").write_text(CORE)
+    for name, words in TOPICS.items():
+        (folder / f"{name}.txt").write_text(f"## {name}\n" + f"Rules about {words} and {name}.\n" * 5 + "\n")
+        examples = [message(chance, name) for _ in range(12)]
+        modules.append(
+            {"id": name, "file": f"{name}.txt", "title": name, "tools": [f"use_{name}"], "examples": examples}
+        )
+    (folder / "profile.yaml").write_text(yaml.safe_dump({"profile": "harbour", "version": "1", "modules": modules}))
+    return tmp_path / "profiles"
+
+
+def _lines(path: Path, documents: Iterable[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+    return path
+
+
+def _labelled(path: Path, count: int, seed: int = 5) -> Path:
+    return _lines(path, (case.model_dump() for _, case in labelled(count, seed)))
+
+
+def _prompt(root: Path) -> str:
+    return "".join((root / "harbour" / f"{name}.txt").read_text() for name in ("core", *TOPICS))
+
+
+def test_fit_evaluate_route_check(root: Path, tmp_path: Path, run: Run) -> None:
+    """As a user would: fit, measure on other messages, look at one decision, change a module."""
+    where = ("--profile", "harbour", "--profiles", root)
+    result = run("fit", _labelled(tmp_path / "fit.jsonl", 420), *where)
+    assert (result.exit_code, "Traceback" in result.stderr) == (0, False)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "harbour 1"
+    assert (
+        lines[2]
+        == "promise      guaranteed at 90% confidence: coverage of at least 99.0% of messages with a first need"
+    )
+    assert lines[5] == "holds for    traffic like the calibration messages, as long as it stays like them"
+    assert lines[-1] == f"stored in {root / 'harbour'}: router.json, router.npz"
+    stored = json.loads((root / "harbour" / "router.json").read_text())
+    assert stored["calibration"]["promise"] == "guaranteed"
+    assert stored["calibration"]["messages"] >= 230
+
+    held_out = _labelled(tmp_path / "held_out.jsonl", 200, seed=77)
+    document = json.loads(run("evaluate", held_out, *where, "--plot", tmp_path / "curve.svg", "--json").stdout)
+    standings = {row["router"]: row for row in document["comparison"]["standings"]}
+    assert list(standings) == ["all modules", "triggers only", "lexical", "oracle"]
+    assert standings["lexical"]["coverage"] >= 0.97
+    assert standings["oracle"]["kept_tokens"] <= standings["lexical"]["kept_tokens"] < 0.9
+    assert standings["oracle"]["coverage"] == standings["all modules"]["kept_tokens"] == 1
+    low, high = document["comparison"]["coverage_interval"]
+    assert low <= standings["lexical"]["coverage"] <= high
+    kept = [point["kept_tokens"] for point in document["comparison"]["curve"]]
+    covered = [point["coverage"] for point in document["comparison"]["curve"]]
+    assert kept == sorted(kept, reverse=True)
+    assert covered == sorted(covered, reverse=True)
+    assert (tmp_path / "curve.svg").read_text().startswith("<?xml")
+
+    text = "please check the tide and the gauge for me"
+    routed = run("route", text, *where)
+    row = next(line.split() for line in routed.stdout.splitlines() if line.startswith("tides"))
+    assert row[:2] == ["tides", "score"]
+    assert float(row[2]) >= stored["calibration"]["threshold"]
+    assert "or more selects; next would be " in routed.stdout.splitlines()[-1]
+    explained = json.loads(run("route", text, *where, "--json").stdout)
+    scores = {item["module"]: item["score"] for item in explained["scores"]}
+    assert max(scores, key=scores.__getitem__) == "tides"
+    threshold = explained["threshold"]
+    assert {e["module"] for e in explained["selected"] if e["evidence"] == "score"} == {
+        id for id, value in scores.items() if value >= threshold
+    }
+
+    (root / "harbour" / "crew.txt").write_text("## crew\nSomething else entirely about sailors.\n")
+    checked = run("check", "--profiles", root)
+    assert checked.exit_code == 1
+    assert checked.stderr == (
+        "profiles/harbour/router.json: made for other module texts, triggers or tools than the profile's; "
+        "run `prompt-router fit` again, or delete router.json to route by triggers alone\n"
+    )
+    assert run("fit", tmp_path / "fit.jsonl", *where).exit_code == 0
+    assert run("check", "--profiles", root).exit_code == 0
+
+
+def test_too_few_messages_promise_nothing(root: Path, tmp_path: Path, run: Run) -> None:
+    file = _labelled(tmp_path / "few.jsonl", 60)
+    result = run("fit", file, "--profile", "harbour", "--profiles", root, "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[2] == (
+        "promise      none: 48 calibration messages with a first need are too few, or too many can't be covered; "
+        "every module will be sent"
+    )
+    assert result.stdout.splitlines()[-1] == "not stored (--dry-run)"
+    assert not (root / "harbour" / "router.json").exists()
+
+
+def test_between_the_expected_promise(root: Path, tmp_path: Path, run: Run) -> None:
+    file = _labelled(tmp_path / "some.jsonl", 160)
+    stated = json.loads(run("fit", file, "--profile", "harbour", "--profiles", root, "--json").stdout)
+    assert (stated["calibration"]["promise"], stated["stored"]) == ("expected", True)
+    assert stated["calibration"]["guaranteed_threshold"] is None
+
+
+def test_traffic_is_labelled_by_the_tools_that_were_called(root: Path, tmp_path: Path, run: Run) -> None:
+    """A module without tools can't be traced, and is sent with every task."""
+    folder = root / "harbour"
+    document = yaml.safe_load((folder / "profile.yaml").read_text())
+    letters = next(module for module in document["modules"] if module["id"] == "letters")
+    letters["tools"] = []
+    (folder / "profile.yaml").write_text(yaml.safe_dump(document))
+    chance, prompt = random.Random(4), _prompt(root)
+    calls = []
+    for number in range(150):
+        topic = chance.choice([name for name in TOPICS if name != "letters"])
+        called = {"id": "c", "type": "function", "function": {"name": f"use_{topic}", "arguments": "{}"}}
+        messages = [
+            {"role": "system", "content": prompt},
+            {"role": "user", "content": f"{message(chance, topic)} {number}"},
+        ]
+        answer = {"role": "assistant", "content": None, "tool_calls": [called]}
+        stamp = {"ts": number, "key": "k", "conversation": f"c{number}"}
+        calls.append({**stamp, "request": {"model": "m", "messages": messages}, "response": {"message": answer}})
+    short = {"model": "m", "messages": [{"role": "system", "content": CORE}, {"role": "user", "content": "x"}]}
+    calls.append({"ts": 999, "key": "k", "conversation": "cut", "request": short})
+    file = _lines(tmp_path / "traffic.jsonl", calls)
+    result = run("fit", file, "--profile", "harbour", "--profiles", root)
+    assert result.exit_code == 0
+    assert "151 calls, 1 skipped (unreadable, or a module missing); 150 messages" in result.stderr
+    assert "no tools, so traffic can't tell who needs them; sent with every task: letters" in result.stdout
+    routed = json.loads(run("route", "please check the tide and the gauge for me", "--profiles", root, "--json").stdout)
+    assert {"core", "tides", "letters"} <= {evidence["module"] for evidence in routed["selected"]}
+    assert not routed["is_fallback"]
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        pytest.param("{}\n", "line 1: text: missing; add it\n{file}: line 1: needs: missing; add it", id="fields"),
+        pytest.param(
+            '{"text": "x", "needs": ["boats"]}\n',
+            "line 1: needs[0]: unknown module 'boats'; `prompt-router check harbour` lists them",
+            id="module",
+        ),
+        pytest.param(
+            '{"ts": 1, "conversation": "c", "request": {"messages": []}}\n',
+            "no call holds every module of harbour; capture in shadow mode",
+            id="traffic",
+        ),
+    ],
+)
+def test_unusable_messages(content: str, wrong: str, root: Path, tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "messages.jsonl"
+    file.write_text(content)
+    result = run("fit", file, "--profile", "harbour", "--profiles", root)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-len(wrong.splitlines()) :] == f"{file}: {wrong}".format(file=file).splitlines()
+
+
+def test_says_how_to_install_what_is_missing(
+    root: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    result = run("fit", _labelled(tmp_path / "few.jsonl", 5), "--profile", "harbour", "--profiles", root)
+    expected = "fit: needs scikit-learn; install the extra: pip install 'litellm-prompt-router[fit]'"
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, expected)
+
+
+def test_a_plot_needs_a_fitted_profile(toy_root: Path, tmp_path: Path, run: Run) -> None:
+    file = _lines(tmp_path / "cases.jsonl", [{"text": "a csv", "needs": ["tools/csv"]}])
+    result = run("evaluate", file, "--profile", "toy", "--profiles", toy_root, "--plot", tmp_path / "x.png")
+    assert result.exit_code == 1
+    assert result.stderr == "--plot: no threshold can be varied before `prompt-router fit`; leave it out\n"
