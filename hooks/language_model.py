@@ -26,8 +26,9 @@ _PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Timeout): )+")
 class LanguageModel:
     """A model by LiteLLM's name for it, at its usual address or at ``api_base``."""
 
-    def __init__(self, name: str, api_base: str | None) -> None:
+    def __init__(self, name: str, api_base: str | None, *, retries: int = 0) -> None:
         self._name = name
+        self._retries = retries
         self._api_base = api_base
         self._takes_marks = target_of_model(name).takes_marks
 
@@ -43,7 +44,9 @@ class LanguageModel:
                     {"role": "user", "content": user},
                 ],
                 timeout=TIMEOUT_SECONDS,
-                max_retries=0,  # who asks repeats
+                max_retries=0,
+                num_retries=self._retries,
+                drop_params=True,
             )
             text = response.choices[0].message.content or ""
             usage = response.usage

@@ -12,13 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hooks.errors import ConfigurationError
-from hooks.model_calls import ModelCallError, ModelReply, ask_model
+from hooks.examples import Answer as Reply
+from hooks.examples import ModelFailedError
 from hooks.onboard import Draft
 from hooks.onboard.draft import DraftModule
 from hooks.onboard.questions import Answer, key_of, question_of, read_answer, with_answers
 
 ATTEMPTS = 2
 """For an answer that can't be read."""
+RETRIES = 2
+"""For one that didn't come."""
 
 
 def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
@@ -39,13 +42,13 @@ def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
                 if key not in kept:
                     replies = _ask(draft, module, model)
                     asked += len(replies)
-                    spent += sum((reply.cost_usd for reply in replies if reply.cost_usd is not None), Decimal(0))
-                    unpriced += sum(reply.cost_usd is None for reply in replies)
+                    spent += sum((reply.usd for reply in replies if reply.usd is not None), Decimal(0))
+                    unpriced += sum(reply.usd is None for reply in replies)
                     kept[key] = replies[-1].text
                     _keep(file, key, kept[key])
                 answers[module.id] = read_answer(kept[key])
                 bar.advance(task)
-    except ModelCallError as error:
+    except ModelFailedError as error:
         done = f"{len(answers)} of {len(draft.modules)} modules are answered; run the command again to go on"
         raise ConfigurationError([f"--llm {model}: {error}; {done}"]) from None
     except OSError as error:
@@ -55,11 +58,15 @@ def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
     return with_answers(draft, answers)
 
 
-def _ask(draft: Draft, module: DraftModule, model: str) -> list[ModelReply]:
+def _ask(draft: Draft, module: DraftModule, model: str) -> list[Reply]:
     """All replies to the question, the last one counts."""
-    replies: list[ModelReply] = []
+    from hooks.language_model import LanguageModel  # imports LiteLLM, which takes seconds
+
+    ask = LanguageModel(model, None, retries=RETRIES)
+    instructions, text = question_of(draft, module)
+    replies: list[Reply] = []
     while len(replies) < ATTEMPTS:
-        replies.append(ask_model(model, *question_of(draft, module)))
+        replies.append(ask(system=instructions, user=text))
         if read_answer(replies[-1].text) is not None:
             break
     return replies

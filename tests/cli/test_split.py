@@ -131,7 +131,7 @@ def model(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
 def test_a_model_drafts_and_goes_on_where_it_stopped(
     model: Upstream, prompt: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hooks.model_calls.RETRIES", 0)
+    monkeypatch.setattr("hooks.cli.drafting.RETRIES", 0)
     arguments = ("split", prompt, "--name", "q", "--profiles", tmp_path / "p", "--llm", MODEL)
     model.default = HttpError(status=401)
     stopped = run(*arguments)
