@@ -93,7 +93,9 @@ def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens:
         return True
     if sent_tokens < target.min_cache_tokens:
         return sent_tokens <= read * full_tokens
-    cold_tokens = routed_tokens if core_tokens >= target.min_cache_tokens else sent_tokens
+    # A cache key for each routed set keeps the core apart, too; where writes cost extra that weighs.
+    is_core_shared = core_tokens >= target.min_cache_tokens and not (target.takes_cache_key and write > 1)
+    cold_tokens = routed_tokens if is_core_shared else sent_tokens
     return CALLS * read * (full_tokens - sent_tokens) >= (write - read) * GROWTH * cold_tokens
 
 

@@ -34,6 +34,7 @@ def gate(target: Target, *selected: int, economics: Economics | None = None) -> 
         pytest.param(
             replace(CLAUDE, cache_write_share=1.0, cache_read_share=0.5), (1, 2, 3, 4), {1, 2, 3, 4}, id="cheap writes"
         ),
+        pytest.param(replace(CLAUDE, takes_cache_key=True), (1,), None, id="dear writes, each set under its own key"),
         pytest.param(replace(CLAUDE, cache_read_share=1.0), (1, 2, 3, 4, 5), {1, 2, 3, 4, 5}, id="no cache price"),
         pytest.param(NO_MARKS, (1, 2, 3), {1, 2, 3}, id="no prices known"),
         pytest.param(replace(CLAUDE, min_cache_tokens=8_000), (1, 2, 3), {1, 2, 3}, id="too short to be cached at all"),
