@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hooks.cli.output import percent, shortened, show_json, show_table
 from hooks.cli.samples import lines_of, show_skipped
 from hooks.errors import ConfigurationError
 from hooks.learn import Agent, Learned
+from hooks.profile import Profile
 
 MIN_CHARS = 4_000
 PREVIEW_CHARS = 48
@@ -80,13 +82,17 @@ def learn(
 
 def _learned(traffic: str, root: Path) -> Learned:
     from hooks.learn import learn
-    from hooks.library import load_profiles
+    from hooks.library import load_profile
     from hooks.recognise import Catalogue
     from hooks.simulate.traffic import read_traffic
     from hooks.tokens import token_counter
 
     count_tokens = token_counter()
-    known = Catalogue(load_profiles(root, count_tokens)) if profile_folders(root) else None
+    profiles: list[Profile] = []
+    for folder in profile_folders(root).values():
+        with suppress(ConfigurationError):  # `check` tells what is wrong with it
+            profiles.append(load_profile(folder, count_tokens))
+    known = Catalogue(profiles) if profiles else None
     problems: list[str] = []
     with lines_of(traffic) as lines:
         learned = learn(read_traffic(lines, shown(traffic), problems), count_tokens, known)
@@ -98,12 +104,16 @@ def _learned(traffic: str, root: Path) -> Learned:
 
 def _write(agents: Sequence[Agent], names: Sequence[str], root: Path, replace: bool) -> list[Path]:
     from hooks.onboard import split_prompt, write_draft
+    from hooks.onboard.write import check_free
 
-    taken = [] if replace else [name for name in names if (root / name).exists()]
-    if taken:
-        raise ConfigurationError(
-            [f"{root / name}: is there already; choose another name, or --replace" for name in taken]
-        )
+    problems: list[str] = []
+    for name in names:
+        try:
+            check_free(root, name, replace=replace)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
     drafts = [
         split_prompt(agent.samples, name=name, tools=agent.tools) for name, agent in zip(names, agents, strict=True)
     ]

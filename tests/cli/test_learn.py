@@ -137,8 +137,8 @@ def test_existing_profiles_are_not_overwritten(path: Path, toy_root: Path, run: 
     write_profile(toy_root, "toy-2", "profile: toy-2\nversion: '1'\nmodules: []\n", {})
     result = run("learn", path, "--name", "toy", "--profiles", toy_root)
     assert result.exit_code == 1
-    assert f"{toy_root / 'toy'}: is there already; choose another name, or --replace\n" in result.stderr
-    assert f"{toy_root / 'toy-2'}: is there already; choose another name, or --replace\n" in result.stderr
+    assert f"{toy_root / 'toy'}: is there already; choose another name, or add --replace\n" in result.stderr
+    assert f"{toy_root / 'toy-2'}: is there already; choose another name, or add --replace\n" in result.stderr
     assert load_profile(toy_root / "toy", len).text == TOY_PROMPT
     assert run("learn", path, "--name", "toy", "--profiles", toy_root, "--replace").exit_code == 0
     assert load_profile(toy_root / "toy", len).text == prompt("Ada", "2026-01-12")
