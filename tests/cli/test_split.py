@@ -128,6 +128,8 @@ def model(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
     return upstream
 
 
+# LiteLLM is imported and called in this process, where its own warnings would become errors.
+@pytest.mark.filterwarnings("ignore")
 def test_a_model_drafts_and_goes_on_where_it_stopped(
     model: Upstream, prompt: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
