@@ -15,10 +15,12 @@ from hooks.data import Evidence, Recognition, RoutingDecision, Target
 from hooks.profile import Economics, Profile
 
 REMEMBERED = 256
-CALLS = 3
-"""Calls a conversation that the untuned rule counts on."""
-GROWTH = 1.5
-"""Tokens written in all for each that the first turn selects, late modules included, as the untuned rule expects."""
+CALLS = 10
+MIN_DROPPED_SHARE = 1 / 3
+"""The untuned rule: a set must have paid after so many calls though nobody shares it, and leave out this share of the
+prompt. Chosen on made-up traffic (tests/benchmarks/never_dearer.py), where nearly no conversation of tool loops comes
+out dearer than the full prompt; with fewer calls or a larger share it forgoes savings, otherwise it gets dearer.
+"""
 
 
 def admitted(
@@ -96,7 +98,10 @@ def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens:
     # A cache key for each routed set keeps the core apart, too; where writes cost extra that weighs.
     is_core_shared = core_tokens >= target.min_cache_tokens and not (target.takes_cache_key and write > 1)
     cold_tokens = routed_tokens if is_core_shared else sent_tokens
-    return CALLS * read * (full_tokens - sent_tokens) >= (write - read) * GROWTH * cold_tokens
+    dropped_tokens = full_tokens - sent_tokens
+    if read < write and dropped_tokens < MIN_DROPPED_SHARE * full_tokens:
+        return False
+    return CALLS * read * dropped_tokens >= (write - read) * cold_tokens
 
 
 def _size(modules: frozenset[int], tokens: Sequence[int]) -> int:

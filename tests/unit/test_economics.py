@@ -13,6 +13,8 @@ from hooks.profile import Economics
 from tests.unit.profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words
 
 CLAUDE = replace(TAKES_MARKS, placement="append", cache_read_share=0.1, cache_write_share=1.25)
+NO_CACHE_PRICES = replace(CLAUDE, cache_read_share=1.0, cache_write_share=1.0)
+CHEAP_WRITES = replace(CLAUDE, cache_read_share=0.5, cache_write_share=1.0)
 TOKENS = (0, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400)
 """Ten modules of 400 beside a core of 2,000."""
 CORE_TOKENS = 2_000
@@ -28,22 +30,26 @@ def gate(target: Target, *selected: int, economics: Economics | None = None) -> 
     [
         pytest.param(CLAUDE, (1,), {1}, id="a small selection pays"),
         pytest.param(CLAUDE, (), set(), id="the core alone pays"),
-        # 3 calls at 0.1 save 0.3 x 3,200; one write costs 1.15 x 1.5 x 800 more than a read.
-        pytest.param(CLAUDE, (1, 2), EVERY, id="a larger one gets every module"),
+        # 10 calls at 0.1 save 1.0 x what is left out; a cold set costs 1.15 x its size more than a warm one.
+        pytest.param(CLAUDE, (1, 2, 3, 4), {1, 2, 3, 4}, id="2,400 left out for 1,600"),
+        pytest.param(CLAUDE, (1, 2, 3, 4, 5), EVERY, id="2,000 left out for 2,000"),
+        pytest.param(CHEAP_WRITES, (1, 2, 3, 4, 5, 6), EVERY, id="less than a third left out"),
         pytest.param(CLAUDE, tuple(EVERY), EVERY, id="everything stays everything"),
         pytest.param(
             replace(CLAUDE, cache_write_share=1.0, cache_read_share=0.5), (1, 2, 3, 4), {1, 2, 3, 4}, id="cheap writes"
         ),
-        pytest.param(replace(CLAUDE, takes_cache_key=True), (1,), None, id="dear writes, each set under its own key"),
-        pytest.param(replace(CLAUDE, cache_read_share=1.0), (1, 2, 3, 4, 5), {1, 2, 3, 4, 5}, id="no cache price"),
+        pytest.param(
+            replace(CLAUDE, takes_cache_key=True), (1, 2), EVERY, id="dear writes, each set under its own key"
+        ),
+        pytest.param(NO_CACHE_PRICES, (1, 2, 3, 4, 5, 6), {1, 2, 3, 4, 5, 6}, id="no cache price"),
         pytest.param(NO_MARKS, (1, 2, 3), {1, 2, 3}, id="no prices known"),
         pytest.param(replace(CLAUDE, min_cache_tokens=8_000), (1, 2, 3), {1, 2, 3}, id="too short to be cached at all"),
         pytest.param(replace(CLAUDE, min_cache_tokens=2_500), (1,), None, id="only the full prompt can be cached"),
-        pytest.param(replace(CLAUDE, min_cache_tokens=2_100), (1,), None, id="a core too short to be shared"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=2_100), (1, 2), EVERY, id="a core too short to be shared"),
     ],
 )
 def test_untuned(target: Target, selected: tuple[int, ...], expected: set[int] | None) -> None:
-    """By prompt size, share selected, model minimum and prices, for at least three calls."""
+    """By prompt size, share selected, model minimum and prices."""
     assert gate(target, *selected) == expected
 
 
