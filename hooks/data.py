@@ -89,6 +89,8 @@ class Target:
     """What a token costs that is written to the cache, likewise: the highest."""
     placement: Placement = "grow"
     """What keeps the prefix cacheable at every candidate."""
+    refuses_late_system: bool = False
+    """True when a candidate answers a system message behind the conversation's first turn with an error."""
     takes_cache_key: bool = False
     """True when every candidate is an OpenAI that routes by ``prompt_cache_key``."""
     injection_points: tuple[Mark, ...] = ()

@@ -108,6 +108,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
+        refuses_late_system=any(target.refuses_late_system for target in targets),
         takes_cache_key=all(target.takes_cache_key for target in targets),
         injection_points=targets[0].injection_points if len(kinds) == 1 else (),
         auto_points=targets[0].auto_points if len(kinds) == 1 else (),
@@ -188,6 +189,7 @@ def _target(
         cache_read_share=_share(info, "cache_read_input_token_cost"),
         cache_write_share=_share(info, "cache_creation_input_token_cost"),
         placement=_placement(name, provider, is_openai=is_openai),
+        refuses_late_system=_refuses_late_system(name, provider),
         takes_cache_key=is_openai,
         injection_points=points,
         auto_points=_auto_points() if is_auto_cached and takes_marks and provider in _AUTO_HOSTS else (),
@@ -232,6 +234,14 @@ def _placement(name: str, provider: str | None, *, is_openai: bool) -> Placement
         return "append"
     stays = provider == "databricks" or litellm.utils.supports_mid_conversation_system(name, provider)
     return "append" if not stays or takes_mid_system(name) else "grow"
+
+
+def _refuses_late_system(name: str, provider: str | None) -> bool:
+    """Mistral wants a user or tool message last; Sonnet 5 refuses the role where LiteLLM lets it through."""
+    if provider == "mistral":
+        return True
+    is_sent_as_it_is = provider in _CLAUDE_HOSTS | {"anthropic"} and _KEEPS_MID_SYSTEM and provider != "openrouter"
+    return is_sent_as_it_is and "claude" in name and _placement(name, provider, is_openai=False) == "grow"
 
 
 def _provider(model: str, api_base: str | None, provider: str | None) -> str | None:

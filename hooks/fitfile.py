@@ -116,6 +116,31 @@ def read_fitted(folder: Path, where: str, modules: Sequence[Module]) -> Fitted |
         raise ConfigurationError([f"{where}/{TABLE_FILE}: damaged ({error}); {again}"]) from None
 
 
+def without_fit(folder: Path) -> bytes | None:
+    """Takes router.json out of the folder and returns what it said; None where nothing was fitted."""
+    path = folder / FIT_FILE
+    if not path.is_file():
+        return None
+    raw = path.read_bytes()
+    path.unlink()
+    return raw
+
+
+def refit(folder: Path, raw: bytes, before: Sequence[Module], after: Sequence[Module]) -> bool:
+    """Puts ``raw`` back, tied to the texts of ``after``. Where more than texts changed: False, and no table."""
+    if [_routing(module) for module in before] != [_routing(module) for module in after]:
+        (folder / TABLE_FILE).unlink(missing_ok=True)
+        return False
+    document = json.loads(raw)
+    document["profile_digest"] = digest_of(after)
+    (folder / FIT_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    return True
+
+
+def _routing(module: Module) -> tuple[object, ...]:
+    return (module.id, module.always, module.requires, module.triggers, module.tools)
+
+
 def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> None:
     """Replaces both files. A crash in between leaves a pair that ``read_fitted`` refuses."""
     table, gate, calibration = fitted.table, fitted.gate, fitted.calibration

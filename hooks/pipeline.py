@@ -86,6 +86,8 @@ class Pipeline:
         profile = recognition.profile
         reach = target()
         placement = profile.placement or self._placement or reach.placement
+        if placement == "append" and reach.refuses_late_system:
+            placement = "grow"  # no request may fail because of us
         decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
         if self._gates_cost and placement != "latest":
             gated = _gated(decision, recognition, reach)

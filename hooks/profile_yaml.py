@@ -37,6 +37,21 @@ def with_section(raw: str, name: str, content: Mapping[str, Any]) -> str:
     return "".join([*lines[:at], dumped, "\n", *lines[at:]])
 
 
+def without_section(raw: str, name: str) -> str:
+    """The document without its section ``name`` and the empty lines behind it."""
+    root = yaml.compose(raw, Loader=yaml.SafeLoader)
+    keys = [key for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
+    lines = raw.splitlines(keepends=True)
+    for number, key in enumerate(keys):
+        if key.value == name:
+            following = keys[number + 1].start_mark.line if number + 1 < len(keys) else len(lines)
+            end = _without_gap(lines, key.start_mark.line, following)
+            while end < following and not lines[end].strip():
+                end += 1
+            return "".join([*lines[: key.start_mark.line], *lines[end:]])
+    return raw
+
+
 def write_section(path: Path, name: str, content: Mapping[str, Any]) -> None:
     """``with_section`` in the file, all or nothing. Raises ConfigurationError."""
     try:

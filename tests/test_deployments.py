@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,10 @@ from hooks.cachemodel import anthropic_rules
 from hooks.data import Target
 from hooks.deployments import Deployments, target_of_model
 
+needs_mid_system = pytest.mark.skipif(
+    find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is None,
+    reason="this LiteLLM hoists system messages out of Claude conversations",
+)
 CLAUDE = {"model": "anthropic/claude-sonnet-4-5", "api_key": "x"}
 HAIKU = {"model": "anthropic/claude-haiku-4-5", "api_key": "x"}
 GPT = {"model": "openai/gpt-4.1", "api_key": "x"}
@@ -200,3 +205,26 @@ MINIMA = (
 def test_minimum_lengths_are_the_documented_ones(model: str) -> None:
     """LiteLLM's map, which decides where marks go, and the documented rules, which decide what they cost, agree."""
     assert target_of_model(f"anthropic/{model}").min_cache_tokens == anthropic_rules(model).min_tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "refuses"),
+    [
+        ("mistral/mistral-large-latest", True),
+        ("anthropic/claude-sonnet-4-5", False),
+        ("openai/gpt-4.1", False),
+        ("gemini/gemini-2.5-pro", False),
+        ("openrouter/anthropic/claude-sonnet-4.5", False),
+        pytest.param("anthropic/claude-sonnet-5", True, marks=needs_mid_system),
+        pytest.param("anthropic/claude-opus-5", False, marks=needs_mid_system),
+    ],
+)
+def test_who_refuses_a_late_system_message(model: str, refuses: bool) -> None:
+    """Nobody's setting may bring one there."""
+    assert target_of_model(model).refuses_late_system is refuses
+
+
+def test_one_that_refuses_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    mistral = {"model": "mistral/mistral-large-latest", "api_key": "x"}
+    assert look(monkeypatch, CLAUDE, mistral).refuses_late_system
+    assert not look(monkeypatch, CLAUDE, GPT).refuses_late_system

@@ -11,10 +11,16 @@ from typing import Any
 from hooks.drift.layout import ModuleEntry, SlotEntry, edited
 from hooks.drift.plan import Plan, Planned
 from hooks.errors import ConfigurationError
+from hooks.fitfile import refit, without_fit
 from hooks.library import PROFILE_FILE, load_profile
 from hooks.onboard.review import REVIEW_FILE
 from hooks.profile import Module, Profile
+from hooks.profile_yaml import without_section
 from hooks.reading import parse_yaml, read_text
+
+ECONOMICS = "economics"
+UNTUNED = "- [ ] a tuned bundle lost a module, so `economics` was taken out: run `prompt-router simulate --tune` again"
+UNFITTED = "- [ ] the modules are others now, so the fitted router was taken out: run `prompt-router fit` again\n"
 
 
 def files_of(folder: Path) -> Callable[[str], str]:
@@ -34,8 +40,13 @@ def apply_update(plan: Plan, folder: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging:
             ready = Path(staging, folder.name)
             shutil.copytree(folder, ready, symlinks=True)
+            fit = without_fit(ready)
             _write(plan, ready)
-            _verify(plan, load_profile(ready, len))
+            updated = load_profile(ready, len)
+            _verify(plan, updated)
+            if fit is not None and not refit(ready, fit, plan.profile.modules, updated.modules):
+                with (ready / REVIEW_FILE).open("a", encoding="utf-8") as review:
+                    review.write(UNFITTED)
             replaced = folder.rename(Path(staging, "replaced"))
             try:
                 ready.rename(folder)
@@ -64,10 +75,21 @@ def _write(plan: Plan, folder: Path) -> None:
         modules=[_entry(planned, gone) for planned in plan.modules],
         slots=[SlotEntry(name=slot.name, sample=slot.sample, like=slot.source.name) for slot in plan.slots],
     )
+    if _is_untuned_by(plan):
+        new = without_section(new, ECONOMICS)
     declaration.write_bytes(new.encode())
     review = folder / REVIEW_FILE
     before = review.read_bytes() if review.exists() else f"# Review of {plan.profile.name}\n".encode()
     review.write_bytes(before + review_section(plan).encode())
+
+
+def _is_untuned_by(plan: Plan) -> bool:
+    """True when a bundle that tuning found holds a module that is gone."""
+    economics = plan.profile.economics
+    if economics is None or not economics.bundles:
+        return False
+    bundled = {plan.profile.modules[number].id for bundle in economics.bundles for number in bundle}
+    return not bundled <= {planned.id for planned in plan.modules}
 
 
 def _entry(planned: Planned, gone: tuple[str, ...]) -> ModuleEntry:
@@ -106,6 +128,7 @@ def review_section(plan: Plan) -> str:
     told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     lines = [f"\n## Version {plan.version}, updated from {plan.profile.version}\n", f"{told}.\n"]
     lines += [f"- [ ] {note}" for note in plan.notes] or ["Nothing needs a look."]
+    lines += [UNTUNED] if _is_untuned_by(plan) else []
     lines += ["- [ ] what was calibrated or tuned for the version before: do it again"] if plan.is_changed else []
     return "\n".join(lines) + "\n"
 

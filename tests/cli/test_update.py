@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hooks.library import bundled_profiles, load_profile
+from hooks.profile_yaml import write_section
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 YAML = """\
@@ -174,10 +176,33 @@ def test_the_bundled_profile_follows_an_edit(tmp_path: Path, run: Run) -> None:
     assert updated.text == text
     was, now = files(source), files(root / "workbench")
     changed = {name for name in now if now[name] != was.get(name)}
-    assert len(changed) == 3
-    assert {"profile.yaml", "REVIEW.md"} < changed
+    assert len(changed) == 4
+    assert {"profile.yaml", "REVIEW.md", "router.json"} < changed
+    assert updated.fitted is not None
     lines = zip(was["profile.yaml"].splitlines(), now["profile.yaml"].splitlines(), strict=True)
     assert [new for old, new in lines if new != old] == [b'version: "next"']
+
+
+def test_what_was_fitted_and_tuned_for_other_modules_is_taken_out(tmp_path: Path, run: Run) -> None:
+    """The profile still loads, and the review says what to do again."""
+    root = tmp_path / "profiles"
+    shutil.copytree(bundled_profiles() / "workbench", root / "workbench")
+    profile = load_profile(root / "workbench", len)
+    gone = next(module for module in profile.modules if not module.always and not module.tools)
+    kept = profile.modules[3]
+    declared = root / "workbench" / "profile.yaml"
+    before = declared.read_bytes()
+    write_section(declared, "economics", {"choice": "bundles", "bundles": [[kept.id, gone.id]]})
+    (tmp_path / "new.txt").write_bytes(profile.text.replace(gone.text, "").encode())
+    assert run("update", "workbench", tmp_path / "new.txt", "--profiles", root).exit_code == 0
+    updated = load_profile(root / "workbench", len)
+    assert (updated.fitted, updated.economics) == (None, None)
+    assert not list((root / "workbench").glob("router.*"))
+    review = (root / "workbench" / "REVIEW.md").read_text("utf-8")
+    assert "`prompt-router simulate --tune` again" in review
+    assert "`prompt-router fit` again" in review
+    assert b"economics" not in declared.read_bytes()
+    assert len(declared.read_bytes()) < len(before)
 
 
 @pytest.mark.parametrize("command", ["diff", "update"])

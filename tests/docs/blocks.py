@@ -132,15 +132,16 @@ def command(*arguments: str) -> Callable[[], str]:
     return run
 
 
-def without_misses(run: Callable[[], str]) -> Callable[[], str]:
-    return lambda: run().split("\n\nmiss at")[0]
+def upto(run: Callable[[], str], end: str) -> Callable[[], str]:
+    return lambda: run().split(f"\n\n{end}")[0]
 
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "before": before,
     "after": after,
     "record": record,
-    "evaluate": without_misses(command("evaluate")),
+    "evaluate": upto(command("evaluate"), "what other thresholds"),
+    "heldout": upto(command("evaluate", "modules/workbench/labelled_heldout.jsonl"), "what other thresholds"),
     "simulate": command("simulate", "--synthetic", "--conversations", "300", "--rate", "200"),
     "tuned": command("simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT),
     "route": command("route", "Clean up in/orders.csv and plot revenue by month"),

@@ -138,3 +138,14 @@ def test_what_is_left_alone_is_marked_where_nobody_marks(target: Target, expecte
     outcome = walk(Economics(rewrites=False), 1, target, gives_hints=True)
     assert isinstance(outcome, Passthrough)
     assert outcome.added_marks == expected
+
+
+@pytest.mark.parametrize(("refuses", "placement"), [(False, "append"), (True, "grow")])
+def test_append_is_never_forced_on_who_refuses_it(refuses: bool, placement: str) -> None:
+    """A setting can't make a request fail."""
+    pipeline = Pipeline([HARBOUR], count_words, coverage_floor=0.6, placement="append")
+    body = {"messages": [{"role": "system", "content": PROMPT}, *TALK]}
+    target = replace(CLAUDE, refuses_late_system=refuses)
+    outcome = pipeline.walk(body, "acompletion", lambda: target).outcome
+    assert isinstance(outcome, Rewritten)
+    assert (outcome.placement, bool(outcome.composition.late)) == (placement, not refuses)

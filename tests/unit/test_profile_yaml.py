@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooks.errors import ConfigurationError
-from hooks.profile_yaml import with_section, write_section
+from hooks.profile_yaml import with_section, without_section, write_section
 
 HEAD = "# ours\nprofile: x   # short\nversion: '1'\n"
 MODULES = "# the modules\nmodules:\n  - {id: a, file: a.txt, title: A}\n"
@@ -38,6 +38,12 @@ def test_what_is_written_is_read_back(content: dict[str, str | int]) -> None:
     out = with_section(before, "economics", content)
     assert yaml.safe_load(out) == {**yaml.safe_load(before), "economics": content}
     assert with_section(out, "economics", content) == out
+
+
+def test_a_section_can_go_again() -> None:
+    before = HEAD + "\n" + MODULES
+    assert without_section(with_section(before, "economics", {"choice": "full"}), "economics") == before
+    assert without_section(before, "economics") == before
 
 
 def test_a_file_that_cannot_be_changed_stays(tmp_path: Path) -> None:
