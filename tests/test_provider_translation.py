@@ -127,7 +127,7 @@ def wire(row: Row, count: int, placement: Placement | None = None) -> Any:
     from litellm.types.utils import CallTypes
     from litellm.utils import return_raw_request
 
-    target = replace(target_of_model(row.model), min_cache_tokens=0)
+    target = replace(target_of_model(row.model), min_cache_tokens=0, refuses_late_system=False)
     pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, placement=placement, gives_hints=True)
     body = {"model": row.model, "messages": MESSAGES[:count], "tools": [TOOL]}
     walked = pipeline.walk(body, "acompletion", lambda: target)

@@ -18,14 +18,14 @@ from multiprocessing import Pool
 from rich.console import Console
 from rich.progress import track
 
-RATES = (1, 30, 1_000, 10_000)
+RATES = (1, 10, 100, 1_000, 10_000)
 SIZES = (5_000, 26_000, 120_000)
 SHAPES = {"coarse": {"core_share": 0.58, "modules": 6}, "fine": {"core_share": 0.23, "modules": 20}}
 """A prompt in a core and six sections, or in twenty."""
-LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 6))
+LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 3))
 """User messages a conversation, and the calls that each leads to."""
-CALLS_PER_CELL = 8_000
-CONVERSATIONS = (60, 400)
+CALLS_PER_CELL = 4_000
+CONVERSATIONS = (40, 300)
 """At least and at most, whatever the number of calls."""
 PROMISED_CALLS = 3
 
