@@ -13,6 +13,7 @@ most of the prompt was selected anyway.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ from hooks.route.words import TriggerIndex, capped, folded, words_of
 
 MAX_READINGS = 8192
 """User messages remembered for each profile: as hashes, module numbers and scores, no text."""
+MAX_WALKS = 1024
+"""Conversations remembered up to their latest user message, for each profile: as hashes and module numbers, no text."""
 MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
@@ -40,6 +43,25 @@ class _Reading(NamedTuple):
     found: dict[int, str]
     fallback: str | None = None
     scores: Scores | None = None
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far a conversation has been read: everything that the next turn's reading depends on."""
+
+    need: Need
+    state: GateState
+    kind: MessageKind = "none"
+    fallback: str | None = None
+    query_chars: int = 0
+    in_use: set[int] = field(default_factory=set)
+
+    def restart(self, anew: _Walk) -> None:
+        """This very walk as if it began here."""
+        self.need, self.state, self.fallback, self.in_use = anew.need, anew.state, None, set()
+
+    def copy(self) -> _Walk:
+        return replace(self, need=self.need.copy(), state=self.state.copy(), in_use=set(self.in_use))
 
 
 class Weighed(NamedTuple):
@@ -73,6 +95,7 @@ class Router:
         self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
         self._fitted: Fitted | None = profile.fitted
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
+        self._walks: dict[tuple[int, int], _Walk] = {}
         self._readings: dict[tuple[int, int, tuple[str, ...], bool], _Reading] = {}
 
     def decide(self, turns: Iterable[Turn], *, forgets: bool = False, trace: Trace | None = None) -> RoutingDecision:
@@ -81,64 +104,108 @@ class Router:
         ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
         """
         turns = tuple(turns)
-        need, state = self._started_anew()
-        kind: MessageKind = "none"
-        fallback: str | None = None
-        query_chars = 0
-        in_use: set[int] = set()
+        if forgets or trace is not None:
+            begin, walk = 0, self._started_anew()
+        else:
+            begin, walk = self._resumed(turns)
+        self._advance(walk, turns, begin, len(turns), forgets=forgets, trace=trace)
+        if walk.kind == "none":
+            walk.fallback = "no user message"
+            walk.need.bring_all(walk.fallback, at=len(turns) - 1)
+        return RoutingDecision(
+            selected=walk.need.selected(),
+            arrivals=walk.need.arrivals(),
+            message_kind=walk.kind,
+            is_fallback=walk.fallback is not None,
+            fallback_reason=walk.fallback,
+            query_chars=walk.query_chars,
+        )
+
+    def _resumed(self, turns: tuple[Turn, ...]) -> tuple[int, _Walk]:
+        """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
+
+        Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
+        of what routing reads of the turns up to there.
+        """
+        keys: list[tuple[int, int]] = []
+        key = 0
         for at, turn in enumerate(turns):
-            need.is_late = kind != "none"
+            if turn.role == "user":
+                keys.append((at, key))
+                key = hash((key, turn.text, turn.attachments))
+            else:
+                key = hash((key, turn.role, turn.tool_calls))
+        for at, known in reversed(keys):
+            walk = self._walks.get((at, known))
+            if walk is not None:
+                break
+        else:
+            at, walk = 0, self._started_anew()
+        if keys and keys[-1][0] > at:
+            walk = walk.copy()
+            self._advance(walk, turns, at, keys[-1][0])
+            at = keys[-1][0]
+            if len(self._walks) >= MAX_WALKS:
+                self._walks.pop(next(iter(self._walks)), None)
+            self._walks[keys[-1]] = walk
+        return at, walk.copy()
+
+    def _started_anew(self) -> _Walk:
+        return _Walk(Need(self._core, self._requires, self._ids), GateState(len(self._column)))
+
+    def _advance(
+        self,
+        walk: _Walk,
+        turns: Sequence[Turn],
+        begin: int,
+        end: int,
+        *,
+        forgets: bool = False,
+        trace: Trace | None = None,
+    ) -> None:
+        """Takes the walk from turn ``begin`` to turn ``end``."""
+        for at in range(begin, end):
+            turn = turns[at]
+            walk.need.is_late = walk.kind != "none"
             for tool in turn.tool_calls:
                 if tool in self._owner_of_tool:
                     owner = self._owner_of_tool[tool]
-                    need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
-                    in_use.add(owner)
-                    state.is_later = True
-            if turn.role != "user":
-                continue
-            need.inherit()
-            reading = self._read(turn, started=need.is_started)
-            kind, reason = reading.kind, reading.fallback
-            if trace is not None:
-                trace.triggered.update(reading.found)
-                trace.fallbacks.extend([reason] if reason is not None else ())
-            if forgets and kind != "follow_up":
-                need, state = self._started_anew()
-                fallback = None
-                in_use.clear()
-            query_chars = len(turn.text)
-            for module, trigger in sorted(reading.found.items()):
-                need.bring(module, "trigger", trigger, at=at)
-            if reading.scores is not None:
-                seen = self._weigh(reading.scores, state, in_use, at)
-                if trace is not None:
-                    trace.weighed.append(seen)
-                for module, detail in self._chosen(seen.values, need):
-                    need.bring(module, "score", detail, at=at)
-                if not need.is_core_alone:
-                    reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
-                elif kind == "task" and not reading.scores.is_chat:
-                    reason = self._unsure(seen.values, need, at)
-                elif kind == "task":
-                    kind = "small_talk"
-            state.is_later = True
-            if reason is not None:
-                fallback = fallback or reason
-                need.bring_all(reason, at=at)
-        if kind == "none":
-            fallback = "no user message"
-            need.bring_all(fallback, at=len(turns) - 1)
-        return RoutingDecision(
-            selected=need.selected(),
-            arrivals=need.arrivals(),
-            message_kind=kind,
-            is_fallback=fallback is not None,
-            fallback_reason=fallback,
-            query_chars=query_chars,
-        )
+                    walk.need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
+                    walk.in_use.add(owner)
+                    walk.state.is_later = True
+            if turn.role == "user":
+                walk.need.inherit()
+                reading = self._read(turn, started=walk.need.is_started)
+                if forgets and reading.kind != "follow_up":
+                    walk.restart(self._started_anew())
+                self._take(walk, turn, reading, at, trace)
 
-    def _started_anew(self) -> tuple[Need, GateState]:
-        return Need(self._core, self._requires, self._ids), GateState(len(self._column))
+    def _take(self, walk: _Walk, turn: Turn, reading: _Reading, at: int, trace: Trace | None) -> None:
+        """What one user message brings."""
+        need = walk.need
+        walk.kind, reason = reading.kind, reading.fallback
+        walk.query_chars = len(turn.text)
+        if trace is not None:
+            trace.triggered.update(reading.found)
+            trace.fallbacks.extend([reason] if reason is not None else ())
+        for module, trigger in sorted(reading.found.items()):
+            need.bring(module, "trigger", trigger, at=at)
+        if reading.scores is not None:
+            seen = self._weigh(reading.scores, walk.state, walk.in_use, at)
+            if trace is not None:
+                trace.weighed.append(seen)
+            for module, detail in self._chosen(seen.values, need):
+                need.bring(module, "score", detail, at=at)
+            if not need.is_core_alone:
+                reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
+            elif walk.kind == "task" and not reading.scores.is_chat:
+                reason = self._unsure(seen.values, need, at)
+            elif walk.kind == "task":
+                walk.kind = "small_talk"
+        walk.state.is_later = True
+        if reason is not None:
+            walk.fallback = walk.fallback or reason
+            need.bring_all(reason, at=at)
 
     def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int) -> Weighed:
         assert self._fitted is not None

@@ -31,6 +31,12 @@ class GateState:
         self._share: Floats | None = None
         self.is_later = False
 
+    def copy(self) -> GateState:
+        """The same, to go on from twice; the arrays in it are never changed."""
+        twin = GateState(self._columns)
+        twin._raw, twin._share, twin.is_later = self._raw, self._share, self.is_later
+        return twin
+
     def inputs(self, scores: Scores, in_use: Iterable[int]) -> Floats:
         """One row of GATE_INPUTS for each column. ``in_use``: columns whose tools were called."""
         inputs = np.zeros((self._columns, GATE_INPUTS))

@@ -26,6 +26,15 @@ class Need:
         self.is_late = False
         self.is_started = False
 
+    def copy(self) -> Need:
+        """The same, to go on from twice."""
+        twin = Need(self._core, self._requires, self._ids)
+        twin._why = dict(self._why)
+        twin._arrived = {at: [*modules] for at, modules in self._arrived.items()}
+        twin._named = set(self._named)
+        twin.is_late, twin.is_started = self.is_late, self.is_started
+        return twin
+
     def bring(self, module: int, kind: EvidenceKind, detail: str, *, at: int) -> None:
         """A module and what it requires. Evidence of its own replaces evidence by requirement; lateness stays."""
         self.is_started = True

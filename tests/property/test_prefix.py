@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.data import Passthrough, Rewritten, Target
+from hooks.data import Passthrough, Rewritten, Target, Turn
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics, Placement, Profile
+from hooks.route import Router
+from hooks.wire import chat
 from tests.property.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts, walks
 
 
@@ -25,6 +27,10 @@ def calls_of(messages: list[dict[str, Any]]) -> list[int]:
         if message["role"] == "user" or (message["role"] == "tool" and following != "tool"):
             ends.append(number)
     return ends
+
+
+def turns_of(messages: list[dict[str, Any]]) -> tuple[Turn, ...]:
+    return chat.read({"messages": messages}).turns
 
 
 def rewritten(
@@ -166,3 +172,17 @@ def test_a_conversation_never_flips(
             assert json.dumps(without_marks(walked.body["messages"][1:])) == json.dumps(without_marks(messages[:end]))
         before = now
     assert len(outcomes) <= 1
+
+
+@walks
+@given(samples(), st.data())
+def test_what_was_seen_before_changes_nothing(
+    sample: tuple[Profile, str, list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    """A router that remembers other calls, in any order, decides as one that has seen none."""
+    profile, _, messages = sample
+    others = data.draw(conversations(profile))
+    warm = Router(profile)
+    calls = [turns_of(seen[:end]) for seen in (messages, others, messages) for end in calls_of(seen)]
+    for turns in data.draw(st.permutations(calls)):
+        assert warm.decide(turns) == Router(profile).decide(turns)
