@@ -74,7 +74,8 @@ def plan_breakpoints(
         )
     room = MAX_MARKS - len(request.marks_before) - len(request.marks_after) - len(kept) - len(edges)
     history: tuple[int, ...] = ()
-    if target.takes_marks and not request.marks_after and composition.tokens >= target.min_cache_tokens:
+    marks_history = target.takes_marks and target.places_points and not request.marks_after
+    if marks_history and composition.tokens >= target.min_cache_tokens:
         wanted = _history(request, composition) if gives_hints or (points.are_automatic and edges) else ()
         history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
     restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))

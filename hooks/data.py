@@ -87,6 +87,8 @@ class Target:
     """What a cached token costs, as a share of the input price: the lowest of the candidates'. None: no prices."""
     cache_write_share: float | None = None
     """What a token costs that is written to the cache, likewise: the highest."""
+    cache_write_1h_share: float | None = None
+    """The same for an hour."""
     placement: Placement = "grow"
     """What keeps the prefix cacheable at every candidate."""
     refuses_late_system: bool = False
@@ -97,6 +99,8 @@ class Target:
     """LiteLLM's own ``cache_control_injection_points`` of the candidates: ours would override them."""
     takes_breakpoints: bool = False
     """True when every candidate is an OpenAI that takes ``prompt_cache_breakpoint`` (GPT-5.6 and later)."""
+    places_points: bool = True
+    """False on a LiteLLM that places no injection points beside marks (before 1.106)."""
     auto_points: tuple[Mark, ...] = ()
     """What LiteLLM's automatic caching would inject into a request without any mark; ours make it stand down."""
     each: tuple[tuple[str, Target], ...] = ()

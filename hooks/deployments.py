@@ -38,6 +38,7 @@ _KEEPS_LATER_SYSTEM = frozenset({"xai", "deepseek"})
 
 _OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d|^azure/.*-o\d")
 """OpenAI's own; not gpt-oss and others alike, whose hosts have chat templates of their own."""
+# Came with the same release as points beside marks (seen with 1.100 and 1.106).
 _KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
 _OPENAI_HOST = "api.openai.com"
 _OPENAI_BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
@@ -99,6 +100,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
     prices = {target.input_usd_per_token for target in targets}
     reads = [target.cache_read_share for target in targets if target.cache_read_share is not None]
     writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
+    hour_writes = [target.cache_write_1h_share for target in targets if target.cache_write_1h_share is not None]
     kinds = {_kind(target) for target in targets}
     return Target(
         takes_marks=all(target.takes_marks for target in targets),
@@ -107,7 +109,9 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         input_usd_per_token=prices.pop() if len(prices) == 1 else None,
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
+        cache_write_1h_share=max(hour_writes, default=None),
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
+        places_points=all(target.places_points for target in targets),
         refuses_late_system=any(target.refuses_late_system for target in targets),
         takes_cache_key=all(target.takes_cache_key for target in targets),
         injection_points=targets[0].injection_points if len(kinds) == 1 else (),
@@ -186,10 +190,12 @@ def _target(
         ),
         min_cache_tokens=get_prompt_cache_min_tokens(base or model),
         input_usd_per_token=_price(info),
-        cache_read_share=_share(info, "cache_read_input_token_cost"),
-        cache_write_share=_share(info, "cache_creation_input_token_cost"),
+        cache_read_share=_read_share(info),
+        cache_write_share=_write_share(info, "cache_creation_input_token_cost"),
+        cache_write_1h_share=_write_share(info, "cache_creation_input_token_cost_above_1hr"),
         placement=_placement(name, provider, is_openai=is_openai),
         refuses_late_system=_refuses_late_system(name, provider),
+        places_points=_KEEPS_MID_SYSTEM,
         takes_cache_key=is_openai,
         injection_points=points,
         auto_points=_auto_points() if is_auto_cached and takes_marks and provider in _AUTO_HOSTS else (),
@@ -257,9 +263,15 @@ def _price(info: Mapping[str, Any]) -> Decimal | None:
     return Decimal(str(price)) if price else None
 
 
-def _share(info: Mapping[str, Any], name: str) -> float | None:
-    """What the map charges for tokens of a kind, as a share of the input price; 1 where it says nothing of them."""
-    price, own = info.get("input_cost_per_token"), info.get(name)
+def _read_share(info: Mapping[str, Any]) -> float | None:
+    """What a cached token costs, as a share of the input price; 1 where the map says nothing of them."""
+    price, own = info.get("input_cost_per_token"), info.get("cache_read_input_token_cost")
     if not price:
         return None
     return 1.0 if own is None else float(own / price)
+
+
+def _write_share(info: Mapping[str, Any], name: str) -> float | None:
+    """What a written token costs, likewise. The map's 0 (DeepSeek) means no more than any other, not nothing."""
+    price = info.get("input_cost_per_token")
+    return max(1.0, float((info.get(name) or 0) / price)) if price else None

@@ -15,6 +15,7 @@ from hooks.data import Evidence, Recognition, RoutingDecision, Target
 from hooks.profile import Economics, Profile
 
 REMEMBERED = 256
+SAME_SHARE = 0.1
 CALLS = 10
 MIN_DROPPED_SHARE = 1 / 3
 """The untuned rule: a set must have paid after so many calls though nobody shares it, and leave out this share of the
@@ -24,20 +25,27 @@ out dearer than the full prompt; with fewer calls or a larger share it forgoes s
 
 
 def admitted(
-    economics: Economics | None, target: Target, selected: frozenset[int], tokens: Sequence[int], core_tokens: int
+    economics: Economics | None,
+    target: Target,
+    selected: frozenset[int],
+    tokens: Sequence[int],
+    core_tokens: int,
+    *,
+    is_hour: bool = False,
 ) -> frozenset[int] | None:
     """The modules to send beside the core, at least ``selected``; None to leave the conversation as it came.
 
     ``tokens`` of all modules by index, 0 for those of the core. Where the selection itself wouldn't pay, every
-    module is sent: such conversations share one prefix with each other and its core with all.
+    module is sent: such conversations share one prefix with each other and its core with all. What was tuned for
+    other cache prices than the target's doesn't count. ``is_hour``: the profile's marks last an hour.
     """
     every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
-    if economics is None:
-        return _untuned(target, selected, every, tokens, core_tokens)
+    if economics is None or not _holds_for(target, economics):
+        return _untuned(target, selected, every, tokens, core_tokens, is_hour)
     if not economics.rewrites:
         return None
     if economics.bundles is not None:
-        holding = [bundle for bundle in economics.bundles if bundle >= selected]
+        holding = [bundle & every for bundle in economics.bundles if bundle >= selected]
         return min(holding, key=lambda bundle: _size(bundle, tokens), default=every)
     routed_tokens = _size(selected, tokens)
     return selected if sum(tokens) - routed_tokens >= economics.min_dropped * routed_tokens else every
@@ -77,17 +85,32 @@ def widened(decision: RoutingDecision, profile: Profile, sent: frozenset[int]) -
 
 
 def _untuned(
-    target: Target, selected: frozenset[int], every: frozenset[int], tokens: Sequence[int], core_tokens: int
+    target: Target,
+    selected: frozenset[int],
+    every: frozenset[int],
+    tokens: Sequence[int],
+    core_tokens: int,
+    is_hour: bool,
 ) -> frozenset[int] | None:
-    if _pays(target, core_tokens, _size(selected, tokens), sum(tokens)):
+    if _pays(target, core_tokens, _size(selected, tokens), sum(tokens), is_hour):
         return selected
     smallest = min([size for size in tokens if size], default=0)
-    return every if smallest and _pays(target, core_tokens, smallest, sum(tokens)) else None
+    return every if smallest and _pays(target, core_tokens, smallest, sum(tokens), is_hour) else None
 
 
-def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int) -> bool:
+def _holds_for(target: Target, economics: Economics) -> bool:
+    """True unless both sides know their prices and one of them differs by more than a tenth of the input price."""
+    pairs = (
+        (economics.read_share, target.cache_read_share),
+        (economics.write_share, target.cache_write_share),
+    )
+    return all(tuned is None or now is None or abs(tuned - now) <= SAME_SHARE for tuned, now in pairs)
+
+
+def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, is_hour: bool) -> bool:
     """What holds however dense the traffic is: the full prompt always warm, all that is sent beside the core cold."""
-    read, write = target.cache_read_share, target.cache_write_share
+    read = target.cache_read_share
+    write = target.cache_write_1h_share if is_hour else target.cache_write_share
     if read is None or write is None:
         return True
     full_tokens, sent_tokens = core_tokens + optional_tokens, core_tokens + routed_tokens

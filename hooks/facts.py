@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks.data import Mode, Outcome, Passthrough, Recognition, Rewritten, Target
+from hooks.data import Mode, Outcome, Passthrough, Recognition, Rewritten, RoutingDecision, Target
 from hooks.record import Caller, Facts
 from hooks.savings import list_price_saved
 
@@ -13,9 +13,9 @@ DRIFT_RESIDUE_CHARS = 200
 def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took."""
     if isinstance(outcome, Passthrough):
-        near = outcome.near or outcome.recognition
-        decision = outcome.decision
-        added = outcome.added_marks if mode == "rewrite" else 0
+        if outcome.recognition is not None and outcome.decision is not None:
+            return _left_alone(caller, mode, outcome, outcome.recognition, outcome.decision, decision_us)
+        near = outcome.near
         return Facts(
             caller=caller,
             mode=mode,
@@ -25,22 +25,55 @@ def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decis
             profile_version=near.profile.version if near else None,
             profile_digest=near.profile.digest if near else None,
             coverage=round(near.coverage, 4) if near else None,
-            is_drift=outcome.near is not None,
-            known_lines=round(near.known_lines, 4) if outcome.near and near else None,
-            message_kind=decision.message_kind if decision else None,
-            query_chars=decision.query_chars if decision else None,
-            modules=decision.selected if decision else (),
-            module_total=len(near.profile.modules) if decision and near else None,
-            is_fallback=decision is not None and decision.is_fallback,
-            fallback_reason=decision.fallback_reason if decision else None,
+            is_drift=near is not None,
+            known_lines=round(near.known_lines, 4) if near else None,
             original_chars=outcome.original_chars,
-            breakpoints_added=added,
             breakpoints_client=outcome.client_marks,
-            breakpoints_total=outcome.client_marks + added,
+            breakpoints_total=outcome.client_marks,
             list_price_saved_reason="nothing was removed",
             decision_us=decision_us,
         )
     return _rewritten(caller, mode, outcome, target, decision_us)
+
+
+def _left_alone(
+    caller: Caller,
+    mode: Mode,
+    outcome: Passthrough,
+    recognition: Recognition,
+    decision: RoutingDecision,
+    decision_us: int,
+) -> Facts:
+    """A recognised prompt that isn't worth rewriting. ``modules`` are those that were needed; all of them left."""
+    added = outcome.added_marks if mode == "rewrite" else 0
+    absent = _absent_modules(recognition)
+    residue_chars = sum(span.end - span.start for span in recognition.spans if span.kind == "residue")
+    return Facts(
+        caller=caller,
+        mode=mode,
+        outcome="passthrough",
+        reason=outcome.reason,
+        profile=recognition.profile.name,
+        profile_version=recognition.profile.version,
+        profile_digest=recognition.profile.digest,
+        coverage=round(recognition.coverage, 4),
+        message_kind=decision.message_kind,
+        query_chars=decision.query_chars,
+        modules=decision.selected,
+        module_total=len(recognition.profile.modules),
+        is_fallback=decision.is_fallback,
+        fallback_reason=decision.fallback_reason,
+        original_chars=outcome.original_chars,
+        prompt_chars=outcome.original_chars,
+        residue_chars=residue_chars,
+        breakpoints_added=added,
+        breakpoints_client=outcome.client_marks,
+        breakpoints_total=outcome.client_marks + added,
+        list_price_saved_reason="nothing was removed",
+        decision_us=decision_us,
+        is_drift=bool(absent) or residue_chars >= DRIFT_RESIDUE_CHARS,
+        absent_modules=absent,
+    )
 
 
 def _rewritten(caller: Caller, mode: Mode, outcome: Rewritten, target: Target, decision_us: int) -> Facts:

@@ -66,6 +66,8 @@ class EconomicsFile(_Strict):
     choice: Literal["exact", "bundles", "all", "full"]
     min_dropped: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     bundles: tuple[tuple[str, ...], ...] = ()
+    cache_read_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    cache_write_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     tuned_on: dict[str, str | int | float] = {}
     """The traffic and the figures that led to it; for people."""
 
@@ -181,6 +183,9 @@ def _economics(declared: ProfileFile) -> Economics | None:
         rewrites=stated.choice != "full",
         min_dropped=stated.min_dropped,
         bundles=bundles if stated.choice in ("bundles", "all") else None,
+        read_share=stated.cache_read_share,
+        write_share=stated.cache_write_share,
+        profile_version=str(stated.tuned_on["profile_version"]) if "profile_version" in stated.tuned_on else None,
     )
 
 

@@ -63,7 +63,7 @@ class Findings:
 def lint(profile: Profile) -> Findings:
     """The findings of one profile."""
     paths = {m.id: f"{profile.name}: modules[{number}] {m.id}" for number, m in enumerate(profile.modules)}
-    warnings = [*_unreachable(profile, paths), *_triggers(profile, paths), *_slots(profile)]
+    warnings = [*_unreachable(profile, paths), *_triggers(profile, paths), *_slots(profile), *_tuning(profile)]
     return Findings(
         errors=tuple(_cycles(profile, paths)), warnings=tuple(warnings), notes=tuple(_overlaps(profile, paths))
     )
@@ -167,6 +167,13 @@ def _overlaps(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
             covered = TriggerIndex(enumerate(own)).match(*_read(trigger.replace("*", "")), ())
             if covered and not trigger.endswith("*"):
                 yield f"{where}: adds nothing to {own[min(covered)]!r}; remove it"
+
+
+def _tuning(profile: Profile) -> Iterable[str]:
+    """What was tuned for another version may no longer be cheapest."""
+    tuned = profile.economics.profile_version if profile.economics else None
+    if tuned is not None and tuned != profile.version:
+        yield f"{profile.name}: economics: tuned on version {tuned}; run `prompt-router simulate --tune` again"
 
 
 def _slots(profile: Profile) -> Iterable[str]:

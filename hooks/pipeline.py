@@ -17,7 +17,9 @@ from hooks.route import Router
 from hooks.wire import SHAPES, Shape
 from hooks.wire.marking import Marking, Plan, instructions_for
 
-_NO_PRICES: Mapping[str, Any] = {"input_usd_per_token": None, "cache_read_share": None, "cache_write_share": None}
+_NO_PRICES: Mapping[str, Any] = dict.fromkeys(
+    ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
+)
 CLOSE_COVERAGE = 0.2
 CLOSE_LINES = 0.5
 """An unrecognised prompt is drift when this much of it could be placed, or this share of the profile's lines is
@@ -89,8 +91,8 @@ class Pipeline:
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
         decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
-        if self._gates_cost and placement != "latest":
-            gated = _gated(decision, recognition, reach)
+        if self._gates_cost:
+            gated = _gated(decision, recognition, reach, forgets=placement == "latest")
             if gated is None:
                 return self._not_worth_it(data, request, shape, recognition, decision, reach)
             decision = gated
@@ -129,7 +131,7 @@ class Pipeline:
         """As it came, except that a prompt which nobody marks for caching is marked."""
         body, added = data, 0
         if self._gives_hints and not (target.each or target.injection_points or target.auto_points):
-            body, added = shape.marked(data, request, target)
+            body, added = shape.marked(data, request, target, recognition.profile.cache_ttl)
         outcome = Passthrough(
             reason="not_worth_it",
             original_chars=len(request.system_text),
@@ -145,12 +147,19 @@ class Pipeline:
         return self._coverage_floor if own is None else own
 
 
-def _gated(decision: RoutingDecision, recognition: Recognition, target: Target) -> RoutingDecision | None:
-    """The decision behind the cost gate; None where the conversation is to be left as it came."""
+def _gated(
+    decision: RoutingDecision, recognition: Recognition, target: Target, *, forgets: bool
+) -> RoutingDecision | None:
+    """The decision behind the cost gate; None where the conversation is to be left as it came.
+
+    One that ``forgets`` has no first turn to go by: for it all that counts is whether anything is rewritten.
+    """
     profile = recognition.profile
+    if forgets:
+        return None if profile.economics is not None and not profile.economics.rewrites else decision
     tokens, core_tokens = optional_tokens(recognition)
     first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
-    sent = admitted(profile.economics, target, first, tokens, core_tokens)
+    sent = admitted(profile.economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
     if sent is None:
         return None
     return decision if sent == first else widened(decision, profile, sent)

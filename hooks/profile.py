@@ -76,6 +76,11 @@ class Economics:
     """False: every conversation is left as it came."""
     min_dropped: float = 0.0
     bundles: tuple[frozenset[int], ...] | None = None
+    read_share: float | None = None
+    """What cached tokens cost where it was tuned, as a share of the input price; ``write_share`` likewise."""
+    write_share: float | None = None
+    profile_version: str | None = None
+    """The profile as it was tuned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

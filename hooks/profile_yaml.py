@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,8 @@ def with_section(raw: str, name: str, content: Mapping[str, Any]) -> str:
     root = yaml.compose(raw, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise ValueError("not a block mapping")
+    indent = " " * root.start_mark.column
+    dumped = "".join(indent + line for line in dumped.splitlines(keepends=True))
     keys = [key for key, _ in root.value]
     for number, key in enumerate(keys):
         if key.value == name:
@@ -55,11 +56,18 @@ def without_section(raw: str, name: str) -> str:
 def write_section(path: Path, name: str, content: Mapping[str, Any]) -> None:
     """``with_section`` in the file, all or nothing. Raises ConfigurationError."""
     try:
-        changed = with_section(path.read_bytes().decode("utf-8"), name, content)
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", delete=False) as file:
+        target = path.resolve()
+        before = target.read_bytes().decode("utf-8")
+        changed = with_section(before, name, content)
+        if yaml.safe_load(changed) != {**yaml.safe_load(before), name: dict(content)}:
+            raise ValueError("its layout leaves no place for it")
+        with tempfile.NamedTemporaryFile("wb", dir=target.parent, prefix=".", delete=False) as file:
             file.write(changed.encode("utf-8"))
-        Path(file.name).chmod(path.stat().st_mode & 0o777)
-        os.replace(file.name, path)  # noqa: PTH105  # atomic wherever the path points
+        try:
+            Path(file.name).chmod(target.stat().st_mode & 0o777)
+            Path(file.name).replace(target)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError([f"{path}: {name} can't be written ({error}); is the file yours to change?"]) from None
 

@@ -125,9 +125,9 @@ def prices_of_model(model: str) -> Prices | None:
     write_5m = _usd_per_mtok(info.get("cache_creation_input_token_cost"))
     write_1h = _usd_per_mtok(info.get("cache_creation_input_token_cost_above_1hr"))
     read = _usd_per_mtok(info.get("cache_read_input_token_cost"))
-    if write_5m is None:
+    if not write_5m:  # DeepSeek's 0: written tokens cost no more than others, not nothing
         write_5m = base * _WRITE_5M if is_claude else base
-    if write_1h is None:
+    if not write_1h:
         write_1h = base * _WRITE_1H if is_claude else write_5m
     return Prices(
         input_usd_per_mtok=base,

@@ -228,3 +228,12 @@ def test_one_that_refuses_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     mistral = {"model": "mistral/mistral-large-latest", "api_key": "x"}
     assert look(monkeypatch, CLAUDE, mistral).refuses_late_system
     assert not look(monkeypatch, CLAUDE, GPT).refuses_late_system
+
+
+def test_the_maps_free_writes_are_not_free() -> None:
+    """DeepSeek bills what it writes to its cache as any other token, though the map says 0."""
+    target = target_of_model("deepseek/deepseek-chat")
+    assert target.cache_write_share == 1.0
+    assert target.cache_read_share == pytest.approx(0.1)
+    assert target_of_model("anthropic/claude-sonnet-4-5").cache_write_share == pytest.approx(1.25)
+    assert target_of_model("anthropic/claude-sonnet-4-5").cache_write_1h_share == pytest.approx(2.0)

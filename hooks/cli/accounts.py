@@ -59,6 +59,8 @@ def account_for(model: str, stated: str | None) -> Account:
     from hooks.deployments import target_of_model  # imports LiteLLM, which takes seconds
 
     prices, target = _prices(model, stated), target_of_model(model)
+    if not prices.input_usd_per_mtok:
+        raise ConfigurationError(["--prices: input_usd_per_mtok: must be more than 0; what is free needs no rewriting"])
     return Account(
         model=model,
         prices=prices,
@@ -66,6 +68,7 @@ def account_for(model: str, stated: str | None) -> Account:
             target,
             cache_read_share=float(prices.cache_read_usd_per_mtok / prices.input_usd_per_mtok),
             cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
+            cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
         ),
         rules=anthropic_rules(model) if target.takes_marks else openai_rules(model),
     )

@@ -22,7 +22,7 @@ from hooks.cli.inputs import (
     unknown_profile,
 )
 from hooks.cli.output import show_json
-from hooks.cli.tuning import said, tune_synthetic, tune_traffic, tuning_for_json
+from hooks.cli.tuning import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from hooks.errors import ConfigurationError
 from hooks.profile import Profile
 from hooks.simulate import (
@@ -247,7 +247,7 @@ def _simulate_synthetic(
     for workload, count, report, tuning in runs:
         say_counts(f"{workload.conversations_per_hour:g} conversations an hour; ", count, report)
         if tuning is not None:
-            click.echo(f"auto is tuned on as many conversations before these: {said(tuning)}")
+            click.echo(f"auto is tuned on as many conversations before these: {way_of(tuning)}")
         show(report)
 
 

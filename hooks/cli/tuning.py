@@ -29,14 +29,15 @@ SECTION = "economics"
 def tune_synthetic(
     workload: Workload, calls: Sequence[SyntheticCall], account: Account, what: str
 ) -> tuple[Tuning, list[SyntheticCall]]:
-    """What the first half of the conversations says is cheapest, and the calls of the second."""
-    if workload.conversations < 2 * MIN_CONVERSATIONS:
-        raise ConfigurationError([f"--conversations: tuning takes {2 * MIN_CONVERSATIONS} or more"])
+    """What the first half of the conversations says is cheapest, and the calls of the second, which it never saw."""
+    if workload.conversations < 4 * MIN_CONVERSATIONS:
+        raise ConfigurationError([f"--conversations: tuning takes {4 * MIN_CONVERSATIONS} or more"])
+    seen, unseen = synthetic.halves(calls)
     trials = [
         SyntheticTrial(workload=workload, calls=half, rules=account.rules, prices=account.prices, target=account.target)
-        for half in synthetic.halves(calls)
+        for half in synthetic.halves(seen)
     ]
-    return tune(trials[0], trials[1]), list(trials[1].calls)
+    return tune(trials[0], trials[1]), unseen
 
 
 def tune_traffic(
@@ -50,7 +51,11 @@ def tune_traffic(
     as_json: bool,
 ) -> None:
     """Tunes profile ``name`` on recorded calls, shows how it went and writes it into ``folder``, if there is one."""
-    floor = settings_of_environment().coverage_floor
+    settings = settings_of_environment()
+    floor = settings.coverage_floor
+    (profile,) = (profile for profile in profiles if profile.name == name)
+    if "latest" in (profile.placement, settings.placement):
+        raise ConfigurationError([f"--tune: {name} is placed `latest`, which has no first turn to go by; use auto"])
     readings = readings_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name)
     if len(readings) < 2 * MIN_CONVERSATIONS:
         need = f"tuning takes {2 * MIN_CONVERSATIONS} conversations of profile {name!r}; there are {len(readings)}"
@@ -73,12 +78,12 @@ def tune_traffic(
             rules=account.rules,
             prices=account.prices,
             watch=watched,
+            where=where,
         )
         for half in (first, second)
     ]
     tuning = tune(trials[0], trials[1])
     demand = trials[0].demand()
-    (profile,) = (profile for profile in profiles if profile.name == name)
     section = _section(tuning, profile, account, len(readings), len(first) + len(second), demand.calls_per_conversation)
     if folder is not None:
         write_section(folder / PROFILE_FILE, SECTION, section)
@@ -93,7 +98,12 @@ def tune_traffic(
 
 
 def said(tuning: Tuning) -> str:
-    """The choice in a line."""
+    """The choice in a line, with what the half said that could only refuse it."""
+    return f"{way_of(tuning)}; on the second half {tuning.versus_full_cached:+.1%} against the cached full prompt"
+
+
+def way_of(tuning: Tuning) -> str:
+    """The choice in a few words."""
     count = len(tuning.economics.bundles or ())
     ways = {
         "exact": "exact module sets",
@@ -101,7 +111,7 @@ def said(tuning: Tuning) -> str:
         "all": "every module",
         "full": "no rewriting",
     }
-    return f"{ways[tuning.choice]}; on the second half {tuning.versus_full_cached:+.1%} against the cached full prompt"
+    return ways[tuning.choice]
 
 
 def tuning_for_json(tuning: Tuning) -> dict[str, Any]:
@@ -131,6 +141,8 @@ def _section(
         section["min_dropped"] = economics.min_dropped
     if economics.bundles:
         section["bundles"] = [[profile.modules[module].id for module in sorted(b)] for b in economics.bundles]
+    section["cache_read_share"] = round(account.target.cache_read_share or 0.0, 4)
+    section["cache_write_share"] = round(account.target.cache_write_share or 0.0, 4)
     section["tuned_on"] = {
         "model": account.model,
         "profile_version": profile.version,

@@ -112,7 +112,8 @@ class SyntheticTrial:
 
 def halves(calls: Sequence[SyntheticCall]) -> tuple[list[SyntheticCall], list[SyntheticCall]]:
     """The calls of the conversations that began first, and those of the others."""
-    middle = (max(call.conversation for call in calls) + 1) // 2
+    conversations = sorted({call.conversation for call in calls})
+    middle = conversations[len(conversations) // 2]
     return [c for c in calls if c.conversation < middle], [c for c in calls if c.conversation >= middle]
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from hooks.cachemodel import Block, PrefixCache, Prices, Rules, cost_usd, total_usage
 from hooks.data import UNKNOWN_TARGET, Passthrough
 from hooks.economics import optional_tokens
+from hooks.errors import ConfigurationError
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics
 from hooks.simulate.bundles import Demand, demand_of
@@ -66,6 +67,8 @@ class RecordedTrial:
     prices: Prices
     watch: Callable[[Sequence[Call], str], Iterable[Call]]
     """Shows progress."""
+    where: str
+    """What problems call the traffic."""
     _blocks: dict[bytes, Sequence[Block]] = field(default_factory=dict)
 
     def demand(self) -> Demand:
@@ -93,7 +96,10 @@ class RecordedTrial:
             digest = digest_of(body)
             blocks = self._blocks.get(digest)
             if blocks is None:
-                blocks = self._blocks[digest] = self.blocks_of(body)
+                try:
+                    blocks = self._blocks[digest] = self.blocks_of(body)
+                except ValueError as error:
+                    raise ConfigurationError([f"{self.where}: line {call.line}: {error}"]) from None
             scope: Hashable = (str(call.request.get("model")), call.key, body.get(CACHE_KEY))
             usage = cache.account(blocks, call.at_seconds, scope=scope)
             usages.setdefault((call.key, call.conversation), []).append(usage)

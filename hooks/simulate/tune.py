@@ -51,7 +51,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuning:
-    """What to do, what else was tried, and the figures of the half that had no say."""
+    """What to do, what else was tried, and the figures of the half that could only refuse the choice."""
 
     choice: Choice
     economics: Economics

@@ -13,7 +13,7 @@ MAX_VALUE_CHARS = 3_000
 def headers_of(facts: Facts) -> dict[str, str]:
     """The headers of one response. Values are ASCII and bounded."""
     values: dict[str, object] = {"outcome": facts.outcome, "reason": facts.reason}
-    if facts.profile is not None and facts.outcome != "passthrough":
+    if facts.profile is not None and (facts.outcome != "passthrough" or facts.modules):
         values |= {
             "profile": f"{facts.profile}@{facts.profile_version}",
             "modules": ",".join(evidence.module for evidence in facts.modules),

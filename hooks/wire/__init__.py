@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hooks.data import Request, Rewritten, Target
+from hooks.profile import Ttl
 from hooks.wire import chat, chat_marks
 from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
 from hooks.wire.usage import Usage, read_usage
@@ -45,7 +46,7 @@ class Shape:
 
     read: Callable[[Mapping[str, Any]], Request]
     write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
-    marked: Callable[[Mapping[str, Any], Request, Target], tuple[Mapping[str, Any], int]]
+    marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
 
 
 SHAPES: Mapping[str, Shape] = {

@@ -12,6 +12,7 @@ from typing import Any
 from hooks.breakpoints import EPHEMERAL, EXPLICIT
 from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Mark, Request, Target
 from hooks.errors import UnreadableRequestError
+from hooks.profile import Ttl
 from hooks.wire.chat import read
 from hooks.wire.marks import marked as marked_block
 from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES
@@ -26,10 +27,10 @@ def well_cached(body: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
     return marked(body, request, target)[0]
 
 
-def marked(body: Mapping[str, Any], request: Request, target: Target) -> tuple[Mapping[str, Any], int]:
+def marked(body: Mapping[str, Any], request: Request, target: Target, ttl: Ttl = "5m") -> tuple[Mapping[str, Any], int]:
     """The same request with breakpoints of the target's kind, and how many were added."""
     if target.takes_marks:
-        return _with_marks(body, request)
+        return _with_marks(body, request, ttl, places_points=target.places_points)
     return _with_breakpoint(body, request) if target.takes_breakpoints else (body, 0)
 
 
@@ -44,7 +45,9 @@ def _with_breakpoint(body: Mapping[str, Any], request: Request) -> tuple[Mapping
     return {**body, "messages": _with_system_mark(body["messages"], EXPLICIT)}, 1
 
 
-def _with_marks(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str, Any], int]:
+def _with_marks(
+    body: Mapping[str, Any], request: Request, ttl: Ttl, *, places_points: bool
+) -> tuple[Mapping[str, Any], int]:
     """Marks at the history's moving end, the system prompt's end and the tools' end.
 
     In this order while the provider's budget lasts; a part that the client marks itself is left to the client.
@@ -57,24 +60,24 @@ def _with_marks(body: Mapping[str, Any], request: Request) -> tuple[Mapping[str,
         return body, 0
     out = dict(body)
     behind = [*request.marks_after]
-    if not behind and not points:
+    if places_points and not behind and not points:
         ends = _history_ends(request)[:room]
         out[INJECTION_POINTS] = [{"location": "message", "index": -place} for place in ends]
         room -= len(ends)
     own = [block.mark for block in request.system if block.mark is not None]
     if room and not own and any(block.text for block in request.system):
-        out["messages"] = _with_system_mark(body["messages"], _mark(behind))
+        out["messages"] = _with_system_mark(body["messages"], _mark(behind, ttl))
         room -= 1
     if room and body.get("tools") and not request.marks_before and not own:
         tools = list(body["tools"])
-        out["tools"] = [*tools[:-1], {**tools[-1], "cache_control": dict(_mark(behind))}]
+        out["tools"] = [*tools[:-1], {**tools[-1], "cache_control": dict(_mark(behind, ttl))}]
         room -= 1
     return out, before - room
 
 
-def _mark(behind: Sequence[Mark]) -> Mark:
-    """A mark of ours: five minutes, unless a longer one stands behind it, which it mustn't precede."""
-    is_hour = any(mark.get("ttl") == "1h" for mark in behind)
+def _mark(behind: Sequence[Mark], ttl: Ttl) -> Mark:
+    """A mark of ours: as long as the profile says, and no shorter than one behind it, which it mustn't precede."""
+    is_hour = ttl == "1h" or any(mark.get("ttl") == "1h" for mark in behind)
     return {**EPHEMERAL, "ttl": "1h"} if is_hour else EPHEMERAL
 
 

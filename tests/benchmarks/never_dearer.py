@@ -25,7 +25,7 @@ SHAPES = {"coarse": {"core_share": 0.58, "modules": 6}, "fine": {"core_share": 0
 LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 3))
 """User messages a conversation, and the calls that each leads to."""
 CALLS_PER_CELL = 4_000
-CONVERSATIONS = (40, 300)
+CONVERSATIONS = (80, 400)
 """At least and at most, whatever the number of calls."""
 PROMISED_CALLS = 3
 
@@ -72,12 +72,14 @@ def measure(cell: Cell) -> Measured:
     calls = arrivals(workload)
     tuning, second = tune_synthetic(workload, calls, account, "")
     report = simulate_synthetic(workload, second, account.rules, account.prices, account.target)
-    assert tuning.full_cached_usd == report["full-cached"].usd
+    tuned = simulate_synthetic(
+        workload, second, account.rules, account.prices, account.target, economics=tuning.economics
+    )
     return Measured(
         cell=cell,
         choice=tuning.choice,
         calls_per_conversation=len(calls) / workload.conversations,
-        tuned=tuning.versus_full_cached,
+        tuned=_share(tuned["auto"].usd, tuned["full-cached"].usd),
         untuned=_share(report["auto"].usd, report["full-cached"].usd),
         latest=_share(report["latest"].usd, report["full-cached"].usd),
     )

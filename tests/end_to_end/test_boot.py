@@ -14,7 +14,7 @@ from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.proxy import RunningProxy, failed_boot, running_proxy
 from tests.emulators.two_keys import ROOT
 from tests.emulators.upstream import Upstream
-from tests.end_to_end.workbench import PROMPT, conversation, system_text
+from tests.end_to_end.workbench import HISTORY_MARKS, PROMPT, conversation, system_text
 
 pytestmark = pytest.mark.proxy
 
@@ -48,7 +48,7 @@ def test_the_callback_loads_from_a_checkout_and_as_a_package(tmp_path: Path, pla
         response = ask(proxy)
         assert response.status_code == 200
         assert response.headers["x-prompt-router-outcome"] == "rewritten"
-        assert response.headers["x-prompt-router-breakpoints"] == "3"
+        assert response.headers["x-prompt-router-breakpoints"] == str(2 + HISTORY_MARKS)
 
 
 def test_every_configuration_problem_stops_the_proxy_at_once(tmp_path: Path) -> None:

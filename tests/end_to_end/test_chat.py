@@ -12,6 +12,7 @@ import pytest
 from tests.emulators.two_keys import KeyName, TwoKeyProxy
 from tests.emulators.upstream import HttpError, Usage
 from tests.end_to_end.workbench import (
+    HISTORY_MARKS,
     PROFILE,
     PROMPT,
     TASK,
@@ -125,7 +126,7 @@ def test_prompts_as_agents_send_them(two_key_proxy: TwoKeyProxy, messages: Any, 
     assert raw.headers["x-prompt-router-outcome"] == "rewritten"
     assert float(raw.headers["x-prompt-router-chars-after"]) < 0.6 * float(raw.headers["x-prompt-router-chars-before"])
     assert ("You are Coder. " in text and "Your goal: ship it." in text) == ("Coder" in json.dumps(messages[0]))
-    assert marks(body) == (3 if model == "claude" else 0)
+    assert marks(body) == (2 + HISTORY_MARKS if model == "claude" else 0)
 
 
 def test_an_unknown_prompt_passes_through(two_key_proxy: TwoKeyProxy) -> None:
@@ -157,9 +158,9 @@ def test_the_header_cannot_raise(two_key_proxy: TwoKeyProxy) -> None:
 @pytest.mark.parametrize(
     ("system", "tools", "last", "wanted"),
     [
-        pytest.param([], [], [], 3, id="no marks"),
-        pytest.param([MARK], [], [], 3, id="one on the system prompt"),
-        pytest.param([HOUR], [], [], 3, id="an hour on the system prompt"),
+        pytest.param([], [], [], 2 + HISTORY_MARKS, id="no marks"),
+        pytest.param([MARK], [], [], 2 + HISTORY_MARKS, id="one on the system prompt"),
+        pytest.param([HOUR], [], [], 2 + HISTORY_MARKS, id="an hour on the system prompt"),
         pytest.param([], [MARK], [MARK], 4, id="tools and message"),
         pytest.param([MARK], [MARK], [MARK], 4, id="three of the client"),
         pytest.param([], [MARK, MARK, MARK], [MARK], 4, id="four elsewhere: no room"),
@@ -206,7 +207,7 @@ def test_one_record_for_each_request(two_key_proxy: TwoKeyProxy) -> None:
         assert {"id": "tools/data_processing", "evidence": "inherited", "detail": "csv", "late": False} in record[
             "modules"
         ]
-        assert record["breakpoints_added"] == 3
+        assert record["breakpoints_added"] == 2 + HISTORY_MARKS
         assert [record[f"{name}_tokens"] for name in ("uncached_input", "cache_read", "cache_write_5m", "output")] == [
             11,
             500,

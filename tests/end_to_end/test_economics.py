@@ -14,7 +14,7 @@ from hooks.profile_yaml import write_section
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
-from tests.end_to_end.workbench import PROMPT, TOOLS, conversation, marks, record_of, system_text
+from tests.end_to_end.workbench import HISTORY_MARKS, PROMPT, TOOLS, conversation, marks, record_of, system_text
 
 pytestmark = pytest.mark.proxy
 
@@ -49,13 +49,14 @@ def test_the_text_stays_and_is_marked_for_claude(proxy: TwoKeyProxy) -> None:
     """Nobody marked it, so the prompt's end, the tools and the history's end are marked; the record says why."""
     body, answer = send(proxy, "claude", conversation())
     assert system_text(body) == PROMPT
-    assert marks(body) == 3
-    assert "cache_control" in json.dumps(body["messages"][-1])
+    assert marks(body) == 2 + HISTORY_MARKS
+    assert json.dumps(body["messages"][-1]).count("cache_control") == HISTORY_MARKS
     assert answer.headers["x-prompt-router-outcome"] == "passthrough"
     assert answer.headers["x-prompt-router-reason"] == "not_worth_it"
+    assert answer.headers["x-prompt-router-breakpoints"] == str(marks(body))
     record = record_of(proxy.ledger_path, answer)
     assert (record["outcome"], record["reason"], record["profile"]) == ("passthrough", "not_worth_it", "workbench")
-    assert (record["breakpoints_added"], record["breakpoints_client"], record["breakpoints_total"]) == (3, 0, 3)
+    assert (record["breakpoints_added"], record["breakpoints_client"]) == (marks(body), 0)
     assert (record["prompt_tokens"], record["list_price_saved_usd"]) == (None, None)
     assert "tools/data_processing" in [module["id"] for module in record["modules"]]
 

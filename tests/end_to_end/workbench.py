@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ TOOLS: list[dict[str, Any]] = [
     for name in ("load_table", "read_file", "run_command")
 ]
 WAIT_SECONDS = 10.0
+HISTORY_MARKS = int(find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None)
+"""LiteLLM before 1.106 places no mark at the history's end beside others."""
 
 
 def conversation(system: Any = PROMPT, task: str = TASK, role: str = "system") -> list[dict[str, Any]]:

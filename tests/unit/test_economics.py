@@ -8,6 +8,7 @@ import pytest
 
 from hooks.data import Passthrough, Rewritten, Target
 from hooks.economics import admitted
+from hooks.lint import lint
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics
 from tests.unit.profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words
@@ -117,10 +118,43 @@ def test_a_conversation_that_is_left_alone_stays_so() -> None:
 
 
 def test_latest_has_no_first_turn_to_go_by() -> None:
-    tuned = replace(HARBOUR, economics=Economics(rewrites=False), placement="latest")
-    pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True)
+    """No bundle takes the place of a selection; but where nothing is to be rewritten nothing is."""
     body = {"messages": [{"role": "system", "content": PROMPT}, TALK[0]]}
-    assert isinstance(pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome, Rewritten)
+    outcomes = []
+    for economics in (Economics(bundles=()), Economics(rewrites=False)):
+        tuned = replace(HARBOUR, economics=economics, placement="latest")
+        pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True)
+        outcomes.append(pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome)
+    bundled, left = outcomes
+    assert isinstance(bundled, Rewritten)
+    assert bundled.decision.modules == ("identity", "berths")
+    assert isinstance(left, Passthrough)
+
+
+def test_other_cache_prices_are_another_matter() -> None:
+    """What was tuned where reading costs half counts for nothing where it costs a tenth."""
+    full = Economics(rewrites=False, read_share=0.5, write_share=1.0)
+    assert gate(CHEAP_WRITES, 1, economics=full) is None
+    assert gate(CLAUDE, 1, economics=full) == frozenset({1})
+    assert gate(NO_MARKS, 1, economics=full) is None
+
+
+def test_a_bundle_brings_only_what_is_in_the_prompt() -> None:
+    missing = replace(HARBOUR, economics=Economics(bundles=(frozenset({1, 2, 3, 4}),)))
+    pipeline = Pipeline([missing], count_words, coverage_floor=0.3, gates_cost=True)
+    prompt = PROMPT.replace(HARBOUR.modules[2].text, "")
+    body = {"messages": [{"role": "system", "content": prompt}, TALK[0]]}
+    outcome = pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome
+    assert isinstance(outcome, Rewritten)
+    assert "tides" not in outcome.decision.modules
+
+
+def test_an_hour_costs_more_to_write() -> None:
+    """Profiles whose marks last an hour are judged by that price."""
+    target = replace(CLAUDE, cache_write_1h_share=2.0)
+    five = admitted(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS)
+    assert five == frozenset({1, 2, 3, 4})
+    assert admitted(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS, is_hour=True) == EVERY
 
 
 @pytest.mark.parametrize(
@@ -149,3 +183,10 @@ def test_append_is_never_forced_on_who_refuses_it(refuses: bool, placement: str)
     outcome = pipeline.walk(body, "acompletion", lambda: target).outcome
     assert isinstance(outcome, Rewritten)
     assert (outcome.placement, bool(outcome.composition.late)) == (placement, not refuses)
+
+
+@pytest.mark.parametrize(("tuned", "warned"), [("1", False), ("0.9", True), (None, False)])
+def test_check_tells_of_stale_tuning(tuned: str | None, warned: bool) -> None:
+    profile = replace(HARBOUR, economics=Economics(profile_version=tuned))
+    told = [line for line in lint(profile).warnings if "economics" in line]
+    assert bool(told) == warned

@@ -58,6 +58,17 @@ def test_a_file_that_cannot_be_changed_stays(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_indented_mapping_and_a_link(tmp_path: Path) -> None:
+    """The section stands where its neighbours do, and the file behind a link is the one that changes."""
+    path, link = tmp_path / "real.yaml", tmp_path / "profile.yaml"
+    path.write_text("  profile: x\n  modules: []\n")
+    link.symlink_to(path)
+    write_section(link, "economics", {"choice": "full"})
+    assert link.is_symlink()
+    assert path.read_text() == "  profile: x\n  economics:\n    choice: full\n\n  modules: []\n"
+    assert sorted(tmp_path.iterdir()) == [link, path]
+
+
 def test_the_file_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "profile.yaml"
     path.write_bytes((HEAD + MODULES).replace("\n", "\r\n").encode())
