@@ -92,10 +92,15 @@ def _untuned(
     core_tokens: int,
     is_hour: bool,
 ) -> frozenset[int] | None:
-    if _pays(target, core_tokens, _size(selected, tokens), sum(tokens), is_hour):
+    optional_tokens, routed_tokens = sum(tokens), _size(selected, tokens)
+    full_tokens = core_tokens + optional_tokens
+    if target.cache_read_share is None or full_tokens < target.min_cache_tokens:
+        return selected
+    is_much = optional_tokens - routed_tokens >= MIN_DROPPED_SHARE * full_tokens or target.cache_read_share >= 1
+    if is_much and _pays(target, core_tokens, routed_tokens, optional_tokens, is_hour):
         return selected
     smallest = min([size for size in tokens if size], default=0)
-    return every if smallest and _pays(target, core_tokens, smallest, sum(tokens), is_hour) else None
+    return every if smallest and _pays(target, core_tokens, smallest, optional_tokens, is_hour) else None
 
 
 def _holds_for(target: Target, economics: Economics) -> bool:
@@ -114,17 +119,12 @@ def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens:
     if read is None or write is None:
         return True
     full_tokens, sent_tokens = core_tokens + optional_tokens, core_tokens + routed_tokens
-    if full_tokens < target.min_cache_tokens:
-        return True
     if sent_tokens < target.min_cache_tokens:
         return sent_tokens <= read * full_tokens
     # A cache key for each routed set keeps the core apart, too; where writes cost extra that weighs.
     is_core_shared = core_tokens >= target.min_cache_tokens and not (target.takes_cache_key and write > 1)
     cold_tokens = routed_tokens if is_core_shared else sent_tokens
-    dropped_tokens = full_tokens - sent_tokens
-    if read < write and dropped_tokens < MIN_DROPPED_SHARE * full_tokens:
-        return False
-    return CALLS * read * dropped_tokens >= (write - read) * cold_tokens
+    return CALLS * read * (full_tokens - sent_tokens) >= (write - read) * cold_tokens
 
 
 def _size(modules: frozenset[int], tokens: Sequence[int]) -> int:

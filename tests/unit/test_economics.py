@@ -190,3 +190,11 @@ def test_check_tells_of_stale_tuning(tuned: str | None, warned: bool) -> None:
     profile = replace(HARBOUR, economics=Economics(profile_version=tuned))
     told = [line for line in lint(profile).warnings if "economics" in line]
     assert bool(told) == warned
+
+
+def test_a_large_core_is_no_reason_to_leave_a_prompt_alone() -> None:
+    """Where too little can be left out every module is sent."""
+    core_tokens = 9 * CORE_TOKENS
+    assert admitted(None, CLAUDE, frozenset({1}), TOKENS, core_tokens) == EVERY
+    assert admitted(None, CLAUDE, frozenset(), TOKENS, core_tokens) == EVERY
+    assert admitted(None, CLAUDE, frozenset(), (0, 0), core_tokens) is None
