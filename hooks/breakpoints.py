@@ -12,11 +12,22 @@ OpenAI's GPT-5.6 and later write an entry at the latest message by themselves an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Breakpoints, Composition, Mark, Piece, Recognition, Request, Target
+from hooks.data import (
+    LOOKBACK_BLOCKS,
+    MAX_MARKS,
+    Breakpoints,
+    Composition,
+    Mark,
+    Piece,
+    Recognition,
+    Request,
+    Target,
+    Turn,
+)
 
 MAX_EXPLICIT = 3
 """Explicit breakpoints that OpenAI writes beside the implicit one; of more it writes the latest."""
@@ -76,7 +87,9 @@ def plan_breakpoints(
     history: tuple[int, ...] = ()
     marks_history = target.takes_marks and target.places_points and not request.marks_after
     if marks_history and composition.tokens >= target.min_cache_tokens:
-        wanted = _history(request, composition) if gives_hints or (points.are_automatic and edges) else ()
+        late_turns = [message.turn for message in composition.late]
+        is_wanted = gives_hints or (points.are_automatic and edges)
+        wanted = history_ends(request.turns, late_turns) if is_wanted else ()
         history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
     restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))
     return Breakpoints(
@@ -188,20 +201,20 @@ class _Layout:
         return [edge for edge in self._tokens if edge in preferred]
 
 
-def _history(request: Request, composition: Composition) -> tuple[int, ...]:
+def history_ends(turns: Sequence[Turn], late_turns: Sequence[int] = ()) -> tuple[int, ...]:
     """The moving end of the history and, when the provider wouldn't look back that far, where it was before.
 
-    The call before this one ended ahead of the latest assistant message; what it cached there is found again
-    only from a mark there or within LOOKBACK_BLOCKS behind it.
+    As messages counted from the end; ``late_turns`` are those with a late message behind them. The call before
+    this one ended ahead of the latest assistant message; what it cached there is found again only from a mark
+    there or within LOOKBACK_BLOCKS behind it.
     """
-    turns = request.turns
     answers = [number for number, turn in enumerate(turns) if turn.role == "assistant"]
     if not turns:
         return ()
     if not answers or answers[-1] == 0:
         return (1,)
     since = turns[answers[-1] :]
-    late = sum(message.turn >= answers[-1] for message in composition.late)
+    late = sum(turn >= answers[-1] for turn in late_turns)
     blocks = sum(1 + len(turn.tool_calls) for turn in since) + late
     return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + late + 1)
 

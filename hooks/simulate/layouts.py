@@ -96,7 +96,7 @@ class Layouts:
         """Tools, core, and the routed part: the first selection in one fixed order, each later one behind it."""
         head = self._heads.get(selections)
         if head is None:
-            parts = [module for selection in selections for module in _bits(selection)]
+            parts = [module for selection in selections for module in modules_of(selection)]
             if self._mark:
                 # One block on the wire: two of them share all of it or nothing.
                 tokens = sum(self._module_tokens[module] for module in parts)
@@ -109,7 +109,7 @@ class Layouts:
 
     def _late(self, selection: int) -> Block:
         """Late modules as one message."""
-        tokens = sum(self._module_tokens[module] for module in _bits(selection))
+        tokens = sum(self._module_tokens[module] for module in modules_of(selection))
         return self._shared(("late", selection), tokens, None)._replace(section="messages")
 
     def _shared(self, name: Hashable, tokens: int, mark: Lifetime | None) -> Block:
@@ -146,7 +146,8 @@ class _Conversation:
             self.late.append(late(fresh))
 
 
-def _bits(selection: int) -> Iterator[int]:
+def modules_of(selection: int) -> Iterator[int]:
+    """The modules whose bits are set, in order."""
     module = 0
     while selection:
         if selection & 1:

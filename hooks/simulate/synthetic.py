@@ -12,7 +12,7 @@ from hooks.data import Target
 from hooks.economics import admitted
 from hooks.profile import Economics
 from hooks.simulate.bundles import Demand, demand_of
-from hooks.simulate.layouts import Admit, Layouts
+from hooks.simulate.layouts import Admit, Layouts, modules_of
 from hooks.simulate.policies import POLICIES, Policy
 from hooks.simulate.replay import uncached
 from hooks.simulate.report import Report, Tally, report_of
@@ -70,7 +70,7 @@ def admission(workload: Workload, target: Target, economics: Economics | None) -
 
     @cache
     def admit(selection: int) -> int | None:
-        selected = _modules(selection, workload.modules)
+        selected = frozenset(modules_of(selection))
         sent = admitted(economics, target, selected, tokens, workload.core_tokens)
         return None if sent is None else sum(1 << module for module in sent)
 
@@ -91,7 +91,7 @@ class SyntheticTrial:
         firsts: dict[int, frozenset[int]] = {}
         ends: dict[int, tuple[float, float]] = {}
         for call in self.calls:
-            firsts.setdefault(call.conversation, _modules(call.selection, self.workload.modules))
+            firsts.setdefault(call.conversation, frozenset(modules_of(call.selection)))
             ends[call.conversation] = (ends.get(call.conversation, (call.at_seconds,))[0], call.at_seconds)
         return demand_of(
             list(firsts.values()), list(ends.values()), len(self.calls), self.workload.module_tokens(), self.prices
@@ -115,7 +115,3 @@ def halves(calls: Sequence[SyntheticCall]) -> tuple[list[SyntheticCall], list[Sy
     conversations = sorted({call.conversation for call in calls})
     middle = conversations[len(conversations) // 2]
     return [c for c in calls if c.conversation < middle], [c for c in calls if c.conversation >= middle]
-
-
-def _modules(selection: int, modules: int) -> frozenset[int]:
-    return frozenset(module for module in range(modules) if selection >> module & 1)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hooks.breakpoints import EPHEMERAL, EXPLICIT
-from hooks.data import LOOKBACK_BLOCKS, MAX_MARKS, Mark, Request, Target
+from hooks.breakpoints import EPHEMERAL, EXPLICIT, history_ends
+from hooks.data import MAX_MARKS, Mark, Request, Target
 from hooks.errors import UnreadableRequestError
 from hooks.profile import Ttl
 from hooks.wire.chat import read
@@ -61,7 +61,7 @@ def _with_marks(
     out = dict(body)
     behind = [*request.marks_after]
     if places_points and not behind and not points:
-        ends = _history_ends(request)[:room]
+        ends = history_ends(request.turns)[:room]
         out[INJECTION_POINTS] = [{"location": "message", "index": -place} for place in ends]
         room -= len(ends)
     own = [block.mark for block in request.system if block.mark is not None]
@@ -79,18 +79,6 @@ def _mark(behind: Sequence[Mark], ttl: Ttl) -> Mark:
     """A mark of ours: as long as the profile says, and no shorter than one behind it, which it mustn't precede."""
     is_hour = ttl == "1h" or any(mark.get("ttl") == "1h" for mark in behind)
     return {**EPHEMERAL, "ttl": "1h"} if is_hour else EPHEMERAL
-
-
-def _history_ends(request: Request) -> tuple[int, ...]:
-    """Messages to mark, counted from the end."""
-    if not request.turns:
-        return ()
-    answers = [number for number, turn in enumerate(request.turns) if turn.role == "assistant"]
-    if not answers or answers[-1] == 0:
-        return (1,)
-    since = request.turns[answers[-1] :]
-    blocks = sum(1 + len(turn.tool_calls) for turn in since)
-    return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + 1)
 
 
 def _with_system_mark(messages: list[dict[str, Any]], mark: Mark) -> list[dict[str, Any]]:
