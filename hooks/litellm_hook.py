@@ -6,14 +6,10 @@ very class because LiteLLM looks for ``async_pre_call_hook`` in ``vars(cls)`` an
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import sys
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from typing import Any
 
 import litellm
@@ -24,22 +20,19 @@ from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
 from hooks.errors import ConfigurationError
 from hooks.facts import facts_of
+from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
-from hooks.record import Caller, Facts, Record
+from hooks.record import Caller, Facts
 from hooks.settings import Settings
 from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
-from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, read_usage, snapshot
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
 from hooks.wire.marking import follow
 
 CHAT = "acompletion"
-MAX_NAME_CHARS = 256
-USD_DIGITS = 12
-"""The cheapest token costs about 1e-9 USD; what stands three digits below that is noise."""
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def make_handler() -> PromptRouter:
@@ -125,7 +118,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             params = kwargs.get("litellm_params") or {}
             facts = _facts(bag_of(params))
             if facts is not None:
-                self._dispatcher.submit(_success(facts, kwargs, response_obj))
+                self._dispatcher.submit(success_of(facts, kwargs, response_obj))
                 self._capture_answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
@@ -142,7 +135,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             facts = _facts(bag_of(request_data))
             if facts is not None:
-                self._dispatcher.submit(_failure(facts, original_exception))
+                self._dispatcher.submit(failure_of(facts, original_exception))
                 self._capture_answer(facts, None)
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
@@ -186,12 +179,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if bag is None:
             return None
         litellm_bag.scrub(bag)
-        caller = _caller(key, data, call_type, bag)
+        caller = caller_of(key, data, call_type, bag)
         policy = decide_policy(
             self._default,
             self._profiles,
-            _dict(key, "metadata"),
-            _dict(key, "team_metadata"),
+            dict_of(key, "metadata"),
+            dict_of(key, "team_metadata"),
             header_of(data, HEADER),
         )
 
@@ -236,83 +229,5 @@ def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
     return {**kwargs, **changed}
 
 
-# LiteLLM's objects -> plain facts
-
-
 def _facts(bag: dict[str, Any] | None) -> Facts | None:
     return litellm_bag.facts_in(bag) if bag is not None else None
-
-
-def _caller(key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[str, Any]) -> Caller:
-    tools = data.get("tools")
-    return Caller(
-        request_id=uuid.uuid4().hex,
-        call_id=_text(data.get("litellm_call_id")),
-        started_seconds=time.time(),
-        endpoint=call_type,
-        stream=bool(data.get("stream")),
-        thread_id=_text(data.get("litellm_session_id") or bag.get("session_id")),
-        key_alias=_text(getattr(key, "key_alias", None)),
-        key_hash=_key_hash(getattr(key, "api_key", None)),
-        team_id=_text(getattr(key, "team_id", None)),
-        model_group=_text(data.get("model")),
-        tool_count=len(tools) if isinstance(tools, list) else 0,
-    )
-
-
-def _text(value: object) -> str | None:
-    return value[:MAX_NAME_CHARS] if isinstance(value, str) and value else None
-
-
-def _dict(holder: Any, name: str) -> dict[str, Any] | None:
-    value = getattr(holder, name, None)
-    return value if isinstance(value, dict) else None
-
-
-def _key_hash(key: object) -> str | None:
-    """LiteLLM's hash of the key, as in its spend logs; whatever isn't hashed yet is hashed here."""
-    if not isinstance(key, str) or not key:
-        return None
-    return key if _HASH.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
-
-
-def _success(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
-    cached = bool(kwargs.get("cache_hit"))
-    usage = read_usage(getattr(response, "usage", None))
-    billed = _usd(kwargs.get("response_cost"))
-    return Record(
-        facts=facts,
-        finished_seconds=time.time(),
-        status="success",
-        error_type=None,
-        model=_text(kwargs.get("model")),
-        provider=_text(kwargs.get("custom_llm_provider")),
-        usage=usage,
-        usage_reason=None if usage else "the provider reported no usage",
-        billed_usd=billed,
-        billed_reason=None if billed is not None else "LiteLLM knows no price for this model",
-        response_cached=cached,
-    )
-
-
-def _usd(cost: object) -> Decimal | None:
-    """LiteLLM's cost, a float, without the digits that only binary rounding put there."""
-    if not isinstance(cost, (int, float)) or isinstance(cost, bool):
-        return None
-    return round(Decimal(cost), USD_DIGITS).normalize()
-
-
-def _failure(facts: Facts, error: Exception) -> Record:
-    return Record(
-        facts=facts,
-        finished_seconds=time.time(),
-        status="failure",
-        error_type=type(error).__name__,
-        model=_text(getattr(error, "model", None)),
-        provider=_text(getattr(error, "llm_provider", None)),
-        usage=None,
-        usage_reason="the request failed",
-        billed_usd=None,
-        billed_reason="the request failed",
-        response_cached=False,
-    )

@@ -36,6 +36,15 @@ class Walked:
     """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A body that has been read: ``request`` is it in our types."""
+
+    data: Mapping[str, Any]
+    shape: Shape
+    request: Request
+
+
 class Pipeline:
     """The profiles, prepared. ``walk`` is pure: no I/O, no clock, and its input is never changed."""
 
@@ -67,13 +76,22 @@ class Pipeline:
         only: str | None = None,
     ) -> Walked:
         """What becomes of one request body. ``only`` names the one profile that may be recognised."""
+        opened = self.open(data, call_type)
+        return opened if isinstance(opened, Walked) else self.walk_on(opened, target, only=only)
+
+    def open(self, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
+        """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
         shape = SHAPES.get(call_type)
         if shape is None:
             return Walked(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
         try:
-            request = shape.read(data)
+            return Opened(data=data, shape=shape, request=shape.read(data))
         except UnreadableRequestError as error:
             return Walked(outcome=Passthrough(reason=error.reason), body=data)
+
+    def walk_on(self, opened: Opened, target: Callable[[], Target], *, only: str | None = None) -> Walked:
+        """What becomes of a request that has been opened."""
+        data, shape, request = opened.data, opened.shape, opened.request
         text = request.system_text
         recognition = self._catalogue.recognise(text, only=only) if request.system else None
         if recognition is None or recognition.coverage < self._floor(recognition):

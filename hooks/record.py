@@ -16,6 +16,7 @@ from hooks.data import Evidence, Mode
 from hooks.wire.usage import Usage
 
 OutcomeName = Literal["rewritten", "shadow", "passthrough"]
+Arm = Literal["treatment", "holdout"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,10 @@ class Caller:
     team_id: str | None
     model_group: str | None
     tool_count: int
+    user_id: str | None = None
+    tags: tuple[str, ...] = ()
+    conversation: str | None = None
+    """The same for all calls of a conversation, ``c-`` and a hash; None where the body wasn't read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +83,13 @@ class Facts:
     is_drift: bool = False
     absent_modules: tuple[str, ...] = ()
     """Of a drifted prompt: the profile's modules that are not in it as they were."""
+    arm: Arm | None = None
+    """Of the control group's experiment; None where none runs."""
+    policy: str | None = None
+    """What decided the mode: ``settings``, ``key metadata``, a rule of the policy file, the breaker and so on."""
+    tools_chars: int | None = None
+    """The tool schemas as JSON: what routing system text can't save."""
+    history_chars: int | None = None
 
     @property
     def late_modules(self) -> tuple[str, ...]:
@@ -95,7 +107,8 @@ class Facts:
         """The facts that ``to_bag`` wrote. Raises TypeError or KeyError on anything else."""
         modules = tuple(Evidence(*evidence) for evidence in bag["modules"])
         absent = tuple(bag["absent_modules"])
-        return cls(**{**bag, "caller": Caller(**bag["caller"]), "modules": modules, "absent_modules": absent})
+        caller = Caller(**{**bag["caller"], "tags": tuple(bag["caller"]["tags"])})
+        return cls(**{**bag, "caller": caller, "modules": modules, "absent_modules": absent})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +129,18 @@ class Record:
     billed_reason: str | None
     response_cached: bool
     """True when LiteLLM answered from its own response cache."""
+    deployment_id: str | None = None
+    service_tier: str | None = None
+    priced_usd: Decimal | None = None
+    """The usage at the deployment's prices by our own arithmetic, to check ``billed_usd`` with."""
+    priced_reason: str | None = None
+    counterfactual: Usage | None = None
+    """What the same call would have used with the original prompt, by the model of the provider's cache."""
+    counterfactual_usd: Decimal | None = None
+    estimated_net_saved_usd: Decimal | None = None
+    """``counterfactual_usd`` less the bill, signed; None with the reason."""
+    estimated_net_saved_reason: str | None = None
+    estimated_net_saved_method: str | None = None
 
     def to_json(self) -> str:
         """One ledger line, without the newline, in ASCII."""
@@ -135,6 +160,7 @@ class Record:
             facts["list_price_saved_usd"] = None
             facts["list_price_saved_reason"] = "answered from the response cache"
         usage = asdict(self.usage) if self.usage else dict.fromkeys(_USAGE_FIELDS)
+        counterfactual = asdict(self.counterfactual) if self.counterfactual else dict.fromkeys(_USAGE_FIELDS)
         rest = {
             "finished_seconds": self.finished_seconds,
             "status": self.status,
@@ -143,11 +169,24 @@ class Record:
             "provider": self.provider,
             **usage,
             "usage_reason": self.usage_reason,
-            "billed_usd": None if self.billed_usd is None else format(self.billed_usd, "f"),
+            "billed_usd": _decimal_text(self.billed_usd),
             "billed_reason": self.billed_reason,
             "response_cached": self.response_cached,
+            "deployment_id": self.deployment_id,
+            "service_tier": self.service_tier,
+            "priced_usd": _decimal_text(self.priced_usd),
+            "priced_reason": self.priced_reason,
+            **{f"counterfactual_{name}": tokens for name, tokens in counterfactual.items()},
+            "counterfactual_usd": _decimal_text(self.counterfactual_usd),
+            "estimated_net_saved_usd": _decimal_text(self.estimated_net_saved_usd),
+            "estimated_net_saved_reason": self.estimated_net_saved_reason,
+            "estimated_net_saved_method": self.estimated_net_saved_method,
         }
         return {**facts, **rest}
+
+
+def _decimal_text(usd: Decimal | None) -> str | None:
+    return None if usd is None else format(usd, "f")
 
 
 _CALLER_FIELDS = tuple(field.name for field in fields(Caller))

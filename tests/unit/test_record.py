@@ -198,7 +198,7 @@ def test_unknown_usage_is_null_in_every_bucket() -> None:
         record(facts()[0], usage=None, usage_reason="gone", billed_usd=None, billed_reason="no price").to_json()
     )
     names = [name for name in row if name.endswith("_tokens") and name not in ("original_tokens", "prompt_tokens")]
-    assert len(names) == 5
+    assert len(names) == 10
     assert all(row[name] is None for name in names)
     assert (row["usage_reason"], row["billed_usd"], row["billed_reason"]) == ("gone", None, "no price")
 
