@@ -69,6 +69,21 @@ class Deployments:
         return found[1]
 
 
+def input_price(deployment_id: str | None, model: str | None, provider: str | None) -> Decimal | None:
+    """What LiteLLM's Cost Optimization page multiplies tokens by: the deployment's flat input price, or the map's.
+
+    As ``proxy/spend_tracking/savings.py`` looks it up (1.106).
+    """
+    llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
+    try:
+        own = None
+        if llm_router is not None and deployment_id is not None:
+            own = llm_router.get_deployment_model_info(deployment_id, model or "")
+        return _price(own or litellm.get_model_info(model=model or "", custom_llm_provider=provider))
+    except Exception:  # LiteLLM raises a bare Exception for names that its map lacks
+        return None
+
+
 def _named(fallbacks: object) -> tuple[str, ...] | None:
     """The groups that a request names as its fallbacks; None where it brings settings of its own."""
     if fallbacks is None:

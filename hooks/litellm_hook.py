@@ -17,7 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from hooks.configuration import configured, pipeline_of
 from hooks.data import Passthrough, Target
-from hooks.deployments import Deployments
+from hooks.deployments import Deployments, input_price
 from hooks.errors import ConfigurationError
 from hooks.facts import facts_of
 from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
@@ -29,6 +29,7 @@ from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
+from hooks.sinks.status import ServedProfile
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
 from hooks.wire.marking import follow
 
@@ -59,7 +60,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._default = Policy(mode=settings.mode, profile=settings.profile)
         self._profiles = frozenset(pipeline.profiles)
         self._deployments = Deployments()
-        self._dispatcher = Dispatcher(settings)
+        served = [ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in pipeline.profiles.values()]
+        self._dispatcher = Dispatcher(settings, profiles=served)
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -101,11 +103,14 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     async def async_logging_hook(
         self, kwargs: dict[str, Any], result: Any, call_type: str, **_: Any
     ) -> tuple[Any, Any]:
-        """What LiteLLM logs, without a claim where its own response cache answered. Runs ahead of every logger."""
+        """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
         try:
             bag = bag_of(kwargs.get("litellm_params") or {})
-            if bag is not None and kwargs.get("cache_hit"):
-                litellm_bag.disclaim(bag)
+            facts = _facts(bag)
+            if bag is not None and facts is not None:
+                record = success_of(facts, kwargs, result)
+                price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
+                litellm_bag.settle(bag, record, price, self._settings.cost_page)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
         return kwargs, result

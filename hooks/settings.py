@@ -18,7 +18,7 @@ from hooks.problems import described, unquoted_off
 
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
-NESTED = ("ledger", "glitchtip", "capture")
+NESTED = ("ledger", "glitchtip", "capture", "alerts")
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
 
@@ -45,6 +45,37 @@ class GlitchtipSettings(_Strict):
     environment: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\n/]+$")] = "production"
     sample_rate: _Share = 1.0
     queue_size: Annotated[int, Field(ge=100, le=100_000)] = 5_000
+
+
+def _switched_off(value: object) -> object:
+    """``off`` for a threshold; YAML reads the bare word as false."""
+    return None if value is False or value in ("off", "null", "none") else value
+
+
+_Rate = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, BeforeValidator(_switched_off)]
+_Count = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_switched_off)]
+
+
+class AlertSettings(_Strict):
+    """What is worth an alert, each an error-level issue of its own; ``off`` switches one off.
+
+    A worker judges its own traffic at the end of each window, with at least ``minimum_requests`` samples: the window
+    goes on until there are so many. ``error_rate``: faults of ours and rewritten requests that the provider refused
+    as invalid, by requests. ``failure_rate``: requests that failed for the client, whoever's fault.
+    ``decision_p99_us``: the slowest hundredth of decisions. ``net_loss_conversations``: the latest so many
+    conversations together lost money. ``drift_rate``: share of a profile's prompts that have drifted from it.
+    ``losses``: any event, record or line lost.
+    """
+
+    enabled: bool = True
+    window_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    minimum_requests: Annotated[int, Field(ge=1, le=10_000)] = 100
+    error_rate: _Rate = 0.001
+    failure_rate: _Rate = 0.05
+    decision_p99_us: _Count = 1_000
+    net_loss_conversations: _Count = 50
+    drift_rate: _Rate = 0.05
+    losses: bool = True
 
 
 def _listed(value: object) -> object:
@@ -75,7 +106,10 @@ class Settings(_Strict):
     ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
     cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
     name a ``prompt_cache_key`` for OpenAI when the client names none. ``cost_gate``: send every module, or leave
-    the conversation as it came, where sending fewer can't pay.
+    the conversation as it came, where sending fewer can't pay. ``cost_page``: what LiteLLM's Cost Optimization page
+    makes of a request: ``net``, our net figure where it is positive; ``raw``, the removed tokens at list price.
+    ``metrics``: count for Prometheus, where its client library is installed. ``status_dir``: a folder for one small
+    file a worker, that says how it is.
     """
 
     mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(unquoted_off)] = "rewrite"
@@ -89,6 +123,10 @@ class Settings(_Strict):
     ledger: LedgerSettings = LedgerSettings()
     glitchtip: GlitchtipSettings = GlitchtipSettings()
     capture: CaptureSettings = CaptureSettings()
+    alerts: AlertSettings = AlertSettings()
+    cost_page: Annotated[Literal["net", "raw", "off"], BeforeValidator(unquoted_off)] = "net"
+    metrics: bool = True
+    status_dir: Path | None = None
 
 
 def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Settings:

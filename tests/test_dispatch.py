@@ -13,6 +13,7 @@ import litellm
 import pytest
 from litellm.caching.caching import DualCache
 from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.spend_tracking.compression_savings import extract_compression_saved_tokens
 from litellm.proxy.utils import ProxyLogging
 from litellm.utils import async_pre_call_deployment_hook
 
@@ -88,9 +89,7 @@ async def test_litellms_metadata_bag_is_changed_in_place(hook: PromptRouter) -> 
     bag = data["metadata"]
     out = await dispatch(data)
     assert out["metadata"] is bag
-    assert bag["compression_savings"]["tokens_saved"] == (
-        bag["prompt_router"]["original_tokens"] - bag["prompt_router"]["prompt_tokens"]
-    )
+    assert bag["spend_logs_metadata"]["prompt_router"]["outcome"] == "rewritten"
 
 
 @pytest.mark.parametrize(
@@ -340,15 +339,42 @@ def test_hooks_stand_on_the_leaf_class() -> None:
     assert "async_pre_call_deployment_hook" in vars(PromptRouter)
 
 
-async def test_an_answer_from_the_response_cache_claims_no_savings(hook: PromptRouter) -> None:
-    """Nothing was sent, so nothing was saved: LiteLLM's pages and the ledger say so."""
-    out = await dispatch(body())
-    bag = out["metadata"]
-    assert bag["compression_savings"]["tokens_saved"] > 0
-    kwargs, _ = await hook.async_logging_hook({"litellm_params": out, "cache_hit": True}, None, "acompletion")
-    assert kwargs["litellm_params"] is out
-    assert "compression_savings" not in bag
-    assert bag["spend_logs_metadata"]["prompt_router"]["list_price_saved_usd"] is None
+async def settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, data: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    """LiteLLM's metadata bag behind an answered request, as its writer of spend logs gets it."""
+    settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}, "cost_page": page}, {})
+    hook = PromptRouter(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    monkeypatch.setattr(litellm, "callbacks", [hook])
+    out = await dispatch(data, key(mode=more.pop("mode", "rewrite")))
+    answer = litellm.ModelResponse(model="claude", usage=litellm.Usage(prompt_tokens=100, completion_tokens=5))
+    kwargs = {"litellm_params": out, "model": "claude-sonnet-4-5", "custom_llm_provider": "anthropic", **more}
+    kwargs, _ = await hook.async_logging_hook(kwargs, answer, "acompletion")
+    hook.close()
+    bag: dict[str, Any] = kwargs["litellm_params"]["metadata"]
+    return bag
+
+
+@pytest.mark.parametrize(
+    ("page", "more", "is_claimed"),
+    [
+        pytest.param("raw", {}, True, id="raw"),
+        pytest.param("raw", {"cache_hit": True}, False, id="response cache"),
+        pytest.param("raw", {"mode": "shadow"}, False, id="shadow"),
+        pytest.param("off", {}, False, id="off"),
+    ],
+)
+async def test_litellms_cost_page_reads_what_the_setting_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, more: dict[str, Any], is_claimed: bool
+) -> None:
+    """Raw tokens when asked for; nothing where nothing was sent, or as it came. A client's own claim never counts."""
+    bag = await settled(tmp_path, monkeypatch, page, body(metadata=copy.deepcopy(FORGED)), **more)
+    summary = bag["spend_logs_metadata"]["prompt_router"]
+    removed = summary["original_tokens"] - summary["prompt_tokens"]
+    assert extract_compression_saved_tokens(bag) == (removed if is_claimed else 0)
+    if "cache_hit" in more:
+        assert (summary["response_cached"], summary["list_price_saved_usd"]) == (True, None)
+        assert "litellm_gateway_injected_cache" not in bag
 
 
 async def test_an_agent_edited_everywhere_is_drift(hook: PromptRouter) -> None:

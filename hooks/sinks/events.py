@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from hooks.record import Record
+from hooks.sinks.alerts import Alert
 from hooks.sinks.faults import Fault, Raised
 from hooks.wire.usage import Usage
 
@@ -82,6 +83,18 @@ def problem_event(title: str, path_lines: Sequence[str], key_alias: str | None) 
         "logger": NAME,
         "fingerprint": [f"{NAME}.problem:{title}"],
         "contexts": {"problem": {"summary": f"{title}: {len(path_lines)}", "problems": list(path_lines)}},
+    }
+
+
+def alert_event(alert: Alert) -> dict[str, Any]:
+    """One issue for each kind of alert, and for each profile where it is one profile's."""
+    return {
+        "message": alert.title,
+        "level": "error",
+        "logger": NAME,
+        "fingerprint": [f"{NAME}.alert:{alert.name}" + (f":{alert.profile}" if alert.profile else "")],
+        "tags": _present({"alert": alert.name, "profile": alert.profile}),
+        "contexts": {"alert": {"summary": alert.summary, **alert.figures}},
     }
 
 
@@ -167,7 +180,8 @@ def _prompt(line: Mapping[str, Any]) -> dict[str, Any]:
 def _request(line: Mapping[str, Any]) -> dict[str, Any]:
     model, size = _model(line), _sent_chars(line)
     chars = "unknown size" if size is None else f"{size} chars"
-    money = ("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason")
+    money = ("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd")
+    net = ("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method")
     usage = (*(field.name for field in fields(Usage)), "usage_reason")
     return {
         "summary": f"Prompt Request: {model or 'unknown model'}, {chars}, {line['tool_count']} tools",
@@ -175,7 +189,8 @@ def _request(line: Mapping[str, Any]) -> dict[str, Any]:
         "prompt_size": size,
         "cache_enabled": _breakpoints(line) > 0,
         **_picked(line, "request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
-        **_picked(line, "original_tokens", "prompt_tokens", *usage, *money, "response_cached"),
+        **_picked(line, "original_tokens", "prompt_tokens", *usage, *money, *net, "response_cached"),
+        **_picked(line, "conversation", "arm", "policy"),
     }
 
 
@@ -203,13 +218,22 @@ def _tags(line: Mapping[str, Any]) -> dict[str, str]:
     return _present(
         {
             **_picked(line, "provider", "profile", "profile_version", "key_alias"),
-            **_picked(line, "mode", "outcome", "reason"),
+            **_picked(line, "mode", "outcome", "reason", "arm"),
+            "net": _sign(line["estimated_net_saved_usd"]),
             "model": _model(line),
             "prompt_size_bucket": size_bucket(_sent_chars(line)),
             "module_count": len(line["modules"]) if is_routed else None,
             "is_fallback": str(line["is_fallback"]).lower() if is_routed else None,
         }
     )
+
+
+def _sign(usd: str | None) -> str | None:
+    """``gain``, ``loss`` or ``zero``, which can be counted; the figure itself can't."""
+    if usd is None:
+        return None
+    net = Decimal(usd)
+    return "gain" if net > 0 else "loss" if net < 0 else "zero"
 
 
 def _picked(line: Mapping[str, Any], *names: str) -> dict[str, Any]:

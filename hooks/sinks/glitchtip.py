@@ -20,6 +20,7 @@ from sentry_sdk.types import Event
 from hooks.record import Record
 from hooks.settings import GlitchtipSettings
 from hooks.sinks import events
+from hooks.sinks.alerts import Alert
 from hooks.sinks.faults import Fault
 
 SERVER_NAME = "prompt-router"
@@ -170,6 +171,12 @@ class Glitchtip:
             self._send(self._alarm_dsn, events.problem_event(title, path_lines, key_alias))
 
     @_guarded
+    def alert(self, alert: Alert) -> None:
+        """Reports an alert; whoever raises it does so once a window."""
+        if self._alarm_dsn:
+            self._send(self._alarm_dsn, events.alert_event(alert))
+
+    @_guarded
     def error(self, error: BaseException, where: str) -> None:
         """Reports a fault in our code, without the exception's message. ``where`` is a fixed word."""
         if self._alarm_dsn:
@@ -207,6 +214,11 @@ class Glitchtip:
             if line.transport is not None:
                 self._closed.append(line.transport)
         self._lines.clear()
+
+    @property
+    def is_on(self) -> bool:
+        """True if there is somewhere to send to."""
+        return self._alarm_dsn is not None
 
     def stats(self) -> Counts:
         """What became of the events so far."""

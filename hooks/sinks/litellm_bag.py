@@ -2,13 +2,19 @@
 
 LiteLLM reads its metadata bag in place, so it is changed in place. Three of the keys decide what LiteLLM's
 pages credit to the gateway; a client can send them too, so what arrived under them is always dropped.
+
+Twice something is left there: when the request leaves (``stamp``), so that a failed one has its summary too, and
+when the answer is known (``settle``), ahead of every logger and so of LiteLLM's own writer of spend logs.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal
 
-from hooks.record import Facts
+from hooks.data import Evidence
+from hooks.record import Facts, Record
 from hooks.wire.marking import Marking, Plan
 
 OWN_KEY = "prompt_router"
@@ -17,6 +23,32 @@ COMPRESSION_KEY = "compression_savings"
 INJECTED_KEY = "litellm_gateway_injected_cache"
 EVERY_DEPLOYMENT = ""
 """LiteLLM's value for marks that every attempt's payload carries (anthropic_cache_control_hook.py, 1.106)."""
+
+CostPage = Literal["net", "raw", "off"]
+MAX_MODULES = 100
+MAX_TEXT_CHARS = 200
+
+_CALLER_NAMES = (
+    *("request_id", "conversation", "thread_id", "key_alias", "team_id", "model_group", "endpoint", "stream"),
+    *("tool_count", "started_seconds"),
+)
+_FACT_NAMES = (
+    *("outcome", "mode", "reason", "profile", "profile_version", "profile_digest", "coverage", "placement"),
+    *("module_total", "is_fallback", "fallback_reason", "is_drift", "arm", "policy", "decision_us"),
+    *("original_chars", "prompt_chars", "residue_chars", "original_tokens", "prompt_tokens"),
+    *("tools_chars", "history_chars", "breakpoints_added", "breakpoints_client", "breakpoints_total"),
+    *("list_price_saved_usd", "list_price_saved_reason"),
+)
+_USAGE_NAMES = (
+    *("uncached_input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
+    "output_tokens",
+)
+_RECORD_NAMES = (
+    *("finished_seconds", "status", "model", "provider", "deployment_id", "service_tier", "usage_reason"),
+    *("billed_usd", "billed_reason", "priced_usd", "counterfactual_usd", "response_cached"),
+    *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method"),
+)
+"""Everything in a summary has the ledger's name and form. Key hash and user stand in LiteLLM's own columns."""
 
 
 def scrub(bag: dict[str, Any]) -> None:
@@ -41,28 +73,35 @@ def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> 
         **(spend_logs if isinstance(spend_logs, dict) else {}),
         OWN_KEY: _summary(facts),
     }
-    if facts.outcome == "shadow":
-        return
-    if facts.breakpoints_added:
+    if facts.outcome != "shadow" and facts.breakpoints_added:
         bag[INJECTED_KEY] = EVERY_DEPLOYMENT
-    before, after = facts.original_tokens, facts.prompt_tokens
-    if before is not None and after is not None and before > after:
+
+
+def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> None:
+    """Completes the summary with what the answer brought, and makes the claim for the Cost Optimization page.
+
+    The page multiplies a number of tokens by ``input_usd_per_token``, whatever caches did. ``net`` gives it the
+    number that comes out at our net figure, to half a token, where that is positive, and none elsewhere; ``raw``
+    the removed tokens. An answer from LiteLLM's own response cache claims nothing: nothing was sent at all. May be
+    called again when more is known.
+    """
+    bag.pop(COMPRESSION_KEY, None)
+    if record.response_cached:
+        bag.pop(INJECTED_KEY, None)
+    spend_logs = bag.get("spend_logs_metadata")
+    spend_logs = spend_logs if isinstance(spend_logs, dict) else {}
+    summary = spend_logs.get(OWN_KEY)
+    summary = summary if isinstance(summary, dict) else _summary(record.facts)
+    bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: {**summary, **_outcome(record)}}
+    saved_tokens = 0 if record.response_cached else _claimed_tokens(record, input_usd_per_token, page)
+    if saved_tokens > 0:
+        before = record.facts.original_tokens or saved_tokens
         bag[COMPRESSION_KEY] = {
             "tokens_before": before,
-            "tokens_after": after,
-            "tokens_saved": before - after,
+            "tokens_after": max(0, before - saved_tokens),
+            "tokens_saved": saved_tokens,
             "source": "compression_interception",
         }
-
-
-def disclaim(bag: dict[str, Any]) -> None:
-    """Takes the claims back for an answer that came from LiteLLM's own response cache: nothing was sent at all."""
-    bag.pop(COMPRESSION_KEY, None)
-    bag.pop(INJECTED_KEY, None)
-    spend_logs = bag.get("spend_logs_metadata")
-    summary = spend_logs.get(OWN_KEY) if isinstance(spend_logs, dict) else None
-    if isinstance(spend_logs, dict) and isinstance(summary, dict):
-        bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: {**summary, "list_price_saved_usd": None}}
 
 
 def facts_in(bag: dict[str, Any]) -> Facts | None:
@@ -71,6 +110,13 @@ def facts_in(bag: dict[str, Any]) -> Facts | None:
     if not isinstance(stamped, dict):
         return None
     return Facts.from_bag({name: value for name, value in stamped.items() if name != MARKING})
+
+
+def deployment_in(bag: dict[str, Any]) -> str | None:
+    """The deployment that answered, as LiteLLM's router left it."""
+    info = bag.get("model_info")
+    own_id = info.get("id") if isinstance(info, dict) else None
+    return own_id if isinstance(own_id, str) else None
 
 
 def marking_in(bag: dict[str, Any]) -> Marking | None:
@@ -91,16 +137,56 @@ def restamp(bag: dict[str, Any], deployment_id: str, plan: Plan) -> None:
         bag[INJECTED_KEY] = deployment_id
 
 
+def _claimed_tokens(record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> int:
+    facts = record.facts
+    if page == "off" or facts.outcome == "shadow":
+        return 0
+    if page == "raw":
+        before, after = facts.original_tokens, facts.prompt_tokens
+        return before - after if facts.outcome == "rewritten" and before is not None and after is not None else 0
+    net_usd = record.estimated_net_saved_usd
+    return round(net_usd / input_usd_per_token) if net_usd is not None and input_usd_per_token else 0
+
+
 def _summary(facts: Facts) -> dict[str, Any]:
+    """What is known when the request leaves."""
+    caller = facts.caller
     return {
-        "request_id": facts.caller.request_id,
-        "outcome": facts.outcome,
-        "reason": facts.reason,
-        "mode": facts.mode,
-        "profile": facts.profile,
-        "profile_version": facts.profile_version,
-        "modules": [evidence.module for evidence in facts.modules],
-        "original_tokens": facts.original_tokens,
-        "prompt_tokens": facts.prompt_tokens,
-        "list_price_saved_usd": facts.list_price_saved_usd,
+        **{name: _bounded(getattr(caller, name)) for name in _CALLER_NAMES},
+        **{name: _bounded(getattr(facts, name)) for name in _FACT_NAMES},
+        "modules": [_module(evidence) for evidence in facts.modules[:MAX_MODULES]],
+        "module_count": len(facts.modules) or None,
+        "late_modules": _names(facts.late_modules),
+        "absent_modules": _names(facts.absent_modules),
     }
+
+
+def _outcome(record: Record) -> dict[str, Any]:
+    """What the answer brought."""
+    usage = record.usage
+    known = {
+        **{name: _bounded(getattr(record, name)) for name in _RECORD_NAMES},
+        **{name: getattr(usage, name) if usage else None for name in _USAGE_NAMES},
+        # By then the deployment that answered is known, and how it was marked.
+        "breakpoints_added": record.facts.breakpoints_added,
+        "breakpoints_total": record.facts.breakpoints_total,
+    }
+    if record.response_cached:
+        known |= {"list_price_saved_usd": None, "list_price_saved_reason": "answered from the response cache"}
+    return known
+
+
+def _module(evidence: Evidence) -> dict[str, Any]:
+    detail = _bounded(evidence.detail)
+    return {"id": _bounded(evidence.module), "evidence": evidence.kind, "detail": detail, "late": evidence.late}
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    return [_bounded(name) for name in names[:MAX_MODULES]]
+
+
+def _bounded(value: Any) -> Any:
+    """Plain JSON of bounded size; money as the ledger's decimal text."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value[:MAX_TEXT_CHARS] if isinstance(value, str) else value

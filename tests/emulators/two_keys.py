@@ -85,6 +85,8 @@ def running_two_keys(
         "OPENAI_API_KEY": "emulated",
         "PROMPT_ROUTER_LEDGER__PATH": str(ledger_path),
         "GLITCHTIP_DSN": envelopes.dsn,
+        # Longer than any session: what is judged at a window's end is no news to tests that count events.
+        "PROMPT_ROUTER_ALERTS__WINDOW_SECONDS": "86400",
     } | dict(env or {})
     with running_proxy(config_path, env=full_env, cwd=cwd, log_path=folder / "proxy.log") as proxy:
         yield TwoKeyProxy(proxy=proxy, upstream=upstream, envelopes=envelopes, ledger_path=ledger_path, keys=keys)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,14 @@ def test_a_rewritten_request_is_three_events(envelopes: Envelopes, sink: Glitcht
                 "usage_reason": None,
                 "billed_usd": "0.0000001",
                 "billed_reason": None,
+                "counterfactual_usd": None,
+                "estimated_net_saved_usd": None,
+                "estimated_net_saved_reason": None,
+                "estimated_net_saved_method": None,
                 "response_cached": False,
+                "conversation": None,
+                "arm": None,
+                "policy": None,
             }
         },
     ]
@@ -156,6 +164,31 @@ def test_a_rewritten_request_is_three_events(envelopes: Envelopes, sink: Glitcht
         assert event["server_name"] == "prompt-router"
         assert event["timestamp"] == "2025-11-24T16:00:02.500000Z"
         assert not {"breadcrumbs", "request", "extra", "user", "modules"} & set(event)
+
+
+@pytest.mark.parametrize(
+    ("net", "sign"), [("-0.00000012", "loss"), ("0", "zero"), ("0.0031", "gain")], ids=["loss", "zero", "gain"]
+)
+def test_money_is_told_as_it_is(envelopes: Envelopes, sink: Glitchtip, net: str, sign: str) -> None:
+    """Exact and signed in the context, its sign as a tag, because GlitchTip counts tags only."""
+    priced = replace(
+        record(arm="treatment"),
+        counterfactual_usd=Decimal(net) + Decimal("0.0000001"),
+        estimated_net_saved_usd=Decimal(net),
+        estimated_net_saved_method="cache model",
+    )
+    sink.write(priced)
+    request = envelopes.wait_for(3)[2]
+    told = {name: value for name, value in request["contexts"]["request"].items() if "net" in name or "usd" in name}
+    assert told == {
+        "list_price_saved_usd": "0.057000",
+        "billed_usd": "0.0000001",
+        "counterfactual_usd": format(Decimal(net) + Decimal("0.0000001"), "f"),
+        "estimated_net_saved_usd": net,
+        "estimated_net_saved_reason": None,
+        "estimated_net_saved_method": "cache model",
+    }
+    assert (request["tags"]["net"], request["tags"]["arm"]) == (sign, "treatment")
 
 
 def test_the_decision_is_a_transaction(envelopes: Envelopes, sink: Glitchtip) -> None:

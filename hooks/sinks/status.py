@@ -1,0 +1,107 @@
+"""How a worker is -> a small file in a folder of such files, for ``prompt-router status``.
+
+One file a process, replaced whole every few seconds and removed at a clean end. One that a killed process left is
+recognised by its process: ``pid`` on ``host`` must still run and have started at ``process_started_ticks``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+STATUS_SECONDS = 5.0
+STALE_SECONDS = 60.0
+"""A worker writes every ``STATUS_SECONDS``; GlitchTip being slow holds it up for less than this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServedProfile:
+    """A profile in force."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class Identity:
+    """Which worker it is and what it serves; ``profiles`` may change while it runs."""
+
+    def __init__(self, *, version: str, default_mode: str, profiles: tuple[ServedProfile, ...] = ()) -> None:
+        self.profiles = profiles
+        self._version = version
+        self._default_mode = default_mode
+        self._started: dict[int, float] = {os.getpid(): time.time()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; a forked child is a worker of its own."""
+        pid = os.getpid()
+        return {
+            "schema": SCHEMA,
+            "version": self._version,
+            "host": socket.gethostname(),
+            "pid": pid,
+            "process_started_ticks": process_started_ticks(pid),
+            "started_seconds": self._started.setdefault(pid, time.time()),
+            "default_mode": self._default_mode,
+            "profiles": [asdict(profile) for profile in self.profiles],
+        }
+
+
+class StatusFile:
+    """Writes to ``<folder>/worker-<host>-<pid>.json``, readable by its owner only. For one thread."""
+
+    def __init__(self, folder: Path, identity: Identity) -> None:
+        self.last_error: str | None = None
+        me = identity.to_dict()
+        self._path = folder / f"worker-{me['host'].replace('/', '_')}-{me['pid']}.json"
+
+    def write(self, status: Mapping[str, Any]) -> None:
+        """Replaces the file. An OSError is kept in ``last_error``; the next time may go better."""
+        fresh = self._path.with_suffix(".new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                json.dump(status, file, allow_nan=False)
+            fresh.replace(self._path)
+            self.last_error = None
+        except OSError as error:
+            self.last_error = f"{type(error).__name__} {errno.errorcode.get(error.errno or 0, '')}".rstrip()
+
+    def remove(self) -> None:
+        """Takes the file away: this worker ended as it should."""
+        for path in (self._path, self._path.with_suffix(".new")):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def is_stale(status: Mapping[str, Any], now_seconds: float) -> bool:
+    """True for what a dead process left. Of another host only the age can be told; ``now_seconds`` is Unix time."""
+    pid = status.get("pid")
+    if status.get("host") == socket.gethostname() and isinstance(pid, int):
+        ticks = process_started_ticks(pid)
+        if ticks is None and Path("/proc/self/stat").exists():
+            return True
+        if ticks is not None and ticks != status.get("process_started_ticks"):
+            return True
+    written = status.get("written_seconds")
+    return not isinstance(written, (int, float)) or now_seconds - written > STALE_SECONDS
+
+
+def process_started_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (proc(5), ``/proc/<pid>/stat`` field 22); None if unknown."""
+    try:
+        # The name in parentheses may hold anything, so fields are counted from behind it.
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return int(stat.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,233 @@
+"""What those who watch the proxy see: LiteLLM's spend logs and Cost Optimization page, alerts, metrics, status."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import openai
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.emulators.envelopes import Envelopes
+from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
+from tests.emulators.upstream import HttpError, Upstream
+from tests.end_to_end.workbench import TASK, TOOLS, conversation
+
+pytestmark = pytest.mark.proxy
+
+PROBE = Path(__file__).parents[1] / "emulators" / "spend_probe.py"
+WAIT_SECONDS = 20.0
+NEGOTIATED_USD = 0.000002
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """A proxy with LiteLLM's own metrics page, short windows for alerts, and a probe where its database would be."""
+
+    proxy: TwoKeyProxy
+    probed: Path
+    status_dir: Path
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.probed.read_text().splitlines()] if self.probed.exists() else []
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """The example with two keys under observation."""
+    folder = tmp_path_factory.mktemp("observed")
+    config = shutil.copytree(CONFIG.parent, folder / "two_keys") / CONFIG.name
+    shutil.copy(PROBE, config.parent)
+    stated = yaml.safe_load(config.read_text())
+    claude = stated["model_list"][0]["litellm_params"]
+    prices = {"input_cost_per_token": NEGOTIATED_USD, "output_cost_per_token": 0.00001}
+    stated["model_list"].append({"model_name": "negotiated", "litellm_params": {**claude, **prices}})
+    stated["litellm_settings"] |= {
+        "callbacks": ["spend_probe.recorder", "hooks.callback.handler", "spend_probe.settler", "prometheus"],
+        "require_auth_for_metrics_endpoint": False,
+    }
+    stated["callback_settings"]["prompt_router"] |= {
+        "alerts": {"minimum_requests": 4, "error_rate": 0.001, "decision_p99_us": "off"},
+        "status_dir": str(folder / "status"),
+    }
+    config.write_text(yaml.safe_dump(stated, sort_keys=False))
+    probed = folder / "probed.jsonl"
+    env = {"SPEND_PROBE_PATH": str(probed), "PROMPT_ROUTER_ALERTS__WINDOW_SECONDS": "1"}
+    with (
+        Upstream() as upstream,
+        Envelopes() as envelopes,
+        running_two_keys(upstream, envelopes, folder, config_path=config, env=env) as running,
+    ):
+        yield Observed(proxy=running, probed=probed, status_dir=folder / "status")
+
+
+def ask(observed: Observed, model: str = "claude", stream: bool = False, **extra: Any) -> dict[str, Any]:
+    """One request; returns what the probe took down of it."""
+    before = len(observed.rows())
+    with observed.proxy.openai("alpha") as client:
+        messages: Any = conversation()
+        tools: Any = TOOLS
+        answer = client.chat.completions.create(
+            model=model, messages=messages, tools=tools, stream=stream, extra_body=extra
+        )
+        if isinstance(answer, openai.Stream):
+            list(answer)
+    return wait(lambda: observed.rows()[before:])[0]
+
+
+def wait(look: Callable[[], T]) -> T:
+    """What ``look`` finds, once it finds something."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nothing came")
+
+
+def summary_of(row: dict[str, Any]) -> dict[str, Any]:
+    metadata = json.loads(row["spend_log"]["metadata"])
+    found: dict[str, Any] = metadata["spend_logs_metadata"]["prompt_router"]
+    return found
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_spend_logs_tell_what_the_ledger_tells(observed: Observed, stream: bool) -> None:
+    """Under the ledger's names, in its form; bounded, and without a word of the prompt or a key."""
+    row = ask(observed, stream=stream)
+    summary = summary_of(row)
+    ledger = {record["request_id"]: record for record in map(json.loads, wait(lambda: ledger_lines(observed, summary)))}
+    record = ledger[summary["request_id"]]
+    assert abs(summary.pop("finished_seconds") - record.pop("finished_seconds")) < 1
+    assert summary == {name: record[name] for name in summary}
+    missing = set(record) - set(summary)
+    assert missing == {"call_id", "key_hash", "user_id", "tags", "known_lines", "message_kind", "query_chars"} | {
+        "error_type",
+        "priced_reason",
+        *(name for name in record if name.startswith("counterfactual_") and name.endswith("_tokens")),
+    }
+    assert summary["outcome"] == "rewritten"
+    assert {"id", "evidence", "detail", "late"} == set(summary["modules"][0])
+    assert abs(float(summary["billed_usd"]) - row["spend_log"]["spend"]) < 1e-12
+    text = json.dumps(summary)
+    assert len(text) < 10_000
+    assert TASK.split(":")[1].strip() not in text
+    assert not any(secret in text for secret in observed.proxy.keys.values())
+
+
+def ledger_lines(observed: Observed, summary: dict[str, Any]) -> list[str]:
+    path = observed.proxy.ledger_path
+    lines = path.read_text().splitlines() if path.exists() else []
+    return lines if any(summary["request_id"] in line for line in lines) else []
+
+
+@pytest.mark.parametrize(
+    ("model", "net_usd", "claimed_usd"),
+    [
+        pytest.param("claude", "0.0123", 0.0123, id="gain"),
+        pytest.param("negotiated", "0.0123", 0.0123, id="gain at a negotiated price"),
+        pytest.param("claude", "-0.0123", 0.0, id="loss"),
+        pytest.param("claude", "0", 0.0, id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_cost_page_comes_out_at_the_net_figure(
+    observed: Observed, model: str, net_usd: str, claimed_usd: float, stream: bool
+) -> None:
+    """LiteLLM's own flat-price arithmetic, to half a token; a loss is claimed as nothing, and told in the summary."""
+    row = ask(observed, model, stream, metadata={"probe_net_usd": net_usd})
+    half_a_token = 0.5 * (NEGOTIATED_USD if model == "negotiated" else 0.000003)
+    assert abs(row["daily"]["compression_savings_spend"] - claimed_usd) <= half_a_token
+    assert (row["daily"]["compression_saved_tokens"] > 0) == (claimed_usd > 0)
+    assert summary_of(row)["estimated_net_saved_usd"] == net_usd
+
+
+def test_requests_that_the_provider_refuses_raise_alerts(observed: Observed) -> None:
+    """Each an issue of its own, at error level; the failed request's spend log has its summary."""
+    upstream, envelopes = observed.proxy.upstream, observed.proxy.envelopes
+    for _ in range(6):
+        before = len(observed.rows())
+        upstream.script(HttpError(status=400))
+        messages: Any = conversation()
+        with observed.proxy.openai("alpha") as client, pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(model="claude", messages=messages)
+        failed = wait(lambda before=before: observed.rows()[before:])[0]["failed"]  # type: ignore[misc]
+        assert failed["spend_logs_metadata"]["prompt_router"]["outcome"] == "rewritten"
+        assert "compression_savings" not in failed
+
+    def alerts() -> dict[str, Any]:
+        found = {event["message"]: event for event in envelopes.events if event["message"].startswith("Alert: ")}
+        return found if len(found) >= 2 else {}
+
+    raised = wait(alerts)
+    assert set(raised) == {"Alert: error rate", "Alert: requests fail"}
+    assert {event["level"] for event in raised.values()} == {"error"}
+    figures = raised["Alert: error rate"]["contexts"]["alert"]
+    assert figures["rewritten_and_refused"] > 0
+    assert figures["rate"] > figures["limit"] == 0.001
+
+
+def test_litellms_metrics_page_has_our_metrics(observed: Observed) -> None:
+    """Counted by outcome, with histograms of decisions, modules and sizes; no key, no conversation."""
+    ask(observed)
+
+    def scraped() -> dict[str, float]:
+        page = httpx.get(f"{observed.proxy.url}/metrics/", trust_env=False)
+        values = {
+            f"{sample.name}{json.dumps(sample.labels, sort_keys=True)}": sample.value
+            for family in text_string_to_metric_families(page.text)
+            for sample in family.samples
+            if sample.name.startswith("prompt_router_")
+        }
+        return values if any("prompt_router_requests_total" in name for name in values) else {}
+
+    values = wait(scraped)
+    rewritten = {
+        "outcome": "rewritten",
+        "reason": "none",
+        "profile": "workbench",
+        "mode": "rewrite",
+        "status": "success",
+    }
+    assert values[f"prompt_router_requests_total{json.dumps(rewritten, sort_keys=True)}"] >= 1
+    assert values["prompt_router_decision_seconds_count{}"] >= 1
+    profile = json.dumps({"profile": "workbench"})
+    assert values[f"prompt_router_modules_selected_count{profile}"] >= 1
+    before, after = (
+        values[f'prompt_router_prompt_chars_sum{{"profile": "workbench", "when": "{when}"}}']
+        for when in ("before", "after")
+    )
+    assert 0 < after < 0.6 * before
+    assert not any("alpha" in name or '"c-' in name for name in values)
+
+
+def test_each_worker_says_how_it_is(observed: Observed) -> None:
+    """In one small file that only its owner reads."""
+    ask(observed)
+
+    def written() -> dict[str, Any]:
+        [path] = wait(lambda: list(observed.status_dir.glob("worker-*.json")))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        status: dict[str, Any] = json.loads(path.read_text())
+        return status if status["counters"]["by_outcome"].get("rewritten") else {}
+
+    status = wait(written)
+    assert status["pid"] == observed.proxy.proxy.process.pid
+    [profile] = status["profiles"]
+    assert profile["name"] == "workbench"
+    [key] = [key for key in status["keys"] if key["key_alias"] == "alpha"]
+    assert (key["mode"], key["profile"]) == ("rewrite", "workbench")
+    assert status["ledger"]["is_on"]
+    assert status["prometheus"]["is_on"]
+    assert not any(secret in json.dumps(status) for secret in observed.proxy.keys.values())
