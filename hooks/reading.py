@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -19,12 +20,17 @@ MAX_FILE_BYTES = 4_000_000
 """Ten times the longest prompt seen in the wild; a larger file is a mistake, not a profile."""
 
 
-def read_text(path: Path, where: str) -> str:
+def read_text(path: Path, where: str, max_bytes: int = MAX_FILE_BYTES) -> str:
     """The file's exact text, line endings as they are. Raises ConfigurationError naming ``where``."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigurationError([f"{where}: larger than {MAX_FILE_BYTES:,} bytes; is this the right file?"])
-        return path.read_bytes().decode("utf-8")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would block, a device never end
+            raise ConfigurationError([f"{where}: not a regular file; is this the right one?"])
+        with path.open("rb") as file:
+            raw = file.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise ConfigurationError([f"{where}: larger than {max_bytes:,} bytes; is this the right file?"])
+        return raw.decode("utf-8")
     except OSError as error:
         raise ConfigurationError([f"{where}: can't be read ({error.strerror}); create it or fix the path"]) from None
     except UnicodeDecodeError as error:
