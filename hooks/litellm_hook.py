@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import litellm
@@ -143,9 +144,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def watch(self, loader: Loader) -> None:
         """Takes over what changes on disk, from now on."""
-        self._watcher = Watcher(
-            loader, self._engine.publish, self._dispatcher.submit_problem, self._dispatcher.submit_error
-        )
+
+        def tell(title: str, lines: Sequence[str], once: str) -> None:
+            self._dispatcher.submit_problem(title, lines, once=once)
+
+        self._watcher = Watcher(loader, self._engine.publish, tell, self._dispatcher.submit_error)
         self._watcher.start()
 
     def close(self) -> None:

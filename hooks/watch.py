@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Calls ``publish`` with each new generation, and ``tell`` once for each breakage: (title, lines).
+    """Calls ``publish`` with each new generation, and ``tell`` once for each breakage: title, lines, and an id that
+    the breakage has in every process.
 
     ``fault`` gets what should not happen. All three are called in the thread.
     """
@@ -36,7 +37,7 @@ class Watcher:
         self,
         loader: Loader,
         publish: Callable[[Generation], None],
-        tell: Callable[[str, Sequence[str]], None],
+        tell: Callable[[str, Sequence[str], str], None],
         fault: Callable[[BaseException, str], None],
     ) -> None:
         self._loader = loader
@@ -110,5 +111,5 @@ class Watcher:
     def _tell_once(self, title: str, lines: tuple[str, ...], note: str) -> None:
         if lines and self._told.get(title) != lines:
             log.warning("prompt router: %s: %s", title, "; ".join(lines))
-            self._tell(title, (*lines, note))
+            self._tell(title, (*lines, note), "\n".join((*lines, note)))
         self._told[title] = lines

@@ -37,6 +37,7 @@ class _Problem(NamedTuple):
     title: str
     lines: tuple[str, ...]
     key_alias: str | None
+    once: str | None
 
 
 class _Flush(NamedTuple):
@@ -115,9 +116,14 @@ class Dispatcher:
         """Queues a finished request."""
         self._put(record)
 
-    def submit_problem(self, title: str, lines: Sequence[str], key_alias: str | None = None) -> None:
-        """Queues a configuration problem met in flight. ``title`` is fixed text without figures."""
-        self._put(_Problem(title, tuple(lines), key_alias))
+    def submit_problem(
+        self, title: str, lines: Sequence[str], key_alias: str | None = None, *, once: str | None = None
+    ) -> None:
+        """Queues a configuration problem met in flight. ``title`` is fixed text without figures.
+
+        ``once``: the same in every process that meets this problem, so that GlitchTip keeps one event of them all.
+        """
+        self._put(_Problem(title, tuple(lines), key_alias, once))
 
     def submit_error(self, error: BaseException, where: str) -> None:
         """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""
@@ -219,7 +225,7 @@ class Dispatcher:
                     self._send(item)
                 case _Problem():
                     self._last_problem = f"{item.title}: {'; '.join(item.lines)}"
-                    self._attempt(self._glitchtip.problem, item.title, item.lines, item.key_alias)
+                    self._attempt(self._glitchtip.problem, item.title, item.lines, item.key_alias, item.once)
                 case Fault():
                     self._faults += 1
                     self._last_fault = str(item)
