@@ -7,6 +7,7 @@ stays as it was when it was last in order.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,16 +20,15 @@ from hooks.configuration import pipeline_of
 from hooks.data import Mode
 from hooks.errors import ConfigurationError
 from hooks.library import bundled_profiles, load_profiles
-from hooks.litellm_config import section_in
+from hooks.litellm_config import policy_path, section_in
 from hooks.pipeline import Pipeline
 from hooks.policy import EMPTY_FILE, Base, BrokenPolicyError, FilePolicy, parse_policy
 from hooks.policy.file import MAX_POLICY_BYTES
 from hooks.profile import Profile
-from hooks.reading import read_text
+from hooks.reading import MAX_FILE_BYTES, read_text
 from hooks.settings import DISABLED, WHERE, LedgerSettings, Settings, is_disabled, load_settings, profiles_stated
 from hooks.tokens import token_counter
 
-POLICY_NAME = "policy.yaml"
 KILL_SWITCH = "kill switch"
 RELOADED = (
     *("mode", "profile", "profiles", "policy", "percent", "holdout", "coverage_floor", "placement"),
@@ -281,14 +281,6 @@ class Loader:
         return datetime.fromtimestamp(latest, UTC).isoformat(timespec="milliseconds") if latest else None
 
 
-def policy_path(stated: Path | None, config_path: Path | None) -> Path | None:
-    """The policy file: as stated, or ``policy.yaml``; relative paths start at the proxy's configuration file."""
-    folder = config_path.parent if config_path is not None else None
-    if stated is None:
-        return None if folder is None else folder / POLICY_NAME
-    return stated if folder is None else folder / stated
-
-
 def _unchangeable(started: Settings, now: Settings) -> Iterator[str]:
     for name in type(started).model_fields:
         if name not in RELOADED and getattr(started, name) != getattr(now, name):
@@ -300,10 +292,11 @@ def _content(path: Path | None) -> object:
     if path is None:
         return None
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
+            return (found.st_mode, found.st_size, found.st_mtime_ns)  # not to be read: a pipe would block
         with path.open("rb") as file:
-            if not os.fstat(file.fileno()).st_size <= MAX_POLICY_BYTES * 16:
-                return os.fstat(file.fileno()).st_size
-            return sha256(file.read(MAX_POLICY_BYTES * 16)).digest()
+            return sha256(file.read(MAX_FILE_BYTES)).digest()
     except OSError as error:
         return error.errno
 

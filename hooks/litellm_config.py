@@ -1,4 +1,4 @@
-"""The configuration file of a LiteLLM proxy: where the running one has it, and our section in it."""
+"""The configuration file of a LiteLLM proxy: where the running one has it, our section in it, our file beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 from hooks.errors import ConfigurationError
 from hooks.reading import read_text
 
+POLICY_NAME = "policy.yaml"
 FROM_ENVIRONMENT = "os.environ/"
 MAX_VALUES = 5_000
 """In our section. Aliases can make a short file as large as they like."""
@@ -57,3 +58,11 @@ def _resolved(value: Any, environ: Mapping[str, str], left: list[int], where: st
     if isinstance(value, str) and value.startswith(FROM_ENVIRONMENT):
         return environ.get(value.removeprefix(FROM_ENVIRONMENT))
     return value
+
+
+def policy_path(stated: Path | None, config_path: Path | None) -> Path | None:
+    """The policy file: as stated, or ``policy.yaml``; relative paths start at the proxy's configuration file."""
+    folder = config_path.parent if config_path is not None else None
+    if stated is None:
+        return None if folder is None else folder / POLICY_NAME
+    return stated if folder is None else folder / stated

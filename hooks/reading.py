@@ -47,6 +47,9 @@ def read_inside(folder: Path, name: str, where: str) -> str:
     return read_text(folder / pure, f"{where}: {name}")
 
 
+MAX_YAML_DEPTH = 40
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML in which a key may stand only once."""
 
@@ -61,8 +64,23 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _is_too_deep(raw: str) -> bool:
+    """True when PyYAML, whose time goes with the square of the depth, had better not read it."""
+    depth = 0
+    try:
+        for event in yaml.parse(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_YAML_DEPTH:
+                return True
+    except (yaml.YAMLError, ValueError):
+        return False  # what is wrong is told by who reads it whole
+    return False
+
+
 def parse_yaml(raw: str, where: str) -> object:
     """The document. Raises ConfigurationError naming ``where``; aliases count as wrong, since they can explode."""
+    if _is_too_deep(raw):
+        raise ConfigurationError([f"{where}: nested more than {MAX_YAML_DEPTH} deep; is this the right file?"])
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(raw, Loader=yaml.SafeLoader)):
             raise ConfigurationError([f"{where}: YAML aliases (*name) are not allowed; write the value out"])

@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hooks.cli.configuration import CONFIG_NAME
 from hooks.errors import ConfigurationError
-from hooks.settings import Settings
 
+if TYPE_CHECKING:
+    from hooks.settings import Settings
+
+CONFIG_NAME = "proxy_config.yaml"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -49,12 +51,11 @@ def policy_options(command: Command) -> Command:
 
 def find_policy(stated: Path | None, config_path: Path | None) -> Found:
     """The policy file, which may not be there yet. Raises ConfigurationError when nothing says where."""
-    from hooks.generation import policy_path
-    from hooks.litellm_config import section_in
-    from hooks.settings import load_settings
-
     if stated is not None and config_path is None:
         return Found(path=stated, settings=None)
+    from hooks.litellm_config import policy_path, section_in
+    from hooks.settings import load_settings
+
     config_path = config_path or Path(CONFIG_NAME)
     if not config_path.is_file():
         problem = f"{config_path}: no such file; name the proxy's with --config, or the policy file with --policy"

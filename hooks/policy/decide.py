@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from hooks.data import Mode
 from hooks.problems import described, unquoted_off
+
+if TYPE_CHECKING:
+    from hooks.data import Mode  # brings NumPy, which commands that only flip a switch can do without
 
 METADATA_KEY = "prompt_router"
 HEADER = "x-prompt-router"

@@ -22,11 +22,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from hooks.data import Mode
 from hooks.errors import ConfigurationError
 from hooks.policy.decide import FIELDS, PlacementChoice, Stated
 from hooks.problems import described, suggestion, unquoted_off
@@ -63,7 +62,7 @@ class Choices(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mode: Annotated[Mode | None, BeforeValidator(unquoted_off)] = None
+    mode: Annotated[Literal["rewrite", "shadow", "off"] | None, BeforeValidator(unquoted_off)] = None
     profile: _Name | None = None
     percent: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] | None = None
     placement: PlacementChoice | None = None

@@ -9,6 +9,7 @@ and ``prompt-router stop`` took to reach the wire in every worker.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -175,10 +176,13 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.8, help="seconds between edits")
     options = parser.parse_args()
     console = Console()
-    with tempfile.TemporaryDirectory() as folder, Upstream() as upstream, Envelopes() as envelopes:
-        with running_policy_proxy(
-            upstream, envelopes, Path(folder), workers=options.workers, policy=text_of(0, "rewrite")
-        ) as proxy:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        upstream, envelopes = stack.enter_context(Upstream()), stack.enter_context(Envelopes())
+        running = running_policy_proxy(
+            upstream, envelopes, folder, workers=options.workers, policy=text_of(0, "rewrite")
+        )
+        with running as proxy:
             proxy.until_all(lambda _: True, lambda: proxy.post(ALIASES[0], messages("Hello")))
             found = edited_under_load(
                 proxy, requests=options.requests, edits=options.edits, broken=options.broken, pause=options.pause
@@ -187,9 +191,7 @@ def main() -> None:
             proxy.replace(proxy.policy_path, text_of(0, "rewrite"))
             time.sleep(RELOAD_SECONDS)
             from_command, from_file = stopped_under_load(proxy)
-            console.print(
-                f"stop: {from_command:.2f} s from the command's start, {from_file:.2f} s from the file's change"
-            )
+            console.print(f"stop: {from_command:.2f} s from the command's start, {from_file:.2f} s from its end")
 
 
 if __name__ == "__main__":
