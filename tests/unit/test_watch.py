@@ -13,11 +13,16 @@ import yaml
 
 from hooks.errors import ConfigurationError
 from hooks.generation import Generation, Loader
-from hooks.library import bundled_profiles
 from hooks.watch import NEEDS_RESTART, NOT_RELOADED, Watcher
 
 ON = 'rules:\n  - keys: [alpha]\n    mode: "rewrite"\n'
 OFF = 'rules:\n  - keys: [alpha]\n    mode: "off"\n'
+PROFILE = """profile: workbench
+version: "1"
+modules:
+  - {id: core, file: core.txt, title: Core, always: true}
+  - {id: tides, file: tides.txt, title: Tides, triggers: [tide]}
+"""
 POLLS = 6
 """Within the two seconds that are promised."""
 
@@ -30,7 +35,11 @@ class Watched:
         self.policy = folder / "policy.yaml"
         if policy is not None:
             self.policy.write_text(policy)
-        shutil.copytree(bundled_profiles() / "workbench", folder / "profiles" / "workbench")
+        small = folder / "profiles" / "workbench"
+        small.mkdir(parents=True)
+        (small / "profile.yaml").write_text(PROFILE)
+        (small / "core.txt").write_text("You are the harbour master's clerk.\n")
+        (small / "tides.txt").write_text("Tides come twice a day.\n")
         self.section = {"profiles": str(folder / "profiles"), **settings}
         self.config = folder / "proxy_config.yaml"
         self.configure(self.section)
@@ -123,7 +132,7 @@ def test_a_config_map_is_swapped_by_its_link(tmp_path: Path) -> None:
 def test_nothing_changes_while_nothing_changes(watched: Watched) -> None:
     in_force = watched.in_force
     watched.policy.touch()
-    (watched.folder / "profiles" / "workbench" / "profile.yaml").touch()
+    watched.config.touch()
     watched.poll(12)
     assert watched.published == []
     assert watched.in_force is in_force
@@ -219,7 +228,7 @@ def test_settings_that_come_from_elsewhere_are_not_overruled_by_the_file(tmp_pat
 def test_a_changed_profile_is_taken_over(watched: Watched) -> None:
     before = watched.in_force.pipeline.profiles["workbench"]
     path = watched.folder / "profiles" / "workbench" / "profile.yaml"
-    path.write_text(path.read_text().replace(f"version: {before.version}", "version: next", 1))
+    path.write_text(path.read_text().replace('"1"', '"next"', 1))
     watched.poll()
     after = watched.in_force.pipeline.profiles["workbench"]
     assert (after.version, after.digest != before.digest) == ("next", True)
@@ -237,13 +246,13 @@ def test_a_profile_swapped_while_it_is_read_is_read_again(watched: Watched, monk
         calls.append(1)
         found = real(root, count)
         if len(calls) == 1:
-            path.write_text(text.replace("version: ", "version: final-", 1))
+            path.write_text(text.replace('"1"', '"final"', 1))
         return found
 
     monkeypatch.setattr(generation, "load_profiles", swapped)
-    path.write_text(text.replace("version: ", "version: half-", 1))
+    path.write_text(text.replace('"1"', '"half"', 1))
     watched.poll(12)
-    assert [g.pipeline.profiles["workbench"].version[:5] for g in watched.published] == ["final"]
+    assert [g.pipeline.profiles["workbench"].version for g in watched.published] == ["final"]
     assert watched.told == []
 
 
