@@ -9,28 +9,27 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from hooks.configuration import configured, pipeline_of
-from hooks.data import Passthrough, Target
-from hooks.deployments import Deployments, input_price
+from hooks.deployments import input_price
+from hooks.engine import Engine
 from hooks.errors import ConfigurationError
-from hooks.facts import facts_of
-from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
-from hooks.pipeline import Pipeline, Walked
-from hooks.policy import HEADER, Policy, decide_policy
-from hooks.record import Caller, Facts
-from hooks.settings import Settings
+from hooks.generation import Generation, Loader, switched_off
+from hooks.litellm_config import running_config_path
+from hooks.litellm_facts import failure_of, success_of
+from hooks.record import Facts
+from hooks.settings import DISABLED, is_disabled
 from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
-from hooks.sinks.status import ServedProfile
-from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
+from hooks.sinks.status import InForce, ServedProfile
+from hooks.watch import Watcher
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, snapshot
 from hooks.wire.marking import follow
 
 CHAT = "acompletion"
@@ -42,26 +41,29 @@ def make_handler() -> PromptRouter:
     Raises ConfigurationError, after printing every problem, so that the proxy doesn't start half-configured.
     """
     section = (litellm.callback_settings or {}).get("prompt_router")
+    loader = Loader(section, os.environ, running_config_path())
     try:
-        settings, profiles, count_tokens = configured(section, os.environ)
+        generation = loader.first()
     except ConfigurationError as error:
         print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
-        raise
-    return PromptRouter(settings, pipeline_of(settings, profiles, count_tokens))
+        if not is_disabled(os.environ):
+            raise
+        print(f"prompt-router is switched off by {DISABLED}", file=sys.stderr, flush=True)
+        return PromptRouter(switched_off())
+    handler = PromptRouter(generation)
+    handler.watch(loader)
+    return handler
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
     """LiteLLM's hooks. Holds no state of any request: facts travel in LiteLLM's metadata bag."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+    def __init__(self, generation: Generation) -> None:
         super().__init__()
-        self._settings = settings
-        self._pipeline = pipeline
-        self._default = Policy(mode=settings.mode, profile=settings.profile)
-        self._profiles = frozenset(pipeline.profiles)
-        self._deployments = Deployments()
-        served = [ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in pipeline.profiles.values()]
-        self._dispatcher = Dispatcher(settings, profiles=served)
+        self._dispatcher = Dispatcher(generation.settings)
+        self._engine = Engine(generation, self._dispatcher)
+        self._watcher: Watcher | None = None
+        self._dispatcher.serve(self._in_force)
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -69,9 +71,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """The rewritten body, or None to leave the request as it came."""
         body = None
         try:
-            body = self._handle(user_api_key_dict, data, call_type)
+            bag = bag_of(data)
+            if bag is not None:
+                body = self._engine.handle(user_api_key_dict, data, call_type, bag)
         except Exception as error:
-            self._dispatcher.submit_error(error, "pre_call")
+            self._engine.failed(user_api_key_dict, error, "pre_call")
         self._capture_request(user_api_key_dict, data, call_type)
         return body
 
@@ -95,7 +99,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """``x-prompt-router-*`` of one response."""
         try:
             facts = _facts(bag_of(data))
-            return headers_of(facts) if facts is not None and self._settings.headers else None
+            return headers_of(facts) if facts is not None and self._engine.generation.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
             return None
@@ -110,7 +114,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             if bag is not None and facts is not None:
                 record = success_of(facts, kwargs, result)
                 price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
-                litellm_bag.settle(bag, record, price, self._settings.cost_page)
+                litellm_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
         return kwargs, result
@@ -145,9 +149,39 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
 
+    def watch(self, loader: Loader) -> None:
+        """Takes over what changes on disk, from now on."""
+
+        def tell(title: str, lines: Sequence[str], once: str) -> None:
+            self._dispatcher.submit_problem(title, lines, once=once)
+
+        self._watcher = Watcher(loader, self._engine.publish, tell, self._dispatcher.submit_error)
+        self._watcher.start()
+
     def close(self) -> None:
         """Writes out what waits for the sinks. The end of the process does the same."""
+        if self._watcher is not None:
+            self._watcher.stop()
         self._dispatcher.close()
+
+    def _in_force(self) -> InForce:
+        """For the status file; in the dispatcher's thread."""
+        engine = self._engine
+        generation = engine.generation
+        profiles = generation.pipeline.profiles.values()
+        tripped = engine.breaker.open_for(time.monotonic())
+        return InForce(
+            default_mode=generation.policy.defaults.mode or generation.settings.mode,
+            profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
+            configuration=generation.number,
+            stopped_by=generation.stopped_by,
+            policy_path=str(generation.policy_path) if generation.policy.digest is not None else None,
+            policy_digest=generation.policy.digest,
+            policy_rules=len(generation.policy.rules),
+            problems=self._watcher.problems if self._watcher is not None else (),
+            is_breaker_open=None in tripped,
+            breaker_keys=sum(key is not None for key in tripped),
+        )
 
     # Capture
 
@@ -175,46 +209,6 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if self._dispatcher.captures(facts.caller.key_alias):
             answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
             self._dispatcher.submit_answered(answered)
-
-    # The request
-
-    def _handle(self, key: Any, data: dict[str, Any], call_type: str) -> dict[str, Any] | None:
-        began = time.perf_counter_ns()
-        bag = bag_of(data)
-        if bag is None:
-            return None
-        litellm_bag.scrub(bag)
-        caller = caller_of(key, data, call_type, bag)
-        policy = decide_policy(
-            self._default,
-            self._profiles,
-            dict_of(key, "metadata"),
-            dict_of(key, "team_metadata"),
-            header_of(data, HEADER),
-        )
-
-        def target() -> Target:
-            is_auto_cached = data.get("enable_prompt_caching") is True
-            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
-
-        walked = self._walk(data, caller, policy, target)
-        decision_us = (time.perf_counter_ns() - began) // 1000
-        facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
-        litellm_bag.stamp(bag, facts, walked.marking)
-        return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
-
-    def _walk(self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target]) -> Walked:
-        """The outcome under this policy; a fault in the walk is one too."""
-        if policy.problems:
-            self._dispatcher.submit_problem("Key metadata", policy.problems, caller.key_alias)
-            return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
-        if policy.mode == "off":
-            return Walked(outcome=Passthrough(reason="off"), body=data)
-        try:
-            return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile)
-        except Exception as error:
-            self._dispatcher.submit_error(error, "walk")
-            return Walked(outcome=Passthrough(reason="error"), body=data)
 
 
 def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:

@@ -32,6 +32,10 @@ COMMANDS = (
     "fit",
     "evaluate",
     "simulate",
+    "policy",
+    "stop",
+    "start",
+    "status",
 )
 
 

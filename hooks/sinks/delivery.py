@@ -32,6 +32,8 @@ class Problem(NamedTuple):
     title: str
     lines: tuple[str, ...]
     key_alias: str | None
+    once: str | None = None
+    """The same in every process that meets it, so that GlitchTip keeps one event of them all."""
 
 
 Item = Record | Problem | Fault | Asked | Answered
@@ -52,7 +54,7 @@ class Delivery:
         self._alerts = settings.alerts
         self._watch = Watch(settings.alerts, time.monotonic())
         self._window_due = time.monotonic() + settings.alerts.window_seconds
-        self._status = StatusFile(settings.status_dir, identity) if settings.status_dir is not None else None
+        self._status = StatusFile(folder, identity) if (folder := settings.status_folder) is not None else None
         self._status_due = 0.0
         self._next_capture_warning = time.monotonic() + CAPTURE_WARNING_SECONDS
         self._faults = 0
@@ -80,7 +82,7 @@ class Delivery:
             case Problem():
                 self._last_problem = f"{item.title}: {'; '.join(item.lines)}"
                 self._counters.add_error("problem", self._last_problem, time.time())
-                self._attempt(self._sinks.glitchtip.problem, item.title, item.lines, item.key_alias)
+                self._attempt(self._sinks.glitchtip.problem, item.title, item.lines, item.key_alias, item.once)
             case Fault():
                 self._fault(item)
                 self._attempt(self._sinks.glitchtip.fault, item)

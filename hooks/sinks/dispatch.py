@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hooks.record import Record
@@ -17,7 +17,7 @@ from hooks.sinks.health import Sinks, Trouble
 from hooks.sinks.lanes import Inbox, Lanes
 from hooks.sinks.ledger import Ledger
 from hooks.sinks.prometheus import prometheus_of
-from hooks.sinks.status import Identity, ServedProfile
+from hooks.sinks.status import Identity, InForce
 
 DISTRIBUTION = "litellm-prompt-router"
 FLUSH_SECONDS = 3.0
@@ -28,16 +28,15 @@ class Dispatcher:
     """Hands records, problems and faults to the sinks of ``settings``, or to those given in their place.
 
     The ``submit`` methods never wait, do no I/O and raise nothing; with ``ledger.queue_size`` items waiting
-    they drop and count. Each process has a thread of its own, which starts at the first of them (with a
-    ``status_dir``: at once). Trouble is logged, once a minute at most. The end of the process closes the
-    dispatcher.
+    they drop and count. Each process has a thread of its own, which starts at the first of them (where
+    there is a folder for status files: at once). Trouble is logged, once a minute at most. The end of the process
+    closes the dispatcher.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
-        profiles: Sequence[ServedProfile] = (),
         ledger: Ledger | None = None,
         glitchtip: Glitchtip | None = None,
     ) -> None:
@@ -53,23 +52,28 @@ class Dispatcher:
         if sinks.capture is not None:
             warn_of_capture(settings.capture.keys, settings.capture.path)
         self._is_capturing = sinks.capture is not None
-        self._identity = Identity(version=version, default_mode=settings.mode, profiles=tuple(profiles))
+        self._identity = Identity(version=version, in_force=lambda: InForce(default_mode=settings.mode))
 
         def delivery(inbox: Inbox) -> Delivery:
             return Delivery(settings, sinks, self._identity, inbox)
 
         self._lanes = Lanes(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
         atexit.register(self.close)
-        if settings.status_dir is not None:
+        if settings.status_folder is not None:
             self._lanes.start()
 
     def submit(self, record: Record) -> None:
         """Queues a finished request."""
         self._put(record)
 
-    def submit_problem(self, title: str, lines: Sequence[str], key_alias: str | None = None) -> None:
-        """Queues a configuration problem met in flight. ``title`` is fixed text without figures."""
-        self._put(Problem(title, tuple(lines), key_alias))
+    def submit_problem(
+        self, title: str, lines: Sequence[str], key_alias: str | None = None, *, once: str | None = None
+    ) -> None:
+        """Queues a configuration problem met in flight. ``title`` is fixed text without figures.
+
+        ``once``: the same in every process that meets this problem, so that GlitchTip keeps one event of them all.
+        """
+        self._put(Problem(title, tuple(lines), key_alias, once))
 
     def submit_error(self, error: BaseException, where: str) -> None:
         """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""
@@ -92,9 +96,9 @@ class Dispatcher:
         """Queues what came of a captured request."""
         self._put(answered)
 
-    def serve(self, profiles: Sequence[ServedProfile]) -> None:
-        """Says which profiles are in force from now on, for ``status``."""
-        self._identity.profiles = tuple(profiles)
+    def serve(self, in_force: Callable[[], InForce]) -> None:
+        """Says whom to ask what is in force, for ``status``; it is asked in the dispatcher's thread."""
+        self._identity.in_force = in_force
 
     def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
         """True once all that was submitted is written, and sent or lost; False after ``timeout`` seconds."""

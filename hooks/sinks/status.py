@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,44 @@ class ServedProfile:
     digest: str
 
 
-class Identity:
-    """Which worker it is and what it serves; ``profiles`` may change while it runs."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InForce:
+    """What decides on requests now. ``stopped_by``: the kill switch or the environment.
 
-    def __init__(self, *, version: str, default_mode: str, profiles: tuple[ServedProfile, ...] = ()) -> None:
-        self.profiles = profiles
+    ``problems``: what is broken on disk, so that something older is in force. ``breaker_keys``: keys whose requests
+    pass through because of our faults; ``is_breaker_open``: so do all.
+    """
+
+    default_mode: str
+    profiles: tuple[ServedProfile, ...] = ()
+    configuration: int = 0
+    stopped_by: str | None = None
+    policy_path: str | None = None
+    policy_digest: str | None = None
+    policy_rules: int = 0
+    problems: tuple[str, ...] = ()
+    is_breaker_open: bool = False
+    breaker_keys: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "default_mode": self.default_mode,
+            "profiles": [asdict(profile) for profile in self.profiles],
+            "configuration": self.configuration,
+            "stopped_by": self.stopped_by,
+            "policy": {"path": self.policy_path, "digest": self.policy_digest, "rules": self.policy_rules},
+            "problems": list(self.problems),
+            "breaker": {"is_open": self.is_breaker_open, "open_keys": self.breaker_keys},
+        }
+
+
+class Identity:
+    """Which worker it is, and what is in force there, asked each time."""
+
+    def __init__(self, *, version: str, in_force: Callable[[], InForce]) -> None:
+        self.in_force = in_force
         self._version = version
-        self._default_mode = default_mode
         self._started: dict[int, float] = {os.getpid(): time.time()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,8 +82,7 @@ class Identity:
             "pid": pid,
             "process_started_ticks": process_started_ticks(pid),
             "started_seconds": self._started.setdefault(pid, time.time()),
-            "default_mode": self._default_mode,
-            "profiles": [asdict(profile) for profile in self.profiles],
+            **self.in_force().to_dict(),
         }
 
 

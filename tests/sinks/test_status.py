@@ -16,15 +16,18 @@ from typing import Any
 from hooks.settings import LedgerSettings, Settings
 from hooks.sinks.counters import MAX_ERRORS, MAX_KEYS, OTHER, Counters
 from hooks.sinks.dispatch import Dispatcher
-from hooks.sinks.status import STALE_SECONDS, ServedProfile, is_stale
+from hooks.sinks.status import STALE_SECONDS, InForce, ServedProfile, is_stale
 from tests.sinks.records import CALLER, RECORD, passthrough, record
 
 PROFILE = ServedProfile(name="workbench", version="3", digest="abc")
+IN_FORCE = InForce(default_mode="rewrite", profiles=(PROFILE,), configuration=1)
 
 
 def dispatcher(tmp_path: Path, **settings: Any) -> Dispatcher:
     ledger = LedgerSettings(path=tmp_path / "ledger.jsonl")
-    return Dispatcher(Settings(ledger=ledger, **settings), profiles=[PROFILE])
+    worker = Dispatcher(Settings(ledger=ledger, **settings))
+    worker.serve(lambda: IN_FORCE)
+    return worker
 
 
 def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
@@ -56,8 +59,12 @@ def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
     assert (error["kind"], error["text"]) == ("problem", "Key metadata: mode: nonsense")
     assert (status["ledger"]["written"], status["ledger"]["waiting"], status["ledger"]["lag_seconds"]) == (3, 0, 0.0)
     assert (status["queue"]["waiting"], status["queue"]["dropped"]) == (0, 0)
-    worker.serve([replace(PROFILE, version="4")])
-    assert worker.status()["profiles"][0]["version"] == "4"
+    worker.serve(
+        lambda: replace(IN_FORCE, profiles=(), stopped_by="kill switch", policy_digest="abcd", problems=("x",))
+    )
+    changed = worker.status()
+    assert (changed["profiles"], changed["stopped_by"], changed["problems"]) == ([], "kill switch", ["x"])
+    assert changed["policy"] == {"path": None, "digest": "abcd", "rules": 0}
     worker.close()
 
 
