@@ -37,7 +37,7 @@ BROKEN = ("rules:\n  - key: [key-1]\n    mode: rewrite\n", "rules: [\n", "rules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
-    """A policy file as it was put in place. ``label``: what records call its rule; None if it is broken."""
+    """A policy file, and when it was about to be put in place. ``label``: of its rule; None if it is broken."""
 
     written_seconds: float
     label: str | None
@@ -101,17 +101,26 @@ def edited_under_load(proxy: PolicyProxy, *, requests: int, edits: int, broken: 
     thread.start()
     for number in range(1, edits + 1):
         time.sleep(pause)
+        written = time.time()
         if number % every == 0:
             proxy.replace(proxy.policy_path, BROKEN[number // every % len(BROKEN)] + f"# {number}\n")
-            made.append(Edit(written_seconds=time.time(), label=None, mode=None))
+            made.append(Edit(written_seconds=written, label=None, mode=None))
             time.sleep(pause)  # a breakage that nobody sees is none
         else:
             mode = MODES[number % len(MODES)]
             proxy.replace(proxy.policy_path, text_of(number, mode))
-            made.append(Edit(written_seconds=time.time(), label=f"rule 1 (edit-{number})", mode=mode))
+            made.append(Edit(written_seconds=written, label=f"rule 1 (edit-{number})", mode=mode))
     thread.join()
-    time.sleep(1.5)  # the last records are written
+    wait_for_records(proxy, done)
     return judged(proxy, done, [edit for edit in made if edit.label], sum(not edit.label for edit in made))
+
+
+def wait_for_records(proxy: PolicyProxy, asked: Sequence[Asked]) -> None:
+    """Until each request that was answered has its record, for some seconds at most."""
+    wanted = {each.call_id for each in asked if each.status == 200}
+    deadline = time.monotonic() + 15
+    while not wanted <= proxy.records().keys() and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def judged(proxy: PolicyProxy, asked: Sequence[Asked], edits: Sequence[Edit], breakages: int) -> Finding:
@@ -160,7 +169,7 @@ def stopped_under_load(proxy: PolicyProxy) -> tuple[float, float]:
     time.sleep(4)
     stop.set()
     thread.join()
-    time.sleep(1.5)
+    wait_for_records(proxy, done)
     records = proxy.records()
     rewritten = [a.began_seconds for a in done if records[a.call_id or ""]["reason"] != "stopped"]
     stopped = [a for a in done if records[a.call_id or ""]["reason"] == "stopped"]

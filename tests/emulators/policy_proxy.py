@@ -129,7 +129,8 @@ def running_policy_proxy(
         "GLITCHTIP_DSN": envelopes.dsn,
         **(env or {}),
     }
-    args = ["--num_workers", str(workers)]
+    # By default uvicorn kills workers that are silent for 5 s, as they are while they import on a busy machine.
+    args = ["--num_workers", str(workers), "--timeout_worker_healthcheck", "60"]
     with running_proxy(folder / CONFIG.name, env=full_env, cwd=ROOT, args=args, log_path=folder / "proxy.log") as proxy:
         yield PolicyProxy(
             proxy=proxy, upstream=upstream, envelopes=envelopes, folder=folder, workers=workers, keys=keys

@@ -237,8 +237,6 @@ def test_a_changed_profile_is_taken_over(watched: Watched) -> None:
 
 def test_a_profile_swapped_while_it_is_read_is_read_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of each folder is never in force, and no error is told for it."""
-    import hooks.generation as generation
-
     real, path = load_profiles, watched.folder / "profiles" / "workbench" / "profile.yaml"
     text = path.read_text()
     calls: list[int] = []
@@ -250,7 +248,7 @@ def test_a_profile_swapped_while_it_is_read_is_read_again(watched: Watched, monk
             path.write_text(text.replace('"1"', '"final"', 1))
         return found
 
-    monkeypatch.setattr(generation, "load_profiles", swapped)
+    monkeypatch.setattr("hooks.generation.load_profiles", swapped)
     path.write_text(text.replace('"1"', '"half"', 1))
     watched.poll(12)
     assert [g.pipeline.profiles["workbench"].version for g in watched.published] == ["final"]
