@@ -5,6 +5,7 @@ The adapter to LiteLLM's router and model map.
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import sys
@@ -69,6 +70,23 @@ class Deployments:
         return found[1]
 
 
+def targets_of_config(document: Mapping[str, Any]) -> tuple[dict[str, Target], str | None]:
+    """``(target by model group, what LiteLLM says against the list)`` of a proxy's configuration, without a proxy."""
+    entries = document.get("model_list")
+    models = [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    stated = document.get("litellm_settings")
+    settings: Mapping[str, Any] = stated if isinstance(stated, dict) else {}
+    routing = document.get("router_settings")
+    fallbacks = settings.get("fallbacks") or (routing.get("fallbacks") if isinstance(routing, dict) else None)
+    try:
+        router = litellm.Router(model_list=copy.deepcopy(models), fallbacks=fallbacks or [])
+        is_auto_cached = settings.get("enable_anthropic_prompt_caching") is True
+        names = dict.fromkeys(name for each in models if isinstance(name := each.get("model_name"), str))
+        return {name: _of_router(router, name, None, (), is_auto_cached) for name in names}, None
+    except Exception as error:  # LiteLLM raises what it likes for lists that it can't take
+        return {}, type(error).__name__
+
+
 def input_price(deployment_id: str | None, model: str | None, provider: str | None) -> Decimal | None:
     """What LiteLLM's Cost Optimization page multiplies tokens by: the deployment's flat input price, or the map's.
 
@@ -96,8 +114,10 @@ def _named(fallbacks: object) -> tuple[str, ...] | None:
 def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool) -> Target:
     # Looked up, not imported: outside a proxy the import would take seconds, and there is no router to find.
     llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
-    if llm_router is None:
-        return UNKNOWN
+    return UNKNOWN if llm_router is None else _of_router(llm_router, group, team_id, named, is_auto_cached)
+
+
+def _of_router(llm_router: Any, group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool) -> Target:
     candidates: dict[str, Target] = {}
     for name in dict.fromkeys((group, *_fallbacks(group, llm_router), *named)):
         members = llm_router.get_model_list(model_name=name, team_id=team_id) or []

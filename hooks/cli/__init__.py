@@ -36,6 +36,7 @@ COMMANDS = (
     "stop",
     "start",
     "status",
+    "doctor",
 )
 
 

@@ -50,7 +50,7 @@ def default_config() -> Path:
 
 def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
     """The configuration at ``path``. Raises ConfigurationError with every problem of it and of its profiles."""
-    document = _read(path)
+    document = read_document(path)
     problems: list[str] = []
     litellm_settings = _mapping(document, "litellm_settings", path, problems)
     callbacks = litellm_settings.get("callbacks")
@@ -65,7 +65,8 @@ def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
     return ProxyConfig(path=path, models=tuple(_models(document)), key_variable=_key_variable(general))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """The whole file. Raises ConfigurationError."""
     raw = read_bytes(str(path))
     try:
         document = yaml.safe_load(raw)

@@ -1,0 +1,141 @@
+"""``prompt-router doctor`` from the outside: a line each, what to do, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Run
+from tests.emulators.envelopes import Envelopes
+from tests.emulators.loopback import Answer, HangUp, Incoming, Loopback
+
+MODELS = [
+    {"model_name": "claude", "litellm_params": {"model": "anthropic/claude-sonnet-4-5", "api_key": "os.environ/NONE"}},
+    {"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4.1", "api_key": "x"}},
+    {"model_name": "mixed", "litellm_params": {"model": "anthropic/claude-sonnet-4-5", "api_key": "x"}},
+    {"model_name": "mixed", "litellm_params": {"model": "openai/gpt-4.1", "api_key": "x"}},
+    {"model_name": "own", "litellm_params": {"model": "openai/nobody-knows", "api_base": "http://127.0.0.1:9"}},
+]
+
+
+def write(settings: dict[str, Any] | None = None, **litellm_settings: Any) -> Path:
+    document = {
+        "model_list": MODELS,
+        "litellm_settings": {"callbacks": ["hooks.callback.handler"], **litellm_settings},
+        "callback_settings": {"prompt_router": settings or {}},
+        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY", "always_include_stream_usage": True},
+    }
+    path = Path("proxy_config.yaml")
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def found(run: Run, *arguments: str) -> dict[str, dict[str, Any]]:
+    result = run("doctor", "--json", *arguments)
+    findings = json.loads(result.stdout)["findings"]
+    assert result.exit_code == (1 if any(each["level"] == "fail" for each in findings) else 0)
+    assert all((each["level"] == "ok") == (each["todo"] is None) for each in findings)
+    return {each["check"]: each for each in findings}
+
+
+def test_a_deployment_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each group gets is told, and what is reachable is."""
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with Envelopes() as envelopes:
+        monkeypatch.setenv("GLITCHTIP_DSN", envelopes.dsn)
+        write()
+        checks = found(run)
+        text = run("doctor").output
+    assert checks["model claude"]["text"].startswith(
+        "placement append, marks cache_control, cached from 1024 tokens, $3.0"
+    )
+    assert "marks none" in checks["model gpt"]["text"]
+    assert "marks by deployment" in checks["model mixed"]["text"]
+    assert checks["model own"]["level"] == "warn"
+    assert checks["GlitchTip"]["level"] == "ok"
+    assert {name for name, each in checks.items() if each["level"] != "ok"} == {"model own"}
+    assert envelopes.raw == []
+    assert len(text.splitlines()) == len(checks)
+    assert "ok    callback" in text
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_what_cannot_be_reached_or_written_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("GLITCHTIP_DSN", f"http://secretkey@127.0.0.1:{closed_port()}/1")
+    redis = {"type": "redis", "host": "127.0.0.1", "port": closed_port()}
+    write({"ledger": {"path": str(tmp_path / "file" / "x.jsonl")}}, cache=True, cache_params=redis)
+    checks = found(run)
+    assert {name for name, each in checks.items() if each["level"] == "fail"} == {
+        *("GlitchTip", "Redis", "ledger", "status files"),
+    }
+    assert "4 messages" in checks["response cache"]["text"]
+    assert "secretkey" not in json.dumps(checks)
+
+
+def test_every_mistake_of_ours_is_a_line(run: Run) -> None:
+    """Settings, profiles and policy at once, as at the proxy's start."""
+    Path("policy.yaml").write_text("rules: [{key: [a]}]\n")
+    write({"mood": "rewrite"})
+    result = run("doctor")
+    assert result.exit_code == 1
+    failed = [line for line in result.output.splitlines() if line.startswith("FAIL")]
+    assert any("mood" in line for line in failed)
+    assert any("did you mean 'mode'" in line or "mode" in line for line in failed)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "a: [", "model_list: 7\nlitellm_settings: 3\ngeneral_settings: []\n", "model_list: [{}, 7]\n"]
+)
+def test_nonsense_is_no_traceback(run: Run, text: str) -> None:
+    Path("proxy_config.yaml").write_text(text)
+    assert run("doctor").exit_code == 1
+
+
+def answering(callbacks: list[str] | None, date: str | None) -> Loopback:
+    def respond(incoming: Incoming) -> Answer | HangUp:
+        headers = {"Date": date} if date else {}
+        if incoming.route == "/health/liveliness":
+            return Answer(headers=headers, body=b'"I\'m alive!"')
+        if callbacks is None:
+            return Answer(status=401, body=b"{}")
+        return Answer(body=json.dumps({"litellm.callbacks": callbacks}).encode())
+
+    return Loopback(respond)
+
+
+OURS = "<hooks.litellm_hook.PromptRouter object at 0x7f>"
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "level"),
+    [([OURS, "other"], "ok"), (["other"], "fail"), ([OURS, OURS], "fail"), (None, "warn")],
+    ids=["in the chain", "not in it", "twice", "no admin key"],
+)
+def test_a_running_proxy_is_asked_for_its_chain(run: Run, callbacks: list[str] | None, level: str) -> None:
+    write()
+    server = answering(callbacks, "Thu, 01 Jan 1970 00:00:00 GMT")
+    server.listen()
+    try:
+        checks = found(run, "--url", server.url)
+    finally:
+        server.close()
+    assert checks["callback (running)"]["level"] == level
+    assert checks["proxy"]["level"] == "ok"
+
+
+def test_a_proxy_that_is_not_there(run: Run) -> None:
+    write()
+    assert found(run, "--url", f"http://127.0.0.1:{closed_port()}")["proxy"]["level"] == "fail"
+    assert found(run, "--url", "nonsense")["proxy"]["level"] == "fail"

@@ -1,0 +1,135 @@
+"""``prompt-router status``: what workers wrote, and what of it wants attention."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks.settings import LedgerSettings, Settings
+from hooks.sinks.dispatch import Dispatcher
+from hooks.sinks.status import InForce, ServedProfile
+from hooks.workers import attention, read_workers
+from tests.cli.conftest import Run
+from tests.sinks.records import RECORD
+
+IN_FORCE = InForce(
+    default_mode="shadow",
+    profiles=(ServedProfile(name="workbench", version="3", digest="abcdef0123456789"),),
+    configuration=2,
+    policy_path="/etc/policy.yaml",
+    policy_digest="f00d" * 16,
+    policy_rules=4,
+)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> dict[str, Any]:
+    """A worker's own word of itself, after one request."""
+    worker = Dispatcher(Settings(ledger=LedgerSettings(path=tmp_path / "l" / "ledger.jsonl")))
+    worker.serve(lambda: IN_FORCE)
+    worker.submit(RECORD)
+    assert worker.flush()
+    status = worker.status()
+    worker.close()
+    return status
+
+
+def put(raw: dict[str, Any], number: int = 0, **changed: Any) -> Path:
+    folder = Path("logs/status")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"worker-{number}.json").write_text(json.dumps({**raw, **changed}))
+    return folder
+
+
+def test_a_worker_that_is_well(run: Run, raw: dict[str, Any]) -> None:
+    """Found where the default puts it; exit code 0 and nothing on stderr."""
+    put(raw)
+    result = run("status")
+    assert (result.exit_code, result.stderr) == (0, "")
+    words = " ".join(result.stdout.split())
+    for text in ("runs", "/etc/policy.yaml: 4 rules, digest f00df00df00d", "profile workbench 3, digest abcdef012345"):
+        assert text in words
+    row = next(line.split() for line in result.stdout.splitlines() if line.startswith("alpha"))
+    assert row[:2] == ["alpha", "rewrite"]
+    assert row[-4:-1] == ["1", "0", "0"]
+    shown = json.loads(run("status", "--json").stdout)
+    assert (shown["attention"], shown["workers"][0]["is_stale"]) == ([], False)
+    assert {name: value for name, value in shown["workers"][0].items() if name != "is_stale"} == raw
+
+
+TROUBLE: list[tuple[str, dict[str, Any], str]] = [
+    ("stale", {"process_started_ticks": 1}, "ended badly"),
+    ("broken file", {"problems": ["policy.yaml: rules[0].key: unknown field"]}, "rules[0].key"),
+    ("breaker", {"breaker": {"is_open": True, "open_keys": 0}}, "the breaker is open"),
+    ("breaker of keys", {"breaker": {"is_open": False, "open_keys": 2}}, "open for 2 keys"),
+    ("queue", {"queue": {"waiting": 0, "limit": 10, "dropped": 3}}, "3 items dropped"),
+    ("ledger", {"ledger": {"is_on": True, "waiting": 7, "last_error": "OSError ENOSPC"}}, "ENOSPC"),
+    ("lag", {"ledger": {"is_on": True, "waiting": 7, "lag_seconds": 99.0}}, "99 s behind"),
+    ("lost records", {"ledger": {"is_on": True, "lost": 5}}, "5 records lost"),
+    ("GlitchTip", {"glitchtip": {"is_on": True, "lost": {"network_error": 2}}}, "network_error 2"),
+    ("capture", {"capture": {"is_on": True, "lost": 1}}, "1 lines missing"),
+]
+
+
+@pytest.mark.parametrize(("changed", "text"), [row[1:] for row in TROUBLE], ids=[row[0] for row in TROUBLE])
+def test_trouble_is_told(run: Run, raw: dict[str, Any], changed: dict[str, Any], text: str) -> None:
+    """A line on stderr, and exit code 1."""
+    put(raw, **changed)
+    result = run("status")
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert text in line
+
+
+def test_errors_are_news_for_an_hour(raw: dict[str, Any], tmp_path: Path) -> None:
+    now = time.time()
+    folder = put(raw, last_errors=[{"at_seconds": now, "kind": "fault", "text": "in walk"}])
+    workers, _ = read_workers(folder, now)
+    assert "in walk" in attention(workers, now + 3_500)[0]
+    assert attention(workers, now + 3_700) == ()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"version": "9"}, {"profiles": []}, {"stopped_by": "kill switch"}],
+    ids=["version", "profiles", "switch"],
+)
+def test_workers_that_do_not_agree_are_told(run: Run, raw: dict[str, Any], changed: dict[str, Any]) -> None:
+    put(raw, 1)
+    put(raw, 2)
+    assert run("status").exit_code == 0
+    put(raw, 2, **changed)
+    assert "several" in run("status").stderr
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"schema": 99}', '{"schema": 1, "pid": "x"}'])
+def test_what_is_no_status_file_is_told(run: Run, raw: dict[str, Any], text: str) -> None:
+    """Beside the workers that are."""
+    folder = put(raw)
+    (folder / "worker-x-1.json").write_text(text)
+    result = run("status")
+    assert result.exit_code == 1
+    assert "no status file that this version reads" in result.stderr
+    assert "runs" in result.stdout
+
+
+def test_no_worker_and_no_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("status")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("logs/status: no worker writes here")
+    monkeypatch.setenv("PROMPT_ROUTER_STATUS_DIR", "off")
+    assert "status files are off" in run("status").stderr
+    monkeypatch.setenv("PROMPT_ROUTER_STATUS_DIR", "elsewhere")
+    assert run("status").stderr.startswith("elsewhere: no worker")
+    assert "no such file" in run("status", "--config", "nowhere.yaml").stderr
+
+
+def test_the_default_is_beside_the_ledger() -> None:
+    assert Settings().status_folder == Path("logs/status")
+    assert Settings(ledger=LedgerSettings(path=None)).status_folder is None
+    assert Settings.model_validate({"status_dir": None}).status_folder is None
+    assert Settings(status_dir=Path("x")).status_folder == Path("x")
