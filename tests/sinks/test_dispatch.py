@@ -70,7 +70,7 @@ def start(path: Path, envelopes: Envelopes) -> Iterator[Start]:
     made: list[Dispatcher] = []
 
     def start(*sinks: Ledger | Glitchtip, **settings: Any) -> Dispatcher:
-        defaults: dict[str, Any] = {"ledger": {"path": path}, "glitchtip": {"dsn": envelopes.dsn}}
+        defaults: dict[str, Any] = {"ledger": {"path": path}, "glitchtip": {"dsn": envelopes.dsn}, "status_dir": None}
         ledger = next((sink for sink in sinks if isinstance(sink, Ledger)), None)
         glitchtip = next((sink for sink in sinks if isinstance(sink, Glitchtip)), None)
         made.append(Dispatcher(Settings(**defaults | settings), ledger=ledger, glitchtip=glitchtip))
