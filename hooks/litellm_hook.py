@@ -32,8 +32,6 @@ from hooks.sinks.headers import headers_of
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
 from hooks.wire.marking import follow
 
-CHAT = "acompletion"
-
 
 def make_handler() -> PromptRouter:
     """The callback, from LiteLLM's ``callback_settings`` and the environment.
@@ -78,11 +76,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, Any] | None:
         """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
 
-        Called for every attempt, and for health probes and endpoints that aren't ours. Messages are shared among
-        attempts, so what changes is put into new objects.
+        Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
+        endpoint through another, once more with the other's body, which is no longer the one planned for. Messages
+        are shared among attempts, so what changes is put into new objects.
         """
         try:
-            return _marked_for_deployment(kwargs) if getattr(call_type, "value", call_type) == CHAT else None
+            return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call_deployment")
             return None
@@ -190,7 +189,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
         def target() -> Target:
             is_auto_cached = data.get("enable_prompt_caching") is True
-            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
+            return self._deployments.target(
+                data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
+            )
 
         walked = self._walk(data, caller, policy, target)
         decision_us = (time.perf_counter_ns() - began) // 1000
@@ -212,9 +213,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return Walked(outcome=Passthrough(reason="error"), body=data)
 
 
-def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
     bag = bag_of(kwargs)
-    marking = litellm_bag.marking_in(bag) if bag is not None else None
+    marking = litellm_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))
