@@ -11,7 +11,7 @@ from typing import Any
 
 from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
-from hooks.wire import chat, chat_marks
+from hooks.wire import chat, chat_marks, messages
 from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
 from hooks.wire.marking import Texts
 from hooks.wire.usage import Usage, read_usage
@@ -54,6 +54,9 @@ class Shape:
 
 SHAPES: Mapping[str, Shape] = {
     "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    "anthropic_messages": Shape(
+        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
+    ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 
