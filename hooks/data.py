@@ -44,6 +44,8 @@ class Turn(NamedTuple):
     text: str
     attachments: tuple[str, ...] = ()
     tool_calls: tuple[str, ...] = ()
+    blocks: int = 1
+    """What a provider looks back over, besides the tool calls."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments, input_price
 from hooks.errors import ConfigurationError
 from hooks.facts import facts_of
-from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
+from hooks.litellm_facts import caller_of, dict_of, failure_of, has_client_oauth, success_of
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts
@@ -32,8 +32,6 @@ from hooks.sinks.headers import headers_of
 from hooks.sinks.status import ServedProfile
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
 from hooks.wire.marking import follow
-
-CHAT = "acompletion"
 
 
 def make_handler() -> PromptRouter:
@@ -80,11 +78,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, Any] | None:
         """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
 
-        Called for every attempt, and for health probes and endpoints that aren't ours. Messages are shared among
-        attempts, so what changes is put into new objects.
+        Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
+        endpoint through another, once more with the other's body, which is no longer the one planned for. Messages
+        are shared among attempts, so what changes is put into new objects.
         """
         try:
-            return _marked_for_deployment(kwargs) if getattr(call_type, "value", call_type) == CHAT else None
+            return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call_deployment")
             return None
@@ -195,7 +194,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
         def target() -> Target:
             is_auto_cached = data.get("enable_prompt_caching") is True
-            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
+            return self._deployments.target(
+                data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
+            )
 
         walked = self._walk(data, caller, policy, target)
         decision_us = (time.perf_counter_ns() - began) // 1000
@@ -210,6 +211,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
         if policy.mode == "off":
             return Walked(outcome=Passthrough(reason="off"), body=data)
+        if has_client_oauth(bag_of(data) or {}):
+            return Walked(outcome=Passthrough(reason="client_oauth"), body=data)
         try:
             return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile)
         except Exception as error:
@@ -217,9 +220,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return Walked(outcome=Passthrough(reason="error"), body=data)
 
 
-def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
     bag = bag_of(kwargs)
-    marking = litellm_bag.marking_in(bag) if bag is not None else None
+    marking = litellm_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))

@@ -15,7 +15,7 @@ from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.wire import SHAPES, Shape
-from hooks.wire.marking import Marking, Plan, instructions_for
+from hooks.wire.marking import Marking, Plan, Texts, instructions_for
 
 _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
     ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
@@ -134,7 +134,7 @@ class Pipeline:
 
         rewritten = rewritten_for(reach)
         body = shape.write(data, request, rewritten)
-        marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one))
+        marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one), shape.texts)
         return Walked(outcome=rewritten, body=body, marking=marking)
 
     def _not_worth_it(
@@ -194,6 +194,7 @@ def _marking(
     reach: Target,
     rewritten_for: Callable[[Target], Rewritten],
     write: Callable[[Rewritten], Mapping[str, Any]],
+    texts: Texts,
 ) -> Marking | None:
     """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
     if not reach.each:
@@ -207,7 +208,7 @@ def _marking(
             one = rewritten_for(target)
             marks = one.breakpoints
             known.append(target)
-            plans.append(Plan(instructions_for(plain, write(one)), marks.added, marks.total))
+            plans.append(Plan(instructions_for(plain, write(one), texts), marks.added, marks.total))
     return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
 
 

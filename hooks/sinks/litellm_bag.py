@@ -119,11 +119,11 @@ def deployment_in(bag: dict[str, Any]) -> str | None:
     return own_id if isinstance(own_id, str) else None
 
 
-def marking_in(bag: dict[str, Any]) -> Marking | None:
-    """The marking that ``stamp`` left; None when there is none."""
+def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
+    """The marking that ``stamp`` left for bodies of this endpoint; None when there is none."""
     stamped = bag.get(OWN_KEY)
     left = stamped.get(MARKING) if isinstance(stamped, dict) else None
-    if not isinstance(left, dict):
+    if not isinstance(stamped, dict) or not isinstance(left, dict) or stamped["caller"]["endpoint"] != endpoint:
         return None
     return Marking(plan_of=left["plan_of"], plans=tuple(Plan(*plan) for plan in left["plans"]))
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
-from hooks.wire import chat, chat_marks
+from hooks.wire import chat, chat_marks, messages
 from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
+from hooks.wire.marking import Texts
 from hooks.wire.usage import Usage, read_usage
 
 __all__ = [
@@ -42,15 +43,20 @@ class Shape:
     ``read``: the request in our types; raises UnreadableRequestError with a passthrough reason.
     ``write``: a new body with the rewritten system prompt; shares what it doesn't change, changes nothing shared.
     ``marked``: the body as it came with as many cache marks as help, and their number.
+    ``texts``: where two rewritings of one body may differ in cuts and marks.
     """
 
     read: Callable[[Mapping[str, Any]], Request]
     write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
     marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
+    texts: Texts
 
 
 SHAPES: Mapping[str, Shape] = {
-    "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked),
+    "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    "anthropic_messages": Shape(
+        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
+    ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 
