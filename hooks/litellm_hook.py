@@ -18,12 +18,15 @@ from litellm.integrations.custom_logger import CustomLogger
 from hooks.configuration import configured, pipeline_of
 from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
-from hooks.errors import ConfigurationError
+from hooks.embedding_model import ask
+from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.facts import facts_of
 from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
+from hooks.meanings import Meanings
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts
+from hooks.route import Lookup
 from hooks.settings import Settings
 from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
@@ -60,6 +63,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._profiles = frozenset(pipeline.profiles)
         self._deployments = Deployments()
         self._dispatcher = Dispatcher(settings)
+        self._meanings = Meanings(ask, self._dispatcher.submit_problem)
+        embeddings = [profile.embedding for profile in pipeline.profiles.values() if profile.embedding is not None]
+        self._embedding_seconds = {each.model: each.timeout_seconds for each in embeddings}
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -67,7 +73,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """The rewritten body, or None to leave the request as it came."""
         body = None
         try:
-            body = self._handle(user_api_key_dict, data, call_type)
+            try:
+                body = self._handle(user_api_key_dict, data, call_type, self._meanings.lookup)
+            except MeaningsWantedError as wanted:
+                await self._fetch_meanings(wanted, cache)
+                body = self._handle(user_api_key_dict, data, call_type, self._meanings.known)
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call")
         self._capture_request(user_api_key_dict, data, call_type)
@@ -173,7 +183,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     # The request
 
-    def _handle(self, key: Any, data: dict[str, Any], call_type: str) -> dict[str, Any] | None:
+    async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
+        """Asks the embedding model for messages that it was never asked for. Their profile names it."""
+        seconds = self._embedding_seconds[wanted.model]
+        await self._meanings.fetch(wanted.model, wanted.texts, seconds, getattr(cache, "redis_cache", None))
+
+    def _handle(self, key: Any, data: dict[str, Any], call_type: str, lookup: Lookup) -> dict[str, Any] | None:
         began = time.perf_counter_ns()
         bag = bag_of(data)
         if bag is None:
@@ -192,21 +207,25 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             is_auto_cached = data.get("enable_prompt_caching") is True
             return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
 
-        walked = self._walk(data, caller, policy, target)
+        walked = self._walk(data, caller, policy, target, lookup)
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
         litellm_bag.stamp(bag, facts, walked.marking)
         return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
 
-    def _walk(self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target]) -> Walked:
-        """The outcome under this policy; a fault in the walk is one too."""
+    def _walk(
+        self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target], lookup: Lookup
+    ) -> Walked:
+        """The outcome under this policy; a fault in the walk is one too. Raises MeaningsWantedError."""
         if policy.problems:
             self._dispatcher.submit_problem("Key metadata", policy.problems, caller.key_alias)
             return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
         if policy.mode == "off":
             return Walked(outcome=Passthrough(reason="off"), body=data)
         try:
-            return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile)
+            return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile, lookup=lookup)
+        except MeaningsWantedError:
+            raise
         except Exception as error:
             self._dispatcher.submit_error(error, "walk")
             return Walked(outcome=Passthrough(reason="error"), body=data)
