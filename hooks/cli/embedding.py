@@ -52,6 +52,10 @@ def lookup_for(
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    if not console.is_terminal:  # there the bar would leave an empty line
+        yield lambda _done: None
+        return
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task("embedding", total=total)
         yield lambda done: progress.update(task, completed=done)
