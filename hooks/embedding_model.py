@@ -28,6 +28,7 @@ async def ask(model: str, texts: Sequence[str], timeout_seconds: float) -> list[
     router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
     is_group = router is not None and bool(router.get_model_list(model_name=model))
     call = router.aembedding if router is not None and is_group else litellm.aembedding
+    # An OpenAI client tries three times all the same: LiteLLM 1.106 takes no retries for the usual number of them.
     answer = await call(model=model, input=list(texts), timeout=timeout_seconds, num_retries=0)
     meanings: list[Meaning] = []
     for number, row in enumerate(_rows(answer, len(texts))):

@@ -85,7 +85,7 @@ def test_fit_evaluate_route(embedding_root: Path, tmp_path: Path, embedder: Embe
     }
     shown = run("route", TEXT, *where, *reach).stdout.splitlines()
     assert next(line for line in shown if line.startswith("score of")).split() == [
-        *"score of words and meaning words alone".split()
+        *["score", "of", "words", "and", "meaning", "words", "alone"]
     ]
     assert shown[-1].split() == [
         "threshold",
