@@ -36,6 +36,7 @@ from hooks.fitted import (
     Fitted,
     Gate,
     Promise,
+    Rows,
     ScoreTable,
     Semantics,
 )
@@ -308,9 +309,9 @@ def _named(names: Any) -> Any:
     return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
 
 
-def _rows(names: Any) -> dict[str, int]:
+def _rows(names: Any) -> Rows:
     text = names.tobytes().decode()
-    return {name: row for row, name in enumerate(text.split("\n"))} if text else {}
+    return Rows((name, row) for row, name in enumerate(text.split("\n"))) if text else Rows()
 
 
 def _finite(value: float) -> float | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 SmallFloats = NDArray[np.float32]
+Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 Promise = Literal["guaranteed", "expected", "none"]
 CoverageOver = Literal["first_needs", "messages"]
@@ -18,6 +19,13 @@ CoverageOver = Literal["first_needs", "messages"]
 GATE_INPUTS = 12
 SEMANTIC_INPUTS = 4
 """Behind those, of a gate that reads the meaning of a message too."""
+
+
+class Rows(dict[str, int]):
+    """Names to their rows; -1 for a name that has none, so that many are looked up without a step in between."""
+
+    def __missing__(self, name: str) -> int:
+        return -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -30,7 +38,7 @@ class ScoreTable:
 
     columns: tuple[int, ...]
     """The modules that are scored, as indexes into the profile."""
-    tokens: Mapping[str, int]
+    tokens: Rows
     """Token to row."""
     token_scores: SmallFloats
     token_weights: SmallFloats

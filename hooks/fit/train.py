@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hooks.errors import ConfigurationError
-from hooks.fitted import Flags, Floats, ScoreTable
+from hooks.fitted import Flags, Floats, Rows, ScoreTable
 from hooks.profile import Profile
 from hooks.route.features import form_of, pieces_of, tokens_of
 from hooks.route.score import PIECES_SHARE
@@ -84,7 +84,7 @@ def train_table(
     rarest = log1p(len(every))
     return ScoreTable(
         columns=tuple(columns),
-        tokens=tokens,
+        tokens=Rows(tokens),
         token_scores=_stored(folded_rows),
         token_weights=weights.astype(np.float32),
         is_chat_token=is_chat,

@@ -12,7 +12,7 @@ from math import log1p
 import numpy as np
 
 from hooks.fit.train import bm25, forms_of, forms_of_body, module_documents
-from hooks.fitted import ScoreTable
+from hooks.fitted import Rows, ScoreTable
 from hooks.profile import Profile
 
 
@@ -32,7 +32,7 @@ def table_of_texts(profile: Profile, columns: Sequence[int]) -> ScoreTable:
     rarest = log1p(len(every))
     return ScoreTable(
         columns=tuple(columns),
-        tokens=tokens,
+        tokens=Rows(tokens),
         token_scores=bm25(forms, bodies, wanted, tokens).astype(np.float32),
         token_weights=np.ones(len(tokens), dtype=np.float32),
         is_chat_token=np.zeros(len(tokens), dtype=np.bool_),

@@ -134,22 +134,27 @@ class TriggerIndex:
         for kind in attachments:
             for owner, trigger in (*self._attachments.get(kind, ()), *self._attachments.get("any", ())):
                 found.setdefault(owner, trigger)
-        distinct = dict.fromkeys(words)
-        candidates = {word: starting for word in distinct if (starting := self._starting_with(word))}
+        candidates = self._candidates(dict.fromkeys(words))
         for at, word in enumerate(words if candidates else ()):
-            for candidate in candidates.get(word, ()):
-                if candidate.owner not in found and _stands(words, at, candidate.words):
-                    found[candidate.owner] = candidate.trigger
+            if word in candidates:
+                for candidate in candidates[word]:
+                    if candidate.owner not in found and _stands(words, at, candidate.words):
+                        found[candidate.owner] = candidate.trigger
         for form, owner, trigger in self._unspaced:
             if form in folded_text:
                 found.setdefault(owner, trigger)
         return found
 
-    def _starting_with(self, word: str) -> list[_Trigger]:
-        triggers = list(self._by_first_word.get(word, ()))
+    def _candidates(self, distinct: dict[str, None]) -> dict[str, list[_Trigger]]:
+        """By word, the triggers that may begin with it."""
+        found = {word: list(self._by_first_word[word]) for word in self._by_first_word.keys() & distinct.keys()}
+        prefixes = self._by_prefix
         for length in self._key_lengths:
-            triggers.extend(t for t in self._by_prefix.get(word[:length], ()) if _fits(word, t.words[0]))
-        return triggers
+            for word in [word for word in distinct if word[:length] in prefixes]:
+                fitting = [trigger for trigger in prefixes[word[:length]] if _fits(word, trigger.words[0])]
+                if fitting:
+                    found.setdefault(word, []).extend(fitting)
+        return found
 
 
 def _stands(words: Sequence[str], at: int, phrase: Sequence[str]) -> bool:
