@@ -60,8 +60,8 @@ def route(
     Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires
     (by which module), score (how much speaks for it, in a fitted profile), inherited (from an earlier message) or
     fallback (nothing known, so everything is sent). A profile that was fitted with an embedding model has the
-    messages sent to that model, unless --lexical; then both scores are shown. Before a fit, what the modules' own
-    texts say is shown, and selects nothing.
+    messages sent to that model, unless --lexical; then both scores are shown. Where a profile that was never fitted
+    falls back, what its modules' own texts say of the message is shown beside it.
     """
     if (text is None) == (path is None):
         raise click.UsageError("give either TEXT or --messages FILE")
@@ -85,7 +85,7 @@ def route(
     )
     click.echo(f"\n{_summary(decision, len(profile.modules))}")
     if profile.fitted is None:
-        click.echo(_closest(profile, turns))
+        _show_closest(decision, profile, turns)
     elif weighted.seen:
         click.echo(f"a score of {_threshold(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
     if by_words is not None:
@@ -114,22 +114,24 @@ def _show_both(fused: Weighted, by_words: Weighted, profile: Profile) -> None:
     )
 
 
-def _closest(profile: Profile, turns: Sequence[Turn]) -> str:
-    scores = _text_scores(profile, turns)
-    if not scores:
-        return "not fitted, and no module's text has a word of the last message"
-    named = ", ".join(f"{id} ({value:.2f})" for id, value in scores[:NEXT_SHOWN])
-    return f"not fitted, so scores select nothing; closest by its text: {named}"
+def _show_closest(decision: RoutingDecision, profile: Profile, turns: Sequence[Turn]) -> None:
+    """Where everything is sent for want of a fit: what the modules' own texts would say."""
+    scores = _text_scores(decision, profile, turns)
+    if scores:
+        named = ", ".join(f"{id} ({value:.2f})" for id, value in scores[:NEXT_SHOWN])
+        click.echo(f"not fitted, so scores select nothing; closest by their texts: {named}")
 
 
-def _text_scores(profile: Profile, turns: Sequence[Turn]) -> list[tuple[str, float]]:
-    """What the modules' own texts say of the last user message, best first."""
+def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Turn]) -> list[tuple[str, float]]:
+    """What the modules' own texts say of the last user message, best first; nothing where it needs no scores."""
     message = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
     columns = columns_of(profile)
-    if not columns or not message.strip():
+    if not columns or not message.strip() or not decision.is_fallback:
         return []
-    raw = score(table_of_texts(profile, columns), folded(capped(message))).raw.tolist()
-    found = [(profile.modules[n].id, value) for n, value in zip(columns, raw, strict=True) if value > 0]
+    scores = score(table_of_texts(profile, columns), folded(capped(message)))
+    if not scores.is_known:
+        return []
+    found = [(profile.modules[n].id, value) for n, value in zip(columns, scores.raw.tolist(), strict=True) if value > 0]
     return sorted(found, key=lambda item: (-item[1], item[0]))
 
 
@@ -150,8 +152,8 @@ def _scores_for_json(
     weighted: Weighted, by_words: Weighted | None, profile: Profile, turns: Sequence[Turn]
 ) -> dict[str, object]:
     if profile.fitted is None:
-        scores = _text_scores(profile, turns)
-        return {"promise": None, "text_scores": [{"module": id, "score": round(value, 4)} for id, value in scores]}
+        scores = _text_scores(weighted.decision, profile, turns)
+        return {"text_scores": [{"module": id, "score": round(value, 4)} for id, value in scores]} if scores else {}
     calibration, threshold = profile.fitted.calibration, _threshold(weighted, profile)
     stated: dict[str, object] = {
         "promise": calibration.promise,

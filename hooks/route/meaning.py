@@ -33,15 +33,16 @@ class Meaning:
     def of(cls, values: object) -> Meaning | None:
         """The direction of what a model answered; None for anything but a list of finite numbers, not all zero."""
         try:
-            vector = np.asarray(values, dtype=np.float32)
+            vector = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             return None
         if vector.ndim != 1 or not len(vector):
             return None
-        length = float(np.linalg.norm(vector.astype(np.float64)))
-        if not np.isfinite(length) or length == 0.0:
+        largest = float(np.abs(vector).max())
+        if not np.isfinite(largest) or largest == 0.0:
             return None
-        return cls._rounded(vector / np.float32(length))
+        vector = vector / largest  # so that no square overflows
+        return cls._rounded(vector / np.linalg.norm(vector))
 
     @classmethod
     def unpacked(cls, raw: bytes) -> Meaning | None:
@@ -56,7 +57,7 @@ class Meaning:
         return self.vector.astype("<f2").tobytes()
 
     @classmethod
-    def _rounded(cls, vector: SmallFloats) -> Meaning:
+    def _rounded(cls, vector: Floats | SmallFloats) -> Meaning:
         """In the precision that replicas share, so that one that asked and one that was told agree."""
         small = vector.astype(np.float16)
         return cls(small.astype(np.float32), hash(small.tobytes()))
