@@ -64,8 +64,6 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._deployments = Deployments()
         self._dispatcher = Dispatcher(settings)
         self._meanings = Meanings(ask, self._dispatcher.submit_problem)
-        embeddings = [profile.embedding for profile in pipeline.profiles.values() if profile.embedding is not None]
-        self._embedding_seconds = {each.model: each.timeout_seconds for each in embeddings}
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -185,7 +183,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
         """Asks the embedding model for messages that it was never asked for. Their profile names it."""
-        seconds = self._embedding_seconds[wanted.model]
+        named = [profile.embedding for profile in self._pipeline.profiles.values()]
+        seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
         await self._meanings.fetch(wanted.model, wanted.texts, seconds, getattr(cache, "redis_cache", None))
 
     def _handle(self, key: Any, data: dict[str, Any], call_type: str, lookup: Lookup) -> dict[str, Any] | None:
