@@ -18,7 +18,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from hooks.configuration import configured, pipeline_of
 from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
-from hooks.embedding_model import ask
+from hooks.embedding_model import ask, redis_of
 from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.facts import facts_of
 from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
@@ -185,7 +185,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """Asks the embedding model for messages that it was never asked for. Their profile names it."""
         named = [profile.embedding for profile in self._pipeline.profiles.values()]
         seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
-        await self._meanings.fetch(wanted.model, wanted.texts, seconds, getattr(cache, "redis_cache", None))
+        await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
 
     def _handle(self, key: Any, data: dict[str, Any], call_type: str, lookup: Lookup) -> dict[str, Any] | None:
         began = time.perf_counter_ns()

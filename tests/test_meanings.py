@@ -185,6 +185,20 @@ async def test_replicas_share_vectors_and_failures(redis_port: int, embedder: Em
     await client.aclose()
 
 
+async def test_the_hook_shares_through_litellms_own_cache(
+    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder, redis_port: int
+) -> None:
+    cache = DualCache(redis_cache=RedisCache(host="127.0.0.1", port=redis_port))
+    assert await selected(profile, told[0].text, cache) == told[0].fused
+    while hook._meanings._writing:
+        await asyncio.sleep(0.01)
+    other = PromptRouter(load_settings({"ledger": {"path": None}}, {}), Pipeline([profile], len, coverage_floor=0.6))
+    litellm.callbacks = [other]  # ``hook`` puts back what was there
+    assert await selected(profile, told[0].text, cache) == told[0].fused
+    assert embedder.batches == [[told[0].text]]
+    other.close()
+
+
 async def test_a_redis_that_is_gone_changes_nothing(embedder: Embedder) -> None:
     from hooks.embedding_model import ask
 
