@@ -23,8 +23,8 @@ from tests.end_to_end.workbench import record_of, system_text
 pytestmark = pytest.mark.proxy
 
 GROUP = "meaning"
-TIMEOUT_SECONDS = 2.0
-LATE_SECONDS = 6.0
+TIMEOUT_SECONDS = 4.0
+LATE_SECONDS = 9.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
