@@ -18,12 +18,15 @@ from litellm.integrations.custom_logger import CustomLogger
 from hooks.configuration import configured, pipeline_of
 from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments, input_price
-from hooks.errors import ConfigurationError
+from hooks.embedding_model import ask, redis_of
+from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.facts import facts_of
 from hooks.litellm_facts import caller_of, dict_of, failure_of, has_client_oauth, success_of
+from hooks.meanings import Meanings
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts
+from hooks.route import Lookup
 from hooks.settings import Settings
 from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
@@ -60,6 +63,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._deployments = Deployments()
         served = [ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in pipeline.profiles.values()]
         self._dispatcher = Dispatcher(settings, profiles=served)
+        self._meanings = Meanings(ask, self._dispatcher.submit_problem)
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -67,7 +71,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """The rewritten body, or None to leave the request as it came."""
         body = None
         try:
-            body = self._handle(user_api_key_dict, data, call_type)
+            try:
+                body = self._handle(user_api_key_dict, data, call_type, self._meanings.lookup)
+            except MeaningsWantedError as wanted:
+                await self._fetch_meanings(wanted, cache)
+                body = self._handle(user_api_key_dict, data, call_type, self._meanings.known)
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call")
         self._capture_request(user_api_key_dict, data, call_type)
@@ -177,7 +185,13 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     # The request
 
-    def _handle(self, key: Any, data: dict[str, Any], call_type: str) -> dict[str, Any] | None:
+    async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
+        """Asks the embedding model for messages that it was never asked for. Their profile names it."""
+        named = [profile.embedding for profile in self._pipeline.profiles.values()]
+        seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
+        await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
+
+    def _handle(self, key: Any, data: dict[str, Any], call_type: str, lookup: Lookup) -> dict[str, Any] | None:
         began = time.perf_counter_ns()
         bag = bag_of(data)
         if bag is None:
@@ -198,14 +212,16 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
             )
 
-        walked = self._walk(data, caller, policy, target)
+        walked = self._walk(data, caller, policy, target, lookup)
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
         litellm_bag.stamp(bag, facts, walked.marking)
         return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
 
-    def _walk(self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target]) -> Walked:
-        """The outcome under this policy; a fault in the walk is one too."""
+    def _walk(
+        self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target], lookup: Lookup
+    ) -> Walked:
+        """The outcome under this policy; a fault in the walk is one too. Raises MeaningsWantedError."""
         if policy.problems:
             self._dispatcher.submit_problem("Key metadata", policy.problems, caller.key_alias)
             return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
@@ -214,7 +230,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if has_client_oauth(bag_of(data) or {}):
             return Walked(outcome=Passthrough(reason="client_oauth"), body=data)
         try:
-            return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile)
+            return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile, lookup=lookup)
+        except MeaningsWantedError:
+            raise
         except Exception as error:
             self._dispatcher.submit_error(error, "walk")
             return Walked(outcome=Passthrough(reason="error"), body=data)

@@ -13,7 +13,7 @@ from hooks.economics import admitted, optional_tokens, widened
 from hooks.errors import UnreadableRequestError
 from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
-from hooks.route import Router
+from hooks.route import Lookup, Router, no_meanings
 from hooks.wire import SHAPES, Shape
 from hooks.wire.marking import Marking, Plan, Texts, instructions_for
 
@@ -74,10 +74,15 @@ class Pipeline:
         target: Callable[[], Target],
         *,
         only: str | None = None,
+        lookup: Lookup = no_meanings,
     ) -> Walked:
-        """What becomes of one request body. ``only`` names the one profile that may be recognised."""
+        """What becomes of one request body. ``only`` names the one profile that may be recognised.
+
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model; MeaningsWantedError
+        says which have to be asked for first.
+        """
         opened = self.open(data, call_type)
-        return opened if isinstance(opened, Walked) else self.walk_on(opened, target, only=only)
+        return opened if isinstance(opened, Walked) else self.walk_on(opened, target, only=only, lookup=lookup)
 
     def open(self, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
@@ -89,7 +94,14 @@ class Pipeline:
         except UnreadableRequestError as error:
             return Walked(outcome=Passthrough(reason=error.reason), body=data)
 
-    def walk_on(self, opened: Opened, target: Callable[[], Target], *, only: str | None = None) -> Walked:
+    def walk_on(
+        self,
+        opened: Opened,
+        target: Callable[[], Target],
+        *,
+        only: str | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> Walked:
         """What becomes of a request that has been opened."""
         data, shape, request = opened.data, opened.shape, opened.request
         text = request.system_text
@@ -108,7 +120,7 @@ class Pipeline:
         placement = profile.placement or self._placement or reach.placement
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
-        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
+        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest", lookup=lookup)
         if self._gates_cost:
             gated = _gated(decision, recognition, reach, forgets=placement == "latest")
             if gated is None:

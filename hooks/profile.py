@@ -83,6 +83,15 @@ class Economics:
     """The profile as it was tuned."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embedding:
+    """The embedding model that messages of this profile are sent to."""
+
+    model: str
+    """Any name that LiteLLM knows, or a model group of the proxy."""
+    timeout_seconds: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Profile:
     """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
@@ -101,6 +110,8 @@ class Profile:
     order: Mapping[str, int] = field(repr=False)
     fitted: Fitted | None = field(default=None, repr=False)
     """What `prompt-router fit` learned; None: triggers alone."""
+    embedding: Embedding | None = None
+    """None: no text of anybody's is sent to an embedding model."""
 
     @property
     def text(self) -> str:

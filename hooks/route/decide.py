@@ -7,21 +7,23 @@ brought stays, and where it was first needed is known from the history alone.
 
 A fitted profile also falls back where its promise doesn't reach: without a calibrated threshold, for words the
 table has no evidence for, for an attachment without text, when nothing scores above the threshold, and when
-most of the prompt was selected anyway.
+most of the prompt was selected anyway. Where the meaning of a message is known (``Lookup``), its score speaks
+beside that of the words, through a gate and a threshold of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from hooks.data import MessageKind, RoutingDecision, Turn
-from hooks.fitted import Fitted, Floats
+from hooks.fitted import Fitted, Floats, Semantics
 from hooks.profile import Profile
 from hooks.route.gate import GateState, values
+from hooks.route.meaning import Lookup, Meaning, embedded_part, no_meanings, semantic_scores
 from hooks.route.need import Need, closure_of, core_of
 from hooks.route.phrases import is_follow_up, is_small_talk
 from hooks.route.score import Scores, score
@@ -65,11 +67,15 @@ class _Walk:
 
 
 class Weighed(NamedTuple):
-    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module."""
+    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module.
+
+    ``is_fused``: by its meaning too, so that the fused threshold decides.
+    """
 
     turn: int
     inputs: Floats
     values: Floats
+    is_fused: bool = False
 
 
 class Trace:
@@ -95,20 +101,30 @@ class Router:
         self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
         self._fitted: Fitted | None = profile.fitted
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
+        self._semantics = _usable(profile.fitted)
         self._walks: dict[tuple[int, int], _Walk] = {}
         self._readings: dict[tuple[int, int, tuple[str, ...], bool], _Reading] = {}
 
-    def decide(self, turns: Iterable[Turn], *, forgets: bool = False, trace: Trace | None = None) -> RoutingDecision:
+    def decide(
+        self,
+        turns: Iterable[Turn],
+        *,
+        forgets: bool = False,
+        trace: Trace | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
         ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
+        ``lookup`` gives the messages' vectors, and may raise MeaningsWantedError.
         """
         turns = tuple(turns)
+        meanings = self._meanings(turns, lookup) if self._semantics is not None else {}
         if forgets or trace is not None:
             begin, walk = 0, self._started_anew()
         else:
-            begin, walk = self._resumed(turns)
-        self._advance(walk, turns, begin, len(turns), forgets=forgets, trace=trace)
+            begin, walk = self._resumed(turns, meanings)
+        self._advance(walk, turns, begin, len(turns), meanings, forgets=forgets, trace=trace)
         if walk.kind == "none":
             walk.fallback = "no user message"
             walk.need.bring_all(walk.fallback, at=len(turns) - 1)
@@ -121,7 +137,28 @@ class Router:
             query_chars=walk.query_chars,
         )
 
-    def _resumed(self, turns: tuple[Turn, ...]) -> tuple[int, _Walk]:
+    def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
+        """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
+        wanted: dict[int, str] = {}
+        is_started = False
+        for at, turn in enumerate(turns):
+            if turn.role == "user":
+                if self._read(turn, started=is_started).scores is not None:
+                    wanted[at] = embedded_part(turn.text)
+                is_started = True
+        return wanted
+
+    def _meanings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, Meaning]:
+        """By turn, for the messages whose vectors are known."""
+        assert self._semantics is not None
+        wanted = self.texts_to_embed(turns)
+        if not wanted:
+            return {}
+        found = lookup(self._semantics.model, tuple(dict.fromkeys(wanted.values())))
+        size = self._semantics.vectors.shape[1]
+        return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
+
+    def _resumed(self, turns: tuple[Turn, ...], meanings: Mapping[int, Meaning]) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 
         Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
@@ -132,7 +169,8 @@ class Router:
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 keys.append((at, key))
-                key = hash((key, turn.text, turn.attachments))
+                meaning = meanings.get(at)
+                key = hash((key, turn.text, turn.attachments, meaning and meaning.digest))
             else:
                 key = hash((key, turn.role, turn.tool_calls))
         for at, known in reversed(keys):
@@ -143,7 +181,7 @@ class Router:
             at, walk = 0, self._started_anew()
         if keys and keys[-1][0] > at:
             walk = walk.copy()
-            self._advance(walk, turns, at, keys[-1][0])
+            self._advance(walk, turns, at, keys[-1][0], meanings)
             at = keys[-1][0]
             if len(self._walks) >= MAX_WALKS:
                 self._walks.pop(next(iter(self._walks)), None)
@@ -159,6 +197,7 @@ class Router:
         turns: Sequence[Turn],
         begin: int,
         end: int,
+        meanings: Mapping[int, Meaning],
         *,
         forgets: bool = False,
         trace: Trace | None = None,
@@ -178,9 +217,11 @@ class Router:
                 reading = self._read(turn, started=walk.need.is_started)
                 if forgets and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
-                self._take(walk, turn, reading, at, trace)
+                self._take(walk, turn, reading, at, trace, meanings.get(at))
 
-    def _take(self, walk: _Walk, turn: Turn, reading: _Reading, at: int, trace: Trace | None) -> None:
+    def _take(
+        self, walk: _Walk, turn: Turn, reading: _Reading, at: int, trace: Trace | None, meaning: Meaning | None
+    ) -> None:
         """What one user message brings."""
         need = walk.need
         walk.kind, reason = reading.kind, reading.fallback
@@ -191,15 +232,15 @@ class Router:
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
         if reading.scores is not None:
-            seen = self._weigh(reading.scores, walk.state, walk.in_use, at)
+            seen = self._weigh(reading.scores, walk.state, walk.in_use, at, meaning)
             if trace is not None:
                 trace.weighed.append(seen)
-            for module, detail in self._chosen(seen.values, need):
+            for module, detail in self._chosen(seen, need):
                 need.bring(module, "score", detail, at=at)
             if not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
             elif walk.kind == "task" and not reading.scores.is_chat:
-                reason = self._unsure(seen.values, need, at)
+                reason = self._unsure(seen, need, at)
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
@@ -207,28 +248,31 @@ class Router:
             walk.fallback = walk.fallback or reason
             need.bring_all(reason, at=at)
 
-    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int) -> Weighed:
+    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int, meaning: Meaning | None) -> Weighed:
         assert self._fitted is not None
         used = sorted(self._column[module] for module in in_use if module in self._column)
-        inputs = state.inputs(scores, used)
+        gate, semantic = self._fitted.gate, None
+        if meaning is not None and self._semantics is not None:
+            gate, semantic = self._semantics.gate, semantic_scores(self._semantics, meaning)
+        inputs = state.inputs(scores, used, semantic)
         state.remember(scores)
-        return Weighed(at, inputs, values(self._fitted.gate, inputs))
+        return Weighed(at, inputs, values(gate, inputs), semantic is not None)
 
-    def _chosen(self, found: Floats, need: Need) -> list[tuple[int, str]]:
+    def _chosen(self, seen: Weighed, need: Need) -> list[tuple[int, str]]:
         """Modules at or above the threshold that nothing else brought, with what to say of them."""
         assert self._fitted is not None
-        threshold = self._fitted.calibration.threshold
-        columns = self._fitted.table.columns
-        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= threshold).tolist()]
+        of = self._semantics if seen.is_fused and self._semantics is not None else self._fitted
+        columns, found = self._fitted.table.columns, seen.values
+        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
-    def _unsure(self, found: Floats, need: Need, at: int) -> str | None:
+    def _unsure(self, seen: Weighed, need: Need, at: int) -> str | None:
         """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
         assert self._fitted is not None
         if self._fitted.calibration.over == "first_needs":
             return "nothing scores above the threshold"
-        best = int(found.argmax())
-        need.bring(self._fitted.table.columns[best], "score", f"{found[best]:.2f}", at=at)
+        best = int(seen.values.argmax())
+        need.bring(self._fitted.table.columns[best], "score", f"{seen.values[best]:.2f}", at=at)
         return None
 
     def _is_most(self, need: Need) -> bool:
@@ -283,6 +327,14 @@ class Router:
             return reading
         scores = score(self._fitted.table, text, words)
         return reading._replace(scores=scores) if scores.is_known else reading
+
+
+def _usable(fitted: Fitted | None) -> Semantics | None:
+    """The semantic part, where something is promised with it and without it."""
+    if fitted is None or fitted.semantics is None:
+        return None
+    is_promised = "none" not in (fitted.calibration.promise, fitted.semantics.calibration.promise)
+    return fitted.semantics if is_promised else None
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:
