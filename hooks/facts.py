@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hooks.data import Mode, Outcome, Passthrough, Recognition, Rewritten, RoutingDecision, Target
-from hooks.record import Caller, Facts
+from hooks.record import Arm, Caller, Facts
 from hooks.savings import list_price_saved
 
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
 
 
-def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int) -> Facts:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How the request came to be treated so: what decided its mode, its arm, and a profile new to its conversation."""
+
+    policy: str | None = None
+    arm: Arm | None = None
+    profile_changed_from: str | None = None
+
+
+UNTOLD = Standing()
+
+
+def facts_of(
+    caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int, standing: Standing = UNTOLD
+) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took."""
     if isinstance(outcome, Passthrough):
         if outcome.recognition is not None and outcome.decision is not None:
-            return _left_alone(caller, mode, outcome, outcome.recognition, outcome.decision, decision_us)
+            return _left_alone(caller, mode, outcome, outcome.recognition, outcome.decision, decision_us, standing)
         near = outcome.near
+        known = near or outcome.recognition
         return Facts(
             caller=caller,
             mode=mode,
             outcome="passthrough",
             reason=outcome.reason,
-            profile=near.profile.name if near else None,
-            profile_version=near.profile.version if near else None,
-            profile_digest=near.profile.digest if near else None,
-            coverage=round(near.coverage, 4) if near else None,
+            policy=standing.policy,
+            arm=standing.arm,
+            profile_changed_from=standing.profile_changed_from,
+            profile=known.profile.name if known else None,
+            profile_version=known.profile.version if known else None,
+            profile_digest=known.profile.digest if known else None,
+            coverage=round(known.coverage, 4) if known else None,
             is_drift=near is not None,
             known_lines=round(near.known_lines, 4) if near else None,
             original_chars=outcome.original_chars,
@@ -33,7 +53,7 @@ def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decis
             list_price_saved_reason="nothing was removed",
             decision_us=decision_us,
         )
-    return _rewritten(caller, mode, outcome, target, decision_us)
+    return _rewritten(caller, mode, outcome, target, decision_us, standing)
 
 
 def _left_alone(
@@ -43,6 +63,7 @@ def _left_alone(
     recognition: Recognition,
     decision: RoutingDecision,
     decision_us: int,
+    standing: Standing,
 ) -> Facts:
     """A recognised prompt that isn't worth rewriting. ``modules`` are those that were needed; all of them left."""
     added = outcome.added_marks if mode == "rewrite" else 0
@@ -53,6 +74,9 @@ def _left_alone(
         mode=mode,
         outcome="passthrough",
         reason=outcome.reason,
+        policy=standing.policy,
+        arm=standing.arm,
+        profile_changed_from=standing.profile_changed_from,
         profile=recognition.profile.name,
         profile_version=recognition.profile.version,
         profile_digest=recognition.profile.digest,
@@ -76,7 +100,9 @@ def _left_alone(
     )
 
 
-def _rewritten(caller: Caller, mode: Mode, outcome: Rewritten, target: Target, decision_us: int) -> Facts:
+def _rewritten(
+    caller: Caller, mode: Mode, outcome: Rewritten, target: Target, decision_us: int, standing: Standing
+) -> Facts:
     recognition, decision = outcome.recognition, outcome.decision
     composition, breakpoints = outcome.composition, outcome.breakpoints
     saved, why_not = list_price_saved(composition, target)
@@ -86,6 +112,9 @@ def _rewritten(caller: Caller, mode: Mode, outcome: Rewritten, target: Target, d
         mode=mode,
         outcome="shadow" if mode == "shadow" else "rewritten",
         reason=None,
+        policy=standing.policy,
+        arm=standing.arm,
+        profile_changed_from=standing.profile_changed_from,
         profile=recognition.profile.name,
         profile_version=recognition.profile.version,
         profile_digest=recognition.profile.digest,

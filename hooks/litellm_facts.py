@@ -14,6 +14,7 @@ from hooks.record import Caller, Facts, Record
 from hooks.wire import read_usage
 
 MAX_NAME_CHARS = 256
+MAX_TAGS = 100
 USD_DIGITS = 12
 """The cheapest token costs about 1e-9 USD; what stands three digits below that is noise."""
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -34,7 +35,25 @@ def caller_of(key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[st
         team_id=_text(getattr(key, "team_id", None)),
         model_group=_text(data.get("model")),
         tool_count=len(tools) if isinstance(tools, list) else 0,
+        user_id=_text(getattr(key, "user_id", None)),
+        tags=_tags(key),
     )
+
+
+def _tags(key: Any) -> tuple[str, ...]:
+    """The tags that the proxy set for the key, its team and its project; none that a request brought.
+
+    LiteLLM mixes both kinds in its bag (proxy/litellm_pre_call_utils.py, 1.106).
+    """
+    holders = [dict_of(key, name) for name in ("metadata", "team_metadata", "project_metadata")]
+    listed = [holder["tags"] for holder in holders if holder and isinstance(holder.get("tags"), (list, tuple))]
+    texts = [tag for tags in listed for tag in map(_text, tags) if tag is not None]
+    return tuple(dict.fromkeys(texts[:MAX_TAGS]))
+
+
+def scope_of(key: Any) -> str:
+    """What stands for a key in hashes and counts: its alias, which outlives a rotation, else its hash."""
+    return _text(getattr(key, "key_alias", None)) or _key_hash(getattr(key, "api_key", None)) or ""
 
 
 def _text(value: object) -> str | None:

@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from hooks.configuration import configured, pipeline_of
-from hooks.data import Passthrough, Target
-from hooks.deployments import Deployments, input_price
+from hooks.deployments import input_price
 from hooks.embedding_model import ask, redis_of
+from hooks.engine import Engine
 from hooks.errors import ConfigurationError, MeaningsWantedError
-from hooks.facts import facts_of
-from hooks.litellm_facts import caller_of, dict_of, failure_of, has_client_oauth, success_of
+from hooks.generation import Generation, Loader, switched_off
+from hooks.litellm_config import running_config_path
+from hooks.litellm_facts import failure_of, success_of
 from hooks.meanings import Meanings
-from hooks.pipeline import Pipeline, Walked
-from hooks.policy import HEADER, Policy, decide_policy
-from hooks.record import Caller, Facts
-from hooks.route import Lookup
-from hooks.settings import Settings
+from hooks.record import Facts
+from hooks.settings import DISABLED, is_disabled
 from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.sinks.status import ServedProfile
-from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
+from hooks.watch import Watcher
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, snapshot
 from hooks.wire.marking import follow
 
 
@@ -43,27 +40,29 @@ def make_handler() -> PromptRouter:
     Raises ConfigurationError, after printing every problem, so that the proxy doesn't start half-configured.
     """
     section = (litellm.callback_settings or {}).get("prompt_router")
+    loader = Loader(section, os.environ, running_config_path())
     try:
-        settings, profiles, count_tokens = configured(section, os.environ)
+        generation = loader.first()
     except ConfigurationError as error:
         print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
-        raise
-    return PromptRouter(settings, pipeline_of(settings, profiles, count_tokens))
+        if not is_disabled(os.environ):
+            raise
+        print(f"prompt-router is switched off by {DISABLED}", file=sys.stderr, flush=True)
+        return PromptRouter(switched_off())
+    handler = PromptRouter(generation)
+    handler.watch(loader)
+    return handler
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
     """LiteLLM's hooks. Holds no state of any request: facts travel in LiteLLM's metadata bag."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+    def __init__(self, generation: Generation) -> None:
         super().__init__()
-        self._settings = settings
-        self._pipeline = pipeline
-        self._default = Policy(mode=settings.mode, profile=settings.profile)
-        self._profiles = frozenset(pipeline.profiles)
-        self._deployments = Deployments()
-        served = [ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in pipeline.profiles.values()]
-        self._dispatcher = Dispatcher(settings, profiles=served)
+        self._dispatcher = Dispatcher(generation.settings, profiles=_served(generation))
+        self._engine = Engine(generation, self._dispatcher)
         self._meanings = Meanings(ask, self._dispatcher.submit_problem)
+        self._watcher: Watcher | None = None
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -71,13 +70,16 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """The rewritten body, or None to leave the request as it came."""
         body = None
         try:
-            try:
-                body = self._handle(user_api_key_dict, data, call_type, self._meanings.lookup)
-            except MeaningsWantedError as wanted:
-                await self._fetch_meanings(wanted, cache)
-                body = self._handle(user_api_key_dict, data, call_type, self._meanings.known)
+            bag = bag_of(data)
+            if bag is not None:
+                try:
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, self._meanings.lookup)
+                except MeaningsWantedError as wanted:
+                    await self._fetch_meanings(wanted, cache)
+                    known = self._meanings.known
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
         except Exception as error:
-            self._dispatcher.submit_error(error, "pre_call")
+            self._engine.failed(user_api_key_dict, error, "pre_call")
         self._capture_request(user_api_key_dict, data, call_type)
         return body
 
@@ -102,7 +104,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """``x-prompt-router-*`` of one response."""
         try:
             facts = _facts(bag_of(data))
-            return headers_of(facts) if facts is not None and self._settings.headers else None
+            return headers_of(facts) if facts is not None and self._engine.generation.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
             return None
@@ -117,7 +119,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             if bag is not None and facts is not None:
                 record = success_of(facts, kwargs, result)
                 price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
-                litellm_bag.settle(bag, record, price, self._settings.cost_page)
+                litellm_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
         return kwargs, result
@@ -152,8 +154,23 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
 
+    def watch(self, loader: Loader) -> None:
+        """Takes over what changes on disk, from now on."""
+
+        def tell(title: str, lines: Sequence[str], once: str) -> None:
+            self._dispatcher.submit_problem(title, lines, once=once)
+
+        def publish(generation: Generation) -> None:
+            self._engine.publish(generation)
+            self._dispatcher.serve(_served(generation))
+
+        self._watcher = Watcher(loader, publish, tell, self._dispatcher.submit_error)
+        self._watcher.start()
+
     def close(self) -> None:
         """Writes out what waits for the sinks. The end of the process does the same."""
+        if self._watcher is not None:
+            self._watcher.stop()
         self._dispatcher.close()
 
     # Capture
@@ -183,59 +200,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
             self._dispatcher.submit_answered(answered)
 
-    # The request
-
     async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
         """Asks the embedding model for messages that it was never asked for. Their profile names it."""
-        named = [profile.embedding for profile in self._pipeline.profiles.values()]
+        named = [profile.embedding for profile in self._engine.generation.pipeline.profiles.values()]
         seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
         await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
-
-    def _handle(self, key: Any, data: dict[str, Any], call_type: str, lookup: Lookup) -> dict[str, Any] | None:
-        began = time.perf_counter_ns()
-        bag = bag_of(data)
-        if bag is None:
-            return None
-        litellm_bag.scrub(bag)
-        caller = caller_of(key, data, call_type, bag)
-        policy = decide_policy(
-            self._default,
-            self._profiles,
-            dict_of(key, "metadata"),
-            dict_of(key, "team_metadata"),
-            header_of(data, HEADER),
-        )
-
-        def target() -> Target:
-            is_auto_cached = data.get("enable_prompt_caching") is True
-            return self._deployments.target(
-                data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
-            )
-
-        walked = self._walk(data, caller, policy, target, lookup)
-        decision_us = (time.perf_counter_ns() - began) // 1000
-        facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
-        litellm_bag.stamp(bag, facts, walked.marking)
-        return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
-
-    def _walk(
-        self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target], lookup: Lookup
-    ) -> Walked:
-        """The outcome under this policy; a fault in the walk is one too. Raises MeaningsWantedError."""
-        if policy.problems:
-            self._dispatcher.submit_problem("Key metadata", policy.problems, caller.key_alias)
-            return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
-        if policy.mode == "off":
-            return Walked(outcome=Passthrough(reason="off"), body=data)
-        if has_client_oauth(bag_of(data) or {}):
-            return Walked(outcome=Passthrough(reason="client_oauth"), body=data)
-        try:
-            return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile, lookup=lookup)
-        except MeaningsWantedError:
-            raise
-        except Exception as error:
-            self._dispatcher.submit_error(error, "walk")
-            return Walked(outcome=Passthrough(reason="error"), body=data)
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
@@ -257,3 +226,7 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
 
 def _facts(bag: dict[str, Any] | None) -> Facts | None:
     return litellm_bag.facts_in(bag) if bag is not None else None
+
+
+def _served(generation: Generation) -> tuple[ServedProfile, ...]:
+    return tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in generation.profiles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from hooks.breakpoints import plan_breakpoints
 from hooks.compose import compose, settled_at_seams
@@ -45,6 +45,14 @@ class Opened:
     request: Request
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recognised:
+    """An opened body whose prompt is a profile's."""
+
+    opened: Opened
+    recognition: Recognition
+
+
 class Pipeline:
     """The profiles, prepared. ``walk`` is pure: no I/O, no clock, and its input is never changed."""
 
@@ -82,7 +90,8 @@ class Pipeline:
         says which have to be asked for first.
         """
         opened = self.open(data, call_type)
-        return opened if isinstance(opened, Walked) else self.walk_on(opened, target, only=only, lookup=lookup)
+        recognised = opened if isinstance(opened, Walked) else self.recognise(opened, only=only)
+        return recognised if isinstance(recognised, Walked) else self.walk_on(recognised, target, lookup=lookup)
 
     def open(self, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
@@ -94,16 +103,9 @@ class Pipeline:
         except UnreadableRequestError as error:
             return Walked(outcome=Passthrough(reason=error.reason), body=data)
 
-    def walk_on(
-        self,
-        opened: Opened,
-        target: Callable[[], Target],
-        *,
-        only: str | None = None,
-        lookup: Lookup = no_meanings,
-    ) -> Walked:
-        """What becomes of a request that has been opened."""
-        data, shape, request = opened.data, opened.shape, opened.request
+    def recognise(self, opened: Opened, *, only: str | None = None) -> Recognised | Walked:
+        """The profile that an opened request's prompt belongs to; already an outcome where there is none."""
+        request = opened.request
         text = request.system_text
         recognition = self._catalogue.recognise(text, only=only) if request.system else None
         if recognition is None or recognition.coverage < self._floor(recognition):
@@ -114,10 +116,24 @@ class Pipeline:
                 original_chars=len(text),
                 client_marks=request.client_marks,
             )
-            return Walked(outcome=outcome, body=data)
+            return Walked(outcome=outcome, body=opened.data)
+        return Recognised(opened=opened, recognition=recognition)
+
+    def walk_on(
+        self,
+        recognised: Recognised,
+        target: Callable[[], Target],
+        *,
+        placement: Literal["auto", "append", "grow", "latest"] | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> Walked:
+        """What becomes of a recognised request. ``placement`` stands over the profile's own and the settings'."""
+        data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
+        recognition = recognised.recognition
         profile = recognition.profile
         reach = target()
-        placement = profile.placement or self._placement or reach.placement
+        stated = placement or profile.placement or self._placement
+        placement = reach.placement if stated is None or stated == "auto" else stated
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
         decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest", lookup=lookup)

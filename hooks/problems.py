@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,13 +14,17 @@ def described(error: ValidationError, where: str, model: type[BaseModel]) -> Ite
         path = _path(item["loc"])
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, item["loc"][:-1])
-            near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(sorted(known))}"
-            yield f"{where}: {path}: unknown field; {hint}"
+            yield f"{where}: {path}: unknown field; {suggestion(str(item['loc'][-1]), known, 'known fields:')}"
         elif item["type"] == "missing":
             yield f"{where}: {path}: missing; add it"
         else:
             yield f"{where}: {path}: {_lowered(item['msg'])}"
+
+
+def suggestion(name: str, known: Collection[str], otherwise: str) -> str:
+    """The one that was probably meant; else all there are, behind ``otherwise``."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(sorted(known)) or 'none'}"
 
 
 def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -19,12 +20,17 @@ MAX_FILE_BYTES = 4_000_000
 """Ten times the longest prompt seen in the wild; a larger file is a mistake, not a profile."""
 
 
-def read_text(path: Path, where: str) -> str:
+def read_text(path: Path, where: str, max_bytes: int = MAX_FILE_BYTES) -> str:
     """The file's exact text, line endings as they are. Raises ConfigurationError naming ``where``."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigurationError([f"{where}: larger than {MAX_FILE_BYTES:,} bytes; is this the right file?"])
-        return path.read_bytes().decode("utf-8")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would block, a device never end
+            raise ConfigurationError([f"{where}: not a regular file; is this the right one?"])
+        with path.open("rb") as file:
+            raw = file.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise ConfigurationError([f"{where}: larger than {max_bytes:,} bytes; is this the right file?"])
+        return raw.decode("utf-8")
     except OSError as error:
         raise ConfigurationError([f"{where}: can't be read ({error.strerror}); create it or fix the path"]) from None
     except UnicodeDecodeError as error:
@@ -41,6 +47,9 @@ def read_inside(folder: Path, name: str, where: str) -> str:
     return read_text(folder / pure, f"{where}: {name}")
 
 
+MAX_YAML_DEPTH = 40
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML in which a key may stand only once."""
 
@@ -55,8 +64,23 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _is_too_deep(raw: str) -> bool:
+    """True when PyYAML, whose time goes with the square of the depth, had better not read it."""
+    depth = 0
+    try:
+        for event in yaml.parse(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_YAML_DEPTH:
+                return True
+    except (yaml.YAMLError, ValueError):
+        return False  # what is wrong is told by who reads it whole
+    return False
+
+
 def parse_yaml(raw: str, where: str) -> object:
     """The document. Raises ConfigurationError naming ``where``; aliases count as wrong, since they can explode."""
+    if _is_too_deep(raw):
+        raise ConfigurationError([f"{where}: nested more than {MAX_YAML_DEPTH} deep; is this the right file?"])
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(raw, Loader=yaml.SafeLoader)):
             raise ConfigurationError([f"{where}: YAML aliases (*name) are not allowed; write the value out"])

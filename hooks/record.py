@@ -87,6 +87,8 @@ class Facts:
     """Of the control group's experiment; None where none runs."""
     policy: str | None = None
     """What decided the mode: ``settings``, ``key metadata``, a rule of the policy file, the breaker and so on."""
+    profile_changed_from: str | None = None
+    """The profile's version and digest at this conversation's call before, where it is another now."""
     tools_chars: int | None = None
     """The tool schemas as JSON: what routing system text can't save."""
     history_chars: int | None = None

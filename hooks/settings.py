@@ -18,7 +18,9 @@ from hooks.problems import described, unquoted_off
 
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
-NESTED = ("ledger", "glitchtip", "capture", "alerts")
+DISABLED = f"{PREFIX}DISABLED"
+"""The switch in the environment, read at start; no setting."""
+NESTED = ("ledger", "glitchtip", "capture", "alerts", "breaker")
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
 
@@ -100,8 +102,20 @@ class CaptureSettings(_Strict):
         return self
 
 
+class BreakerSettings(_Strict):
+    """So many faults of ours within the window, of one key or of all, and requests pass through for the pause."""
+
+    key_faults: Annotated[int, Field(ge=1, le=10_000)] = 5
+    all_faults: Annotated[int, Field(ge=1, le=10_000)] = 20
+    window_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    pause_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
+
+
 class Settings(_Strict):
     """All settings. ``mode`` and ``profile`` are the defaults for keys whose own metadata says nothing.
+
+    ``policy``: the policy file; null is ``policy.yaml`` beside the proxy's configuration, if there is one. ``percent``
+    of conversations get what ``mode`` says; of these, the share ``holdout`` is left as it came, for comparison.
 
     ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
     cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
@@ -115,6 +129,9 @@ class Settings(_Strict):
     mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(unquoted_off)] = "rewrite"
     profile: str | None = None
     profiles: Path | None = None
+    policy: Path | None = None
+    percent: Annotated[float, Field(ge=0, le=100)] = 100.0
+    holdout: _Share = 0.0
     coverage_floor: _Share = 0.6
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
     cache_hints: bool = True
@@ -127,6 +144,7 @@ class Settings(_Strict):
     cost_page: Annotated[Literal["net", "raw", "off"], BeforeValidator(unquoted_off)] = "net"
     metrics: bool = True
     status_dir: Path | None = None
+    breaker: BreakerSettings = BreakerSettings()
 
 
 def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Settings:
@@ -161,7 +179,7 @@ def _overlay(stated: dict[str, Any], environ: Mapping[str, str], problems: list[
     variables: dict[str, str] = {}
     for variable, text in sorted(environ.items()):
         path = variable[len(PREFIX) :].lower().split("__")
-        if not variable.upper().startswith(PREFIX) or not text:
+        if not variable.upper().startswith(PREFIX) or not text or variable.upper() == DISABLED:
             continue
         if path[0] not in Settings.model_fields:
             near = difflib.get_close_matches(path[0], Settings.model_fields, n=1)
@@ -195,6 +213,11 @@ def _named(line: str, variables: Mapping[str, str]) -> str:
         if path == stated or path.startswith(f"{stated}."):
             return line.replace(f"{WHERE}: {path}", f"{variable} ({path})", 1)
     return line
+
+
+def is_disabled(environ: Mapping[str, str]) -> bool:
+    """True when the environment switches everything off: with any value that doesn't mean no."""
+    return environ.get(DISABLED, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def profiles_stated(section: object, environ: Mapping[str, str]) -> Path | None:

@@ -18,6 +18,7 @@ from litellm.proxy.utils import ProxyLogging
 from litellm.utils import async_pre_call_deployment_hook
 
 from hooks.data import Target
+from hooks.generation import generation_of
 from hooks.library import bundled_profiles, load_profiles
 from hooks.litellm_hook import PromptRouter
 from hooks.pipeline import Pipeline
@@ -40,7 +41,7 @@ FORGED = {
 def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptRouter]:
     """The callback as the proxy holds it, alone in LiteLLM's list."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
-    hook = PromptRouter(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
     monkeypatch.setattr(litellm, "callbacks", [hook])
     yield hook
     hook.close()
@@ -165,10 +166,10 @@ async def test_a_body_without_a_bag_is_not_given_one(hook: PromptRouter) -> None
 
 
 STEPS = [
-    "hooks.litellm_hook.decide_policy",
-    "hooks.litellm_hook.facts_of",
-    "hooks.litellm_hook.litellm_bag.stamp",
-    "hooks.litellm_hook.litellm_bag.scrub",
+    "hooks.engine.decide_policy",
+    "hooks.engine.facts_of",
+    "hooks.engine.litellm_bag.stamp",
+    "hooks.engine.litellm_bag.scrub",
     "hooks.wire.chat._system_blocks",
     "hooks.wire.chat._message",
     "hooks.recognise.catalogue.Catalogue.recognise",
@@ -247,7 +248,7 @@ async def deployed(out: dict[str, Any], deployment_id: str, call_type: str = "ac
 @pytest.fixture
 def mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A group of one deployment that takes marks and one that doesn't."""
-    monkeypatch.setattr("hooks.litellm_hook.Deployments.target", lambda *_: MIXED)
+    monkeypatch.setattr("hooks.engine.Deployments.target", lambda *_: MIXED)
 
 
 @pytest.mark.usefixtures("mixed")
@@ -282,7 +283,8 @@ async def test_messages_bodies_get_their_own_marks_too(hook: PromptRouter, monke
         "litellm_metadata": {},
         "litellm_call_id": "call-1",
     }
-    monkeypatch.setattr(hook, "_pipeline", Pipeline(PROFILES, COUNT, coverage_floor=0.6, gives_hints=True))
+    pipeline = Pipeline(PROFILES, COUNT, coverage_floor=0.6, gives_hints=True)
+    hook._engine.publish(generation_of(hook._engine.generation.settings, pipeline))
     out = await dispatch(data, call_type="anthropic_messages")
     shared = json.dumps([out["system"], out["messages"], out["metadata"]])
     assert isinstance(out["system"], str)
@@ -384,7 +386,7 @@ async def settled(
 ) -> dict[str, Any]:
     """LiteLLM's metadata bag behind an answered request, as its writer of spend logs gets it."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}, "cost_page": page}, {})
-    hook = PromptRouter(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
     monkeypatch.setattr(litellm, "callbacks", [hook])
     out = await dispatch(data, key(mode=more.pop("mode", "rewrite")))
     answer = litellm.ModelResponse(model="claude", usage=litellm.Usage(prompt_tokens=100, completion_tokens=5))
@@ -434,7 +436,7 @@ async def test_an_edited_section_goes_through_and_is_told_once_an_hour(tmp_path:
     settings = load_settings(
         {"ledger": {"path": str(tmp_path / "ledger.jsonl")}, "glitchtip": {"dsn": envelopes.dsn, "sample_rate": 0}}, {}
     )
-    hook = PromptRouter(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
     edited = next(module for module in WORKBENCH.modules if not module.always)
     text = edited.text.replace("\n", "\nMARKER: do it twice.\n", 1)
     for _ in range(5):

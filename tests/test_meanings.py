@@ -18,6 +18,7 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
 from hooks.errors import MeaningsWantedError
+from hooks.generation import generation_of
 from hooks.litellm_hook import PromptRouter
 from hooks.meanings import FAILURE_SECONDS, MAX_ENTRIES, MAX_TEXTS, PAUSE_SECONDS, Meanings
 from hooks.pipeline import Pipeline
@@ -54,7 +55,7 @@ def embedder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:
 def hook(profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptRouter]:
     """The callback as a proxy holds it, alone in LiteLLM's list."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
-    hook = PromptRouter(settings, Pipeline([profile], len, coverage_floor=0.6))
+    hook = PromptRouter(generation_of(settings, Pipeline([profile], len, coverage_floor=0.6)))
     monkeypatch.setattr(litellm, "callbacks", [hook])
     yield hook
     hook.close()
@@ -192,7 +193,8 @@ async def test_the_hook_shares_through_litellms_own_cache(
     assert await selected(profile, told[0].text, cache) == told[0].fused
     while hook._meanings._writing:
         await asyncio.sleep(0.01)
-    other = PromptRouter(load_settings({"ledger": {"path": None}}, {}), Pipeline([profile], len, coverage_floor=0.6))
+    settings = load_settings({"ledger": {"path": None}}, {})
+    other = PromptRouter(generation_of(settings, Pipeline([profile], len, coverage_floor=0.6)))
     litellm.callbacks = [other]  # ``hook`` puts back what was there
     assert await selected(profile, told[0].text, cache) == told[0].fused
     assert embedder.batches == [[told[0].text]]

@@ -32,6 +32,9 @@ COMMANDS = (
     "fit",
     "evaluate",
     "simulate",
+    "policy",
+    "stop",
+    "start",
 )
 
 

@@ -17,12 +17,12 @@ from dotenv import dotenv_values
 
 from hooks.cli.inputs import read_bytes
 from hooks.errors import ConfigurationError
+from hooks.litellm_config import FROM_ENVIRONMENT, resolved
 
 CONFIG_NAME = "proxy_config.yaml"
 CALLBACK = "hooks.callback.handler"
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
 ENV_FILE = Path(".env")
-FROM_ENVIRONMENT = "os.environ/"
 DEFAULT_ENVIRONMENT = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1"}
 """Without these LiteLLM fetches its price map, and tokenizers, from the network while it starts and runs."""
 
@@ -58,7 +58,7 @@ def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
     if not (listed or problems or "include" in document):
         problems.append(f"{path}: litellm_settings.callbacks: doesn't list {CALLBACK}; add it")
     section = _mapping(document, "callback_settings", path, problems).get("prompt_router")
-    problems.extend(_problems_of(_resolved(section, environ), environ))
+    problems.extend(_problems_of(path, resolved(section, environ, str(path)), environ))
     general = _mapping(document, "general_settings", path, problems)
     if problems:
         raise ConfigurationError(problems)
@@ -88,21 +88,12 @@ def _mapping(document: Mapping[str, Any], name: str, path: Path, problems: list[
     return {}
 
 
-def _resolved(value: Any, environ: Mapping[str, str]) -> Any:
-    """The value as LiteLLM hands it to callbacks: ``os.environ/NAME`` replaced."""
-    if isinstance(value, dict):
-        return {key: _resolved(item, environ) for key, item in value.items()}
-    if isinstance(value, str) and value.startswith(FROM_ENVIRONMENT):
-        return environ.get(value.removeprefix(FROM_ENVIRONMENT))
-    return value
-
-
-def _problems_of(section: Any, environ: Mapping[str, str]) -> list[str]:
+def _problems_of(path: Path, section: Any, environ: Mapping[str, str]) -> list[str]:
     """What would keep the callback from starting."""
-    from hooks.configuration import configured
+    from hooks.generation import Loader
 
     try:
-        configured(section, environ)
+        Loader(section, environ, path.absolute()).first()
     except ConfigurationError as error:
         return list(error.problems)
     return []

@@ -32,6 +32,7 @@ class Problem(NamedTuple):
     title: str
     lines: tuple[str, ...]
     key_alias: str | None
+    once: str | None = None
 
 
 Item = Record | Problem | Fault | Asked | Answered

@@ -67,9 +67,14 @@ class Dispatcher:
         """Queues a finished request."""
         self._put(record)
 
-    def submit_problem(self, title: str, lines: Sequence[str], key_alias: str | None = None) -> None:
-        """Queues a configuration problem met in flight. ``title`` is fixed text without figures."""
-        self._put(Problem(title, tuple(lines), key_alias))
+    def submit_problem(
+        self, title: str, lines: Sequence[str], key_alias: str | None = None, *, once: str | None = None
+    ) -> None:
+        """Queues a configuration problem met in flight. ``title`` is fixed text without figures.
+
+        ``once``: the same in every process that meets this problem, so that GlitchTip keeps one event of them all.
+        """
+        self._put(Problem(title, tuple(lines), key_alias, once))
 
     def submit_error(self, error: BaseException, where: str) -> None:
         """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""

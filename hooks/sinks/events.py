@@ -74,9 +74,12 @@ def _event_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
-def problem_event(title: str, path_lines: Sequence[str], key_alias: str | None) -> dict[str, Any]:
-    """One issue for each title; the key that it concerns is a tag."""
+def problem_event(
+    title: str, path_lines: Sequence[str], key_alias: str | None, once: str | None = None
+) -> dict[str, Any]:
+    """One issue for each title; the key that it concerns is a tag. ``once`` makes it one event for all processes."""
     return {
+        **({} if once is None else {"event_id": _event_id(f"{NAME}.problem:{title}:{once}")}),
         "tags": _present({"key_alias": key_alias}),
         "message": title,
         "level": "error",

@@ -162,13 +162,15 @@ class Glitchtip:
             self._send(self._alarm_dsn, events.drift_event(record))
 
     @_guarded
-    def problem(self, title: str, path_lines: Sequence[str], key_alias: str | None = None) -> None:
+    def problem(
+        self, title: str, path_lines: Sequence[str], key_alias: str | None = None, once: str | None = None
+    ) -> None:
         """Reports a configuration problem met in flight, once an hour for each content and key.
 
         ``title`` is fixed text without figures.
         """
         if self._alarm_dsn and self._is_first(("problem", title, key_alias, *path_lines)):
-            self._send(self._alarm_dsn, events.problem_event(title, path_lines, key_alias))
+            self._send(self._alarm_dsn, events.problem_event(title, path_lines, key_alias, once))
 
     @_guarded
     def alert(self, alert: Alert) -> None:

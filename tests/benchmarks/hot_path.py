@@ -27,6 +27,7 @@ from rich.table import Table
 
 from hooks.compose import compose
 from hooks.data import Target
+from hooks.generation import generation_of
 from hooks.library import bundled_profiles, load_profile
 from hooks.litellm_hook import PromptRouter
 from hooks.pipeline import Pipeline
@@ -124,8 +125,8 @@ def measure(folder: Path, rounds: int, table: Table) -> None:
     chosen = [frozenset(profile.order[m] for m in router.decide(r.turns).modules) for r in requests]
     pipeline = Pipeline([profile], count, coverage_floor=0.6)
     settings = load_settings({"ledger": {"path": None}}, {})
-    hook = PromptRouter(settings, pipeline)
-    hook._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
+    hook = PromptRouter(generation_of(settings, pipeline))
+    hook._engine._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
     key, cache = UserAPIKeyAuth(api_key="0" * 64, key_alias="bench"), DualCache()
 
     long = [with_history(body, HISTORY_TURNS) for body in bodies]

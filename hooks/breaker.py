@@ -1,0 +1,102 @@
+"""The breaker: our own faults, counted per key and over all keys, until requests are better left alone.
+
+Closed, it counts. With so many faults within the window it opens: requests pass through untouched. After a pause it
+is half open: the next request is tried, and what becomes of it closes or opens it again. Pure: the clock is passed
+in. One for each process; calls don't overlap, since a request is decided without waiting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+MAX_KEYS = 1_000
+"""Keys with faults that are remembered; beyond, the one that failed longest ago is forgotten."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thresholds:
+    """``key_faults`` of one key, or ``all_faults`` of all keys, within the window open the breaker for the pause."""
+
+    key_faults: int = 5
+    all_faults: int = 20
+    window_seconds: float = 60.0
+    pause_seconds: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trip:
+    """A breaker that opened. ``key`` None: for all keys."""
+
+    key: str | None
+    faults: int
+    window_seconds: float
+    pause_seconds: float
+
+
+@dataclass(kw_only=True, slots=True)
+class _Circuit:
+    """``open_until``: -inf while closed; a moment that has passed while half open."""
+
+    faults: deque[float] = field(default_factory=deque)
+    open_until: float = -math.inf
+
+    @property
+    def is_closed(self) -> bool:
+        return self.open_until == -math.inf
+
+
+class Breaker:
+    """Tells which requests to leave alone. ``now``: monotonic seconds."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.thresholds = thresholds
+        self._all = _Circuit()
+        self._keys: OrderedDict[str, _Circuit] = OrderedDict()
+
+    def admits(self, key: str, now: float) -> bool:
+        """False while it is open for this key or for all. Half open, it admits."""
+        own = self._keys.get(key)
+        return now >= self._all.open_until and (own is None or now >= own.open_until)
+
+    def open_for(self, now: float) -> tuple[str | None, ...]:
+        """What it is open for now: keys, and None for all of them."""
+        keys = [key for key, circuit in self._keys.items() if now < circuit.open_until]
+        return (*([None] if now < self._all.open_until else []), *keys)
+
+    def failed(self, key: str, now: float) -> tuple[Trip, ...]:
+        """Counts a fault of ours. Returns what opened by it; a probe that failed opens again without being one."""
+        own = self._keys.setdefault(key, _Circuit())
+        self._keys.move_to_end(key)
+        if len(self._keys) > MAX_KEYS:
+            self._keys.popitem(last=False)
+        limits = self.thresholds
+        trips = (
+            self._count(own, key, limits.key_faults, now),
+            self._count(self._all, None, limits.all_faults, now),
+        )
+        return tuple(trip for trip in trips if trip is not None)
+
+    def succeeded(self, key: str, now: float) -> None:
+        """A request of this key went all the way: what was half open for it is closed, its faults forgotten."""
+        own = self._keys.get(key)
+        if own is not None and not own.is_closed and now >= own.open_until:
+            del self._keys[key]
+        if not self._all.is_closed and now >= self._all.open_until:
+            self._all = _Circuit()
+
+    def _count(self, circuit: _Circuit, key: str | None, limit: int, now: float) -> Trip | None:
+        limits = self.thresholds
+        if not circuit.is_closed:
+            if now >= circuit.open_until:
+                circuit.open_until = now + limits.pause_seconds
+            return None
+        circuit.faults.append(now)
+        while circuit.faults[0] <= now - limits.window_seconds:
+            circuit.faults.popleft()
+        if len(circuit.faults) < limit:
+            return None
+        circuit.faults.clear()
+        circuit.open_until = now + limits.pause_seconds
+        return Trip(key=key, faults=limit, window_seconds=limits.window_seconds, pause_seconds=limits.pause_seconds)
