@@ -44,6 +44,8 @@ class Turn(NamedTuple):
     text: str
     attachments: tuple[str, ...] = ()
     tool_calls: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +61,8 @@ class Request:
     """The client's breakpoints behind the system prompt (messages, top level)."""
     states_points: bool = False
     """True when the client sends LiteLLM injection points, which then hold in place of a deployment's own."""
+    is_partial: bool = False
+    """True when earlier turns are not in the request: the provider keeps them (``previous_response_id``)."""
 
     @property
     def client_marks(self) -> int:

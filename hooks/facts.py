@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from hooks.data import Mode, Outcome, Passthrough, Recognition, Rewritten, RoutingDecision, Target
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hooks.data import Mode, Outcome, Passthrough, Recognition, Request, Rewritten, RoutingDecision, Target
 from hooks.record import Caller, Facts
 from hooks.savings import list_price_saved
+from hooks.wire import tools_chars
 
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
@@ -34,6 +39,14 @@ def facts_of(caller: Caller, mode: Mode, outcome: Outcome, target: Target, decis
             decision_us=decision_us,
         )
     return _rewritten(caller, mode, outcome, target, decision_us)
+
+
+def with_shares(facts: Facts, request: Request | None, data: Mapping[str, Any]) -> Facts:
+    """The facts with the sizes of what isn't system text: routing can't save any of it."""
+    if request is None:
+        return facts
+    history_chars = sum([len(turn.text) for turn in request.turns])
+    return replace(facts, tools_chars=tools_chars(data), history_chars=history_chars)
 
 
 def _left_alone(

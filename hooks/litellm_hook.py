@@ -10,16 +10,17 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from hooks.configuration import configured, pipeline_of
-from hooks.data import Passthrough, Target
+from hooks.data import Passthrough, Request, Target
 from hooks.deployments import Deployments
 from hooks.errors import ConfigurationError
-from hooks.facts import facts_of
+from hooks.facts import facts_of, with_shares
 from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
@@ -29,7 +30,7 @@ from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
-from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, conversation_of, header_of, sender_of, snapshot
 from hooks.wire.marking import follow
 
 CHAT = "acompletion"
@@ -158,7 +159,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     request_id=facts.caller.request_id,
                     at_seconds=facts.caller.started_seconds,
                     key=alias,
-                    session=facts.caller.thread_id,
+                    sender=sender_of(data, call_type),
                     endpoint=call_type,
                     request=snapshot(client_body(data)),
                 )
@@ -193,8 +194,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
 
         walked = self._walk(data, caller, policy, target)
+        if walked.request is not None:
+            caller = replace(caller, conversation=_conversation(caller, walked.request, data))
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
+        facts = with_shares(facts, walked.request, data)
         litellm_bag.stamp(bag, facts, walked.marking)
         return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
 
@@ -227,6 +231,11 @@ def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
         return None
     litellm_bag.restamp(bag, own_id, plan)
     return {**kwargs, **changed}
+
+
+def _conversation(caller: Caller, request: Request, data: dict[str, Any]) -> str:
+    key = caller.key_alias or caller.key_hash or ""
+    return conversation_of(key, request, sender_of(data, caller.endpoint))
 
 
 def _facts(bag: dict[str, Any] | None) -> Facts | None:

@@ -32,6 +32,8 @@ class Walked:
 
     outcome: Outcome
     body: Mapping[str, Any]
+    request: Request | None = None
+    """The body in our types; None where nobody read it."""
     marking: Marking | None = None
     """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
 
@@ -102,13 +104,14 @@ class Pipeline:
                 original_chars=len(text),
                 client_marks=request.client_marks,
             )
-            return Walked(outcome=outcome, body=data)
+            return Walked(outcome=outcome, body=data, request=request)
         profile = recognition.profile
         reach = target()
         placement = profile.placement or self._placement or reach.placement
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
-        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
+        router, forgets = self._routers[profile.name], placement == "latest"
+        decision = router.decide(request.turns, forgets=forgets, is_partial=request.is_partial)
         if self._gates_cost:
             gated = _gated(decision, recognition, reach, forgets=placement == "latest")
             if gated is None:
@@ -135,7 +138,7 @@ class Pipeline:
         rewritten = rewritten_for(reach)
         body = shape.write(data, request, rewritten)
         marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one))
-        return Walked(outcome=rewritten, body=body, marking=marking)
+        return Walked(outcome=rewritten, body=body, request=request, marking=marking)
 
     def _not_worth_it(
         self,
@@ -158,7 +161,7 @@ class Pipeline:
             decision=decision,
             added_marks=added,
         )
-        return Walked(outcome=outcome, body=body)
+        return Walked(outcome=outcome, body=body, request=request)
 
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor

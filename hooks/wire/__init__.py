@@ -12,13 +12,17 @@ from typing import Any
 from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
 from hooks.wire import chat, chat_marks
-from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
+from hooks.wire.body import MASK, answer_of, client_body, snapshot, tool_names
+from hooks.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
+from hooks.wire.tools import tools_chars
 from hooks.wire.usage import Usage, read_usage
 
 __all__ = [
     "BAG_KEYS",
     "MASK",
     "SHAPES",
+    "UNNAMED",
+    "Sender",
     "Shape",
     "Usage",
     "answer_of",
@@ -27,8 +31,10 @@ __all__ = [
     "conversation_of",
     "header_of",
     "read_usage",
+    "sender_of",
     "snapshot",
     "tool_names",
+    "tools_chars",
 ]
 
 BAG_KEYS = ("litellm_metadata", "metadata")

@@ -16,7 +16,7 @@ from hooks.simulate.traffic import parse_traffic
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import KeyName, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
-from tests.end_to_end.workbench import PROMPT, TOOLS, WAIT_SECONDS, conversation
+from tests.end_to_end.workbench import PROMPT, TOOLS, WAIT_SECONDS, conversation, record_of
 
 pytestmark = pytest.mark.proxy
 
@@ -118,12 +118,34 @@ def test_the_file_is_what_simulate_reads(proxy: TwoKeyProxy, capture_path: Path)
     assert len({first, fourth, fifth}) == 3
 
 
-def test_a_session_id_is_the_conversation(proxy: TwoKeyProxy, capture_path: Path) -> None:
-    """LiteLLM's, where the client names one."""
-    post(proxy, {"model": "gpt", "messages": conversation()}, headers={"x-litellm-session-id": "thread-7"})
-    [line] = captured(capture_path, 1)
-    assert line["conversation"] == "thread-7"
-    assert "litellm_session_id" not in line["request"]
+SESSIONS = [
+    pytest.param({"x-litellm-session-id": "thread-7"}, id="litellm's"),
+    pytest.param({"x-claude-code-session-id": "thread-7"}, id="claude code"),
+    pytest.param({"x-session-id": "thread-7", "x-parent-session-id": "thread-1"}, id="opencode"),
+    pytest.param({"session-id": "thread-7"}, id="codex"),
+    pytest.param({"session_id": "thread-7"}, id="pi"),
+]
+
+
+@pytest.mark.parametrize("headers", SESSIONS)
+def test_a_session_is_a_conversation_of_each_of_its_prompts(
+    proxy: TwoKeyProxy, capture_path: Path, headers: dict[str, str]
+) -> None:
+    """Whatever became of its history; a title under the same session is apart. File and record say the same."""
+    messages = conversation()
+    title = [{"role": "system", "content": "Give this conversation a title of three words."}, messages[1]]
+    compacted = [
+        messages[0],
+        {"role": "user", "content": "This session is being continued from a previous conversation"},
+    ]
+    answers = [post(proxy, {"model": "gpt", "messages": m}, headers=headers) for m in (messages, compacted, title)]
+    lines = captured(capture_path, 3)
+    first, second, third = (line["conversation"] for line in lines)
+    assert first == second != third
+    assert "litellm_session_id" not in lines[0]["request"]
+    records = [record_of(proxy.ledger_path, answer) for answer in answers]
+    assert [record["conversation"] for record in records] == [first, second, third]
+    assert [record["outcome"] for record in records] == ["rewritten", "rewritten", "passthrough"]
 
 
 def test_other_keys_leave_no_trace(proxy: TwoKeyProxy, capture_path: Path) -> None:
