@@ -200,18 +200,27 @@ def test_a_failed_call_has_no_response(proxy: TwoKeyProxy, capture_path: Path) -
     assert "response" not in line
 
 
+def is_latest(line: dict[str, Any], number: int) -> bool:
+    """True for the call of that number: the one before it stands in the file until it is moved."""
+    text: str = line["request"]["messages"][-1]["content"]
+    return text.startswith(f"{number}: ")
+
+
 def test_a_full_file_makes_room(proxy: TwoKeyProxy, capture_path: Path) -> None:
     """At its size it is moved aside, in place of the one before it."""
     sizes = []
     for number in range(5):
         messages = [*conversation(), {"role": "user", "content": f"{number}: " + "word " * 90_000}]
         assert post(proxy, {"model": "gpt", "messages": messages}).is_success
-        captured(capture_path, 1)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not is_latest(captured(capture_path, 1)[0], number):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         sizes.append(capture_path.stat().st_size)
     moved = capture_path.with_name("traffic.jsonl.1")
     assert sorted(path.name for path in capture_path.parent.iterdir()) == ["traffic.jsonl", "traffic.jsonl.1"]
     assert max(sizes) <= 1_000_000
-    assert json.loads(moved.read_text("utf-8"))["request"]["messages"][-1]["content"].startswith("3: ")
+    assert is_latest(json.loads(moved.read_text("utf-8")), 3)
     assert stat.S_IMODE(moved.stat().st_mode) == 0o600
 
 
