@@ -143,7 +143,6 @@ AGENTS: Mapping[str, Ignore] = {
         keep=_compiled([r"(?s)\A\s*Please solve this issue:\s*(.*?)\n\n(?:You can execute bash|## |<\w+>).*\z"]),
         results=_beginning([r"\s*<returncode>"]),
     ),
-    "open-interpreter": Ignore(),
     "opencode": Ignore(tags=("system-reminder",), block="first"),
     "qwen-code": Ignore(
         tags=("session_context", "system-reminder"), drop=_compiled([_READ_FILES]), skip=_beginning(_SESSION_CONTEXT)

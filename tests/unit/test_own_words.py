@@ -139,7 +139,7 @@ SEEN: dict[str, tuple[str | None, tuple[str, ...], str | None]] = {
         WORDS,
     ),
     "mini-swe-agent: result": ("mini-swe-agent", ("<returncode>0</returncode>\n<output>\nchart\n</output>",), None),
-    "open-interpreter: output": ("open-interpreter", ("Code output: chart.png\n\nWhat does this mean?",), None),
+    "open-interpreter: output": (None, ("Code output: chart.png\n\nWhat does this mean?",), None),
     "instructions to compact": (None, (COMPACT,), None),
     "instructions to compact behind a reminder": ("claude-code", (REMINDER, COMPACT), None),
     "a short wish for a summary": (
