@@ -61,8 +61,6 @@ class Request:
     """The client's breakpoints behind the system prompt (messages, top level)."""
     states_points: bool = False
     """True when the client sends LiteLLM injection points, which then hold in place of a deployment's own."""
-    is_partial: bool = False
-    """True when earlier turns are not in the request: the provider keeps them (``previous_response_id``)."""
 
     @property
     def client_marks(self) -> int:

@@ -110,8 +110,7 @@ class Pipeline:
         placement = profile.placement or self._placement or reach.placement
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
-        router, forgets = self._routers[profile.name], placement == "latest"
-        decision = router.decide(request.turns, forgets=forgets, is_partial=request.is_partial)
+        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
         if self._gates_cost:
             gated = _gated(decision, recognition, reach, forgets=placement == "latest")
             if gated is None:

@@ -11,10 +11,9 @@ most of the prompt was selected anyway.
 
 Of a user message the user's own words are read (hooks/route/own_words.py); one without any is passed over, as a
 tool's result is. Where the history isn't whole, the modules that the missing part brought are unknown, and every
-module is sent: where a summary stands in place of earlier turns, where the history begins with a tool call or its
-result, and where earlier turns are the provider's to know. All that is told by the request alone, so that every
-replica tells it alike; a window that slides to a user message can't be told, and there a tool call brings its
-module back.
+module is sent: where a summary stands in place of earlier turns, and where the history begins with a tool call or its
+result. All that is told by the request alone, so that every replica tells it alike; a window that slides to a user
+message can't be told, and there a tool call brings its module back.
 """
 
 from __future__ import annotations
@@ -44,7 +43,6 @@ MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
 SHORTENED = "the history was shortened"
-ELSEWHERE = "earlier turns are not in the request"
 
 
 class _Reading(NamedTuple):
@@ -115,24 +113,14 @@ class Router:
         self._walks: dict[tuple[int, int], _Walk] = {}
         self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], _Reading] = {}
 
-    def decide(
-        self,
-        turns: Iterable[Turn],
-        *,
-        forgets: bool = False,
-        is_partial: bool = False,
-        trace: Trace | None = None,
-    ) -> RoutingDecision:
+    def decide(self, turns: Iterable[Turn], *, forgets: bool = False, trace: Trace | None = None) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
-        ``forgets``: only what the latest task and the tool calls behind it need. ``is_partial``: earlier turns are
-        not among them. ``trace`` is filled on the way.
+        ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
         """
         turns = tuple(turns)
-        if is_partial or forgets or trace is not None:
+        if forgets or trace is not None:
             begin, walk = 0, self._started_anew()
-            if is_partial and not forgets:
-                self._send_all(walk, ELSEWHERE, at=0)
         else:
             begin, walk = self._resumed(turns)
         self._advance(walk, turns, begin, len(turns), forgets=forgets, trace=trace)

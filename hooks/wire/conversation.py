@@ -2,7 +2,8 @@
 
 Where the agent names its session, the conversation is the session, the agent in it and the prompt that it sends:
 subagents and titles share the session of their parent, and are no part of its conversation. Elsewhere it is the
-prompt and the user's first words. Of the prompt only its beginning counts, and of that nothing that varies.
+prompt and the user's first words. Of the prompt only its beginning counts, and of that nothing that varies. A call
+whose history is at the provider, and that names no session, is a conversation of its own.
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ EVERYTHING = {module.id for module in OFFICE.modules}
 SUMMARY = "This session is being continued from a previous conversation. It was about a branch."
 
 
-def decided(*messages: Mapping[str, Any], router: Router = ROUTER, **how: Any) -> RoutingDecision:
+def decided(*messages: Mapping[str, Any], router: Router = ROUTER) -> RoutingDecision:
     """The decision on a chat conversation behind a system prompt."""
     request = chat.read({"messages": [{"role": "system", "content": "x"}, *messages]})
-    return router.decide(request.turns, **how)
+    return router.decide(request.turns)
 
 
 def user(*blocks: str) -> dict[str, Any]:
@@ -136,14 +136,6 @@ def test_a_greeting_is_no_shortened_history() -> None:
     assert first(decided(assistant("Hello, what can I do?"), user("Make a branch"))) == {"git"}
     asked = [user("Make a branch"), user("Shorter"), assistant("Here is a summary of our conversation: branches.")]
     assert set(decided(*asked, user("Go on")).modules) == {"core", "git"}
-
-
-def test_a_partial_request_gets_everything() -> None:
-    """The provider knows the earlier turns and we don't."""
-    decision = decided(user("Make a branch"), is_partial=True)
-    assert set(decision.modules) == EVERYTHING
-    assert decision.fallback_reason == "earlier turns are not in the request"
-    assert late(decision) == {}
 
 
 def test_state_of_one_request_is_nobody_elses() -> None:
