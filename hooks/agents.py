@@ -31,9 +31,10 @@ EVERY = Ignore(
         [
             # Instructions to sum up the conversation, which carry the agent's whole prompt and all its tools. They
             # are long; a user's own wish for a summary is not.
-            r"(?is)\s*.{0,600}?\b(?:summar(?:y|ies|i[sz]e|i[sz]ing)|compaction|hand-?off|checkpoint)\b.{0,200}?"
-            r"\b(?:conversation (?:so far|above|history)|(?:our|this|the current) (?:conversation|session)"
-            r"|(?:chat|session) history|another (?:llm|language model|model|agent))\b.{150,}",
+            r"(?is)\s*.{0,600}?\bsummar(?:y|ies|i[sz]e|i[sz]ing)\b.{0,80}?\b(?:conversation (?:so far|above|history)"
+            r"|(?:our|this|the|the current) conversation|(?:chat|session) history)\b.{150,}",
+            r"(?is)\s*.{0,600}?\b(?:compaction|hand-?off|checkpoint)\b.{0,80}?"
+            r"\banother (?:llm|language model|model|agent)\b.{150,}",
             r"(?is)\s*.{0,300}?\bcontinuing our (?:conversation|session)\b.{150,}",
             r"(?is)\s*.{0,300}?\bgenerate (?:the|a) <state_snapshot>",
         ]
@@ -61,6 +62,8 @@ TAKEN_OUT = _beginning(
     ]
 )
 """How a message of the model's begins that tells of turns that were taken out."""
+TAKEN_OUT_INITIALS = ("[", "e", "p", "o")
+"""What each of them begins with, in lower case."""
 
 _READ_FILES = r"(?s)\n?--- Content from referenced files ---.*?--- End of content ---"
 _SESSION_CONTEXT = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from hooks.agents import TAKEN_OUT
+from hooks.agents import TAKEN_OUT, TAKEN_OUT_INITIALS
 from hooks.data import Turn
 from hooks.profile import Found, Ignore, ValuePattern
 
@@ -17,6 +17,7 @@ MAX_BEGINNING_CHARS = 2_000
 """What is at a block's beginning is looked for in this much of it."""
 MAX_CUTS = 200
 """Pieces that one rule cuts out of a block; more are left in."""
+SPACE_CHARS = 40
 INSTRUCTING = frozenset({"system", "developer"})
 AFTER_NAME = frozenset(" \t\r\n>")
 
@@ -60,7 +61,9 @@ def stands_for_history(turn: Turn, ignore: Ignore) -> bool:
     """
     if turn.role in INSTRUCTING:
         return _begins(turn.text[:MAX_BEGINNING_CHARS], ignore.summaries)
-    return turn.role == "assistant" and _begins(turn.text[:MAX_BEGINNING_CHARS], TAKEN_OUT)
+    if turn.role != "assistant" or not turn.text[:SPACE_CHARS].lstrip()[:1].lower().startswith(TAKEN_OUT_INITIALS):
+        return False  # asked of every turn in every call, so nearly all of them mustn't take a pattern
+    return _begins(turn.text[:MAX_BEGINNING_CHARS], TAKEN_OUT)
 
 
 def _kept_elsewhere(blocks: Iterable[str], ignore: Ignore) -> str | None:

@@ -142,6 +142,14 @@ SEEN: dict[str, tuple[str | None, tuple[str, ...], str | None]] = {
     "open-interpreter: output": (None, ("Code output: chart.png\n\nWhat does this mean?",), None),
     "instructions to compact": (None, (COMPACT,), None),
     "instructions to compact behind a reminder": ("claude-code", (REMINDER, COMPACT), None),
+    "instructions to hand over": (
+        None,
+        (
+            "You are performing a context checkpoint. Write a handoff for another language model. "
+            + "Name charts. " * 20,
+        ),
+        None,
+    ),
     "a short wish for a summary": (
         None,
         ("Give me a summary of our conversation so far",),
@@ -187,6 +195,7 @@ def test_summaries_stand_for_history(text: str) -> None:
         "Write a summary of the report in summary.txt, and mail it to the team.",
         "My observation: the chart is wrong.",
         "Hand off this conversation to another agent",
+        "Load the last checkpoint of this session. " + "Then plot what it learned, epoch by epoch. " * 9,
     ],
 )
 def test_what_users_write_is_left(text: str) -> None:
