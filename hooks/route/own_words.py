@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ MAX_CUTS = 200
 """Pieces that one rule cuts out of a block; more are left in."""
 SPACE_CHARS = 40
 INSTRUCTING = frozenset({"system", "developer"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 AFTER_NAME = frozenset(" \t\r\n>")
 
 
@@ -60,10 +62,10 @@ def stands_for_history(turn: Turn, ignore: Ignore) -> bool:
     A model may well sum up the conversation because its user asked for that.
     """
     if turn.role in INSTRUCTING:
-        return _begins(turn.text[:MAX_BEGINNING_CHARS], ignore.summaries)
+        return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), ignore.summaries)
     if turn.role != "assistant" or not turn.text[:SPACE_CHARS].lstrip()[:1].lower().startswith(TAKEN_OUT_INITIALS):
         return False  # asked of every turn in every call, so nearly all of them mustn't take a pattern
-    return _begins(turn.text[:MAX_BEGINNING_CHARS], TAKEN_OUT)
+    return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), TAKEN_OUT)
 
 
 def _kept_elsewhere(blocks: Iterable[str], ignore: Ignore) -> str | None:
@@ -74,7 +76,7 @@ def _kept_elsewhere(blocks: Iterable[str], ignore: Ignore) -> str | None:
 
 def _without_wrappers(block: str, ignore: Ignore) -> tuple[str, bool, bool]:
     """The block's rest, whether that is what a rule kept, and whether anything was cut out."""
-    text = _ends_of(block, MAX_CHARS)
+    text = _encodable(_ends_of(block, MAX_CHARS))
     is_cut = False
     if "<" in text:
         for name in ignore.tags:
@@ -150,6 +152,11 @@ def _cut(text: str, places: Sequence[tuple[int, int]]) -> tuple[str, bool]:
 
 def _begins(text: str, patterns: Sequence[ValuePattern]) -> bool:
     return any(pattern.match(text) is not None for pattern in patterns)
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates, which RE2 refuses."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _ends_of(text: str, most_chars: int) -> str:

@@ -158,6 +158,7 @@ SEEN: dict[str, tuple[str | None, tuple[str, ...], str | None]] = {
     "no agent is named": (None, (f"{WORDS}\n{REMINDER}",), f"{WORDS}\n{REMINDER}"),
     "not closed": ("claude-code", (f"{WORDS} <system-reminder> chart",), f"{WORDS} <system-reminder> chart"),
     "another element with such a beginning": ("cline", ("<tasks>draw</tasks>",), "<tasks>draw</tasks>"),
+    "a lone surrogate": ("claude-code", (f"\ud800 {REMINDER}{WORDS}",), f"\ufffd {WORDS}"),
     "attributes": ("copilot", (f'<context id="1">chart</context>{WORDS}',), WORDS),
     "spaces": ("claude-code", ("  \n" + REMINDER + "\n ",), None),
 }
