@@ -46,6 +46,8 @@ class Turn(NamedTuple):
     tool_calls: tuple[str, ...] = ()
     blocks: int = 1
     """What a provider looks back over, besides the tool calls."""
+    parts: tuple[str, ...] = ()
+    """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

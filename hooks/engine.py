@@ -13,7 +13,7 @@ from hooks.breaker import Breaker, Trip
 from hooks.data import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
 from hooks.deployments import Deployments
 from hooks.errors import MeaningsWantedError
-from hooks.facts import Standing, facts_of
+from hooks.facts import Standing, facts_of, with_shares
 from hooks.generation import Generation
 from hooks.litellm_facts import caller_of, dict_of, has_client_oauth, scope_of
 from hooks.pipeline import Pipeline, Recognised, Walked
@@ -23,7 +23,7 @@ from hooks.record import Caller
 from hooks.route import Lookup, no_meanings
 from hooks.sinks import litellm_bag
 from hooks.sinks.dispatch import Dispatcher
-from hooks.wire import bag_of, conversation_of, header_of
+from hooks.wire import bag_of, conversation_of, header_of, sender_of
 
 TRIPPED = "Breaker opened"
 MAX_CONVERSATIONS = 20_000
@@ -112,6 +112,7 @@ class Engine:
         reach = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(treated.caller, mode, walked.outcome, reach, decision_us, treated.standing)
+        facts = with_shares(facts, walked.request, data)
         litellm_bag.stamp(bag, facts, walked.marking)
         if treated.is_tried:
             self._breaker.succeeded(asked.scope, time.monotonic())
@@ -155,7 +156,8 @@ class Engine:
         opened = self._tried(lambda: generation.pipeline.open(data, caller.endpoint), key, data)
         if isinstance(opened, Walked):
             return treated(opened, likely)
-        caller = replace(caller, conversation=conversation_of(asked.scope, opened.request))
+        sender = sender_of(data, caller.endpoint)
+        caller = replace(caller, conversation=conversation_of(asked.scope, opened.request, sender))
         pipeline = generation.pipeline
         recognised: Recognised | Walked | None = None
         only = None
@@ -175,7 +177,7 @@ class Engine:
             request = opened.request
             chars = len(request.system_text)
             outcome = Passthrough(reason=drawn, original_chars=chars, client_marks=request.client_marks)
-            return treated(Walked(outcome=outcome, body=data), policy)
+            return treated(Walked(outcome=outcome, body=data, request=request), policy)
         if recognised is None or policy.profile != only:
             recognised = self._tried(lambda: pipeline.recognise(opened, only=policy.profile), key, data)
         if isinstance(recognised, Walked):
@@ -200,7 +202,7 @@ class Engine:
                 original_chars=len(opened.request.system_text),
                 client_marks=opened.request.client_marks,
             )
-            walked = Walked(outcome=outcome, body=opened.data)
+            walked = Walked(outcome=outcome, body=opened.data, request=opened.request)
             return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing)
 
         def walk() -> Walked:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hooks.errors import ConfigurationError
 from hooks.fitfile import read_fitted
 from hooks.fitted import Fitted
+from hooks.ignorefile import MAX_RULES, IgnoreFile, ignore_of
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
 from hooks.profile import Economics, Embedding, Module, Profile, Slot
@@ -93,6 +94,7 @@ class ProfileFile(_Strict):
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
     economics: EconomicsFile | None = None
     router: RouterFile = RouterFile()
+    ignore: Annotated[tuple[IgnoreFile, ...], Field(max_length=MAX_RULES)] = ()
     slots: tuple[SlotFile, ...] = ()
     modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
 
@@ -145,6 +147,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
             raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
     problems.extend(_inconsistencies(declared, folder, where))
     slots = _slots(declared, where, problems)
+    ignore = ignore_of(declared.ignore, where, problems)
     digest = hashlib.sha256(raw.encode())
     modules: list[Module] = []
     unreadable = False
@@ -179,6 +182,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         cache_ttl=declared.cache_ttl,
         placement=None if declared.placement == "auto" else declared.placement,
         economics=_economics(declared),
+        ignore=ignore,
         order={module.id: number for number, module in enumerate(modules)},
         fitted=fitted,
         embedding=_embedding(declared.router),

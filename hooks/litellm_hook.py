@@ -30,7 +30,7 @@ from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.sinks.status import ServedProfile
 from hooks.watch import Watcher
-from hooks.wire import SHAPES, answer_of, bag_of, client_body, snapshot
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
 from hooks.wire.marking import follow
 
 
@@ -187,7 +187,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     request_id=facts.caller.request_id,
                     at_seconds=facts.caller.started_seconds,
                     key=alias,
-                    session=facts.caller.thread_id,
+                    sender=sender_of(data, call_type),
                     endpoint=call_type,
                     request=snapshot(client_body(data)),
                 )

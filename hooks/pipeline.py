@@ -32,6 +32,8 @@ class Walked:
 
     outcome: Outcome
     body: Mapping[str, Any]
+    request: Request | None = None
+    """The body in our types; None where nobody read it."""
     marking: Marking | None = None
     """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
 
@@ -116,7 +118,7 @@ class Pipeline:
                 original_chars=len(text),
                 client_marks=request.client_marks,
             )
-            return Walked(outcome=outcome, body=opened.data)
+            return Walked(outcome=outcome, body=opened.data, request=request)
         return Recognised(opened=opened, recognition=recognition)
 
     def walk_on(
@@ -163,7 +165,7 @@ class Pipeline:
         rewritten = rewritten_for(reach)
         body = shape.write(data, request, rewritten)
         marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one), shape.texts)
-        return Walked(outcome=rewritten, body=body, marking=marking)
+        return Walked(outcome=rewritten, body=body, request=request, marking=marking)
 
     def _not_worth_it(
         self,
@@ -186,7 +188,7 @@ class Pipeline:
             decision=decision,
             added_marks=added,
         )
-        return Walked(outcome=outcome, body=body)
+        return Walked(outcome=outcome, body=body, request=request)
 
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor

@@ -13,10 +13,10 @@ from rich.progress import Progress
 
 from hooks.cachemodel import BlockReader, Prices, Rules, anthropic_rules, openai_rules
 from hooks.cli.inputs import read_bytes
-from hooks.cli.output import show_table
+from hooks.cli.output import percent, show_table
 from hooks.data import Target
 from hooks.errors import ConfigurationError
-from hooks.simulate import BASELINE, BlocksOf, Report, parse_prices
+from hooks.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
 from hooks.simulate.traffic import CHAT
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
@@ -106,6 +106,19 @@ def say_counts(what: str, calls: int, report: Report) -> None:
 
 def show(report: Report) -> None:
     show_table(COLUMNS, _rows(report))
+
+
+def say_parts(parts: Parts | None) -> None:
+    """What the prompts are made of, and how much of that routing doesn't touch."""
+    if parts is None or not parts.tokens:
+        return
+    system, tools, history = (
+        percent(tokens / parts.tokens) for tokens in (parts.system_tokens, parts.tools_tokens, parts.history_tokens)
+    )
+    click.echo(
+        f"\nas they came, the prompts are {system} system text, {tools} tools and {history} history, in tokens;"
+        f" routing shortens system text, so that {tools} and {history} go out whatever it does"
+    )
 
 
 def _rows(report: Report) -> Iterable[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from hooks.cli.accounts import Account, account_for, say_counts, show, watched
+from hooks.cli.accounts import Account, account_for, say_counts, say_parts, show, watched
 from hooks.cli.inputs import (
     json_option,
     profile_folders,
@@ -196,11 +196,13 @@ def _simulate_traffic(
     report = replay(watched(calls, "calls"), replayed, account.prices, where)
     if as_json:
         counts = {"calls": len(calls), "conversations": report[BASELINE].conversations}
-        show_json({**account.for_json(), **counts, "policies": report.for_json()})
+        parts = asdict(report.parts) if report.parts else None
+        show_json({**account.for_json(), **counts, "parts": parts, "policies": report.for_json()})
         return
     account.say()
     say_counts("", len(calls), report)
     show(report)
+    say_parts(report.parts)
     passed = report["auto"].passed
     if passed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in passed.items())

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hooks.agents import EVERY
 from hooks.cases import Case, Numbered
 from hooks.data import Request, Turn
 from hooks.errors import ConfigurationError, UnreadableRequestError
@@ -19,6 +20,7 @@ from hooks.profile import Profile
 from hooks.reading import parse_json_lines
 from hooks.recognise import Catalogue
 from hooks.route import closure_of
+from hooks.route.own_words import own_words
 from hooks.wire import SHAPES
 
 CATEGORY = "traffic"
@@ -89,13 +91,16 @@ def _whole(line: _Line, catalogue: Catalogue, profile: Profile) -> Request | Non
 
 def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
     owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
-    users = [at for at, turn in enumerate(turns) if turn.role == "user"]
+    ignore = EVERY.with_(profile.ignore)
+    words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
+    said = {at: text for at, text in words.items() if text is not None}
+    users = list(said)
     for number, at in enumerate(users):
         until = users[number + 1] if number + 1 < len(users) else len(turns)
         called = [tool for turn in turns[at:until] for tool in turn.tool_calls]
         yield Case(
-            text=turns[at].text,
-            history=tuple(turns[earlier].text for earlier in users[:number]),
+            text=said[at],
+            history=tuple(said[earlier] for earlier in users[:number]),
             tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
             category=CATEGORY,
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),

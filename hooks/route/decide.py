@@ -9,6 +9,12 @@ A fitted profile also falls back where its promise doesn't reach: without a cali
 table has no evidence for, for an attachment without text, when nothing scores above the threshold, and when
 most of the prompt was selected anyway. Where the meaning of a message is known (``Lookup``), its score speaks
 beside that of the words, through a gate and a threshold of its own.
+
+Of a user message the user's own words are read (hooks/route/own_words.py); one without any is passed over, as a
+tool's result is. Where the history isn't whole, the modules that the missing part brought are unknown, and every
+module is sent: where a summary stands in place of earlier turns, and where the history begins with a tool call or its
+result. All that is told by the request alone, so that every replica tells it alike; a window that slides to a user
+message can't be told, and there a tool call brings its module back.
 """
 
 from __future__ import annotations
@@ -19,12 +25,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hooks.agents import EVERY
 from hooks.data import MessageKind, RoutingDecision, Turn
 from hooks.fitted import Fitted, Floats, Semantics
 from hooks.profile import Profile
 from hooks.route.gate import GateState, values
 from hooks.route.meaning import Lookup, Meaning, embedded_part, no_meanings, semantic_scores
 from hooks.route.need import Need, closure_of, core_of
+from hooks.route.own_words import own_words, stands_for_history
 from hooks.route.phrases import is_follow_up, is_small_talk
 from hooks.route.score import Scores, score
 from hooks.route.words import TriggerIndex, capped, folded, words_of
@@ -36,15 +44,21 @@ MAX_WALKS = 1024
 MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
+SHORTENED = "the history was shortened"
 
 
 class _Reading(NamedTuple):
-    """What one user message says by itself. ``found``: a trigger by module."""
+    """What one user message says by itself. ``found``: a trigger by module.
+
+    ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns.
+    """
 
     kind: MessageKind
     found: dict[int, str]
     fallback: str | None = None
     scores: Scores | None = None
+    chars: int = 0
+    is_shortened: bool = False
 
 
 @dataclass(slots=True)
@@ -97,13 +111,14 @@ class Router:
         self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
         self._core = core_of(profile, self._requires)
         self._ids = tuple(module.id for module in profile.modules)
+        self._ignore = EVERY.with_(profile.ignore)
         self._tokens = tuple(module.tokens for module in profile.modules)
         self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
         self._fitted: Fitted | None = profile.fitted
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
         self._semantics = _usable(profile.fitted)
         self._walks: dict[tuple[int, int], _Walk] = {}
-        self._readings: dict[tuple[int, int, tuple[str, ...], bool], _Reading] = {}
+        self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], _Reading] = {}
 
     def decide(
         self,
@@ -143,9 +158,10 @@ class Router:
         is_started = False
         for at, turn in enumerate(turns):
             if turn.role == "user":
-                if self._read(turn, started=is_started).scores is not None:
-                    wanted[at] = embedded_part(turn.text)
-                is_started = True
+                reading = self._read(turn, started=is_started)
+                if reading.scores is not None:
+                    wanted[at] = embedded_part(own_words(turn, self._ignore).text or "")
+                is_started = is_started or reading.kind != "none" or reading.is_shortened
         return wanted
 
     def _meanings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, Meaning]:
@@ -170,9 +186,9 @@ class Router:
             if turn.role == "user":
                 keys.append((at, key))
                 meaning = meanings.get(at)
-                key = hash((key, turn.text, turn.attachments, meaning and meaning.digest))
+                key = hash((key, turn.text, _lengths(turn), turn.attachments, meaning and meaning.digest))
             else:
-                key = hash((key, turn.role, turn.tool_calls))
+                key = hash((key, turn.role, turn.tool_calls, stands_for_history(turn, self._ignore)))
         for at, known in reversed(keys):
             walk = self._walks.get((at, known))
             if walk is not None:
@@ -206,26 +222,38 @@ class Router:
         for at in range(begin, end):
             turn = turns[at]
             walk.need.is_late = walk.kind != "none"
+            if at == 0 and (turn.role in RESULT_ROLES or turn.tool_calls) and not forgets:
+                self._send_all(walk, SHORTENED, at=at)
             for tool in turn.tool_calls:
                 if tool in self._owner_of_tool:
                     owner = self._owner_of_tool[tool]
                     walk.need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
                     walk.in_use.add(owner)
                     walk.state.is_later = True
-            if turn.role == "user":
+            if turn.role != "user":
+                if stands_for_history(turn, self._ignore):
+                    self._send_all(walk, SHORTENED, at=_behind_results(turns, at))
+                continue
+            reading = self._read(turn, started=walk.need.is_started)
+            if reading.is_shortened:
+                self._send_all(walk, SHORTENED, at=at)
+                walk.kind = "follow_up" if walk.kind == "none" else walk.kind
+            elif reading.kind != "none":
                 walk.need.inherit()
-                reading = self._read(turn, started=walk.need.is_started)
                 if forgets and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
-                self._take(walk, turn, reading, at, trace, meanings.get(at))
+                self._take(walk, reading, at, trace, meanings.get(at))
 
-    def _take(
-        self, walk: _Walk, turn: Turn, reading: _Reading, at: int, trace: Trace | None, meaning: Meaning | None
-    ) -> None:
+    def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
+        """Every module from turn ``at`` on: which ones were in use before can't be told."""
+        walk.fallback = walk.fallback or reason
+        walk.need.bring_all(reason, at=at)
+
+    def _take(self, walk: _Walk, reading: _Reading, at: int, trace: Trace | None, meaning: Meaning | None) -> None:
         """What one user message brings."""
         need = walk.need
         walk.kind, reason = reading.kind, reading.fallback
-        walk.query_chars = len(turn.text)
+        walk.query_chars = reading.chars
         if trace is not None:
             trace.triggered.update(reading.found)
             trace.fallbacks.extend([reason] if reason is not None else ())
@@ -280,7 +308,7 @@ class Router:
 
     def _read(self, turn: Turn, *, started: bool) -> _Reading:
         """What one user message says; remembered by the message's hash, since every call sends them all again."""
-        key = (hash(turn.text), len(turn.text), turn.attachments, started)
+        key = (hash(turn.text), len(turn.text), _lengths(turn), turn.attachments, started)
         known = self._readings.get(key)
         if known is None:
             if len(self._readings) >= MAX_READINGS:
@@ -289,6 +317,15 @@ class Router:
         return known
 
     def _read_anew(self, turn: Turn, *, started: bool) -> _Reading:
+        said = own_words(turn, self._ignore)
+        if said.stands_for_history:
+            return _Reading("none", {}, is_shortened=True)
+        if said.text is None and not turn.attachments:
+            return _Reading("none", {})
+        own = said.text or ""
+        return self._read_words(turn._replace(text=own), started=started)._replace(chars=len(own))
+
+    def _read_words(self, turn: Turn, *, started: bool) -> _Reading:
         read = capped(turn.text)
         text = folded(read)
         words = words_of(text)
@@ -335,6 +372,11 @@ def _usable(fitted: Fitted | None) -> Semantics | None:
         return None
     is_promised = "none" not in (fitted.calibration.promise, fitted.semantics.calibration.promise)
     return fitted.semantics if is_promised else None
+
+
+def _lengths(turn: Turn) -> tuple[int, ...]:
+    """Where a message's blocks end, which with its text says what they are."""
+    return tuple([len(part) for part in turn.parts])
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:

@@ -12,14 +12,18 @@ from typing import Any
 from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
 from hooks.wire import chat, chat_marks, messages
-from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
+from hooks.wire.body import MASK, answer_of, client_body, snapshot, tool_names
+from hooks.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
 from hooks.wire.marking import Texts
+from hooks.wire.tools import tools_chars
 from hooks.wire.usage import Usage, read_usage
 
 __all__ = [
     "BAG_KEYS",
     "MASK",
     "SHAPES",
+    "UNNAMED",
+    "Sender",
     "Shape",
     "Usage",
     "answer_of",
@@ -28,8 +32,10 @@ __all__ = [
     "conversation_of",
     "header_of",
     "read_usage",
+    "sender_of",
     "snapshot",
     "tool_names",
+    "tools_chars",
 ]
 
 BAG_KEYS = ("litellm_metadata", "metadata")

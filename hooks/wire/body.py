@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-
-from hooks.data import Request
 
 MASK = "[masked]"
 """What stands for a secret in captured traffic."""
@@ -20,10 +16,6 @@ SHARED_KEY = "metadata"
 (litellm_pre_call_utils.py, 1.106)."""
 OWN_BAG = "litellm_metadata"
 LITELLM_PREFIX = "litellm_"
-HEAD_CHARS = 400
-ID_CHARS = 24
-
-_DIGITS = re.compile(r"\d+")
 
 
 def client_body(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,15 +58,3 @@ def answer_of(response: Any) -> dict[str, Any] | None:
             answer[name] = dump(mode="json", exclude_none=True)
     answer.get("message", {}).pop("provider_specific_fields", None)
     return answer or None
-
-
-def conversation_of(key: str, request: Request) -> str:
-    """An id that all calls of a conversation share: of the key, the prompt's head and the first user message.
-
-    Digits of the head don't count, so that a date or a counter there doesn't part the calls of a conversation.
-    Two conversations of one key that open with the same words are taken for one.
-    """
-    head = _DIGITS.sub("", request.system_text[:HEAD_CHARS])
-    first = next((turn.text for turn in request.turns if turn.role == "user"), "")
-    digest = hashlib.sha256("\0".join((key, head, first)).encode("utf-8", "backslashreplace"))
-    return f"c-{digest.hexdigest()[:ID_CHARS]}"

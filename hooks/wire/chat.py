@@ -92,11 +92,13 @@ def _turn(message: Mapping[str, Any]) -> Turn:
                     texts.append(text)
                 elif part.get("type") not in ("text", None):
                     attachments.append(_ATTACHMENT_KINDS.get(str(part["type"]), "other"))
+    role = str(message.get("role"))
     return Turn(
-        role=str(message.get("role")),
+        role=role,
         text="\n".join(texts),
         attachments=tuple(attachments),
         tool_calls=tuple(_called_tools(message)),
+        parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
     )
 
 

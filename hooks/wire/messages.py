@@ -78,6 +78,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     if not isinstance(content, list):
         return Turn(role, content if isinstance(content, str) else "")
     texts: list[str] = []
+    results: list[str] = []
     attachments: list[str] = []
     calls: list[str] = []
     has_results = False
@@ -88,6 +89,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
                 texts.append(block["text"])
         elif kind.endswith("tool_result"):
             has_results = True
+            results.extend(_texts_of_result(block.get("content")))
         elif kind.endswith("tool_use"):
             if isinstance(block.get("name"), str):
                 calls.append(block["name"])
@@ -96,11 +98,21 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     is_result = role == "user" and has_results and not texts and not attachments
     return Turn(
         role="tool" if is_result else role,
-        text="\n".join(texts),
+        text="\n".join(results if is_result else texts),
         attachments=tuple(attachments),
         tool_calls=tuple(calls),
         blocks=max(1, len(content) - len(calls)),
+        parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
     )
+
+
+def _texts_of_result(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    for part in content if isinstance(content, list) else ():
+        text = part.get("text") if isinstance(part, dict) else None
+        if isinstance(text, str):
+            yield text
 
 
 def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:

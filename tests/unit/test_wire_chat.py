@@ -89,8 +89,8 @@ def test_system_prompt_is_the_leading_run(messages: list[Any], expected: list[tu
         ({"role": "user", "content": None}, Turn(role="user", text="")),
         ({"role": "user"}, Turn(role="user", text="")),
         ({"role": "user", "content": 7}, Turn(role="user", text="")),
-        ({"role": "user", "content": [part("a"), part("b")]}, Turn(role="user", text="a\nb")),
-        ({"role": "user", "content": ["a", part("b")]}, Turn(role="user", text="a\nb")),
+        ({"role": "user", "content": [part("a"), part("b")]}, Turn(role="user", text="a\nb", parts=("a", "b"))),
+        ({"role": "user", "content": ["a", part("b")]}, Turn(role="user", text="a\nb", parts=("a", "b"))),
         (
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:..."}}]},
             Turn(role="user", text="", attachments=("image",)),

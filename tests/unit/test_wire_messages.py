@@ -68,12 +68,16 @@ def test_where_the_system_prompt_is(body: dict[str, Any], blocks: list[tuple[Any
 
 TURNS = [
     pytest.param({"role": "user", "content": "hi"}, Turn("user", "hi"), id="a string"),
-    pytest.param({"role": "user", "content": [text("a"), text("b")]}, Turn("user", "a\nb", blocks=2), id="blocks"),
-    pytest.param({"role": "user", "content": [RESULT, RESULT]}, Turn("tool", "", blocks=2), id="results are no words"),
+    pytest.param(
+        {"role": "user", "content": [text("a"), text("b")]},
+        Turn("user", "a\nb", blocks=2, parts=("a", "b")),
+        id="blocks",
+    ),
+    pytest.param({"role": "user", "content": [RESULT, RESULT]}, Turn("tool", "17\n17", blocks=2), id="results are no words"),
     pytest.param({"role": "user", "content": [RESULT, text("go on")]}, Turn("user", "go on", blocks=2), id="both"),
     pytest.param(
         {"role": "user", "content": [{**RESULT, "content": [text("17"), PICTURE]}]},
-        Turn("tool", ""),
+        Turn("tool", "17"),
         id="what is inside a result is the tool's",
     ),
     pytest.param(
