@@ -35,6 +35,9 @@ SHINGLE_WORDS = 5
 SAME_OF_SMALLER = 0.6
 SAME_OF_LARGER = 0.3
 """Versions of one prompt share most lines of the shorter and a good part of the longer: blocks come and go."""
+SURELY_SAME_OF_LARGER = 0.6
+"""With less in common than this they must also begin alike: an agent and its helper may share whole sections."""
+HEAD_LINES = 3
 CANDIDATES = 5
 KNOWN_COVERAGE = 0.9
 
@@ -82,6 +85,7 @@ class Learned:
 @dataclass(slots=True)
 class _Cluster:
     features: frozenset[int]
+    head: frozenset[int]
     calls: int = 0
     chars: int = 0
     latest: str = ""
@@ -176,16 +180,18 @@ class Learner:
         )
 
     def _cluster_of(self, text: str) -> int | None:
-        features = _features(text)
+        features, head = _features(text), _head(text)
         votes = Counter(number for feature in features for number in self._by_feature.get(feature, ()))
         best, best_share = None, 0.0
         for number, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]:
             of_smaller, of_larger = _shares(features, self._clusters[number].features)
-            if of_smaller >= SAME_OF_SMALLER and of_larger >= SAME_OF_LARGER and of_larger > best_share:
+            begins_alike = of_larger >= SURELY_SAME_OF_LARGER or bool(head & self._clusters[number].head)
+            is_same = of_smaller >= SAME_OF_SMALLER and of_larger >= SAME_OF_LARGER and begins_alike
+            if is_same and of_larger > best_share:
                 best, best_share = number, of_larger
         if best is not None or len(self._clusters) >= MAX_AGENTS:
             return best
-        self._clusters.append(_Cluster(features=features))
+        self._clusters.append(_Cluster(features=features, head=head))
         for feature in features:
             self._by_feature.setdefault(feature, []).append(len(self._clusters) - 1)
         return len(self._clusters) - 1
@@ -235,6 +241,12 @@ def _features(text: str) -> frozenset[int]:
         pieces |= {" ".join(words[at : at + SHINGLE_WORDS]) for at in runs}
     hashes = {zlib.crc32(piece.encode("utf-8", "backslashreplace")) for piece in pieces}
     return frozenset(sorted(hashes)[:FEATURES])
+
+
+def _head(text: str) -> frozenset[int]:
+    """Hashes of the first lines that say something."""
+    lines = [line for raw in text.splitlines() if len(line := _DIGITS.sub("", raw).strip()) >= MIN_LINE_CHARS]
+    return frozenset(zlib.crc32(line.encode("utf-8", "backslashreplace")) for line in lines[:HEAD_LINES])
 
 
 def _shares(one: frozenset[int], other: frozenset[int]) -> tuple[float, float]:
