@@ -30,7 +30,7 @@ from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
-from hooks.wire.marking import follow
+from hooks.wire.marking import ANY, follow
 
 
 def make_handler() -> PromptRouter:
@@ -77,8 +77,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
 
         Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
-        endpoint through another, once more with the other's body, which is no longer the one planned for. Messages
-        are shared among attempts, so what changes is put into new objects.
+        endpoint through another, once more with the other's body. Messages are shared among attempts, so what changes
+        is put into new objects.
         """
         try:
             return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
@@ -219,7 +219,7 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))
-    number = marking.plan_of.get(own_id)
+    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY))
     if number is None:
         return None
     plan = marking.plans[number]
