@@ -102,7 +102,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> tuple[Any, Any]:
         """What LiteLLM logs, without a claim where its own response cache answered. Runs ahead of every logger."""
         try:
-            bag = bag_of(kwargs.get("litellm_params") or {})
+            bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
             if bag is not None and kwargs.get("cache_hit"):
                 litellm_bag.disclaim(bag)
         except Exception as error:
@@ -115,7 +115,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(bag_of(params))
+            facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
             if facts is not None:
                 self._dispatcher.submit(success_of(facts, kwargs, response_obj))
                 self._capture_answer(facts, response_obj)
