@@ -166,6 +166,7 @@ def _deployment(deployment: Mapping[str, Any], router: Any, is_auto_cached: bool
         points=tuple(point for point in points if isinstance(point, dict)),
         is_auto_cached=is_auto_cached,
         hosts_breakpoints=is_openai_com or own.get("supports_prompt_cache_breakpoint") is True,
+        forwards_messages="/v1/messages" in (own.get("supported_endpoints") or ()),
     )
 
 
@@ -188,6 +189,7 @@ def _target(
     points: tuple[Mapping[str, Any], ...] = (),
     is_auto_cached: bool = False,
     hosts_breakpoints: bool = True,
+    forwards_messages: bool = False,
 ) -> Target:
     """``base`` is the model behind an alias, a deployment's name or an inference profile, where it is stated."""
     name = f"{model}/{base}".lower() if base else model.lower()
@@ -215,7 +217,10 @@ def _target(
         auto_points=_auto_points() if is_auto_cached and takes_marks and provider in _AUTO_HOSTS else (),
     )
     adapt = BRIDGES.get(endpoint)
-    return target if adapt is None else adapt(target, Route(name=name, provider=provider, is_openai=is_openai))
+    if adapt is None:
+        return target
+    route = Route(name=name, provider=provider, is_openai=is_openai, forwards_messages=forwards_messages)
+    return adapt(target, route)
 
 
 def _auto_points() -> tuple[Mapping[str, Any], ...]:

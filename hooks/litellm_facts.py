@@ -55,6 +55,11 @@ def _key_hash(key: object) -> str | None:
     return key if _HASH.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
+def has_client_oauth(bag: Mapping[str, Any]) -> bool:
+    """True where the client pays with a subscription: its own OAuth token goes to the provider (LiteLLM 1.106 says)."""
+    return bag.get("used_client_oauth_token") is True
+
+
 def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
     """The record of an answered request, from LiteLLM's success event."""
     cached = bool(kwargs.get("cache_hit"))

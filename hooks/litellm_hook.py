@@ -20,7 +20,7 @@ from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
 from hooks.errors import ConfigurationError
 from hooks.facts import facts_of
-from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
+from hooks.litellm_facts import caller_of, dict_of, failure_of, has_client_oauth, success_of
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts
@@ -206,6 +206,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
         if policy.mode == "off":
             return Walked(outcome=Passthrough(reason="off"), body=data)
+        if has_client_oauth(bag_of(data) or {}):
+            return Walked(outcome=Passthrough(reason="client_oauth"), body=data)
         try:
             return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile)
         except Exception as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
-from hooks.wire import bridged, chat, chat_marks, gemini, responses
+from hooks.wire import bridged, chat, chat_marks, gemini, messages, responses
 from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
 from hooks.wire.marking import Plan, Texts
 from hooks.wire.usage import Usage, read_usage
@@ -78,6 +78,9 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "agenerate_content": _GEMINI,
     "agenerate_content_stream": _GEMINI,
+    "anthropic_messages": Shape(
+        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
+    ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 

@@ -55,17 +55,22 @@ class Texts(NamedTuple):
 
 def instructions_for(plain: Mapping[str, Any], wanted: Mapping[str, Any], texts: Texts) -> Instructions:
     """What makes ``wanted`` of ``plain``: two rewritings of one body that differ in marks and cuts alone."""
-    cuts = [
-        [path, [[len(block["text"]), _mark_of(block)] for block in after]]
-        for path, before, after in _pairs(plain, wanted, texts)
-        if before is not after and before != after
-    ]
+    cuts: list[Any] = []
+    marks: list[Any] = []
+    for path, before, after in _pairs(plain, wanted, texts):
+        if before is after or before == after:
+            continue
+        if all(isinstance(block.get("text"), str) for block in after):
+            cuts.append([path, [[len(block["text"]), _mark_of(block)] for block in after]])
+        else:
+            changed = [number for number, block in enumerate(after) if block is not before[number]]
+            marks.append([path, [[number, _mark_of(after[number])] for number in changed]])
     parameters = {
         name: wanted[name]
         for name in (INJECTION_POINTS, CACHE_KEY)
         if name in wanted and wanted[name] != plain.get(name)
     }
-    return {"kind": texts.kind, "cuts": cuts, "parameters": parameters}
+    return {"kind": texts.kind, "cuts": cuts, "marks": marks, "parameters": parameters}
 
 
 def _pairs(
@@ -83,23 +88,37 @@ def _pairs(
 def follow(instructions: Instructions, plain: Mapping[str, Any]) -> dict[str, Any] | None:
     """The fields of ``plain`` that change, in new objects; None where its texts are no longer those planned for."""
     changed: dict[str, Any] = {}
-    for (field, *place), blocks in instructions["cuts"]:
-        holder: Any = changed.get(field, plain.get(field))
-        try:
-            content = holder[place[0]][place[1]] if place else holder
-        except (IndexError, KeyError, TypeError):
-            return None
-        cut = _cut(content, blocks, instructions["kind"])
-        if cut is None:
-            return None
-        if place:
-            number, name = place
-            holder = list(holder) if field not in changed else holder
-            holder[number] = {**holder[number], name: cut}
-            changed[field] = holder
-        else:
-            changed[field] = cut
+    try:
+        for path, blocks in instructions["cuts"]:
+            content = _cut(_at(path, changed, plain), blocks, instructions["kind"])
+            if content is None:
+                return None
+            _put(content, path, changed, plain)
+        for path, marks in instructions["marks"]:
+            content = list(_at(path, changed, plain))
+            for number, mark in marks:
+                content[number] = {**content[number], CACHE_CONTROL: mark}
+            _put(content, path, changed, plain)
+    except (IndexError, KeyError, TypeError):
+        return None
     return {**changed, **instructions["parameters"]}
+
+
+def _at(path: Sequence[Any], changed: Mapping[str, Any], plain: Mapping[str, Any]) -> Any:
+    field, *place = path
+    holder = changed.get(field, plain.get(field))
+    return holder[place[0]][place[1]] if place else holder
+
+
+def _put(content: Any, path: Sequence[Any], changed: dict[str, Any], plain: Mapping[str, Any]) -> None:
+    field, *place = path
+    if not place:
+        changed[field] = content
+        return
+    number, name = place
+    if field not in changed:
+        changed[field] = list(plain[field])
+    changed[field][number] = {**changed[field][number], name: content}
 
 
 def _mark_of(block: Mapping[str, Any]) -> Any:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hooks.breakpoints import EPHEMERAL
-from hooks.data import Mark, Request, Rewritten, SystemBlock, Turn
+from hooks.data import Mark, Request, Rewritten, SystemBlock, Target, Turn
 from hooks.errors import UnreadableRequestError
+from hooks.profile import Ttl
 from hooks.wire.blocks import OutBlock, late_texts, out_blocks, without_blank
-from hooks.wire.chat_marks import Places
-from hooks.wire.marks import CACHE_CONTROL, end_marked, mark_of, marked, marks_of_message
+from hooks.wire.chat_marks import Places, marked_at
+from hooks.wire.marks import CACHE_CONTROL, end_marked, mark_of, marks_of_message
+from hooks.wire.marks import marked as marked_block
 from hooks.wire.points import INJECTION_POINTS, marks_of_points, parameters, points_for, resettled
 
 SYSTEM = "system"
@@ -155,7 +157,7 @@ def _content(content: Any, request: Request, run: Sequence[OutBlock]) -> str | l
 
 def _block(content: Any, request: Request, out: OutBlock) -> dict[str, Any]:
     index = request.system[out.source].block
-    return marked({"type": "text"} if index is None else content[index], out.text, out.mark)
+    return marked_block({"type": "text"} if index is None else content[index], out.text, out.mark)
 
 
 def _message(message: Mapping[str, Any], request: Request, run: Sequence[OutBlock]) -> dict[str, Any]:
@@ -213,8 +215,13 @@ def _with_last_mark(content: Any, mark: Mark) -> list[dict[str, Any]] | None:
     last = next((number for number in range(len(blocks) - 1, -1, -1) if blocks[number]["text"].strip()), None)
     if last is None:
         return None
-    blocks[last] = marked(blocks[last], blocks[last]["text"], mark)
+    blocks[last] = marked_block(blocks[last], blocks[last]["text"], mark)
     return blocks
 
 
-PLACES = Places(at_system_end=_at_system_end, at_history_ends=_at_history_ends)
+_PLACES = Places(at_system_end=_at_system_end, at_history_ends=_at_history_ends)
+
+
+def marked(body: Mapping[str, Any], request: Request, target: Target, ttl: Ttl) -> tuple[Mapping[str, Any], int]:
+    """The body as it came with breakpoints of the target's kind, and how many were added."""
+    return marked_at(_PLACES, body, request, target, ttl)
