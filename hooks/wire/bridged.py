@@ -47,7 +47,7 @@ def _plan(
         points = [moved for point in points for moved in _at_prompt(point, roles)]
     points = [*points, *map(dict, marks.history)]
     parameters = {INJECTION_POINTS: points} if points or marks.points is not None else {}
-    instructions = {"kind": "text", "cuts": cuts, "parameters": parameters}
+    instructions = {"kind": "text", "cuts": cuts, "marks": [], "parameters": parameters}
     return Plan(instructions, marks.added, marks.total, endpoint=CHAT)
 
 
