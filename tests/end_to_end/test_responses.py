@@ -41,7 +41,7 @@ def call(proxy: TwoKeyProxy, key: KeyName, stream: bool = False, model: str = "g
         raw = client.responses.with_raw_response.create(model=model, stream=stream, **body)
         answer: Any = raw.parse()
         if stream:
-            answer = [event for event in answer][-1].response
+            answer = list(answer)[-1].response
         assert answer.status == "completed"
         assert answer.output
         return raw
@@ -96,7 +96,7 @@ def test_instructions_hold_the_needed_modules(two_key_proxy: TwoKeyProxy, stream
 @STREAM
 def test_everything_but_the_prompt_is_what_the_other_key_sends(two_key_proxy: TwoKeyProxy, stream: bool) -> None:
     """Items, tools, parameters and the client's own metadata are the same."""
-    extra = {"metadata": {"mine": "0815"}, "max_output_tokens": 99, "store": False}
+    extra: dict[str, Any] = {"metadata": {"mine": "0815"}, "max_output_tokens": 99, "store": False}
     call(two_key_proxy, "alpha", stream, **extra)
     on = sent(two_key_proxy)
     call(two_key_proxy, "beta", stream, **extra)
