@@ -22,7 +22,7 @@ from hooks.route import closure_of
 from hooks.wire import SHAPES
 
 CATEGORY = "traffic"
-CALL_TYPE = "acompletion"
+CHAT = "acompletion"
 
 
 class _Line(BaseModel):
@@ -30,6 +30,7 @@ class _Line(BaseModel):
 
     ts: float
     conversation: Annotated[str, Field(min_length=1)]
+    endpoint: str = CHAT
     request: dict[str, Any]
     response: dict[str, Any] | None = None
 
@@ -52,7 +53,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     needs: dict[tuple[str, ...], tuple[int, Case]] = {}
     skipped = 0
     for number, line in sorted(lines, key=lambda item: item[1].ts):
-        request = _whole(line.request, catalogue, profile)
+        request = _whole(line, catalogue, profile)
         if request is None:
             skipped += 1
             continue
@@ -69,11 +70,14 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     )
 
 
-def _whole(body: dict[str, Any], catalogue: Catalogue, profile: Profile) -> Request | None:
+def _whole(line: _Line, catalogue: Catalogue, profile: Profile) -> Request | None:
     """The request, if it can be read and every module is in its system prompt."""
+    shape = SHAPES.get(line.endpoint)
     try:
-        request = SHAPES[CALL_TYPE].read(body)
+        request = shape.read(line.request) if shape is not None else None
     except UnreadableRequestError:
+        return None
+    if request is None:
         return None
     recognition = catalogue.recognise(request.system_text) if request.system else None
     if recognition is None or {span.module for span in recognition.spans if span.kind == "module"} != set(

@@ -14,8 +14,11 @@ from hooks.data import Request
 
 MASK = "[masked]"
 """What stands for a secret in captured traffic."""
-LITELLM_KEYS = frozenset({"metadata", "proxy_server_request", "secret_fields"})
-"""LiteLLM merges the client's ``metadata`` with its own beyond telling apart (litellm_pre_call_utils.py, 1.106)."""
+LITELLM_KEYS = frozenset({"proxy_server_request", "secret_fields"})
+SHARED_KEY = "metadata"
+"""LiteLLM merges the client's with its own beyond telling apart, except where it has a bag of its own
+(litellm_pre_call_utils.py, 1.106)."""
+OWN_BAG = "litellm_metadata"
 LITELLM_PREFIX = "litellm_"
 HEAD_CHARS = 400
 ID_CHARS = 24
@@ -27,11 +30,13 @@ def client_body(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The client's request body as LiteLLM parsed it, without LiteLLM's keys. Shares its values."""
     received = data.get("proxy_server_request")
     body = received.get("body") if isinstance(received, dict) else None
-    return {name: value for name, value in (body if isinstance(body, dict) else data).items() if _is_clients(name)}
+    taken = LITELLM_KEYS if isinstance(data.get(OWN_BAG), dict) else LITELLM_KEYS | {SHARED_KEY}
+    given = body if isinstance(body, dict) else data
+    return {name: value for name, value in given.items() if _is_clients(name) and name not in taken}
 
 
 def _is_clients(name: object) -> bool:
-    return isinstance(name, str) and name not in LITELLM_KEYS and not name.startswith(LITELLM_PREFIX)
+    return isinstance(name, str) and not name.startswith(LITELLM_PREFIX)
 
 
 def snapshot(body: Mapping[str, Any]) -> bytes:

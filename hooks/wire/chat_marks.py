@@ -86,18 +86,19 @@ def _with_marks(
         room -= len(ends)
     own = [block.mark for block in request.system if block.mark is not None]
     if room and not own and any(block.text for block in request.system):
-        out = places.at_system_end(out, _mark(behind, ttl))
+        out = places.at_system_end(out, _mark(request.marks_before, behind, ttl))
         room -= 1
     if room and body.get("tools") and not request.marks_before and not own:
         tools = list(body["tools"])
-        out = {**out, "tools": [*tools[:-1], {**tools[-1], "cache_control": dict(_mark(behind, ttl))}]}
+        out = {**out, "tools": [*tools[:-1], {**tools[-1], "cache_control": dict(_mark((), behind, ttl))}]}
         room -= 1
     return out, before - room
 
 
-def _mark(behind: Sequence[Mark], ttl: Ttl) -> Mark:
-    """A mark of ours: as long as the profile says, and no shorter than one behind it, which it mustn't precede."""
-    is_hour = ttl == "1h" or any(mark.get("ttl") == "1h" for mark in behind)
+def _mark(ahead: Sequence[Mark], behind: Sequence[Mark], ttl: Ttl) -> Mark:
+    """A mark of ours: as long as the profile says, no longer than one ahead of it, no shorter than one behind it."""
+    may_last = ttl == "1h" and all(mark.get("ttl") == "1h" for mark in ahead)
+    is_hour = may_last or any(mark.get("ttl") == "1h" for mark in behind)
     return {**EPHEMERAL, "ttl": "1h"} if is_hour else EPHEMERAL
 
 

@@ -136,7 +136,10 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
         # A point for all system messages means the top-level field here (anthropic_cache_control_hook.py, 1.106).
         late_turns = [turn for turn, _ in late]
         points = resettled(points, messages, leading, system, late_turns, roles=frozenset())
-    return {**body, **parameters(data, rewritten, points)}
+    added = parameters(data, rewritten, points)
+    if not points and not rewritten.target.injection_points:
+        added.pop(INJECTION_POINTS, None)  # there are none to take the place of
+    return {**body, **added}
 
 
 def _with_end_marks(messages: list[dict[str, Any]], points: Iterable[Mark]) -> list[dict[str, Any]]:

@@ -40,6 +40,18 @@ def test_user_messages_stay_and_the_prompt_shrinks(run: Run) -> None:
     assert [block.get("cache_control") for block in blocks] == [{"type": "ephemeral"}, {"type": "ephemeral"}, None]
 
 
+def test_a_messages_body_is_one_again(run: Run) -> None:
+    """Anthropic's shape comes out as it came in: blocks in `system`, the history's end marked in its own block."""
+    body = {"model": CLAUDE, "max_tokens": 9, "system": PROMPT, "messages": [{"role": "user", "content": TASK}]}
+    result = run("rewrite", "-", stdin=json.dumps(body))
+    assert (result.exit_code, result.stderr) == (0, "")
+    sent = json.loads(result.stdout_bytes)
+    mark = {"type": "ephemeral"}
+    assert [block.get("cache_control") for block in sent["system"]] == [mark, mark, None]
+    assert sent["messages"] == [{"role": "user", "content": [{"type": "text", "text": TASK, "cache_control": mark}]}]
+    assert {**sent, "system": 0, "messages": 0} == {**body, "system": 0, "messages": 0}
+
+
 def test_models_that_take_no_marks_get_a_string(run: Run) -> None:
     result = run("rewrite", "-", stdin=json.dumps(_body(PROMPT, TASK) | {"model": "gpt-4.1"}))
     [system, *_] = json.loads(result.stdout_bytes)["messages"]

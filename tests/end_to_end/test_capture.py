@@ -12,11 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from hooks.simulate.traffic import parse_traffic
+from hooks.learn import learn
+from hooks.simulate.traffic import parse_traffic, read_traffic
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import KeyName, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
-from tests.end_to_end.workbench import PROMPT, TOOLS, WAIT_SECONDS, conversation
+from tests.end_to_end.workbench import MESSAGES_TOOLS, PROMPT, TOOLS, WAIT_SECONDS, conversation, messages_body
 
 pytestmark = pytest.mark.proxy
 
@@ -61,12 +62,16 @@ def _fresh(proxy: TwoKeyProxy, capture_path: Path) -> None:
 
 
 def post(
-    proxy: TwoKeyProxy, body: dict[str, Any], key: KeyName = "alpha", headers: Mapping[str, str] | None = None
+    proxy: TwoKeyProxy,
+    body: dict[str, Any],
+    key: KeyName = "alpha",
+    headers: Mapping[str, str] | None = None,
+    path: str = "/v1/chat/completions",
 ) -> httpx.Response:
     """The answer to a body sent as it is, streams read to the end."""
     authorization = {"authorization": f"Bearer {proxy.keys[key]}"}
     with httpx.Client(base_url=proxy.url, trust_env=False, timeout=30) as client:
-        return client.post("/v1/chat/completions", json=body, headers={**authorization, **(headers or {})})
+        return client.post(path, json=body, headers={**authorization, **(headers or {})})
 
 
 def captured(path: Path, count: int) -> list[dict[str, Any]]:
@@ -99,6 +104,24 @@ def test_a_call_is_captured_as_the_client_sent_it(
     assert line["response"]["usage"]["prompt_tokens"] == 100
     assert line["response"]["usage"]["completion_tokens"] == 7
     assert stat.S_IMODE(capture_path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_call_of_anthropics_endpoint_is_captured_too(proxy: TwoKeyProxy, capture_path: Path, stream: bool) -> None:
+    """In its own shape, with the client's metadata, which isn't LiteLLM's here; `learn` finds the agent in it."""
+    body = {"model": "claude", **messages_body(), "stream": stream, "metadata": {"user_id": "user_0815"}}
+    for messages in (body["messages"][:1], body["messages"][:3]):
+        assert post(proxy, {**body, "messages": messages}, path="/v1/messages").is_success
+    first, second = captured(capture_path, 2)
+    assert second["request"] == {**body, "messages": body["messages"][:3]}
+    assert second["endpoint"] == "anthropic_messages"
+    assert first["conversation"] == second["conversation"]
+    assert second["response"]["message"]["content"] == "Hello from the upstream."
+    assert second["response"]["usage"]["completion_tokens"] == 7
+    calls = read_traffic(capture_path.read_text("utf-8").splitlines(), "traffic.jsonl", [])
+    [agent] = learn(calls, len).agents
+    assert (agent.samples, agent.calls, agent.conversations) == ((PROMPT,), 2, 1)
+    assert agent.tools == tuple(tool["name"] for tool in MESSAGES_TOOLS)
 
 
 def test_the_file_is_what_simulate_reads(proxy: TwoKeyProxy, capture_path: Path) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import anthropic
+import httpx
 import pytest
 
 from tests.emulators.two_keys import KeyName, TwoKeyProxy
@@ -233,6 +234,50 @@ def test_a_subscription_of_the_clients_own_is_left_alone(two_key_proxy: TwoKeyPr
     record = record_of(two_key_proxy.ledger_path, raw)
     assert (record["outcome"], record["reason"]) == ("passthrough", "client_oauth")
     assert "MARKER" not in two_key_proxy.ledger_path.read_text(encoding="utf-8")
+
+
+def test_a_client_that_goes_away_leaves_a_record(two_key_proxy: TwoKeyProxy) -> None:
+    """A stream closed behind its first event is one finished request."""
+    body = {"model": "claude", **messages_body(), "stream": True}
+    headers = {"x-api-key": two_key_proxy.keys["alpha"]}
+    with (
+        httpx.Client(base_url=two_key_proxy.url, headers=headers, trust_env=False, timeout=30) as client,
+        client.stream("POST", "/v1/messages", json=body) as response,
+    ):
+        assert next(response.iter_lines()).startswith("event: message_start")
+    record = record_of(two_key_proxy.ledger_path, response)
+    assert (record["endpoint"], record["outcome"]) == ("anthropic_messages", "rewritten")
+
+
+def test_a_refusal_in_a_stream_is_a_failure(two_key_proxy: TwoKeyProxy) -> None:
+    """The error comes before the stream begins; so does the record's reason."""
+    two_key_proxy.upstream.script(HttpError(status=429, message="slow down"))
+    with pytest.raises(anthropic.RateLimitError) as refused:
+        call(two_key_proxy, "alpha", stream=True)
+    record = record_of(two_key_proxy.ledger_path, refused.value.response)
+    assert (record["status"], record["error_type"], record["outcome"]) == ("failure", "RateLimitError", "rewritten")
+
+
+OTHERS = [
+    pytest.param("/v1/embeddings", {"input": "Sum it up"}, "aembedding", id="embeddings"),
+    pytest.param("/v1/completions", {"prompt": PROMPT}, "atext_completion", id="text completions"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "endpoint"), OTHERS)
+def test_other_endpoints_are_left_alone_and_counted(
+    two_key_proxy: TwoKeyProxy, path: str, body: dict[str, Any], endpoint: str
+) -> None:
+    """A record says that nothing was done, and why."""
+    headers = {"Authorization": f"Bearer {two_key_proxy.keys['alpha']}"}
+    with httpx.Client(base_url=two_key_proxy.url, headers=headers, trust_env=False, timeout=30) as client:
+        response = client.post(path, json={"model": "gpt", **body})
+    record = record_of(two_key_proxy.ledger_path, response)
+    assert (record["endpoint"], record["outcome"], record["reason"]) == (
+        endpoint,
+        "passthrough",
+        "unsupported_endpoint",
+    )
 
 
 def test_no_request_of_the_session_hit_a_fault_of_ours(two_key_proxy: TwoKeyProxy) -> None:
