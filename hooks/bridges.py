@@ -110,11 +110,13 @@ def _gemini(target: Target, route: Route) -> Target:
     """A Gemini conversation has no system role, whoever answers; only Claude gets marks, in LiteLLM's chat request.
 
     LiteLLM's own chat request holds the first part of the system instruction and no ``prompt_cache_key``
-    (litellm/google_genai/adapters/transformation.py).
+    (litellm/google_genai/adapters/transformation.py); for Bedrock it comes without the request's metadata, so that
+    we can't tell what to mark.
     """
     is_own = route.provider in _OWN_GEMINI and "claude" not in route.name
     return replace(
         target,
+        takes_marks=target.takes_marks and route.provider not in ("bedrock", "bedrock_converse"),
         takes_breakpoints=False,
         takes_cache_key=False,
         placement="grow",

@@ -88,7 +88,7 @@ def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
     for number in range(CONVERSATIONS):
-        calls = wires(provider_proxy, "responses", group, "auto", f"door {number}")
+        calls = wires(provider_proxy, "responses", group, "auto", f"door {number + 1}")
         for before, now in itertools.pairwise(calls):
             assert now.prefix.startswith(before.prefix)
             arrived += now.modules != before.modules
@@ -100,7 +100,7 @@ def test_grow(provider_proxy: ProviderProxy, door: str, group: str) -> None:
     """The conversation stays as it is; the system prompt changes only when a module arrives, and then at its end."""
     arrived = 0
     for number in range(CONVERSATIONS):
-        calls = wires(provider_proxy, door, group, "grow", f"door {number}")
+        calls = wires(provider_proxy, door, group, "grow", f"door {number + 1}")
         for before, now in itertools.pairwise(calls):
             assert now.tools == before.tools
             assert now.messages.startswith(before.messages)
