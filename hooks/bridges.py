@@ -65,14 +65,12 @@ def _messages(target: Target, route: Route) -> Target:
         return target
     if route.provider == "openai" or route.provider not in _READS_NOTES:
         return target
-    return replace(target, placement=_note_placement(route), refuses_late_system=False)
-
-
-def _note_placement(route: Route) -> Placement:
-    keeps_role = litellm.utils.supports_mid_conversation_system(route.name, route.provider)
-    if keeps_role and not (route.provider == "databricks" and takes_mid_system(route.name)):
-        return "grow"
-    return "append" if route.is_openai or _is_known(route.name) else "grow"
+    if litellm.utils.supports_mid_conversation_system(route.name, route.provider):
+        takes_late = route.provider == "databricks" and takes_mid_system(route.name)
+        placement: Placement = "append" if takes_late else "grow"
+        return replace(target, placement=placement, refuses_late_system="claude" in route.name and not takes_late)
+    is_known = route.is_openai or _is_known(route.name)
+    return replace(target, placement="append" if is_known else "grow", refuses_late_system=False)
 
 
 def _is_known(name: str) -> bool:

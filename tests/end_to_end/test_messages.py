@@ -251,11 +251,11 @@ def test_a_client_that_goes_away_leaves_a_record(two_key_proxy: TwoKeyProxy) -> 
 
 def test_a_refusal_in_a_stream_is_a_failure(two_key_proxy: TwoKeyProxy) -> None:
     """The error comes before the stream begins; so does the record's reason."""
-    two_key_proxy.upstream.script(HttpError(status=429, message="slow down"))
-    with pytest.raises(anthropic.RateLimitError) as refused:
+    two_key_proxy.upstream.script(HttpError(status=400, message="no such thing"))
+    with pytest.raises(anthropic.BadRequestError) as refused:
         call(two_key_proxy, "alpha", stream=True)
     record = record_of(two_key_proxy.ledger_path, refused.value.response)
-    assert (record["status"], record["error_type"], record["outcome"]) == ("failure", "RateLimitError", "rewritten")
+    assert (record["status"], record["error_type"], record["outcome"]) == ("failure", "BadRequestError", "rewritten")
 
 
 OTHERS = [
