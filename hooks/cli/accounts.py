@@ -17,6 +17,7 @@ from hooks.cli.output import show_table
 from hooks.data import Target
 from hooks.errors import ConfigurationError
 from hooks.simulate import BASELINE, BlocksOf, Report, parse_prices
+from hooks.simulate.traffic import CHAT
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")
@@ -53,12 +54,15 @@ class Account:
         )
 
 
-def account_for(model: str, stated: str | None) -> Account:
-    """By LiteLLM's map, with ``stated`` prices (JSON or a file of it) in place of the map's."""
+def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
+    """By LiteLLM's map, with ``stated`` prices (JSON or a file of it) in place of the map's.
+
+    ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
+    """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from hooks.deployments import target_of_model  # imports LiteLLM, which takes seconds
 
-    prices, target = _prices(model, stated), target_of_model(model)
+    prices, target = _prices(model, stated), target_of_model(model, endpoint)
     if not prices.input_usd_per_mtok:
         raise ConfigurationError(["--prices: input_usd_per_mtok: must be more than 0; what is free needs no rewriting"])
     return Account(
