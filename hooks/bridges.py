@@ -78,5 +78,55 @@ def _is_known(name: str) -> bool:
     return any(family in name for family in ("claude", "gemini", "grok", "gpt-"))
 
 
-BRIDGES: Mapping[str, Bridge] = {"anthropic_messages": _messages}
+_OWN_RESPONSES = frozenset(
+    {"xai", "sail", "github_copilot", "chatgpt", "litellm_proxy", "volcengine", "manus", "perplexity", "openrouter"}
+    | {"hosted_vllm", "openai", "azure"}
+)
+"""Besides Azure AI's and Databricks' GPT (``get_provider_responses_api_config``); all others are sent chat."""
+_OWN_GEMINI = frozenset({"gemini", "vertex_ai"})
+
+
+def _responses(target: Target, route: Route) -> Target:
+    """OpenAI keeps system items anywhere and takes no ``cache_control``; of other hosts' own API nothing is known.
+
+    Where LiteLLM makes a chat request of it, chat's rules hold. It makes no explicit breakpoints of marks here.
+    """
+    is_gpt_host = route.provider in ("azure_ai", "databricks") and "gpt" in route.name
+    if route.provider not in _OWN_RESPONSES and not is_gpt_host:
+        return replace(target, takes_breakpoints=False)
+    return replace(
+        target,
+        takes_marks=False,
+        takes_breakpoints=False,
+        auto_points=(),
+        placement="append" if route.is_openai else "grow",
+        refuses_late_system=not route.is_openai,
+    )
+
+
+def _gemini(target: Target, route: Route) -> Target:
+    """A Gemini conversation has no system role, whoever answers; only Claude gets marks, in LiteLLM's chat request.
+
+    LiteLLM's own chat request holds the first part of the system instruction and no ``prompt_cache_key``
+    (litellm/google_genai/adapters/transformation.py); for Bedrock it comes without the request's metadata, so that
+    we can't tell what to mark.
+    """
+    is_own = route.provider in _OWN_GEMINI and "claude" not in route.name
+    return replace(
+        target,
+        takes_marks=target.takes_marks and route.provider not in ("bedrock", "bedrock_converse"),
+        takes_breakpoints=False,
+        takes_cache_key=False,
+        placement="grow",
+        refuses_late_system=True,
+        reads_first_part=not is_own,
+    )
+
+
+BRIDGES: Mapping[str, Bridge] = {
+    "anthropic_messages": _messages,
+    "aresponses": _responses,
+    "agenerate_content": _gemini,
+    "agenerate_content_stream": _gemini,
+}
 """By call type: what holds of a deployment on that endpoint, from what holds of it on chat."""

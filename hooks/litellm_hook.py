@@ -31,7 +31,7 @@ from hooks.sinks.headers import headers_of
 from hooks.sinks.status import ServedProfile
 from hooks.watch import Watcher
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
-from hooks.wire.marking import follow
+from hooks.wire.marking import ANY, follow
 
 
 def make_handler() -> PromptRouter:
@@ -89,8 +89,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
 
         Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
-        endpoint through another, once more with the other's body, which is no longer the one planned for. Messages
-        are shared among attempts, so what changes is put into new objects.
+        endpoint through another, once more with the other's body. Messages are shared among attempts, so what changes
+        is put into new objects.
         """
         try:
             return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
@@ -114,7 +114,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> tuple[Any, Any]:
         """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
         try:
-            bag = bag_of(kwargs.get("litellm_params") or {})
+            bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
             facts = _facts(bag)
             if bag is not None and facts is not None:
                 record = success_of(facts, kwargs, result)
@@ -130,7 +130,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(bag_of(params))
+            facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
             if facts is not None:
                 self._dispatcher.submit(success_of(facts, kwargs, response_obj))
                 self._capture_answer(facts, response_obj)
@@ -213,7 +213,7 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))
-    number = marking.plan_of.get(own_id)
+    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY))
     if number is None:
         return None
     plan = marking.plans[number]

@@ -147,7 +147,7 @@ async def test_clients_cannot_forge_savings(hook: PromptRouter, who: UserAPIKeyA
 
 
 @pytest.mark.parametrize(
-    "call_type", ["aembedding", "atext_completion", "acreate_batch", "aresponses", "pass_through_endpoint"]
+    "call_type", ["aembedding", "atext_completion", "acreate_batch", "acompact_responses", "pass_through_endpoint"]
 )
 async def test_other_endpoints_are_left_alone(hook: PromptRouter, call_type: str) -> None:
     """Not one key of a body that we don't read is touched, save LiteLLM's own bag."""

@@ -13,6 +13,7 @@ from hooks.cachemodel.converse import messages_of_converse
 from hooks.cachemodel.model import PrefixCache
 from hooks.cachemodel.prices import Prices, cost_usd, total_usage
 from hooks.cachemodel.refusals import refuse_anthropic, refuse_openai
+from hooks.cachemodel.responses import chat_of_responses
 from hooks.cachemodel.rules import (
     AutomaticPrefixes,
     BreakpointPrefixes,
@@ -35,6 +36,7 @@ __all__ = [
     "Rules",
     "anthropic_blocks",
     "anthropic_rules",
+    "chat_of_responses",
     "cost_usd",
     "messages_of_converse",
     "openai_blocks",

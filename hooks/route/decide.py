@@ -152,6 +152,21 @@ class Router:
             query_chars=walk.query_chars,
         )
 
+    def decide_all(self, turns: Sequence[Turn], reason: str) -> RoutingDecision:
+        """Every module from the start, for a conversation of which only ``turns`` are known."""
+        walk = self._started_anew()
+        walk.need.bring_all(reason, at=-1)
+        asked = next((turn for turn in reversed(turns) if turn.role == "user"), None)
+        reading = None if asked is None else self._read(asked, started=True)
+        return RoutingDecision(
+            selected=walk.need.selected(),
+            arrivals=(),
+            message_kind="none" if reading is None else reading.kind,
+            is_fallback=True,
+            fallback_reason=reason,
+            query_chars=0 if reading is None else reading.chars,
+        )
+
     def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
         """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
         wanted: dict[int, str] = {}

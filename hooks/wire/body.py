@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -48,7 +48,7 @@ def tool_names(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def answer_of(response: Any) -> dict[str, Any] | None:
-    """``message`` and ``usage`` of a chat-shaped response object, in plain JSON types; None when it has neither."""
+    """``message`` and ``usage`` of a response object, in Chat's form and plain JSON types; None when it has neither."""
     answer: dict[str, Any] = {}
     choices = getattr(response, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
@@ -57,4 +57,27 @@ def answer_of(response: Any) -> dict[str, Any] | None:
         if dump is not None:
             answer[name] = dump(mode="json", exclude_none=True)
     answer.get("message", {}).pop("provider_specific_fields", None)
+    output = getattr(response, "output", None)
+    if isinstance(output, list):
+        answer["message"] = _message_of([_plain(item) for item in output])
     return answer or None
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    dump = getattr(item, "model_dump", None)
+    plain = dump(mode="json", exclude_none=True) if dump is not None else item
+    return plain if isinstance(plain, dict) else {}
+
+
+def _message_of(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The Responses API's output items as one Chat message."""
+    texts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    for item in items:
+        if item.get("type") == "message":
+            texts += [part["text"] for part in item.get("content") or () if isinstance(part.get("text"), str)]
+        elif item.get("type") == "function_call":
+            function = {"name": item.get("name"), "arguments": item.get("arguments")}
+            calls.append({"id": item.get("call_id"), "type": "function", "function": function})
+    content = {"content": "".join(texts)} if texts else {}
+    return {"role": "assistant", **content, **({"tool_calls": calls} if calls else {})}

@@ -16,6 +16,8 @@ from hooks.wire.marks import BREAKPOINT, CACHE_CONTROL, marked
 from hooks.wire.points import CACHE_KEY, INJECTION_POINTS
 
 Instructions = dict[str, Any]
+ANY = ""
+"""Stands for every deployment id that isn't named."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,16 +25,20 @@ class Marking:
     """How to mark a body for the deployment that is chosen, in plain JSON types and without any text."""
 
     plan_of: Mapping[str, int]
-    """Deployment id -> index into ``plans``."""
+    """Deployment id or ANY -> index into ``plans``."""
     plans: tuple[Plan, ...]
 
 
 class Plan(NamedTuple):
-    """``added`` and ``total`` count marks, as in Breakpoints."""
+    """``added`` and ``total`` count marks, as in Breakpoints.
+
+    ``endpoint`` is the call type of the bodies it is for, where LiteLLM makes them of the client's.
+    """
 
     instructions: Instructions
     added: int
     total: int
+    endpoint: str | None = None
 
 
 class Texts(NamedTuple):

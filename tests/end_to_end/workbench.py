@@ -94,6 +94,59 @@ def messages_body(system: Any = PROMPT, task: str = TASK) -> dict[str, Any]:
     return {"max_tokens": 200, "system": system, "messages": messages, "tools": MESSAGES_TOOLS}
 
 
+def as_items(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A chat conversation as input items of the Responses API."""
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        if message["role"] == "tool":
+            out.append(
+                {
+                    "type": "function_call_output",
+                    "call_id": message["tool_call_id"],
+                    "output": message["content"],
+                }
+            )
+            continue
+        content = message["content"]
+        if isinstance(content, list):
+            content = [{"type": "input_text", "text": part["text"]} for part in content]
+        if message["role"] == "assistant" and content:
+            said = [{"type": "output_text", "text": content, "annotations": []}]
+            out.append({"type": "message", "role": "assistant", "content": said})
+        elif content:
+            out.append({"role": message["role"], "content": content})
+        for call in message.get("tool_calls") or ():
+            out.append({"type": "function_call", "call_id": call["id"], **call["function"]})
+    return out
+
+
+def as_contents(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A chat conversation as contents of Gemini's API."""
+    out: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        role = "model" if message["role"] == "assistant" else "user"
+        content = message["content"]
+        texts = [content] if isinstance(content, str) else [part["text"] for part in content or ()]
+        parts: list[dict[str, Any]] = [{"text": text} for text in texts]
+        for call in message.get("tool_calls") or ():
+            function = call["function"]
+            names[call["id"]] = function["name"]
+            parts.append({"functionCall": {"name": function["name"], "args": json.loads(function["arguments"])}})
+        if message["role"] == "tool":
+            name = names[message["tool_call_id"]]
+            parts = [{"functionResponse": {"name": name, "response": {"output": content}}}]
+            if out and "functionResponse" in out[-1]["parts"][0]:
+                out[-1]["parts"] += parts
+                continue
+        out.append({"role": role, "parts": parts})
+    return out
+
+
+RESPONSES_TOOLS: list[dict[str, Any]] = [{"type": "function", **tool["function"]} for tool in TOOLS]
+GEMINI_TOOLS: list[dict[str, Any]] = [{"functionDeclarations": [tool["function"] for tool in TOOLS]}]
+
+
 def system_blocks(body: Any) -> list[dict[str, Any]]:
     """The system text of an Anthropic or OpenAI body as blocks."""
     system = body.get("system")

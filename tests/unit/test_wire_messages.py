@@ -73,7 +73,9 @@ TURNS = [
         Turn("user", "a\nb", blocks=2, parts=("a", "b")),
         id="blocks",
     ),
-    pytest.param({"role": "user", "content": [RESULT, RESULT]}, Turn("tool", "17\n17", blocks=2), id="results are no words"),
+    pytest.param(
+        {"role": "user", "content": [RESULT, RESULT]}, Turn("tool", "17\n17", blocks=2), id="results are no words"
+    ),
     pytest.param({"role": "user", "content": [RESULT, text("go on")]}, Turn("user", "go on", blocks=2), id="both"),
     pytest.param(
         {"role": "user", "content": [{**RESULT, "content": [text("17"), PICTURE]}]},
