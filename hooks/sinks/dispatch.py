@@ -92,7 +92,7 @@ class Dispatcher:
 
     def __init__(self, settings: Settings, *, ledger: Ledger | None = None, glitchtip: Glitchtip | None = None) -> None:
         path = settings.ledger.path
-        self._ledger = ledger or (Ledger(path) if path is not None else None)
+        self._ledger = ledger or (Ledger(path, rotated=settings.ledger) if path is not None else None)
         self._glitchtip = glitchtip or Glitchtip(settings.glitchtip, _release())
         self._capture = Capture(settings.capture) if settings.capture.path is not None else None
         self._captures = settings.capture
@@ -104,6 +104,7 @@ class Dispatcher:
         self._lanes: dict[int, _Lane] = {}
         self._is_closed = False
         self._dropped = 0
+        self._told_dropped = self._told_lost = 0
         self._faults = 0
         self._last_fault: str | None = None
         self._last_problem: str | None = None
@@ -233,7 +234,18 @@ class Dispatcher:
                         return
             if batch and time.monotonic() >= due:
                 self._write(batch)
+            self._attempt(self._tell_of_loss)
             self._attempt(self._log)
+
+    def _tell_of_loss(self) -> None:
+        """An event when records were dropped or lost since the last time; of one cause GlitchTip gets one an hour."""
+        dropped, lost = self._dropped, self._ledger.lost if self._ledger else 0
+        if dropped > self._told_dropped:
+            self._told_dropped = dropped
+            self._glitchtip.problem("Records lost", ("the queue was full; raise ledger.queue_size",))
+        if self._ledger is not None and lost > self._told_lost:
+            self._told_lost = lost
+            self._glitchtip.problem("Records lost", (f"the ledger can't be written: {self._ledger.last_error}",))
 
     def _send(self, record: Record) -> None:
         self._attempt(self._glitchtip.write, record)

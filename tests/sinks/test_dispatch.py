@@ -190,6 +190,21 @@ def test_a_full_queue_drops_and_counts(path: Path, start: Start) -> None:
     assert dispatcher.trouble().dropped == 3
 
 
+def test_dropped_records_are_an_event(path: Path, envelopes: Envelopes, start: Start) -> None:
+    """One issue, however many records: the counts are in the log and in ``trouble``."""
+    dispatcher = start(ledger={"path": path, "queue_size": 1})
+    for n in range(2_000):
+        dispatcher.submit(record(str(n)))
+    assert dispatcher.flush(30)
+    dispatcher.submit(record("last"))
+    assert dispatcher.close(30)
+    dropped = dispatcher.trouble().dropped
+    assert dropped > 0
+    assert len(ids(path)) == 2_001 - dropped
+    (lost,) = [event for event in envelopes.events if event["message"] == "Records lost"]
+    assert lost["contexts"]["problem"]["problems"] == ["the queue was full; raise ledger.queue_size"]
+
+
 def test_a_dead_ledger_leaves_glitchtip_alone(envelopes: Envelopes, start: Start, path: Path) -> None:
     """Its failures are faults of ours."""
     dispatcher = start(DeadLedger(path))
