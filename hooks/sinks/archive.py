@@ -6,6 +6,7 @@ finds both files after a crash has two equal copies: the plain one goes.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gzip
 import logging
@@ -55,10 +56,8 @@ class Archive:
             thread.join(timeout)
 
     def _run(self) -> None:
-        try:
+        with contextlib.suppress(OSError, AttributeError):  # it works at the usual priority as well
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
-        except (OSError, AttributeError):
-            pass  # it works at the usual priority as well
         while True:
             with self._guard:
                 if not self._is_wanted:

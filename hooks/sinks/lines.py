@@ -149,7 +149,7 @@ class LineFile:
         found = os.fstat(fd)
         if self._rotation is not None:
             return stat.S_ISREG(found.st_mode) and self._rotation.is_due(found, coming, time.time())
-        return self._max_bytes is not None and 0 < found.st_size and found.st_size + coming > self._max_bytes
+        return self._max_bytes is not None and found.st_size > 0 and found.st_size + coming > self._max_bytes
 
     def _move(self, fd: int) -> None:
         if self._rotation is not None:
