@@ -98,7 +98,7 @@ def _joined(parts: list[Path], folder: Path, target: Path, *, is_folder: bool) -
 
 def _digest(frame: pl.DataFrame) -> int:
     """The same for the same rows in any order."""
-    return sum(frame.hash_rows(seed=1).to_list()) % _WORD
+    return int(sum(frame.hash_rows(seed=1).to_list())) % _WORD
 
 
 def _digest_of(files: Iterable[Path]) -> tuple[int, int]:

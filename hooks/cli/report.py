@@ -21,7 +21,7 @@ from hooks.cli.output import show_bytes, show_json, show_table
 from hooks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hooks.report.figures import Figures, Sums
+    from hooks.report.figures import Conversation, Figures, Sums
     from hooks.report.files import Tally
 
 DIMENSIONS = ("key", "team", "model", "provider", "profile", "day", "hour")
@@ -150,12 +150,19 @@ def _csv(figures: Figures) -> str:
 
 
 def _show(figures: Figures) -> None:
-    from hooks.report.plain import at, usd
+    from hooks.report.plain import at
 
     click.echo(f"{at(figures.since_seconds)} to {at(figures.until_seconds)} UTC\n")
     show_table(("", "#total"), list(_totals(figures)))
     if figures.by:
-        columns = (figures.by, "#calls", "#billed", "#est. net saved", "#would have saved", "#prompt left out")
+        columns: tuple[str, ...] = (
+            figures.by,
+            "#calls",
+            "#billed",
+            "#est. net saved",
+            "#would have saved",
+            "#prompt left out",
+        )
         click.echo("")
         show_table(columns, _group_rows(figures))
     if figures.modules:
@@ -172,11 +179,15 @@ def _show(figures: Figures) -> None:
         if listed:
             click.echo("")
             columns = (title, "key", "model", "#calls", "#billed", "#est. net saved")
-            show_table(
-                columns,
-                [(c.conversation, c.key, c.model, f"{c.calls:,}", usd(c.billed_usd), usd(c.net_saved_usd)) for c in listed],
-            )  # fmt: skip
+            show_table(columns, [_conversation_row(c) for c in listed])
     click.echo(f"\n{FOOTNOTE}")
+
+
+def _conversation_row(found: Conversation) -> tuple[str, ...]:
+    from hooks.report.plain import usd
+
+    money = (usd(found.billed_usd, 4), usd(found.net_saved_usd, 4))
+    return (found.conversation, found.key, found.model, f"{found.calls:,}", *money)
 
 
 def _totals(figures: Figures) -> Iterator[tuple[str, str]]:

@@ -14,8 +14,8 @@ import vl_convert
 
 from hooks.report.figures import Figures, Group
 
-WIDE, NARROW = 760, 310
-"""Pixels of the drawing itself; the page's column and a phone of 360 pixels hold them."""
+WIDE, NARROW = 770, 262
+"""Pixels of the drawing itself; the page's column and a phone of 390 pixels hold them."""
 MOST_BARS = 12
 VEGA_LITE = "5.20"
 LABEL_CHARS = 18
@@ -44,7 +44,9 @@ def charts_of(figures: Figures) -> dict[str, Chart]:
             found["saved"] = _chart(
                 f"Estimated net saved per {step}", note, lambda width: _bars_in_time(saved, width, signed=True)
             )
-    named = [{"name": group.name, "usd": _net(group)} for group in figures.groups if _net(group) is not None]
+    named: list[dict[str, Any]] = [
+        {"name": group.name, "usd": _net(group)} for group in figures.groups if _net(group) is not None
+    ]
     if figures.by not in (None, "day", "hour") and len(named) > 1:
         rows = sorted(named, key=lambda row: -abs(row["usd"] or 0))[:MOST_BARS]
         note = f"The {len(rows)} greatest of {len(named)}." if len(rows) < len(named) else ""
@@ -135,7 +137,7 @@ def _shares(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, Any]:
 
 
 def _beside_labels(width: int) -> int:
-    return width - (60 if width == WIDE else 95)
+    return width - (60 if width == WIDE else 72)
 
 
 def _money_axis(values: Sequence[float | None]) -> dict[str, Any]:

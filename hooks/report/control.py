@@ -17,7 +17,7 @@ RESAMPLES = 1_000
 CONFIDENCE = 0.95
 MAX_UNITS = 1_024
 """More are first put at random into so many groups of like size: their sums vary as the units' do."""
-DRAWS_AT_ONCE = 4_000_000
+DRAWS_AT_ONCE = 1_000_000
 MIN_CONVERSATIONS = 200
 """In each arm; below, no figure is shown."""
 MIN_STRATUM = 10
@@ -120,34 +120,39 @@ class _Drawn:
 def _resampled(sample: Sample, rng: np.random.Generator) -> _Drawn:
     cost, size = _grouped(sample.cost, sample.size, rng)
     units = len(cost)
-    rate = cost.sum() / size.sum()
-    variance = _variance_of_rate(cost[None, :], size[None, :])[0]
-    deviations, variances = [], []
-    at_once = max(1, DRAWS_AT_ONCE // units)
-    for start in range(0, RESAMPLES, at_once):
-        draw = rng.integers(0, units, size=(min(at_once, RESAMPLES - start), units), dtype=np.int32)
-        costs, sizes = cost[draw], size[draw]
-        deviations.append(costs.sum(axis=1) / sizes.sum(axis=1) - rate)
-        variances.append(_variance_of_rate(costs, sizes))
-    return _Drawn(
-        variance=float(variance), deviation=np.concatenate(deviations), drawn_variance=np.concatenate(variances)
-    )
+    centred = cost - cost.sum() / size.sum() * size  # so that a resample's rate is its deviation
+    products = np.stack([centred, size, centred**2, centred * size, size**2], axis=1)
+    rows = max(1, DRAWS_AT_ONCE // units)
+    drawn = [_sums_of_resamples(products, min(rows, RESAMPLES - start), rng) for start in range(0, RESAMPLES, rows)]
+    deviation, drawn_variance = _rate_of(np.concatenate(drawn), units)
+    _, variance = _rate_of(products.sum(axis=0)[None, :], units)
+    return _Drawn(variance=float(variance[0]), deviation=deviation, drawn_variance=drawn_variance)
+
+
+def _sums_of_resamples(products: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+    """A row for each: sums over units drawn with replacement, by how often each was drawn."""
+    units = len(products)
+    drawn = rng.integers(0, units, size=(resamples, units)) + units * np.arange(resamples)[:, None]
+    times = np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units)
+    sums: Floats = times.astype(np.float64) @ products
+    return sums
+
+
+def _rate_of(sums: Floats, units: int) -> tuple[Floats, Floats]:
+    """Of the sums' ratio: its value, and its variance by linearisation."""
+    cost, size, cost_squared, cross, size_squared = sums.T
+    rate = cost / size
+    residuals = np.maximum(cost_squared - 2 * rate * cross + rate**2 * size_squared, 0.0)
+    return rate, residuals * units / max(1, units - 1) / size**2
 
 
 def _grouped(cost: Floats, size: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     if len(cost) <= MAX_UNITS:
         return cost, size
     group = rng.permutation(len(cost)) % MAX_UNITS
-    return np.bincount(group, cost, MAX_UNITS), np.bincount(group, size, MAX_UNITS)
-
-
-def _variance_of_rate(costs: Floats, sizes: Floats) -> Floats:
-    """Of a ratio of sums, by linearisation; a row is a sample."""
-    units = costs.shape[1]
-    total = sizes.sum(axis=1)
-    residual = costs - (costs.sum(axis=1) / total)[:, None] * sizes
-    variance: Floats = (residual**2).sum(axis=1) * units / max(1, units - 1) / total**2
-    return variance
+    costs: Floats = np.bincount(group, cost, MAX_UNITS).astype(np.float64)
+    sizes: Floats = np.bincount(group, size, MAX_UNITS).astype(np.float64)
+    return costs, sizes
 
 
 def _studentised(estimate: float, deviation: Floats, drawn_variance: Floats, variance: float) -> Interval:

@@ -197,33 +197,33 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
         (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
     )
-    whole = _groups(frame, None)
-    if not whole:
-        return None
-    (total,) = whole
     span = _collected(
         frame.select(pl.col("finished_seconds").min().alias("since"), pl.col("finished_seconds").max().alias("until"))
     ).row(0)
+    if span[0] is None:
+        return None
     steps: Literal["day", "hour"] = "day" if span[1] // DAY_SECONDS - span[0] // DAY_SECONDS > 1 else "hour"
-    timeline = _groups(frame, steps)
+    summed = _summed(frame, steps, by)
+    (total,) = _groups(summed, None)
+    timeline = _groups(summed, steps)
     conversations = _conversations(frame)
     loose = _loose(frame)
-    named = conversations.group_by("key", "conversation").agg(pl.col("billed").sum(), pl.col("billed_calls").sum())
-    priced = named.filter(pl.col("billed_calls") > 0)
+    priced = conversations.filter(pl.col("billed_calls") > 0)
+    priced_count = priced["unit"].n_unique()
     decision = _collected(frame.filter(pl.col("decision_us").is_not_null()).group_by("decision_us").len())
-    ranked = _ranked(conversations)
+    ranked = _ranked(frame, conversations)
     return Figures(
         since_seconds=span[0],
         until_seconds=span[1],
         actual=total.actual,
         would=total.would,
-        conversations=named.height,
+        conversations=conversations["unit"].n_unique(),
         loose_calls=int(loose["calls"].sum()),
-        cost_per_conversation_usd=priced["billed"].sum() / priced.height if priced.height else None,
+        cost_per_conversation_usd=Decimal(priced["billed"].sum()) / priced_count if priced_count else None,
         net_interval=_net_interval(conversations, loose, is_shadow=False),
         would_interval=_net_interval(conversations, loose, is_shadow=True),
         by=by,
-        groups=timeline if by == steps else _groups(frame, by) if by else (),
+        groups=timeline if by == steps else _groups(summed, by) if by else (),
         steps=steps,
         timeline=timeline,
         modules=_modules(frame),
@@ -290,15 +290,19 @@ def _sum_expressions() -> list[pl.Expr]:
     ]
 
 
-def _groups(frame: pl.LazyFrame, by: By | None) -> tuple[Group, ...]:
+def _summed(frame: pl.LazyFrame, steps: By, by: By | None) -> pl.DataFrame:
+    """The sums of all that is grouped by, in one pass."""
+    return _collected(frame.group_by("is_shadow", *dict.fromkeys((steps, by or steps))).agg(_sum_expressions()))
+
+
+def _groups(summed: pl.DataFrame, by: By | None) -> tuple[Group, ...]:
     keys = ["is_shadow", *([by] if by else [])]
-    rows = _collected(frame.group_by(keys).agg(_sum_expressions())).to_dicts()
+    sums = pl.selectors.exclude(pl.selectors.by_name("is_shadow", *DIMENSIONS, require_all=False)).sum()
     found: dict[Any, dict[bool, Sums]] = {}
-    for row in rows:
+    for row in summed.group_by(keys).agg(sums).to_dicts():
         found.setdefault(row.get(by or ""), {})[row["is_shadow"]] = _sums(row)
     groups = [
-        Group(name=_name(value, by), actual=sides.get(False), would=sides.get(True))
-        for value, sides in found.items()
+        Group(name=_name(value, by), actual=sides.get(False), would=sides.get(True)) for value, sides in found.items()
     ]
     if by in ("day", "hour"):
         return tuple(sorted(groups, key=lambda group: group.name))
@@ -306,10 +310,17 @@ def _groups(frame: pl.LazyFrame, by: By | None) -> tuple[Group, ...]:
 
 
 def _sums(row: Mapping[str, Any]) -> Sums:
-    values = {item.name: row[item.name] for item in fields(Sums)}
-    for money, count in (("billed_usd", "billed_calls"), ("net_saved_usd", "net_calls"), ("list_saved_usd", "list_calls")):
+    values: dict[str, Any] = {item.name: row[item.name] for item in fields(Sums)}
+    for money, count in (
+        ("billed_usd", "billed_calls"),
+        ("net_saved_usd", "net_calls"),
+        ("list_saved_usd", "list_calls"),
+    ):
         values[money] = row[money].normalize() if row[count] else None
-    return Sums(**{name: value if value is not None or name.endswith("_usd") else 0 for name, value in values.items()})
+    for name, value in values.items():
+        if value is None and not name.endswith("_usd"):
+            values[name] = 0
+    return Sums(**values)
 
 
 def _name(value: Any, by: By | None) -> str:
@@ -324,11 +335,20 @@ def _name(value: Any, by: By | None) -> str:
 
 
 def _conversations(frame: pl.LazyFrame) -> pl.DataFrame:
-    """A row for each conversation; one that shadow mode saw in part has two."""
+    """A row for each conversation; one that shadow mode saw in part has two.
+
+    ``unit`` is a hash of 64 bits: two of a million conversations fall together once in 40 million reports. Names
+    stay in the files, because as text they would take most of the memory.
+    """
     known = frame.filter(pl.col("conversation").is_not_null())
+    names = {name: _collected(known.select(pl.col(name).unique().drop_nulls())) for name in ("key", "model", "arm")}
+    known = known.with_columns(pl.struct("key", "conversation").hash().alias("unit")).with_columns(
+        pl.col(name).cast(pl.Enum(found[name].sort())) for name, found in names.items()
+    )
     failed = (pl.col("status") == "failure").fill_null(False)
+    identity = ["unit", "key", "is_shadow", "arm"]
     parts = _collected(
-        known.group_by("key", "conversation", "is_shadow", "arm", "model").agg(
+        known.group_by(*identity, "model").agg(
             pl.len().alias("calls"),
             pl.col("billed_usd").sum().alias("billed"),
             pl.col("billed_usd").count().alias("billed_calls"),
@@ -337,8 +357,7 @@ def _conversations(frame: pl.LazyFrame) -> pl.DataFrame:
             pl.col("estimated_net_saved_usd").count().alias("net_calls"),
         )
     )
-    identity = ["key", "conversation", "is_shadow", "arm"]
-    if parts.select(identity).is_unique().all():
+    if parts["unit"].n_unique() == parts.height:
         return parts
     summed = ("calls", "billed", "billed_calls", "unbilled", "net", "net_calls")
     return (
@@ -346,6 +365,17 @@ def _conversations(frame: pl.LazyFrame) -> pl.DataFrame:
         .group_by(identity, maintain_order=True)
         .agg(pl.col("model").first(), *(pl.col(name).sum() for name in summed))
     )
+
+
+def _names_of(frame: pl.LazyFrame, units: Sequence[int]) -> dict[int, str]:
+    unit = pl.struct("key", "conversation").hash()
+    found = _collected(
+        frame.filter(pl.col("conversation").is_not_null())
+        .select(unit.alias("unit"), "conversation")
+        .filter(pl.col("unit").is_in(list(units)))
+        .unique()
+    )
+    return dict(found.iter_rows())
 
 
 def _loose(frame: pl.LazyFrame) -> pl.DataFrame:
@@ -365,19 +395,19 @@ def _net_interval(conversations: pl.DataFrame, loose: pl.DataFrame, *, is_shadow
         side.filter((pl.col("is_shadow") == is_shadow) & (pl.col("net_calls") > 0))["net"].cast(pl.Float64).to_numpy()
         for side in (conversations, loose)
     ]
-    return interval_of_sum(np.concatenate(units))
+    return interval_of_sum(np.sort(np.concatenate(units)))  # rows come in any order
 
 
-def _ranked(conversations: pl.DataFrame) -> list[Conversation]:
+def _ranked(frame: pl.LazyFrame, conversations: pl.DataFrame) -> list[Conversation]:
     """The TOP losses and gains that are real ones, from the greatest loss to the greatest gain."""
     real = conversations.filter(~pl.col("is_shadow") & (pl.col("net_calls") > 0))
-    ends = real.sort("net", "key", "conversation")
-    if ends.height > 2 * TOP:
-        ends = pl.concat([ends.head(TOP), ends.tail(TOP)])
+    ends = pl.concat([real.bottom_k(TOP, by=["net", "unit"]), real.top_k(TOP, by=["net", "unit"])])
+    ends = ends.unique().sort("net", "unit")
+    names = _names_of(frame, ends["unit"].to_list())
     return [
         Conversation(
             key=row["key"],
-            conversation=row["conversation"],
+            conversation=names[row["unit"]],
             model=row["model"],
             calls=row["calls"],
             billed_usd=row["billed"].normalize() if row["billed_calls"] else None,
@@ -416,7 +446,7 @@ def _control(conversations: pl.DataFrame) -> Control | None:
 
 
 def _sample(part: pl.DataFrame) -> Sample:
-    part = part.sort("conversation")
+    part = part.sort("billed", "calls")
     return Sample(cost=part["billed"].cast(pl.Float64).to_numpy(), size=part["calls"].cast(pl.Float64).to_numpy())
 
 
@@ -480,5 +510,3 @@ def _quantile(counted: pl.DataFrame, share: float) -> int | None:
     if reached.is_empty():
         return None
     return int(ordered["decision_us"][int((reached >= share * reached[-1]).arg_max() or 0)])
-
-

@@ -12,6 +12,7 @@ from hooks.report.control import Interval
 from hooks.report.figures import Sums
 
 UNKNOWN = "unknown"
+MINUS = "−"
 
 
 def usd(value: Decimal | float | None, digits: int | None = None) -> str:
@@ -22,7 +23,7 @@ def usd(value: Decimal | float | None, digits: int | None = None) -> str:
     if digits is None:
         digits = 4 if abs(exact) < 1 else 2
     rounded = abs(exact).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
-    return f"{'−' if exact < 0 and rounded else ''}${rounded:,}"
+    return f"{MINUS if exact < 0 and rounded else ''}${rounded:,}"
 
 
 def digits_for(values: Iterable[Decimal | None]) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -166,16 +165,22 @@ def write_lines(file: Path, records: int, seed: int = 1) -> None:
                 target.write(json.dumps(row).encode() + b"\n")
 
 
-def measured(*arguments: str) -> tuple[float, float]:
-    """Seconds and peak GB of ``prompt-router report`` on these paths, in a process of its own."""
+def measured(*arguments: str) -> str:
+    """Seconds, CPU seconds and peak GB of ``prompt-router report`` on these paths, in a process of its own."""
     code = (
         "import resource, sys; from hooks.cli import main\n"
         "try: main(sys.argv[1:])\n"
-        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        "finally:\n"
+        " used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        " print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)"
     )
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code, "report", *arguments], capture_output=True, text=True, check=True)
-    return time.perf_counter() - began, int(done.stderr.split()[-1]) / 1e6
+    done = subprocess.run(
+        [sys.executable, "-c", code, "report", *arguments], capture_output=True, text=True, check=True
+    )
+    cpu, kilobytes = done.stderr.split()[-2:]
+    seconds = time.perf_counter() - began
+    return f"{seconds:.1f} s, {float(cpu):.1f} s of CPU, {int(kilobytes) / 1e6:.2f} GB"
 
 
 def run() -> None:
@@ -189,14 +194,12 @@ def run() -> None:
         size = sum(file.stat().st_size for file in files) / 1e9
         print(f"Parquet: {stated.records:,} records, {size:.2f} GB", flush=True)
         for more in ((), ("--by", "key"), ("--html", str(folder / "report.html"))):
-            seconds, gigabytes = measured(str(folder / "*.parquet"), *more)
-            print(f"  report {' '.join(more)[:12]}: {seconds:.1f} s, {gigabytes:.2f} GB", flush=True)
+            print(f"  report {' '.join(more)[:8]}: {measured(str(folder / '*.parquet'), *more)}", flush=True)
         if stated.lines:
             lines = folder / "lines.jsonl"
             write_lines(lines, stated.lines)
-            seconds, gigabytes = measured(str(lines))
             print(f"JSON Lines: {stated.lines:,} records, {lines.stat().st_size / 1e9:.2f} GB")
-            print(f"  report: {seconds:.1f} s, {gigabytes:.2f} GB")
+            print(f"  report: {measured(str(lines))}")
 
 
 if __name__ == "__main__":
