@@ -135,7 +135,7 @@ def test_the_control_group_needs_conversations(tmp_path: Path, run: Run) -> None
     for number in range(3 * MIN_CONVERSATIONS):
         is_held = number % 2 == 0
         cost = Decimal(round(rng.lognormvariate(0, 0.3) * (1_000_000 if is_held else 600_000))) / 1_000_000
-        arm = {"arm": "holdout", "outcome": "passthrough"} if is_held else {"arm": "treatment"}
+        arm: dict[str, Any] = {"arm": "holdout", "outcome": "passthrough"} if is_held else {"arm": "treatment"}
         records.append(made(number, conversation=f"c-{number}", billed_usd=cost, **arm))
     control = reported(run, write(tmp_path / "l.jsonl", records))["control"]
     for saving in (control["per_conversation"], control["per_call"]):
