@@ -15,12 +15,15 @@ from typing import Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+from hooks.accounting.accountant import Accountant
+from hooks.accounting.kept import KeptRequests
+from hooks.accounting.shared import RedisEntries, redis_of_litellm
 from hooks.configuration import configured, pipeline_of
 from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
 from hooks.errors import ConfigurationError
 from hooks.facts import facts_of
-from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
+from hooks.litellm_facts import answer_of_event, caller_of, dict_of, failure_of, success_of
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts
@@ -29,10 +32,12 @@ from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
+from hooks.tokens import token_counter
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
 from hooks.wire.marking import follow
 
 CHAT = "acompletion"
+REDIS_TITLE = "Replicas' calls not shared"
 
 
 def make_handler() -> PromptRouter:
@@ -46,13 +51,20 @@ def make_handler() -> PromptRouter:
     except ConfigurationError as error:
         print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
         raise
-    return PromptRouter(settings, pipeline_of(settings, profiles, count_tokens))
+    return PromptRouter(settings, pipeline_of(settings, profiles, count_tokens), count_tokens)
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
-    """LiteLLM's hooks. Holds no state of any request: facts travel in LiteLLM's metadata bag."""
+    """LiteLLM's hooks. Facts of a request travel in LiteLLM's metadata bag; what the client sent is kept beside it
+    until it is answered, because the bag is logged."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        count_tokens: Callable[[str], int] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._pipeline = pipeline
@@ -60,6 +72,10 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._profiles = frozenset(pipeline.profiles)
         self._deployments = Deployments()
         self._dispatcher = Dispatcher(settings)
+        self._clock = clock
+        self._kept = KeptRequests()
+        self._accountant = Accountant(count_tokens or token_counter(), clock(), self._shared)
+        self._redis: RedisEntries | None = None
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -118,7 +134,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             params = kwargs.get("litellm_params") or {}
             facts = _facts(bag_of(params))
             if facts is not None:
-                self._dispatcher.submit(success_of(facts, kwargs, response_obj))
+                kept = self._kept.take(facts.caller.request_id)
+                answer = answer_of_event(kwargs, response_obj)
+                self._dispatcher.submit(
+                    success_of(facts, kwargs, response_obj),
+                    lambda record: self._accountant.complete(record, answer, kept),
+                )
                 self._capture_answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
@@ -135,6 +156,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             facts = _facts(bag_of(request_data))
             if facts is not None:
+                self._kept.take(facts.caller.request_id)
                 self._dispatcher.submit(failure_of(facts, original_exception))
                 self._capture_answer(facts, None)
         except Exception as error:
@@ -171,6 +193,33 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
             self._dispatcher.submit_answered(answered)
 
+    # Accounting
+
+    def _keep(self, caller: Caller, data: dict[str, Any], walked: Walked, is_sent: bool) -> None:
+        """What accounting will ask for when the request is answered. Fails on its own."""
+        if caller.endpoint not in SHAPES:
+            return
+        try:
+            self._kept.put(
+                caller.request_id,
+                caller.endpoint,
+                data,
+                walked.body,
+                caller.started_seconds,
+                is_sent=is_sent,
+                marking=walked.marking,
+            )
+        except Exception as error:
+            self._dispatcher.submit_error(error, "accounting")
+
+    def _shared(self) -> RedisEntries | None:
+        """LiteLLM's Redis, from the moment that it has one."""
+        if self._redis is None:
+            found = redis_of_litellm()
+            if found is not None:
+                self._redis = RedisEntries(found, lambda line: self._dispatcher.submit_problem(REDIS_TITLE, (line,)))
+        return self._redis
+
     # The request
 
     def _handle(self, key: Any, data: dict[str, Any], call_type: str) -> dict[str, Any] | None:
@@ -179,7 +228,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if bag is None:
             return None
         litellm_bag.scrub(bag)
-        caller = caller_of(key, data, call_type, bag)
+        caller = caller_of(key, data, call_type, bag, self._clock())
         policy = decide_policy(
             self._default,
             self._profiles,
@@ -196,6 +245,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(caller, policy.mode, walked.outcome, target(), decision_us)
         litellm_bag.stamp(bag, facts, walked.marking)
+        self._keep(caller, data, walked, is_sent=policy.mode == "rewrite")
         return {**walked.body} if policy.mode == "rewrite" and walked.body is not data else None
 
     def _walk(self, data: dict[str, Any], caller: Caller, policy: Policy, target: Callable[[], Target]) -> Walked:

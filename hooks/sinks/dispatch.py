@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, ParamSpec
 
@@ -47,7 +47,14 @@ class _Flush(NamedTuple):
     is_last: bool
 
 
-_Item = Record | _Problem | Fault | Asked | Answered | _Flush
+class _Unfinished(NamedTuple):
+    """A record that only the thread completes."""
+
+    record: Record
+    complete: Callable[[Record], Record]
+
+
+_Item = Record | _Unfinished | _Problem | Fault | Asked | Answered | _Flush
 
 
 class _Lane(NamedTuple):
@@ -111,9 +118,9 @@ class Dispatcher:
         self._next_log = 0.0
         atexit.register(self.close)
 
-    def submit(self, record: Record) -> None:
-        """Queues a finished request."""
-        self._put(record)
+    def submit(self, record: Record, complete: Callable[[Record], Record] | None = None) -> None:
+        """Queues a finished request. ``complete`` is called in the thread; if it fails, the record goes as it is."""
+        self._put(record if complete is None else _Unfinished(record, complete))
 
     def submit_problem(self, title: str, lines: Sequence[str], key_alias: str | None = None) -> None:
         """Queues a configuration problem met in flight. ``title`` is fixed text without figures."""
@@ -211,6 +218,8 @@ class Dispatcher:
             except Empty:
                 self._write(batch)
                 continue
+            if isinstance(item, _Unfinished):
+                item = self._completed(item)
             match item:
                 case Record():
                     if not batch:
@@ -234,6 +243,16 @@ class Dispatcher:
             if batch and time.monotonic() >= due:
                 self._write(batch)
             self._attempt(self._log)
+
+    def _completed(self, item: _Unfinished) -> Record:
+        try:
+            return item.complete(item.record)
+        except Exception as error:  # noqa: BLE001  (the record is worth having without its estimate)
+            fault = Fault.of(error, "accounting")
+            self._faults += 1
+            self._last_fault = str(fault)
+            self._attempt(self._glitchtip.fault, fault)
+            return replace(item.record, estimated_net_saved_reason="unavailable: error")
 
     def _send(self, record: Record) -> None:
         self._attempt(self._glitchtip.write, record)

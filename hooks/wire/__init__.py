@@ -13,7 +13,7 @@ from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
 from hooks.wire import chat, chat_marks
 from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
-from hooks.wire.usage import Usage, read_usage
+from hooks.wire.usage import Usage, read_kinds, read_usage
 
 __all__ = [
     "BAG_KEYS",
@@ -26,6 +26,7 @@ __all__ = [
     "client_body",
     "conversation_of",
     "header_of",
+    "read_kinds",
     "read_usage",
     "snapshot",
     "tool_names",
