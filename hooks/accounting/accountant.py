@@ -173,7 +173,7 @@ def _with(record: Record, answer: Answer, kept: Kept, estimate: Usage, method: s
     if cost is None or record.billed_usd is None or record.priced_usd is None:
         return replace(record, estimated_net_saved_reason=NO_PRICE)
     # What LiteLLM billed beyond our own arithmetic, it would have billed for the other request, too.
-    cost += record.billed_usd - record.priced_usd
+    cost = (cost + record.billed_usd - record.priced_usd).normalize()
     saved = cost - record.billed_usd
     return replace(
         record,
