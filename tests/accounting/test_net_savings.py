@@ -80,7 +80,7 @@ async def test_a_loss_is_told_as_a_loss(tmp_path: Path) -> None:
     calls = []
     for number in range(9):
         messages = [*messages, {"role": "user", "content": f"{asks[number % 3]} ({number})"}]
-        body = well_cached({"model": "claude", "messages": messages, "tools": TOOLS}, target)
+        body = dict(well_cached({"model": "claude", "messages": messages, "tools": TOOLS}, target))
         calls.append(Call(line=number, at_seconds=10.0 * number, key="alpha", conversation="c", request=body))
         messages = [*messages, {"role": "assistant", "content": f"Done {number}. " * 900}]
     settings = {"placement": "latest", "cost_gate": False}
@@ -135,7 +135,8 @@ async def test_failed_attempts_warm_nothing_and_are_not_kept(driver: Driver) -> 
     with pytest.raises(litellm.BadRequestError):
         await driver.send(marked(ask("hello")), 0, "a", "off")
     await driver.send(marked(ask()), 10, "b")
-    (record,) = driver.records()
+    failed, record = driver.records()
+    assert (failed["status"], record["status"]) == ("failure", "success")
     assert record["counterfactual_cache_read_tokens"] == 0
     assert record["counterfactual_cache_write_5m_tokens"] > 15_000
 
@@ -153,8 +154,8 @@ async def test_a_model_without_a_price(driver: Driver) -> None:
 
 async def test_litellms_own_cache_is_no_merit_of_ours(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(litellm, "cache", Cache(type="local"))
-    await driver.send(ask(), 0, "a")
-    await driver.send(ask(), 0, "a")
+    for _ in range(2):
+        await driver.send({**ask(), "caching": True}, 0, "a")
     first, again = driver.records()
     assert (first["response_cached"], again["response_cached"]) == (False, True)
     assert again["estimated_net_saved_usd"] == again["priced_usd"] == "0"
