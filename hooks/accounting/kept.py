@@ -71,10 +71,11 @@ class KeptRequests:
                 break
             del self._kept[oldest]
             self.lost += 1
+        copies: dict[int, Any] = {}
         self._kept[request_id] = Kept(
             endpoint=endpoint,
-            original=prompt_of(original),
-            other=None if other is original else prompt_of(other),
+            original=prompt_of(original, copies),
+            other=None if other is original else prompt_of(other, copies),
             is_sent=is_sent,
             marking=marking,
             kept_seconds=now_seconds,
@@ -85,9 +86,19 @@ class KeptRequests:
         return self._kept.pop(request_id, None)
 
 
-def prompt_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that caches go by, in containers of their own."""
-    return {name: _copied(body[name], COPIED_LEVELS) for name in PROMPT_FIELDS & body.keys()}
+def prompt_of(body: Mapping[str, Any], copies: dict[int, Any] | None = None) -> dict[str, Any]:
+    """The fields that caches go by, in containers of their own.
+
+    ``copies`` by the id of what was copied, so that bodies which share messages share their copies.
+    """
+    known = {} if copies is None else copies
+    return {name: _copied_field(body[name], known) for name in PROMPT_FIELDS & body.keys()}
+
+
+def _copied_field(value: Any, copies: dict[int, Any]) -> Any:
+    if not isinstance(value, list):
+        return _copied(value, COPIED_LEVELS)
+    return [copies.get(id(item)) or copies.setdefault(id(item), _copied(item, COPIED_LEVELS - 1)) for item in value]
 
 
 def _copied(value: Any, levels: int) -> Any:
