@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hooks.breaker import Breaker, Trip
 from hooks.data import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
@@ -30,6 +30,12 @@ MAX_CONVERSATIONS = 20_000
 """Whose profile is remembered, to tell when it becomes another one."""
 
 Step = TypeVar("Step")
+
+
+class Keep(Protocol):
+    """Takes what accounting will ask for when the request is answered."""
+
+    def __call__(self, caller: Caller, data: Mapping[str, Any], walked: Walked, *, is_sent: bool) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,9 +64,17 @@ class Treated:
 class Engine:
     """Decides requests by the generation in force. For one thread, LiteLLM's; ``publish`` may be called in any."""
 
-    def __init__(self, generation: Generation, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        dispatcher: Dispatcher,
+        keep: Keep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._generation = generation
         self._dispatcher = dispatcher
+        self._keep = keep
+        self._clock = clock
         self._deployments = Deployments()
         self._breaker = Breaker(generation.thresholds)
         self._profiles = _Remembered()
@@ -98,7 +112,7 @@ class Engine:
         began = time.perf_counter_ns()
         generation = self._generation
         litellm_bag.scrub(bag)
-        caller = caller_of(key, data, call_type, bag)
+        caller = caller_of(key, data, call_type, bag, self._clock())
 
         def target() -> Target:
             is_auto_cached = data.get("enable_prompt_caching") is True
@@ -114,6 +128,7 @@ class Engine:
         facts = facts_of(treated.caller, mode, walked.outcome, reach, decision_us, treated.standing)
         facts = with_shares(facts, walked.request, data)
         litellm_bag.stamp(bag, facts, walked.marking)
+        self._keep(treated.caller, data, walked, is_sent=mode == "rewrite")
         if treated.is_tried:
             self._breaker.succeeded(asked.scope, time.monotonic())
         return {**walked.body} if mode == "rewrite" and walked.body is not data else None

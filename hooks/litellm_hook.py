@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+from hooks.accounts import Accounts
 from hooks.deployments import input_price
 from hooks.embedding_model import ask, redis_of
 from hooks.engine import Engine
 from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.generation import Generation, Loader, switched_off
 from hooks.litellm_config import running_config_path
-from hooks.litellm_facts import failure_of, success_of
+from hooks.litellm_facts import answer_of_event, failure_of, success_of
 from hooks.meanings import Meanings
 from hooks.record import Facts
 from hooks.settings import DISABLED, is_disabled
@@ -29,6 +31,7 @@ from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.sinks.status import ServedProfile
+from hooks.tokens import token_counter
 from hooks.watch import Watcher
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
 from hooks.wire.marking import ANY, follow
@@ -55,12 +58,20 @@ def make_handler() -> PromptRouter:
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
-    """LiteLLM's hooks. Holds no state of any request: facts travel in LiteLLM's metadata bag."""
+    """LiteLLM's hooks. Facts of a request travel in LiteLLM's metadata bag; what the client sent doesn't, because the
+    bag is logged.
+    """
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        count_tokens: Callable[[str], int] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self._dispatcher = Dispatcher(generation.settings, profiles=_served(generation))
-        self._engine = Engine(generation, self._dispatcher)
+        self._accounts = Accounts(self._dispatcher, count_tokens or token_counter(), clock())
+        self._engine = Engine(generation, self._dispatcher, self._accounts.keep, clock)
         self._meanings = Meanings(ask, self._dispatcher.submit_problem)
         self._watcher: Watcher | None = None
 
@@ -117,7 +128,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
             facts = _facts(bag)
             if bag is not None and facts is not None:
-                record = success_of(facts, kwargs, result)
+                record = await self._accounts.complete(
+                    success_of(facts, kwargs, result), answer_of_event(kwargs, result)
+                )
                 price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
                 litellm_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
         except Exception as error:
@@ -132,7 +145,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             params = kwargs.get("litellm_params") or {}
             facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
             if facts is not None:
-                self._dispatcher.submit(success_of(facts, kwargs, response_obj))
+                record = self._accounts.completed(facts.caller.request_id)
+                if record is None:
+                    record = success_of(facts, kwargs, response_obj)
+                    record = await self._accounts.complete(record, answer_of_event(kwargs, response_obj))
+                    self._accounts.drop(facts.caller.request_id)
+                self._dispatcher.submit(record)
                 self._capture_answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
@@ -149,6 +167,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             facts = _facts(bag_of(request_data))
             if facts is not None:
+                self._accounts.drop(facts.caller.request_id)
                 self._dispatcher.submit(failure_of(facts, original_exception))
                 self._capture_answer(facts, None)
         except Exception as error:
@@ -171,6 +190,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """Writes out what waits for the sinks. The end of the process does the same."""
         if self._watcher is not None:
             self._watcher.stop()
+        self._accounts.close()
         self._dispatcher.close()
 
     # Capture

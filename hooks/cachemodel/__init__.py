@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hooks.cachemodel.blocks import Block, BlockReader, anthropic_blocks, openai_blocks
 from hooks.cachemodel.converse import messages_of_converse
-from hooks.cachemodel.model import PrefixCache
+from hooks.cachemodel.model import Entry, PrefixCache
 from hooks.cachemodel.prices import Prices, cost_usd, total_usage
 from hooks.cachemodel.refusals import refuse_anthropic, refuse_openai
 from hooks.cachemodel.responses import chat_of_responses
@@ -30,6 +30,7 @@ __all__ = [
     "Block",
     "BlockReader",
     "BreakpointPrefixes",
+    "Entry",
     "MarkedPrefixes",
     "PrefixCache",
     "Prices",

@@ -16,7 +16,7 @@ from hooks.wire.body import MASK, answer_of, client_body, snapshot, tool_names
 from hooks.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
 from hooks.wire.marking import Plan, Texts
 from hooks.wire.tools import tools_chars
-from hooks.wire.usage import Usage, read_usage
+from hooks.wire.usage import Usage, read_kinds, read_usage
 
 __all__ = [
     "BAG_KEYS",
@@ -31,6 +31,7 @@ __all__ = [
     "client_body",
     "conversation_of",
     "header_of",
+    "read_kinds",
     "read_usage",
     "sender_of",
     "snapshot",
