@@ -12,6 +12,7 @@ from typing import Any
 
 from hooks.record import Caller, Facts, Record
 from hooks.wire import read_usage
+from hooks.wire.tools import tool_names
 
 MAX_NAME_CHARS = 256
 USD_DIGITS = 12
@@ -33,7 +34,7 @@ def caller_of(key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[st
         key_hash=_key_hash(getattr(key, "api_key", None)),
         team_id=_text(getattr(key, "team_id", None)),
         model_group=_text(data.get("model")),
-        tool_count=len(tools) if isinstance(tools, list) else 0,
+        tool_count=max(len(tools) if isinstance(tools, list) else 0, len(tool_names(data))),
     )
 
 
@@ -54,11 +55,18 @@ def _key_hash(key: object) -> str | None:
     return key if _HASH.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
+def has_client_oauth(bag: Mapping[str, Any]) -> bool:
+    """True where the client pays with a subscription: its own OAuth token goes to the provider (LiteLLM 1.106 says)."""
+    return bag.get("used_client_oauth_token") is True
+
+
 def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
     """The record of an answered request, from LiteLLM's success event."""
     cached = bool(kwargs.get("cache_hit"))
     usage = read_usage(getattr(response, "usage", None))
-    billed = _usd(kwargs.get("response_cost"))
+    if usage is not None and not usage.input_tokens:
+        usage = None  # what LiteLLM logs of a stream without usage; no prompt is of no tokens
+    billed = _usd(kwargs.get("response_cost")) if usage is not None or cached else None
     return Record(
         facts=facts,
         finished_seconds=time.time(),
@@ -69,9 +77,12 @@ def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record
         usage=usage,
         usage_reason=None if usage else "the provider reported no usage",
         billed_usd=billed,
-        billed_reason=None if billed is not None else "LiteLLM knows no price for this model",
+        billed_reason=None if billed is not None else _WHY_UNBILLED[usage is None],
         response_cached=cached,
     )
+
+
+_WHY_UNBILLED = ("LiteLLM knows no price for this model", "the provider reported no usage")
 
 
 def _usd(cost: object) -> Decimal | None:

@@ -20,7 +20,7 @@ from hooks.data import Passthrough, Target
 from hooks.deployments import Deployments
 from hooks.errors import ConfigurationError
 from hooks.facts import facts_of
-from hooks.litellm_facts import caller_of, dict_of, failure_of, success_of
+from hooks.litellm_facts import caller_of, dict_of, failure_of, has_client_oauth, success_of
 from hooks.pipeline import Pipeline, Walked
 from hooks.policy import HEADER, Policy, decide_policy
 from hooks.record import Caller, Facts
@@ -30,9 +30,7 @@ from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, header_of, snapshot
-from hooks.wire.marking import follow
-
-CHAT = "acompletion"
+from hooks.wire.marking import ANY, follow
 
 
 def make_handler() -> PromptRouter:
@@ -78,11 +76,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, Any] | None:
         """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
 
-        Called for every attempt, and for health probes and endpoints that aren't ours. Messages are shared among
-        attempts, so what changes is put into new objects.
+        Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
+        endpoint through another, once more with the other's body. Messages are shared among attempts, so what changes
+        is put into new objects.
         """
         try:
-            return _marked_for_deployment(kwargs) if getattr(call_type, "value", call_type) == CHAT else None
+            return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call_deployment")
             return None
@@ -103,7 +102,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> tuple[Any, Any]:
         """What LiteLLM logs, without a claim where its own response cache answered. Runs ahead of every logger."""
         try:
-            bag = bag_of(kwargs.get("litellm_params") or {})
+            bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
             if bag is not None and kwargs.get("cache_hit"):
                 litellm_bag.disclaim(bag)
         except Exception as error:
@@ -116,7 +115,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(bag_of(params))
+            facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
             if facts is not None:
                 self._dispatcher.submit(success_of(facts, kwargs, response_obj))
                 self._capture_answer(facts, response_obj)
@@ -190,7 +189,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
         def target() -> Target:
             is_auto_cached = data.get("enable_prompt_caching") is True
-            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
+            return self._deployments.target(
+                data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
+            )
 
         walked = self._walk(data, caller, policy, target)
         decision_us = (time.perf_counter_ns() - began) // 1000
@@ -205,6 +206,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return Walked(outcome=Passthrough(reason="bad_key_metadata"), body=data)
         if policy.mode == "off":
             return Walked(outcome=Passthrough(reason="off"), body=data)
+        if has_client_oauth(bag_of(data) or {}):
+            return Walked(outcome=Passthrough(reason="client_oauth"), body=data)
         try:
             return self._pipeline.walk(data, caller.endpoint, target, only=policy.profile)
         except Exception as error:
@@ -212,13 +215,13 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return Walked(outcome=Passthrough(reason="error"), body=data)
 
 
-def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
     bag = bag_of(kwargs)
-    marking = litellm_bag.marking_in(bag) if bag is not None else None
+    marking = litellm_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))
-    number = marking.plan_of.get(own_id)
+    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY))
     if number is None:
         return None
     plan = marking.plans[number]

@@ -15,7 +15,7 @@ from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
 from hooks.wire import SHAPES, Shape
-from hooks.wire.marking import Marking, Plan, instructions_for
+from hooks.wire.marking import ANY, Marking, Plan, Texts, instructions_for
 
 _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
     ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
@@ -108,7 +108,11 @@ class Pipeline:
         placement = profile.placement or self._placement or reach.placement
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
-        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
+        router = self._routers[profile.name]
+        if request.unseen is None:
+            decision = router.decide(request.turns, forgets=placement == "latest")
+        else:
+            decision = router.decide_all(request.turns, request.unseen)
         if self._gates_cost:
             gated = _gated(decision, recognition, reach, forgets=placement == "latest")
             if gated is None:
@@ -134,7 +138,15 @@ class Pipeline:
 
         rewritten = rewritten_for(reach)
         body = shape.write(data, request, rewritten)
-        marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one))
+        bridged = shape.bridged
+        marking = _marking(
+            body,
+            reach,
+            rewritten_for,
+            lambda one: shape.write(data, request, one),
+            shape.texts,
+            (lambda one: bridged(data, request, one)) if bridged is not None else None,
+        )
         return Walked(outcome=rewritten, body=body, marking=marking)
 
     def _not_worth_it(
@@ -194,10 +206,14 @@ def _marking(
     reach: Target,
     rewritten_for: Callable[[Target], Rewritten],
     write: Callable[[Rewritten], Mapping[str, Any]],
+    texts: Texts,
+    bridged: Callable[[Rewritten], Plan] | None,
 ) -> Marking | None:
     """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
     if not reach.each:
-        return None
+        if bridged is None or not reach.takes_marks:
+            return None
+        return Marking(plan_of={ANY: 0}, plans=(bridged(rewritten_for(reach)),))
     # What has no say in marks mustn't make two plans of one.
     alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
     plans: list[Plan] = []
@@ -207,7 +223,10 @@ def _marking(
             one = rewritten_for(target)
             marks = one.breakpoints
             known.append(target)
-            plans.append(Plan(instructions_for(plain, write(one)), marks.added, marks.total))
+            if bridged is not None and target.takes_marks:
+                plans.append(bridged(one))
+            else:
+                plans.append(Plan(instructions_for(plain, write(one), texts), marks.added, marks.total))
     return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
 
 

@@ -121,6 +121,20 @@ class Router:
             query_chars=walk.query_chars,
         )
 
+    def decide_all(self, turns: Sequence[Turn], reason: str) -> RoutingDecision:
+        """Every module from the start, for a conversation of which only ``turns`` are known."""
+        walk = self._started_anew()
+        walk.need.bring_all(reason, at=-1)
+        asked = next((turn for turn in reversed(turns) if turn.role == "user"), None)
+        return RoutingDecision(
+            selected=walk.need.selected(),
+            arrivals=(),
+            message_kind="none" if asked is None else self._read(asked, started=True).kind,
+            is_fallback=True,
+            fallback_reason=reason,
+            query_chars=0 if asked is None else len(asked.text),
+        )
+
     def _resumed(self, turns: tuple[Turn, ...]) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 

@@ -12,7 +12,7 @@ from hooks.errors import ConfigurationError
 from hooks.simulate.policies import POLICIES, Policy, Rewrite, Sent
 from hooks.simulate.report import Report, Tally, report_of
 from hooks.simulate.traffic import Call
-from hooks.wire.chat import CACHE_KEY
+from hooks.wire.points import CACHE_KEY
 from hooks.wire.usage import Usage
 
 BlocksOf = Callable[[Mapping[str, Any]], Sequence[Block]]

@@ -51,6 +51,49 @@ def conversation(system: Any = PROMPT, task: str = TASK, role: str = "system") -
     ]
 
 
+def as_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A chat conversation in Anthropic's form: calls and results are blocks, results of one answer one message."""
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        if message["role"] == "tool":
+            result = {"type": "tool_result", "tool_use_id": message["tool_call_id"], "content": message["content"]}
+            if out and isinstance(out[-1]["content"], list) and out[-1]["content"][0]["type"] == "tool_result":
+                out[-1]["content"].append(result)
+            else:
+                out.append({"role": "user", "content": [result]})
+        elif message.get("tool_calls"):
+            said = [{"type": "text", "text": message["content"]}] if message["content"] else []
+            calls = [
+                {
+                    "type": "tool_use",
+                    "id": call["id"],
+                    "name": call["function"]["name"],
+                    "input": json.loads(call["function"]["arguments"]),
+                }
+                for call in message["tool_calls"]
+            ]
+            out.append({"role": "assistant", "content": [*said, *calls]})
+        else:
+            out.append(message)
+    return out
+
+
+MESSAGES_TOOLS: list[dict[str, Any]] = [
+    {
+        "name": tool["function"]["name"],
+        "description": tool["function"]["description"],
+        "input_schema": tool["function"]["parameters"],
+    }
+    for tool in TOOLS
+]
+
+
+def messages_body(system: Any = PROMPT, task: str = TASK) -> dict[str, Any]:
+    """The same agent call for Anthropic's endpoint."""
+    messages = as_messages(conversation(task=task)[1:])
+    return {"max_tokens": 200, "system": system, "messages": messages, "tools": MESSAGES_TOOLS}
+
+
 def system_blocks(body: Any) -> list[dict[str, Any]]:
     """The system text of an Anthropic or OpenAI body as blocks."""
     system = body.get("system")
