@@ -84,14 +84,6 @@ def _gemini(home: Home, model: str) -> Mapping[str, str]:
     }
 
 
-def _pi(home: Home, model: str) -> Mapping[str, str]:
-    cost = dict.fromkeys(("input", "output", "cacheRead", "cacheWrite"), 0)
-    one = {"id": model, "name": model, "contextWindow": 128_000, "maxTokens": 8_000, "input": ["text"], "cost": cost}
-    provider = {"baseUrl": f"{home.url}/v1", "api": "openai-completions", "apiKey": home.key, "models": [one]}
-    home.write(".pi/agent/models.json", json.dumps({"providers": {"litellm": provider}}))
-    return {"PI_OFFLINE": "1"}
-
-
 def _opencode(home: Home, model: str) -> Mapping[str, str]:
     options = {"baseURL": f"{home.url}/v1", "apiKey": home.key}
     provider = {"npm": "@ai-sdk/openai-compatible", "name": "LiteLLM", "options": options, "models": {model: {}}}
@@ -146,18 +138,6 @@ GEMINI = Agent(
     settle=_gemini,
     ask=lambda model, task, later: ["-m", model, "-y", *(("--resume", "latest") if later else ()), "-p", task],
 )
-PI = Agent(
-    name="pi",
-    dialect="chat",
-    package="@mariozechner/pi-coding-agent",
-    version="0.73.1",
-    binary="pi",
-    model="gpt-4.1",
-    tool="write",
-    arguments=lambda file: {"path": str(file), "content": "hello\n"},
-    settle=_pi,
-    ask=lambda model, task, later: ["--provider", "litellm", "--model", model, *(("-c",) if later else ()), "-p", task],
-)
 OPENCODE = Agent(
     name="opencode",
     dialect="chat",
@@ -182,4 +162,4 @@ QWEN = Agent(
     settle=_qwen,
     ask=lambda _, task, later: ["-y", "--chat-recording", *(("-c",) if later else ()), "-p", task],
 )
-CAST = (CLAUDE_CODE, CODEX, GEMINI, QWEN, PI, OPENCODE)
+CAST = (CLAUDE_CODE, CODEX, GEMINI, QWEN, OPENCODE)
