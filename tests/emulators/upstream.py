@@ -23,6 +23,8 @@ from tests.emulators.structure import (
 __all__ = ["HttpError", "RecordedRequest", "Reply", "Text", "ToolCall", "Upstream", "Usage"]
 
 Shape = Callable[[Mapping[str, Any], Reply, Usage], Answer]
+Decide = Callable[[Mapping[str, Any]], Reply | None]
+"""A body -> the reply to it; None leaves it to the script. For clients whose calls nobody can count ahead."""
 
 SHAPES: Mapping[str, Shape] = {
     "/v1/messages": anthropic_wire.answer,
@@ -74,6 +76,7 @@ class Upstream:
         self._caching = caching
         self.default: Reply = Text(text="Hello from the upstream.")
         self.usage = Usage()
+        self.decide: Decide | None = None
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
         self._script: deque[Reply] = deque()
@@ -154,8 +157,10 @@ class Upstream:
         failure = self._refuse(shape, body, incoming.route) or self._failure(incoming.headers.get(CALL_HEADER))
         if failure is not None:
             return shape(body, failure, self.usage)
-        with self._lock:
-            reply = self._script.popleft() if self._script else self.default
+        reply = self.decide(body) if self.decide is not None else None
+        if reply is None:
+            with self._lock:
+                reply = self._script.popleft() if self._script else self.default
         if isinstance(reply, HttpError):
             return shape(body, reply, self.usage)
         usage = self.usage
