@@ -81,7 +81,7 @@ class Delivery:
             case Problem():
                 self._last_problem = f"{item.title}: {'; '.join(item.lines)}"
                 self._counters.add_error("problem", self._last_problem, time.time())
-                self._attempt(self._sinks.glitchtip.problem, item.title, item.lines, item.key_alias)
+                self._attempt(self._sinks.glitchtip.problem, item.title, item.lines, item.key_alias, item.once)
             case Fault():
                 self._fault(item)
                 self._attempt(self._sinks.glitchtip.fault, item)
