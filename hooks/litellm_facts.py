@@ -109,6 +109,12 @@ def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record
 _WHY_UNBILLED = ("LiteLLM knows no price for this model", "the provider reported no usage")
 
 
+def response_in(kwargs: Mapping[str, Any], result: Any) -> Any:
+    """What LiteLLM's success event will bring: of a stream the whole answer (litellm_logging.py, 1.106)."""
+    whole = kwargs.get("async_complete_streaming_response") if kwargs.get("stream") is True else None
+    return result if whole is None else whole
+
+
 def answer_of_event(kwargs: Mapping[str, Any], response: Any) -> Answer:
     """The attempt that answered, from the same event."""
     params = kwargs.get("litellm_params") or {}

@@ -22,7 +22,7 @@ from hooks.engine import Engine
 from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.generation import Generation, Loader, switched_off
 from hooks.litellm_config import running_config_path
-from hooks.litellm_facts import answer_of_event, failure_of, success_of
+from hooks.litellm_facts import answer_of_event, failure_of, response_in, success_of
 from hooks.meanings import Meanings
 from hooks.record import Facts
 from hooks.settings import DISABLED, is_disabled
@@ -128,9 +128,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
             facts = _facts(bag)
             if bag is not None and facts is not None:
-                record = await self._accounts.complete(
-                    success_of(facts, kwargs, result), answer_of_event(kwargs, result)
-                )
+                response = response_in(kwargs, result)
+                record = success_of(facts, kwargs, response)
+                record = await self._accounts.complete(record, answer_of_event(kwargs, response))
                 price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
                 litellm_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
         except Exception as error:

@@ -177,10 +177,16 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
 
 
 def runs_of(request: Request, rewritten: Rewritten) -> dict[int, list[OutBlock]]:
-    """The output's blocks by the item that they stand in."""
+    """The output's blocks by the item that they stand in, in their own order: none goes back to an earlier item."""
     runs: dict[int, list[OutBlock]] = {}
+    at = last = -1
     for block in out_blocks(request, rewritten):
-        runs.setdefault(request.system[block.source].message, []).append(block)
+        message = request.system[block.source].message
+        if runs and message < at:
+            block = block._replace(source=last)
+        else:
+            at, last = message, block.source
+        runs.setdefault(at, []).append(block)
     return runs
 
 

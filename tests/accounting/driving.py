@@ -37,7 +37,7 @@ from tests.emulators.upstream import Upstream
 
 COUNT = token_counter()
 PROFILES = load_profiles(bundled_profiles(), COUNT)
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
