@@ -215,7 +215,7 @@ def history_ends(turns: Sequence[Turn], late_turns: Sequence[int] = ()) -> tuple
         return (1,)
     since = turns[answers[-1] :]
     late = sum(turn >= answers[-1] for turn in late_turns)
-    blocks = sum(1 + len(turn.tool_calls) for turn in since) + late
+    blocks = sum(turn.blocks + len(turn.tool_calls) for turn in since) + late
     return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + late + 1)
 
 

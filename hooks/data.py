@@ -44,6 +44,10 @@ class Turn(NamedTuple):
     text: str
     attachments: tuple[str, ...] = ()
     tool_calls: tuple[str, ...] = ()
+    blocks: int = 1
+    """What a provider looks back over, besides the tool calls."""
+    parts: tuple[str, ...] = ()
+    """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +63,8 @@ class Request:
     """The client's breakpoints behind the system prompt (messages, top level)."""
     states_points: bool = False
     """True when the client sends LiteLLM injection points, which then hold in place of a deployment's own."""
+    unseen: str | None = None
+    """Why the conversation so far isn't in the request, so that nobody can say what it needs; None when it is."""
 
     @property
     def client_marks(self) -> int:
@@ -103,6 +109,8 @@ class Target:
     """False on a LiteLLM that places no injection points beside marks (before 1.106)."""
     auto_points: tuple[Mark, ...] = ()
     """What LiteLLM's automatic caching would inject into a request without any mark; ours make it stand down."""
+    reads_first_part: bool = False
+    """True where LiteLLM hands on no more than the first part of a Gemini system instruction."""
     each: tuple[tuple[str, Target], ...] = ()
     """Every candidate by its deployment id, where they take different marks; empty where all agree."""
 

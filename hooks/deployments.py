@@ -19,12 +19,14 @@ from urllib.parse import urlparse
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
+from hooks.bridges import BRIDGES, Route
 from hooks.cachemodel import takes_breakpoints, takes_mid_system
 from hooks.data import UNKNOWN_TARGET as UNKNOWN
 from hooks.data import Target
 from hooks.profile import Placement
 from hooks.provider_wire import is_converse
 
+CHAT = "acompletion"
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""
 MAX_GROUPS = 1024
@@ -51,27 +53,36 @@ class Deployments:
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], tuple[float, Target]] = {}
 
-    def target(self, group: object, team_id: str | None, fallbacks: object, is_auto_cached: bool = False) -> Target:
+    def target(
+        self,
+        group: object,
+        team_id: str | None,
+        fallbacks: object,
+        is_auto_cached: bool = False,
+        endpoint: str = CHAT,
+    ) -> Target:
         """What holds for every deployment that may answer a request to ``group``, fallbacks included.
 
-        ``fallbacks`` is what the request itself names; ``is_auto_cached`` whether its key asks LiteLLM to mark it.
+        ``fallbacks`` is what the request itself names; ``is_auto_cached`` whether its key asks LiteLLM to mark it;
+        ``endpoint`` LiteLLM's call type.
         """
         named = _named(fallbacks)
         if not isinstance(group, str) or named is None:
             return UNKNOWN
         is_auto_cached = is_auto_cached or getattr(litellm, "enable_anthropic_prompt_caching", None) is True
-        key = (group, team_id, named, is_auto_cached)
+        key = (group, team_id, named, is_auto_cached, endpoint)
         now = time.monotonic()
         found = self._known.get(key)
         if found is None or found[0] < now:
             if len(self._known) >= MAX_GROUPS:
                 self._known.clear()
-            found = self._known[key] = (now + REFRESH_SECONDS, _look_up(group, team_id, named, is_auto_cached))
+            looked_up = _look_up(group, team_id, named, is_auto_cached, endpoint)
+            found = self._known[key] = (now + REFRESH_SECONDS, looked_up)
         return found[1]
 
 
 def targets_of_config(document: Mapping[str, Any]) -> tuple[dict[str, Target], str | None]:
-    """``(target by model group, what LiteLLM says against the list)`` of a proxy's configuration, without a proxy."""
+    """``(target for chat by model group, what LiteLLM says against the list)`` of a configuration, without a proxy."""
     entries = document.get("model_list")
     models = [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
     stated = document.get("litellm_settings")
@@ -82,7 +93,7 @@ def targets_of_config(document: Mapping[str, Any]) -> tuple[dict[str, Target], s
         router = litellm.Router(model_list=copy.deepcopy(models), fallbacks=fallbacks or [])
         is_auto_cached = settings.get("enable_anthropic_prompt_caching") is True
         names = dict.fromkeys(name for each in models if isinstance(name := each.get("model_name"), str))
-        return {name: _of_router(router, name, None, (), is_auto_cached) for name in names}, None
+        return {name: _of_router(router, name, None, (), is_auto_cached, CHAT) for name in names}, None
     except Exception as error:  # LiteLLM raises what it likes for lists that it can't take
         return {}, type(error).__name__
 
@@ -111,13 +122,15 @@ def _named(fallbacks: object) -> tuple[str, ...] | None:
     return tuple(fallbacks)
 
 
-def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool) -> Target:
+def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str) -> Target:
     # Looked up, not imported: outside a proxy the import would take seconds, and there is no router to find.
     llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
-    return UNKNOWN if llm_router is None else _of_router(llm_router, group, team_id, named, is_auto_cached)
+    return UNKNOWN if llm_router is None else _of_router(llm_router, group, team_id, named, is_auto_cached, endpoint)
 
 
-def _of_router(llm_router: Any, group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool) -> Target:
+def _of_router(
+    llm_router: Any, group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str
+) -> Target:
     candidates: dict[str, Target] = {}
     for name in dict.fromkeys((group, *_fallbacks(group, llm_router), *named)):
         members = llm_router.get_model_list(model_name=name, team_id=team_id) or []
@@ -125,7 +138,7 @@ def _of_router(llm_router: Any, group: str, team_id: str | None, named: Iterable
             return UNKNOWN
         for number, deployment in enumerate(members):
             own_id = str((deployment.get("model_info") or {}).get("id") or f"{name}/{number}")
-            candidates[own_id] = _deployment(deployment, llm_router, is_auto_cached)
+            candidates[own_id] = _deployment(deployment, llm_router, is_auto_cached, endpoint)
     return _common(tuple(candidates.items()))
 
 
@@ -149,6 +162,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         places_points=all(target.places_points for target in targets),
         refuses_late_system=any(target.refuses_late_system for target in targets),
         takes_cache_key=all(target.takes_cache_key for target in targets),
+        reads_first_part=any(target.reads_first_part for target in targets),
         injection_points=targets[0].injection_points if len(kinds) == 1 else (),
         auto_points=targets[0].auto_points if len(kinds) == 1 else (),
         each=candidates if len(kinds) > 1 else (),
@@ -173,7 +187,7 @@ def _fallbacks(group: str, router: Any) -> Iterable[str]:
     return names
 
 
-def _deployment(deployment: Mapping[str, Any], router: Any, is_auto_cached: bool) -> Target:
+def _deployment(deployment: Mapping[str, Any], router: Any, is_auto_cached: bool, endpoint: str) -> Target:
     params, own = deployment["litellm_params"], deployment.get("model_info") or {}
     info = router.get_deployment_model_info(own.get("id"), params["model"]) or {}
     provider = _provider(params["model"], params.get("api_base"), params.get("custom_llm_provider"))
@@ -184,38 +198,42 @@ def _deployment(deployment: Mapping[str, Any], router: Any, is_auto_cached: bool
         params["model"],
         provider,
         info,
+        endpoint,
         base=base if isinstance(base, str) else None,
         points=tuple(point for point in points if isinstance(point, dict)),
         is_auto_cached=is_auto_cached,
         hosts_breakpoints=is_openai_com or own.get("supports_prompt_cache_breakpoint") is True,
+        forwards_messages="/v1/messages" in (own.get("supported_endpoints") or ()),
     )
 
 
-def target_of_model(model: str) -> Target:
+def target_of_model(model: str, endpoint: str = CHAT) -> Target:
     """What holds for a model by LiteLLM's name for it alone, without a proxy, at the provider's own host."""
     try:
         info: Mapping[str, Any] = litellm.get_model_info(model)
     except Exception:  # LiteLLM raises a bare Exception for names that its map lacks
         info = {}
-    return _target(model, _provider(model, None, None), info)
+    return _target(model, _provider(model, None, None), info, endpoint)
 
 
 def _target(
     model: str,
     provider: str | None,
     info: Mapping[str, Any],
+    endpoint: str,
     *,
     base: str | None = None,
     points: tuple[Mapping[str, Any], ...] = (),
     is_auto_cached: bool = False,
     hosts_breakpoints: bool = True,
+    forwards_messages: bool = False,
 ) -> Target:
     """``base`` is the model behind an alias, a deployment's name or an inference profile, where it is stated."""
     name = f"{model}/{base}".lower() if base else model.lower()
     is_openai = provider in ("openai", "azure") and _OPENAI_NAMES.search(name) is not None
     takes_marks = provider == "anthropic" or (provider in _CLAUDE_HOSTS and "claude" in name)
     flag = info.get("supports_prompt_cache_breakpoint")
-    return Target(
+    target = Target(
         takes_marks=takes_marks,
         takes_breakpoints=(
             provider == "openai"
@@ -235,6 +253,11 @@ def _target(
         injection_points=points,
         auto_points=_auto_points() if is_auto_cached and takes_marks and provider in _AUTO_HOSTS else (),
     )
+    adapt = BRIDGES.get(endpoint)
+    if adapt is None:
+        return target
+    route = Route(name=name, provider=provider, is_openai=is_openai, forwards_messages=forwards_messages)
+    return adapt(target, route)
 
 
 def _auto_points() -> tuple[Mapping[str, Any], ...]:

@@ -7,27 +7,47 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hooks.breaker import Breaker, Trip
 from hooks.data import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
 from hooks.deployments import Deployments
-from hooks.facts import Standing, facts_of
+from hooks.errors import MeaningsWantedError
+from hooks.facts import Standing, facts_of, with_shares
 from hooks.generation import Generation
-from hooks.litellm_facts import caller_of, dict_of, scope_of
+from hooks.litellm_facts import caller_of, dict_of, has_client_oauth, scope_of
 from hooks.pipeline import Pipeline, Recognised, Walked
 from hooks.policy import HEADER, Arm, Policy, Rule, Stated, Subject, decide_policy, draw, stated_in_metadata
 from hooks.profile import Profile
 from hooks.record import Caller
+from hooks.route import Lookup, no_meanings
 from hooks.sinks import litellm_bag
 from hooks.sinks.dispatch import Dispatcher
-from hooks.wire import conversation_of, header_of
+from hooks.wire import bag_of, conversation_of, header_of, sender_of
 
 TRIPPED = "Breaker opened"
 MAX_CONVERSATIONS = 20_000
 """Whose profile is remembered, to tell when it becomes another one."""
 
 Step = TypeVar("Step")
+
+
+class Keep(Protocol):
+    """Takes what accounting will ask for when the request is answered."""
+
+    def __call__(self, caller: Caller, data: Mapping[str, Any], walked: Walked, *, is_sent: bool) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """A request and what its walk may ask for."""
+
+    key: Any
+    scope: str
+    data: dict[str, Any]
+    target: Callable[[], Target]
+    lookup: Lookup
+    is_again: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,9 +64,17 @@ class Treated:
 class Engine:
     """Decides requests by the generation in force. For one thread, LiteLLM's; ``publish`` may be called in any."""
 
-    def __init__(self, generation: Generation, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        dispatcher: Dispatcher,
+        keep: Keep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._generation = generation
         self._dispatcher = dispatcher
+        self._keep = keep
+        self._clock = clock
         self._deployments = Deployments()
         self._breaker = Breaker(generation.thresholds)
         self._profiles = _Remembered()
@@ -66,25 +94,43 @@ class Engine:
             self._breaker = Breaker(generation.thresholds)
         self._generation = generation
 
-    def handle(self, key: Any, data: dict[str, Any], call_type: str, bag: dict[str, Any]) -> dict[str, Any] | None:
-        """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag."""
+    def handle(
+        self,
+        key: Any,
+        data: dict[str, Any],
+        call_type: str,
+        bag: dict[str, Any],
+        lookup: Lookup = no_meanings,
+        *,
+        is_again: bool = False,
+    ) -> dict[str, Any] | None:
+        """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag.
+
+        Raises MeaningsWantedError where ``lookup`` lacks vectors that have to be asked for first; ``is_again``: this
+        request has been here before and was let in.
+        """
         began = time.perf_counter_ns()
         generation = self._generation
         litellm_bag.scrub(bag)
-        caller = caller_of(key, data, call_type, bag)
+        caller = caller_of(key, data, call_type, bag, self._clock())
 
         def target() -> Target:
             is_auto_cached = data.get("enable_prompt_caching") is True
-            return self._deployments.target(data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached)
+            return self._deployments.target(
+                data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
+            )
 
-        treated = self._treat(generation, key, data, caller, target)
+        asked = _Asked(key=key, scope=scope_of(key), data=data, target=target, lookup=lookup, is_again=is_again)
+        treated = self._treat(generation, asked, caller)
         walked, mode = treated.walked, treated.mode
         reach = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - began) // 1000
         facts = facts_of(treated.caller, mode, walked.outcome, reach, decision_us, treated.standing)
+        facts = with_shares(facts, walked.request, data)
         litellm_bag.stamp(bag, facts, walked.marking)
+        self._keep(treated.caller, data, walked, is_sent=mode == "rewrite")
         if treated.is_tried:
-            self._breaker.succeeded(scope_of(key), time.monotonic())
+            self._breaker.succeeded(asked.scope, time.monotonic())
         return {**walked.body} if mode == "rewrite" and walked.body is not data else None
 
     def failed(self, key: Any, error: BaseException, where: str) -> None:
@@ -94,10 +140,9 @@ class Engine:
             alias = getattr(key, "key_alias", None) if trip.key is not None else None
             self._dispatcher.submit_problem(TRIPPED, _told(trip), alias if isinstance(alias, str) else None)
 
-    def _treat(
-        self, generation: Generation, key: Any, data: dict[str, Any], caller: Caller, target: Callable[[], Target]
-    ) -> Treated:
+    def _treat(self, generation: Generation, asked: _Asked, caller: Caller) -> Treated:
         """What the policy gives this request, step by step as far as it needs to know."""
+        key, data = asked.key, asked.data
 
         def treated(walked: Walked, policy: Policy, source: str | None = None) -> Treated:
             standing = Standing(policy=source or policy.source)
@@ -119,12 +164,15 @@ class Engine:
             return treated(passed("bad_key_metadata"), likely)
         if all(policy.mode == "off" for _, policy in possible):
             return treated(passed("off"), likely)
-        if not self._breaker.admits(scope_of(key), time.monotonic()):
+        if has_client_oauth(bag_of(data) or {}):
+            return treated(passed("client_oauth"), likely)
+        if not asked.is_again and not self._breaker.admits(asked.scope, time.monotonic()):
             return treated(passed("breaker"), likely, "breaker")
         opened = self._tried(lambda: generation.pipeline.open(data, caller.endpoint), key, data)
         if isinstance(opened, Walked):
             return treated(opened, likely)
-        caller = replace(caller, conversation=conversation_of(scope_of(key), opened.request))
+        sender = sender_of(data, caller.endpoint)
+        caller = replace(caller, conversation=conversation_of(asked.scope, opened.request, sender))
         pipeline = generation.pipeline
         recognised: Recognised | Walked | None = None
         only = None
@@ -139,27 +187,20 @@ class Engine:
             return treated(passed("off"), policy)
         if policy.profile is not None and policy.profile not in generation.profile_names:
             return treated(passed("unknown_profile"), policy)  # of a policy file that waits to be put right
-        drawn = draw(scope_of(key), str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
+        drawn = draw(asked.scope, str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
         if drawn == "not_in_percent":
             request = opened.request
             chars = len(request.system_text)
             outcome = Passthrough(reason=drawn, original_chars=chars, client_marks=request.client_marks)
-            return treated(Walked(outcome=outcome, body=data), policy)
+            return treated(Walked(outcome=outcome, body=data, request=request), policy)
         if recognised is None or policy.profile != only:
             recognised = self._tried(lambda: pipeline.recognise(opened, only=policy.profile), key, data)
         if isinstance(recognised, Walked):
             return treated(recognised, policy)
-        return self._walked(key, caller, recognised, policy, drawn, pipeline, target)
+        return self._walked(asked, caller, recognised, policy, drawn, pipeline)
 
     def _walked(
-        self,
-        key: Any,
-        caller: Caller,
-        recognised: Recognised,
-        policy: Policy,
-        drawn: Arm,
-        pipeline: Pipeline,
-        target: Callable[[], Target],
+        self, asked: _Asked, caller: Caller, recognised: Recognised, policy: Policy, drawn: Arm, pipeline: Pipeline
     ) -> Treated:
         """A recognised request, in its arm where a control group runs."""
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
@@ -176,16 +217,22 @@ class Engine:
                 original_chars=len(opened.request.system_text),
                 client_marks=opened.request.client_marks,
             )
-            walked = Walked(outcome=outcome, body=opened.data)
+            walked = Walked(outcome=outcome, body=opened.data, request=opened.request)
             return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing)
-        walked = self._tried(lambda: pipeline.walk_on(recognised, target, placement=policy.placement), key, opened.data)
+
+        def walk() -> Walked:
+            return pipeline.walk_on(recognised, asked.target, placement=policy.placement, lookup=asked.lookup)
+
+        walked = self._tried(walk, asked.key, opened.data)
         is_tried = not (isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error")
         return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing, is_tried=is_tried)
 
     def _tried(self, step: Callable[[], Step], key: Any, data: Mapping[str, Any]) -> Step | Walked:
-        """The step's result; a fault in it is an outcome too."""
+        """The step's result; a fault in it is an outcome too. Raises MeaningsWantedError."""
         try:
             return step()
+        except MeaningsWantedError:
+            raise
         except Exception as error:
             self.failed(key, error, "walk")
             return Walked(outcome=Passthrough(reason="error"), body=data)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from hooks.data import Mode, Outcome, Passthrough, Recognition, Rewritten, RoutingDecision, Target
+from hooks.data import Mode, Outcome, Passthrough, Recognition, Request, Rewritten, RoutingDecision, Target
 from hooks.record import Arm, Caller, Facts
 from hooks.savings import list_price_saved
+from hooks.wire import tools_chars
 
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
@@ -54,6 +57,14 @@ def facts_of(
             decision_us=decision_us,
         )
     return _rewritten(caller, mode, outcome, target, decision_us, standing)
+
+
+def with_shares(facts: Facts, request: Request | None, data: Mapping[str, Any]) -> Facts:
+    """The facts with the sizes of what isn't system text: routing can't save any of it."""
+    if request is None:
+        return facts
+    history_chars = sum([len(turn.text) for turn in request.turns])
+    return replace(facts, tools_chars=tools_chars(data), history_chars=history_chars)
 
 
 def _left_alone(

@@ -6,6 +6,9 @@ are UTF-8 text, a name a line in row order; ``token_scores`` and ``piece_scores`
 for each scored module; ``token_weights``, ``is_chat_token`` and ``bias`` are what hooks/fitted.py says. The same
 fit gives the same bytes.
 
+Fitted with an embedding model, ``router.json`` has ``semantics`` (the model's name, the fused gate and its own
+calibration), and the table ``module_vectors`` and ``module_bias``, a row for each scored module.
+
 A table for other module texts than the profile has now is a configuration problem: the proxy doesn't start with
 it, since its promise is void.
 """
@@ -17,6 +20,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +28,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hooks.errors import ConfigurationError
-from hooks.fitted import GATE_INPUTS, Calibration, CoverageOver, Fitted, Gate, Promise, ScoreTable
+from hooks.fitted import (
+    GATE_INPUTS,
+    SEMANTIC_INPUTS,
+    Calibration,
+    CoverageOver,
+    Fitted,
+    Gate,
+    Promise,
+    Rows,
+    ScoreTable,
+    Semantics,
+)
 from hooks.problems import described
 from hooks.profile import Module
 
@@ -59,6 +74,18 @@ class _Gate(_Strict):
     offsets: dict[str, _Finite | None]
 
 
+class _FusedGate(_Gate):
+    weights: Annotated[
+        tuple[_Finite, ...], Field(min_length=GATE_INPUTS + SEMANTIC_INPUTS, max_length=GATE_INPUTS + SEMANTIC_INPUTS)
+    ]
+
+
+class _Semantics(_Strict):
+    embedding_model: str
+    calibration: _Calibration
+    gate: _FusedGate
+
+
 class _FitFile(_Strict):
     """router.json."""
 
@@ -69,6 +96,7 @@ class _FitFile(_Strict):
     gate: _Gate
     unseen_weight: _Finite
     trusts_lists: bool
+    semantics: _Semantics | None = None
 
 
 def digest_of(modules: Sequence[Module]) -> str:
@@ -143,7 +171,10 @@ def _routing(module: Module) -> tuple[object, ...]:
 
 def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> None:
     """Replaces both files. A crash in between leaves a pair that ``read_fitted`` refuses."""
-    table, gate, calibration = fitted.table, fitted.gate, fitted.calibration
+    table, semantics = fitted.table, fitted.semantics
+    vectors: dict[str, Any] = {}
+    if semantics is not None:
+        vectors = {"module_vectors": semantics.vectors.astype(np.float16), "module_bias": semantics.bias}
     raw = _packed(
         tokens=_named(table.tokens),
         token_scores=table.token_scores.astype(np.float16),
@@ -152,35 +183,40 @@ def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> Non
         pieces=_named(table.pieces),
         piece_scores=table.piece_scores.astype(np.float16),
         bias=table.bias,
+        **vectors,
     )
     ids = [modules[column].id for column in table.columns]
     document = {
         "format": FORMAT,
         "profile_digest": fitted.digest,
         "table_sha256": hashlib.sha256(raw).hexdigest(),
-        "calibration": {
-            "promise": calibration.promise,
-            "target_coverage": calibration.target_coverage,
-            "over": calibration.over,
-            "threshold": _finite(calibration.threshold),
-            "confidence": calibration.confidence,
-            "messages": calibration.messages,
-            "misses": calibration.misses,
-            "conversations": calibration.conversations,
-            "expected_threshold": _finite(calibration.expected_threshold),
-            "guaranteed_threshold": _finite(calibration.guaranteed_threshold),
-        },
-        "gate": {
-            "weights": gate.weights.tolist(),
-            "bias": gate.bias,
-            "later_shift": gate.later_shift,
-            "offsets": {id: _finite(offset) for id, offset in zip(ids, gate.offsets.tolist(), strict=True)},
-        },
+        "calibration": _calibration_for_file(fitted.calibration),
+        "gate": _gate_for_file(fitted.gate, ids),
         "unseen_weight": table.unseen_weight,
         "trusts_lists": fitted.trusts_lists,
     }
+    if semantics is not None:
+        document["semantics"] = {
+            "embedding_model": semantics.model,
+            "calibration": _calibration_for_file(semantics.calibration),
+            "gate": _gate_for_file(semantics.gate, ids),
+        }
     (folder / TABLE_FILE).write_bytes(raw)
     (folder / FIT_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def _calibration_for_file(calibration: Calibration) -> dict[str, Any]:
+    thresholds = ("threshold", "expected_threshold", "guaranteed_threshold")
+    return {name: _finite(value) if name in thresholds else value for name, value in asdict(calibration).items()}
+
+
+def _gate_for_file(gate: Gate, ids: Sequence[str]) -> dict[str, Any]:
+    return {
+        "weights": gate.weights.tolist(),
+        "bias": gate.bias,
+        "later_shift": gate.later_shift,
+        "offsets": {id: _finite(offset) for id, offset in zip(ids, gate.offsets.tolist(), strict=True)},
+    }
 
 
 def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
@@ -197,6 +233,15 @@ def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
             unseen_weight=stated.unseen_weight,
             bias=arrays["bias"].astype(np.float64),
         )
+        semantics = None
+        if stated.semantics is not None:
+            semantics = Semantics(
+                model=stated.semantics.embedding_model,
+                vectors=arrays["module_vectors"].astype(np.float32),
+                bias=arrays["module_bias"].astype(np.float64),
+                gate=_gate(stated.semantics.gate),
+                calibration=_calibration(stated.semantics.calibration),
+            )
     size = len(table.columns)
     if not (
         table.token_scores.shape == (len(tokens), size)
@@ -209,23 +254,42 @@ def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
         and (table.token_weights >= 0).all()
     ):
         raise ValueError("its arrays don't fit together")
-    stated_calibration = stated.calibration.model_dump()
-    for name in ("threshold", "expected_threshold", "guaranteed_threshold"):
-        if stated_calibration[name] is None:
-            stated_calibration[name] = -np.inf
-    offsets = [np.inf if offset is None else offset for offset in stated.gate.offsets.values()]
+    if semantics is not None and not _is_sound(semantics, stated, size):
+        raise ValueError("its module vectors don't fit together")
     return Fitted(
         digest=stated.profile_digest,
         table=table,
-        gate=Gate(
-            weights=np.array(stated.gate.weights),
-            bias=stated.gate.bias,
-            later_shift=stated.gate.later_shift,
-            offsets=np.array(offsets),
-        ),
-        calibration=Calibration(**stated_calibration),
+        gate=_gate(stated.gate),
+        calibration=_calibration(stated.calibration),
         trusts_lists=stated.trusts_lists,
+        semantics=semantics,
     )
+
+
+def _is_sound(semantics: Semantics, stated: _FitFile, size: int) -> bool:
+    is_shaped = semantics.vectors.ndim == 2 and semantics.vectors.shape[0] == size and semantics.bias.shape == (size,)
+    is_finite = bool(np.isfinite(semantics.vectors).all() and np.isfinite(semantics.bias).all())
+    return (
+        is_shaped
+        and is_finite
+        and stated.semantics is not None
+        and [*stated.semantics.gate.offsets] == [*stated.gate.offsets]
+    )
+
+
+def _gate(stated: _Gate) -> Gate:
+    offsets = [np.inf if offset is None else offset for offset in stated.offsets.values()]
+    return Gate(
+        weights=np.array(stated.weights), bias=stated.bias, later_shift=stated.later_shift, offsets=np.array(offsets)
+    )
+
+
+def _calibration(stated: _Calibration) -> Calibration:
+    values = stated.model_dump()
+    for name in ("threshold", "expected_threshold", "guaranteed_threshold"):
+        if values[name] is None:
+            values[name] = -np.inf
+    return Calibration(**values)
 
 
 def _packed(**arrays: Any) -> bytes:
@@ -245,9 +309,9 @@ def _named(names: Any) -> Any:
     return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
 
 
-def _rows(names: Any) -> dict[str, int]:
+def _rows(names: Any) -> Rows:
     text = names.tobytes().decode()
-    return {name: row for row, name in enumerate(text.split("\n"))} if text else {}
+    return Rows((name, row) for row, name in enumerate(text.split("\n"))) if text else Rows()
 
 
 def _finite(value: float) -> float | None:

@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 SmallFloats = NDArray[np.float32]
+Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 Promise = Literal["guaranteed", "expected", "none"]
 CoverageOver = Literal["first_needs", "messages"]
 
 GATE_INPUTS = 12
+SEMANTIC_INPUTS = 4
+"""Behind those, of a gate that reads the meaning of a message too."""
+
+
+class Rows(dict[str, int]):
+    """Names to their rows; -1 for a name that has none, so that many are looked up without a step in between."""
+
+    def __missing__(self, name: str) -> int:
+        return -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -28,7 +38,7 @@ class ScoreTable:
 
     columns: tuple[int, ...]
     """The modules that are scored, as indexes into the profile."""
-    tokens: Mapping[str, int]
+    tokens: Rows
     """Token to row."""
     token_scores: SmallFloats
     token_weights: SmallFloats
@@ -45,7 +55,7 @@ class Gate:
     """A linear reading of (score of this message, scores of earlier ones, modules in use, first turn or not)."""
 
     weights: Floats
-    """One for each of GATE_INPUTS; hooks/route/gate.py says what they are."""
+    """One for each of GATE_INPUTS, which hooks/route/gate.py lists, and for SEMANTIC_INPUTS where it is fused."""
     bias: float
     later_shift: float
     """Subtracted behind the first turn, so that a long conversation doesn't gather modules by and by."""
@@ -73,6 +83,22 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Semantics:
+    """What an embedding model adds: a vector for each scored module, and the fused gate with its own calibration.
+
+    The semantic score of a message is the product of its vector, of length one, with the module's, plus a bias.
+    """
+
+    model: str
+    """The name that `router.embedding_model` has in the profile."""
+    vectors: SmallFloats
+    """A row for each scored module."""
+    bias: Floats
+    gate: Gate
+    calibration: Calibration
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fitted:
     """Table, gate and calibration, tied to the module texts they were made for."""
 
@@ -82,3 +108,5 @@ class Fitted:
     calibration: Calibration
     trusts_lists: bool = True
     """False when labelled messages that the lists of small talk and follow-ups dismiss do have needs here."""
+    semantics: Semantics | None = None
+    """None: the profile names no embedding model, or nothing was promised with it."""

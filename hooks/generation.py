@@ -32,7 +32,7 @@ from hooks.tokens import token_counter
 KILL_SWITCH = "kill switch"
 RELOADED = (
     *("mode", "profile", "profiles", "policy", "percent", "holdout", "coverage_floor", "placement"),
-    *("cache_hints", "cost_gate", "headers", "breaker"),
+    *("cache_hints", "cost_gate", "cost_page", "headers", "breaker"),
 )
 """Settings that a running proxy takes over. The others are read by what is built once, at start."""
 MAX_DEPTH = 6
@@ -60,6 +60,10 @@ class Generation:
     """Where the policy file is or would be."""
     number: int = 0
     """Counts up from the start of the process."""
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        return tuple(self.pipeline.profiles.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

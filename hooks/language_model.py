@@ -1,20 +1,27 @@
-"""Any language model that LiteLLM reaches, for commands that need one. Keys come from the environment, as usual there.
+"""Any model that LiteLLM reaches, for commands that need one. Keys come from the environment, as usual there.
 
-The adapter to LiteLLM's completion call.
+The adapter to LiteLLM's completion and embedding calls.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import litellm
 
 from hooks.deployments import target_of_model
+from hooks.embedding_model import meanings_of
+from hooks.errors import ConfigurationError
 from hooks.examples import Answer, ModelFailedError
+from hooks.route import Meaning
 
 TIMEOUT_SECONDS = 180.0
+EMBEDDING_SECONDS = 60.0
+BATCH = 64
+"""Texts in one call."""
 FINAL_STATUSES = frozenset({400, 401, 403, 404, 422})
 """Answers that stay the same however often one asks."""
 MAX_PROBLEM_CHARS = 300
@@ -65,6 +72,33 @@ class LanguageModel:
         if not self._takes_marks:
             return system
         return [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
+
+
+class EmbeddingModel:
+    """An embedding model by LiteLLM's name for it, at its usual address or at ``api_base``."""
+
+    def __init__(self, name: str, api_base: str | None) -> None:
+        self._name = name
+        self._api_base = api_base
+
+    def __call__(self, texts: Sequence[str], advance: Callable[[int], None]) -> dict[str, Meaning]:
+        """A vector for each text; ``advance`` is told of how many. Raises ConfigurationError, whatever went wrong."""
+        litellm.suppress_debug_info = True
+        found: dict[str, Meaning] = {}
+        for at in range(0, len(texts), BATCH):
+            batch = list(texts[at : at + BATCH])
+            try:
+                answer: Any = litellm.embedding(
+                    model=self._name, input=batch, api_base=self._api_base, timeout=EMBEDDING_SECONDS, num_retries=1
+                )
+                found.update(zip(batch, meanings_of(answer, len(batch)), strict=True))
+            except Exception as error:
+                problem = f"embedding model {self._name!r}: {_problem(error)}; check its name, key and address"
+                raise ConfigurationError([f"{problem} (--embedding-model, --api-base)"]) from None
+            advance(len(found))
+        if len({len(meaning.vector) for meaning in found.values()}) > 1:
+            raise ConfigurationError([f"embedding model {self._name!r}: its vectors differ in length; use another"])
+        return found
 
 
 def _usd(response: Any) -> Decimal | None:

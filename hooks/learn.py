@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from hooks.data import Request, Turn
 from hooks.errors import UnreadableRequestError
 from hooks.recognise import Catalogue
 from hooks.simulate.traffic import Call
@@ -22,6 +23,9 @@ from hooks.wire import MASK, SHAPES, tool_names
 MAX_AGENTS = 200
 MAX_SAMPLES = 6
 """Whole prompts kept of an agent: the latest, and a choice that doesn't depend on their order."""
+MAX_MESSAGES = 60
+"""User messages kept of an agent, a choice that doesn't depend on their order."""
+MAX_MESSAGE_CHARS = 8_000
 MAX_COUNTED = 100_000
 """Versions, conversations and texts told apart; more are counted as one."""
 FEATURES = 1_000
@@ -31,6 +35,9 @@ SHINGLE_WORDS = 5
 SAME_OF_SMALLER = 0.6
 SAME_OF_LARGER = 0.3
 """Versions of one prompt share most lines of the shorter and a good part of the longer: blocks come and go."""
+SURELY_SAME_OF_LARGER = 0.6
+"""With less in common than this they must also begin alike: an agent and its helper may share whole sections."""
+HEAD_LINES = 3
 CANDIDATES = 5
 KNOWN_COVERAGE = 0.9
 
@@ -51,6 +58,8 @@ class Agent:
     models: tuple[str, ...]
     tools: tuple[str, ...]
     samples: tuple[str, ...]
+    messages: tuple[Turn, ...]
+    """Some of the user messages that came with it."""
     tokens: int
     known_as: str | None
     """The profile that recognises the latest version."""
@@ -76,6 +85,7 @@ class Learned:
 @dataclass(slots=True)
 class _Cluster:
     features: frozenset[int]
+    head: frozenset[int]
     calls: int = 0
     chars: int = 0
     latest: str = ""
@@ -86,8 +96,9 @@ class _Cluster:
     keys: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
     tools: dict[str, None] = field(default_factory=dict)
+    messages: dict[bytes, Turn] = field(default_factory=dict)
 
-    def add(self, call: Call, text: str, digest: bytes) -> None:
+    def add(self, call: Call, request: Request, text: str, digest: bytes) -> None:
         self.calls += 1
         self.chars += len(text)
         if call.at_seconds >= self.latest_seconds:
@@ -103,6 +114,22 @@ class _Cluster:
         if isinstance(model, str):
             self.models[model] += 1
         self.tools.update(dict.fromkeys(tool_names(call.request)))
+        for turn in request.turns:
+            if turn.role == "user" and turn.text.strip():
+                self._keep(turn)
+
+    def _keep(self, turn: Turn) -> None:
+        """One of the messages with the lowest digests."""
+        digest = _digest(turn.text)
+        if digest in self.messages:
+            return
+        if len(self.messages) >= MAX_MESSAGES:
+            highest = max(self.messages)
+            if digest > highest:
+                return
+            del self.messages[highest]
+        parts = tuple(_shortened(part) for part in turn.parts)
+        self.messages[digest] = Turn("user", _shortened(turn.text), parts=parts)
 
 
 class Learner:
@@ -139,7 +166,7 @@ class Learner:
             self._by_text[digest] = number
             if len(self._by_text) > MAX_COUNTED:
                 self._by_text.popitem(last=False)
-        self._clusters[number].add(call, text, digest)
+        self._clusters[number].add(call, request, text, digest)
 
     def learned(self, count_tokens: Callable[[str], int], known: Catalogue | None) -> Learned:
         """The agents so far; ``known`` profiles are named where they recognise one."""
@@ -153,16 +180,18 @@ class Learner:
         )
 
     def _cluster_of(self, text: str) -> int | None:
-        features = _features(text)
+        features, head = _features(text), _head(text)
         votes = Counter(number for feature in features for number in self._by_feature.get(feature, ()))
         best, best_share = None, 0.0
         for number, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]:
             of_smaller, of_larger = _shares(features, self._clusters[number].features)
-            if of_smaller >= SAME_OF_SMALLER and of_larger >= SAME_OF_LARGER and of_larger > best_share:
+            begins_alike = of_larger >= SURELY_SAME_OF_LARGER or bool(head & self._clusters[number].head)
+            is_same = of_smaller >= SAME_OF_SMALLER and of_larger >= SAME_OF_LARGER and begins_alike
+            if is_same and of_larger > best_share:
                 best, best_share = number, of_larger
         if best is not None or len(self._clusters) >= MAX_AGENTS:
             return best
-        self._clusters.append(_Cluster(features=features))
+        self._clusters.append(_Cluster(features=features, head=head))
         for feature in features:
             self._by_feature.setdefault(feature, []).append(len(self._clusters) - 1)
         return len(self._clusters) - 1
@@ -188,10 +217,16 @@ def _agent(cluster: _Cluster, count_tokens: Callable[[str], int], known: Catalog
         models=tuple(model for model, _ in cluster.models.most_common()),
         tools=tuple(cluster.tools),
         samples=(latest, *others),
+        messages=tuple(turn for _, turn in sorted(cluster.messages.items())),
         tokens=round(count_tokens(latest) * cluster.chars / len(latest)),
         known_as=found.profile.name if found is not None and found.coverage >= KNOWN_COVERAGE else None,
         masked=latest.count(MASK),
     )
+
+
+def _shortened(text: str) -> str:
+    half = MAX_MESSAGE_CHARS // 2
+    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:half]}\n{text[-half:]}"
 
 
 def _features(text: str) -> frozenset[int]:
@@ -206,6 +241,12 @@ def _features(text: str) -> frozenset[int]:
         pieces |= {" ".join(words[at : at + SHINGLE_WORDS]) for at in runs}
     hashes = {zlib.crc32(piece.encode("utf-8", "backslashreplace")) for piece in pieces}
     return frozenset(sorted(hashes)[:FEATURES])
+
+
+def _head(text: str) -> frozenset[int]:
+    """Hashes of the first lines that say something."""
+    lines = [line for raw in text.splitlines() if len(line := _DIGITS.sub("", raw).strip()) >= MIN_LINE_CHARS]
+    return frozenset(zlib.crc32(line.encode("utf-8", "backslashreplace")) for line in lines[:HEAD_LINES])
 
 
 def _shares(one: frozenset[int], other: frozenset[int]) -> tuple[float, float]:

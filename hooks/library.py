@@ -10,6 +10,7 @@ import copy
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,14 +18,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hooks.errors import ConfigurationError
 from hooks.fitfile import read_fitted
+from hooks.fitted import Fitted
+from hooks.ignorefile import MAX_RULES, IgnoreFile, ignore_of
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
-from hooks.profile import Economics, Module, Profile, Slot
+from hooks.profile import Economics, Embedding, Module, Profile, Slot
 from hooks.reading import parse_yaml, read_inside, read_text
 from hooks.route.words import check_trigger
 
 PROFILE_FILE = "profile.yaml"
 MAX_SLOT_CHARS = 50_000
+EMBEDDING_TIMEOUT_SECONDS = 0.3
 
 _ID = r"^[\w.-]+(/[\w.-]+)*$"
 _NAME = r"^[\w.-]+$"
@@ -72,6 +76,13 @@ class EconomicsFile(_Strict):
     """The traffic and the figures that led to it; for people."""
 
 
+class RouterFile(_Strict):
+    """``router`` of profile.yaml. ``embedding_timeout``: seconds that a request waits for its messages' vectors."""
+
+    embedding_model: _Text | None = None
+    embedding_timeout: Annotated[float, Field(gt=0, le=10)] = EMBEDDING_TIMEOUT_SECONDS
+
+
 class ProfileFile(_Strict):
     """profile.yaml."""
 
@@ -82,6 +93,8 @@ class ProfileFile(_Strict):
     cache_ttl: Literal["5m", "1h"] = "5m"
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
     economics: EconomicsFile | None = None
+    router: RouterFile = RouterFile()
+    ignore: Annotated[tuple[IgnoreFile, ...], Field(max_length=MAX_RULES)] = ()
     slots: tuple[SlotFile, ...] = ()
     modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
 
@@ -134,6 +147,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
             raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
     problems.extend(_inconsistencies(declared, folder, where))
     slots = _slots(declared, where, problems)
+    ignore = ignore_of(declared.ignore, where, problems)
     digest = hashlib.sha256(raw.encode())
     modules: list[Module] = []
     unreadable = False
@@ -155,7 +169,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         problems.extend(_unused_slots(slots, modules, where))
     fitted = None
     if as_fitted and not problems:
-        fitted = read_fitted(folder, where, modules)
+        fitted = _as_declared(read_fitted(folder, where, modules), declared.router, where, problems)
     if problems:
         raise ConfigurationError(problems)
     return Profile(
@@ -168,9 +182,30 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         cache_ttl=declared.cache_ttl,
         placement=None if declared.placement == "auto" else declared.placement,
         economics=_economics(declared),
+        ignore=ignore,
         order={module.id: number for number, module in enumerate(modules)},
         fitted=fitted,
+        embedding=_embedding(declared.router),
     )
+
+
+def _embedding(declared: RouterFile) -> Embedding | None:
+    if declared.embedding_model is None:
+        return None
+    return Embedding(model=declared.embedding_model, timeout_seconds=declared.embedding_timeout)
+
+
+def _as_declared(fitted: Fitted | None, declared: RouterFile, where: str, problems: list[str]) -> Fitted | None:
+    """What was fitted, without vectors where the profile asks for none; vectors of another model are a problem."""
+    if fitted is None or declared.embedding_model is None:
+        return fitted and replace(fitted, semantics=None)
+    if fitted.semantics is None or fitted.semantics.model != declared.embedding_model:
+        found = "without it" if fitted.semantics is None else f"with {fitted.semantics.model!r}"
+        problems.append(
+            f"{where}: router.embedding_model: {declared.embedding_model!r}, but the profile was fitted {found}; "
+            "run `prompt-router fit` again, or take the model out"
+        )
+    return fitted
 
 
 def _economics(declared: ProfileFile) -> Economics | None:

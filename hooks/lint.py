@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hooks.data import Turn
 from hooks.profile import Module, Profile, Slot
 from hooks.route import Router
+from hooks.route.own_words import own_words
 from hooks.route.words import ATTACHMENT_PREFIX, TriggerIndex, folded, words_of
 
 EVERYTHING_SHARE = 0.25
@@ -63,7 +64,13 @@ class Findings:
 def lint(profile: Profile) -> Findings:
     """The findings of one profile."""
     paths = {m.id: f"{profile.name}: modules[{number}] {m.id}" for number, m in enumerate(profile.modules)}
-    warnings = [*_unreachable(profile, paths), *_triggers(profile, paths), *_slots(profile), *_tuning(profile)]
+    warnings = [
+        *_unreachable(profile, paths),
+        *_triggers(profile, paths),
+        *_slots(profile),
+        *_ignored(profile),
+        *_tuning(profile),
+    ]
     return Findings(
         errors=tuple(_cycles(profile, paths)), warnings=tuple(warnings), notes=tuple(_overlaps(profile, paths))
     )
@@ -184,6 +191,17 @@ def _slots(profile: Profile) -> Iterable[str]:
                 f"{profile.name}: slots: {slot.name}: takes any text, so it would swallow a new section;"
                 " narrow its pattern or lower its max_chars"
             )
+
+
+def _ignored(profile: Profile) -> Iterable[str]:
+    """Rules that take away what users write."""
+    texts = [*EVERYDAY, *(example for module in profile.modules for example in module.examples)]
+    taken = [text for text in texts if own_words(Turn(role="user", text=text), profile.ignore).text != text]
+    if taken:
+        yield (
+            f"{profile.name}: ignore: takes words from {len(taken)} of {len(texts)} messages as users write them,"
+            f" such as {taken[0]!r}; narrow its rules"
+        )
 
 
 def _read(text: str) -> tuple[str, list[str]]:

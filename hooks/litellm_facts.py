@@ -7,11 +7,15 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from hooks.accounting.accountant import Answer
+from hooks.accounting.baseline import scope_in
 from hooks.record import Caller, Facts, Record
 from hooks.wire import read_usage
+from hooks.wire.tools import tool_names
 
 MAX_NAME_CHARS = 256
 MAX_TAGS = 100
@@ -20,13 +24,15 @@ USD_DIGITS = 12
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def caller_of(key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[str, Any]) -> Caller:
+def caller_of(
+    key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[str, Any], now_seconds: float | None = None
+) -> Caller:
     """Whose request it is; ``key`` is LiteLLM's UserAPIKeyAuth."""
     tools = data.get("tools")
     return Caller(
         request_id=uuid.uuid4().hex,
         call_id=_text(data.get("litellm_call_id")),
-        started_seconds=time.time(),
+        started_seconds=time.time() if now_seconds is None else now_seconds,
         endpoint=call_type,
         stream=bool(data.get("stream")),
         thread_id=_text(data.get("litellm_session_id") or bag.get("session_id")),
@@ -34,7 +40,7 @@ def caller_of(key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[st
         key_hash=_key_hash(getattr(key, "api_key", None)),
         team_id=_text(getattr(key, "team_id", None)),
         model_group=_text(data.get("model")),
-        tool_count=len(tools) if isinstance(tools, list) else 0,
+        tool_count=max(len(tools) if isinstance(tools, list) else 0, len(tool_names(data))),
         user_id=_text(getattr(key, "user_id", None)),
         tags=_tags(key),
     )
@@ -73,11 +79,18 @@ def _key_hash(key: object) -> str | None:
     return key if _HASH.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
+def has_client_oauth(bag: Mapping[str, Any]) -> bool:
+    """True where the client pays with a subscription: its own OAuth token goes to the provider (LiteLLM 1.106 says)."""
+    return bag.get("used_client_oauth_token") is True
+
+
 def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
     """The record of an answered request, from LiteLLM's success event."""
     cached = bool(kwargs.get("cache_hit"))
     usage = read_usage(getattr(response, "usage", None))
-    billed = _usd(kwargs.get("response_cost"))
+    if usage is not None and not usage.input_tokens:
+        usage = None  # what LiteLLM logs of a stream without usage; no prompt is of no tokens
+    billed = _usd(kwargs.get("response_cost")) if usage is not None or cached else None
     return Record(
         facts=facts,
         finished_seconds=time.time(),
@@ -88,9 +101,53 @@ def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record
         usage=usage,
         usage_reason=None if usage else "the provider reported no usage",
         billed_usd=billed,
-        billed_reason=None if billed is not None else "LiteLLM knows no price for this model",
+        billed_reason=None if billed is not None else _WHY_UNBILLED[usage is None],
         response_cached=cached,
     )
+
+
+_WHY_UNBILLED = ("LiteLLM knows no price for this model", "the provider reported no usage")
+
+
+def response_in(kwargs: Mapping[str, Any], result: Any) -> Any:
+    """What LiteLLM's success event will bring: of a stream the whole answer (litellm_logging.py, 1.106)."""
+    whole = kwargs.get("async_complete_streaming_response") if kwargs.get("stream") is True else None
+    return result if whole is None else whole
+
+
+def answer_of_event(kwargs: Mapping[str, Any], response: Any) -> Answer:
+    """The attempt that answered, from the same event."""
+    params = kwargs.get("litellm_params") or {}
+    payload = kwargs.get("standard_logging_object") or {}
+    breakdown = payload.get("cost_breakdown") if isinstance(payload, Mapping) else None
+    account = [
+        str(params.get(name) or (kwargs.get("optional_params") or {}).get(name) or "") for name in _ACCOUNT_PARAMS
+    ]
+    provider = _text(kwargs.get("custom_llm_provider"))
+    return Answer(
+        deployment_id=_text((params.get("model_info") or {}).get("id")),
+        provider=provider,
+        model=_text(kwargs.get("model")),
+        scope=scope_in(provider, *account),
+        usage=getattr(response, "usage", None),
+        breakdown=breakdown if isinstance(breakdown, Mapping) else None,
+        first_token_seconds=_first_token_seconds(kwargs),
+    )
+
+
+_ACCOUNT_PARAMS = (
+    *("api_key", "api_base", "organization", "aws_region_name", "aws_access_key_id", "vertex_project"),
+    *("vertex_location", "region_name"),
+)
+"""What tells accounts at a provider apart, each with caches of its own."""
+
+
+def _first_token_seconds(kwargs: Mapping[str, Any]) -> float:
+    """From the start of the call to its response: the first chunk of a stream, the end of any other."""
+    began, first = kwargs.get("api_call_start_time") or kwargs.get("start_time"), kwargs.get("completion_start_time")
+    if not isinstance(began, datetime) or not isinstance(first, datetime):
+        return 0.0
+    return max(0.0, first.timestamp() - began.timestamp())
 
 
 def _usd(cost: object) -> Decimal | None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+from hooks.accounts import Accounts
 from hooks.deployments import input_price
+from hooks.embedding_model import ask, redis_of
 from hooks.engine import Engine
-from hooks.errors import ConfigurationError
+from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.generation import Generation, Loader, switched_off
 from hooks.litellm_config import running_config_path
-from hooks.litellm_facts import failure_of, success_of
+from hooks.litellm_facts import answer_of_event, failure_of, response_in, success_of
+from hooks.meanings import Meanings
 from hooks.record import Facts
 from hooks.settings import DISABLED, is_disabled
 from hooks.sinks import litellm_bag
@@ -28,11 +31,10 @@ from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.sinks.status import InForce, ServedProfile
+from hooks.tokens import token_counter
 from hooks.watch import Watcher
-from hooks.wire import SHAPES, answer_of, bag_of, client_body, snapshot
-from hooks.wire.marking import follow
-
-CHAT = "acompletion"
+from hooks.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
+from hooks.wire.marking import ANY, follow
 
 
 def make_handler() -> PromptRouter:
@@ -56,12 +58,21 @@ def make_handler() -> PromptRouter:
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
-    """LiteLLM's hooks. Holds no state of any request: facts travel in LiteLLM's metadata bag."""
+    """LiteLLM's hooks. Facts of a request travel in LiteLLM's metadata bag; what the client sent doesn't, because the
+    bag is logged.
+    """
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        count_tokens: Callable[[str], int] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self._dispatcher = Dispatcher(generation.settings)
-        self._engine = Engine(generation, self._dispatcher)
+        self._accounts = Accounts(self._dispatcher, count_tokens or token_counter(), clock())
+        self._engine = Engine(generation, self._dispatcher, self._accounts.keep, clock)
+        self._meanings = Meanings(ask, self._dispatcher.submit_problem)
         self._watcher: Watcher | None = None
         self._dispatcher.serve(self._in_force)
 
@@ -73,7 +84,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             bag = bag_of(data)
             if bag is not None:
-                body = self._engine.handle(user_api_key_dict, data, call_type, bag)
+                try:
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, self._meanings.lookup)
+                except MeaningsWantedError as wanted:
+                    await self._fetch_meanings(wanted, cache)
+                    known = self._meanings.known
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
         except Exception as error:
             self._engine.failed(user_api_key_dict, error, "pre_call")
         self._capture_request(user_api_key_dict, data, call_type)
@@ -84,11 +100,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, Any] | None:
         """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
 
-        Called for every attempt, and for health probes and endpoints that aren't ours. Messages are shared among
-        attempts, so what changes is put into new objects.
+        Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
+        endpoint through another, once more with the other's body. Messages are shared among attempts, so what changes
+        is put into new objects.
         """
         try:
-            return _marked_for_deployment(kwargs) if getattr(call_type, "value", call_type) == CHAT else None
+            return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call_deployment")
             return None
@@ -109,10 +126,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> tuple[Any, Any]:
         """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
         try:
-            bag = bag_of(kwargs.get("litellm_params") or {})
+            bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
             facts = _facts(bag)
             if bag is not None and facts is not None:
-                record = success_of(facts, kwargs, result)
+                response = response_in(kwargs, result)
+                record = success_of(facts, kwargs, response)
+                record = await self._accounts.complete(record, answer_of_event(kwargs, response))
                 price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
                 litellm_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
         except Exception as error:
@@ -125,9 +144,14 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(bag_of(params))
+            facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
             if facts is not None:
-                self._dispatcher.submit(success_of(facts, kwargs, response_obj))
+                record = self._accounts.completed(facts.caller.request_id)
+                if record is None:
+                    record = success_of(facts, kwargs, response_obj)
+                    record = await self._accounts.complete(record, answer_of_event(kwargs, response_obj))
+                    self._accounts.drop(facts.caller.request_id)
+                self._dispatcher.submit(record)
                 self._capture_answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
@@ -144,6 +168,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             facts = _facts(bag_of(request_data))
             if facts is not None:
+                self._accounts.drop(facts.caller.request_id)
                 self._dispatcher.submit(failure_of(facts, original_exception))
                 self._capture_answer(facts, None)
         except Exception as error:
@@ -162,13 +187,14 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """Writes out what waits for the sinks. The end of the process does the same."""
         if self._watcher is not None:
             self._watcher.stop()
+        self._accounts.close()
         self._dispatcher.close()
 
     def _in_force(self) -> InForce:
         """For the status file; in the dispatcher's thread."""
         engine = self._engine
         generation = engine.generation
-        profiles = generation.pipeline.profiles.values()
+        profiles = generation.profiles
         tripped = engine.breaker.open_for(time.monotonic())
         return InForce(
             default_mode=generation.policy.defaults.mode or generation.settings.mode,
@@ -197,7 +223,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     request_id=facts.caller.request_id,
                     at_seconds=facts.caller.started_seconds,
                     key=alias,
-                    session=facts.caller.thread_id,
+                    sender=sender_of(data, call_type),
                     endpoint=call_type,
                     request=snapshot(client_body(data)),
                 )
@@ -210,14 +236,20 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
             self._dispatcher.submit_answered(answered)
 
+    async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
+        """Asks the embedding model for messages that it was never asked for. Their profile names it."""
+        named = [profile.embedding for profile in self._engine.generation.pipeline.profiles.values()]
+        seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
+        await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
 
-def _marked_for_deployment(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+
+def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
     bag = bag_of(kwargs)
-    marking = litellm_bag.marking_in(bag) if bag is not None else None
+    marking = litellm_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))
-    number = marking.plan_of.get(own_id)
+    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY))
     if number is None:
         return None
     plan = marking.plans[number]

@@ -13,9 +13,9 @@ from hooks.economics import admitted, optional_tokens, widened
 from hooks.errors import UnreadableRequestError
 from hooks.profile import Placement, Profile
 from hooks.recognise import Catalogue
-from hooks.route import Router
+from hooks.route import Lookup, Router, no_meanings
 from hooks.wire import SHAPES, Shape
-from hooks.wire.marking import Marking, Plan, instructions_for
+from hooks.wire.marking import ANY, Marking, Plan, Texts, instructions_for
 
 _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
     ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
@@ -32,6 +32,8 @@ class Walked:
 
     outcome: Outcome
     body: Mapping[str, Any]
+    request: Request | None = None
+    """The body in our types; None where nobody read it."""
     marking: Marking | None = None
     """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
 
@@ -82,11 +84,16 @@ class Pipeline:
         target: Callable[[], Target],
         *,
         only: str | None = None,
+        lookup: Lookup = no_meanings,
     ) -> Walked:
-        """What becomes of one request body. ``only`` names the one profile that may be recognised."""
+        """What becomes of one request body. ``only`` names the one profile that may be recognised.
+
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model; MeaningsWantedError
+        says which have to be asked for first.
+        """
         opened = self.open(data, call_type)
         recognised = opened if isinstance(opened, Walked) else self.recognise(opened, only=only)
-        return recognised if isinstance(recognised, Walked) else self.walk_on(recognised, target)
+        return recognised if isinstance(recognised, Walked) else self.walk_on(recognised, target, lookup=lookup)
 
     def open(self, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
@@ -111,7 +118,7 @@ class Pipeline:
                 original_chars=len(text),
                 client_marks=request.client_marks,
             )
-            return Walked(outcome=outcome, body=opened.data)
+            return Walked(outcome=outcome, body=opened.data, request=request)
         return Recognised(opened=opened, recognition=recognition)
 
     def walk_on(
@@ -120,6 +127,7 @@ class Pipeline:
         target: Callable[[], Target],
         *,
         placement: Literal["auto", "append", "grow", "latest"] | None = None,
+        lookup: Lookup = no_meanings,
     ) -> Walked:
         """What becomes of a recognised request. ``placement`` stands over the profile's own and the settings'."""
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
@@ -130,7 +138,11 @@ class Pipeline:
         placement = reach.placement if stated is None or stated == "auto" else stated
         if placement == "append" and reach.refuses_late_system:
             placement = "grow"  # no request may fail because of us
-        decision = self._routers[profile.name].decide(request.turns, forgets=placement == "latest")
+        router = self._routers[profile.name]
+        if request.unseen is None:
+            decision = router.decide(request.turns, forgets=placement == "latest", lookup=lookup)
+        else:
+            decision = router.decide_all(request.turns, request.unseen)
         if self._gates_cost:
             gated = _gated(decision, recognition, reach, forgets=placement == "latest")
             if gated is None:
@@ -156,8 +168,16 @@ class Pipeline:
 
         rewritten = rewritten_for(reach)
         body = shape.write(data, request, rewritten)
-        marking = _marking(body, reach, rewritten_for, lambda one: shape.write(data, request, one))
-        return Walked(outcome=rewritten, body=body, marking=marking)
+        bridged = shape.bridged
+        marking = _marking(
+            body,
+            reach,
+            rewritten_for,
+            lambda one: shape.write(data, request, one),
+            shape.texts,
+            (lambda one: bridged(data, request, one)) if bridged is not None else None,
+        )
+        return Walked(outcome=rewritten, body=body, request=request, marking=marking)
 
     def _not_worth_it(
         self,
@@ -180,7 +200,7 @@ class Pipeline:
             decision=decision,
             added_marks=added,
         )
-        return Walked(outcome=outcome, body=body)
+        return Walked(outcome=outcome, body=body, request=request)
 
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor
@@ -216,10 +236,14 @@ def _marking(
     reach: Target,
     rewritten_for: Callable[[Target], Rewritten],
     write: Callable[[Rewritten], Mapping[str, Any]],
+    texts: Texts,
+    bridged: Callable[[Rewritten], Plan] | None,
 ) -> Marking | None:
     """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
     if not reach.each:
-        return None
+        if bridged is None or not reach.takes_marks:
+            return None
+        return Marking(plan_of={ANY: 0}, plans=(bridged(rewritten_for(reach)),))
     # What has no say in marks mustn't make two plans of one.
     alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
     plans: list[Plan] = []
@@ -229,7 +253,10 @@ def _marking(
             one = rewritten_for(target)
             marks = one.breakpoints
             known.append(target)
-            plans.append(Plan(instructions_for(plain, write(one)), marks.added, marks.total))
+            if bridged is not None and target.takes_marks:
+                plans.append(bridged(one))
+            else:
+                plans.append(Plan(instructions_for(plain, write(one), texts), marks.added, marks.total))
     return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
 
 

@@ -15,17 +15,20 @@ because each message gets a prompt of its own."""
 
 
 class Found(Protocol):
-    """A match in a string."""
+    """A match in a string; a group that took no part in it starts and ends at -1."""
 
-    def start(self) -> int: ...
-    def end(self) -> int: ...
+    def start(self, group: int = 0, /) -> int: ...
+    def end(self, group: int = 0, /) -> int: ...
 
 
 class ValuePattern(Protocol):
     """A compiled pattern, of whichever engine."""
 
+    @property
+    def groups(self) -> int: ...
     def fullmatch(self, text: str, /) -> Found | None: ...
     def match(self, text: str, /) -> Found | None: ...
+    def search(self, text: str, /) -> Found | None: ...
     def finditer(self, text: str, /) -> Iterator[Found]: ...
 
 
@@ -83,6 +86,53 @@ class Economics:
     """The profile as it was tuned."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embedding:
+    """The embedding model that messages of this profile are sent to."""
+
+    model: str
+    """Any name that LiteLLM knows, or a model group of the proxy."""
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ignore:
+    """What an agent puts into user messages beside the user's own words, block by block.
+
+    Patterns of ``skip``, ``results`` and ``summaries`` are matched at a block's beginning, the others anywhere.
+    """
+
+    tags: tuple[str, ...] = ()
+    """Elements that are cut out, with all that is in them."""
+    inside: tuple[str, ...] = ()
+    """Elements that hold the user's words: where there is one, what is around it doesn't count."""
+    drop: tuple[ValuePattern, ...] = ()
+    """Cut out."""
+    keep: tuple[ValuePattern, ...] = ()
+    """Where one matches, the first group is the user's words and the rest doesn't count."""
+    skip: tuple[ValuePattern, ...] = ()
+    """A block that begins so is the agent's."""
+    results: tuple[ValuePattern, ...] = ()
+    """A message whose first block begins so is what a tool gave back, all of it."""
+    summaries: tuple[ValuePattern, ...] = ()
+    """A message with a block that begins so stands for earlier turns that the agent took out."""
+    block: Literal["all", "first", "last"] = "all"
+    """Which of the blocks that have words left are the user's."""
+
+    def with_(self, other: Ignore) -> Ignore:
+        """Both together; where they differ on the block, the other's holds."""
+        return Ignore(
+            tags=self.tags + other.tags,
+            inside=self.inside + other.inside,
+            drop=self.drop + other.drop,
+            keep=self.keep + other.keep,
+            skip=self.skip + other.skip,
+            results=self.results + other.results,
+            summaries=self.summaries + other.summaries,
+            block=self.block if other.block == "all" else other.block,
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Profile:
     """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
@@ -98,9 +148,13 @@ class Profile:
     """None: what the deployments make best."""
     economics: Economics | None = None
     """None: nobody tuned it, and a cautious rule decides."""
+    ignore: Ignore = field(default=Ignore(), repr=False)
+    """What its ``ignore:`` names; what holds for every agent isn't in it."""
     order: Mapping[str, int] = field(repr=False)
     fitted: Fitted | None = field(default=None, repr=False)
     """What `prompt-router fit` learned; None: triggers alone."""
+    embedding: Embedding | None = None
+    """None: no text of anybody's is sent to an embedding model."""
 
     @property
     def text(self) -> str:

@@ -19,6 +19,10 @@ OutcomeName = Literal["rewritten", "shadow", "passthrough"]
 Arm = Literal["treatment", "holdout"]
 
 
+SIDE_CALLS = frozenset({"unrecognised", "no_system_prompt"})
+"""Reasons of requests whose system prompt is no profile's: other agents', and side calls of known ones."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
     """Whose request it is, as the proxy knows it."""
@@ -39,7 +43,10 @@ class Caller:
     user_id: str | None = None
     tags: tuple[str, ...] = ()
     conversation: str | None = None
-    """The same for all calls of a conversation, ``c-`` and a hash; None where the body wasn't read."""
+    """The same for all calls of a conversation, ``c-`` and a hash; None where the body wasn't read.
+
+    Side calls (titles, probes, summaries by a helper) have one too, and are no conversation: ``Facts.is_conversation``.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +99,15 @@ class Facts:
     tools_chars: int | None = None
     """The tool schemas as JSON: what routing system text can't save."""
     history_chars: int | None = None
+    """The text of the messages behind the system prompt, without the arguments of tool calls and attachments."""
+
+    @property
+    def is_conversation(self) -> bool:
+        """True for a call of a recognised agent's own conversation.
+
+        What tells a side call is its system prompt, which is no profile's, or that it has none.
+        """
+        return self.profile is not None and self.reason not in SIDE_CALLS
 
     @property
     def late_modules(self) -> tuple[str, ...]:

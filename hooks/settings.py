@@ -31,10 +31,18 @@ class _Strict(BaseModel):
 
 
 class LedgerSettings(_Strict):
-    """``path``: where records go; null writes none. ``queue_size``: records waiting for the writer at most."""
+    """``path``: where records go; null writes none. ``queue_size``: records waiting for the writer at most.
+
+    The file is moved to ``<stem>.<UTC>.<random>.jsonl`` before it would pass ``max_mb`` and, with ``daily``, on the
+    first record of a UTC day. ``gzip``: compress what was moved. ``keep``: moved files to keep; null keeps all.
+    """
 
     path: Path | None = Path("logs/prompt_router.jsonl")
     queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    max_mb: Annotated[int, Field(ge=1, le=100_000)] = 256
+    daily: bool = True
+    gzip: bool = False
+    keep: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 class GlitchtipSettings(_Strict):

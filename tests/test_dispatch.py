@@ -147,7 +147,7 @@ async def test_clients_cannot_forge_savings(hook: PromptRouter, who: UserAPIKeyA
 
 
 @pytest.mark.parametrize(
-    "call_type", ["aembedding", "atext_completion", "anthropic_messages", "aresponses", "pass_through_endpoint"]
+    "call_type", ["aembedding", "atext_completion", "acreate_batch", "acompact_responses", "pass_through_endpoint"]
 )
 async def test_other_endpoints_are_left_alone(hook: PromptRouter, call_type: str) -> None:
     """Not one key of a body that we don't read is touched, save LiteLLM's own bag."""
@@ -265,6 +265,47 @@ async def test_each_deployment_gets_its_own_marks(hook: PromptRouter) -> None:
     assert json.dumps(shared) == before
     assert out["metadata"]["litellm_gateway_injected_cache"] == "claude-1"
     assert "Workbench" not in json.dumps(out["metadata"])
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_messages_bodies_get_their_own_marks_too(hook: PromptRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In ``system`` and at the history's end, be that a tool's result; LiteLLM's bag is the one beside the client's."""
+    messages = [
+        {"role": "user", "content": "Sum up orders.csv by month"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "load_table", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "17"}]},
+    ]
+    data = {
+        "model": "claude",
+        "system": WORKBENCH.text,
+        "messages": messages,
+        "metadata": {"user_id": "u"},
+        "litellm_metadata": {},
+        "litellm_call_id": "call-1",
+    }
+    pipeline = Pipeline(PROFILES, COUNT, coverage_floor=0.6, gives_hints=True)
+    hook._engine.publish(generation_of(hook._engine.generation.settings, pipeline))
+    out = await dispatch(data, call_type="anthropic_messages")
+    shared = json.dumps([out["system"], out["messages"], out["metadata"]])
+    assert isinstance(out["system"], str)
+    assert out["messages"] == messages
+    for deployment_id, marks in (("claude-1", [1, 1, 0, 1]), ("gpt-1", []), ("claude-1", [1, 1, 0, 1])):
+        sent = await deployed(out, deployment_id, "anthropic_messages")
+        blocks = [*sent["system"], *sent["messages"][-1]["content"]] if marks else []
+        assert ["cache_control" in block for block in blocks] == [bool(mark) for mark in marks]
+        assert json.dumps(sent).count('"cache_control"') - json.dumps(out).count('"cache_control"') == sum(marks)
+        assert await deployed(out, deployment_id, "aresponses") == attempt(out, deployment_id)
+    assert json.dumps([out["system"], out["messages"], out["metadata"]]) == shared
+    assert "Workbench" not in json.dumps(out["litellm_metadata"])
+
+
+async def test_a_clients_own_subscription_is_left_alone(hook: PromptRouter) -> None:
+    """LiteLLM says in its bag that the client's OAuth token goes to the provider."""
+    data = body(metadata={"used_client_oauth_token": True})
+    sent = copy.deepcopy(data["messages"])
+    out = await dispatch(data)
+    assert out["messages"] == sent
+    assert out["metadata"]["prompt_router"]["reason"] == "client_oauth"
 
 
 @pytest.mark.usefixtures("mixed")

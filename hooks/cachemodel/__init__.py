@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from hooks.cachemodel.blocks import Block, BlockReader, anthropic_blocks, openai_blocks
 from hooks.cachemodel.converse import messages_of_converse
-from hooks.cachemodel.model import PrefixCache
+from hooks.cachemodel.model import Entry, PrefixCache
 from hooks.cachemodel.prices import Prices, cost_usd, total_usage
 from hooks.cachemodel.refusals import refuse_anthropic, refuse_openai
+from hooks.cachemodel.responses import chat_of_responses
 from hooks.cachemodel.rules import (
     AutomaticPrefixes,
     BreakpointPrefixes,
@@ -29,12 +30,14 @@ __all__ = [
     "Block",
     "BlockReader",
     "BreakpointPrefixes",
+    "Entry",
     "MarkedPrefixes",
     "PrefixCache",
     "Prices",
     "Rules",
     "anthropic_blocks",
     "anthropic_rules",
+    "chat_of_responses",
     "cost_usd",
     "messages_of_converse",
     "openai_blocks",

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
+from hooks.cachemodel.responses import chat_of_responses
+
 Section = Literal["tools", "system", "messages"]
 Lifetime = Literal["5m", "30m", "1h"]
 """How long an entry written at a mark lives; ``30m`` is an OpenAI breakpoint."""
@@ -108,7 +110,8 @@ class BlockReader:
     # OpenAI
 
     def openai(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
-        """The blocks of an OpenAI Chat body. A long text is several blocks."""
+        """The blocks of an OpenAI Chat or Responses body. A long text is several blocks."""
+        body = chat_of_responses(body) if "input" in body else body
         blocks: list[Block] = []
         frame: list[Any] = [{name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}]
         for tool in body.get("tools") or ():

@@ -11,8 +11,9 @@ Beyond the rules in ``rules``, four things that providers leave open, each settl
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
 from hooks.cachemodel.blocks import Block
@@ -29,7 +30,13 @@ SWEEP_ENTRIES = 4_096
 """Expired entries go when there are this many, or twice as many as were alive after the last sweep."""
 
 
-class _Entry(NamedTuple):
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_WORD = (1 << 64) - 1
+
+
+class Entry(NamedTuple):
+    """A cached prefix. Times are in seconds of the clock that the calls are told by."""
+
     ready_seconds: float
     """When the response that wrote it begins: nobody reads it before."""
     expires_seconds: float
@@ -44,11 +51,16 @@ class _Prefixes(NamedTuple):
 
 
 class PrefixCache:
-    """One model's cache at a provider. Callers with different ``scope`` (workspace, cache key) share nothing."""
+    """One model's cache at a provider. Callers with different ``scope`` (workspace, cache key) share nothing.
 
-    def __init__(self, rules: Rules) -> None:
+    ``entries`` may be handed in, by a hash of scope and prefix that is the same in every process where the scope is
+    an int; whoever hands them in removes the expired ones.
+    """
+
+    def __init__(self, rules: Rules, entries: dict[int, Entry] | None = None) -> None:
         self.rules = rules
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[int, Entry] = {} if entries is None else entries
+        self._sweeps = entries is None
         self._sweep_at = SWEEP_ENTRIES
 
     def __len__(self) -> int:
@@ -68,17 +80,17 @@ class PrefixCache:
         scope: Hashable = "",
         first_token_seconds: float = 0.0,
         commit: bool = True,
+        scale: float = 1.0,
     ) -> Usage:
-        """The input buckets of a call that starts at ``now_seconds``; output is 0. Time must not run backwards.
+        """The input buckets of a call that starts at ``now_seconds``; output is 0.
 
         What it writes is readable ``first_token_seconds`` later, when its response begins. Without ``commit`` the
-        cache stays as it is. OpenAI's priced writes are in ``cache_write_5m_tokens``.
+        cache stays as it is. ``scale`` makes the provider's tokens of the blocks'. OpenAI's priced writes are in
+        ``cache_write_5m_tokens``. Time should not run backwards: a call that began before the one ahead of it
+        finds nothing that this one wrote, and what it writes itself comes too late for it.
         """
-        prefixes = _Prefixes(
-            list(accumulate([block.key for block in blocks], _extend, initial=hash(scope))),
-            list(accumulate([block.tokens for block in blocks], initial=0)),
-        )
-        if commit and len(self._entries) >= self._sweep_at:
+        prefixes = _prefixes(blocks, scope, scale)
+        if commit and self._sweeps and len(self._entries) >= self._sweep_at:
             self._sweep(now_seconds)
         ready_seconds = now_seconds + first_token_seconds
         match self.rules:
@@ -88,6 +100,20 @@ class PrefixCache:
                 return self._automatic(self.rules, prefixes, now_seconds, ready_seconds, commit)
             case BreakpointPrefixes():
                 return self._breakpoints(self.rules, blocks, prefixes, now_seconds, ready_seconds, commit)
+
+    def lookups(self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0) -> dict[int, int]:
+        """Hash -> number of blocks, of every prefix that would be read from here if it were cached."""
+        hashes, tokens = _prefixes(blocks, scope, scale)
+        rules = self.rules
+        match rules:
+            case MarkedPrefixes():
+                marks = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
+                ends = {end for mark in marks for end in _positions(rules, blocks, tokens, mark)}
+            case AutomaticPrefixes():
+                ends = {end for end in range(1, len(hashes)) if tokens[end] >= rules.min_tokens}
+            case BreakpointPrefixes():
+                ends = {end for end in _breakpoints(rules, blocks)[0] if tokens[end] >= rules.min_tokens}
+        return {hashes[end]: end for end in ends}
 
     # The three rule sets
 
@@ -129,12 +155,13 @@ class PrefixCache:
             read = 0
         if commit:
             lifetime = rules.retention_seconds
-            fresh = _Entry(now, now + lifetime, lifetime)
+            fresh = Entry(now, now + lifetime, lifetime)
             for end in range(len(hashes) - 1, 0, -1):
                 if tokens[end] < rules.min_tokens:
                     break
                 if end <= shared:
-                    self._entries[hashes[end]] = fresh
+                    before = self._entries.get(hashes[end], fresh)
+                    self._entries[hashes[end]] = max(before, fresh, key=_expiry)
                 else:
                     self._write(hashes[end], lifetime, now, ready)
         return _usage(tokens[-1], read=read - read % rules.reported_step_tokens)
@@ -149,18 +176,7 @@ class PrefixCache:
         commit: bool,
     ) -> Usage:
         tokens = prefixes.tokens
-        explicit = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
-        endings = [end for end, block in enumerate(blocks, 1) if block.is_ending]
-        implicit = endings[-1:]
-        developer = [end for end in endings if blocks[end - 1].section == "system"]
-        slots = rules.max_writes - len(implicit)
-        writes = sorted({*implicit, *explicit[-slots:]})
-        lookups = {
-            *explicit[: rules.first_explicit],
-            *explicit[-rules.latest_explicit :],
-            *endings[-1 - rules.earlier_endings :],
-            *developer,
-        }
+        lookups, writes = _breakpoints(rules, blocks)
         hit = max(
             (end for end in lookups if tokens[end] >= rules.min_tokens and self._is_alive(prefixes.hashes[end], now)),
             default=0,
@@ -184,14 +200,7 @@ class PrefixCache:
     ) -> int:
         """The number of blocks in the longest entry found from any mark; 0 if there is none."""
         for mark in reversed(marks):
-            positions, run = 0, None
-            for end in range(mark, 0, -1):
-                block = blocks[end - 1]
-                if run is None or block.run != run or not rules.joins_tool_runs:
-                    positions += 1
-                run = block.run
-                if positions > rules.lookback_positions or prefixes.tokens[end] < rules.min_tokens:
-                    break
+            for end in _positions(rules, blocks, prefixes.tokens, mark):
                 if self._is_alive(prefixes.hashes[end], now):
                     return end
         return 0
@@ -216,22 +225,71 @@ class PrefixCache:
 
     def _refresh(self, digest: int, now: float) -> None:
         entry = self._entries[digest]
-        self._entries[digest] = entry._replace(expires_seconds=now + entry.lifetime_seconds)
+        expires = max(entry.expires_seconds, now + entry.lifetime_seconds)
+        self._entries[digest] = entry._replace(expires_seconds=expires)
 
     def _write(self, digest: int, lifetime: float, now: float, ready: float) -> None:
         before = self._entries.get(digest)
         if before is not None and before.expires_seconds > now:  # another call's, not readable yet
             ready = min(ready, before.ready_seconds)
             lifetime = max(lifetime, before.lifetime_seconds)
-        self._entries[digest] = _Entry(ready, now + lifetime, lifetime)
+            self._entries[digest] = Entry(ready, max(before.expires_seconds, now + lifetime), lifetime)
+            return
+        self._entries[digest] = Entry(ready, now + lifetime, lifetime)
 
     def _sweep(self, now: float) -> None:
-        self._entries = {digest: entry for digest, entry in self._entries.items() if entry.expires_seconds > now}
+        for digest in [digest for digest, entry in self._entries.items() if entry.expires_seconds <= now]:
+            del self._entries[digest]
         self._sweep_at = max(SWEEP_ENTRIES, 2 * len(self._entries))
 
 
+def _positions(rules: MarkedPrefixes, blocks: Sequence[Block], tokens: Sequence[int], mark: int) -> Iterator[int]:
+    """The prefixes that a lookback from ``mark`` tries, longest first, in numbers of blocks."""
+    positions, run = 0, None
+    for end in range(mark, 0, -1):
+        block = blocks[end - 1]
+        if run is None or block.run != run or not rules.joins_tool_runs:
+            positions += 1
+        run = block.run
+        if positions > rules.lookback_positions or tokens[end] < rules.min_tokens:
+            return
+        yield end
+
+
+def _breakpoints(rules: BreakpointPrefixes, blocks: Sequence[Block]) -> tuple[set[int], list[int]]:
+    """``(looked up, written)``: prefixes in numbers of blocks, without regard to their size."""
+    explicit = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
+    endings = [end for end, block in enumerate(blocks, 1) if block.is_ending]
+    implicit = endings[-1:]
+    developer = [end for end in endings if blocks[end - 1].section == "system"]
+    slots = rules.max_writes - len(implicit)
+    lookups = {
+        *explicit[: rules.first_explicit],
+        *explicit[-rules.latest_explicit :],
+        *endings[-1 - rules.earlier_endings :],
+        *developer,
+    }
+    return lookups, sorted({*implicit, *explicit[-slots:]})
+
+
+_expiry = attrgetter("expires_seconds")
+
+
+def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:
+    """The hash of the first n blocks under ``scope``, for every n from 0: what entries are kept by."""
+    return list(accumulate([block.key for block in blocks], _extend, initial=hash(scope) & _WORD))
+
+
+def _prefixes(blocks: Sequence[Block], scope: Hashable, scale: float) -> _Prefixes:
+    tokens = list(accumulate([block.tokens for block in blocks], initial=0))
+    if scale != 1.0:
+        tokens = [round(size * scale) for size in tokens]
+    return _Prefixes(prefix_hashes(blocks, scope), tokens)
+
+
 def _extend(prefix: int, key: int) -> int:
-    return hash((prefix, key))
+    """Order counts, and no interpreter's own hashing does: processes of other versions come to the same."""
+    return (prefix * _MULTIPLIER + key) & _WORD
 
 
 def _usage(total: int, *, read: int = 0, write_5m: int = 0, write_1h: int = 0) -> Usage:

@@ -54,7 +54,7 @@ def refuse_marks(body: Mapping[str, Any]) -> str | None:
 
 
 def refuse_openai(body: Mapping[str, Any]) -> str | None:
-    """The message of the 400 for this Chat body, or None: breakpoints ahead of GPT-5.6.
+    """The message of the 400 for this Chat or Responses body, or None: breakpoints ahead of GPT-5.6.
 
     ``prompt_cache_options`` and ``prompt_cache_breakpoint`` give 400 on GPT-5.5 and older (measured:
     synthorai.io, "GPT-5.6 Prompting Guide"; the API reference says "supported for gpt-5.6 and later models").
@@ -64,11 +64,13 @@ def refuse_openai(body: Mapping[str, Any]) -> str | None:
         return None
     if body.get("prompt_cache_options") is not None:
         return f"prompt_cache_options is not supported with {model}"
-    for number, message in enumerate(body.get("messages") or ()):
+    field = "input" if "input" in body else "messages"
+    given = body.get(field)
+    for number, message in enumerate(given if isinstance(given, list) else ()):
         content = message.get("content")
         for index, part in enumerate(content if isinstance(content, list) else ()):
             if part.get("prompt_cache_breakpoint") is not None:
-                path = f"messages[{number}].content[{index}].prompt_cache_breakpoint"
+                path = f"{field}[{number}].content[{index}].prompt_cache_breakpoint"
                 return f"{path} is not supported with {model}"
     return None
 

@@ -32,6 +32,8 @@ COMMANDS = (
     "fit",
     "evaluate",
     "simulate",
+    "report",
+    "ledger",
     "policy",
     "stop",
     "start",

@@ -13,10 +13,11 @@ from rich.progress import Progress
 
 from hooks.cachemodel import BlockReader, Prices, Rules, anthropic_rules, openai_rules
 from hooks.cli.inputs import read_bytes
-from hooks.cli.output import show_table
+from hooks.cli.output import percent, show_table
 from hooks.data import Target
 from hooks.errors import ConfigurationError
-from hooks.simulate import BASELINE, BlocksOf, Report, parse_prices
+from hooks.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
+from hooks.simulate.traffic import CHAT
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")
@@ -53,12 +54,15 @@ class Account:
         )
 
 
-def account_for(model: str, stated: str | None) -> Account:
-    """By LiteLLM's map, with ``stated`` prices (JSON or a file of it) in place of the map's."""
+def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
+    """By LiteLLM's map, with ``stated`` prices (JSON or a file of it) in place of the map's.
+
+    ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
+    """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from hooks.deployments import target_of_model  # imports LiteLLM, which takes seconds
 
-    prices, target = _prices(model, stated), target_of_model(model)
+    prices, target = _prices(model, stated), target_of_model(model, endpoint)
     if not prices.input_usd_per_mtok:
         raise ConfigurationError(["--prices: input_usd_per_mtok: must be more than 0; what is free needs no rewriting"])
     return Account(
@@ -102,6 +106,19 @@ def say_counts(what: str, calls: int, report: Report) -> None:
 
 def show(report: Report) -> None:
     show_table(COLUMNS, _rows(report))
+
+
+def say_parts(parts: Parts | None) -> None:
+    """What the prompts are made of, and how much of that routing doesn't touch."""
+    if parts is None or not parts.tokens:
+        return
+    system, tools, history = (
+        percent(tokens / parts.tokens) for tokens in (parts.system_tokens, parts.tools_tokens, parts.history_tokens)
+    )
+    click.echo(
+        f"\nas they came, the prompts are {system} system text, {tools} tools and {history} history, in tokens;"
+        f" routing shortens system text, so that {tools} and {history} go out whatever it does"
+    )
 
 
 def _rows(report: Report) -> Iterable[tuple[str, ...]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from hooks.cases import parse_cases
+from hooks.cases import Conversations, parse_cases
+from hooks.cli.embedding import api_base_option, lexical_option, lookup_for, model_option
 from hooks.cli.inputs import (
     USUAL_PROFILE,
     choose_profile,
@@ -41,8 +42,20 @@ CURVE_TARGETS = (0.90, 0.95, 0.98, 0.99, 1.0)
     metavar="FILE",
     help="Draw coverage against tokens kept, as .png or .svg. Needs the extra `plot`.",
 )
+@model_option
+@api_base_option
+@lexical_option
 @json_option
-def evaluate(cases: str | None, name: str, root: Path | None, plot: Path | None, as_json: bool) -> None:
+def evaluate(
+    cases: str | None,
+    name: str,
+    root: Path | None,
+    plot: Path | None,
+    embedding_model: str | None,
+    api_base: str | None,
+    lexical: bool,
+    as_json: bool,
+) -> None:
     """Walk each labelled message as a request, and report size reduction, coverage and misses.
 
     CASES.jsonl (- is stdin; default: ab_cases.jsonl in the profile's folder) holds one JSON object a line:
@@ -53,14 +66,24 @@ def evaluate(cases: str | None, name: str, root: Path | None, plot: Path | None,
     caches. Coverage is the share of cases with all needed modules selected; a fallback selects them all. A first
     need is a message that needs what neither the core nor a tool call brings. Intervals are exact for messages
     drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all.
+
+    A profile that was fitted with an embedding model has its messages sent to that model, unless --lexical.
     """
     profiles, count_tokens = read_profiles(root)
     profile = choose_profile(profiles, name)
     path = cases or str(profile_folders(profiles_root(root))[profile.name] / CASES_FILE)
     parsed = parse_cases(read_text_file(path), shown(path), profile)
     pipeline = Pipeline(profiles, count_tokens, coverage_floor=settings_of_environment().coverage_floor)
-    evaluation = evaluate_cases(pipeline, profile, parsed)
-    comparison = compare(profile, parsed)
+    conversations = Conversations(case for _, case in parsed)
+    lookup = lookup_for(
+        profile,
+        [conversations.turns_of(case) for _, case in parsed],
+        model=embedding_model,
+        api_base=api_base,
+        is_lexical=lexical,
+    )
+    evaluation = evaluate_cases(pipeline, profile, parsed, lookup)
+    comparison = compare(profile, parsed, lookup)
     if plot is not None:
         _plot(comparison, plot)
     if as_json:

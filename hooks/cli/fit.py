@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hooks.cases import Numbered, parse_cases
+from hooks.cli.embedding import api_base_option, model_option, vectors_of
 from hooks.cli.inputs import (
     USUAL_PROFILE,
     json_option,
@@ -23,14 +24,16 @@ from hooks.cli.inputs import (
     unknown_profile,
 )
 from hooks.cli.output import percent, shortened, show_json, show_table
+from hooks.errors import ConfigurationError
 from hooks.evaluate import Comparison, compare
-from hooks.fit import Doubt, Fit, FitOptions, doubts, infer_cases
+from hooks.fit import Doubt, Embedded, Fit, FitOptions, columns_of, doubts, infer_cases, texts_to_embed
 from hooks.fit import fit as fit_profile
 from hooks.fit.learn import Advance
 from hooks.fitfile import FIT_FILE, TABLE_FILE, write_fitted
 from hooks.fitted import Calibration, CoverageOver, Promise
 from hooks.library import load_profile
 from hooks.profile import Profile
+from hooks.route import no_meanings
 
 PREVIEW_CHARS = 70
 MAX_DOUBTS = 20
@@ -69,6 +72,8 @@ MAX_DOUBTS = 20
     show_default=True,
     help="Of the split into messages that teach and messages that calibrate.",
 )
+@model_option
+@api_base_option
 @click.option("--dry-run", is_flag=True, help="Report, and store nothing.")
 @json_option
 def fit(
@@ -79,6 +84,8 @@ def fit(
     over: str,
     at_most: Promise,
     seed: int,
+    embedding_model: str | None,
+    api_base: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -89,6 +96,10 @@ def fit(
     together with the examples in profile.yaml; the other sets the threshold. The result goes to router.json and
     router.npz in the profile's folder, is used from the next start on, and belongs to the module texts as they
     are now: change those and `check` asks for another fit.
+
+    Where profile.yaml says `router: {embedding_model: NAME}`, the modules' texts, examples and all messages are sent
+    to that model, words and meaning are fitted together, and beside them words alone, for when the model doesn't
+    answer. Without it nothing is sent anywhere.
 
     Needs the extra `fit`: pip install 'litellm-prompt-router[fit]'.
     """
@@ -101,18 +112,20 @@ def fit(
     cases, untraceable = _read(path, profile)
     counted_over: CoverageOver = "messages" if over == "messages" else "first_needs"
     options = FitOptions(target=target, over=counted_over, at_most=at_most, seed=seed, unseen_modules=untraceable)
+    embedded = _embedded(profile, cases, embedding_model, api_base)
     with _progress() as advance:
-        done = fit_profile(profile, cases, options, advance)
+        done = fit_profile(profile, cases, options, advance, embedded)
         found = doubts(profile, cases, done, options, advance)
-        comparison = compare(done.profile, done.calibration)
+        comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_meanings)
     if not dry_run:
         write_fitted(folders[name], done.fitted, profile.modules)
     if as_json:
-        stated = asdict(done.fitted.calibration)
+        semantics = done.fitted.semantics
         show_json(
             {
                 "profile": profile.name,
-                "calibration": {k: None if v in (float("inf"), float("-inf")) else v for k, v in stated.items()},
+                "calibration": _calibration_for_json(done.fitted.calibration),
+                "fused_calibration": _calibration_for_json(semantics.calibration) if semantics else None,
                 "teaching_messages": len(done.teaching),
                 "calibration_messages": len(done.calibration),
                 "standings": [asdict(standing) for standing in comparison.standings],
@@ -127,6 +140,23 @@ def fit(
         ids = ", ".join(profile.modules[number].id for number in untraceable)
         click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
     click.echo(f"\n{'not stored (--dry-run)' if dry_run else f'stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}'}")
+
+
+def _calibration_for_json(calibration: Calibration) -> dict[str, object]:
+    stated = asdict(calibration)
+    return {name: None if value in (float("inf"), float("-inf")) else value for name, value in stated.items()}
+
+
+def _embedded(profile: Profile, cases: Sequence[Numbered], model: str | None, api_base: str | None) -> Embedded | None:
+    """Vectors of all that is fitted on, where the profile names an embedding model."""
+    if profile.embedding is None:
+        if model is not None or api_base is not None:
+            where = f"{profile.name}/profile.yaml"
+            problem = f"--embedding-model: {where} names no model; add `router: {{embedding_model: NAME}}` to it"
+            raise ConfigurationError([problem])
+        return None
+    texts = texts_to_embed(profile, columns_of(profile), cases)
+    return Embedded(model=profile.embedding.model, known=vectors_of(profile, texts, model, api_base))
 
 
 def _read(path: str, profile: Profile) -> tuple[Sequence[Numbered], tuple[int, ...]]:
@@ -181,6 +211,11 @@ def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
         click.echo(
             f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
         )
+    if done.fitted.semantics is not None:
+        fused = done.fitted.semantics.calibration
+        click.echo(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
+        if fused.promise != "none":
+            click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
     click.echo("holds for    traffic like the calibration messages, as long as it stays like them\n")
     show_table(
         ("on the calibration messages", "#coverage", "#at first needs", "#tokens kept"),

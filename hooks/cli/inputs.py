@@ -114,4 +114,6 @@ def call_type_of(body: dict[str, Any]) -> str:
     """The proxy's name for the endpoint that takes such a body."""
     if "input" in body or "instructions" in body:
         return "aresponses"
+    if "contents" in body:
+        return "agenerate_content"
     return "anthropic_messages" if "system" in body else "acompletion"

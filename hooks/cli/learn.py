@@ -46,8 +46,8 @@ def learn(
     """Find the agents in TRAFFIC.jsonl, as `capture` writes it, and draft a profile of each.
 
     System prompts that are versions of one another make one agent; what varies between them becomes its
-    profile's slots. The agent with the most tokens becomes NAME. Lines that can't be read are skipped and told
-    on stderr.
+    profile's slots, and what user messages have around the users' own words its `ignore:`. The agent with the
+    most tokens becomes NAME. Lines that can't be read are skipped and told on stderr.
     """
     if (name is None) != only_list:
         raise click.UsageError("say --name NAME to write profiles, or --list to see what is there")
@@ -103,7 +103,7 @@ def _learned(traffic: str, root: Path) -> Learned:
 
 
 def _write(agents: Sequence[Agent], names: Sequence[str], root: Path, replace: bool) -> list[Path]:
-    from hooks.onboard import split_prompt, write_draft
+    from hooks.onboard import split_prompt, with_wrappers, write_draft
     from hooks.onboard.write import check_free
 
     problems: list[str] = []
@@ -115,14 +115,15 @@ def _write(agents: Sequence[Agent], names: Sequence[str], root: Path, replace: b
     if problems:
         raise ConfigurationError(problems)
     drafts = [
-        split_prompt(agent.samples, name=name, tools=agent.tools) for name, agent in zip(names, agents, strict=True)
+        with_wrappers(split_prompt(agent.samples, name=name, tools=agent.tools), agent.messages)
+        for name, agent in zip(names, agents, strict=True)
     ]
     return [write_draft(draft, root, replace=replace) for draft in drafts]
 
 
 def _document(agent: Agent) -> dict[str, object]:
     document = asdict(agent)
-    del document["samples"]
+    del document["samples"], document["messages"]
     return {**document, "chars": agent.chars, "begins": shortened(agent.samples[0], PREVIEW_CHARS)}
 
 

@@ -50,7 +50,7 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
 
     pipeline = pipeline_of(settings_of_environment(), profiles, count_tokens)
     call_type = call_type_of(body)
-    walked = pipeline.walk(body, call_type, lambda: _target(body), only=name)
+    walked = pipeline.walk(body, call_type, lambda: _target(body, call_type), only=name)
     if explain:
         if isinstance(walked.outcome, Passthrough):
             click.echo(_passthrough(walked.outcome))
@@ -63,11 +63,11 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
         show_json(walked.body)
 
 
-def _target(body: dict[str, Any]) -> Target:
+def _target(body: dict[str, Any], call_type: str) -> Target:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from hooks.deployments import target_of_model  # imports LiteLLM, which takes seconds
 
-    return target_of_model(str(body.get("model") or ""))
+    return target_of_model(str(body.get("model") or ""), call_type)
 
 
 def _passthrough(outcome: Passthrough) -> str:

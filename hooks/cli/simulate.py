@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import click
 
-from hooks.cli.accounts import Account, account_for, say_counts, show, watched
+from hooks.cli.accounts import Account, account_for, say_counts, say_parts, show, watched
 from hooks.cli.inputs import (
     json_option,
     profile_folders,
@@ -118,8 +119,8 @@ def simulate(
 ) -> None:
     """Replay conversations under each policy and add up what the provider would bill for their prompts.
 
-    TRAFFIC.jsonl holds one call a line: `ts` (seconds), `key`, `conversation`, `request` (the client's chat
-    body), optionally `response`. Output is left out: it is the same under every policy.
+    TRAFFIC.jsonl holds one call a line: `ts` (seconds), `key`, `conversation`, `request` (the client's body),
+    `endpoint` where that isn't chat, optionally `response`. Output is left out: it is the same under every policy.
 
     \b
     full         the full prompt, nothing cached
@@ -153,7 +154,7 @@ def simulate(
         _simulate_synthetic(account_for(model or SYNTHETIC_MODEL, stated), rates, shape, tunes, as_json)
         return
     calls, profiles, count_tokens = _recorded(traffic, name, root)
-    account = account_for(model or _model_of(calls), stated)
+    account = account_for(model or _model_of(calls), stated, _endpoint_of(calls))
     if not tunes:
         _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json)
     else:
@@ -195,11 +196,13 @@ def _simulate_traffic(
     report = replay(watched(calls, "calls"), replayed, account.prices, where)
     if as_json:
         counts = {"calls": len(calls), "conversations": report[BASELINE].conversations}
-        show_json({**account.for_json(), **counts, "policies": report.for_json()})
+        parts = asdict(report.parts) if report.parts else None
+        show_json({**account.for_json(), **counts, "parts": parts, "policies": report.for_json()})
         return
     account.say()
     say_counts("", len(calls), report)
     show(report)
+    say_parts(report.parts)
     passed = report["auto"].passed
     if passed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in passed.items())
@@ -211,6 +214,11 @@ def _model_of(calls: Sequence[Call]) -> str:
     if len(names) != 1:
         raise ConfigurationError([f"--model: the traffic names several ({', '.join(names)}); say which one"])
     return names[0]
+
+
+def _endpoint_of(calls: Sequence[Call]) -> str:
+    """The one that most calls came to."""
+    return Counter(call.endpoint for call in calls).most_common(1)[0][0]
 
 
 # Made-up traffic

@@ -11,7 +11,7 @@ from hooks.cases import Conversations, Numbered
 from hooks.data import Turn
 from hooks.fitted import Flags, Floats
 from hooks.profile import Profile
-from hooks.route import MOST_TOKENS_SHARE, Router, Weighted, weigh
+from hooks.route import MOST_TOKENS_SHARE, Lookup, Router, Weighted, no_meanings, weigh
 from hooks.shares import share_interval
 
 MAX_POINTS = 60
@@ -50,8 +50,11 @@ class Comparison:
     """By threshold, from low to high; empty for a profile that isn't fitted."""
 
 
-def compare(profile: Profile, cases: Sequence[Numbered]) -> Comparison:
-    """All modules, triggers alone, the fitted router and an oracle, side by side. ``cases`` must not be empty."""
+def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_meanings) -> Comparison:
+    """All modules, triggers alone, the fitted router and an oracle, side by side. ``cases`` must not be empty.
+
+    Where ``lookup`` knows their meanings, the router by words alone comes before the one that reads both.
+    """
     conversations = Conversations(case for _, case in cases)
     turns = [conversations.turns_of(case) for _, case in cases]
     needed = np.zeros((len(cases), len(profile.modules)), dtype=np.bool_)
@@ -59,7 +62,8 @@ def compare(profile: Profile, cases: Sequence[Numbered]) -> Comparison:
         needed[number, [profile.order[module] for module in case.needs]] = True
     router, plain = Router(profile), replace(profile, fitted=None)
     plain_router = Router(plain)
-    seen = [weigh(router, profile, turn) for turn in turns]
+    seen = [weigh(router, profile, turn, lookup) for turn in turns]
+    is_fused = any(item.is_fused for item in seen)
     by_triggers = np.array([_chosen(plain_router, plain, turn) for turn in turns])
     state = np.array([item.used for item in seen])
     first: Flags = np.any(needed & ~state, axis=1)
@@ -79,7 +83,9 @@ def compare(profile: Profile, cases: Sequence[Numbered]) -> Comparison:
     now = by_triggers
     if profile.fitted is not None:
         now = np.array([_flags(item.decision.modules, profile) for item in seen])
-        standings.append(standing("lexical", now))
+        if is_fused:
+            standings.append(standing("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
+        standings.append(standing("lexical+semantic" if is_fused else "lexical", now))
     standings.append(standing("oracle", needed | state))
     covered: Flags = np.all(now | ~needed, axis=1)
     return Comparison(

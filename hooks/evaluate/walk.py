@@ -11,6 +11,7 @@ from hooks.data import Evidence, Passthrough, Target
 from hooks.errors import ConfigurationError
 from hooks.pipeline import Pipeline
 from hooks.profile import Profile
+from hooks.route import Lookup, no_meanings
 
 TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Neither sizes nor selections depend on who answers."""
@@ -69,10 +70,12 @@ class Evaluation:
         return tuple(result for result in self.results if result.missing)
 
 
-def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[Numbered]) -> Evaluation:
+def evaluate_cases(
+    pipeline: Pipeline, profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_meanings
+) -> Evaluation:
     """Walks each case as a request with the profile's own prompt. ``cases`` must not be empty."""
     conversations = Conversations(case for _, case in cases)
-    results = tuple(_walk(pipeline, profile, line, case, conversations) for line, case in cases)
+    results = tuple(_walk(pipeline, profile, line, case, conversations, lookup) for line, case in cases)
     categories = dict.fromkeys(result.category for result in results)
     return Evaluation(
         profile=profile.name,
@@ -83,10 +86,11 @@ def evaluate_cases(pipeline: Pipeline, profile: Profile, cases: Sequence[Numbere
     )
 
 
-def _walk(pipeline: Pipeline, profile: Profile, line: int, case: Case, conversations: Conversations) -> CaseResult:
-    walked = pipeline.walk(
-        conversations.request_of(case, profile.text), "acompletion", lambda: TARGET, only=profile.name
-    )
+def _walk(
+    pipeline: Pipeline, profile: Profile, line: int, case: Case, conversations: Conversations, lookup: Lookup
+) -> CaseResult:
+    request = conversations.request_of(case, profile.text)
+    walked = pipeline.walk(request, "acompletion", lambda: TARGET, only=profile.name, lookup=lookup)
     outcome = walked.outcome
     if isinstance(outcome, Passthrough):
         problem = f"{profile.name}: its own prompt passes through ({outcome.reason}); see `prompt-router check`"

@@ -39,7 +39,7 @@ def doubts(
     """Every doubtful label: conflicts first, then by how unlikely it is."""
     columns = columns_of(profile)
     line_of = {id(case): line for line, case in cases}
-    observed = observe(
+    observed, _ = observe(
         profile, columns, cases, done.conversations, options, advance, trusts_lists=done.fitted.trusts_lists
     )
     gate = done.fitted.gate

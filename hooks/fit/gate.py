@@ -9,7 +9,7 @@ import numpy as np
 
 from hooks.cases import Case
 from hooks.fit.train import libraries
-from hooks.fitted import GATE_INPUTS, CoverageOver, Flags, Floats, Gate, Promise
+from hooks.fitted import GATE_INPUTS, SEMANTIC_INPUTS, CoverageOver, Flags, Floats, Gate, Promise
 from hooks.profile import Profile
 from hooks.route import Weighted, gate_values
 
@@ -17,8 +17,8 @@ ENOUGH_TO_TUNE = 60
 SIZE_POWERS = (0.0, 0.5, 1.0)
 LATER_SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 GATE_REGULARISATION = 1.0
-LATER_FROM, LATER = 2, 6
-"""Of the gate's inputs: the first that only later turns have, and the one that says it is a later turn."""
+FIRST_TURN, LATER = (0, 1, 12, 13), 6
+"""Of the gate's inputs: those that a first turn has, and the one that says it is a later turn."""
 EXAMPLE_CATEGORY = "example"
 
 
@@ -62,22 +62,27 @@ def needed_of(case: Case, profile: Profile) -> Flags:
 
 
 def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Observed], options: FitOptions) -> Gate:
-    """The gate's weights from unseen messages' inputs; then how much a module's size and a later turn count."""
+    """The gate's weights from unseen messages' inputs; then how much a module's size and a later turn count.
+
+    It is fused where the messages were weighed by their meaning.
+    """
     linear_model, _ = libraries()
+    is_fused = any(item.weighted.is_fused for item in observed)
+    width = GATE_INPUTS + SEMANTIC_INPUTS * is_fused
     real = [item for item in observed if item.case.category != EXAMPLE_CATEGORY and item.is_scored]
     pool = real if len(real) >= 2 * ENOUGH_TO_TUNE else [item for item in observed if item.is_scored]
     if sum(item.weighted.seen[-1].inputs[0, LATER] for item in pool) < ENOUGH_TO_TUNE:
-        blind: Floats = (np.arange(GATE_INPUTS) < LATER_FROM).astype(float)  # too few later turns to learn from
+        blind: Floats = np.isin(np.arange(width), FIRST_TURN).astype(float)  # too few later turns to learn from
     else:
-        blind = np.ones(GATE_INPUTS)
+        blind = np.ones(width)
     inputs: list[Floats] = []
     wanted: list[Flags] = []
     for item in pool:
         free = ~item.weighted.used[list(columns)]
         inputs.append(item.weighted.seen[-1].inputs[free] * blind)
         wanted.append(item.needed[list(columns)][free])
-    design, labels = (np.concatenate(inputs), np.concatenate(wanted)) if inputs else (np.zeros((0, GATE_INPUTS)), None)
-    weights, bias = np.zeros(GATE_INPUTS), 0.0
+    design, labels = (np.concatenate(inputs), np.concatenate(wanted)) if inputs else (np.zeros((0, width)), None)
+    weights, bias = np.zeros(width), 0.0
     weights[:2] = 0.3, 0.7
     if labels is not None and 0 < labels.sum() < len(labels):
         spread = design.std(axis=0)
@@ -85,7 +90,7 @@ def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Obse
         middle = design.mean(axis=0)
         model = linear_model.LogisticRegression(C=GATE_REGULARISATION, max_iter=1000)
         model.fit((design[:, used] - middle[used]) / spread[used], labels)
-        weights = np.zeros(GATE_INPUTS)
+        weights = np.zeros(width)
         weights[used] = model.coef_[0] / spread[used]
         bias = float(model.intercept_[0] - weights @ np.where(used, middle, 0.0))
     plain = Gate(weights=np.round(weights, 6), bias=round(bias, 6), later_shift=0.0, offsets=np.zeros(len(columns)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hooks.cases import Case, Conversations, Numbered
+from hooks.data import Turn
 from hooks.errors import ConfigurationError
 from hooks.fit.calibrate import calibrated
 from hooks.fit.gate import (
@@ -24,12 +25,13 @@ from hooks.fit.gate import (
     needed_of,
     value_of,
 )
+from hooks.fit.meaning import Embedded, body_documents, train_vectors
 from hooks.fit.small_talk import SMALL_TALK
 from hooks.fit.train import Document, labelled_documents, libraries, module_documents, train_table
 from hooks.fitfile import digest_of
-from hooks.fitted import GATE_INPUTS, Calibration, Fitted, Gate, ScoreTable
+from hooks.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Calibration, Fitted, Gate, ScoreTable, Semantics
 from hooks.profile import Profile
-from hooks.route import Router, weigh
+from hooks.route import Lookup, Router, Weighted, no_meanings, weigh
 
 FOLDS = 5
 CALIBRATION_SHARE = 0.5
@@ -56,8 +58,18 @@ class Fit:
     conversations: Conversations
 
 
-def fit(profile: Profile, cases: Sequence[Numbered], options: FitOptions, advance: Advance) -> Fit:
-    """What to store for this profile. Raises ConfigurationError when there is nothing to learn from."""
+def fit(
+    profile: Profile,
+    cases: Sequence[Numbered],
+    options: FitOptions,
+    advance: Advance,
+    embedded: Embedded | None = None,
+) -> Fit:
+    """What to store for this profile. Raises ConfigurationError when there is nothing to learn from.
+
+    With ``embedded`` the words alone are fitted as without it, and beside them words and meaning together: each
+    has a gate and a threshold of its own, learned from the same messages and set on the same.
+    """
     libraries()
     columns = columns_of(profile)
     if not columns:
@@ -66,28 +78,39 @@ def fit(profile: Profile, cases: Sequence[Numbered], options: FitOptions, advanc
     teaching, calibration = split(profile, cases, known, options)
     documents = _documents(profile, columns, teaching, known)
     trusts_lists = not lists_are_wrong(profile, teaching, known)
-    observed = observe(profile, columns, teaching, known, options, advance, trusts_lists=trusts_lists)
+    observed, fused = observe(
+        profile, columns, teaching, known, options, advance, trusts_lists=trusts_lists, embedded=embedded
+    )
     gate = learn_gate(profile, columns, observed, options)
     advance("table", 0, 1)
     table = _table(profile, columns, documents, teaching)
     advance("table", 1, 1)
-    raw = replace(profile, fitted=fitted_with(profile, table, gate, trusts_lists=trusts_lists))
-    router = Router(raw)
-    values = []
-    for number, (_, case) in enumerate(calibration):
-        seen = weigh(router, raw, known.turns_of(case))
-        if counts(case, seen, profile, options.over):
-            values.append(value_of(case, seen, profile))
-        advance("calibration", number + 1, len(calibration))
-    result = calibrated(
-        values,
-        target=options.target,
-        confidence=options.confidence,
-        over=options.over,
-        conversations=len({known.name_of(case) for _, case in calibration}),
-        at_most=options.at_most,
-    )
-    fitted = fitted_with(profile, table, gate, result, trusts_lists=trusts_lists)
+
+    def calibrated_with(fitted: Fitted, lookup: Lookup) -> Calibration:
+        raw = replace(profile, fitted=fitted)
+        router = Router(raw)
+        values = []
+        for number, (_, case) in enumerate(calibration):
+            seen = weigh(router, raw, known.turns_of(case), lookup)
+            if counts(case, seen, profile, options.over):
+                values.append(value_of(case, seen, profile))
+            advance("calibration", number + 1, len(calibration))
+        return calibrated(
+            values,
+            target=options.target,
+            confidence=options.confidence,
+            over=options.over,
+            conversations=len({known.name_of(case) for _, case in calibration}),
+            at_most=options.at_most,
+        )
+
+    raw = fitted_with(profile, table, gate, trusts_lists=trusts_lists)
+    fitted = replace(raw, calibration=calibrated_with(raw, no_meanings))
+    if embedded is not None:
+        semantics = _semantics(columns, _described(profile, columns, documents, teaching), embedded)
+        semantics = replace(semantics, gate=learn_gate(profile, columns, fused, options))
+        result = calibrated_with(replace(raw, semantics=semantics), embedded.lookup)
+        fitted = replace(fitted, semantics=replace(semantics, calibration=result))
     return Fit(
         profile=replace(profile, fitted=fitted),
         fitted=fitted,
@@ -141,34 +164,53 @@ def lists_are_wrong(profile: Profile, teaching: Sequence[Numbered], known: Conve
     return wrong > WRONG_SHARE * len(cases)
 
 
+NOT_CALIBRATED = Calibration(
+    promise="expected",
+    target_coverage=0.5,
+    over="messages",
+    threshold=np.inf,
+    confidence=0.5,
+    messages=0,
+    misses=0,
+    conversations=0,
+    expected_threshold=np.inf,
+    guaranteed_threshold=np.inf,
+)
+"""Nothing reaches this threshold: messages are only weighed."""
+
+
 def fitted_with(
     profile: Profile,
     table: ScoreTable,
     gate: Gate | None = None,
-    result: Calibration | None = None,
+    semantics: Semantics | None = None,
     *,
     trusts_lists: bool,
 ) -> Fitted:
-    """A fitted profile's data; without a result nothing reaches the threshold, and messages are only weighed."""
-    blank = Gate(weights=np.zeros(GATE_INPUTS), bias=0.0, later_shift=0.0, offsets=np.zeros(len(table.columns)))
-    nothing = Calibration(
-        promise="expected",
-        target_coverage=0.5,
-        over="messages",
-        threshold=np.inf,
-        confidence=0.5,
-        messages=0,
-        misses=0,
-        conversations=0,
-        expected_threshold=np.inf,
-        guaranteed_threshold=np.inf,
-    )
+    """A fitted profile's data before it is calibrated; without a gate, to see the gate's inputs."""
     return Fitted(
         digest=digest_of(profile.modules),
         table=table,
-        gate=gate or blank,
-        calibration=result or nothing,
+        gate=gate or _blank(GATE_INPUTS, len(table.columns)),
+        calibration=NOT_CALIBRATED,
         trusts_lists=trusts_lists,
+        semantics=semantics,
+    )
+
+
+def _blank(inputs: int, columns: int) -> Gate:
+    return Gate(weights=np.zeros(inputs), bias=0.0, later_shift=0.0, offsets=np.zeros(columns))
+
+
+def _semantics(columns: Sequence[int], documents: Sequence[Document], embedded: Embedded) -> Semantics:
+    """Module vectors, before gate and calibration."""
+    vectors, bias = train_vectors(columns, documents, embedded)
+    return Semantics(
+        model=embedded.model,
+        vectors=vectors,
+        bias=bias,
+        gate=_blank(GATE_INPUTS + SEMANTIC_INPUTS, len(columns)),
+        calibration=NOT_CALIBRATED,
     )
 
 
@@ -181,14 +223,19 @@ def observe(
     advance: Advance,
     *,
     trusts_lists: bool,
-) -> list[Observed]:
-    """Each case, and each example as a case, weighed with a table that learned from the other conversations."""
+    embedded: Embedded | None = None,
+) -> tuple[list[Observed], list[Observed]]:
+    """Each case, and each example as a case, weighed with a table that learned from the other conversations.
+
+    By words alone, and with ``embedded`` once more by words and meaning.
+    """
     examples = [(0, case) for case in _examples_as_cases(profile)]
     every = [*cases, *examples]
     names = sorted({known.name_of(case) for _, case in every})
     random.Random(options.seed + 1).shuffle(names)  # noqa: S311
     fold_of = {name: number % FOLDS for number, name in enumerate(names)}
     observed: list[Observed] = []
+    fused: list[Observed] = []
     for fold in range(FOLDS):
         advance("gate", fold, FOLDS)
         here = [case for _, case in every if fold_of[known.name_of(case)] == fold]
@@ -198,16 +245,24 @@ def observe(
         texts = {case.text for case in here}
         documents = [d for d in _documents(profile, columns, others, known) if d.text not in texts]
         table = _table(profile, columns, documents, others)
-        held_out = replace(profile, fitted=fitted_with(profile, table, trusts_lists=trusts_lists))
+        semantics = None
+        if embedded is not None:
+            semantics = _semantics(columns, _described(profile, columns, documents, others), embedded)
+        held_out = replace(profile, fitted=fitted_with(profile, table, semantics=semantics, trusts_lists=trusts_lists))
         router = Router(held_out)
         for case in here:
             turns = known.turns_of(case)
-            seen = weigh(router, held_out, turns)
-            last = max(at for at, turn in enumerate(turns) if turn.role == "user")
-            is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
-            observed.append(Observed(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored))
+            observed.append(_observed(case, weigh(router, held_out, turns), turns, profile))
+            if embedded is not None:
+                fused.append(_observed(case, weigh(router, held_out, turns, embedded.lookup), turns, profile))
     advance("gate", FOLDS, FOLDS)
-    return observed
+    return observed, fused
+
+
+def _observed(case: Case, seen: Weighted, turns: Sequence[Turn], profile: Profile) -> Observed:
+    last = max(at for at, turn in enumerate(turns) if turn.role == "user")
+    is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
+    return Observed(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored)
 
 
 def _documents(
@@ -233,10 +288,21 @@ def _documents(
 def _table(
     profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
 ) -> ScoreTable:
+    return train_table(profile, columns, documents, _chat(cases))
+
+
+def _chat(cases: Sequence[Numbered]) -> list[Document]:
+    """Messages that need the core alone."""
     nothing: frozenset[int] = frozenset()
     needless = [case.text for _, case in cases if not case.needs and not case.history]
-    chat = [Document(text=text, columns=nothing) for text in dict.fromkeys((*SMALL_TALK, *needless))]
-    return train_table(profile, columns, documents, chat)
+    return [Document(text=text, columns=nothing) for text in dict.fromkeys((*SMALL_TALK, *needless))]
+
+
+def _described(
+    profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
+) -> list[Document]:
+    """What module vectors learn from: the table's documents, and the modules' own texts in its words' place."""
+    return [*documents, *body_documents(profile, columns), *_chat(cases)]
 
 
 def _examples_as_cases(profile: Profile) -> list[Case]:

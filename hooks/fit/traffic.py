@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hooks.agents import EVERY
 from hooks.cases import Case, Numbered
 from hooks.data import Request, Turn
 from hooks.errors import ConfigurationError, UnreadableRequestError
@@ -19,10 +20,11 @@ from hooks.profile import Profile
 from hooks.reading import parse_json_lines
 from hooks.recognise import Catalogue
 from hooks.route import closure_of
+from hooks.route.own_words import own_words
 from hooks.wire import SHAPES
 
 CATEGORY = "traffic"
-CALL_TYPE = "acompletion"
+CHAT = "acompletion"
 
 
 class _Line(BaseModel):
@@ -30,6 +32,7 @@ class _Line(BaseModel):
 
     ts: float
     conversation: Annotated[str, Field(min_length=1)]
+    endpoint: str = CHAT
     request: dict[str, Any]
     response: dict[str, Any] | None = None
 
@@ -52,7 +55,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     needs: dict[tuple[str, ...], tuple[int, Case]] = {}
     skipped = 0
     for number, line in sorted(lines, key=lambda item: item[1].ts):
-        request = _whole(line.request, catalogue, profile)
+        request = _whole(line, catalogue, profile)
         if request is None:
             skipped += 1
             continue
@@ -69,11 +72,14 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     )
 
 
-def _whole(body: dict[str, Any], catalogue: Catalogue, profile: Profile) -> Request | None:
+def _whole(line: _Line, catalogue: Catalogue, profile: Profile) -> Request | None:
     """The request, if it can be read and every module is in its system prompt."""
+    shape = SHAPES.get(line.endpoint)
     try:
-        request = SHAPES[CALL_TYPE].read(body)
+        request = shape.read(line.request) if shape is not None else None
     except UnreadableRequestError:
+        return None
+    if request is None:
         return None
     recognition = catalogue.recognise(request.system_text) if request.system else None
     if recognition is None or {span.module for span in recognition.spans if span.kind == "module"} != set(
@@ -85,13 +91,16 @@ def _whole(body: dict[str, Any], catalogue: Catalogue, profile: Profile) -> Requ
 
 def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
     owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
-    users = [at for at, turn in enumerate(turns) if turn.role == "user"]
+    ignore = EVERY.with_(profile.ignore)
+    words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
+    said = {at: text for at, text in words.items() if text is not None}
+    users = list(said)
     for number, at in enumerate(users):
         until = users[number + 1] if number + 1 < len(users) else len(turns)
         called = [tool for turn in turns[at:until] for tool in turn.tool_calls]
         yield Case(
-            text=turns[at].text,
-            history=tuple(turns[earlier].text for earlier in users[:number]),
+            text=said[at],
+            history=tuple(said[earlier] for earlier in users[:number]),
             tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
             category=CATEGORY,
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hooks.errors import ConfigurationError
-from hooks.fitted import Flags, Floats, ScoreTable
+from hooks.fitted import Flags, Floats, Rows, ScoreTable
 from hooks.profile import Profile
 from hooks.route.features import form_of, pieces_of, tokens_of
 from hooks.route.score import PIECES_SHARE
@@ -78,13 +78,13 @@ def train_table(
     coefficients, bias = _one_vs_rest(linear_model, vectors, wanted)
     coefficients += CENTROID_SHARE * _centroids(vectors, wanted)
     folded_rows = np.asarray(spread @ coefficients.T)
-    folded_rows += BM25_SHARE * _bm25(forms, bodies, wanted, tokens)
+    folded_rows += BM25_SHARE * bm25(forms, bodies, wanted, tokens)
     is_chat = np.zeros(len(tokens), dtype=np.bool_)
     is_chat[[tokens[form] for text in forms[len(documents) :] for form in text]] = True
     rarest = log1p(len(every))
     return ScoreTable(
         columns=tuple(columns),
-        tokens=tokens,
+        tokens=Rows(tokens),
         token_scores=_stored(folded_rows),
         token_weights=weights.astype(np.float32),
         is_chat_token=is_chat,
@@ -154,7 +154,7 @@ def _centroids(vectors: Any, wanted: Flags) -> Floats:
     return centres
 
 
-def _bm25(forms: Sequence[list[str]], bodies: Sequence[list[str]], wanted: Flags, tokens: dict[str, int]) -> Floats:
+def bm25(forms: Sequence[list[str]], bodies: Sequence[list[str]], wanted: Flags, tokens: dict[str, int]) -> Floats:
     """Token by column: each module's text, title, description and examples as one document."""
     counts = np.zeros((len(tokens), wanted.shape[1]))
     for column, body in enumerate(bodies):

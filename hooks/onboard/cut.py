@@ -74,9 +74,20 @@ def bounds_of(
 
 
 def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
-    """The prompt in pieces, in order and without gaps. Only a block that can't be divided is over the bounds."""
+    """The prompt in pieces, in order and without gaps. Only what can't be divided is over the bounds."""
     pieces = _pieces(prompt, root, bounds, count_tokens)
-    return _without_blanks(prompt, pieces)
+    return _without_blanks(prompt, _with_whole_slots(prompt, pieces))
+
+
+def _with_whole_slots(prompt: Template, pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces none of which begins inside a slot: a slot may hold headings and blocks of its own."""
+    whole: list[Piece] = []
+    for piece in pieces:
+        if whole and prompt.is_inside(piece.start):
+            whole[-1] = _both(whole[-1], piece)
+        else:
+            whole.append(piece)
+    return whole
 
 
 def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:

@@ -74,6 +74,8 @@ class Draft:
     proposals: tuple[Proposal, ...]
     doubts: tuple[Doubt, ...]
     sample_count: int
+    ignore: tuple[tuple[str, str], ...] = ()
+    """Rules of what the agent puts around its users' words, by field."""
 
     @property
     def tokens(self) -> int:

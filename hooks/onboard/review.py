@@ -40,6 +40,7 @@ def _lines(draft: Draft) -> Iterable[str]:
         if not m.always
     ]
     yield from _table(("module", "tokens", "share", "triggers", "tools", "requires"), rows)
+    yield from _ignored(draft)
     yield from _slots(draft)
     yield from _proposals(draft)
 
@@ -50,6 +51,13 @@ def _doubts(draft: Draft) -> Iterable[str]:
         yield "None."
     for doubt in draft.doubts:
         yield f"- [ ] {f'`{doubt.module}`: ' if doubt.module else ''}{_cell(doubt.text)}"
+
+
+def _ignored(draft: Draft) -> Iterable[str]:
+    if not draft.ignore:
+        return
+    yield from ("", "## Ignored in user messages: what the agent puts around its users' words", "")
+    yield from _table(("rule", "value"), [(name, f"`{_cell(value)}`") for name, value in draft.ignore])
 
 
 def _slots(draft: Draft) -> Iterable[str]:

@@ -56,7 +56,7 @@ def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[Place
     first = samples[0]
     found, strangers = gaps_of(_with_one_line_ending(samples))
     gaps = [gap for gap in found if any(value.strip() for value in gap.values)]
-    gaps = _widened(first, [_to_words(first, gap) for gap in gaps])
+    gaps = _widened(first, _in_words(first, gaps))
     gaps = _without_weak_islands(first, gaps, coarseness)
     kept = [sample for number, sample in enumerate(samples) if number not in strangers]
     return tuple(_named(first, gaps, kept)), strangers
@@ -100,8 +100,21 @@ def _with_one_line_ending(samples: Sequence[str]) -> list[str]:
 # Where a slot begins and ends
 
 
-def _to_words(first: str, gap: Gap) -> Gap:
-    """The gap, not inside a word."""
+def _in_words(first: str, gaps: Sequence[Gap]) -> list[Gap]:
+    """Gaps that begin and end outside words; several in one word are one."""
+    out: list[tuple[int, int, list[Gap]]] = []
+    for gap in gaps:
+        start, end = _to_words(first, gap)
+        if out and start <= out[-1][1]:
+            before, until, inside = out[-1]
+            out[-1] = (min(before, start), max(until, end), [*inside, gap])
+        else:
+            out.append((start, end, [gap]))
+    return [merged(first, inside, start, end) for start, end, inside in out]
+
+
+def _to_words(first: str, gap: Gap) -> tuple[int, int]:
+    """Where the gap would have to begin and end so as not to be inside a word."""
     start, end = gap.start, gap.end
     if any(value and _in_word(value[0]) for value in gap.values) or _inside(first, start, end):
         while start > 0 and _in_word(first[start - 1]):
@@ -112,7 +125,7 @@ def _to_words(first: str, gap: Gap) -> Gap:
     if any("/" in value or "\n" in value for value in gap.values) and gap.end == end:
         # Files often end alike: what follows a name without a space is part of it.
         end = _FILE_END.match(first, end).end()  # type: ignore[union-attr]  # it matches nothing, too
-    return gap if (start, end) == (gap.start, gap.end) else merged(first, [gap], start, end)
+    return start, end
 
 
 def _inside(first: str, start: int, end: int) -> bool:
@@ -153,23 +166,14 @@ def _widened(first: str, gaps: Sequence[Gap]) -> list[Gap]:
 
 
 def _apart(first: str, gaps: Sequence[Gap]) -> list[Gap]:
-    """The same gaps, those that came to touch or overlap as one."""
+    """The same gaps, those that touch as one."""
     out: list[Gap] = []
     for gap in gaps:
         if out and gap.start <= out[-1].end:
-            out[-1] = _both(first, out[-1], gap)
+            out[-1] = merged(first, [out[-1], gap], out[-1].start, gap.end)
         else:
             out.append(gap)
     return out
-
-
-def _both(first: str, left: Gap, right: Gap) -> Gap:
-    """One gap for two neighbours, which may share a word."""
-    if right.start >= left.end:
-        return merged(first, [left, right], left.start, right.end)
-    shared = left.end - right.start
-    trimmed = Gap(left.end, right.end, tuple(value[shared:] for value in right.values))
-    return merged(first, [left, trimmed], left.start, max(left.end, right.end))
 
 
 def _without_weak_islands(first: str, gaps: Sequence[Gap], coarseness: int) -> list[Gap]:

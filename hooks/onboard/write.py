@@ -51,6 +51,8 @@ def profile_yaml(draft: Draft) -> str:
     document: dict[str, Any] = {"profile": draft.name, "version": draft.version}
     if draft.description:
         document["description"] = draft.description
+    if draft.ignore:
+        document["ignore"] = [{name: value} for name, value in draft.ignore]
     if draft.slots:
         document["slots"] = [_slot(slot) for slot in draft.slots]
     document["modules"] = [_module(module) for module in draft.modules]

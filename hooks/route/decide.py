@@ -7,22 +7,32 @@ brought stays, and where it was first needed is known from the history alone.
 
 A fitted profile also falls back where its promise doesn't reach: without a calibrated threshold, for words the
 table has no evidence for, for an attachment without text, when nothing scores above the threshold, and when
-most of the prompt was selected anyway.
+most of the prompt was selected anyway. Where the meaning of a message is known (``Lookup``), its score speaks
+beside that of the words, through a gate and a threshold of its own.
+
+Of a user message the user's own words are read (hooks/route/own_words.py); one without any is passed over, as a
+tool's result is. Where the history isn't whole, the modules that the missing part brought are unknown, and every
+module is sent: where a summary stands in place of earlier turns, and where the history begins with a tool call or its
+result. All that is told by the request alone, so that every replica tells it alike; a window that slides to a user
+message can't be told, and there a tool call brings its module back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from hooks.agents import EVERY
 from hooks.data import MessageKind, RoutingDecision, Turn
-from hooks.fitted import Fitted, Floats
+from hooks.fitted import Fitted, Floats, Semantics
 from hooks.profile import Profile
 from hooks.route.gate import GateState, values
+from hooks.route.meaning import Lookup, Meaning, embedded_part, no_meanings, semantic_scores
 from hooks.route.need import Need, closure_of, core_of
+from hooks.route.own_words import own_words, stands_for_history
 from hooks.route.phrases import is_follow_up, is_small_talk
 from hooks.route.score import Scores, score
 from hooks.route.words import TriggerIndex, capped, folded, words_of
@@ -34,15 +44,21 @@ MAX_WALKS = 1024
 MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
+SHORTENED = "the history was shortened"
 
 
 class _Reading(NamedTuple):
-    """What one user message says by itself. ``found``: a trigger by module."""
+    """What one user message says by itself. ``found``: a trigger by module.
+
+    ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns.
+    """
 
     kind: MessageKind
     found: dict[int, str]
     fallback: str | None = None
     scores: Scores | None = None
+    chars: int = 0
+    is_shortened: bool = False
 
 
 @dataclass(slots=True)
@@ -65,11 +81,15 @@ class _Walk:
 
 
 class Weighed(NamedTuple):
-    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module."""
+    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module.
+
+    ``is_fused``: by its meaning too, so that the fused threshold decides.
+    """
 
     turn: int
     inputs: Floats
     values: Floats
+    is_fused: bool = False
 
 
 class Trace:
@@ -91,24 +111,35 @@ class Router:
         self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
         self._core = core_of(profile, self._requires)
         self._ids = tuple(module.id for module in profile.modules)
+        self._ignore = EVERY.with_(profile.ignore)
         self._tokens = tuple(module.tokens for module in profile.modules)
         self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
         self._fitted: Fitted | None = profile.fitted
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
+        self._semantics = _usable(profile.fitted)
         self._walks: dict[tuple[int, int], _Walk] = {}
-        self._readings: dict[tuple[int, int, tuple[str, ...], bool], _Reading] = {}
+        self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], _Reading] = {}
 
-    def decide(self, turns: Iterable[Turn], *, forgets: bool = False, trace: Trace | None = None) -> RoutingDecision:
+    def decide(
+        self,
+        turns: Iterable[Turn],
+        *,
+        forgets: bool = False,
+        trace: Trace | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
         ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
+        ``lookup`` gives the messages' vectors, and may raise MeaningsWantedError.
         """
         turns = tuple(turns)
+        meanings = self._meanings(turns, lookup) if self._semantics is not None else {}
         if forgets or trace is not None:
             begin, walk = 0, self._started_anew()
         else:
-            begin, walk = self._resumed(turns)
-        self._advance(walk, turns, begin, len(turns), forgets=forgets, trace=trace)
+            begin, walk = self._resumed(turns, meanings)
+        self._advance(walk, turns, begin, len(turns), meanings, forgets=forgets, trace=trace)
         if walk.kind == "none":
             walk.fallback = "no user message"
             walk.need.bring_all(walk.fallback, at=len(turns) - 1)
@@ -121,7 +152,44 @@ class Router:
             query_chars=walk.query_chars,
         )
 
-    def _resumed(self, turns: tuple[Turn, ...]) -> tuple[int, _Walk]:
+    def decide_all(self, turns: Sequence[Turn], reason: str) -> RoutingDecision:
+        """Every module from the start, for a conversation of which only ``turns`` are known."""
+        walk = self._started_anew()
+        walk.need.bring_all(reason, at=-1)
+        asked = next((turn for turn in reversed(turns) if turn.role == "user"), None)
+        reading = None if asked is None else self._read(asked, started=True)
+        return RoutingDecision(
+            selected=walk.need.selected(),
+            arrivals=(),
+            message_kind="none" if reading is None else reading.kind,
+            is_fallback=True,
+            fallback_reason=reason,
+            query_chars=0 if reading is None else reading.chars,
+        )
+
+    def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
+        """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
+        wanted: dict[int, str] = {}
+        is_started = False
+        for at, turn in enumerate(turns):
+            if turn.role == "user":
+                reading = self._read(turn, started=is_started)
+                if reading.scores is not None:
+                    wanted[at] = embedded_part(own_words(turn, self._ignore).text or "")
+                is_started = is_started or reading.kind != "none" or reading.is_shortened
+        return wanted
+
+    def _meanings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, Meaning]:
+        """By turn, for the messages whose vectors are known."""
+        assert self._semantics is not None
+        wanted = self.texts_to_embed(turns)
+        if not wanted:
+            return {}
+        found = lookup(self._semantics.model, tuple(dict.fromkeys(wanted.values())))
+        size = self._semantics.vectors.shape[1]
+        return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
+
+    def _resumed(self, turns: tuple[Turn, ...], meanings: Mapping[int, Meaning]) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 
         Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
@@ -132,9 +200,10 @@ class Router:
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 keys.append((at, key))
-                key = hash((key, turn.text, turn.attachments))
+                meaning = meanings.get(at)
+                key = hash((key, turn.text, _lengths(turn), turn.attachments, meaning and meaning.digest))
             else:
-                key = hash((key, turn.role, turn.tool_calls))
+                key = hash((key, turn.role, turn.tool_calls, stands_for_history(turn, self._ignore)))
         for at, known in reversed(keys):
             walk = self._walks.get((at, known))
             if walk is not None:
@@ -143,7 +212,7 @@ class Router:
             at, walk = 0, self._started_anew()
         if keys and keys[-1][0] > at:
             walk = walk.copy()
-            self._advance(walk, turns, at, keys[-1][0])
+            self._advance(walk, turns, at, keys[-1][0], meanings)
             at = keys[-1][0]
             if len(self._walks) >= MAX_WALKS:
                 self._walks.pop(next(iter(self._walks)), None)
@@ -159,6 +228,7 @@ class Router:
         turns: Sequence[Turn],
         begin: int,
         end: int,
+        meanings: Mapping[int, Meaning],
         *,
         forgets: bool = False,
         trace: Trace | None = None,
@@ -167,39 +237,53 @@ class Router:
         for at in range(begin, end):
             turn = turns[at]
             walk.need.is_late = walk.kind != "none"
+            if at == 0 and (turn.role in RESULT_ROLES or turn.tool_calls) and not forgets:
+                self._send_all(walk, SHORTENED, at=at)
             for tool in turn.tool_calls:
                 if tool in self._owner_of_tool:
                     owner = self._owner_of_tool[tool]
                     walk.need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
                     walk.in_use.add(owner)
                     walk.state.is_later = True
-            if turn.role == "user":
+            if turn.role != "user":
+                if stands_for_history(turn, self._ignore):
+                    self._send_all(walk, SHORTENED, at=_behind_results(turns, at))
+                continue
+            reading = self._read(turn, started=walk.need.is_started)
+            if reading.is_shortened:
+                self._send_all(walk, SHORTENED, at=at)
+                walk.kind = "follow_up" if walk.kind == "none" else walk.kind
+            elif reading.kind != "none":
                 walk.need.inherit()
-                reading = self._read(turn, started=walk.need.is_started)
                 if forgets and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
-                self._take(walk, turn, reading, at, trace)
+                self._take(walk, reading, at, trace, meanings.get(at))
 
-    def _take(self, walk: _Walk, turn: Turn, reading: _Reading, at: int, trace: Trace | None) -> None:
+    def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
+        """Every module from turn ``at`` on: which ones were in use before can't be told."""
+        walk.fallback = walk.fallback or reason
+        walk.need.bring_all(reason, at=at)
+
+    def _take(self, walk: _Walk, reading: _Reading, at: int, trace: Trace | None, meaning: Meaning | None) -> None:
         """What one user message brings."""
         need = walk.need
         walk.kind, reason = reading.kind, reading.fallback
-        walk.query_chars = len(turn.text)
+        walk.query_chars = reading.chars
         if trace is not None:
             trace.triggered.update(reading.found)
             trace.fallbacks.extend([reason] if reason is not None else ())
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
         if reading.scores is not None:
-            seen = self._weigh(reading.scores, walk.state, walk.in_use, at)
+            seen = self._weigh(reading.scores, walk.state, walk.in_use, at, meaning)
             if trace is not None:
                 trace.weighed.append(seen)
-            for module, detail in self._chosen(seen.values, need):
+            for module, detail in self._chosen(seen, need):
                 need.bring(module, "score", detail, at=at)
             if not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
             elif walk.kind == "task" and not reading.scores.is_chat:
-                reason = self._unsure(seen.values, need, at)
+                reason = self._unsure(seen, need, at)
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
@@ -207,28 +291,31 @@ class Router:
             walk.fallback = walk.fallback or reason
             need.bring_all(reason, at=at)
 
-    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int) -> Weighed:
+    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int, meaning: Meaning | None) -> Weighed:
         assert self._fitted is not None
         used = sorted(self._column[module] for module in in_use if module in self._column)
-        inputs = state.inputs(scores, used)
+        gate, semantic = self._fitted.gate, None
+        if meaning is not None and self._semantics is not None:
+            gate, semantic = self._semantics.gate, semantic_scores(self._semantics, meaning)
+        inputs = state.inputs(scores, used, semantic)
         state.remember(scores)
-        return Weighed(at, inputs, values(self._fitted.gate, inputs))
+        return Weighed(at, inputs, values(gate, inputs), semantic is not None)
 
-    def _chosen(self, found: Floats, need: Need) -> list[tuple[int, str]]:
+    def _chosen(self, seen: Weighed, need: Need) -> list[tuple[int, str]]:
         """Modules at or above the threshold that nothing else brought, with what to say of them."""
         assert self._fitted is not None
-        threshold = self._fitted.calibration.threshold
-        columns = self._fitted.table.columns
-        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= threshold).tolist()]
+        of = self._semantics if seen.is_fused and self._semantics is not None else self._fitted
+        columns, found = self._fitted.table.columns, seen.values
+        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
-    def _unsure(self, found: Floats, need: Need, at: int) -> str | None:
+    def _unsure(self, seen: Weighed, need: Need, at: int) -> str | None:
         """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
         assert self._fitted is not None
         if self._fitted.calibration.over == "first_needs":
             return "nothing scores above the threshold"
-        best = int(found.argmax())
-        need.bring(self._fitted.table.columns[best], "score", f"{found[best]:.2f}", at=at)
+        best = int(seen.values.argmax())
+        need.bring(self._fitted.table.columns[best], "score", f"{seen.values[best]:.2f}", at=at)
         return None
 
     def _is_most(self, need: Need) -> bool:
@@ -236,7 +323,7 @@ class Router:
 
     def _read(self, turn: Turn, *, started: bool) -> _Reading:
         """What one user message says; remembered by the message's hash, since every call sends them all again."""
-        key = (hash(turn.text), len(turn.text), turn.attachments, started)
+        key = (hash(turn.text), len(turn.text), _lengths(turn), turn.attachments, started)
         known = self._readings.get(key)
         if known is None:
             if len(self._readings) >= MAX_READINGS:
@@ -245,6 +332,15 @@ class Router:
         return known
 
     def _read_anew(self, turn: Turn, *, started: bool) -> _Reading:
+        said = own_words(turn, self._ignore)
+        if said.stands_for_history:
+            return _Reading("none", {}, is_shortened=True)
+        if said.text is None and not turn.attachments:
+            return _Reading("none", {})
+        own = said.text or ""
+        return self._read_words(turn._replace(text=own), started=started)._replace(chars=len(own))
+
+    def _read_words(self, turn: Turn, *, started: bool) -> _Reading:
         read = capped(turn.text)
         text = folded(read)
         words = words_of(text)
@@ -283,6 +379,19 @@ class Router:
             return reading
         scores = score(self._fitted.table, text, words)
         return reading._replace(scores=scores) if scores.is_known else reading
+
+
+def _usable(fitted: Fitted | None) -> Semantics | None:
+    """The semantic part, where something is promised with it and without it."""
+    if fitted is None or fitted.semantics is None:
+        return None
+    is_promised = "none" not in (fitted.calibration.promise, fitted.semantics.calibration.promise)
+    return fitted.semantics if is_promised else None
+
+
+def _lengths(turn: Turn) -> tuple[int, ...]:
+    """Where a message's blocks end, which with its text says what they are."""
+    return tuple([len(part) for part in turn.parts])
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:

@@ -4,6 +4,8 @@ Inputs per module, in order: the message's raw score and share; and behind the f
 highest raw score and share of earlier messages, 1, the message's top score, the highest raw score and share
 among modules in use, the logarithm of its length, and the number of modules in use. On the first turn the
 last ten are zero.
+
+A fused gate reads four more: the message's semantic score and its share, and behind the first turn once more both.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from math import log1p
 
 import numpy as np
 
-from hooks.fitted import GATE_INPUTS, Floats, Gate
+from hooks.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Floats, Gate
+from hooks.route.meaning import SemanticScores
 from hooks.route.score import Scores
 
 NOTHING = -8.0
@@ -37,9 +40,12 @@ class GateState:
         twin._raw, twin._share, twin.is_later = self._raw, self._share, self.is_later
         return twin
 
-    def inputs(self, scores: Scores, in_use: Iterable[int]) -> Floats:
-        """One row of GATE_INPUTS for each column. ``in_use``: columns whose tools were called."""
-        inputs = np.zeros((self._columns, GATE_INPUTS))
+    def inputs(self, scores: Scores, in_use: Iterable[int], semantic: SemanticScores | None = None) -> Floats:
+        """One row of GATE_INPUTS for each column, and of SEMANTIC_INPUTS behind them with ``semantic``.
+
+        ``in_use``: columns whose tools were called.
+        """
+        inputs = np.zeros((self._columns, GATE_INPUTS + (0 if semantic is None else SEMANTIC_INPUTS)))
         inputs[:, 0] = scores.raw
         inputs[:, 1] = scores.share
         if self.is_later:
@@ -48,7 +54,7 @@ class GateState:
             inputs[:, 3] = scores.share
             inputs[:, 4] = NOTHING if self._raw is None else self._raw
             inputs[:, 5] = NOTHING if self._share is None else self._share
-            inputs[:, 6:] = (
+            inputs[:, 6:GATE_INPUTS] = (
                 1.0,
                 scores.raw.max(),
                 scores.raw[used].max() if used else NOTHING,
@@ -56,6 +62,10 @@ class GateState:
                 log1p(scores.words),
                 len(used),
             )
+        if semantic is not None:
+            inputs[:, 12], inputs[:, 13] = semantic.raw, semantic.share
+            if self.is_later:
+                inputs[:, 14], inputs[:, 15] = semantic.raw, semantic.share
         return inputs
 
     def remember(self, scores: Scores) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hooks.fitted import Floats, ScoreTable
+from hooks.fitted import Floats, Ints, ScoreTable
 from hooks.route.features import form_of, pieces_of, tokens_of
 
 MAX_UNSEEN_WORDS = 48
@@ -34,14 +34,16 @@ class Scores(NamedTuple):
 def score(table: ScoreTable, folded_text: str, words: list[str] | None = None) -> Scores:
     """The message's scores. ``folded_text`` is capped and folded; ``words`` are its words, when they are known."""
     tokens = dict.fromkeys(tokens_of(folded_text, words))
-    found = list(map(table.tokens.get, tokens))
-    rows = [row for row in found if row is not None]
+    at = np.array(list(map(table.tokens.__getitem__, tokens)), dtype=np.intp)
     unseen: list[str] = []
-    if len(rows) < len(found):
-        unseen = _unseen(table, [token for token, row in zip(tokens, found, strict=True) if row is None], rows)
-    at = np.array(rows, dtype=np.intp)
+    missing = np.flatnonzero(at < 0)
+    if len(missing):
+        names = list(tokens)
+        at = at[at >= 0]
+        unseen, more = _unseen(table, [names[number] for number in missing.tolist()], at)
+        at = np.concatenate((at, np.array(more, dtype=np.intp)))
     weight = float(table.token_weights[at].sum()) + table.unseen_weight * len(unseen)
-    total = table.token_scores[at].sum(axis=0).astype(np.float64)
+    total = table.token_scores.take(at, axis=0).sum(axis=0).astype(np.float64)
     if unseen:
         total += _of_pieces(table, unseen[:MAX_UNSEEN_WORDS])
     raw = total / sqrt(weight or 1.0) + table.bias
@@ -50,7 +52,7 @@ def score(table: ScoreTable, folded_text: str, words: list[str] | None = None) -
         raw=raw,
         share=raw - (top + log(np.exp(raw - top).sum())),
         words=len(tokens),
-        is_known=_is_known(len(rows), len(rows) + len(unseen)),
+        is_known=_is_known(len(at), len(at) + len(unseen)),
         is_chat=not unseen and bool(table.is_chat_token[at].all()),
     )
 
@@ -59,17 +61,18 @@ def _is_known(known: int, words: int) -> bool:
     return known > 0 and (words < FEW_WORDS or known >= MIN_KNOWN_SHARE * words)
 
 
-def _unseen(table: ScoreTable, tokens: list[str], rows: list[int]) -> list[str]:
-    """The forms of tokens whose form isn't known either; rows of those that are known are added to ``rows``."""
+def _unseen(table: ScoreTable, tokens: list[str], known: Ints) -> tuple[list[str], list[int]]:
+    """The forms of tokens whose form isn't known either, and the rows of those that are, where not among ``known``."""
     left: list[str] = []
+    more: list[int] = []
     for token in tokens:
         form = form_of(token)
         row = table.tokens.get(form) if form != token else None
         if row is None:
             left.append(form)
-        elif row not in rows[-MAX_UNSEEN_WORDS:]:
-            rows.append(row)
-    return left
+        elif row not in more and row not in known:
+            more.append(row)
+    return left, more
 
 
 def _of_pieces(table: ScoreTable, words: list[str]) -> Floats:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hooks.data import RoutingDecision, Turn
-from hooks.fitted import Flags, Floats
+from hooks.fitted import Fitted, Flags, Floats
 from hooks.profile import Profile
 from hooks.route.decide import Router, Trace, Weighed
+from hooks.route.meaning import Lookup, no_meanings
 from hooks.route.need import closure_of
 
 
@@ -28,19 +29,21 @@ class Weighted:
     decision: RoutingDecision
     is_fallback: bool
     """True when no threshold matters."""
+    is_fused: bool = False
+    """True when the threshold is that of the fused scores."""
 
     def selected(self, threshold: float) -> Flags:
         return self.firm | (self.values >= threshold)
 
 
-def weigh(router: Router, profile: Profile, turns: Sequence[Turn]) -> Weighted:
+def weigh(router: Router, profile: Profile, turns: Sequence[Turn], lookup: Lookup = no_meanings) -> Weighted:
     """The conversation as it stands before any threshold."""
     trace = Trace()
-    decision = router.decide(turns, trace=trace)
+    decision = router.decide(turns, trace=trace, lookup=lookup)
     size = len(profile.modules)
     values = np.full(size, -np.inf)
     if profile.fitted is not None and trace.weighed:
-        values[list(profile.fitted.table.columns)] = np.max([seen.values for seen in trace.weighed], axis=0)
+        values[list(profile.fitted.table.columns)] = np.max(list(_on_one_scale(trace.weighed, profile.fitted)), axis=0)
         for module in range(size):
             for needed in closure_of(module, profile):
                 values[needed] = max(values[needed], values[module])
@@ -55,7 +58,17 @@ def weigh(router: Router, profile: Profile, turns: Sequence[Turn]) -> Weighted:
         seen=tuple(trace.weighed),
         decision=decision,
         is_fallback=bool(trace.fallbacks),
+        is_fused=any(seen.is_fused for seen in trace.weighed),
     )
+
+
+def _on_one_scale(weighed: Sequence[Weighed], fitted: Fitted) -> Iterable[Floats]:
+    """The values, to be held against one threshold: the fused one wherever a message was weighed by its meaning."""
+    shift = 0.0
+    if fitted.semantics is not None and len({seen.is_fused for seen in weighed}) > 1:
+        shift = fitted.semantics.calibration.threshold - fitted.calibration.threshold
+    for seen in weighed:
+        yield seen.values if seen.is_fused else seen.values + shift
 
 
 def _closed(modules: Iterable[int], profile: Profile) -> Flags:

@@ -134,28 +134,46 @@ class TriggerIndex:
         for kind in attachments:
             for owner, trigger in (*self._attachments.get(kind, ()), *self._attachments.get("any", ())):
                 found.setdefault(owner, trigger)
-        distinct = dict.fromkeys(words)
-        candidates = {word: starting for word in distinct if (starting := self._starting_with(word))}
-        for at, word in enumerate(words if candidates else ()):
-            for candidate in candidates.get(word, ()):
-                if candidate.owner not in found and _stands(words, at, candidate.words):
-                    found[candidate.owner] = candidate.trigger
+        candidates = self._candidates(dict.fromkeys(words))
+        if candidates:
+            spaced, first = f" {' '.join(words)} ", dict[int, tuple[int, str]]()
+            for word, starting in candidates.items():
+                for candidate in starting:
+                    at = _place(spaced, word, candidate.words)
+                    if at >= 0 and (candidate.owner not in first or at < first[candidate.owner][0]):
+                        first[candidate.owner] = (at, candidate.trigger)
+            for owner, (_, trigger) in first.items():
+                found.setdefault(owner, trigger)
         for form, owner, trigger in self._unspaced:
             if form in folded_text:
                 found.setdefault(owner, trigger)
         return found
 
-    def _starting_with(self, word: str) -> list[_Trigger]:
-        triggers = list(self._by_first_word.get(word, ()))
+    def _candidates(self, distinct: dict[str, None]) -> dict[str, list[_Trigger]]:
+        """By word, the triggers that may begin with it."""
+        found = {word: list(self._by_first_word[word]) for word in self._by_first_word.keys() & distinct.keys()}
+        prefixes = self._by_prefix
         for length in self._key_lengths:
-            triggers.extend(t for t in self._by_prefix.get(word[:length], ()) if _fits(word, t.words[0]))
-        return triggers
+            for word in [word for word in distinct if word[:length] in prefixes]:
+                fitting = [trigger for trigger in prefixes[word[:length]] if _fits(word, trigger.words[0])]
+                if fitting:
+                    found.setdefault(word, []).extend(fitting)
+        return found
 
 
-def _stands(words: Sequence[str], at: int, phrase: Sequence[str]) -> bool:
+def _place(spaced: str, word: str, phrase: Sequence[str]) -> int:
+    """Where the phrase first stands in words parted by single spaces, beginning with ``word``; -1 where nowhere.
+
+    Searched as text, so that a message of one word over and over takes no longer than any other.
+    """
     if len(phrase) == 1:
-        return True
-    return at + len(phrase) <= len(words) and all(_fits(words[at + n], part) for n, part in enumerate(phrase))
+        return spaced.find(f" {word} ")
+    *inner, last = phrase[1:]
+    if any(part.endswith("*") for part in inner):
+        endings = [f"{re.escape(part[:-1])}[^ ]*" if part.endswith("*") else re.escape(part) for part in phrase[1:]]
+        match = re.search(f" {re.escape(word)} {' '.join(endings)} ", spaced)
+        return match.start() if match else -1
+    return spaced.find(" ".join((f" {word}", *inner, last[:-1] if last.endswith("*") else f"{last} ")))
 
 
 def _fits(word: str, part: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hooks.simulate.policies import POLICIES, Policy, Rewrite, Sent, rewrites_of
 from hooks.simulate.replay import Billed, BlocksOf, Replay, replay
-from hooks.simulate.report import BASELINE, PolicyResult, Report, Tally
+from hooks.simulate.report import BASELINE, Parts, PolicyResult, Report, Tally
 from hooks.simulate.stated_prices import parse_prices
 from hooks.simulate.synthetic import simulate_synthetic
 from hooks.simulate.traffic import Call, parse_traffic
@@ -21,6 +21,7 @@ __all__ = [
     "Billed",
     "BlocksOf",
     "Call",
+    "Parts",
     "Policy",
     "PolicyResult",
     "Replay",

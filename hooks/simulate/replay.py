@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from hooks.cachemodel import Block, PrefixCache, Prices, Rules
+from hooks.cachemodel.blocks import Section
 from hooks.errors import ConfigurationError
 from hooks.simulate.policies import POLICIES, Policy, Rewrite, Sent
-from hooks.simulate.report import Report, Tally, report_of
+from hooks.simulate.report import Parts, Report, Tally, report_of
 from hooks.simulate.traffic import Call
-from hooks.wire.chat import CACHE_KEY
+from hooks.wire.points import CACHE_KEY
 from hooks.wire.usage import Usage
 
 BlocksOf = Callable[[Mapping[str, Any]], Sequence[Block]]
@@ -33,6 +35,13 @@ class Replay:
         self._rewrites = rewrites
         self._blocks_of = blocks_of
         self._caches = {policy: PrefixCache(rules) for policy in rewrites}
+        self._sections: Counter[Section] = Counter()
+
+    @property
+    def parts(self) -> Parts:
+        """What the calls so far were made of."""
+        seen = self._sections
+        return Parts(tools_tokens=seen["tools"], system_tokens=seen["system"], history_tokens=seen["messages"])
 
     def account(self, call: Call) -> dict[Policy, Billed]:
         """One call under every policy, in their order. Raises ValueError if it can't be sent to the provider."""
@@ -40,8 +49,10 @@ class Replay:
         billed: dict[Policy, Billed] = {}
         for policy in POLICIES:
             if policy == "full":
-                tokens = sum(block.tokens for block in self._blocks(call.request, memo))
-                billed[policy] = Billed(uncached(tokens), None)
+                blocks = self._blocks(call.request, memo)
+                billed[policy] = Billed(uncached(sum(block.tokens for block in blocks)), None)
+                for block in blocks:
+                    self._sections[block.section] += block.tokens
             elif policy in self._rewrites:
                 billed[policy] = self._account(policy, call, self._rewrites[policy](call.request), memo)
         return billed
@@ -76,7 +87,7 @@ def replay(calls: Iterable[Call], replayed: Replay, prices: Prices, where: str) 
             tallies.setdefault(policy, Tally(policy)).add(usage, passed)
     if problems:
         raise ConfigurationError(problems)
-    return report_of(list(tallies.values()), prices, len(conversations))
+    return report_of(list(tallies.values()), prices, len(conversations), replayed.parts)
 
 
 def digest_of(body: Mapping[str, Any]) -> bytes:

@@ -40,10 +40,25 @@ class PolicyResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """Prompt tokens of all calls as they came, by what they are. Routing saves of the system prompts alone."""
+
+    tools_tokens: int
+    system_tokens: int
+    history_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        return self.tools_tokens + self.system_tokens + self.history_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """All policies over the same calls, in the order of ``POLICIES``."""
 
     results: tuple[PolicyResult, ...]
+    parts: Parts | None = None
+    """None: the traffic was made from sizes that the caller knows."""
 
     def __getitem__(self, policy: Policy) -> PolicyResult:
         return next(result for result in self.results if result.policy == policy)
@@ -113,5 +128,5 @@ class Tally:
         )
 
 
-def report_of(tallies: Sequence[Tally], prices: Prices, conversations: int) -> Report:
-    return Report(results=tuple(tally.result(prices, conversations) for tally in tallies))
+def report_of(tallies: Sequence[Tally], prices: Prices, conversations: int, parts: Parts | None = None) -> Report:
+    return Report(results=tuple(tally.result(prices, conversations) for tally in tallies), parts=parts)

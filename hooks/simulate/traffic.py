@@ -8,9 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hooks.errors import UnreadableRequestError
 from hooks.reading import each_json_line, parse_json_lines
+from hooks.wire.as_chat import chat_of
 
 CHAT = "acompletion"
+MESSAGES = "anthropic_messages"
 
 
 class _Line(BaseModel):
@@ -26,7 +29,10 @@ class _Line(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One recorded call. ``request`` is a chat body with a list of message objects; ``line`` counts from 1."""
+    """One recorded call. ``line`` counts from 1; ``request`` is the body of its ``endpoint``.
+
+    Of a call that is to be replayed it is a chat body with a list of message objects, whatever the endpoint.
+    """
 
     line: int
     at_seconds: float
@@ -54,7 +60,14 @@ def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
     lines = parse_json_lines(text, where, _Line, what="call", problems_of=_problems_of)
     calls = (
-        Call(line=number, at_seconds=line.ts, key=line.key, conversation=line.conversation, request=line.request)
+        Call(
+            line=number,
+            at_seconds=line.ts,
+            key=line.key,
+            conversation=line.conversation,
+            request=chat_of(line.request) if line.endpoint == MESSAGES else line.request,
+            endpoint=line.endpoint,
+        )
         for number, line in lines
     )
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
@@ -62,8 +75,14 @@ def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
 
 def _problems_of(line: _Line) -> Iterable[str]:
     request = line.request
-    if line.endpoint != CHAT:
-        yield f"endpoint: only chat calls can be replayed, endpoint {CHAT}; leave the others out"
+    if line.endpoint == MESSAGES:
+        try:
+            request = chat_of(request)
+        except UnreadableRequestError as error:
+            yield f"request: {error.reason}: can't be replayed; leave the call out"
+            return
+    elif line.endpoint != CHAT:
+        yield f"endpoint: only calls of {CHAT} and {MESSAGES} can be replayed; leave the others out"
         return
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:

@@ -16,7 +16,7 @@ from hooks.simulate.bundles import Demand, demand_of
 from hooks.simulate.policies import CALL_TYPE, Rewrite
 from hooks.simulate.replay import BlocksOf, digest_of
 from hooks.simulate.traffic import Call
-from hooks.wire.chat import CACHE_KEY
+from hooks.wire.points import CACHE_KEY
 from hooks.wire.usage import Usage
 
 

@@ -18,7 +18,7 @@ from hooks.errors import UnreadableRequestError
 from hooks.settings import CaptureSettings
 from hooks.sinks.lines import LineFile
 from hooks.sinks.masking import Masker
-from hooks.wire import SHAPES, conversation_of
+from hooks.wire import SHAPES, Sender, conversation_of
 
 BACKLOG = 100
 MAX_PENDING = 2_000
@@ -34,8 +34,7 @@ class Asked:
     request_id: str
     at_seconds: float
     key: str
-    session: str | None
-    """The conversation's id if LiteLLM was given one."""
+    sender: Sender
     endpoint: str
     request: bytes
 
@@ -101,7 +100,7 @@ class Capture(LineFile):
         line = {
             "ts": asked.at_seconds,
             "key": asked.key,
-            "conversation": self._masker.masked_text(asked.session or _conversation(asked, request)),
+            "conversation": _conversation(asked, request),
             "endpoint": asked.endpoint,
             "request": self._masker.masked(request),
         }
@@ -111,7 +110,8 @@ class Capture(LineFile):
 
 
 def _conversation(asked: Asked, request: Mapping[str, Any]) -> str:
+    """The id that the call's record has too."""
     try:
-        return conversation_of(asked.key, SHAPES[asked.endpoint].read(request))
+        return conversation_of(asked.key, SHAPES[asked.endpoint].read(request), asked.sender)
     except UnreadableRequestError:
         return asked.request_id

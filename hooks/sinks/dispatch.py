@@ -44,7 +44,7 @@ class Dispatcher:
         version = _version()
         self._captures = settings.capture
         sinks = Sinks(
-            ledger=ledger or (Ledger(path) if path is not None else None),
+            ledger=ledger or (Ledger(path, rotated=settings.ledger) if path is not None else None),
             glitchtip=glitchtip or Glitchtip(settings.glitchtip, f"{DISTRIBUTION}@{version}"),
             capture=Capture(settings.capture) if settings.capture.path is not None else None,
             prometheus=prometheus_of(settings.metrics),

@@ -6,16 +6,33 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hooks.record import Record
+from hooks.settings import LedgerSettings
+from hooks.sinks.archive import Archive
 from hooks.sinks.lines import LineFile
+from hooks.sinks.rotation import Rotation
 
 BACKLOG = 10_000
 
 
 class Ledger(LineFile):
-    """Appends records to ``path``, a line each. A record that can't be encoded is lost alone."""
+    """Appends records to ``path``, a line each. A record that can't be encoded is lost alone.
 
-    def __init__(self, path: Path | str, *, backlog: int = BACKLOG) -> None:
-        super().__init__(path, backlog=backlog)
+    With ``rotated`` settings the file is rotated, and what was rotated is looked after.
+    """
+
+    def __init__(self, path: Path | str, *, backlog: int = BACKLOG, rotated: LedgerSettings | None = None) -> None:
+        self._archive: Archive | None = None
+        if rotated is None:
+            super().__init__(path, backlog=backlog)
+            return
+        self._archive = Archive(Path(path), compresses=rotated.gzip, keep=rotated.keep)
+        super().__init__(
+            path,
+            backlog=backlog,
+            rotation=Rotation(max_bytes=rotated.max_mb * 1_000_000, is_daily=rotated.daily),
+            on_rotated=self._archive.wake,
+        )
+        self._archive.wake()  # what an earlier process left
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends what earlier writes left, then ``records``. Raises nothing."""

@@ -119,13 +119,16 @@ def deployment_in(bag: dict[str, Any]) -> str | None:
     return own_id if isinstance(own_id, str) else None
 
 
-def marking_in(bag: dict[str, Any]) -> Marking | None:
-    """The marking that ``stamp`` left; None when there is none."""
+def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
+    """The marking that ``stamp`` left for bodies of this endpoint; None when there is none."""
     stamped = bag.get(OWN_KEY)
     left = stamped.get(MARKING) if isinstance(stamped, dict) else None
-    if not isinstance(left, dict):
+    if not isinstance(stamped, dict) or not isinstance(left, dict):
         return None
-    return Marking(plan_of=left["plan_of"], plans=tuple(Plan(*plan) for plan in left["plans"]))
+    plans = tuple(Plan(*plan) for plan in left["plans"])
+    own = stamped["caller"]["endpoint"]
+    plan_of = {key: number for key, number in left["plan_of"].items() if (plans[number].endpoint or own) == endpoint}
+    return Marking(plan_of=plan_of, plans=plans) if plan_of else None
 
 
 def restamp(bag: dict[str, Any], deployment_id: str, plan: Plan) -> None:

@@ -11,14 +11,19 @@ from typing import Any
 
 from hooks.data import Request, Rewritten, Target
 from hooks.profile import Ttl
-from hooks.wire import chat, chat_marks
-from hooks.wire.body import MASK, answer_of, client_body, conversation_of, snapshot, tool_names
-from hooks.wire.usage import Usage, read_usage
+from hooks.wire import bridged, chat, chat_marks, gemini, messages, responses
+from hooks.wire.body import MASK, answer_of, client_body, snapshot, tool_names
+from hooks.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
+from hooks.wire.marking import Plan, Texts
+from hooks.wire.tools import tools_chars
+from hooks.wire.usage import Usage, read_kinds, read_usage
 
 __all__ = [
     "BAG_KEYS",
     "MASK",
     "SHAPES",
+    "UNNAMED",
+    "Sender",
     "Shape",
     "Usage",
     "answer_of",
@@ -26,9 +31,12 @@ __all__ = [
     "client_body",
     "conversation_of",
     "header_of",
+    "read_kinds",
     "read_usage",
+    "sender_of",
     "snapshot",
     "tool_names",
+    "tools_chars",
 ]
 
 BAG_KEYS = ("litellm_metadata", "metadata")
@@ -42,24 +50,56 @@ class Shape:
     ``read``: the request in our types; raises UnreadableRequestError with a passthrough reason.
     ``write``: a new body with the rewritten system prompt; shares what it doesn't change, changes nothing shared.
     ``marked``: the body as it came with as many cache marks as help, and their number.
+    ``texts``: where two rewritings of one body may differ in cuts and marks.
+    ``bridged``: how to mark the chat body that LiteLLM makes of a rewritten one for Claude; None where its own
+    endpoint takes marks.
     """
 
     read: Callable[[Mapping[str, Any]], Request]
     write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
     marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
+    texts: Texts
+    bridged: Callable[[Mapping[str, Any], Request, Rewritten], Plan] | None = None
 
+
+def _unmarked(data: Mapping[str, Any], *_: object) -> tuple[Mapping[str, Any], int]:
+    return data, 0
+
+
+_GEMINI = Shape(
+    read=gemini.read,
+    write=gemini.write,
+    marked=_unmarked,
+    texts=Texts(items="contents"),
+    bridged=bridged.of_gemini,
+)
 
 SHAPES: Mapping[str, Shape] = {
-    "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked),
+    "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    "aresponses": Shape(
+        read=responses.read,
+        write=responses.write,
+        marked=_unmarked,
+        texts=Texts(fields=("instructions",), items="input", kind="input_text"),
+        bridged=bridged.of_responses,
+    ),
+    "agenerate_content": _GEMINI,
+    "agenerate_content_stream": _GEMINI,
+    "anthropic_messages": Shape(
+        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
+    ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 
 
-def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place."""
+def bag_of(data: Mapping[str, Any], holding: str | None = None) -> dict[str, Any] | None:
+    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place.
+
+    ``holding``: the first one with this key, since LiteLLM logs Gemini's calls with an empty one ahead of theirs.
+    """
     for key in BAG_KEYS:
         bag = data.get(key)
-        if isinstance(bag, dict):
+        if isinstance(bag, dict) and (holding is None or holding in bag):
             return bag
     return None
 

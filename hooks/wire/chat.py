@@ -7,17 +7,14 @@ because only block-level marks reach every provider (LiteLLM drops message-level
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from hooks.data import SEAM, Mark, Piece, Request, Rewritten, SystemBlock, Turn
+from hooks.data import Mark, Request, Rewritten, SystemBlock, Turn
 from hooks.errors import UnreadableRequestError
+from hooks.wire.blocks import OutBlock, late_texts, out_blocks
 from hooks.wire.marks import CACHE_CONTROL, mark_of, marked, marks_of_message
-from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, resettled
-
-CACHE_KEY = "prompt_cache_key"
+from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, marks_of_points, parameters, points_for, resettled
 
 _ATTACHMENT_KINDS = {
     "image_url": "image",
@@ -95,11 +92,13 @@ def _turn(message: Mapping[str, Any]) -> Turn:
                     texts.append(text)
                 elif part.get("type") not in ("text", None):
                     attachments.append(_ATTACHMENT_KINDS.get(str(part["type"]), "other"))
+    role = str(message.get("role"))
     return Turn(
-        role=str(message.get("role")),
+        role=role,
         text="\n".join(texts),
         attachments=tuple(attachments),
         tool_calls=tuple(_called_tools(message)),
+        parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
     )
 
 
@@ -127,21 +126,10 @@ def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Ite
     top = mark_of(data)
     if top is not None:
         yield top
-    points = data.get(INJECTION_POINTS)
-    for point in points if isinstance(points, list) else ():
-        if isinstance(point, dict):  # LiteLLM will place a mark for it
-            control = point.get("control")
-            yield control if isinstance(control, dict) else {"type": "ephemeral"}
+    yield from marks_of_points(data)
 
 
 # Writing
-
-
-class _OutBlock(NamedTuple):
-    source: int
-    """Index into ``Request.system``."""
-    text: str
-    mark: Mark | None
 
 
 def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> dict[str, Any]:
@@ -149,8 +137,8 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     messages = data["messages"]
     leading = _leading(messages)
     out: list[dict[str, Any]] = []
-    run: list[_OutBlock] = []
-    for block in _out_blocks(request, rewritten):
+    run: list[OutBlock] = []
+    for block in out_blocks(request, rewritten):
         if run and request.system[run[-1].source].message != request.system[block.source].message:
             out.append(_message(messages, request, run))
             run = []
@@ -166,12 +154,10 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
 
 def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
     """The conversation with each late message directly behind the one that first needed it."""
-    text = request.system_text
     behind: dict[int, dict[str, Any]] = {}
-    for turn, pieces in rewritten.composition.late:
-        joined = "".join((SEAM if piece.seam else "") + text[piece.start : piece.end] for piece in pieces)
+    for turn, text in late_texts(request, rewritten):
         # Blocks where marks are kept on them; a plain string is what every other host takes.
-        content = [{"type": "text", "text": joined}] if rewritten.target.is_marking else joined
+        content = [{"type": "text", "text": text}] if rewritten.target.is_marking else text
         behind[turn] = {"role": role, "content": content}
     out: list[dict[str, Any]] = []
     for turn, message in enumerate(rest):
@@ -184,27 +170,16 @@ def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritte
 def _parameters(
     data: Mapping[str, Any], rewritten: Rewritten, leading: int, system: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What goes beside the messages: LiteLLM's injection points, OpenAI's cache key.
-
-    ``system`` is what the ``leading`` messages became.
-    """
-    added: dict[str, Any] = {}
-    marks = rewritten.breakpoints
-    stated = data.get(INJECTION_POINTS) if marks.points is None else [dict(point) for point in marks.points]
+    """What goes beside the messages; ``system`` is what the ``leading`` ones became."""
+    points = points_for(data, rewritten)
     late_turns = [late.turn for late in rewritten.composition.late]
-    points = stated if isinstance(stated, list) else []
     if late_turns or len(system) != leading:
         points = resettled(points, data["messages"], leading, system, late_turns)
     # LiteLLM places these, so that the messages themselves go through as they came.
-    points = [*points, *map(dict, marks.history)]
-    if marks.points is not None or (points and points != stated):
-        added[INJECTION_POINTS] = points
-    if rewritten.cache_key is not None and CACHE_KEY not in data:
-        added[CACHE_KEY] = rewritten.cache_key
-    return added
+    return parameters(data, rewritten, [*points, *map(dict, rewritten.breakpoints.history)])
 
 
-def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlock]) -> dict[str, Any]:
+def _message(messages: list[dict[str, Any]], request: Request, run: list[OutBlock]) -> dict[str, Any]:
     source = messages[request.system[run[0].source].message]
     message = {key: value for key, value in source.items() if key != CACHE_CONTROL}
     if isinstance(source["content"], str) and len(run) == 1 and run[0].mark is None:
@@ -214,59 +189,7 @@ def _message(messages: list[dict[str, Any]], request: Request, run: list[_OutBlo
     return message
 
 
-def _block(source: Mapping[str, Any], request: Request, out: _OutBlock) -> dict[str, Any]:
+def _block(source: Mapping[str, Any], request: Request, out: OutBlock) -> dict[str, Any]:
     index = request.system[out.source].block
     origin = {"type": "text"} if index is None else source["content"][index]
     return marked(origin, out.text, out.mark)
-
-
-def _out_blocks(request: Request, rewritten: Rewritten) -> Iterator[_OutBlock]:
-    """The output's blocks in order: cut at client blocks and behind breakpoints, joined everywhere else."""
-    text = request.system_text
-    seams = [0, *accumulate(len(block.text) for block in request.system)]
-    composition, marks = rewritten.composition, rewritten.breakpoints
-    # Where marks are taken the cut is there with or without one: what is cached goes by blocks. A text that stays
-    # as it came keeps the client's own.
-    cuts = rewritten.target.is_marking and not composition.is_unchanged(len(text))
-    parts: list[str] = []
-    source, end = -1, -1
-
-    def flush(edge: Mark | None) -> Iterator[_OutBlock]:
-        if parts:
-            untouched = source in marks.kept_blocks and end == seams[source + 1]
-            own = request.system[source].mark if untouched else None
-            yield _OutBlock(source, "".join(parts), own or edge)
-            parts.clear()
-
-    for pieces, edge in (
-        (composition.core, marks.core),
-        (composition.routed, marks.routed),
-        (composition.varying, marks.varying),
-    ):
-        for piece in pieces:
-            for owner, start, stop in _cut(piece, seams):
-                if owner != source:
-                    yield from flush(None)
-                if piece.seam and start == piece.start:
-                    parts.append(SEAM)
-                source, end = owner, stop
-                parts.append(text[start:stop])
-        if edge is not None or cuts:
-            yield from flush(edge)
-    yield from flush(None)
-
-
-def _cut(piece: Piece, seams: list[int]) -> Iterable[tuple[int, int, int]]:
-    """``(block, start, end)`` for each client block that the piece touches."""
-    if len(seams) == 2:
-        return ((0, piece.start, piece.end),)
-    return _cut_at_seams(piece, seams)
-
-
-def _cut_at_seams(piece: Piece, seams: list[int]) -> Iterator[tuple[int, int, int]]:
-    start = piece.start
-    while start < piece.end:
-        block = bisect_right(seams, start) - 1
-        end = min(piece.end, seams[block + 1])
-        yield block, start, end
-        start = end

@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 
 def tool_names(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The declared tools in order, each once; also those that the Responses API takes as an input item."""
     return tuple(dict.fromkeys(_names(data)))
+
+
+def tools_chars(data: Mapping[str, Any]) -> int | None:
+    """The declared tools' size as JSON, 0 without any; None where they can't be written as such."""
+    items = data.get("input")
+    later = [item for item in (items if isinstance(items, list) else ()) if _holds_tools(item)]
+    parts = [part for part in (data.get("tools"), data.get("functions"), later) if part]
+    try:
+        written = [orjson.dumps(part) for part in parts]
+    except TypeError:
+        return None
+    return sum(len(part) if part.isascii() else len(part.decode()) for part in written)
+
+
+def _holds_tools(item: object) -> bool:
+    return isinstance(item, dict) and item.get("type") == "additional_tools"
 
 
 def _names(data: Mapping[str, Any]) -> Iterator[str]:
@@ -16,7 +34,7 @@ def _names(data: Mapping[str, Any]) -> Iterator[str]:
     yield from _of_list(data.get("functions"))
     items = data.get("input")
     for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get("type") == "additional_tools":
+        if _holds_tools(item):
             yield from _of_list(item.get("tools"))
 
 

@@ -75,14 +75,14 @@ def messages(text: str) -> list[dict[str, Any]]:
     return [{"role": "system", "content": PROMPT}, {"role": "user", "content": text}]
 
 
-def load(proxy: PolicyProxy, requests: int, stop: threading.Event) -> list[Asked]:
-    """So many requests over all keys, by some threads; fewer if stopped."""
+def load(proxy: PolicyProxy, requests: int, stop: threading.Event, aliases: Sequence[str] = ALIASES) -> list[Asked]:
+    """So many requests over these keys, by some threads; fewer if stopped."""
 
     def ask(number: int) -> Asked | None:
         if stop.is_set():
             return None
         began = time.time()
-        response = proxy.post(ALIASES[number % len(ALIASES)], messages(f"Sum up orders-{number}.csv by month"))
+        response = proxy.post(aliases[number % len(aliases)], messages(f"Sum up orders-{number}.csv by month"))
         call_id = response.headers.get("x-litellm-call-id")
         return Asked(began_seconds=began, ended_seconds=time.time(), status=response.status_code, call_id=call_id)
 
@@ -90,12 +90,14 @@ def load(proxy: PolicyProxy, requests: int, stop: threading.Event) -> list[Asked
         return [asked for asked in pool.map(ask, range(requests)) if asked is not None]
 
 
-def edited_under_load(proxy: PolicyProxy, *, requests: int, edits: int, broken: int, pause: float) -> Finding:
+def edited_under_load(
+    proxy: PolicyProxy, *, requests: int, edits: int, broken: int, pause: float, aliases: Sequence[str] = ALIASES
+) -> Finding:
     """The load, with the policy edited from its start; it goes on until both are done."""
     proxy.envelopes.clear()
     done: list[Asked] = []
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: done.extend(load(proxy, requests, stop)))
+    thread = threading.Thread(target=lambda: done.extend(load(proxy, requests, stop, aliases)))
     made = [Edit(written_seconds=0.0, label="rule 1 (edit-0)", mode="rewrite")]
     every = edits // broken if broken else edits + 1
     thread.start()

@@ -1,11 +1,13 @@
 """Routing learned from public sets, measured on conversations that had no part in it.
 
     python -m tests.benchmarks.routing DATA_FOLDER [--splits N] [--skip-latency]
+    python -m tests.benchmarks.routing DATA_FOLDER --only-splits clinc20
 
 DATA_FOLDER holds ``NAME.jsonl`` (``text``, ``labels``, and where conversational ``dialogue``, ``turn``, ``history``,
 ``prev_labels``) with ``NAME.modules.json``. For each set profiles are built in a temporary folder, and every row of
 the table is ``prompt-router fit`` and ``prompt-router evaluate`` with the files a user would have. Then many
-random splits: how often measured coverage was at least what was promised. Last, how long scoring takes.
+random splits: how often measured coverage was at least what was promised; ``--only-splits`` makes those of one set
+alone, one fit and one measurement of a second or two each. Last, how long scoring takes.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from typing import Any
 import yaml
 from click.testing import CliRunner
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-from hooks.cases import Numbered, parse_cases
+from hooks.cases import Conversations, Numbered, parse_cases
 from hooks.cli import main as cli
 from hooks.evaluate import compare
 from hooks.fit import FitOptions, fit
@@ -96,24 +99,9 @@ def measured(folder: Path, fit_file: Path, test_file: Path, over: str, promise: 
 
 def single_turn(data: Path, root: Path, table: Table) -> list[tuple[str, Profile, list[Numbered]]]:
     """CLINC150: its domains as modules, each described by the names of its intents."""
-    rows, intents = _set(data, "clinc150")
-    domain_of = {id: intent["domain"] for id, intent in intents.items()}
-    modules = {
-        domain: {"name": domain, "description": ". ".join(i["name"] for i in intents.values() if i["domain"] == domain)}
-        for domain in sorted(set(domain_of.values()))
-    }
     kept: list[tuple[str, Profile, list[Numbered]]] = []
     for per_module in (20, 50, 100, 300):
-        examples: dict[str, list[str]] = defaultdict(list)
-        rest: Rows = []
-        for row in _shuffled(rows, 1):
-            domain = domain_of[row["labels"][0]] if row["labels"] else None
-            if domain is not None and len(examples[domain]) < per_module:
-                examples[domain].append(row["text"])
-            else:
-                rest.append(labelled(row, domain_of.__getitem__))
-        name = f"clinc{per_module}"
-        folder = build(root, name, modules, examples)
+        name, folder, rest = intents(data, root, per_module)
         fit_file = written(root / f"{name}_fit.jsonl", rest[:1000])
         test_file = written(root / f"{name}_test.jsonl", rest[1000:5000])
         for promise in ("expected", "guaranteed"):
@@ -123,6 +111,26 @@ def single_turn(data: Path, root: Path, table: Table) -> list[tuple[str, Profile
         kept.append((name, profile, _parsed(rest, profile)))
     table.add_section()
     return kept[:2]
+
+
+def intents(data: Path, root: Path, per_module: int) -> tuple[str, Path, Rows]:
+    """A profile of CLINC150's domains with so many examples each, and all other messages, labelled."""
+    rows, found = _set(data, "clinc150")
+    domain_of = {id: intent["domain"] for id, intent in found.items()}
+    modules = {
+        domain: {"name": domain, "description": ". ".join(i["name"] for i in found.values() if i["domain"] == domain)}
+        for domain in sorted(set(domain_of.values()))
+    }
+    examples: dict[str, list[str]] = defaultdict(list)
+    rest: Rows = []
+    for row in _shuffled(rows, 1):
+        domain = domain_of[row["labels"][0]] if row["labels"] else None
+        if domain is not None and len(examples[domain]) < per_module:
+            examples[domain].append(row["text"])
+        else:
+            rest.append(labelled(row, domain_of.__getitem__))
+    name = f"clinc{per_module}"
+    return name, build(root, name, modules, examples), rest
 
 
 def conversational(data: Path, root: Path, name: str, table: Table) -> tuple[str, Profile, list[Numbered]]:
@@ -150,8 +158,6 @@ def conversational(data: Path, root: Path, name: str, table: Table) -> tuple[str
 
 def splits(name: str, profile: Profile, cases: Sequence[Numbered], count: int, table: Table) -> None:
     """Random splits by conversation: how often the held-out part got what was promised."""
-    from hooks.cases import Conversations
-
     conversations = Conversations(case for _, case in cases)
     groups: dict[tuple[str, ...], list[Numbered]] = defaultdict(list)
     for line, case in cases:
@@ -159,7 +165,7 @@ def splits(name: str, profile: Profile, cases: Sequence[Numbered], count: int, t
     made = held = 0
     shares: list[float] = []
     kept: list[float] = []
-    for seed in range(count):
+    for seed in track(range(count), description=name, console=Console(stderr=True), transient=True):
         order = _shuffled(sorted(groups), seed)
         fitting = [case for key in order[: len(order) // 2] for case in groups[key]][:1200]
         testing = [case for key in order[len(order) // 2 :] for case in groups[key]]
@@ -196,6 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA_FOLDER")
     parser.add_argument("--splits", type=int, default=100)
+    parser.add_argument("--only-splits", choices=("clinc20", "clinc50", "clinc100", "clinc300"))
     parser.add_argument("--skip-latency", action="store_true")
     arguments = parser.parse_args()
     console = Console()
@@ -211,6 +218,12 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        if arguments.only_splits:
+            name, made, rest = intents(arguments.data, root, int(arguments.only_splits.removeprefix("clinc")))
+            profile = load_profile(made, len, as_fitted=False)
+            splits(name, profile, _parsed(rest, profile), arguments.splits, kept_promises)
+            console.print(kept_promises)
+            return
         pools = single_turn(arguments.data, root, table)
         for name in ("sgd", "bfcl"):
             pools.append(conversational(arguments.data, root, name, table))

@@ -125,6 +125,16 @@ def test_faults_in_the_words_of_a_profile(tmp_path: Path, run: Run) -> None:
     assert document["problems"] == result.stderr.splitlines() == document["profiles"][0]["errors"]
 
 
+def test_rules_that_take_what_users_write(tmp_path: Path) -> None:
+    """Elements of the agent's take nothing from what is written by hand."""
+    for rule, taken in (("tag: env", 0), ("drop: 'the'", 16), ("skip: '[A-Z]'", 22)):
+        yaml = TOY.replace("modules:", f"ignore: [{{{rule}}}]\nmodules:", 1)
+        profile = load_profile(write_profile(tmp_path / f"{taken}", "toy", yaml, TOY_FILES), len)
+        told = [text for text in check_profiles([profile])[0].warnings if "ignore" in text]
+        assert len(told) == bool(taken)
+        assert all(text.startswith(f"toy: ignore: takes words from {taken} of 36 messages as users") for text in told)
+
+
 def test_a_module_that_only_unreachable_ones_require(tmp_path: Path) -> None:
     """It is as unreachable as they are."""
     yaml = TOY.replace('triggers: [csv, "spreadsheet*"], tools: [load_csv],', "")

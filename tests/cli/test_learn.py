@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from hooks.data import Turn
 from hooks.library import bundled_profiles, load_profile
 from hooks.recognise import Catalogue
+from hooks.route import Router
 from tests.cli.conftest import TOY_PROMPT, Run, write_profile
 
 TOPICS = ("harbour", "orchard", "railway", "bakery", "museum", "quarry", "theatre", "library")
@@ -89,6 +91,26 @@ def test_each_agent_becomes_a_profile(path: Path, tmp_path: Path, run: Run) -> N
         "Read each REVIEW.md, then `prompt-router check`.",
     ]
     assert run("check", "--profiles", tmp_path / "profiles").exit_code == 0
+
+
+def test_what_surrounds_the_users_words_is_proposed(tmp_path: Path, run: Run) -> None:
+    """In the profile, where routing heeds it, and as a doubt to look at."""
+    asked = ("Load the orders", "Draw a chart", "Who was here?", "Close the quarry", "Open the museum", "Go on")
+    lines = []
+    for number, words in enumerate(asked):
+        call = json.loads(line(number, "k", f"c{number}", prompt("Ada")))
+        call["request"]["messages"][-1]["content"] = f"<shop_state>\n{number} orders\n</shop_state>\n{words}"
+        lines.append(json.dumps(call) + "\n")
+    path = tmp_path / "traffic.jsonl"
+    path.write_text("".join(lines), "utf-8")
+    assert run("learn", path, "--name", "ada", "--profiles", tmp_path / "profiles").exit_code == 0
+    folder = tmp_path / "profiles" / "ada"
+    assert "ignore:\n  - tag: shop_state\n" in (folder / "profile.yaml").read_text("utf-8")
+    review = (folder / "REVIEW.md").read_text("utf-8")
+    assert "- [ ] ignore: 'tag: shop_state' was in 6 of 6 user messages; what it takes out has no say" in review
+    assert "| tag | `shop_state` |" in review
+    decision = Router(load_profile(folder, len)).decide([Turn("user", "<shop_state>\n9\n</shop_state>\nGo on")])
+    assert decision.query_chars == len("Go on")
 
 
 def test_masked_places_are_told(tmp_path: Path, run: Run) -> None:

@@ -40,6 +40,40 @@ def test_user_messages_stay_and_the_prompt_shrinks(run: Run) -> None:
     assert [block.get("cache_control") for block in blocks] == [{"type": "ephemeral"}, {"type": "ephemeral"}, None]
 
 
+def test_a_messages_body_is_one_again(run: Run) -> None:
+    """Anthropic's shape comes out as it came in: blocks in `system`, the history's end marked in its own block."""
+    body = {"model": CLAUDE, "max_tokens": 9, "system": PROMPT, "messages": [{"role": "user", "content": TASK}]}
+    result = run("rewrite", "-", stdin=json.dumps(body))
+    assert (result.exit_code, result.stderr) == (0, "")
+    sent = json.loads(result.stdout_bytes)
+    mark = {"type": "ephemeral"}
+    assert [block.get("cache_control") for block in sent["system"]] == [mark, mark, None]
+    assert sent["messages"] == [{"role": "user", "content": [{"type": "text", "text": TASK, "cache_control": mark}]}]
+    assert {**sent, "system": 0, "messages": 0} == {**body, "system": 0, "messages": 0}
+
+
+def test_a_responses_body_is_one_again(run: Run) -> None:
+    """`instructions` stay a string, and the items as they are."""
+    body = {"model": "gpt-4.1", "instructions": PROMPT, "input": [{"role": "user", "content": TASK}], "store": False}
+    result = run("rewrite", "-", stdin=json.dumps(body))
+    assert (result.exit_code, result.stderr) == (0, "")
+    sent = json.loads(result.stdout_bytes)
+    assert sent.pop("prompt_cache_key").startswith("workbench-")
+    assert len(sent["instructions"]) < len(PROMPT) / 2
+    assert {**sent, "instructions": 0} == {**body, "instructions": 0}
+
+
+def test_a_gemini_body_is_one_again(run: Run) -> None:
+    """The instruction is the only thing that changes."""
+    contents = [{"role": "user", "parts": [{"text": TASK}]}]
+    body = {"model": "gemini/gemini-2.5-pro", "systemInstruction": {"parts": [{"text": PROMPT}]}, "contents": contents}
+    result = run("rewrite", "-", stdin=json.dumps(body))
+    assert (result.exit_code, result.stderr) == (0, "")
+    sent = json.loads(result.stdout_bytes)
+    assert len(sent["systemInstruction"]["parts"][0]["text"]) < len(PROMPT) / 2
+    assert {**sent, "systemInstruction": 0} == {**body, "systemInstruction": 0}
+
+
 def test_models_that_take_no_marks_get_a_string(run: Run) -> None:
     result = run("rewrite", "-", stdin=json.dumps(_body(PROMPT, TASK) | {"model": "gpt-4.1"}))
     [system, *_] = json.loads(result.stdout_bytes)["messages"]

@@ -49,6 +49,19 @@ def test_json_of_a_message(toy_root: Path, run: Run) -> None:
     }
 
 
+def test_before_a_fit_texts_explain_and_select_nothing(toy_root: Path, run: Run) -> None:
+    """A task without a trigger gets everything; what the modules' texts say of it is shown, best first."""
+    text = "name the pages that you read before you answer"
+    lines = run("route", text, "--profiles", toy_root).stdout.splitlines()
+    assert lines[-2] == "5 of 5 modules; the last message is a task; fallback: nothing known in the message"
+    assert lines[-1].startswith("not fitted, so scores select nothing; closest by their texts: tools/web (")
+    scores = json.loads(run("route", text, "--profiles", toy_root, "--json").stdout)["text_scores"]
+    assert scores[0]["module"] == "tools/web"
+    values = [item["score"] for item in scores]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] > 0
+
+
 @pytest.mark.parametrize(
     ("document", "modules", "last_line"),
     [

@@ -68,18 +68,27 @@ def test_table(traffic: Path, toy_root: Path, run: Run) -> None:
     )
     assert [row.split()[0] for row in lines[4:10]] == list(POLICIES)
     assert lines[4].split()[-1] == "+0.0%"
-    assert lines[10:] == ["", "left as they came under auto: 1 of 3 calls (unrecognised 1)"]
+    assert lines[10:] == [
+        "",
+        "as they came, the prompts are 89.3% system text, 0.0% tools and 10.7% history, in tokens; routing shortens"
+        " system text, so that 0.0% and 10.7% go out whatever it does",
+        "",
+        "left as they came under auto: 1 of 3 calls (unrecognised 1)",
+    ]
 
 
 def test_json_gives_the_same(traffic: Path, toy_root: Path, run: Run) -> None:
     document = json.loads(run("simulate", traffic, "--profiles", toy_root, "--json", "--profile", "toy").stdout)
     assert (document["model"], document["calls"], document["conversations"]) == (MODEL, 3, 1)
     assert document["prices"]["cache_read_usd_per_mtok"] == "0.3"
+    parts = document["parts"]
+    assert (parts["tools_tokens"], parts["system_tokens"] > parts["history_tokens"] > 0) == (0, True)
     rows = {row["policy"]: row for row in document["policies"]}
     assert tuple(rows) == POLICIES
     full, ours = rows["full"], rows["append"]
     assert Decimal(full["usd"]) == Decimal(3) * full["uncached_input_tokens"] / 1_000_000
     assert full["mean_prompt_tokens"] == full["uncached_input_tokens"] / 3
+    assert sum(parts.values()) == full["uncached_input_tokens"]
     assert ours["passthroughs"] == {"unrecognised": 1}
     assert ours["mean_prompt_tokens"] < full["mean_prompt_tokens"]
     assert rows["full-cached"]["versus_full_cached"] == 0

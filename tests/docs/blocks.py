@@ -1,4 +1,4 @@
-"""The README's output blocks, generated: ``python -m tests.docs.blocks`` writes them, the tests compare.
+"""The output blocks of README and docs, generated: ``python -m tests.docs.blocks`` writes them, the tests compare.
 
 A block stands behind a comment ``<!-- generated: NAME -->``.
 """
@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -25,9 +26,11 @@ from hooks.record import Caller, Record
 from hooks.settings import Settings
 from hooks.tokens import token_counter
 from hooks.wire.usage import Usage
+from tests.report.records import traffic, write
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
 SHOWN_CHARS = 44
 SHORT = ("--turns", "1", "--calls-per-turn", "3", "--modules", "6", "--core-share", "0.58")
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n```\w*\n)(.*?)(\n```)", re.DOTALL)
@@ -132,6 +135,16 @@ def command(*arguments: str) -> Callable[[], str]:
     return run
 
 
+def report(*arguments: str) -> Callable[[], str]:
+    """What ``prompt-router report`` prints for two weeks of made traffic."""
+
+    def run() -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            return command("report", str(write(Path(folder) / "ledger.jsonl", traffic())), *arguments)()
+
+    return run
+
+
 def upto(run: Callable[[], str], end: str) -> Callable[[], str]:
     return lambda: run().split(f"\n\n{end}")[0]
 
@@ -144,6 +157,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "heldout": upto(command("evaluate", "modules/workbench/labelled_heldout.jsonl"), "what other thresholds"),
     "simulate": command("simulate", "--synthetic", "--conversations", "300", "--rate", "200"),
     "tuned": command("simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT),
+    "report": report("--by", "key"),
     "route": command("route", "Clean up in/orders.csv and plot revenue by month"),
 }
 
@@ -154,4 +168,5 @@ def rendered(document: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(rendered(document.read_text(encoding="utf-8")), encoding="utf-8")

@@ -42,7 +42,7 @@ def calls_of(line: str) -> list[str] | None:
         return None
     at = next((n for n, word in enumerate(words) if word.split("/")[-1] == COMMAND and n + 1 < len(words)), None)
     rest = words[at + 1 :] if at is not None else []
-    return rest if rest and rest[0] in (*COMMANDS, "report") else None
+    return rest if rest and rest[0] in COMMANDS else None
 
 
 CALLS = [(page, call) for page in PAGES for line in lines_of(page) if (call := calls_of(line))]
@@ -70,7 +70,7 @@ def test_inline_calls_name_commands() -> None:
     for page in PAGES:
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         for name in re.findall(r"`prompt-router (\w+)", text):
-            assert name in (*COMMANDS, "report"), name
+            assert name in COMMANDS, name
 
 
 def test_links_lead_somewhere() -> None:

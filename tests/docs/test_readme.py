@@ -7,15 +7,17 @@ import shlex
 
 import yaml
 
-from tests.docs.blocks import BLOCK, BLOCKS, README, ROOT, rendered
+from tests.docs.blocks import BLOCK, BLOCKS, DOCUMENTS, README, ROOT, rendered
 
 TEXT = README.read_text(encoding="utf-8")
 
 
 def test_output_blocks_are_what_the_code_prints() -> None:
     """Run ``python -m tests.docs.blocks`` after a change to what is shown."""
-    assert {match[2] for match in BLOCK.finditer(TEXT)} == set(BLOCKS)
-    assert rendered(TEXT) == TEXT
+    texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS]
+    assert {match[2] for text in texts for match in BLOCK.finditer(text)} == set(BLOCKS)
+    for text in texts:
+        assert rendered(text) == text
 
 
 def test_ci_runs_the_readmes_test_line() -> None:
@@ -57,6 +59,7 @@ def test_config_snippets_are_valid_settings() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """Relative links of the README exist."""
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", TEXT):
-        assert (ROOT / target).exists(), target
+    """Relative links of README and docs exist."""
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), target

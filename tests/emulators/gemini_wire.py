@@ -27,24 +27,30 @@ def answer(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: U
             "status": STATUSES.get(reply.status, "INTERNAL"),
         }
         return _json({"error": error}, reply.status, reply.headers, reply.delay_seconds)
-    return _json(_document(_part(reply), usage, is_last=True), 200, {}, reply.delay_seconds)
+    return _json(_document(_model(body), _part(reply), usage, is_last=True), 200, {}, reply.delay_seconds)
 
 
 def stream(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: Usage) -> Answer:
     """``reply`` as server-sent events; errors come whole."""
     if isinstance(reply, HttpError):
         return answer(body, reply, usage)
+    documents = _documents(_model(body), reply, usage)
     return Answer(
         headers={"Content-Type": "text/event-stream"},
-        chunks=tuple(f"data: {json.dumps(document)}\r\n\r\n".encode() for document in _documents(reply, usage)),
+        chunks=tuple(f"data: {json.dumps(document)}\r\n\r\n".encode() for document in documents),
         delay_seconds=reply.delay_seconds,
     )
 
 
-def _documents(reply: Text | ToolCall, usage: Usage) -> Iterator[dict[str, Any]]:
+def _model(body: Mapping[str, Any]) -> str:
+    """Chat bodies that LiteLLM translates name none."""
+    return str(body.get("model") or "gemini-emulated")
+
+
+def _documents(model: str, reply: Text | ToolCall, usage: Usage) -> Iterator[dict[str, Any]]:
     parts = [{"text": piece} for piece in split_pieces(reply.text)] if isinstance(reply, Text) else [_part(reply)]
     for number, part in enumerate(parts, 1):
-        yield _document(part, usage, is_last=number == len(parts))
+        yield _document(model, part, usage, is_last=number == len(parts))
 
 
 def _part(reply: Text | ToolCall) -> dict[str, Any]:
@@ -53,7 +59,7 @@ def _part(reply: Text | ToolCall) -> dict[str, Any]:
     return {"functionCall": {"name": reply.name, "args": dict(reply.arguments)}}
 
 
-def _document(part: Mapping[str, Any], usage: Usage, *, is_last: bool) -> dict[str, Any]:
+def _document(model: str, part: Mapping[str, Any], usage: Usage, *, is_last: bool) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"role": "model", "parts": [part]}, "index": 0}
     if is_last:
         candidate["finishReason"] = "STOP"
@@ -65,7 +71,7 @@ def _document(part: Mapping[str, Any], usage: Usage, *, is_last: bool) -> dict[s
             "candidatesTokenCount": usage.output_tokens,
             "totalTokenCount": usage.input_tokens + usage.output_tokens,
         },
-        "modelVersion": "gemini-emulated",
+        "modelVersion": model,
         "responseId": "emulated",
     }
 

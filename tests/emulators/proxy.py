@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import secrets
 import socket
 import subprocess
@@ -20,6 +21,9 @@ BOOT_SECONDS = 90.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 TAIL_LINES = 60
+FIRST_PORT = 12_000
+PORTS_A_WORKER = 2_500
+"""Below what the system gives to connections (from 32,768 on)."""
 
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE")
 """Nothing else comes from the caller's environment: a stray key, DSN or HTTP_PROXY would change the run."""
@@ -115,7 +119,14 @@ def failed_boot(
 
 
 def free_port() -> int:
-    """A loopback port that nothing used a moment ago."""
+    """A loopback port that nothing used a moment ago; test processes side by side have ranges of their own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        first = FIRST_PORT + int(worker.removeprefix("gw")) * PORTS_A_WORKER
+        for port in random.sample(range(first, first + PORTS_A_WORKER), PORTS_A_WORKER):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

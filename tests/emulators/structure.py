@@ -7,6 +7,9 @@ Sources, checked 2026-11, the wording as quoted there:
   request will be combined into a single turn" (platform.claude.com/docs/en/api/messages).
 - OpenAI: github.com/RamiAwar/dataline issue 172 (call without result), github.com/smarter-sh/smarter issue 264
   (result without call).
+- OpenAI Responses: github.com/bytedance/trae-agent issue 245 (call without output), github.com/continuedev/continue
+  issue 10092 (output without call), github.com/MervinPraison/PraisonAI issue 3934 (a block's type); LiteLLM's
+  llms/openai/responses/transformation.py quotes the one for ``cache_control``.
 - Mistral: github.com/langchain-ai/langchain issue 23703 (last role), github.com/yetone/avante.nvim pull 2695 (order).
 """
 
@@ -58,6 +61,53 @@ def refuse_mistral_structure(body: Mapping[str, Any]) -> str | None:
         if before == "tool" and role == "user":
             return f"Unexpected role '{role}' after role '{before}'"
     return refuse_openai_structure(body)
+
+
+# OpenAI Responses
+
+_INPUT_KINDS = (
+    "input_text",
+    "input_image",
+    "input_audio",
+    "output_text",
+    "refusal",
+    "input_file",
+    "computer_screenshot",
+    "summary_text",
+    "encrypted_content",
+)
+
+
+def refuse_responses_structure(body: Mapping[str, Any]) -> str | None:
+    """The message of the 400 for this Responses body, or None."""
+    items = body.get("input")
+    items = items if isinstance(items, list) else []
+    return _unknown_parts(items) or _unpaired_calls(items, has_history=bool(body.get("previous_response_id")))
+
+
+def _unknown_parts(items: Sequence[Message]) -> str | None:
+    for number, item in enumerate(items):
+        if "cache_control" in item:
+            return f"Unknown parameter: 'input[{number}].cache_control'."
+        for index, part in enumerate(_blocks(item.get("content")) if item.get("type", "message") == "message" else ()):
+            if "cache_control" in part:
+                return f"Unknown parameter: 'input[{number}].content[{index}].cache_control'."
+            if part.get("type") not in _INPUT_KINDS:
+                first, last = ", ".join(f"'{kind}'" for kind in _INPUT_KINDS[:-1]), _INPUT_KINDS[-1]
+                return f"Invalid value: '{part.get('type')}'. Supported values are: {first}, and '{last}'."
+    return None
+
+
+def _unpaired_calls(items: Sequence[Message], *, has_history: bool) -> str | None:
+    calls = [str(item.get("call_id")) for item in items if item.get("type") == "function_call"]
+    outputs = [str(item.get("call_id")) for item in items if item.get("type") == "function_call_output"]
+    for output in outputs:
+        if output not in calls and not has_history:
+            return f"No tool call found for function call output with call_id {output}."
+    for call in calls:
+        if call not in outputs:
+            return f"No tool output found for function call {call}."
+    return None
 
 
 # Anthropic

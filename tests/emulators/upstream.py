@@ -9,19 +9,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from tests.emulators import anthropic_wire, bedrock_wire, gemini_wire, openai_wire
+from tests.emulators import anthropic_wire, bedrock_wire, gemini_wire, openai_wire, responses_wire
 from tests.emulators.caching import CALL_HEADER, EmulatedCache, Provider
 from tests.emulators.loopback import Answer, Incoming, Loopback
 from tests.emulators.replies import HttpError, Reply, Text, ToolCall, Usage
-from tests.emulators.structure import refuse_anthropic_structure, refuse_mistral_structure, refuse_openai_structure
+from tests.emulators.structure import (
+    refuse_anthropic_structure,
+    refuse_mistral_structure,
+    refuse_openai_structure,
+    refuse_responses_structure,
+)
 
 __all__ = ["HttpError", "RecordedRequest", "Reply", "Text", "ToolCall", "Upstream", "Usage"]
 
 Shape = Callable[[Mapping[str, Any], Reply, Usage], Answer]
+Decide = Callable[[Mapping[str, Any]], Reply | None]
+"""A body -> the reply to it; None leaves it to the script. For clients whose calls nobody can count ahead."""
 
 SHAPES: Mapping[str, Shape] = {
     "/v1/messages": anthropic_wire.answer,
     "/chat/completions": openai_wire.answer,
+    "/responses": responses_wire.answer,
     gemini_wire.WHOLE: gemini_wire.answer,
     gemini_wire.STREAM: gemini_wire.stream,
     "/converse": bedrock_wire.converse,
@@ -32,7 +40,11 @@ SHAPES: Mapping[str, Shape] = {
 """By how a path ends, so that one upstream stands for hosts with a prefix of their own."""
 MISTRAL = "/mistral/"
 """Paths with this are refused what Mistral refuses."""
-PROVIDERS: Mapping[Shape, Provider] = {anthropic_wire.answer: "anthropic", openai_wire.answer: "openai"}
+PROVIDERS: Mapping[Shape, Provider] = {
+    anthropic_wire.answer: "anthropic",
+    openai_wire.answer: "openai",
+    responses_wire.answer: "openai",
+}
 """Whose caches are emulated."""
 ANTHROPIC_BODIES = (bedrock_wire.invoke, bedrock_wire.invoke_stream)
 """Others that take Anthropic's bodies, and refuse the same marks and orders."""
@@ -50,7 +62,7 @@ class RecordedRequest:
 
 
 class Upstream:
-    """Anthropic Messages, OpenAI Chat, Gemini generateContent and Bedrock at ``url``, under any prefix.
+    """Anthropic Messages, OpenAI Chat and Responses, Gemini generateContent and Bedrock at ``url``, under any prefix.
 
     A request takes the next scripted reply, or ``default`` when none is left. Requests that the provider
     would refuse, and unknown paths, are recorded and leave the script alone. ``usage`` holds for every reply
@@ -64,6 +76,7 @@ class Upstream:
         self._caching = caching
         self.default: Reply = Text(text="Hello from the upstream.")
         self.usage = Usage()
+        self.decide: Decide | None = None
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
         self._script: deque[Reply] = deque()
@@ -144,8 +157,10 @@ class Upstream:
         failure = self._refuse(shape, body, incoming.route) or self._failure(incoming.headers.get(CALL_HEADER))
         if failure is not None:
             return shape(body, failure, self.usage)
-        with self._lock:
-            reply = self._script.popleft() if self._script else self.default
+        reply = self.decide(body) if self.decide is not None else None
+        if reply is None:
+            with self._lock:
+                reply = self._script.popleft() if self._script else self.default
         if isinstance(reply, HttpError):
             return shape(body, reply, self.usage)
         usage = self.usage
@@ -160,6 +175,7 @@ class Upstream:
             refused, message = anthropic_wire.refuse(body), refuse_anthropic_structure(body)
         elif provider == "openai":
             rules = refuse_mistral_structure if MISTRAL in route else refuse_openai_structure
+            rules = refuse_responses_structure if shape is responses_wire.answer else rules
             refused, message = None, rules(body)
         else:
             return None

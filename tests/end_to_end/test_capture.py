@@ -12,11 +12,20 @@ from typing import Any
 import httpx
 import pytest
 
-from hooks.simulate.traffic import parse_traffic
+from hooks.learn import learn
+from hooks.simulate.traffic import parse_traffic, read_traffic
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import KeyName, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
-from tests.end_to_end.workbench import PROMPT, TOOLS, WAIT_SECONDS, conversation
+from tests.end_to_end.workbench import (
+    MESSAGES_TOOLS,
+    PROMPT,
+    TOOLS,
+    WAIT_SECONDS,
+    conversation,
+    messages_body,
+    record_of,
+)
 
 pytestmark = pytest.mark.proxy
 
@@ -61,12 +70,16 @@ def _fresh(proxy: TwoKeyProxy, capture_path: Path) -> None:
 
 
 def post(
-    proxy: TwoKeyProxy, body: dict[str, Any], key: KeyName = "alpha", headers: Mapping[str, str] | None = None
+    proxy: TwoKeyProxy,
+    body: dict[str, Any],
+    key: KeyName = "alpha",
+    headers: Mapping[str, str] | None = None,
+    path: str = "/v1/chat/completions",
 ) -> httpx.Response:
     """The answer to a body sent as it is, streams read to the end."""
     authorization = {"authorization": f"Bearer {proxy.keys[key]}"}
     with httpx.Client(base_url=proxy.url, trust_env=False, timeout=30) as client:
-        return client.post("/v1/chat/completions", json=body, headers={**authorization, **(headers or {})})
+        return client.post(path, json=body, headers={**authorization, **(headers or {})})
 
 
 def captured(path: Path, count: int) -> list[dict[str, Any]]:
@@ -101,6 +114,24 @@ def test_a_call_is_captured_as_the_client_sent_it(
     assert stat.S_IMODE(capture_path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_call_of_anthropics_endpoint_is_captured_too(proxy: TwoKeyProxy, capture_path: Path, stream: bool) -> None:
+    """In its own shape, with the client's metadata, which isn't LiteLLM's here; `learn` finds the agent in it."""
+    body = {"model": "claude", **messages_body(), "stream": stream, "metadata": {"user_id": "user_0815"}}
+    for messages in (body["messages"][:1], body["messages"][:3]):
+        assert post(proxy, {**body, "messages": messages}, path="/v1/messages").is_success
+    first, second = captured(capture_path, 2)
+    assert second["request"] == {**body, "messages": body["messages"][:3]}
+    assert second["endpoint"] == "anthropic_messages"
+    assert first["conversation"] == second["conversation"]
+    assert second["response"]["message"]["content"] == "Hello from the upstream."
+    assert second["response"]["usage"]["completion_tokens"] == 7
+    calls = read_traffic(capture_path.read_text("utf-8").splitlines(), "traffic.jsonl", [])
+    [agent] = learn(calls, len).agents
+    assert (agent.samples, agent.calls, agent.conversations) == ((PROMPT,), 2, 1)
+    assert agent.tools == tuple(tool["name"] for tool in MESSAGES_TOOLS)
+
+
 def test_the_file_is_what_simulate_reads(proxy: TwoKeyProxy, capture_path: Path) -> None:
     """One call a line; the calls of a conversation share an id, another conversation has its own."""
     messages = conversation()
@@ -118,12 +149,34 @@ def test_the_file_is_what_simulate_reads(proxy: TwoKeyProxy, capture_path: Path)
     assert len({first, fourth, fifth}) == 3
 
 
-def test_a_session_id_is_the_conversation(proxy: TwoKeyProxy, capture_path: Path) -> None:
-    """LiteLLM's, where the client names one."""
-    post(proxy, {"model": "gpt", "messages": conversation()}, headers={"x-litellm-session-id": "thread-7"})
-    [line] = captured(capture_path, 1)
-    assert line["conversation"] == "thread-7"
-    assert "litellm_session_id" not in line["request"]
+SESSIONS = [
+    pytest.param({"x-litellm-session-id": "thread-7"}, id="litellm's"),
+    pytest.param({"x-claude-code-session-id": "thread-7"}, id="claude code"),
+    pytest.param({"x-session-id": "thread-7", "x-parent-session-id": "thread-1"}, id="opencode"),
+    pytest.param({"session-id": "thread-7"}, id="codex"),
+    pytest.param({"session_id": "thread-7"}, id="pi"),
+]
+
+
+@pytest.mark.parametrize("headers", SESSIONS)
+def test_a_session_is_a_conversation_of_each_of_its_prompts(
+    proxy: TwoKeyProxy, capture_path: Path, headers: dict[str, str]
+) -> None:
+    """Whatever became of its history; a title under the same session is apart. File and record say the same."""
+    messages = conversation()
+    title = [{"role": "system", "content": "Give this conversation a title of three words."}, messages[1]]
+    compacted = [
+        messages[0],
+        {"role": "user", "content": "This session is being continued from a previous conversation"},
+    ]
+    answers = [post(proxy, {"model": "gpt", "messages": m}, headers=headers) for m in (messages, compacted, title)]
+    lines = captured(capture_path, 3)
+    first, second, third = (line["conversation"] for line in lines)
+    assert first == second != third
+    assert "litellm_session_id" not in lines[0]["request"]
+    records = [record_of(proxy.ledger_path, answer) for answer in answers]
+    assert [record["conversation"] for record in records] == [first, second, third]
+    assert [record["outcome"] for record in records] == ["rewritten", "rewritten", "passthrough"]
 
 
 def test_other_keys_leave_no_trace(proxy: TwoKeyProxy, capture_path: Path) -> None:
@@ -178,18 +231,27 @@ def test_a_failed_call_has_no_response(proxy: TwoKeyProxy, capture_path: Path) -
     assert "response" not in line
 
 
+def is_latest(line: dict[str, Any], number: int) -> bool:
+    """True for the call of that number: the one before it stands in the file until it is moved."""
+    text: str = line["request"]["messages"][-1]["content"]
+    return text.startswith(f"{number}: ")
+
+
 def test_a_full_file_makes_room(proxy: TwoKeyProxy, capture_path: Path) -> None:
     """At its size it is moved aside, in place of the one before it."""
     sizes = []
     for number in range(5):
         messages = [*conversation(), {"role": "user", "content": f"{number}: " + "word " * 90_000}]
         assert post(proxy, {"model": "gpt", "messages": messages}).is_success
-        captured(capture_path, 1)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not is_latest(captured(capture_path, 1)[0], number):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         sizes.append(capture_path.stat().st_size)
     moved = capture_path.with_name("traffic.jsonl.1")
     assert sorted(path.name for path in capture_path.parent.iterdir()) == ["traffic.jsonl", "traffic.jsonl.1"]
     assert max(sizes) <= 1_000_000
-    assert json.loads(moved.read_text("utf-8"))["request"]["messages"][-1]["content"].startswith("3: ")
+    assert is_latest(json.loads(moved.read_text("utf-8")), 3)
     assert stat.S_IMODE(moved.stat().st_mode) == 0o600
 
 

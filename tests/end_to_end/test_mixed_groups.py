@@ -23,7 +23,7 @@ from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
 from tests.end_to_end.test_placement import CALLS, CONVERSATION, flat
-from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, marks, record_of
+from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, marks, messages_body, record_of
 from tests.simulate.recordings import recorded
 
 pytestmark = pytest.mark.proxy
@@ -37,6 +37,7 @@ GPT = {"model": "openai/gpt-4.1", "api_base": "os.environ/OPENAI_API_BASE", "api
 GPT_56 = {**GPT, "model": "openai/gpt-5.6"}
 TAKES = {"supports_prompt_cache_breakpoint": True}
 LOCAL = {**GPT, "model": "openai/qwen3-32b"}
+AZURE = {**GPT, "model": "azure/gpt-4.1", "api_version": "2025-04-01-preview"}
 POINTS = [{"location": "message", "role": "system"}, {"location": "message", "index": -1}]
 GROUPS: dict[str, list[dict[str, Any]]] = {
     "claude": [{"litellm_params": CLAUDE}],
@@ -44,6 +45,7 @@ GROUPS: dict[str, list[dict[str, Any]]] = {
     "gpt-5.6": [{"litellm_params": GPT_56, "model_info": TAKES}],
     "gpt-5.6 elsewhere": [{"litellm_params": GPT_56}],
     "local": [{"litellm_params": LOCAL}],
+    "azure": [{"litellm_params": AZURE}],
     "pointed": [{"litellm_params": {**CLAUDE, "cache_control_injection_points": POINTS}}],
 }
 FAILING: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
@@ -54,6 +56,8 @@ FAILING: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     "gpt then claude": ([{"litellm_params": GPT}], ["claude"]),
     "gpt-5.6 then gpt": ([{"litellm_params": GPT_56, "model_info": TAKES}], ["gpt"]),
     "claude then pointed": ([{"litellm_params": CLAUDE}], ["pointed"]),
+    "claude then azure": ([{"litellm_params": CLAUDE}], ["azure"]),
+    "azure then claude": ([{"litellm_params": AZURE}], ["claude"]),
     "claude then nobody": ([{"litellm_params": CLAUDE}], []),
 }
 """Members and fallbacks. A deployment that failed is left out for a minute, so each use of a group has its own."""
@@ -157,6 +161,36 @@ def test_each_attempt_is_as_if_its_deployment_stood_alone(
     assert (record["status"], record["outcome"]) == ("success", "rewritten")
     if IS_CURRENT:
         assert record["breakpoints_total"] == marks(found[-1]) + explicit(found[-1])
+
+
+def messages_bodies(proxy: TwoKeyProxy, model: str, *replies: HttpError, stream: bool) -> tuple[list[Any], Any]:
+    """``(bodies, answer)`` of one request to Anthropic's endpoint that ends with a tool's result."""
+    proxy.clear()
+    proxy.upstream.script(*replies)
+    request = messages_body()
+    with proxy.anthropic("master") as client:
+        raw = client.messages.with_raw_response.create(
+            model=model, stream=stream, **{**request, "messages": request["messages"][:3]}
+        )
+        answer: Any = raw.parse()
+        if stream:
+            assert [event.type for event in answer][-1] == "message_stop"
+    return [received.json for received in proxy.upstream.calls], raw
+
+
+@needs_current
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("model", "alone"), [("claude then azure", ("claude", "azure")), ("azure then claude", ("azure", "claude"))]
+)
+def test_so_it_is_on_anthropics_endpoint(proxy: TwoKeyProxy, model: str, alone: tuple[str, ...], stream: bool) -> None:
+    """Claude's marks, the one on the tool's result too, are no part of what the other gets as a chat body."""
+    expected = [messages_bodies(proxy, name, stream=stream)[0][0] for name in alone]
+    found, answer = messages_bodies(proxy, use(model, "stream" if stream else "whole"), DOWN, stream=stream)
+    assert found == expected
+    assert sorted(map(marks, found)) == [0, 3]
+    record = record_of(proxy.ledger_path, answer)
+    assert (record["status"], record["breakpoints_total"]) == ("success", marks(found[-1]))
 
 
 @needs_current

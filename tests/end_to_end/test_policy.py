@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from hooks.library import bundled_profiles
+from hooks.watch import NOT_RELOADED
 from tests.benchmarks.policy_reload import edited_under_load, messages, stopped_under_load, text_of
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.policy_proxy import MARGIN_SECONDS, RELOAD_SECONDS, PolicyProxy, running_policy_proxy
@@ -66,7 +67,7 @@ def sent(proxy: PolicyProxy) -> Any:
 def test_requests_obey_a_policy_that_was_in_force_when_they_began(proxy: PolicyProxy) -> None:
     """Edited under load, broken ones among them: none fails, and both workers follow. The benchmark has it in full."""
     set_policy(proxy, text_of(0, "rewrite"), outcome="rewritten")
-    found = edited_under_load(proxy, requests=120, edits=8, broken=2, pause=0.8)
+    found = edited_under_load(proxy, requests=120, edits=8, broken=2, pause=0.8, aliases=["key-0", "key-4", "key-5"])
     assert (found.failed, found.unrecorded, found.disobedient) == (0, 0, 0)
     assert found.late_seconds < RELOAD_SECONDS + MARGIN_SECONDS
     assert found.events <= found.breakages
@@ -135,7 +136,7 @@ def test_a_canary_is_a_share_of_conversations_and_keeps_them(proxy: PolicyProxy)
         pytest.param("key-2", {}, {}, "bad_key_metadata", id="unknown key metadata"),
         pytest.param("key-2", {}, FORGED, "bad_key_metadata", id="unknown and forged"),
         pytest.param("key-0", {"x-prompt-router": "off"}, {}, "off", id="a header that lowers"),
-        pytest.param("key-0", {"x-prompt-router": "\xff; drop"}, {}, None, id="a header of nonsense"),
+        pytest.param("key-0", {"x-prompt-router": "; drop; \t=?="}, {}, None, id="a header of nonsense"),
         pytest.param("key-3", {}, {}, None, id="the proxy's own tag"),
     ],
 )
@@ -177,6 +178,10 @@ def policy_bomb(proxy: PolicyProxy) -> None:
 
 def profile_bomb(proxy: PolicyProxy) -> None:
     proxy.replace(profile_of(proxy) / "profile.yaml", BOMB)
+
+
+def told(proxy: PolicyProxy) -> set[str]:
+    return {str(event.get("message")) for event in proxy.envelopes.events}
 
 
 def config_bomb(proxy: PolicyProxy) -> None:
@@ -227,10 +232,10 @@ def test_faults_of_files_are_harmless(proxy: PolicyProxy, fault: Any) -> None:
     try:
         fault(proxy)
         deadline = time.monotonic() + RELOAD_SECONDS + MARGIN_SECONDS
-        while not proxy.envelopes.events and time.monotonic() < deadline:
+        while NOT_RELOADED not in told(proxy) and time.monotonic() < deadline:
             response = proxy.post("key-0", messages("Sum up orders.csv by month"))
             assert (response.status_code, response.headers["x-prompt-router-outcome"]) == (200, "rewritten")
-        assert "Configuration not reloaded" in {event.get("message") for event in proxy.envelopes.events}
+        assert NOT_RELOADED in told(proxy)
         for number in range(6):
             response = proxy.post("key-0", messages(f"Sum up orders-{number}.csv by month"))
             assert (response.status_code, response.headers["x-prompt-router-outcome"]) == (200, "rewritten")
@@ -246,7 +251,7 @@ def test_settings_and_profiles_change_under_way(proxy: PolicyProxy) -> None:
     talk = messages("Sum up orders-77.csv by month")
     proxy.until_all(lambda _: True, lambda: proxy.post("key-0", talk))
     path = profile_of(proxy) / "profile.yaml"
-    proxy.replace(path, path.read_text().replace(f"version: {PROFILE.version}", "version: next", 1))
+    proxy.replace(path, path.read_text().replace(f'version: "{PROFILE.version}"', "version: next", 1))
     profile = "workbench@next"
     calls: list[str] = []
 

@@ -51,6 +51,102 @@ def conversation(system: Any = PROMPT, task: str = TASK, role: str = "system") -
     ]
 
 
+def as_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A chat conversation in Anthropic's form: calls and results are blocks, results of one answer one message."""
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        if message["role"] == "tool":
+            result = {"type": "tool_result", "tool_use_id": message["tool_call_id"], "content": message["content"]}
+            if out and isinstance(out[-1]["content"], list) and out[-1]["content"][0]["type"] == "tool_result":
+                out[-1]["content"].append(result)
+            else:
+                out.append({"role": "user", "content": [result]})
+        elif message.get("tool_calls"):
+            said = [{"type": "text", "text": message["content"]}] if message["content"] else []
+            calls = [
+                {
+                    "type": "tool_use",
+                    "id": call["id"],
+                    "name": call["function"]["name"],
+                    "input": json.loads(call["function"]["arguments"]),
+                }
+                for call in message["tool_calls"]
+            ]
+            out.append({"role": "assistant", "content": [*said, *calls]})
+        else:
+            out.append(message)
+    return out
+
+
+MESSAGES_TOOLS: list[dict[str, Any]] = [
+    {
+        "name": tool["function"]["name"],
+        "description": tool["function"]["description"],
+        "input_schema": tool["function"]["parameters"],
+    }
+    for tool in TOOLS
+]
+
+
+def messages_body(system: Any = PROMPT, task: str = TASK) -> dict[str, Any]:
+    """The same agent call for Anthropic's endpoint."""
+    messages = as_messages(conversation(task=task)[1:])
+    return {"max_tokens": 200, "system": system, "messages": messages, "tools": MESSAGES_TOOLS}
+
+
+def as_items(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A chat conversation as input items of the Responses API."""
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        if message["role"] == "tool":
+            out.append(
+                {
+                    "type": "function_call_output",
+                    "call_id": message["tool_call_id"],
+                    "output": message["content"],
+                }
+            )
+            continue
+        content = message["content"]
+        if isinstance(content, list):
+            content = [{"type": "input_text", "text": part["text"]} for part in content]
+        if message["role"] == "assistant" and content:
+            said = [{"type": "output_text", "text": content, "annotations": []}]
+            out.append({"type": "message", "role": "assistant", "content": said})
+        elif content:
+            out.append({"role": message["role"], "content": content})
+        for call in message.get("tool_calls") or ():
+            out.append({"type": "function_call", "call_id": call["id"], **call["function"]})
+    return out
+
+
+def as_contents(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A chat conversation as contents of Gemini's API."""
+    out: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        role = "model" if message["role"] == "assistant" else "user"
+        content = message["content"]
+        texts = [content] if isinstance(content, str) else [part["text"] for part in content or ()]
+        parts: list[dict[str, Any]] = [{"text": text} for text in texts]
+        for call in message.get("tool_calls") or ():
+            function = call["function"]
+            names[call["id"]] = function["name"]
+            parts.append({"functionCall": {"name": function["name"], "args": json.loads(function["arguments"])}})
+        if message["role"] == "tool":
+            name = names[message["tool_call_id"]]
+            parts = [{"functionResponse": {"name": name, "response": {"output": content}}}]
+            if out and "functionResponse" in out[-1]["parts"][0]:
+                out[-1]["parts"] += parts
+                continue
+        out.append({"role": role, "parts": parts})
+    return out
+
+
+RESPONSES_TOOLS: list[dict[str, Any]] = [{"type": "function", **tool["function"]} for tool in TOOLS]
+GEMINI_TOOLS: list[dict[str, Any]] = [{"functionDeclarations": [tool["function"] for tool in TOOLS]}]
+
+
 def system_blocks(body: Any) -> list[dict[str, Any]]:
     """The system text of an Anthropic or OpenAI body as blocks."""
     system = body.get("system")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from hooks.errors import ConfigurationError
 from hooks.simulate import parse_prices, parse_traffic
+from tests.end_to_end.workbench import as_messages
 from tests.simulate.recordings import as_lines, recorded
 
 GOOD = {"ts": 5, "key": "k", "conversation": "c", "request": {"messages": [{"role": "user", "content": "hi"}]}}
@@ -104,5 +107,65 @@ def test_other_endpoints_cannot_be_replayed() -> None:
     with pytest.raises(ConfigurationError) as error:
         parse_traffic(line, "t.jsonl")
     assert error.value.problems == (
-        "t.jsonl: line 1: endpoint: only chat calls can be replayed, endpoint acompletion; leave the others out",
+        "t.jsonl: line 1: endpoint: only calls of acompletion and anthropic_messages can be replayed; "
+        "leave the others out",
+    )
+
+
+def test_messages_calls_are_replayed_as_the_chat_calls_that_say_the_same() -> None:
+    """Calls, results, tools and marks find their places; the endpoint is still known."""
+    calls = recorded(3, 5, "claude")
+    lines = [
+        {
+            "ts": call.at_seconds,
+            "key": call.key,
+            "conversation": call.conversation,
+            "endpoint": "anthropic_messages",
+            "request": as_messages_body(call.request),
+        }
+        for call in calls
+    ]
+    found = parse_traffic("\n".join(map(json.dumps, lines)), "t")
+    assert [call.endpoint for call in found] == ["anthropic_messages"] * len(calls)
+    for one, other in zip(found, calls, strict=True):
+        assert plain(one.request["messages"]) == plain(other.request["messages"])
+        assert one.request.get("tools") == other.request.get("tools")
+
+
+def as_messages_body(chat: Mapping[str, Any]) -> dict[str, Any]:
+    system, *rest = chat["messages"]
+    tools = [
+        {
+            "name": tool["function"]["name"],
+            "description": tool["function"]["description"],
+            "input_schema": tool["function"]["parameters"],
+            **{name: tool[name] for name in ("cache_control",) if name in tool},
+        }
+        for tool in chat["tools"]
+    ]
+    return {"model": chat["model"], "system": system["content"], "messages": as_messages(rest), "tools": tools}
+
+
+def plain(messages: Any) -> Any:
+    """With every content in one text, and calls' arguments parsed."""
+    return [
+        (
+            message["role"],
+            message["content"] if not isinstance(message["content"], list) else message["content"][0]["text"],
+            [
+                (c["id"], c["function"]["name"], json.loads(c["function"]["arguments"]))
+                for c in message.get("tool_calls", ())
+            ],
+        )
+        for message in messages
+    ]
+
+
+def test_a_block_that_has_no_place_in_a_chat_body_is_told() -> None:
+    request = {"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]}
+    line = {"ts": 1, "key": "a", "conversation": "c", "endpoint": "anthropic_messages", "request": request}
+    with pytest.raises(ConfigurationError) as error:
+        parse_traffic(json.dumps(line), "t.jsonl")
+    assert error.value.problems == (
+        "t.jsonl: line 1: request: unsupported_block: can't be replayed; leave the call out",
     )

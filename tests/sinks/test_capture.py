@@ -16,6 +16,7 @@ from hooks.sinks import capture as capture_file
 from hooks.sinks import dispatch
 from hooks.sinks.capture import MAX_PENDING, PENDING_SECONDS, Answered, Asked, Capture
 from hooks.sinks.dispatch import Dispatcher
+from hooks.wire import UNNAMED
 
 ANSWER = {"message": {"role": "assistant", "content": "yes"}, "usage": {"prompt_tokens": 1}}
 
@@ -36,7 +37,7 @@ def asked(name: str = "a", size: int = 0, **request: Any) -> Asked:
         request_id=name,
         at_seconds=1.5,
         key="alpha",
-        session=None,
+        sender=UNNAMED,
         endpoint="acompletion",
         request=body,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hooks.agents import AGENTS
 from hooks.errors import ConfigurationError
 from hooks.library import bundled_profiles, load_profile, load_profiles
 from hooks.profile import Profile, Slot
@@ -114,6 +115,27 @@ def test_anchors_without_aliases_are_fine(tmp_path: Path) -> None:
     assert load_profile(folder, count_words).version == "1.0"
 
 
+def test_rules_of_what_to_ignore_add_up(tmp_path: Path) -> None:
+    """A ready-made set, and the profile's own beside it."""
+    rules = [
+        {"agent": "codex"},
+        {"tag": "shop"},
+        {"inside": "ask"},
+        {"drop": "d+"},
+        {"keep": "k(e*)p"},
+        {"skip": "s"},
+        {"result": "r"},
+        {"summary": "u"},
+        {"block": "last"},
+    ]
+    ignore = load_profile(written(tmp_path, edit(ignore=rules)), count_words).ignore
+    own = AGENTS["codex"]
+    assert (ignore.tags, ignore.inside, ignore.block) == ((*own.tags, "shop"), (*own.inside, "ask"), "last")
+    names = ("drop", "keep", "skip", "results", "summaries")
+    assert [len(getattr(ignore, name)) - len(getattr(own, name)) for name in names] == [1] * 5
+    assert load_profile(written(tmp_path), count_words).ignore.block == "all"
+
+
 def test_profiles_come_by_name(tmp_path: Path) -> None:
     for name in ("zeta", "alpha"):
         written(tmp_path, lambda declared, folder: declared.update(profile=folder.name), name=name)
@@ -183,6 +205,48 @@ PROBLEMS: dict[str, tuple[Change, list[str]]] = {
     ),
     "floor out of range": (edit(coverage_floor=1.5), [f"{Y}: coverage_floor: input should be less than or equal to 1"]),
     "unknown lifetime": (edit(cache_ttl="2h"), [f"{Y}: cache_ttl: input should be '5m' or '1h'"]),
+    "ignore: two fields in a rule": (
+        edit(ignore=[{"tag": "a", "drop": "b"}]),
+        [
+            f"{Y}: ignore[0]: a rule has one field of agent, tag, inside, drop, keep, skip, result, summary, block;"
+            " make it one rule each"
+        ],
+    ),
+    "ignore: unknown field": (
+        edit(ignore=[{"dorp": "b"}]),
+        [f"{Y}: ignore[0].dorp: unknown field; did you mean 'drop'?"],
+    ),
+    "ignore: bad rules": (
+        edit(
+            ignore=[
+                {"agent": "clod-code"},
+                {"drop": "(?=x)"},
+                {"skip": "x*"},
+                {"keep": "<a>.*</a>"},
+                {"keep": "(a)(b)"},
+                {"result": "("},
+            ]
+        ),
+        [
+            f"{M}: ignore[0].agent: no ready-made set of that name; there are {', '.join(sorted(AGENTS))}",
+            f"{M}: ignore[1].drop: not a regular expression that RE2 takes: invalid perl operator: (?=",
+            f"{M}: ignore[2].skip: matches where there is nothing, so it says nothing; narrow it",
+            f"{M}: ignore[3].keep: needs one group, the user's own words: (...); use (?:...) for others",
+            f"{M}: ignore[4].keep: needs one group, the user's own words: (...); use (?:...) for others",
+            f"{M}: ignore[5].result: not a regular expression that RE2 takes: missing ): (",
+        ],
+    ),
+    "ignore: sizes": (
+        edit(ignore=[{"drop": "x" * 2_001}, {"tag": "a b"}]),
+        [
+            f"{Y}: ignore[0].drop: string should have at most 2000 characters",
+            f"{Y}: ignore[1].tag: string should match pattern '^[A-Za-z_][\\w.:-]{{0,99}}$'",
+        ],
+    ),
+    "ignore: many": (
+        edit(ignore=[{"tag": f"t{n}"} for n in range(51)]),
+        [f"{Y}: ignore: tuple should have at most 50 items after validation, not 51"],
+    ),
     "another folder": (
         edit(profile="tower"),
         [f"{M}: profile: is 'tower' but the folder is 'mast'; make them the same"],

@@ -82,7 +82,7 @@ def test_following_gives_what_the_deployment_would_get_alone(
         assert changed is not None
         alone = walk(body, KINDS[name])
         assert {**walked.body, **changed} == alone.body
-        assert "mast" not in json.dumps([plan.instructions["messages"], plan.added, plan.total])
+        assert "mast" not in json.dumps([plan.instructions["cuts"], plan.added, plan.total])
     assert walked.body == shared
 
 

@@ -89,8 +89,8 @@ def test_system_prompt_is_the_leading_run(messages: list[Any], expected: list[tu
         ({"role": "user", "content": None}, Turn(role="user", text="")),
         ({"role": "user"}, Turn(role="user", text="")),
         ({"role": "user", "content": 7}, Turn(role="user", text="")),
-        ({"role": "user", "content": [part("a"), part("b")]}, Turn(role="user", text="a\nb")),
-        ({"role": "user", "content": ["a", part("b")]}, Turn(role="user", text="a\nb")),
+        ({"role": "user", "content": [part("a"), part("b")]}, Turn(role="user", text="a\nb", parts=("a", "b"))),
+        ({"role": "user", "content": ["a", part("b")]}, Turn(role="user", text="a\nb", parts=("a", "b"))),
         (
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:..."}}]},
             Turn(role="user", text="", attachments=("image",)),
@@ -169,7 +169,7 @@ def test_malformed_bodies_pass_through_with_a_reason(messages: Any, reason: str)
         (asked({"role": "system", "content": "Another agent."}), "acompletion", "unrecognised"),
         (asked({"role": "system", "content": PROMPT}), "aembedding", "unsupported_endpoint"),
         (asked({"role": "system", "content": PROMPT}), "completion", "unsupported_endpoint"),
-        (asked({"role": "system", "content": PROMPT}), "anthropic_messages", "unsupported_endpoint"),
+        (asked({"role": "system", "content": PROMPT}), "pass_through_endpoint", "unsupported_endpoint"),
     ],
     ids=[
         "no messages",
@@ -181,7 +181,7 @@ def test_malformed_bodies_pass_through_with_a_reason(messages: Any, reason: str)
         "foreign",
         "embedding",
         "documented name",
-        "messages",
+        "pass-through",
     ],
 )
 def test_passthrough_reasons(data: dict[str, Any], call_type: str, reason: str) -> None:
@@ -400,7 +400,6 @@ def test_empty_slot_leaves_no_empty_block(text: str, mark: dict[str, str] | None
 
 
 def test_chat_is_the_shape_of_the_proxys_chat_call() -> None:
-    assert list(SHAPES) == ["acompletion"]
     assert (SHAPES["acompletion"].read, SHAPES["acompletion"].write) == (chat.read, chat.write)
 
 

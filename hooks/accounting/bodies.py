@@ -1,0 +1,95 @@
+"""What was kept of a request -> the blocks that its provider reads, and the rules that it caches them by.
+
+One reader for each endpoint; whose cache has no model here is told so. Claude's wire is made by LiteLLM's own code
+(``provider_wire``), as the simulator's is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hooks.accounting.kept import Prompt
+from hooks.cachemodel import Block, BlockReader, Rules, anthropic_rules, openai_rules
+from hooks.provider_wire import ClaudeWire
+from hooks.wire.points import INJECTION_POINTS
+
+CLAUDE_HOSTS = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "openrouter"})
+OPENAI_HOSTS = frozenset({"openai", "azure"})
+_OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d")
+MAX_WIRES = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wire:
+    """Where a call went: LiteLLM's provider, its model without that, and the points configured for the deployment."""
+
+    provider: str
+    model: str
+    points: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """LiteLLM's name of the model."""
+        prefix = f"{self.provider}/"
+        return self.model if self.model.startswith(prefix) else prefix + self.model
+
+    @property
+    def is_claude(self) -> bool:
+        return self.provider == "anthropic" or (self.provider in CLAUDE_HOSTS and "claude" in self.model.lower())
+
+    @property
+    def is_openai(self) -> bool:
+        return self.provider in OPENAI_HOSTS and _OPENAI_NAMES.search(self.model.lower()) is not None
+
+
+class Bodies:
+    """Reads prompts; sizes of blocks and the wires of models are remembered. Used by one thread."""
+
+    def __init__(self, count_tokens: Callable[[str], int]) -> None:
+        self._reader = BlockReader(count_tokens)
+        self._wires: dict[str, ClaudeWire] = {}
+        self._readers: Mapping[str, Callable[[Prompt, Wire], Sequence[Block]]] = {
+            "acompletion": self._chat,
+            "anthropic_messages": self._messages,
+        }
+
+    def can_read(self, endpoint: str) -> bool:
+        return endpoint in self._readers
+
+    def blocks(self, endpoint: str, prompt: Prompt, wire: Wire) -> Sequence[Block]:
+        """The blocks of a prompt. Raises ValueError for one that LiteLLM couldn't send."""
+        return self._readers[endpoint](prompt, wire)
+
+    def _chat(self, prompt: Prompt, wire: Wire) -> Sequence[Block]:
+        if not wire.is_claude:
+            return self._reader.openai(prompt)
+        if wire.points and not prompt.get(INJECTION_POINTS):
+            prompt = {**prompt, INJECTION_POINTS: wire.points}
+        return self._reader.anthropic(self._wire(wire.name).body(prompt))
+
+    def _messages(self, prompt: Prompt, wire: Wire) -> Sequence[Block]:
+        return self._reader.anthropic(prompt)
+
+    def _wire(self, name: str) -> ClaudeWire:
+        found = self._wires.get(name)
+        if found is None:
+            if len(self._wires) >= MAX_WIRES:
+                self._wires.clear()
+            found = self._wires[name] = ClaudeWire(name)
+        return found
+
+
+def rules_of(wire: Wire) -> Rules | None:
+    """How the provider caches; None where no documented rules are modelled."""
+    if wire.is_claude:
+        return anthropic_rules(wire.model)
+    return openai_rules(wire.model) if wire.is_openai else None
+
+
+def has_answer(prompt: Prompt) -> bool:
+    """True when the model has answered in this conversation before."""
+    messages = prompt.get("messages")
+    return any(isinstance(one, dict) and one.get("role") == "assistant" for one in messages or ())

@@ -1,0 +1,163 @@
+"""Ledger records as columns: the types that Parquet files have, and rows put into them.
+
+Whatever doesn't fit its column, and fields that this version doesn't know, are kept as JSON in ``extra``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import polars as pl
+
+MONEY = pl.Decimal(38, 18)
+"""Sums of it are exact. Records have 12 digits behind the point."""
+EXTRA = "extra"
+MODULES = "modules"
+"""Its list of objects is JSON text: equal selections are equal texts, which Parquet stores once."""
+_TEXTS = pl.List(pl.String)
+_BUCKETS = ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+
+COLUMNS: Mapping[str, Any] = {
+    "request_id": pl.String,
+    "call_id": pl.String,
+    "started_seconds": pl.Float64,
+    "finished_seconds": pl.Float64,
+    "endpoint": pl.String,
+    "stream": pl.Boolean,
+    "thread_id": pl.String,
+    "conversation": pl.String,
+    "key_alias": pl.String,
+    "key_hash": pl.String,
+    "team_id": pl.String,
+    "user_id": pl.String,
+    "tags": _TEXTS,
+    "model_group": pl.String,
+    "model": pl.String,
+    "provider": pl.String,
+    "deployment_id": pl.String,
+    "service_tier": pl.String,
+    "mode": pl.String,
+    "outcome": pl.String,
+    "reason": pl.String,
+    "arm": pl.String,
+    "policy": pl.String,
+    "status": pl.String,
+    "error_type": pl.String,
+    "profile": pl.String,
+    "profile_version": pl.String,
+    "profile_digest": pl.String,
+    "profile_changed_from": pl.String,
+    "coverage": pl.Float64,
+    "known_lines": pl.Float64,
+    "is_drift": pl.Boolean,
+    "absent_modules": _TEXTS,
+    "placement": pl.String,
+    "message_kind": pl.String,
+    "query_chars": pl.Int64,
+    MODULES: pl.String,
+    "late_modules": _TEXTS,
+    "module_count": pl.Int64,
+    "module_total": pl.Int64,
+    "is_fallback": pl.Boolean,
+    "fallback_reason": pl.String,
+    "tool_count": pl.Int64,
+    "original_chars": pl.Int64,
+    "prompt_chars": pl.Int64,
+    "residue_chars": pl.Int64,
+    "tools_chars": pl.Int64,
+    "history_chars": pl.Int64,
+    "original_tokens": pl.Int64,
+    "prompt_tokens": pl.Int64,
+    "breakpoints_added": pl.Int64,
+    "breakpoints_client": pl.Int64,
+    "breakpoints_total": pl.Int64,
+    **{f"{bucket}_tokens": pl.Int64 for bucket in _BUCKETS},
+    "usage_reason": pl.String,
+    "response_cached": pl.Boolean,
+    "billed_usd": MONEY,
+    "billed_reason": pl.String,
+    "priced_usd": MONEY,
+    "priced_reason": pl.String,
+    **{f"counterfactual_{bucket}_tokens": pl.Int64 for bucket in _BUCKETS},
+    "counterfactual_usd": MONEY,
+    "estimated_net_saved_usd": MONEY,
+    "estimated_net_saved_reason": pl.String,
+    "estimated_net_saved_method": pl.String,
+    "list_price_saved_usd": MONEY,
+    "list_price_saved_reason": pl.String,
+    "decision_us": pl.Int64,
+}
+SCHEMA: Mapping[str, Any] = {**COLUMNS, EXTRA: pl.String}
+_EXACT = re.compile(r"[+-]?\d{1,20}(\.\d{1,18})?(E[+-]?\d)?", re.IGNORECASE)
+
+
+def is_record(document: object) -> bool:
+    """True for what can be counted: an object with an id and a time."""
+    if not isinstance(document, dict):
+        return False
+    at = document.get("finished_seconds")
+    return isinstance(document.get("request_id"), str) and isinstance(at, (int, float)) and not isinstance(at, bool)
+
+
+def frame_of(records: Sequence[Mapping[str, Any]], names: Iterable[str] = tuple(SCHEMA)) -> pl.DataFrame:
+    """The records' columns of these names, each of its type; ``extra`` holds what would be lost."""
+    wanted = tuple(names)
+    misfits: dict[int, dict[str, Any]] = {}
+    columns = [_column(records, name, misfits) for name in wanted if name != EXTRA]
+    if EXTRA in wanted:
+        for index, record in enumerate(records):
+            unknown = record.keys() - COLUMNS.keys()
+            if unknown:
+                misfits.setdefault(index, {}).update({name: record[name] for name in sorted(unknown)})
+        texts = [_json(misfits[index]) if index in misfits else None for index in range(len(records))]
+        columns.append(pl.Series(EXTRA, texts, dtype=pl.String))
+    return pl.DataFrame(columns)
+
+
+def _column(records: Sequence[Mapping[str, Any]], name: str, misfits: dict[int, dict[str, Any]]) -> pl.Series:
+    dtype = SCHEMA[name]
+    values = [record.get(name) for record in records]
+    if name == MODULES:
+        return pl.Series(name, [None if value is None else _json(value) for value in values], dtype=pl.String)
+    if dtype == MONEY:
+        return _money(name, values, misfits)
+    try:
+        return pl.Series(name, values, dtype=dtype, strict=True)
+    except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError):
+        kept: list[Any] = []
+        for index, value in enumerate(values):
+            fits = value is None or _fits(name, value)
+            kept.append(value if fits else None)
+            if not fits:
+                misfits.setdefault(index, {})[name] = value
+        return pl.Series(name, kept, dtype=dtype, strict=True)
+
+
+def _money(name: str, values: list[Any], misfits: dict[int, dict[str, Any]]) -> pl.Series:
+    texts: list[str | None] = []
+    for index, value in enumerate(values):
+        fits = value is None or (isinstance(value, str) and _EXACT.fullmatch(value) is not None)
+        texts.append(value if fits else None)
+        if not fits:
+            misfits.setdefault(index, {})[name] = value
+    series = pl.Series(name, texts, dtype=pl.String)
+    money = series.cast(MONEY, strict=False)
+    if money.null_count() != series.null_count():
+        for index in (series.is_not_null() & money.is_null()).arg_true():
+            misfits.setdefault(index, {})[name] = texts[index]
+    return money
+
+
+def _fits(name: str, value: object) -> bool:
+    try:
+        pl.Series(name, [value], dtype=SCHEMA[name], strict=True)
+    except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError):
+        return False
+    return True
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,165 @@
+"""Means of samples with confidence intervals, and the comparison of the control group's two arms. Pure.
+
+Costs of conversations have heavy tails, and the control group is small: intervals are studentised bootstraps
+(bootstrap-t; Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 12.5), which for skewed data
+cover better than percentiles of resampled means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 1_000
+CONFIDENCE = 0.95
+MAX_UNITS = 1_024
+"""More are first put at random into so many groups of like size: their sums vary as the units' do."""
+DRAWS_AT_ONCE = 1_000_000
+MIN_CONVERSATIONS = 200
+"""In each arm; below, no figure is shown."""
+MIN_STRATUM = 10
+"""Conversations of each arm that a key and model must have to be compared."""
+SEED = 20_261_101
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A 95% confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """``cost`` of units of like kind, and their ``size``: 1 for each conversation, or its calls."""
+
+    cost: Floats
+    size: Floats
+
+    @property
+    def rate(self) -> float:
+        return float(self.cost.sum() / self.size.sum())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stratum:
+    """Conversations of one key and model in both arms."""
+
+    key: str
+    model: str
+    treatment: Sample
+    holdout: Sample
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saving:
+    """What the treated conversations would have cost at the holdout's rates, less what they did cost."""
+
+    saved_usd: float
+    interval: Interval
+    treated_usd: float
+
+    @property
+    def share(self) -> float | None:
+        """Of what they would have cost."""
+        would = self.treated_usd + self.saved_usd
+        return self.saved_usd / would if would > 0 else None
+
+
+def interval_of_sum(values: Floats, seed: int = SEED) -> Interval | None:
+    """How far the sum of such values varies from one draw of as many to another. None for fewer than two."""
+    if len(values) < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    ones = np.ones_like(values)
+    drawn = _resampled(Sample(cost=values, size=ones), rng)
+    units = len(values)
+    return _studentised(
+        float(values.sum()), units * drawn.deviation, units**2 * drawn.drawn_variance, units**2 * drawn.variance
+    )
+
+
+def compare(strata: Sequence[Stratum], *, by_call: bool, seed: int = SEED) -> Saving | None:
+    """The saving over all strata, each weighed with its treated conversations (or calls). None without strata."""
+    if not strata:
+        return None
+    rng = np.random.default_rng(seed)
+    saved = treated = variance = 0.0
+    deviation: Floats = np.zeros(RESAMPLES)
+    drawn_variance: Floats = np.zeros(RESAMPLES)
+    for stratum in strata:
+        arms = [stratum.holdout, stratum.treatment]
+        if not by_call:
+            arms = [Sample(cost=arm.cost, size=np.ones_like(arm.cost)) for arm in arms]
+        weight = float(arms[1].size.sum())
+        saved += weight * (arms[0].rate - arms[1].rate)
+        treated += float(arms[1].cost.sum())
+        for sign, arm in zip((1, -1), arms, strict=True):
+            drawn = _resampled(arm, rng)
+            deviation += sign * weight * drawn.deviation
+            drawn_variance += weight**2 * drawn.drawn_variance
+            variance += weight**2 * drawn.variance
+    interval = _studentised(saved, deviation, drawn_variance, variance)
+    return Saving(saved_usd=saved, interval=interval, treated_usd=treated)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Drawn:
+    """Of a sample's rate: its variance, and the deviation and variance of each resample's."""
+
+    variance: float
+    deviation: Floats
+    drawn_variance: Floats
+
+
+def _resampled(sample: Sample, rng: np.random.Generator) -> _Drawn:
+    cost, size = _grouped(sample.cost, sample.size, rng)
+    units = len(cost)
+    centred = cost - cost.sum() / size.sum() * size  # so that a resample's rate is its deviation
+    products = np.stack([centred, size, centred**2, centred * size, size**2], axis=1)
+    rows = max(1, DRAWS_AT_ONCE // units)
+    drawn = [_sums_of_resamples(products, min(rows, RESAMPLES - start), rng) for start in range(0, RESAMPLES, rows)]
+    deviation, drawn_variance = _rate_of(np.concatenate(drawn), units)
+    _, variance = _rate_of(products.sum(axis=0)[None, :], units)
+    return _Drawn(variance=float(variance[0]), deviation=deviation, drawn_variance=drawn_variance)
+
+
+def _sums_of_resamples(products: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+    """A row for each: sums over units drawn with replacement, by how often each was drawn."""
+    units = len(products)
+    drawn = rng.integers(0, units, size=(resamples, units)) + units * np.arange(resamples)[:, None]
+    times = np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units)
+    sums: Floats = times.astype(np.float64) @ products
+    return sums
+
+
+def _rate_of(sums: Floats, units: int) -> tuple[Floats, Floats]:
+    """Of the sums' ratio: its value, and its variance by linearisation."""
+    cost, size, cost_squared, cross, size_squared = sums.T
+    rate = cost / size
+    residuals = np.maximum(cost_squared - 2 * rate * cross + rate**2 * size_squared, 0.0)
+    return rate, residuals * units / max(1, units - 1) / size**2
+
+
+def _grouped(cost: Floats, size: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    if len(cost) <= MAX_UNITS:
+        return cost, size
+    group = rng.permutation(len(cost)) % MAX_UNITS
+    costs: Floats = np.bincount(group, cost, MAX_UNITS).astype(np.float64)
+    sizes: Floats = np.bincount(group, size, MAX_UNITS).astype(np.float64)
+    return costs, sizes
+
+
+def _studentised(estimate: float, deviation: Floats, drawn_variance: Floats, variance: float) -> Interval:
+    error = float(np.sqrt(variance))
+    is_usable = drawn_variance > 0
+    if error == 0 or not is_usable.any():
+        return Interval(low=estimate, high=estimate)
+    pivots = deviation[is_usable] / np.sqrt(drawn_variance[is_usable])
+    below, above = np.quantile(pivots, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(low=estimate - float(above) * error, high=estimate - float(below) * error)

@@ -1,0 +1,110 @@
+"""Estimates beside what would have been billed: the same calls once more, left as they came, on the same clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hooks.simulate import Call
+from tests.accounting.driving import Lane, driving
+from tests.emulators.caching import EmulatedCache
+from tests.emulators.providers import model_list
+from tests.emulators.upstream import Upstream
+
+LONG_CALLS = 5
+"""Conversations with more calls are compared one by one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """One call: the record of the rewritten one, and what the one that was left alone was billed."""
+
+    group: str
+    conversation: str
+    record: Mapping[str, Any]
+    left_usd: Decimal
+
+    @property
+    def estimated_usd(self) -> Decimal | None:
+        saved = self.record["estimated_net_saved_usd"]
+        return None if saved is None else Decimal(saved)
+
+    @property
+    def true_usd(self) -> Decimal:
+        return self.left_usd - Decimal(self.record["billed_usd"])
+
+
+async def compared(
+    folder: Path,
+    lanes: Mapping[str, Sequence[Call]],
+    *,
+    caching: EmulatedCache | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Compared]:
+    """Every call of every group under both. Groups share no cache, so their clocks run on their own."""
+    ledgers = [await _ledger(folder / mode, lanes, mode, caching, settings or {}) for mode in ("rewrite", "off")]
+    calls = [(group, call) for group, of_group in lanes.items() for call in of_group]
+    return [
+        Compared(group=group, conversation=call.conversation, record=record, left_usd=Decimal(left["billed_usd"]))
+        for (group, call), record, left in zip(calls, *ledgers, strict=True)
+    ]
+
+
+async def _ledger(
+    folder: Path, lanes: Mapping[str, Sequence[Call]], mode: str, caching: EmulatedCache | None, settings: Any
+) -> list[dict[str, Any]]:
+    with Upstream() as upstream, driving(folder, model_list(upstream.url), upstream, settings=settings) as driver:
+        if caching is not None:
+            caching.clear()
+            upstream.caching = caching
+        for group, calls in lanes.items():
+            await driver.run(Lane(group=group, calls=calls, mode=mode))
+        assert not str(driver.hook._dispatcher.trouble())
+        return driver.records()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """``off_share``: of the sum; ``worst_share``: of any long conversation; ``signs_share``: that agree."""
+
+    calls: int
+    unknown: int
+    estimated_usd: Decimal
+    true_usd: Decimal
+    worst_share: float
+    signs_share: float
+    long_conversations: int
+
+    @property
+    def off_share(self) -> float:
+        return float(abs(self.estimated_usd - self.true_usd) / abs(self.true_usd)) if self.true_usd else 0.0
+
+
+def accuracy_of(calls: Sequence[Compared]) -> Accuracy:
+    known = [(call, call.estimated_usd) for call in calls]
+    pairs = [(call, estimate) for call, estimate in known if estimate is not None]
+    conversations: dict[tuple[str, str], list[tuple[Decimal, Decimal]]] = {}
+    for call, estimate in pairs:
+        conversations.setdefault((call.group, call.conversation), []).append((estimate, call.true_usd))
+    long = [both for both in conversations.values() if len(both) > LONG_CALLS]
+    return Accuracy(
+        calls=len(calls),
+        unknown=len(calls) - len(pairs),
+        estimated_usd=sum((estimate for _, estimate in pairs), Decimal(0)),
+        true_usd=sum((call.true_usd for call, _ in pairs), Decimal(0)),
+        worst_share=max((_off(both) for both in long), default=0.0),
+        signs_share=sum(_sign(estimate) == _sign(call.true_usd) for call, estimate in pairs) / len(pairs),
+        long_conversations=len(long),
+    )
+
+
+def _off(both: Sequence[tuple[Decimal, Decimal]]) -> float:
+    estimated, true = (sum(column, Decimal(0)) for column in zip(*both, strict=True))
+    return float(abs(estimated - true) / abs(true)) if true else float(estimated != 0)
+
+
+def _sign(usd: Decimal) -> int:
+    return (usd > 0) - (usd < 0)

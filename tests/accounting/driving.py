@@ -1,0 +1,146 @@
+"""Recorded calls through LiteLLM's own dispatch, router and HTTP client to an emulated provider, in virtual time.
+
+In one process, so that the hook's clock is the emulator's. Calls go one after the other, in their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import litellm
+from litellm.caching.caching import DualCache
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.utils import ProxyLogging
+
+from hooks.configuration import pipeline_of
+from hooks.generation import generation_of
+from hooks.library import bundled_profiles, load_profiles
+from hooks.litellm_hook import PromptRouter
+from hooks.profile import Profile
+from hooks.settings import load_settings
+from hooks.simulate import Call
+from hooks.tokens import token_counter
+from tests.emulators.caching import CALL_HEADER, TIME_HEADER, EmulatedCache
+from tests.emulators.upstream import Upstream
+
+COUNT = token_counter()
+PROFILES = load_profiles(bundled_profiles(), COUNT)
+WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lane:
+    """Calls to one deployment, all by one key. ``mode`` is what the key's metadata says."""
+
+    group: str
+    calls: Sequence[Call]
+    mode: str = "rewrite"
+
+
+class Clock:
+    def __init__(self, now_seconds: float = 0.0) -> None:
+        self.now_seconds = now_seconds
+
+    def __call__(self) -> float:
+        return self.now_seconds
+
+
+class Driver:
+    """The hook, LiteLLM's router and the provider."""
+
+    def __init__(self, folder: Path, upstream: Upstream, router: litellm.Router, hook: PromptRouter, clock: Clock):
+        self.ledger_path = folder / "ledger.jsonl"
+        self.upstream = upstream
+        self.hook = hook
+        self.clock = clock
+        self._router = router
+        self._logging = ProxyLogging(user_api_key_cache=DualCache())
+
+    async def send(self, body: Mapping[str, Any], at_seconds: float, name: str, mode: str = "rewrite") -> Any:
+        """LiteLLM's answer to one call, its success event handled."""
+        self.clock.now_seconds = at_seconds
+        key = UserAPIKeyAuth(
+            api_key="0" * 64, key_alias="alpha", metadata={"prompt_router": {"mode": mode}} if mode else {}
+        )
+        headers = {TIME_HEADER: str(at_seconds), CALL_HEADER: name}
+        data = {
+            **json.loads(json.dumps(body)),
+            "metadata": {},
+            "litellm_call_id": uuid.uuid4().hex,
+            "extra_headers": headers,
+        }
+        data = await self._logging.pre_call_hook(user_api_key_dict=key, data=data, call_type="acompletion")
+        try:
+            answer = await self._router.acompletion(**data)
+        except Exception as error:
+            await self._logging.post_call_failure_hook(
+                request_data=data, original_exception=error, user_api_key_dict=key
+            )
+            raise
+        if body.get("stream"):
+            answer = [chunk async for chunk in answer]
+        await GLOBAL_LOGGING_WORKER.flush()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while len(self.hook._accounts) and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
+        assert not len(self.hook._accounts), "the success event didn't come"
+        return answer
+
+    async def run(self, lane: Lane) -> None:
+        for call in lane.calls:
+            await self.send({**call.request, "model": lane.group}, call.at_seconds, name_of(lane, call), lane.mode)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Everything in the ledger, in the order of the calls."""
+        assert self.hook._dispatcher.flush(WAIT_SECONDS)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not self.ledger_path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return [json.loads(line) for line in self.ledger_path.read_text(encoding="utf-8").splitlines()]
+
+
+def name_of(lane: Lane, call: Call) -> str:
+    return f"{lane.group}/{lane.mode}:{call.line}"
+
+
+@contextmanager
+def driving(
+    folder: Path,
+    model_list: Sequence[Mapping[str, Any]],
+    upstream: Upstream,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    since_seconds: float = -10_000.0,
+    profiles: Sequence[Profile] = PROFILES,
+) -> Iterator[Driver]:
+    """A driver whose hook has been running since ``since_seconds``, with the caches empty."""
+    upstream.caching = EmulatedCache()
+    folder.mkdir(parents=True, exist_ok=True)
+    stated = load_settings({"ledger": {"path": str(folder / "ledger.jsonl")}, **(settings or {})}, {})
+    clock = Clock(since_seconds)
+    hook = PromptRouter(generation_of(stated, pipeline_of(stated, profiles, COUNT)), COUNT, clock)
+    router = litellm.Router(model_list=[dict(one) for one in model_list], num_retries=0)
+    proxy = SimpleNamespace(llm_router=router)
+    with (
+        patch.object(litellm, "callbacks", []),
+        patch.dict(sys.modules, {"litellm.proxy.proxy_server": proxy}),
+    ):
+        try:
+            litellm.callbacks.append(hook)
+            yield Driver(folder, upstream, router, hook, clock)
+        finally:
+            hook.close()
+            # LiteLLM takes a second hook of the same class for the first one.
+            litellm.logging_callback_manager._reset_all_callbacks()

@@ -1,0 +1,165 @@
+"""Real agents through the whole of it: captured, learnt, checked, rewritten; their tasks end as they do without us.
+
+Not part of the ordinary run: ``pytest -m agents tests/agents`` installs the agents with npm into ``.agents/`` and
+skips, saying why, those that can't be installed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from hooks.cli import main
+from tests.agents.cast import CAST, Agent
+from tests.agents.stage import ALIAS, binary_of, perform, raised
+from tests.emulators.upstream import RecordedRequest
+
+pytestmark = [pytest.mark.agents, pytest.mark.proxy]
+
+TRIGGER = "note.txt"
+SETTLE_SECONDS = 10.0
+
+
+class Act:
+    """One agent's two performances: as it is (and captured), and rewritten by what was learnt from the first."""
+
+    def __init__(self, agent: Agent, folder: Path) -> None:
+        self.agent = agent
+        self.profiles = folder / "profiles"
+        with raised(folder / "plain", None) as stage:
+            self.alone = perform(agent, stage, folder / "home-alone")
+        with raised(
+            folder / "capture",
+            {"mode": "off", "capture": {"path": str(folder / "capture" / "traffic.jsonl"), "keys": [ALIAS]}},
+        ) as stage:
+            self.captured = perform(agent, stage, folder / "home-captured")
+            self.traffic = stage.traffic
+            _rows(stage.traffic, len(self.captured.calls))
+        self.learned = _run("learn", str(self.traffic), "--name", "agent", "--profiles", str(self.profiles))
+        self.checked = _run("check", "--profiles", str(self.profiles), "--sample", str(self.traffic))
+        self.optional = _trigger_one(self.profiles / "agent" / "profile.yaml")
+        with raised(
+            folder / "rewrite", {"mode": "rewrite", "profiles": str(self.profiles), "cost_gate": False}
+        ) as stage:
+            self.rewritten = perform(agent, stage, folder / "home-rewritten")
+            self.records = _rows(stage.ledger, len(self.rewritten.calls))
+
+
+@pytest.fixture(scope="module", params=CAST, ids=lambda agent: agent.name)
+def act(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Act:
+    agent: Agent = request.param
+    try:
+        binary_of(agent)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    return Act(agent, tmp_path_factory.mktemp(agent.name))
+
+
+def test_its_task_ends_as_it_does_without_us(act: Act) -> None:
+    """Exit codes, what it prints and the file that it writes are the same without us, captured and rewritten."""
+    for performance in (act.alone, act.captured, act.rewritten):
+        assert performance.exit_codes == (0, 0), performance.log
+        assert performance.note == "hello\n", performance.log
+    assert act.captured.outputs == act.alone.outputs
+    assert act.rewritten.outputs == act.alone.outputs
+
+
+def test_its_prompt_is_learnt_and_checked(act: Act) -> None:
+    """``learn`` finds one agent in its traffic, and ``check`` recognises all of what it sends."""
+    assert "wrote" in act.learned
+    assert "100.0% covered on average, 100.0% at least" in act.checked
+
+
+def test_the_provider_gets_a_smaller_prompt(act: Act) -> None:
+    """Every main call is rewritten and recorded, and its system text on the wire is shorter than without us."""
+    main_calls = [record for record in act.records if record["profile"] == "agent"]
+    assert main_calls
+    assert {(record["outcome"], record["reason"], record["status"]) for record in main_calls} == {
+        ("rewritten", None, "success")
+    }
+    before = max(len(system_of(call)) for call in act.alone.calls)
+    after = [len(system_of(call)) for call in act.rewritten.calls if len(system_of(call)) > before / 4]
+    assert after
+    assert max(after) < before
+
+
+def test_the_law_holds_between_its_calls(act: Act) -> None:
+    """Tools and system text are the same, byte for byte, on all calls of the conversation."""
+    main_calls = [call for call in act.rewritten.calls if act.agent.tool in json.dumps(call.json.get("tools"))]
+    assert len(main_calls) > 2
+    assert len({json.dumps(call.json["tools"]) for call in main_calls}) == 1
+    assert len({system_of(call) for call in main_calls}) == 1
+
+
+def test_what_it_says_itself_is_left_alone(act: Act) -> None:
+    """The user's own words, the calls and the results reach the provider as they do without us."""
+    assert [said_in(call) for call in act.rewritten.calls] == [said_in(call) for call in act.alone.calls]
+
+
+def system_of(call: RecordedRequest) -> str:
+    """The system text at the head of a body on the wire, whatever its dialect."""
+    body = call.json
+    head: list[Any] = [body.get("system"), body.get("instructions")]
+    for name in ("systemInstruction", "system_instruction"):
+        head.append(body.get(name))
+    for message in body.get("messages") or _listed(body.get("input")):
+        if message.get("role") not in ("system", "developer"):
+            break
+        head.append(message.get("content"))
+    return "".join(text for part in head for text in _texts(part))
+
+
+def said_in(call: RecordedRequest) -> list[str]:
+    """Roles of what follows the system text: how many turns, whose."""
+    body = call.json
+    turns = body.get("messages") or _listed(body.get("input")) or body.get("contents") or []
+    roles = [str(turn.get("role") or turn.get("type")) for turn in turns]
+    return [role for role in roles if role not in ("system", "developer")]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        yield from _texts(value.get("parts") or value.get("text") or value.get("content") or [])
+
+
+def _run(*arguments: str) -> str:
+    done = CliRunner().invoke(main, [*arguments])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def _trigger_one(path: Path) -> str:
+    """What an operator would do: the task's own word calls for one of the modules that need not always be there."""
+    yaml = YAML()
+    document = yaml.load(path)
+    module = next(module for module in document["modules"] if not module.get("always"))
+    module["triggers"] = [TRIGGER]
+    yaml.dump(document, path)
+    return str(module["id"])
+
+
+def _rows(path: Path, count: int) -> list[dict[str, Any]]:
+    """The file's JSON lines once there are ``count`` of them."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
+        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    assert len(rows) >= count
+    return rows

@@ -1,0 +1,200 @@
+"""Ledger files on disk -> what ``report`` and ``ledger compact`` print and write."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import random
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from hooks.report.columns import COLUMNS, SCHEMA
+from hooks.report.control import MIN_CONVERSATIONS
+from tests.cli.conftest import Run
+from tests.report.records import DAY, START, made, traffic, write
+from tests.sinks.records import RECORD
+
+
+def reported(run: Run, *arguments: str | Path) -> dict[str, Any]:
+    result = run("report", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    figures: dict[str, Any] = json.loads(result.stdout)
+    return figures
+
+
+def without_source(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if name != "read"}
+
+
+def test_columns_are_the_records() -> None:
+    """Every field that a record has is a column, and nothing else."""
+    assert set(COLUMNS) == set(RECORD.to_dict())
+
+
+def test_sums_are_exact_and_shadow_is_apart(tmp_path: Path, run: Run) -> None:
+    records = traffic()
+    figures = reported(run, write(tmp_path / "l.jsonl", records))
+    for side, shadow in (("actual", False), ("would", True)):
+        mine = [record for record in records if (record.facts.outcome == "shadow") == shadow]
+        assert figures[side]["calls"] == len(mine)
+        billed = sum((r.billed_usd for r in mine if r.billed_usd is not None), Decimal(0))
+        net = sum((r.estimated_net_saved_usd for r in mine if r.estimated_net_saved_usd is not None), Decimal(0))
+        assert Decimal(figures[side]["billed_usd"]) == billed
+        assert Decimal(figures[side]["net_saved_usd"]) == net
+    assert figures["conversations"] == 100
+    assert figures["errors"] == {"RateLimitError": sum(r.status == "failure" for r in records)}
+    assert figures["passthroughs"] == {"holdout": 96}
+    assert figures["net_interval"]["low"] < float(figures["actual"]["net_saved_usd"]) < figures["net_interval"]["high"]
+    charts = next(use for use in figures["modules"] if use["module"] == "tools/charts")
+    assert charts["missed"] == charts["evidence"]["tool_call"] > 0
+    assert figures["losses"][0]["net_saved_usd"].startswith("-")
+
+
+def test_every_kind_of_file_says_the_same(tmp_path: Path, run: Run) -> None:
+    """Plain, compressed, compacted to one file and by day; a compressed copy beside its plain file counts once."""
+    plain = write(tmp_path / "plain" / "l.jsonl", traffic())
+    packed = tmp_path / "packed" / "l.jsonl.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    (tmp_path / "packed" / "l.jsonl").write_bytes(plain.read_bytes())
+    assert run("ledger", "compact", plain, "-o", tmp_path / "one.parquet").exit_code == 0
+    assert run("ledger", "compact", plain, "-o", tmp_path / "days").exit_code == 0
+    expected = without_source(reported(run, plain, "--by", "key"))
+    for place in (packed.parent, tmp_path / "one.parquet", tmp_path / "days" / "*.parquet", tmp_path / "days"):
+        assert without_source(reported(run, place, "--by", "key")) == expected
+    assert len(list((tmp_path / "days").iterdir())) == 15
+
+
+def test_compacting_loses_nothing(tmp_path: Path, run: Run) -> None:
+    """Fields of other versions and values that don't fit stay; torn lines are counted and keep their file."""
+    records = [json.loads(record.to_json()) for record in traffic(20)]
+    records[3] |= {"of_next_year": {"a": [1, 2]}}
+    records[4] |= {"query_chars": "forty", "billed_usd": "0.1234567890123456789"}
+    good, torn = tmp_path / "good.jsonl", tmp_path / "torn.jsonl"
+    good.write_text("".join(json.dumps(record) + "\n" for record in records))
+    torn.write_text('{"request_id": "cut sh\n' + json.dumps({**records[0], "request_id": "whole"}) + '\n[]\n{"a": 1}\n')
+    result = run("ledger", "compact", good, torn, "-o", tmp_path / "o.parquet", "--delete")
+    assert result.exit_code == 0
+    assert f"{torn}: 3 damaged lines, not counted" in result.stderr
+    assert not good.exists()
+    assert torn.exists()
+    frame = pl.read_parquet(tmp_path / "o.parquet")
+    assert frame.schema == pl.Schema(SCHEMA)
+    assert frame.height == 21
+    extra = [json.loads(text) if text else {} for text in frame["extra"]]
+    assert extra[3] == {"of_next_year": {"a": [1, 2]}}
+    assert extra[4] == {"query_chars": "forty", "billed_usd": "0.1234567890123456789"}
+    for row, record, more in zip(frame.to_dicts(), records, extra, strict=False):
+        row["modules"] = json.loads(row["modules"])
+        for name, value in record.items():
+            found = more.get(name, row.get(name))
+            assert (Decimal(value) if isinstance(found, Decimal) else value) == found, name
+    again = run("ledger", "compact", torn, "-o", tmp_path / "o.parquet")
+    assert again.exit_code == 1
+    assert again.stderr == f"{tmp_path / 'o.parquet'}: is there already; name another file or a folder\n"
+
+
+def test_records_of_another_version_are_read(tmp_path: Path, run: Run) -> None:
+    """Old ones lack fields, new ones have more."""
+    old = {"request_id": "a", "finished_seconds": START, "outcome": "rewritten", "billed_usd": "0.5"}
+    new = {**made(1).to_dict(), "tomorrow": 1}
+    path = tmp_path / "l.jsonl"
+    path.write_text(json.dumps(old) + "\n" + json.dumps(new) + "\n")
+    figures = reported(run, path)
+    assert figures["actual"]["billed_usd"] == "0.5000001"
+    assert figures["loose_calls"] == 1
+
+
+def test_a_report_of_some_days(tmp_path: Path, run: Run) -> None:
+    """--since is in, --until isn't; --by day has every day as a row, and so has the CSV."""
+    path = write(tmp_path / "l.jsonl", [made(n, at=START // DAY * DAY + n * DAY) for n in range(5)])
+    days = ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05"]
+    figures = reported(run, path, "--by", "day", "--since", days[1], "--until", days[3])
+    assert [group["name"] for group in figures["groups"]] == days[1:3]
+    rows = list(csv.DictReader(io.StringIO(run("report", path, "--csv").stdout)))
+    assert [(row["day"], row["billed_usd"]) for row in rows] == [(day, "0.0000001") for day in days]
+
+
+def test_a_table_for_people(tmp_path: Path, run: Run) -> None:
+    shown = run("report", write(tmp_path / "l.jsonl", traffic()), "--by", "key").stdout
+    for text in ("cost per conversation", "estimated net saved", "shadow: would have saved, estimated", "tools/charts",
+                 "support-bot", "not yet: 16 of 200 conversations", "* removed tokens"):  # fmt: skip
+        assert text in shown, text
+
+
+def test_the_control_group_needs_conversations(tmp_path: Path, run: Run) -> None:
+    """With enough of them the saving is measured, per conversation and per call."""
+    rng = random.Random(5)
+    records = []
+    for number in range(3 * MIN_CONVERSATIONS):
+        is_held = number % 2 == 0
+        cost = Decimal(round(rng.lognormvariate(0, 0.3) * (1_000_000 if is_held else 600_000))) / 1_000_000
+        arm: dict[str, Any] = {"arm": "holdout", "outcome": "passthrough"} if is_held else {"arm": "treatment"}
+        records.append(made(number, conversation=f"c-{number}", billed_usd=cost, **arm))
+    control = reported(run, write(tmp_path / "l.jsonl", records))["control"]
+    for saving in (control["per_conversation"], control["per_call"]):
+        assert saving["interval"]["low"] < 0.4 / 0.6 * saving["treated_usd"] < saving["interval"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["nowhere.jsonl", "*.jsonl"], 1, "nowhere.jsonl: no such file; check the path\n*.jsonl: no such file"),
+        ([], 2, "say which files: PATHS... or --spend-logs FILE"),
+        (["empty.jsonl"], 1, "no records to report: 0 lines in 1 files; see --since"),
+        (["full.jsonl", "--since", "soon"], 1, "--since: 'soon' is no time; write 2026-11-01"),
+        (["bad.parquet"], 1, "bad.parquet: can't be read as Parquet; is the file whole?"),
+    ],
+    ids=["missing", "none", "empty", "no time", "no Parquet"],
+)
+def test_mistakes_are_told(run: Run, arguments: list[str], code: int, text: str) -> None:
+    Path("bad.parquet").write_bytes(b"PAR1 not")
+    result = run("report", *arguments) if arguments != ["empty.jsonl"] else _empty(run)
+    if "full.jsonl" in arguments:
+        write(Path("full.jsonl"), traffic(6))
+        result = run("report", *arguments)
+    assert result.exit_code == code
+    assert text in result.output
+
+
+def _empty(run: Run) -> Any:
+    Path("empty.jsonl").touch()
+    return run("report", "empty.jsonl")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl"])
+def test_spend_logs_are_read(tmp_path: Path, run: Run, kind: str) -> None:
+    """LiteLLM's bill and tokens, our summary; rows without one are calls all the same."""
+    summary = {"request_id": "ours", "outcome": "rewritten", "mode": "rewrite", "profile": "workbench",
+               "conversation": "c-1", "modules": ["core", "tools/git"], "original_chars": 1000, "prompt_chars": 400,
+               "list_price_saved_usd": "0.01"}  # fmt: skip
+    usage = {"prompt_tokens": 100, "completion_tokens": 7, "cache_read_input_tokens": 60}
+    metadata = {"user_api_key_alias": "alpha", "spend_logs_metadata": {"prompt_router": summary}, "usage_object": usage}
+    base = {"startTime": "2026-11-01T08:00:00", "endTime": "2026-11-01T08:00:02", "model": "claude-sonnet-4-5",
+            "api_key": "ab" * 32, "prompt_tokens": 100, "completion_tokens": 7, "status": "success"}  # fmt: skip
+    rows: list[dict[str, Any]] = [
+        {**base, "request_id": "1", "spend": 1.5e-05, "metadata": metadata},
+        {**base, "request_id": "2", "spend": 0.25, "metadata": {"user_api_key_alias": "beta"}},
+    ]
+    path = tmp_path / f"export.{kind}"
+    if kind == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows({**row, "metadata": json.dumps(row["metadata"])} for row in rows)
+    else:
+        lines = [json.dumps(row) for row in rows]
+        path.write_text(json.dumps(rows) if kind == "json" else "\n".join(lines))
+    figures = reported(run, "--spend-logs", path, "--by", "key")
+    assert figures["actual"]["billed_usd"] == "0.250015"
+    assert figures["actual"]["cache_read_tokens"] == 60
+    assert figures["actual"]["uncached_input_tokens"] == 140
+    assert [group["name"] for group in figures["groups"]] == ["beta", "alpha"]
+    assert figures["passthroughs"] == {"not seen by the router": 1}
+    assert [use["module"] for use in figures["modules"]] == ["core", "tools/git"]

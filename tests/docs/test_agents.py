@@ -1,0 +1,41 @@
+"""docs/agents.md says what is so."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import yaml
+
+from hooks.agents import AGENTS
+from hooks.cli import main
+from hooks.ignorefile import IgnoreFile, ignore_of
+from hooks.settings import load_settings
+from tests.docs.blocks import ROOT
+
+TEXT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+
+
+def test_commands_are_there() -> None:
+    """With the options that are named beside them."""
+    context = click.Context(main)
+    named = set(re.findall(r"prompt-router ([a-z]+)", TEXT))
+    assert {"learn", "check", "simulate", "fit"} <= named <= set(main.list_commands(context))
+    for command, rest in re.findall(r"`prompt-router ([a-z]+) ([^`]*)`", TEXT):
+        found = main.get_command(context, command)
+        options = {option for each in (found.params if found else ()) for option in each.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= options, command
+
+
+def test_every_ready_made_set_is_named() -> None:
+    assert [name for name in AGENTS if f"`{name}`" not in TEXT] == []
+
+
+def test_snippets_are_valid() -> None:
+    """Settings are accepted, and rules of what to ignore."""
+    for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL):
+        document = yaml.safe_load(block)
+        load_settings(document.get("callback_settings", {}).get("prompt_router"), {})
+        problems: list[str] = []
+        ignore_of([IgnoreFile.model_validate(rule) for rule in document.get("ignore", [])], "x", problems)
+        assert problems == []

@@ -1,0 +1,86 @@
+"""The ledger of a proxy that is killed while it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hooks.sinks.rotation import rotated_files
+from tests.emulators.proxy import RunningProxy, running_proxy
+from tests.end_to_end.test_boot import CONFIG
+from tests.end_to_end.workbench import conversation
+
+pytestmark = pytest.mark.proxy
+
+WORKERS = 2
+CLIENTS = 8
+LOAD_SECONDS = 6.0
+SAFE_SECONDS = 1.0
+CALL_ID = "x-litellm-call-id"
+
+
+class Load:
+    """Clients that ask as fast as they are answered, and when they were."""
+
+    def __init__(self, proxy: RunningProxy) -> None:
+        self.answered: dict[str, float] = {}
+        self._proxy = proxy
+        self._is_over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        authorization = {"authorization": f"Bearer {self._proxy.master_key}"}
+        with httpx.Client(base_url=self._proxy.url, headers=authorization, trust_env=False, timeout=30) as client:
+            while not self._is_over.is_set():
+                try:
+                    response = client.post("/v1/chat/completions", json={"model": "demo", "messages": conversation()})
+                except httpx.TransportError:
+                    return
+                if response.status_code == httpx.codes.OK:
+                    self.answered[response.headers[CALL_ID]] = time.monotonic()
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that came of it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="Linux only")
+def test_a_killed_proxy_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    """Two workers under load, rotating: the record of every answer older than a second is there, once, and parses."""
+    path = tmp_path / "ledger.jsonl"
+    env = {"PROMPT_ROUTER_LEDGER__PATH": str(path), "PROMPT_ROUTER_LEDGER__MAX_MB": "1"}
+    with running_proxy(CONFIG, env=env, cwd=tmp_path, args=("--num_workers", str(WORKERS))) as proxy:
+        load = Load(proxy)
+        time.sleep(LOAD_SECONDS)
+        processes = family(proxy.process.pid)
+        killed = time.monotonic()
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+        load.end()
+    assert len(processes) > WORKERS
+    raw = b"".join(file.read_bytes() for file in (*rotated_files(path), path))
+    whole, _, _ = raw.rpartition(b"\n")
+    calls = [json.loads(line)["call_id"] for line in whole.splitlines()]
+    assert len(calls) == len(set(calls))
+    due = {call for call, at in load.answered.items() if at < killed - SAFE_SECONDS}
+    assert len(due) > CLIENTS
+    assert due <= set(calls)
