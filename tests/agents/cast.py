@@ -1,7 +1,7 @@
 """The agents: how each is installed, pointed at a proxy and given a task, and what tool writes a file for it.
 
 Facts about each agent's settings are its own documentation's; versions are those that these settings were seen to
-work with (2026-11). Newer ones are tried with ``PROMPT_ROUTER_AGENTS_LATEST=1``.
+work with (2026-11). Newer ones are tried with ``REAL_AGENTS_LATEST=1``.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from tests.emulators.replies import Reply, Text, ToolCall
 from tests.emulators.two_keys import CONFIG, ROOT
 from tests.emulators.upstream import RecordedRequest, Upstream
 
-INSTALLED = Path(os.environ.get("PROMPT_ROUTER_AGENTS", str(ROOT / ".agents")))
-TAKES_LATEST = os.environ.get("PROMPT_ROUTER_AGENTS_LATEST") == "1"
+INSTALLED = Path(os.environ.get("REAL_AGENTS_FOLDER", str(ROOT / ".agents")))
+TAKES_LATEST = os.environ.get("REAL_AGENTS_LATEST") == "1"
 INSTALL_SECONDS = 300
 RUN_SECONDS = 180
 ALIAS = "the-agent"
