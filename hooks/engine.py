@@ -164,7 +164,7 @@ class Engine:
             return treated(passed("bad_key_metadata"), likely)
         if all(policy.mode == "off" for _, policy in possible):
             return treated(passed("off"), likely)
-        if has_client_oauth(bag_of(data) or {}):
+        if has_client_oauth(data, bag_of(data) or {}):
             return treated(passed("client_oauth"), likely)
         if not asked.is_again and not self._breaker.admits(asked.scope, time.monotonic()):
             return treated(passed("breaker"), likely, "breaker")

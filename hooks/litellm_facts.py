@@ -18,6 +18,8 @@ from hooks.wire import read_usage
 from hooks.wire.tools import tool_names
 
 MAX_NAME_CHARS = 256
+OAUTH_PREFIX = "sk-ant-oat"
+"""Of Anthropic's subscription tokens (litellm/llms/anthropic/common_utils.py, 1.100 and 1.106)."""
 MAX_TAGS = 100
 USD_DIGITS = 12
 """The cheapest token costs about 1e-9 USD; what stands three digits below that is noise."""
@@ -79,9 +81,20 @@ def _key_hash(key: object) -> str | None:
     return key if _HASH.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
-def has_client_oauth(bag: Mapping[str, Any]) -> bool:
-    """True where the client pays with a subscription: its own OAuth token goes to the provider (LiteLLM 1.106 says)."""
-    return bag.get("used_client_oauth_token") is True
+def has_client_oauth(data: Mapping[str, Any], bag: Mapping[str, Any]) -> bool:
+    """True where the client pays with a subscription: its own OAuth token goes to the provider.
+
+    LiteLLM 1.106 says so; before, the token is among the headers that it hands on.
+    """
+    if bag.get("used_client_oauth_token") is True:
+        return True
+    handed_on = data.get("provider_specific_header")
+    for each in handed_on if isinstance(handed_on, list) else [handed_on]:
+        headers = each.get("extra_headers") if isinstance(each, Mapping) else None
+        token = headers.get("authorization") if isinstance(headers, Mapping) else None
+        if isinstance(token, str) and token.removeprefix("Bearer ").startswith(OAUTH_PREFIX):
+            return True
+    return False
 
 
 def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:

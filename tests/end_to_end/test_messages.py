@@ -13,6 +13,7 @@ import pytest
 from tests.emulators.two_keys import KeyName, TwoKeyProxy
 from tests.emulators.upstream import HttpError, Usage
 from tests.end_to_end.workbench import (
+    IS_OLD_LITELLM,
     MESSAGES_TOOLS,
     PROFILE,
     PROMPT,
@@ -260,7 +261,13 @@ def test_a_refusal_in_a_stream_is_a_failure(two_key_proxy: TwoKeyProxy) -> None:
 
 OTHERS = [
     pytest.param("/v1/embeddings", {"input": "Sum it up"}, "aembedding", id="embeddings"),
-    pytest.param("/v1/completions", {"prompt": PROMPT}, "atext_completion", id="text completions"),
+    pytest.param(
+        "/v1/completions",
+        {"prompt": PROMPT},
+        "atext_completion",
+        id="text completions",
+        marks=pytest.mark.skipif(IS_OLD_LITELLM, reason="this LiteLLM gives errors here no call id"),
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.emulators.two_keys import KeyName, TwoKeyProxy
 from tests.emulators.upstream import HttpError, ToolCall, Usage
 from tests.end_to_end.workbench import (
+    IS_OLD_LITELLM,
     PROFILE,
     PROMPT,
     RESPONSES_TOOLS,
@@ -208,6 +209,7 @@ def test_the_clients_cache_key_wins(two_key_proxy: TwoKeyProxy) -> None:
     assert sent(two_key_proxy)["prompt_cache_key"] == "session-0815"
 
 
+@pytest.mark.skipif(IS_OLD_LITELLM, reason="this LiteLLM shows its callbacks no chat body behind Responses")
 @STREAM
 def test_claude_behind_responses_is_marked_like_chat(two_key_proxy: TwoKeyProxy, stream: bool) -> None:
     """LiteLLM makes a chat request of it; core and routed part are blocks of their own there, and so is the end."""

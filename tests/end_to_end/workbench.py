@@ -195,3 +195,7 @@ class HasHeaders(Protocol):
 
     @property
     def headers(self) -> Any: ...
+
+
+IS_OLD_LITELLM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is None
+"""Before 1.106."""
