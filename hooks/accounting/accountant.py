@@ -9,7 +9,8 @@ Three cases, and which one a record shows is told by its ``outcome``, ``mode`` a
 - nothing changed, or LiteLLM's own cache answered: nothing was saved, exactly.
 
 All traffic feeds the baseline, rewritten or not: it is the traffic that there would have been. The answer is taken to
-be the same. The provider counts tokens its own way: how it counted what was really sent is the scale for all.
+be the same. The provider counts tokens its own way: what it counted for this call is the scale, and what it counted for
+the calls of the same deployment and profile tells kinds of text apart (``token_weights``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hooks.accounting.bodies import Bodies, Wire, has_answer, rules_of
 from hooks.accounting.deployment import KnownDeployments
 from hooks.accounting.kept import Kept, Prompt
 from hooks.accounting.rates import Info, rates_of
+from hooks.accounting.token_weights import TokenWeights
 from hooks.cachemodel import MarkedPrefixes
 from hooks.record import Record
 from hooks.wire import Usage, read_kinds
@@ -68,6 +70,7 @@ class Accountant:
         self._bodies = Bodies(count_tokens)
         self._baseline = Baseline(since_seconds)
         self._deployments = KnownDeployments()
+        self._weights = TokenWeights()
         self._shared = shared
 
     def complete(self, record: Record, answer: Answer, kept: Kept | None) -> Record:
@@ -110,6 +113,13 @@ class Accountant:
         sent_tokens = sum(block.tokens for block in sent)
         if not sent_tokens or not usage.input_tokens:
             raise _UnavailableError("no input to compare by")
+        name = (answer.scope, wire.model, record.facts.profile)
+        self._weights.observe(name, sent, usage.input_tokens)
+        if usage.input_tokens != sent_tokens:
+            original = self._weights.weighed(name, original)
+            other = None if other is None else self._weights.weighed(name, other)
+            sent = other if other is not None and kept.is_sent else original
+            sent_tokens = sum(block.tokens for block in sent)
         scale = usage.input_tokens / sent_tokens
         if rules is None:
             unsent = original if kept.is_sent or other is None else other

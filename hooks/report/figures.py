@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 import polars as pl
 
+from hooks.record import SIDE_CALLS
 from hooks.report.control import (
     MIN_CONVERSATIONS,
     MIN_STRATUM,
@@ -196,6 +197,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         (pl.col("finished_seconds") // DAY_SECONDS).cast(pl.Int32).alias("day"),
         (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
         (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
+        _conversation().alias("conversation"),
     )
     span = _collected(
         frame.select(pl.col("finished_seconds").min().alias("since"), pl.col("finished_seconds").max().alias("until"))
@@ -239,6 +241,12 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         gains=tuple(c for c in ranked[::-1][:TOP] if c.net_saved_usd > 0),
         control=_control(conversations),
     )
+
+
+def _conversation() -> pl.Expr:
+    """Null for side calls, as ``Facts.is_conversation`` has it: they count as calls alone."""
+    is_side = pl.col("profile").is_null() | pl.col("reason").is_in(sorted(SIDE_CALLS)).fill_null(False)
+    return pl.when(~is_side).then("conversation")
 
 
 def _collected(lazy: pl.LazyFrame) -> pl.DataFrame:

@@ -56,6 +56,14 @@ def test_sums_are_exact_and_shadow_is_apart(tmp_path: Path, run: Run) -> None:
     assert figures["losses"][0]["net_saved_usd"].startswith("-")
 
 
+@pytest.mark.parametrize("side", [{"profile": None}, {"reason": "unrecognised"}, {"reason": "no_system_prompt"}])
+def test_side_calls_are_calls_and_no_conversations(tmp_path: Path, run: Run, side: dict[str, Any]) -> None:
+    """Within a conversation they add nothing to it, and those with a name of their own are none."""
+    records = [made(1), made(2, **side), made(3, conversation="c-2", **side)]
+    figures = reported(run, write(tmp_path / "l.jsonl", records))
+    assert (figures["actual"]["calls"], figures["conversations"], figures["loose_calls"]) == (3, 1, 2)
+
+
 def test_every_kind_of_file_says_the_same(tmp_path: Path, run: Run) -> None:
     """Plain, compressed, compacted to one file and by day; a compressed copy beside its plain file counts once."""
     plain = write(tmp_path / "plain" / "l.jsonl", traffic())
