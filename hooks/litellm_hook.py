@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import litellm
@@ -115,7 +115,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, str] | None:
         """``x-prompt-router-*`` of one response."""
         try:
-            facts = _facts(bag_of(data))
+            facts = _facts(data)
             return headers_of(facts) if facts is not None and self._engine.generation.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
@@ -126,8 +126,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> tuple[Any, Any]:
         """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
         try:
-            bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
-            facts = _facts(bag)
+            bag = litellm_bag.stamped_in(kwargs.get("litellm_params") or {})
+            facts = litellm_bag.facts_in(bag) if bag is not None else None
             if bag is not None and facts is not None:
                 response = response_in(kwargs, result)
                 record = success_of(facts, kwargs, response)
@@ -144,7 +144,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
+            facts = _facts(params)
             if facts is not None:
                 record = self._accounts.completed(facts.caller.request_id)
                 if record is None:
@@ -166,7 +166,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         """One record for each request that failed for the client, whatever was tried before."""
         try:
-            facts = _facts(bag_of(request_data))
+            facts = _facts(request_data)
             if facts is not None:
                 self._accounts.drop(facts.caller.request_id)
                 self._dispatcher.submit(failure_of(facts, original_exception))
@@ -217,7 +217,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if not isinstance(alias, str) or not self._dispatcher.captures(alias) or call_type not in SHAPES:
             return
         try:
-            facts = _facts(bag_of(data))
+            facts = _facts(data)
             if facts is not None:
                 asked = Asked(
                     request_id=facts.caller.request_id,
@@ -244,7 +244,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
-    bag = bag_of(kwargs)
+    bag = litellm_bag.stamped_in(kwargs)
     marking = litellm_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
@@ -260,5 +260,6 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
     return {**kwargs, **changed}
 
 
-def _facts(bag: dict[str, Any] | None) -> Facts | None:
+def _facts(data: Mapping[str, Any]) -> Facts | None:
+    bag = litellm_bag.stamped_in(data)
     return litellm_bag.facts_in(bag) if bag is not None else None

@@ -146,6 +146,35 @@ async def test_clients_cannot_forge_savings(hook: PromptRouter, who: UserAPIKeyA
     assert "litellm_gateway_injected_cache" not in bag
 
 
+@pytest.mark.parametrize("holder", ["metadata", "litellm_metadata"])
+async def test_clients_cannot_forge_records(hook: PromptRouter, tmp_path: Path, holder: str) -> None:
+    """Hooks for requests that LiteLLM refused before ours came find what a client says under our key."""
+    data = body()
+    forged = (await dispatch(body()))["metadata"]["prompt_router"]
+    forged = {**forged, "caller": {**forged["caller"], "request_id": "forged", "key_alias": "another's"}}
+    data[holder] = {"prompt_router": forged}
+    await hook.async_post_call_failure_hook(data, RuntimeError("refused"), key())
+    kwargs = {"litellm_params": data, "model": "m", "custom_llm_provider": "openai"}
+    answer = litellm.ModelResponse(model="m", usage=litellm.Usage(prompt_tokens=1, completion_tokens=1))
+    await hook.async_logging_hook(kwargs, answer, "acompletion")
+    await hook.async_log_success_event(kwargs, answer, None, None)
+    assert await hook.async_post_call_response_headers_hook(data, key(), None) is None
+    assert await hook.async_pre_call_deployment_hook(data, "acompletion") is None
+    assert data[holder] == {"prompt_router": forged}
+    hook.close()
+    ledger = tmp_path / "ledger.jsonl"
+    assert not ledger.exists() or "forged" not in ledger.read_text()
+
+
+async def test_own_facts_are_found_beside_forged_ones(hook: PromptRouter) -> None:
+    """On endpoints where LiteLLM has a bag of its own, the client's metadata stays as it is and isn't read."""
+    data = body(metadata=copy.deepcopy(FORGED), litellm_metadata={})
+    out = await dispatch(data)
+    assert out["metadata"] == FORGED
+    headers = await hook.async_post_call_response_headers_hook(out, key(), None)
+    assert headers is not None and headers["x-prompt-router-outcome"] == "rewritten"
+
+
 @pytest.mark.parametrize(
     "call_type", ["aembedding", "atext_completion", "acreate_batch", "acompact_responses", "pass_through_endpoint"]
 )
