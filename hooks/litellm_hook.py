@@ -91,7 +91,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     known = self._meanings.known
                     body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
         except Exception as error:
+            body = None
             self._engine.failed(user_api_key_dict, error, "pre_call")
+            _unstamp(data)
         self._capture_request(user_api_key_dict, data, call_type)
         return body
 
@@ -239,7 +241,10 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
         """Asks the embedding model for messages that it was never asked for. Their profile names it."""
         named = [profile.embedding for profile in self._engine.generation.pipeline.profiles.values()]
-        seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
+        timeouts = [each.timeout_seconds for each in named if each is not None and each.model == wanted.model]
+        if not timeouts:
+            return
+        seconds = min(timeouts)
         await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
 
 
@@ -258,6 +263,13 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
         return None
     litellm_bag.restamp(bag, own_id, plan)
     return {**kwargs, **changed}
+
+
+def _unstamp(data: Mapping[str, Any]) -> None:
+    """Takes back what was said of a request that then went on as it came: no marks for it, and no claim."""
+    bag = litellm_bag.stamped_in(data)
+    if bag is not None:
+        litellm_bag.scrub(bag)
 
 
 def _facts(data: Mapping[str, Any]) -> Facts | None:

@@ -172,7 +172,8 @@ async def test_own_facts_are_found_beside_forged_ones(hook: PromptRouter) -> Non
     out = await dispatch(data)
     assert out["metadata"] == FORGED
     headers = await hook.async_post_call_response_headers_hook(out, key(), None)
-    assert headers is not None and headers["x-prompt-router-outcome"] == "rewritten"
+    assert headers is not None
+    assert headers["x-prompt-router-outcome"] == "rewritten"
 
 
 @pytest.mark.parametrize(
@@ -380,6 +381,24 @@ async def test_a_fault_in_the_deployment_hook_leaves_the_body_unmarked(
 
     monkeypatch.setattr(step, broken)
     assert await deployed(out, "claude-1") == attempt(out, "claude-1")
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_a_fault_behind_the_walk_takes_back_its_marks(
+    hook: PromptRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request goes on as it came: nothing may be marked in it, claimed for it or told of it as rewritten."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret of the prompt")
+
+    monkeypatch.setattr("hooks.breaker.Breaker.succeeded", broken)
+    sent = body()
+    out = await dispatch(copy.deepcopy(sent))
+    assert out["messages"] == sent["messages"]
+    assert await deployed(out, "claude-1") == attempt(out, "claude-1")
+    assert not {"prompt_router", "litellm_gateway_injected_cache"} & out["metadata"].keys()
+    assert "prompt_router" not in out["metadata"]["spend_logs_metadata"]
 
 
 @pytest.mark.usefixtures("mixed")

@@ -125,7 +125,7 @@ def stamped_in(data: Mapping[str, Any]) -> dict[str, Any] | None:
 def facts_in(bag: dict[str, Any]) -> Facts | None:
     """The facts that ``stamp`` left; None when there are none."""
     stamped = bag.get(OWN_KEY)
-    if not _is_sealed(stamped):
+    if not isinstance(stamped, dict) or not _is_sealed(stamped):
         return None
     return Facts.from_bag({name: value for name, value in stamped.items() if name not in (MARKING, SEAL)})
 
