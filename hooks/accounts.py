@@ -72,7 +72,8 @@ class Accounts:
             record = await loop.run_in_executor(self._thread, self._accountant.complete, record, answer, kept)
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")
-        self._completing -= 1
+        finally:  # LiteLLM cancels what its logging waits for too long
+            self._completing -= 1
         while len(self._completed) >= MAX_COMPLETED:
             self._completed.popitem(last=False)
         self._completed[record.facts.caller.request_id] = record

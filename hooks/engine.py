@@ -205,11 +205,6 @@ class Engine:
         """A recognised request, in its arm where a control group runs."""
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
         opened, recognition = recognised.opened, recognised.recognition
-        standing = Standing(
-            policy=policy.source,
-            arm=arm,
-            profile_changed_from=self._profiles.changed(str(caller.conversation), recognition.profile),
-        )
         if arm == "holdout":
             outcome = Passthrough(
                 reason=arm,
@@ -217,14 +212,17 @@ class Engine:
                 original_chars=len(opened.request.system_text),
                 client_marks=opened.request.client_marks,
             )
-            walked = Walked(outcome=outcome, body=opened.data, request=opened.request)
-            return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing)
+            walked, is_tried = Walked(outcome=outcome, body=opened.data, request=opened.request), False
+        else:
 
-        def walk() -> Walked:
-            return pipeline.walk_on(recognised, asked.target, placement=policy.placement, lookup=asked.lookup)
+            def walk() -> Walked:
+                return pipeline.walk_on(recognised, asked.target, placement=policy.placement, lookup=asked.lookup)
 
-        walked = self._tried(walk, asked.key, opened.data)
-        is_tried = not (isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error")
+            walked = self._tried(walk, asked.key, opened.data)
+            is_tried = not (isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error")
+        # Behind the walk, which may want to be taken again: what is remembered is then what was before.
+        changed_from = self._profiles.changed(str(caller.conversation), recognition.profile)
+        standing = Standing(policy=policy.source, arm=arm, profile_changed_from=changed_from)
         return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing, is_tried=is_tried)
 
     def _tried(self, step: Callable[[], Step], key: Any, data: Mapping[str, Any]) -> Step | Walked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import litellm
@@ -91,7 +91,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     known = self._meanings.known
                     body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
         except Exception as error:
+            body = None
             self._engine.failed(user_api_key_dict, error, "pre_call")
+            _unstamp(data)
         self._capture_request(user_api_key_dict, data, call_type)
         return body
 
@@ -115,7 +117,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, str] | None:
         """``x-prompt-router-*`` of one response."""
         try:
-            facts = _facts(bag_of(data))
+            facts = _facts(data)
             return headers_of(facts) if facts is not None and self._engine.generation.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
@@ -126,8 +128,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> tuple[Any, Any]:
         """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
         try:
-            bag = bag_of(kwargs.get("litellm_params") or {}, litellm_bag.OWN_KEY)
-            facts = _facts(bag)
+            bag = litellm_bag.stamped_in(kwargs.get("litellm_params") or {})
+            facts = litellm_bag.facts_in(bag) if bag is not None else None
             if bag is not None and facts is not None:
                 response = response_in(kwargs, result)
                 record = success_of(facts, kwargs, response)
@@ -144,7 +146,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(bag_of(params, litellm_bag.OWN_KEY))
+            facts = _facts(params)
             if facts is not None:
                 record = self._accounts.completed(facts.caller.request_id)
                 if record is None:
@@ -166,7 +168,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         """One record for each request that failed for the client, whatever was tried before."""
         try:
-            facts = _facts(bag_of(request_data))
+            facts = _facts(request_data)
             if facts is not None:
                 self._accounts.drop(facts.caller.request_id)
                 self._dispatcher.submit(failure_of(facts, original_exception))
@@ -217,7 +219,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if not isinstance(alias, str) or not self._dispatcher.captures(alias) or call_type not in SHAPES:
             return
         try:
-            facts = _facts(bag_of(data))
+            facts = _facts(data)
             if facts is not None:
                 asked = Asked(
                     request_id=facts.caller.request_id,
@@ -239,12 +241,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
         """Asks the embedding model for messages that it was never asked for. Their profile names it."""
         named = [profile.embedding for profile in self._engine.generation.pipeline.profiles.values()]
-        seconds = min(each.timeout_seconds for each in named if each is not None and each.model == wanted.model)
+        timeouts = [each.timeout_seconds for each in named if each is not None and each.model == wanted.model]
+        if not timeouts:
+            return
+        seconds = min(timeouts)
         await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
-    bag = bag_of(kwargs)
+    bag = litellm_bag.stamped_in(kwargs)
     marking = litellm_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
@@ -260,5 +265,13 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
     return {**kwargs, **changed}
 
 
-def _facts(bag: dict[str, Any] | None) -> Facts | None:
+def _unstamp(data: Mapping[str, Any]) -> None:
+    """Takes back what was said of a request that then went on as it came: no marks for it, and no claim."""
+    bag = litellm_bag.stamped_in(data)
+    if bag is not None:
+        litellm_bag.scrub(bag)
+
+
+def _facts(data: Mapping[str, Any]) -> Facts | None:
+    bag = litellm_bag.stamped_in(data)
     return litellm_bag.facts_in(bag) if bag is not None else None

@@ -23,8 +23,16 @@ def described(error: ValidationError, where: str, model: type[BaseModel]) -> Ite
 
 def suggestion(name: str, known: Collection[str], otherwise: str) -> str:
     """The one that was probably meant; else all there are, behind ``otherwise``."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(sorted(known)) or 'none'}"
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else f"{otherwise} {', '.join(sorted(known)) or 'none'}"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that is most like this one, if any is: the same in the other number first."""
+    other_number = name[:-1] if name.endswith("s") else f"{name}s"
+    if other_number in known:
+        return other_number
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[str, ...]:
@@ -46,6 +54,13 @@ def _path(loc: Iterable[int | str]) -> str:
 def _lowered(message: str) -> str:
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def no_switch(value: object) -> object:
+    """YAML reads ``yes`` and ``on`` as true, which would pass for the number 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
 
 
 def unquoted_off(value: object) -> object:

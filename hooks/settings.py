@@ -5,7 +5,6 @@ Nested settings are reached with a double underscore, as in ``PROMPT_ROUTER_LEDG
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from hooks.errors import ConfigurationError
-from hooks.problems import described, unquoted_off
+from hooks.problems import described, nearest, no_switch, unquoted_off
 
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
@@ -22,7 +21,7 @@ DISABLED = f"{PREFIX}DISABLED"
 """The switch in the environment, read at start; no setting."""
 NESTED = ("ledger", "glitchtip", "capture", "alerts", "breaker")
 STATUS_NAME = "status"
-_Share = Annotated[float, Field(ge=0, le=1)]
+_Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(no_switch)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
 
 
@@ -139,7 +138,7 @@ class Settings(_Strict):
     profile: str | None = None
     profiles: Path | None = None
     policy: Path | None = None
-    percent: Annotated[float, Field(ge=0, le=100)] = 100.0
+    percent: Annotated[float, Field(ge=0, le=100), BeforeValidator(no_switch)] = 100.0
     holdout: _Share = 0.0
     coverage_floor: _Share = 0.6
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
@@ -198,9 +197,10 @@ def _overlay(stated: dict[str, Any], environ: Mapping[str, str], problems: list[
         if not variable.upper().startswith(PREFIX) or not text or variable.upper() == DISABLED:
             continue
         if path[0] not in Settings.model_fields:
-            near = difflib.get_close_matches(path[0], Settings.model_fields, n=1)
+            near = nearest(path[0], [*Settings.model_fields, DISABLED.removeprefix(PREFIX).lower()])
             if near:
-                problems.append(f"{variable}: unknown setting; did you mean {PREFIX}{near[0].upper()}?")
+                meant = "__".join((near, *path[1:])).upper()
+                problems.append(f"{variable}: unknown setting; did you mean {PREFIX}{meant}?")
             continue
         value: Any = text
         if len(path) == 1 and path[0] in NESTED:

@@ -146,6 +146,36 @@ async def test_clients_cannot_forge_savings(hook: PromptRouter, who: UserAPIKeyA
     assert "litellm_gateway_injected_cache" not in bag
 
 
+@pytest.mark.parametrize("holder", ["metadata", "litellm_metadata"])
+async def test_clients_cannot_forge_records(hook: PromptRouter, tmp_path: Path, holder: str) -> None:
+    """Hooks for requests that LiteLLM refused before ours came find what a client says under our key."""
+    data = body()
+    forged = (await dispatch(body()))["metadata"]["prompt_router"]
+    forged = {**forged, "caller": {**forged["caller"], "request_id": "forged", "key_alias": "another's"}}
+    data[holder] = {"prompt_router": forged}
+    await hook.async_post_call_failure_hook(data, RuntimeError("refused"), key())
+    kwargs = {"litellm_params": data, "model": "m", "custom_llm_provider": "openai"}
+    answer = litellm.ModelResponse(model="m", usage=litellm.Usage(prompt_tokens=1, completion_tokens=1))
+    await hook.async_logging_hook(kwargs, answer, "acompletion")
+    await hook.async_log_success_event(kwargs, answer, None, None)
+    assert await hook.async_post_call_response_headers_hook(data, key(), None) is None
+    assert await hook.async_pre_call_deployment_hook(data, "acompletion") is None
+    assert data[holder] == {"prompt_router": forged}
+    hook.close()
+    ledger = tmp_path / "ledger.jsonl"
+    assert not ledger.exists() or "forged" not in ledger.read_text()
+
+
+async def test_own_facts_are_found_beside_forged_ones(hook: PromptRouter) -> None:
+    """On endpoints where LiteLLM has a bag of its own, the client's metadata stays as it is and isn't read."""
+    data = body(metadata=copy.deepcopy(FORGED), litellm_metadata={})
+    out = await dispatch(data)
+    assert out["metadata"] == FORGED
+    headers = await hook.async_post_call_response_headers_hook(out, key(), None)
+    assert headers is not None
+    assert headers["x-prompt-router-outcome"] == "rewritten"
+
+
 @pytest.mark.parametrize(
     "call_type", ["aembedding", "atext_completion", "acreate_batch", "acompact_responses", "pass_through_endpoint"]
 )
@@ -351,6 +381,24 @@ async def test_a_fault_in_the_deployment_hook_leaves_the_body_unmarked(
 
     monkeypatch.setattr(step, broken)
     assert await deployed(out, "claude-1") == attempt(out, "claude-1")
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_a_fault_behind_the_walk_takes_back_its_marks(
+    hook: PromptRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request goes on as it came: nothing may be marked in it, claimed for it or told of it as rewritten."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret of the prompt")
+
+    monkeypatch.setattr("hooks.breaker.Breaker.succeeded", broken)
+    sent = body()
+    out = await dispatch(copy.deepcopy(sent))
+    assert out["messages"] == sent["messages"]
+    assert await deployed(out, "claude-1") == attempt(out, "claude-1")
+    assert not {"prompt_router", "litellm_gateway_injected_cache"} & out["metadata"].keys()
+    assert "prompt_router" not in out["metadata"]["spend_logs_metadata"]
 
 
 @pytest.mark.usefixtures("mixed")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,38 @@ async def test_a_client_that_goes_away_spoils_nothing(
     gone.cancel()
     assert await selected(profile, told[0].text) == told[0].fused
     assert len(embedder.batches) == 1
+
+
+async def test_a_new_profile_version_is_noted_though_vectors_had_to_be_asked_for(
+    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
+) -> None:
+    """Such a request is decided twice; what its conversation had before is what it had before both."""
+
+    async def noted(*texts: str) -> str | None:
+        messages = [{"role": "system", "content": profile.text}, *({"role": "user", "content": text} for text in texts)]
+        data: dict[str, Any] = {"model": "claude", "messages": messages, "metadata": {}, "litellm_call_id": "c"}
+        logging = ProxyLogging(user_api_key_cache=DualCache())
+        who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
+        out: Any = await logging.pre_call_hook(user_api_key_dict=who, data=data, call_type="acompletion")
+        changed_from: str | None = out["metadata"]["prompt_router"]["profile_changed_from"]
+        return changed_from
+
+    assert await noted(told[0].text) is None
+    newer = replace(profile, version="another")
+    settings = hook._engine.generation.settings
+    hook._engine.publish(generation_of(settings, Pipeline([newer], len, coverage_floor=0.6)))
+    asked = len(embedder.batches)
+    assert await noted(told[0].text, told[1].text) == f"{profile.version}@{profile.digest[:12]}"
+    assert len(embedder.batches) > asked
+    assert await noted(told[0].text, told[1].text) is None
+
+
+async def test_a_model_that_no_profile_names_any_more_is_not_asked(
+    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
+) -> None:
+    """A new generation may come into force between the decision and the question."""
+    await hook._fetch_meanings(MeaningsWantedError("another/model", [told[0].text]), None)
+    assert embedder.batches == []
 
 
 async def test_off_sends_nothing_and_shadow_decides(

@@ -102,9 +102,15 @@ def _copied_field(value: Any, copies: dict[int, Any]) -> Any:
 
 
 def _copied(value: Any, levels: int) -> Any:
-    if levels:
-        if isinstance(value, dict):
-            return {name: _copied(item, levels - 1) for name, item in value.items()}
-        if isinstance(value, list):
-            return [_copied(item, levels - 1) for item in value]
+    """In the request's time: one copy of a container, then only what in it is a container too."""
+    if not levels:
+        return value
+    if isinstance(value, dict):
+        copy: Any = value.copy()
+        for name, item in value.items():
+            if type(item) is not str and isinstance(item, (dict, list)):
+                copy[name] = _copied(item, levels - 1)
+        return copy
+    if isinstance(value, list):
+        return [item if type(item) is str else _copied(item, levels - 1) for item in value]
     return value

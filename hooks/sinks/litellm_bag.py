@@ -9,20 +9,27 @@ when the answer is known (``settle``), ahead of every logger and so of LiteLLM's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
 from hooks.data import Evidence
 from hooks.record import Facts, Record
+from hooks.wire import BAG_KEYS
 from hooks.wire.marking import Marking, Plan
 
 OWN_KEY = "prompt_router"
 MARKING = "marking"
+SEAL = "seal"
 COMPRESSION_KEY = "compression_savings"
 INJECTED_KEY = "litellm_gateway_injected_cache"
 EVERY_DEPLOYMENT = ""
 """LiteLLM's value for marks that every attempt's payload carries (anthropic_cache_control_hook.py, 1.106)."""
+
+_SECRET = secrets.token_bytes(32)
+"""Of this process, where a request ends that began here."""
 
 CostPage = Literal["net", "raw", "off"]
 MAX_MODULES = 100
@@ -65,7 +72,7 @@ def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> 
 
     ``marking`` is for the deployment hook, where no one body does for all deployments.
     """
-    bag[OWN_KEY] = facts.to_bag()
+    bag[OWN_KEY] = {**facts.to_bag(), SEAL: _seal(facts.caller.request_id)}
     if marking is not None and facts.outcome == "rewritten":
         bag[OWN_KEY][MARKING] = {"plan_of": dict(marking.plan_of), "plans": [list(plan) for plan in marking.plans]}
     spend_logs = bag.get("spend_logs_metadata")
@@ -104,12 +111,36 @@ def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | N
         }
 
 
+def stamped_in(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The bag that ``stamp`` left facts in; None when there is none.
+
+    A client may send the same key, in the same bag or in metadata of its own, and LiteLLM calls hooks for requests
+    that never came to ``scrub``: those that it refuses at once. Hence the seal. LiteLLM logs Gemini's calls with an
+    empty bag ahead of theirs.
+    """
+    bags = [data.get(key) for key in BAG_KEYS]
+    return next((bag for bag in bags if isinstance(bag, dict) and _is_sealed(bag.get(OWN_KEY))), None)
+
+
 def facts_in(bag: dict[str, Any]) -> Facts | None:
     """The facts that ``stamp`` left; None when there are none."""
     stamped = bag.get(OWN_KEY)
-    if not isinstance(stamped, dict):
+    if not isinstance(stamped, dict) or not _is_sealed(stamped):
         return None
-    return Facts.from_bag({name: value for name, value in stamped.items() if name != MARKING})
+    return Facts.from_bag({name: value for name, value in stamped.items() if name not in (MARKING, SEAL)})
+
+
+def _is_sealed(stamped: Any) -> bool:
+    caller = stamped.get("caller") if isinstance(stamped, dict) else None
+    request_id = caller.get("request_id") if isinstance(caller, dict) else None
+    seal = stamped.get(SEAL) if isinstance(stamped, dict) else None
+    if not isinstance(request_id, str) or not isinstance(seal, str):
+        return False
+    return hmac.compare_digest(seal.encode("utf-8", "backslashreplace"), _seal(request_id).encode())
+
+
+def _seal(request_id: str) -> str:
+    return hmac.digest(_SECRET, request_id.encode("utf-8", "backslashreplace"), "sha256").hex()
 
 
 def deployment_in(bag: dict[str, Any]) -> str | None:
@@ -122,7 +153,7 @@ def deployment_in(bag: dict[str, Any]) -> str | None:
 def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
     """The marking that ``stamp`` left for bodies of this endpoint; None when there is none."""
     stamped = bag.get(OWN_KEY)
-    left = stamped.get(MARKING) if isinstance(stamped, dict) else None
+    left = stamped.get(MARKING) if isinstance(stamped, dict) and _is_sealed(stamped) else None
     if not isinstance(stamped, dict) or not isinstance(left, dict):
         return None
     plans = tuple(Plan(*plan) for plan in left["plans"])

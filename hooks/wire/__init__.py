@@ -92,14 +92,11 @@ SHAPES: Mapping[str, Shape] = {
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 
 
-def bag_of(data: Mapping[str, Any], holding: str | None = None) -> dict[str, Any] | None:
-    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place.
-
-    ``holding``: the first one with this key, since LiteLLM logs Gemini's calls with an empty one ahead of theirs.
-    """
+def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place."""
     for key in BAG_KEYS:
         bag = data.get(key)
-        if isinstance(bag, dict) and (holding is None or holding in bag):
+        if isinstance(bag, dict):
             return bag
     return None
 

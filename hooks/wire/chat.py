@@ -13,8 +13,8 @@ from typing import Any
 from hooks.data import Mark, Request, Rewritten, SystemBlock, Turn
 from hooks.errors import UnreadableRequestError
 from hooks.wire.blocks import OutBlock, late_texts, out_blocks
-from hooks.wire.marks import CACHE_CONTROL, mark_of, marked, marks_of_message
-from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, marks_of_points, parameters, points_for, resettled
+from hooks.wire.marks import CACHE_CONTROL, mark_of, marked
+from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, marks_after, parameters, points_for, resettled
 
 _ATTACHMENT_KINDS = {
     "image_url": "image",
@@ -45,7 +45,7 @@ def read(data: Mapping[str, Any]) -> Request:
         turns=tuple(_turn(message) for message in rest),
         tool_count=len(tools),
         marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
-        marks_after=tuple(_marks_after(data, rest)),
+        marks_after=tuple(marks_after(data, rest)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
 
@@ -118,15 +118,6 @@ def _tool_marks(tool: object) -> Iterator[Mark]:
         mark = mark_of(tool) or mark_of(tool.get("function"))
         if mark is not None:
             yield mark
-
-
-def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:
-    for message in messages:
-        yield from marks_of_message(message)
-    top = mark_of(data)
-    if top is not None:
-        yield top
-    yield from marks_of_points(data)
 
 
 # Writing

@@ -15,9 +15,9 @@ from hooks.errors import UnreadableRequestError
 from hooks.profile import Ttl
 from hooks.wire.blocks import OutBlock, late_texts, out_blocks, without_blank
 from hooks.wire.chat_marks import Places, marked_at
-from hooks.wire.marks import CACHE_CONTROL, end_marked, mark_of, marks_of_message
+from hooks.wire.marks import CACHE_CONTROL, end_marked, mark_of
 from hooks.wire.marks import marked as marked_block
-from hooks.wire.points import INJECTION_POINTS, marks_of_points, parameters, points_for, resettled
+from hooks.wire.points import INJECTION_POINTS, marks_after, parameters, points_for, resettled
 
 SYSTEM = "system"
 TOP = -1
@@ -48,7 +48,7 @@ def read(data: Mapping[str, Any]) -> Request:
         turns=tuple(_turn(message) for message in rest),
         tool_count=len(tools),
         marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
-        marks_after=tuple(_marks_after(data, rest)),
+        marks_after=tuple(marks_after(data, rest)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
 
@@ -113,15 +113,6 @@ def _texts_of_result(content: object) -> Iterator[str]:
         text = part.get("text") if isinstance(part, dict) else None
         if isinstance(text, str):
             yield text
-
-
-def _marks_after(data: Mapping[str, Any], messages: list[dict[str, Any]]) -> Iterator[Mark]:
-    for message in messages:
-        yield from marks_of_message(message)
-    top = mark_of(data)
-    if top is not None:
-        yield top
-    yield from marks_of_points(data)
 
 
 # Writing

@@ -10,11 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hooks.data import Mark, Rewritten
-from hooks.wire.marks import marks_of_message
+from hooks.wire.marks import mark_of, marks_of_message
 
 CACHE_KEY = "prompt_cache_key"
 INJECTION_POINTS = "cache_control_injection_points"
 SYSTEM_ROLES = frozenset({"system", "developer"})
+
+
+def marks_after(data: Mapping[str, Any], messages: Iterable[Mapping[str, Any]]) -> Iterator[Mark]:
+    """What the client marks behind the system prompt: in these messages, at top level and by injection points."""
+    for message in messages:
+        yield from marks_of_message(message)
+    top = mark_of(data)
+    if top is not None:
+        yield top
+    yield from marks_of_points(data)
 
 
 def marks_of_points(data: Mapping[str, Any]) -> Iterator[Mark]:

@@ -89,6 +89,7 @@ PROBLEMS: dict[str, tuple[str, list[str]]] = {
             f"{W}: rules[0].user: unknown field; did you mean 'users'?",
         ],
     ),
+    "plural": ("rules: [{keys: [a], modes: shadow}]", [f"{W}: rules[0].modes: unknown field; did you mean 'mode'?"]),
     "singular top": ("rule: []\ndefault: {}", [f"{W}: rule: unknown field; did you mean 'rules'?", "'defaults'?"]),
     "text for a list": ("rules: [{keys: alpha, mode: shadow}]", [f"{W}: rules[0].keys: must be a list, as in [name]"]),
     "matches all": ("rules: [{mode: shadow}]", [f"{W}: rules[0]: {NO_ONE}"]),

@@ -170,6 +170,8 @@ def test_names_that_the_library_keeps_for_itself_are_unknown_fields(name: str) -
     ("name", "value"),
     [
         ("PROMPT_ROUTER_MODE", "on"),
+        ("PROMPT_ROUTER_DISABLE", "1"),
+        ("PROMPT_ROUTER_LEDGERS__PATH", "x"),
         ("PROMPT_ROUTER_COVERAGE_FLOOR", "high"),
         ("PROMPT_ROUTER_LEDGER__QUEUE_SIZE", "none"),
         ("PROMPT_ROUTER_LEDGER__PTH", "x"),
@@ -182,6 +184,22 @@ def test_mistakes_in_the_environment_name_the_variable(monkeypatch: pytest.Monke
     monkeypatch.setenv(name, value)
     problems = problems_of({"mode": "shadow"}, {name: value})
     assert any(name in problem for problem in problems), problems
+
+
+def test_the_switch_misspelt_is_told() -> None:
+    """Who wants everything off must not find it on."""
+    assert problems_of({}, {"PROMPT_ROUTER_DISABLE": "1"}) == [
+        "PROMPT_ROUTER_DISABLE: unknown setting; did you mean PROMPT_ROUTER_DISABLED?"
+    ]
+    assert problems_of({}, {"PROMPT_ROUTER_LEDGERS__PATH": "x"}) == [
+        "PROMPT_ROUTER_LEDGERS__PATH: unknown setting; did you mean PROMPT_ROUTER_LEDGER__PATH?"
+    ]
+
+
+@pytest.mark.parametrize("name", ["percent", "holdout", "coverage_floor"])
+def test_a_switch_is_no_share(name: str) -> None:
+    """``holdout: yes`` would leave every conversation as it came."""
+    assert problems_of({name: True}, {}) == [f"{W}: {name}: must be a number"]
 
 
 def test_settings_cant_be_changed() -> None:

@@ -1,0 +1,74 @@
+"""The requests in flight: what is no longer waited for isn't counted."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks.accounting.accountant import Answer
+from hooks.accounts import Accounts
+from hooks.record import Caller, Facts, Record
+from hooks.settings import load_settings
+from hooks.sinks.dispatch import Dispatcher
+
+ANSWER = Answer(
+    deployment_id=None, provider=None, model=None, scope=0, usage=None, breakdown=None, first_token_seconds=0.0
+)
+
+
+def record() -> Record:
+    caller = Caller(
+        request_id="r",
+        call_id=None,
+        started_seconds=0.0,
+        endpoint="acompletion",
+        stream=False,
+        thread_id=None,
+        key_alias=None,
+        key_hash=None,
+        team_id=None,
+        model_group=None,
+        tool_count=0,
+    )
+    return Record(
+        facts=Facts(caller=caller, mode="off", outcome="passthrough", reason="off"),
+        finished_seconds=1.0,
+        status="success",
+        error_type=None,
+        model=None,
+        provider=None,
+        usage=None,
+        usage_reason="none",
+        billed_usd=Decimal(0),
+        billed_reason=None,
+        response_cached=False,
+    )
+
+
+async def test_what_litellm_cancels_is_no_longer_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM cancels logging that takes too long, and the wait for our thread with it."""
+    dispatcher = Dispatcher(load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {}))
+    accounts = Accounts(dispatcher, len, 0.0)
+    is_free, is_busy = threading.Event(), threading.Event()
+
+    def slow(_: object, record: Record, *__: Any) -> Record:
+        is_busy.set()
+        is_free.wait(30)
+        return record
+
+    monkeypatch.setattr("hooks.accounting.accountant.Accountant.complete", slow)
+    waiting = asyncio.create_task(accounts.complete(record(), ANSWER))
+    await asyncio.to_thread(is_busy.wait, 30)
+    assert len(accounts) == 1
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    is_free.set()
+    assert len(accounts) == 0
+    accounts.close()
+    dispatcher.close()
