@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hooks.cachemodel import refuse_anthropic
@@ -23,7 +23,9 @@ from tests.property.test_prefix import calls_of, without_marks
 
 CALL_TYPE = "anthropic_messages"
 BILLING = {"type": "text", "text": "x-anthropic-billing-header: cc_version=9; cch=0f3a1;"}
-walks = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+walks = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 Sample = tuple[Profile, dict[str, Any]]
 
 
