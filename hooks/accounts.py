@@ -10,10 +10,11 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from hooks.accounting.accountant import Accountant, Answer
-from hooks.accounting.kept import KeptRequests
+from hooks.accounting.kept import Kept, KeptRequests
 from hooks.accounting.shared import RedisEntries, redis_of_litellm
 from hooks.pipeline import Walked
 from hooks.record import Caller, Record
@@ -23,6 +24,9 @@ from hooks.wire import SHAPES
 REDIS_TITLE = "Replicas' calls not shared"
 MAX_COMPLETED = 4_096
 """Records that wait for LiteLLM's own event, which follows at once."""
+MAX_COMPLETING = 1_000
+"""Records in line for the thread; a slow Redis can't make it longer."""
+BEHIND = "unavailable: accounting is behind"
 
 
 class Accounts:
@@ -65,19 +69,26 @@ class Accounts:
 
     async def complete(self, record: Record, answer: Answer) -> Record:
         """The record with its price and its counterfactual; as it is where accounting fails."""
-        self._completing += 1
         kept = self._kept.take(record.facts.caller.request_id)
-        try:
-            loop = asyncio.get_running_loop()
-            record = await loop.run_in_executor(self._thread, self._accountant.complete, record, answer, kept)
-        except Exception as error:
-            self._dispatcher.submit_error(error, "accounting")
-        finally:  # LiteLLM cancels what its logging waits for too long
-            self._completing -= 1
+        if self._completing < MAX_COMPLETING:
+            record = await self._in_thread(record, answer, kept)
+        else:
+            record = replace(record, estimated_net_saved_reason=BEHIND)
         while len(self._completed) >= MAX_COMPLETED:
             self._completed.popitem(last=False)
         self._completed[record.facts.caller.request_id] = record
         return record
+
+    async def _in_thread(self, record: Record, answer: Answer, kept: Kept | None) -> Record:
+        self._completing += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._accountant.complete, record, answer, kept)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "accounting")
+            return record
+        finally:  # LiteLLM cancels what its logging waits for too long
+            self._completing -= 1
 
     def completed(self, request_id: str) -> Record | None:
         """The record that ``complete`` gave, once."""

@@ -72,3 +72,26 @@ async def test_what_litellm_cancels_is_no_longer_in_flight(tmp_path: Path, monke
     assert len(accounts) == 0
     accounts.close()
     dispatcher.close()
+
+
+async def test_a_long_line_is_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records beyond so many go without an estimate, with the reason."""
+    monkeypatch.setattr("hooks.accounts.MAX_COMPLETING", 1)
+    dispatcher = Dispatcher(load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {}))
+    accounts = Accounts(dispatcher, len, 0.0)
+    is_free, is_busy = threading.Event(), threading.Event()
+
+    def slow(_: object, record: Record, *__: Any) -> Record:
+        is_busy.set()
+        is_free.wait(30)
+        return record
+
+    monkeypatch.setattr("hooks.accounting.accountant.Accountant.complete", slow)
+    first = asyncio.create_task(accounts.complete(record(), ANSWER))
+    await asyncio.to_thread(is_busy.wait, 30)
+    late = await accounts.complete(record(), ANSWER)
+    assert late.estimated_net_saved_reason == "unavailable: accounting is behind"
+    is_free.set()
+    assert (await first).estimated_net_saved_reason is None
+    accounts.close()
+    dispatcher.close()
