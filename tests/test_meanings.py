@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,11 +193,18 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
         process.wait(10)
 
 
-async def test_replicas_share_vectors_and_failures(redis_port: int, embedder: Embedder) -> None:
+@pytest.fixture
+async def shared(redis_port: int) -> AsyncIterator[RedisCache]:
+    cache = RedisCache(host="127.0.0.1", port=redis_port)
+    yield cache
+    await cache.disconnect()
+    cache.redis_client.close()
+
+
+async def test_replicas_share_vectors_and_failures(shared: RedisCache, embedder: Embedder) -> None:
     """A second process asks nobody; no text is in Redis, and another model's vectors are not taken for these."""
     from hooks.embedding_model import ask
 
-    shared = RedisCache(host="127.0.0.1", port=redis_port)
     problems: list[Any] = []
     one, other = (Meanings(ask, lambda title, lines: problems.append((title, lines))) for _ in range(2))
     await one.fetch(MODEL, ["the tide", "the quay"], SECONDS, shared)
@@ -220,9 +227,9 @@ async def test_replicas_share_vectors_and_failures(redis_port: int, embedder: Em
 
 
 async def test_the_hook_shares_through_litellms_own_cache(
-    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder, redis_port: int
+    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder, shared: RedisCache
 ) -> None:
-    cache = DualCache(redis_cache=RedisCache(host="127.0.0.1", port=redis_port))
+    cache = DualCache(redis_cache=shared)
     assert await selected(profile, told[0].text, cache) == told[0].fused
     while hook._meanings._writing:
         await asyncio.sleep(0.01)
