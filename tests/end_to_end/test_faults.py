@@ -30,7 +30,8 @@ from tests.end_to_end.workbench import PROMPT, TASK, TOOLS, conversation, system
 
 pytestmark = pytest.mark.proxy
 
-PROBE = Path(__file__).parents[1] / "emulators" / "clock_probe.py"
+PROBES = tuple(Path(__file__).parents[1] / "emulators" / f"{name}_probe.py" for name in ("clock", "fault"))
+KEY_FAULTS, PAUSE_SECONDS = 3, 3.0
 WAIT_SECONDS = 30.0
 DISK = "size=512k"
 
@@ -44,11 +45,13 @@ class Faulty:
     ledger: Path
     status_dir: Path
     clock: Path
+    fault: Path
 
-    def ask(self) -> Any:
-        """One request that has to come out right: a 2xx with the whole answer, rewritten, the rest as it was.
+    def ask(self, outcome: str = "rewritten") -> Any:
+        """One request that has to come out right: a 2xx with the whole answer, the rest as it was.
 
-        Each another one: LiteLLM caches answers in memory while its Redis is down.
+        Rewritten, or as ``outcome`` has it with the whole prompt. Each another one: LiteLLM caches answers in memory
+        while its Redis is down.
         """
         task = f"{TASK} {uuid.uuid4().hex}"
         messages: Any = conversation(task=task)
@@ -58,9 +61,12 @@ class Faulty:
             raw = client.chat.completions.with_raw_response.create(model="claude", messages=messages, tools=tools)
         assert raw.http_response.status_code == 200
         assert raw.parse().choices[0].message.content == "Hello from the upstream."
-        assert raw.headers["x-prompt-router-outcome"] == "rewritten"
+        assert raw.headers["x-prompt-router-outcome"] == outcome
         [sent] = self.proxy.upstream.calls[before:]
-        assert len(system_text(sent.json)) < len(PROMPT)
+        if outcome == "rewritten":
+            assert len(system_text(sent.json)) < len(PROMPT)
+        else:
+            assert system_text(sent.json) == PROMPT
         assert task in json.dumps(sent.json)
         return raw
 
@@ -80,19 +86,24 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
     """The example with two keys, surrounded by what can break."""
     folder = tmp_path_factory.mktemp("faults")
     config = shutil.copytree(CONFIG.parent, folder / "two_keys") / CONFIG.name
-    shutil.copy(PROBE, config.parent)
+    for probe in PROBES:
+        shutil.copy(probe, config.parent)
     stated = yaml.safe_load(config.read_text())
     stated["litellm_settings"] |= {
-        "callbacks": ["clock_probe.probe", "hooks.callback.handler"],
+        "callbacks": ["clock_probe.probe", "fault_probe.probe", "hooks.callback.handler"],
         "cache": True,
         "cache_params": {"type": "redis", "host": "127.0.0.1", "port": free_port(), "max_messages": None},
     }
-    stated["callback_settings"]["prompt_router"]["status_dir"] = str(folder / "status")
+    stated["callback_settings"]["prompt_router"] |= {
+        "status_dir": str(folder / "status"),
+        "breaker": {"key_faults": KEY_FAULTS, "pause_seconds": PAUSE_SECONDS},
+    }
     config.write_text(yaml.safe_dump(stated, sort_keys=False))
     disk = folder / "disk"
     disk.mkdir()
     env = {
         "CLOCK_PROBE_PATH": str(folder / "clock"),
+        "FAULT_PROBE_PATH": str(folder / "fault"),
         "PROMPT_ROUTER_LEDGER__PATH": str(disk / "logs" / "ledger.jsonl"),
     }
     with (
@@ -107,6 +118,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
             ledger=disk / "logs" / "ledger.jsonl",
             status_dir=folder / "status",
             clock=folder / "clock",
+            fault=folder / "fault",
         )
 
 
@@ -223,6 +235,25 @@ def test_a_clock_that_jumps(faulty: Faulty, seconds: float) -> None:
     finally:
         faulty.clock.unlink(missing_ok=True)
     assert record_of(faulty, faulty.ask())["status"] == "success"
+
+
+def test_faults_of_our_own_open_the_breaker_and_a_probe_closes_it(faulty: Faulty) -> None:
+    """Every request leaves as it came, from the third on without being tried; one event says so; then all is well."""
+    faulty.ask()
+    faulty.proxy.envelopes.clear()
+    faulty.fault.touch()
+    try:
+        reasons = [faulty.ask("passthrough").headers["x-prompt-router-reason"] for _ in range(KEY_FAULTS + 2)]
+    finally:
+        faulty.fault.unlink()
+    opened = time.monotonic()
+    assert reasons == ["error"] * KEY_FAULTS + ["breaker"] * 2
+    wait(lambda: has_event(faulty, "Breaker opened"), "by an event")
+    time.sleep(max(0.0, opened + PAUSE_SECONDS - time.monotonic()))
+    for _ in range(3):
+        assert record_of(faulty, faulty.ask())["outcome"] == "rewritten"
+    events = [event for event in faulty.proxy.envelopes.events if event.get("message") == "Breaker opened"]
+    assert len(events) == 1
 
 
 # Last: what is lost on the way to GlitchTip stays counted, and so does what waits behind a slow answer.

@@ -1,0 +1,28 @@
+"""A fault of the router's own, for as long as a file is there. Runs in the proxy, beside its configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from hooks.pipeline import Pipeline
+
+_open = Pipeline.open
+_path = Path(os.environ["FAULT_PROBE_PATH"])
+
+
+class ProvokedError(Exception):
+    """Raised where our code would have a bug."""
+
+
+def _opened(pipeline: Pipeline, *given: Any) -> Any:
+    if _path.exists():
+        raise ProvokedError
+    return _open(pipeline, *given)
+
+
+Pipeline.open = _opened  # type: ignore[method-assign]
+probe = CustomLogger()
