@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from hooks.pipeline import Pipeline
+from hooks.pipeline import Opened, Pipeline, Walked
 
 _open = Pipeline.open
 _path = Path(os.environ["FAULT_PROBE_PATH"])
@@ -18,10 +19,10 @@ class ProvokedError(Exception):
     """Raised where our code would have a bug."""
 
 
-def _opened(pipeline: Pipeline, *given: Any) -> Any:
+def _opened(self: Pipeline, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
     if _path.exists():
         raise ProvokedError
-    return _open(pipeline, *given)
+    return _open(self, data, call_type)
 
 
 Pipeline.open = _opened  # type: ignore[method-assign]
