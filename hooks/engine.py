@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from hooks.breaker import Breaker, Trip
+from hooks.configuration.generation import Generation
 from hooks.data import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
-from hooks.deployments import Deployments
+from hooks.deployments.groups import Deployments
 from hooks.errors import MeaningsWantedError
 from hooks.facts import Standing, facts_of, with_shares
-from hooks.generation import Generation
 from hooks.litellm_facts import caller_of, dict_of, has_client_oauth, scope_of
 from hooks.pipeline import Pipeline, Recognised, Walked
 from hooks.policy import HEADER, Arm, Policy, Rule, Stated, Subject, decide_policy, draw, stated_in_metadata

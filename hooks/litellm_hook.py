@@ -16,23 +16,23 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from hooks.accounts import Accounts
-from hooks.deployments import input_price
-from hooks.embedding_model import ask, redis_of
+from hooks.configuration.generation import Generation, Loader, switched_off
+from hooks.configuration.litellm_config import running_config_path
+from hooks.configuration.settings import DISABLED, is_disabled
+from hooks.configuration.watch import Watcher
+from hooks.deployments.groups import input_price
 from hooks.engine import Engine
 from hooks.errors import ConfigurationError, MeaningsWantedError
-from hooks.generation import Generation, Loader, switched_off
-from hooks.litellm_config import running_config_path
 from hooks.litellm_facts import answer_of_event, failure_of, response_in, success_of
-from hooks.meanings import Meanings
+from hooks.models.embedding import ask, redis_of
+from hooks.models.meanings import Meanings
 from hooks.record import Facts
-from hooks.settings import DISABLED, is_disabled
 from hooks.sinks import litellm_bag
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.headers import headers_of
 from hooks.sinks.status import InForce, ServedProfile
 from hooks.tokens import token_counter
-from hooks.watch import Watcher
 from hooks.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
 from hooks.wire.marking import ANY, follow
 

@@ -11,8 +11,8 @@ import yaml
 
 from hooks.data import Turn
 from hooks.fit import Embedded, FitOptions, columns_of, fit, texts_to_embed
-from hooks.fitfile import write_fitted
 from hooks.library import load_profile
+from hooks.library.fitfile import write_fitted
 from hooks.profile import Profile
 from hooks.route import Lookup, Meaning, Router, no_meanings
 from tests.emulators.embeddings import vector_of

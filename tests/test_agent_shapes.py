@@ -16,14 +16,14 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
 from hooks.agents import AGENTS
+from hooks.configuration.generation import generation_of
+from hooks.configuration.settings import load_settings
 from hooks.data import Rewritten, Target
-from hooks.generation import generation_of
 from hooks.library import bundled_profiles, load_profiles
 from hooks.litellm_hook import PromptRouter
 from hooks.patterns import compile_pattern
 from hooks.pipeline import Pipeline
 from hooks.profile import Slot
-from hooks.settings import load_settings
 from hooks.tokens import token_counter
 from tests.unit.profiles import HARBOUR, NO_MARKS, TAKES_MARKS, count_words, module, profile
 from tests.unit.test_own_words import COMPACT, REMINDER

@@ -17,12 +17,12 @@ from litellm.proxy.spend_tracking.compression_savings import extract_compression
 from litellm.proxy.utils import ProxyLogging
 from litellm.utils import async_pre_call_deployment_hook
 
+from hooks.configuration.generation import generation_of
+from hooks.configuration.settings import load_settings
 from hooks.data import Target
-from hooks.generation import generation_of
 from hooks.library import bundled_profiles, load_profiles
 from hooks.litellm_hook import PromptRouter
 from hooks.pipeline import Pipeline
-from hooks.settings import load_settings
 from hooks.tokens import token_counter
 from tests.emulators.envelopes import Envelopes
 
@@ -206,7 +206,7 @@ STEPS = [
     "hooks.route.decide.Router.decide",
     "hooks.pipeline.compose",
     "hooks.pipeline.plan_breakpoints",
-    "hooks.deployments.Deployments.target",
+    "hooks.deployments.groups.Deployments.target",
 ]
 
 

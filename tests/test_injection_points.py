@@ -15,9 +15,9 @@ import pytest
 
 from hooks.cachemodel import refuse_anthropic
 from hooks.data import Rewritten, Target
+from hooks.deployments.provider_wire import ClaudeWire
 from hooks.pipeline import Pipeline
 from hooks.profile import Ttl
-from hooks.provider_wire import ClaudeWire
 from hooks.wire.points import INJECTION_POINTS
 from tests.unit.profiles import TAKES_MARKS, count_words, module, profile
 

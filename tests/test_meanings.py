@@ -18,14 +18,14 @@ from litellm.caching.redis_cache import RedisCache
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
+from hooks.configuration.generation import generation_of
+from hooks.configuration.settings import load_settings
 from hooks.errors import MeaningsWantedError
-from hooks.generation import generation_of
 from hooks.litellm_hook import PromptRouter
-from hooks.meanings import FAILURE_SECONDS, MAX_ENTRIES, MAX_TEXTS, PAUSE_SECONDS, Meanings
+from hooks.models.meanings import FAILURE_SECONDS, MAX_ENTRIES, MAX_TEXTS, PAUSE_SECONDS, Meanings
 from hooks.pipeline import Pipeline
 from hooks.profile import Profile
 from hooks.route import Meaning
-from hooks.settings import load_settings
 from tests.embedded import Telling, embedded_profile, meanings, telling
 from tests.emulators.embeddings import Embedder, Fault
 from tests.emulators.proxy import free_port
@@ -203,7 +203,7 @@ async def shared(redis_port: int) -> AsyncIterator[RedisCache]:
 
 async def test_replicas_share_vectors_and_failures(shared: RedisCache, embedder: Embedder) -> None:
     """A second process asks nobody; no text is in Redis, and another model's vectors are not taken for these."""
-    from hooks.embedding_model import ask
+    from hooks.models.embedding import ask
 
     problems: list[Any] = []
     one, other = (Meanings(ask, lambda title, lines: problems.append((title, lines))) for _ in range(2))
@@ -242,7 +242,7 @@ async def test_the_hook_shares_through_litellms_own_cache(
 
 
 async def test_a_redis_that_is_gone_changes_nothing(embedder: Embedder) -> None:
-    from hooks.embedding_model import ask
+    from hooks.models.embedding import ask
 
     class Gone:
         async def async_batch_get_cache(self, keys: list[str]) -> dict[str, Any]:

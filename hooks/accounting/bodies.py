@@ -13,7 +13,7 @@ from typing import Any
 
 from hooks.accounting.kept import Prompt
 from hooks.cachemodel import Block, BlockReader, Rules, anthropic_rules, openai_rules
-from hooks.provider_wire import ClaudeWire
+from hooks.deployments.provider_wire import ClaudeWire
 from hooks.wire.points import INJECTION_POINTS
 
 CLAUDE_HOSTS = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "openrouter"})

@@ -37,7 +37,7 @@ class Account:
         reader = BlockReader(count_tokens)
         if not self.target.takes_marks:
             return reader.openai
-        from hooks.provider_wire import ClaudeWire
+        from hooks.deployments.provider_wire import ClaudeWire
 
         wire = ClaudeWire(self.model)
         return lambda body: reader.anthropic(wire.body(body))
@@ -60,7 +60,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
     ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from hooks.deployments import target_of_model  # imports LiteLLM, which takes seconds
+    from hooks.deployments.groups import target_of_model  # imports LiteLLM, which takes seconds
 
     prices, target = _prices(model, stated), target_of_model(model, endpoint)
     if not prices.input_usd_per_mtok:
@@ -80,7 +80,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
 
 def _prices(model: str, stated: str | None) -> Prices:
     if stated is None:
-        from hooks.provider_wire import prices_of_model
+        from hooks.deployments.provider_wire import prices_of_model
 
         prices = prices_of_model(model)
         if prices is None:

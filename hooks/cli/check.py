@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from hooks.check import ModuleReport, ProfileReport, check_profiles
+from hooks.check.sampled import SampleReport
 from hooks.cli.inputs import (
     json_option,
     profile_folders,
@@ -22,7 +23,6 @@ from hooks.cli.samples import read_samples
 from hooks.errors import ConfigurationError
 from hooks.library import load_profile, load_profiles
 from hooks.profile import Profile
-from hooks.sampled import SampleReport
 
 
 @click.command(short_help="Report every problem of every profile, and its sizes.")

@@ -16,8 +16,8 @@ import yaml
 from dotenv import dotenv_values
 
 from hooks.cli.inputs import read_bytes
+from hooks.configuration.litellm_config import FROM_ENVIRONMENT, resolved
 from hooks.errors import ConfigurationError
-from hooks.litellm_config import FROM_ENVIRONMENT, resolved
 
 CONFIG_NAME = "proxy_config.yaml"
 CALLBACK = "hooks.callback.handler"
@@ -91,7 +91,7 @@ def _mapping(document: Mapping[str, Any], name: str, path: Path, problems: list[
 
 def _problems_of(path: Path, section: Any, environ: Mapping[str, str]) -> list[str]:
     """What would keep the callback from starting."""
-    from hooks.generation import Loader
+    from hooks.configuration.generation import Loader
 
     try:
         Loader(section, environ, path.absolute()).first()

@@ -60,7 +60,7 @@ def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
 
 def _ask(draft: Draft, module: DraftModule, model: str) -> list[Reply]:
     """All replies to the question, the last one counts."""
-    from hooks.language_model import LanguageModel  # imports LiteLLM, which takes seconds
+    from hooks.models.language import LanguageModel  # imports LiteLLM, which takes seconds
 
     ask = LanguageModel(model, None, retries=RETRIES)
     instructions, text = question_of(draft, module)

@@ -26,7 +26,7 @@ lexical_option = click.option(
 
 def vectors_of(profile: Profile, texts: Sequence[str], model: str | None, api_base: str | None) -> dict[str, Meaning]:
     """What the profile's embedding model says of the texts. Raises ConfigurationError."""
-    from hooks.language_model import EmbeddingModel
+    from hooks.models.language import EmbeddingModel
 
     assert profile.embedding is not None
     with _progress(len(texts)) as advance:

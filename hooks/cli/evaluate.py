@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from hooks.cases import Conversations, parse_cases
 from hooks.cli.embedding import api_base_option, lexical_option, lookup_for, model_option
 from hooks.cli.inputs import (
     USUAL_PROFILE,
@@ -24,6 +23,7 @@ from hooks.cli.inputs import (
 from hooks.cli.output import evidence_for_json, percent, shortened, show_json, show_table
 from hooks.errors import ConfigurationError
 from hooks.evaluate import CaseResult, Comparison, Evaluation, Summary, compare, evaluate_cases, kept_at
+from hooks.library.cases import Conversations, parse_cases
 from hooks.pipeline import Pipeline
 
 CASES_FILE = "ab_cases.jsonl"

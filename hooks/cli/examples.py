@@ -78,7 +78,7 @@ def examples(
     folder = profile_folders(profiles_root(root))[profile.name]
     harvest = load_harvest(folder / STATE_FILE)
     save_harvest(folder / STATE_FILE, harvest)  # a folder that can't be written to shows before anything is paid
-    from hooks.language_model import LanguageModel  # imports LiteLLM, which takes seconds
+    from hooks.models.language import LanguageModel  # imports LiteLLM, which takes seconds
 
     ask = LanguageModel(model, api_base)
     problem: str | None = None

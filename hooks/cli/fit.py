@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from hooks.cases import Numbered, parse_cases
 from hooks.cli.embedding import api_base_option, model_option, vectors_of
 from hooks.cli.inputs import (
     USUAL_PROFILE,
@@ -29,9 +28,10 @@ from hooks.evaluate import Comparison, compare
 from hooks.fit import Doubt, Embedded, Fit, FitOptions, columns_of, doubts, infer_cases, texts_to_embed
 from hooks.fit import fit as fit_profile
 from hooks.fit.learn import Advance
-from hooks.fitfile import FIT_FILE, TABLE_FILE, write_fitted
 from hooks.fitted import Calibration, CoverageOver, Promise
 from hooks.library import load_profile
+from hooks.library.cases import Numbered, parse_cases
+from hooks.library.fitfile import FIT_FILE, TABLE_FILE, write_fitted
 from hooks.profile import Profile
 from hooks.route import no_meanings
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
+from hooks.configuration.settings import Settings, load_settings
 from hooks.errors import ConfigurationError
 from hooks.library import PROFILE_FILE, bundled_profiles, load_profiles
 from hooks.profile import Profile
-from hooks.settings import Settings, load_settings
 
 USUAL_PROFILE = "workbench"
 

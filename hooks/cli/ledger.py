@@ -39,7 +39,7 @@ def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json
     Every field is kept, those of other versions in the column `extra`. Torn lines are counted. --delete keeps a
     file that has any, and one that is still being written.
     """
-    from hooks.compact import compact
+    from hooks.report.compact import compact
     from hooks.report.files import ledger_files
 
     sources = [file for file in ledger_files(paths) if file.suffix != ".parquet"]

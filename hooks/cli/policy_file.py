@@ -13,7 +13,7 @@ import click
 from hooks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hooks.settings import Settings
+    from hooks.configuration.settings import Settings
 
 CONFIG_NAME = "proxy_config.yaml"
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -53,8 +53,8 @@ def find_policy(stated: Path | None, config_path: Path | None) -> Found:
     """The policy file, which may not be there yet. Raises ConfigurationError when nothing says where."""
     if stated is not None and config_path is None:
         return Found(path=stated, settings=None)
-    from hooks.litellm_config import policy_path, section_in
-    from hooks.settings import load_settings
+    from hooks.configuration.litellm_config import policy_path, section_in
+    from hooks.configuration.settings import load_settings
 
     config_path = config_path or Path(CONFIG_NAME)
     if not config_path.is_file():

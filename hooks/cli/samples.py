@@ -11,9 +11,9 @@ from typing import TextIO
 
 import click
 
+from hooks.check.sampled import Sample
 from hooks.cli.inputs import read_bytes, shown
 from hooks.errors import ConfigurationError, UnreadableRequestError
-from hooks.sampled import Sample
 from hooks.simulate.traffic import read_traffic
 from hooks.wire import SHAPES
 

@@ -66,8 +66,8 @@ def status(ctx: click.Context, folder: Path | None, config_path: Path | None, as
 
 
 def _configured(config_path: Path | None) -> Path:
-    from hooks.litellm_config import section_in
-    from hooks.settings import load_settings
+    from hooks.configuration.litellm_config import section_in
+    from hooks.configuration.settings import load_settings
 
     path = config_path or Path(CONFIG_NAME)
     if config_path is not None and not path.is_file():

@@ -11,7 +11,7 @@ from hooks.doctor.finding import Finding, fail, ok, warn
 
 def examine_groups(document: Mapping[str, Any], stated_placement: str) -> Iterable[Finding]:
     """A finding for each group. ``stated_placement``: the setting; ``auto`` leaves it to the group."""
-    from hooks.deployments import targets_of_config  # brings LiteLLM, some seconds
+    from hooks.deployments.groups import targets_of_config  # brings LiteLLM, some seconds
 
     entries = document.get("model_list")
     if not isinstance(entries, list) or not entries:

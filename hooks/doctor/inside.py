@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hooks.configuration.generation import Generation, Loader
+from hooks.configuration.litellm_config import resolved
 from hooks.doctor.finding import Finding, fail, ok, warn
 from hooks.errors import ConfigurationError
-from hooks.generation import Generation, Loader
-from hooks.litellm_config import resolved
 from hooks.profile import Profile
 
 

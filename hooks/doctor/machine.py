@@ -11,8 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from hooks.configuration.settings import Settings
 from hooks.doctor.finding import Finding, fail, ok, warn
-from hooks.settings import Settings
 
 DISTRIBUTION = "litellm-prompt-router"
 LOW_BYTES = 1_000_000_000

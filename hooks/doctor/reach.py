@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from hooks.configuration.settings import Settings
 from hooks.doctor.finding import Finding, fail, ok, warn
-from hooks.settings import Settings
 
 CONNECT_SECONDS = 3.0
 REDIS_PORT = 6379

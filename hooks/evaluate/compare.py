@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hooks.cases import Conversations, Numbered
 from hooks.data import Turn
 from hooks.fitted import Flags, Floats
+from hooks.library.cases import Conversations, Numbered
 from hooks.profile import Profile
 from hooks.route import MOST_TOKENS_SHARE, Lookup, Router, Weighted, no_meanings, weigh
 from hooks.shares import share_interval

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from hooks.cases import Case, Conversations, Numbered
 from hooks.data import Evidence, Passthrough, Target
 from hooks.errors import ConfigurationError
+from hooks.library.cases import Case, Conversations, Numbered
 from hooks.pipeline import Pipeline
 from hooks.profile import Profile
 from hooks.route import Lookup, no_meanings

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from hooks.cases import Case, Numbered
 from hooks.fit.gate import FitOptions
 from hooks.fit.learn import Advance, Fit, columns_of, observe
+from hooks.library.cases import Case, Numbered
 from hooks.profile import Profile
 from hooks.route.words import folded
 

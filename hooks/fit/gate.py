@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hooks.cases import Case
 from hooks.fit.train import libraries
 from hooks.fitted import GATE_INPUTS, SEMANTIC_INPUTS, CoverageOver, Flags, Floats, Gate, Promise
+from hooks.library.cases import Case
 from hooks.profile import Profile
 from hooks.route import Weighted, gate_values
 

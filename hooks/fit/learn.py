@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hooks.cases import Case, Conversations, Numbered
 from hooks.data import Turn
 from hooks.errors import ConfigurationError
 from hooks.fit.calibrate import calibrated
@@ -28,8 +27,9 @@ from hooks.fit.gate import (
 from hooks.fit.meaning import Embedded, body_documents, train_vectors
 from hooks.fit.small_talk import SMALL_TALK
 from hooks.fit.train import Document, labelled_documents, libraries, module_documents, train_table
-from hooks.fitfile import digest_of
 from hooks.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Calibration, Fitted, Gate, ScoreTable, Semantics
+from hooks.library.cases import Case, Conversations, Numbered
+from hooks.library.fitfile import digest_of
 from hooks.profile import Profile
 from hooks.route import Lookup, Router, Weighted, no_meanings, weigh
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hooks.cases import Numbered
 from hooks.fit.small_talk import SMALL_TALK
 from hooks.fit.train import NEVER_NEEDED, Document, libraries, module_documents
 from hooks.fitted import Flags, Floats, SmallFloats
+from hooks.library.cases import Numbered
 from hooks.profile import Profile
 from hooks.route.meaning import EMBEDDED_CHARS, Meaning, embedded_part
 

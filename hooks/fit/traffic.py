@@ -13,9 +13,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hooks.agents import EVERY
-from hooks.cases import Case, Numbered
 from hooks.data import Request, Turn
 from hooks.errors import ConfigurationError, UnreadableRequestError
+from hooks.library.cases import Case, Numbered
 from hooks.profile import Profile
 from hooks.reading import parse_json_lines
 from hooks.recognise import Catalogue

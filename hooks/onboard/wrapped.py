@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from hooks.agents import AGENTS, EVERY
 from hooks.data import Turn
-from hooks.ignorefile import MAX_PATTERN_CHARS
+from hooks.library.ignorefile import MAX_PATTERN_CHARS
 from hooks.onboard.draft import Doubt, Draft
 from hooks.patterns import compile_pattern
 from hooks.profile import Ignore

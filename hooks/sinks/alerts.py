@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from hooks.configuration.settings import AlertSettings
 from hooks.record import Record
-from hooks.settings import AlertSettings
 
 AlertName = Literal["error_rate", "failure_rate", "decision_time", "net_loss", "coverage_drift", "losses"]
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hooks.configuration.settings import CaptureSettings
 from hooks.errors import UnreadableRequestError
-from hooks.settings import CaptureSettings
 from hooks.sinks.lines import LineFile
 from hooks.sinks.masking import Masker
 from hooks.wire import SHAPES, Sender, conversation_of

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, ParamSpec
 
+from hooks.configuration.settings import Settings
 from hooks.record import Record
-from hooks.settings import Settings
 from hooks.sinks.alerts import Watch
 from hooks.sinks.capture import Answered, Asked
 from hooks.sinks.counters import Counters

@@ -7,8 +7,8 @@ import importlib.metadata
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hooks.configuration.settings import Settings
 from hooks.record import Record
-from hooks.settings import Settings
 from hooks.sinks.capture import Answered, Asked, Capture
 from hooks.sinks.delivery import Delivery, Item, Problem, warn_of_capture
 from hooks.sinks.faults import Fault

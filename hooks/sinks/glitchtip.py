@@ -17,8 +17,8 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import HttpTransport, Transport
 from sentry_sdk.types import Event
 
+from hooks.configuration.settings import GlitchtipSettings
 from hooks.record import Record
-from hooks.settings import GlitchtipSettings
 from hooks.sinks import events
 from hooks.sinks.alerts import Alert
 from hooks.sinks.faults import Fault

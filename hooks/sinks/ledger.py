@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hooks.configuration.settings import LedgerSettings
 from hooks.record import Record
-from hooks.settings import LedgerSettings
 from hooks.sinks.archive import Archive
 from hooks.sinks.lines import LineFile
 from hooks.sinks.rotation import Rotation

@@ -12,8 +12,8 @@ import pytest
 
 from hooks.accounting.accountant import Answer
 from hooks.accounts import Accounts
+from hooks.configuration.settings import load_settings
 from hooks.record import Caller, Facts, Record
-from hooks.settings import load_settings
 from hooks.sinks.dispatch import Dispatcher
 
 ANSWER = Answer(

@@ -26,14 +26,14 @@ from rich.console import Console
 from rich.table import Table
 
 from hooks.compose import compose
+from hooks.configuration.generation import generation_of
+from hooks.configuration.settings import load_settings
 from hooks.data import Target
-from hooks.generation import generation_of
 from hooks.library import bundled_profiles, load_profile
 from hooks.litellm_hook import PromptRouter
 from hooks.pipeline import Pipeline
 from hooks.recognise import Catalogue
 from hooks.route import Router
-from hooks.settings import load_settings
 from hooks.tokens import token_counter
 from hooks.wire import SHAPES
 

@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hooks.cases import Conversations, Numbered, parse_cases
 from hooks.cli import main as cli
 from hooks.evaluate import compare
 from hooks.fit import FitOptions, fit
 from hooks.library import load_profile
+from hooks.library.cases import Conversations, Numbered, parse_cases
 from hooks.profile import Profile
 from tests.benchmarks import scoring_time
 

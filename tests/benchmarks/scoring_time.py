@@ -18,9 +18,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from hooks.cases import Case
 from hooks.data import Turn
 from hooks.fit import FitOptions, fit
+from hooks.library.cases import Case
 from hooks.profile import Module, Profile
 from hooks.route import Router
 from hooks.route.score import score

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hooks.cachemodel import BlockReader, anthropic_rules, messages_of_converse
-from hooks.provider_wire import ClaudeWire
+from hooks.deployments.provider_wire import ClaudeWire
 
 HOSTS = (
     "vertex_ai/claude-sonnet-4-5",

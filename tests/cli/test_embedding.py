@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hooks.fitfile import TABLE_FILE
+from hooks.library.fitfile import TABLE_FILE
 from tests.cli.conftest import Run
 from tests.cli.test_fit import _labelled, root
 from tests.emulators.embeddings import SIZE, Embedder, Fault

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hooks.cases import Case, Conversations, parse_cases
 from hooks.data import SEAM
 from hooks.evaluate import evaluate_cases
 from hooks.library import bundled_profiles, load_profile
+from hooks.library.cases import Case, Conversations, parse_cases
 from hooks.pipeline import Pipeline
 from tests.cli.conftest import Run
 

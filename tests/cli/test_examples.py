@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from hooks.cases import parse_cases
 from hooks.library import load_profile
+from hooks.library.cases import parse_cases
 from tests.cli.conftest import Run
 from tests.emulators.author import Author
 from tests.emulators.replies import HttpError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hooks.settings import LedgerSettings, Settings
+from hooks.configuration.settings import LedgerSettings, Settings
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.status import InForce, ServedProfile
 from hooks.workers import attention, read_workers

@@ -16,14 +16,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hooks.configuration import pipeline_of
+from hooks.configuration.settings import Settings
+from hooks.configuration.walk import pipeline_of
 from hooks.data import Rewritten
-from hooks.deployments import target_of_model
+from hooks.deployments.groups import target_of_model
+from hooks.deployments.provider_wire import ClaudeWire
 from hooks.facts import facts_of
 from hooks.library import bundled_profiles, load_profiles
-from hooks.provider_wire import ClaudeWire
 from hooks.record import Caller, Record
-from hooks.settings import Settings
 from hooks.tokens import token_counter
 from hooks.wire.usage import Usage
 from tests.report.records import traffic, write

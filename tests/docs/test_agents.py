@@ -9,8 +9,8 @@ import yaml
 
 from hooks.agents import AGENTS
 from hooks.cli import main
-from hooks.ignorefile import IgnoreFile, ignore_of
-from hooks.settings import load_settings
+from hooks.configuration.settings import load_settings
+from hooks.library.ignorefile import IgnoreFile, ignore_of
 from tests.docs.blocks import ROOT
 
 TEXT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")

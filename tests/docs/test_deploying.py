@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from hooks.cli import COMMANDS, main
+from hooks.configuration.settings import load_settings
 from hooks.doctor import examine
 from hooks.policy import parse_policy
-from hooks.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from hooks.settings import LedgerSettings, Settings
+from hooks.configuration.settings import LedgerSettings, Settings
 from hooks.sinks.alerts import TITLES
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.prometheus import Prometheus

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from hooks.configuration.watch import NOT_RELOADED
 from hooks.library import bundled_profiles
-from hooks.watch import NOT_RELOADED
 from tests.benchmarks.policy_reload import edited_under_load, messages, stopped_under_load, text_of
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.policy_proxy import MARGIN_SECONDS, RELOAD_SECONDS, PolicyProxy, running_policy_proxy

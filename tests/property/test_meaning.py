@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooks.data import Turn
-from hooks.fitfile import read_fitted, write_fitted
+from hooks.library.fitfile import read_fitted, write_fitted
 from hooks.profile import Profile
 from hooks.route import Meaning, Router, weigh
 from tests.embedded import embedded_profile, lookup, meanings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hooks.cachemodel import refuse_anthropic
-from hooks.provider_wire import ClaudeWire, prices_of_model
+from hooks.deployments.provider_wire import ClaudeWire, prices_of_model
 from hooks.wire.chat_marks import well_cached
 from tests.cachemodel.calls import words
 from tests.unit.profiles import TAKES_MARKS

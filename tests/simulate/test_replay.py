@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooks.cachemodel import BlockReader, MarkedPrefixes, Prices, openai_rules
+from hooks.deployments.provider_wire import ClaudeWire
 from hooks.errors import ConfigurationError
-from hooks.provider_wire import ClaudeWire
 from hooks.simulate import POLICIES, Call, Policy, Replay, Report, replay, rewrites_of
 from tests.cachemodel.calls import buckets
 from tests.unit.profiles import NO_MARKS, TAKES_MARKS, count_words, module, profile

@@ -23,9 +23,9 @@ import pytest
 
 from hooks.cachemodel import BlockReader, anthropic_rules, cost_usd, openai_rules
 from hooks.data import Target
-from hooks.deployments import Deployments, target_of_model
+from hooks.deployments.groups import Deployments, target_of_model
+from hooks.deployments.provider_wire import ClaudeWire, prices_of_model
 from hooks.library import bundled_profiles, load_profiles
-from hooks.provider_wire import ClaudeWire, prices_of_model
 from hooks.simulate import Call, Policy, Replay, rewrites_of
 from hooks.tokens import token_counter
 from hooks.wire import Usage, read_usage

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hooks.configuration.settings import AlertSettings, GlitchtipSettings, load_settings
 from hooks.record import Record
-from hooks.settings import AlertSettings, GlitchtipSettings, load_settings
 from hooks.sinks.alerts import TITLES, Alert, Watch
 from hooks.sinks.glitchtip import Glitchtip
 from tests.emulators.envelopes import Envelopes

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hooks.settings import CaptureSettings, LedgerSettings, Settings
+from hooks.configuration.settings import CaptureSettings, LedgerSettings, Settings
 from hooks.sinks import capture as capture_file
 from hooks.sinks import dispatch
 from hooks.sinks.capture import MAX_PENDING, PENDING_SECONDS, Answered, Asked, Capture
@@ -105,7 +105,7 @@ def test_a_file_that_others_could_read_becomes_private(path: Path) -> None:
 
 WRITER = """
 import sys
-from hooks.settings import CaptureSettings
+from hooks.configuration.settings import CaptureSettings
 from hooks.sinks.capture import Capture
 from tests.sinks.test_capture import asked
 
@@ -170,7 +170,7 @@ def test_off_by_default() -> None:
 
 FORKING = """
 import os, sys
-from hooks.settings import CaptureSettings, LedgerSettings, Settings
+from hooks.configuration.settings import CaptureSettings, LedgerSettings, Settings
 from hooks.sinks.dispatch import Dispatcher
 from tests.sinks.test_capture import asked
 

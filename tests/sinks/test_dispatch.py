@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from hooks.configuration.settings import GlitchtipSettings, Settings
 from hooks.record import Record
-from hooks.settings import GlitchtipSettings, Settings
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.glitchtip import Counts, Glitchtip
 from hooks.sinks.ledger import Ledger
@@ -246,7 +246,7 @@ def test_a_server_that_is_down_is_one_log_line(
 
 FORKING = """
 import os, sys
-from hooks.settings import Settings
+from hooks.configuration.settings import Settings
 from hooks.sinks.dispatch import Dispatcher
 from tests.sinks.records import record
 
@@ -266,7 +266,7 @@ assert dispatcher.close(30)
 
 LEAVING = """
 import sys
-from hooks.settings import Settings
+from hooks.configuration.settings import Settings
 from hooks.sinks.dispatch import Dispatcher
 from tests.sinks.records import record
 

@@ -21,7 +21,7 @@ import pytest
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
-from hooks.settings import GlitchtipSettings
+from hooks.configuration.settings import GlitchtipSettings
 from hooks.sinks.glitchtip import FAULTS_PER_MINUTE, CountingTransport, Glitchtip
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.sinks.records import CALLER, RECORD, passthrough, record
@@ -517,7 +517,7 @@ def test_any_transport_will_do(envelopes: Envelopes) -> None:
 BESIDE_LITELLM = """
 import sys
 import sentry_sdk
-from hooks.settings import GlitchtipSettings
+from hooks.configuration.settings import GlitchtipSettings
 from hooks.sinks.glitchtip import Glitchtip
 from tests.sinks.records import record
 

@@ -115,7 +115,7 @@ WITHOUT = """
 import sys
 sys.modules["prometheus_client"] = None
 from importlib.util import find_spec
-from hooks.settings import Settings
+from hooks.configuration.settings import Settings
 from hooks.sinks.dispatch import Dispatcher
 from tests.sinks.records import RECORD
 dispatcher = Dispatcher(Settings(ledger={"path": None}))

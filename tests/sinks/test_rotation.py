@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.settings import LedgerSettings
+from hooks.configuration.settings import LedgerSettings
 from hooks.sinks.archive import tidy
 from hooks.sinks.ledger import Ledger
 from hooks.sinks.rotation import rotated_files
@@ -22,7 +22,7 @@ from tests.sinks.records import record
 NAME = re.compile(r"ledger\.\d{8}T\d{6}\.\d{6}Z\.[0-9a-f]{8}\.jsonl(\.gz)?")
 WRITER = """
 import sys
-from hooks.settings import LedgerSettings
+from hooks.configuration.settings import LedgerSettings
 from hooks.sinks.ledger import Ledger
 from tests.sinks.records import record
 ledger = Ledger(sys.argv[1], rotated=LedgerSettings(max_mb=1, gzip=True))

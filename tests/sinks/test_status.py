@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hooks.settings import LedgerSettings, Settings
+from hooks.configuration.settings import LedgerSettings, Settings
 from hooks.sinks.counters import MAX_ERRORS, MAX_KEYS, OTHER, Counters
 from hooks.sinks.dispatch import Dispatcher
 from hooks.sinks.status import STALE_SECONDS, InForce, ServedProfile, is_stale
@@ -102,7 +102,7 @@ def test_the_file_is_there_without_traffic_and_gone_behind_a_clean_end(tmp_path:
 
 KILLED = """
 import os, signal, sys, time
-from hooks.settings import Settings
+from hooks.configuration.settings import Settings
 from hooks.sinks.dispatch import Dispatcher
 Dispatcher(Settings(ledger={"path": None}, status_dir=sys.argv[1]))
 while not [name for name in os.listdir(sys.argv[1]) if name.endswith(".json")]:

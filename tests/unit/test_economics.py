@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from hooks.check.lint import lint
 from hooks.data import Passthrough, Rewritten, Target
 from hooks.economics import admitted
-from hooks.lint import lint
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics
 from tests.unit.profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words

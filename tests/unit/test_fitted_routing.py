@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooks.cases import Case, Conversations, Numbered
 from hooks.data import Turn
 from hooks.errors import ConfigurationError
 from hooks.fit import Fit, FitOptions, doubts, fit
-from hooks.fitfile import FIT_FILE, TABLE_FILE, digest_of, read_fitted, write_fitted
+from hooks.library.cases import Case, Conversations, Numbered
+from hooks.library.fitfile import FIT_FILE, TABLE_FILE, digest_of, read_fitted, write_fitted
 from hooks.profile import Profile
 from hooks.route import Router, weigh
 from tests.unit.profiles import module, profile

@@ -40,7 +40,7 @@ def walk(body: dict[str, Any], target: Target) -> Walked:
 
 
 def group(*names: str) -> Target:
-    """A group of these, as ``hooks.deployments`` would put it."""
+    """A group of these, as ``hooks.deployments.groups`` would put it."""
     members = tuple((name, KINDS[name]) for name in names)
     return replace(PLAIN, each=members)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from hooks.configuration.settings import load_settings
 from hooks.errors import ConfigurationError
-from hooks.settings import load_settings
 
 W = "callback_settings.prompt_router"
 DSN = "https://key@glitchtip.example.org/7"

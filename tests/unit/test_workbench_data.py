@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hooks.cases import Case, parse_cases
 from hooks.examples import Message, routed
 from hooks.examples.overlap import Known
 from hooks.library import bundled_profiles, load_profile
+from hooks.library.cases import Case, parse_cases
 
 FOLDER = bundled_profiles() / "workbench"
 PROFILE = load_profile(FOLDER, len, as_fitted=False)

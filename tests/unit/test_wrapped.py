@@ -8,7 +8,7 @@ import pytest
 
 from hooks.agents import EVERY
 from hooks.data import Turn
-from hooks.ignorefile import IgnoreFile, ignore_of
+from hooks.library.ignorefile import IgnoreFile, ignore_of
 from hooks.onboard.wrapped import Rule, propose_rules
 from hooks.route.own_words import own_words
 

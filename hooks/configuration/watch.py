@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from hooks.generation import Generation, Loader, Signature
+from hooks.configuration.generation import Generation, Loader, Signature
 
 POLL_SECONDS = 0.25
 PROFILES_EVERY = 2

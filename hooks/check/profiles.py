@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hooks.check.lint import expected_token_reduction, lint
+from hooks.check.sampled import DEFAULT_FLOOR, Sample, SampleReport, check_samples
 from hooks.data import Turn
-from hooks.lint import expected_token_reduction, lint
 from hooks.profile import Module, Profile
 from hooks.recognise import Catalogue
 from hooks.route import Router
-from hooks.sampled import DEFAULT_FLOOR, Sample, SampleReport, check_samples
 
 ENOUGH_EXAMPLES = 20
 """From here on routing can be learned from them; with fewer it is for the triggers to select each."""

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hooks.errors import ConfigurationError
-from hooks.fitfile import read_fitted
 from hooks.fitted import Fitted
-from hooks.ignorefile import MAX_RULES, IgnoreFile, ignore_of
+from hooks.library.fitfile import read_fitted
+from hooks.library.ignorefile import MAX_RULES, IgnoreFile, ignore_of
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
 from hooks.profile import Economics, Embedding, Module, Profile, Slot
@@ -101,7 +101,7 @@ class ProfileFile(_Strict):
 
 def bundled_profiles() -> Path:
     """The folder of the profiles that come with the package, in a checkout or installed."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "bundled_profiles"
     return installed if installed.is_dir() else package.parent / "modules"
 

@@ -19,12 +19,12 @@ from urllib.parse import urlparse
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from hooks.bridges import BRIDGES, Route
 from hooks.cachemodel import takes_breakpoints, takes_mid_system
 from hooks.data import UNKNOWN_TARGET as UNKNOWN
 from hooks.data import Target
+from hooks.deployments.bridges import BRIDGES, Route
+from hooks.deployments.provider_wire import is_converse
 from hooks.profile import Placement
-from hooks.provider_wire import is_converse
 
 CHAT = "acompletion"
 REFRESH_SECONDS = 5.0

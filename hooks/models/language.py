@@ -12,10 +12,10 @@ from typing import Any
 
 import litellm
 
-from hooks.deployments import target_of_model
-from hooks.embedding_model import meanings_of
+from hooks.deployments.groups import target_of_model
 from hooks.errors import ConfigurationError
 from hooks.examples import Answer, ModelFailedError
+from hooks.models.embedding import meanings_of
 from hooks.route import Meaning
 
 TIMEOUT_SECONDS = 180.0

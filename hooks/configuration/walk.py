@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from hooks.configuration.settings import Settings
 from hooks.pipeline import Pipeline
 from hooks.profile import Profile
-from hooks.settings import Settings
 
 
 def pipeline_of(settings: Settings, profiles: Sequence[Profile], count_tokens: Callable[[str], int]) -> Pipeline:

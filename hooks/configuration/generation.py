@@ -16,17 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from hooks.breaker import Thresholds
-from hooks.configuration import pipeline_of
+from hooks.configuration.litellm_config import policy_path, section_in
+from hooks.configuration.settings import (
+    DISABLED,
+    WHERE,
+    LedgerSettings,
+    Settings,
+    is_disabled,
+    load_settings,
+    profiles_stated,
+)
+from hooks.configuration.walk import pipeline_of
 from hooks.data import Mode
 from hooks.errors import ConfigurationError
 from hooks.library import bundled_profiles, load_profiles
-from hooks.litellm_config import policy_path, section_in
 from hooks.pipeline import Pipeline
 from hooks.policy import EMPTY_FILE, Base, BrokenPolicyError, FilePolicy, parse_policy
 from hooks.policy.file import MAX_POLICY_BYTES
 from hooks.profile import Profile
 from hooks.reading import MAX_FILE_BYTES, read_text
-from hooks.settings import DISABLED, WHERE, LedgerSettings, Settings, is_disabled, load_settings, profiles_stated
 from hooks.tokens import token_counter
 
 KILL_SWITCH = "kill switch"

@@ -1,0 +1,1 @@
+"""Where a request goes behind LiteLLM, and what the provider there takes, costs and caches."""

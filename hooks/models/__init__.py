@@ -1,0 +1,1 @@
+"""Language and embedding models that we ask ourselves, through LiteLLM."""
