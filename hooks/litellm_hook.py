@@ -16,11 +16,12 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from hooks.accounts import Accounts
-from hooks.configuration.generation import Generation, Loader, switched_off
+from hooks.configuration.generation import Generation, switched_off
 from hooks.configuration.litellm_config import running_config_path
+from hooks.configuration.loader import Loader
 from hooks.configuration.settings import DISABLED, is_disabled
 from hooks.configuration.watch import Watcher
-from hooks.deployments.groups import input_price
+from hooks.deployments.prices import input_price
 from hooks.engine import Engine
 from hooks.errors import ConfigurationError, MeaningsWantedError
 from hooks.litellm_facts import answer_of_event, failure_of, response_in, success_of

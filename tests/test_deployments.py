@@ -12,7 +12,8 @@ import pytest
 
 from hooks.cachemodel import anthropic_rules
 from hooks.data import Target
-from hooks.deployments.groups import Deployments, target_of_model
+from hooks.deployments.groups import Deployments
+from hooks.deployments.target import target_of_model
 
 needs_mid_system = pytest.mark.skipif(
     find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is None,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import litellm
 import pytest
 
-from hooks.deployments.groups import target_of_model
+from hooks.deployments.target import target_of_model
 from hooks.pipeline import Pipeline
 from hooks.profile import Placement
 from tests.emulators.upstream import Upstream

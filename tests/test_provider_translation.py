@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from hooks.deployments.groups import target_of_model
+from hooks.deployments.target import target_of_model
 from hooks.pipeline import Pipeline
 from hooks.profile import Placement
 from tests.unit.profiles import count_words, module, profile

@@ -60,7 +60,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
     ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from hooks.deployments.groups import target_of_model  # imports LiteLLM, which takes seconds
+    from hooks.deployments.target import target_of_model  # imports LiteLLM, which takes seconds
 
     prices, target = _prices(model, stated), target_of_model(model, endpoint)
     if not prices.input_usd_per_mtok:

@@ -91,7 +91,7 @@ def _mapping(document: Mapping[str, Any], name: str, path: Path, problems: list[
 
 def _problems_of(path: Path, section: Any, environ: Mapping[str, str]) -> list[str]:
     """What would keep the callback from starting."""
-    from hooks.configuration.generation import Loader
+    from hooks.configuration.loader import Loader
 
     try:
         Loader(section, environ, path.absolute()).first()

@@ -46,7 +46,7 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
     known = tuple(profile.name for profile in profiles)
     if name is not None and name not in known:
         raise unknown_profile(name, known)
-    from hooks.configuration.walk import pipeline_of  # brings the tokenizer, which takes a while
+    from hooks.configuration.generation import pipeline_of  # brings the tokenizer, which takes a while
 
     pipeline = pipeline_of(settings_of_environment(), profiles, count_tokens)
     call_type = call_type_of(body)
@@ -65,7 +65,7 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
 
 def _target(body: dict[str, Any], call_type: str) -> Target:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from hooks.deployments.groups import target_of_model  # imports LiteLLM, which takes seconds
+    from hooks.deployments.target import target_of_model  # imports LiteLLM, which takes seconds
 
     return target_of_model(str(body.get("model") or ""), call_type)
 

@@ -13,7 +13,7 @@ from hooks.cli.inputs import settings_of_environment
 from hooks.cli.output import show_json, show_table
 from hooks.errors import ConfigurationError
 from hooks.library import PROFILE_FILE
-from hooks.library.profile_yaml import write_section
+from hooks.library.sections import write_section
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics, Profile
 from hooks.simulate import Call, Rewrite, Workload, rewrites_of, synthetic, trial

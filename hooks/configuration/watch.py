@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from hooks.configuration.generation import Generation, Loader, Signature
+from hooks.configuration.generation import Generation
+from hooks.configuration.loader import Loader
+from hooks.configuration.signature import Signature
 
 POLL_SECONDS = 0.25
 PROFILES_EVERY = 2

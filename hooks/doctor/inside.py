@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hooks.configuration.generation import Generation, Loader
+from hooks.configuration.generation import Generation
 from hooks.configuration.litellm_config import resolved
+from hooks.configuration.loader import Loader
 from hooks.doctor.finding import Finding, fail, ok, warn
 from hooks.errors import ConfigurationError
 from hooks.profile import Profile

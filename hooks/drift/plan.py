@@ -6,70 +6,21 @@ import difflib
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-from hooks.drift.match import Stretch, Value, match_modules
+from hooks.drift.anchors import Stretch, Value
+from hooks.drift.match import match_modules
+from hooks.drift.planned import Plan, Planned, State
+from hooks.drift.slots import Naming, found_again
 from hooks.errors import ConfigurationError
-from hooks.onboard import DraftModule, split_prompt
+from hooks.onboard import split_prompt
 from hooks.onboard.cut import LARGEST_TARGET_CHARS, SMALLEST_TARGET_CHARS
 from hooks.profile import Module, Profile, Slot
 
-State = Literal["unchanged", "edited", "moved", "new", "gone"]
-
-CONTEXT_CHARS = (60, 24, 8)
-"""How much of the text beside a slot is looked for in an edited module, most telling first."""
 MUCH_CHANGED = 0.5
 ANY_SHARE = 2.0
 """A new section may be one module, however much of the new text that is."""
 TRAILING_NUMBER = re.compile(r"(.*?)([.+]|^)(\d{1,6})\Z", re.DOTALL)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Planned:
-    """One module of the new prompt, or one that is gone (``text`` None).
-
-    ``text`` is what its file is to hold; ``before`` and ``after`` are the prompt's own text, slots filled.
-    """
-
-    id: str
-    title: str
-    state: State
-    has_moved: bool
-    source: Module | None
-    draft: DraftModule | None
-    file: str | None
-    text: str | None
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedSlot:
-    """A slot as it will be: ``source`` is what it was. With a ``name`` of its own it is declared anew."""
-
-    name: str
-    source: Slot
-    sample: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """The profile as the new prompt has it. ``modules`` in the new order; ``gone`` in the old one."""
-
-    profile: Profile
-    version: str
-    prompt: str
-    modules: tuple[Planned, ...]
-    gone: tuple[Planned, ...]
-    slots: tuple[PlannedSlot, ...]
-    lost_slots: tuple[str, ...]
-    notes: tuple[str, ...]
-    """What the owner has to look at, each with the module it concerns."""
-
-    @property
-    def is_changed(self) -> bool:
-        return self.prompt != self.profile.text or any(planned.state != "unchanged" for planned in self.modules)
 
 
 def plan_update(
@@ -92,7 +43,7 @@ def plan_update(
             [f"{profile.name}: no module of it is in the new prompt; make a profile of its own with `split`"]
         )
     notes: list[str] = []
-    naming = _Naming(profile, prompt)
+    naming = Naming(profile, prompt)
     in_place = _in_place([stretch.module for stretch in stretches if stretch.module is not None])
     modules: list[Planned] = []
     taken = {name for module in profile.modules for name in (module.id, file_of(module.id).removesuffix(".txt"))}
@@ -128,31 +79,6 @@ def next_version(version: str) -> str:
     return f"{match[1]}{match[2]}{int(match[3]) + 1}"
 
 
-class _Naming:
-    """Slots as they are used in the new prompt. One whose value differs between two places becomes two."""
-
-    def __init__(self, profile: Profile, prompt: str) -> None:
-        self.declared = {
-            part.name: part for module in profile.modules for part in module.parts if isinstance(part, Slot)
-        }
-        self.slots: dict[str, PlannedSlot] = {}
-        self._prompt = prompt
-
-    def name(self, slot: Slot, value: str) -> str:
-        """The name under which this slot has this value."""
-        number = 1
-        while True:
-            name = slot.name if number == 1 else f"{slot.name}_{number}"
-            known = self.slots.get(name)
-            is_free = known is None and (number == 1 or name not in self.declared)
-            if is_free and f"{{{{{name}}}}}" not in self._prompt:
-                self.slots[name] = PlannedSlot(name=name, source=slot, sample=value)
-                return name
-            if known is not None and known.source is slot and known.sample == value:
-                return name
-            number += 1
-
-
 def _in_place(order: Sequence[int]) -> frozenset[int]:
     """The modules that kept their order: the longest run of rising indexes."""
     tails: list[int] = []
@@ -169,13 +95,13 @@ def _survivor(
     prompt: str,
     stretch: Stretch,
     moved: bool,
-    naming: _Naming,
+    naming: Naming,
     file_of: Callable[[str], str],
     notes: list[str],
 ) -> Planned:
     module = profile.modules[stretch.module or 0]
     after = prompt[stretch.start : stretch.end]
-    values = stretch.values or tuple(_found_again(module, prompt, stretch.start, stretch.end))
+    values = stretch.values or tuple(found_again(module, prompt, stretch.start, stretch.end))
     parts: list[str] = []
     at = stretch.start
     for value in values:
@@ -197,35 +123,6 @@ def _survivor(
         before=module.text,
         after=after,
     )
-
-
-def _found_again(module: Module, prompt: str, start: int, end: int) -> Iterable[Value]:
-    """The module's slots in its edited text, by what stands beside them."""
-    at = start
-    for number, part in enumerate(module.parts):
-        if not isinstance(part, Slot):
-            continue
-        before = module.parts[number - 1] if number else ""
-        after = module.parts[number + 1] if number + 1 < len(module.parts) else ""
-        if isinstance(before, str) and isinstance(after, str):
-            value = _between(part, before, after, prompt, at, end)
-            if value is not None:
-                yield value
-                at = value.end
-
-
-def _between(slot: Slot, before: str, after: str, prompt: str, at: int, end: int) -> Value | None:
-    for chars in CONTEXT_CHARS:
-        head, tail = before[-chars:], after[:chars]
-        found = prompt.find(head, at, end) if head else at
-        if found < 0:
-            continue
-        first = found + len(head)
-        limit = min(end, first + slot.max_chars + len(tail))
-        last = (prompt.find(tail, first, limit) if tail else end) if first <= end else -1
-        if last >= first and slot.pattern.fullmatch(prompt[first:last]) is not None:
-            return Value(first, last, slot)
-    return None
 
 
 def _edits(module: Module, text: str, values: Sequence[Value]) -> Iterable[str]:
@@ -254,7 +151,7 @@ def _new(
     profile: Profile,
     text: str,
     taken: set[str],
-    naming: _Naming,
+    naming: Naming,
     notes: list[str],
     count_tokens: Callable[[str], int] | None,
 ) -> Iterable[Planned]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hooks.drift.layout import ModuleEntry, SlotEntry, edited
-from hooks.drift.plan import Plan, Planned
+from hooks.drift.planned import Plan, Planned
 from hooks.errors import ConfigurationError
 from hooks.library import PROFILE_FILE, load_profile
 from hooks.library.fitfile import refit, without_fit
-from hooks.library.profile_yaml import without_section
+from hooks.library.sections import without_section
 from hooks.onboard.review import REVIEW_FILE
 from hooks.profile import Module, Profile
 from hooks.reading import parse_yaml, read_text

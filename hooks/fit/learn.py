@@ -15,8 +15,8 @@ import numpy as np
 from hooks.data import Turn
 from hooks.errors import ConfigurationError
 from hooks.fit.calibrate import calibrated
+from hooks.fit.documents import chat_documents, described, documents_of, examples_as_cases
 from hooks.fit.gate import (
-    EXAMPLE_CATEGORY,
     FitOptions,
     Observed,
     counts,
@@ -24,9 +24,8 @@ from hooks.fit.gate import (
     needed_of,
     value_of,
 )
-from hooks.fit.meaning import Embedded, body_documents, train_vectors
-from hooks.fit.small_talk import SMALL_TALK
-from hooks.fit.train import Document, labelled_documents, libraries, module_documents, train_table
+from hooks.fit.meaning import Embedded, train_vectors
+from hooks.fit.train import Document, libraries, train_table
 from hooks.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Calibration, Fitted, Gate, ScoreTable, Semantics
 from hooks.library.cases import Case, Conversations, Numbered
 from hooks.library.fitfile import digest_of
@@ -76,7 +75,7 @@ def fit(
         raise ConfigurationError([f"{profile.name}: every module is in the core; there is nothing to route"])
     known = Conversations(case for _, case in cases)
     teaching, calibration = split(profile, cases, known, options)
-    documents = _documents(profile, columns, teaching, known)
+    documents = documents_of(profile, columns, teaching, known)
     trusts_lists = not lists_are_wrong(profile, teaching, known)
     observed, fused = observe(
         profile, columns, teaching, known, options, advance, trusts_lists=trusts_lists, embedded=embedded
@@ -107,7 +106,7 @@ def fit(
     raw = fitted_with(profile, table, gate, trusts_lists=trusts_lists)
     fitted = replace(raw, calibration=calibrated_with(raw, no_meanings))
     if embedded is not None:
-        semantics = _semantics(columns, _described(profile, columns, documents, teaching), embedded)
+        semantics = _semantics(columns, described(profile, columns, documents, teaching), embedded)
         semantics = replace(semantics, gate=learn_gate(profile, columns, fused, options))
         result = calibrated_with(replace(raw, semantics=semantics), embedded.lookup)
         fitted = replace(fitted, semantics=replace(semantics, calibration=result))
@@ -155,7 +154,7 @@ def split(
 def lists_are_wrong(profile: Profile, teaching: Sequence[Numbered], known: Conversations) -> bool:
     """True when messages that the lists of small talk and follow-ups dismiss have needs of their own here."""
     router = Router(replace(profile, fitted=None))
-    cases = [*(case for _, case in teaching), *_examples_as_cases(profile)]
+    cases = [*(case for _, case in teaching), *examples_as_cases(profile)]
     wrong = 0
     for case in cases:
         seen = weigh(router, profile, known.turns_of(case))
@@ -229,7 +228,7 @@ def observe(
 
     By words alone, and with ``embedded`` once more by words and meaning.
     """
-    examples = [(0, case) for case in _examples_as_cases(profile)]
+    examples = [(0, case) for case in examples_as_cases(profile)]
     every = [*cases, *examples]
     names = sorted({known.name_of(case) for _, case in every})
     random.Random(options.seed + 1).shuffle(names)  # noqa: S311
@@ -243,11 +242,11 @@ def observe(
             continue
         others = [(line, case) for line, case in cases if fold_of[known.name_of(case)] != fold]
         texts = {case.text for case in here}
-        documents = [d for d in _documents(profile, columns, others, known) if d.text not in texts]
+        documents = [d for d in documents_of(profile, columns, others, known) if d.text not in texts]
         table = _table(profile, columns, documents, others)
         semantics = None
         if embedded is not None:
-            semantics = _semantics(columns, _described(profile, columns, documents, others), embedded)
+            semantics = _semantics(columns, described(profile, columns, documents, others), embedded)
         held_out = replace(profile, fitted=fitted_with(profile, table, semantics=semantics, trusts_lists=trusts_lists))
         router = Router(held_out)
         for case in here:
@@ -265,49 +264,7 @@ def _observed(case: Case, seen: Weighted, turns: Sequence[Turn], profile: Profil
     return Observed(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored)
 
 
-def _documents(
-    profile: Profile, columns: Sequence[int], cases: Sequence[Numbered], known: Conversations
-) -> list[Document]:
-    """Module texts, examples, and the labelled messages for what each of them newly needs."""
-    column_of = {profile.modules[n].id: column for column, n in enumerate(columns)}
-    pairs = [
-        (example, frozenset({column_of[module.id]}))
-        for module in profile.modules
-        for example in module.examples
-        if module.id in column_of
-    ]
-    owners = {tool: module.id for module in profile.modules for tool in module.tools}
-    for _, case in cases:
-        used = {owners.get(tool) for tool in case.tool_calls}
-        new = frozenset(column_of[id] for id in case.needs if id in column_of and (id not in used or not case.history))
-        if new:
-            pairs.append((case.text, new))
-    return [*module_documents(profile, columns), *labelled_documents(pairs)]
-
-
 def _table(
     profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
 ) -> ScoreTable:
-    return train_table(profile, columns, documents, _chat(cases))
-
-
-def _chat(cases: Sequence[Numbered]) -> list[Document]:
-    """Messages that need the core alone."""
-    nothing: frozenset[int] = frozenset()
-    needless = [case.text for _, case in cases if not case.needs and not case.history]
-    return [Document(text=text, columns=nothing) for text in dict.fromkeys((*SMALL_TALK, *needless))]
-
-
-def _described(
-    profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
-) -> list[Document]:
-    """What module vectors learn from: the table's documents, and the modules' own texts in its words' place."""
-    return [*documents, *body_documents(profile, columns), *_chat(cases)]
-
-
-def _examples_as_cases(profile: Profile) -> list[Case]:
-    needs: dict[str, list[str]] = {}
-    for module in profile.modules:
-        for example in module.examples:
-            needs.setdefault(example, []).append(module.id)
-    return [Case(text=text, category=EXAMPLE_CATEGORY, needs=tuple(ids)) for text, ids in needs.items()]
+    return train_table(profile, columns, documents, chat_documents(cases))

@@ -20,26 +20,15 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from hooks.errors import ConfigurationError
-from hooks.fitted import (
-    GATE_INPUTS,
-    SEMANTIC_INPUTS,
-    Calibration,
-    CoverageOver,
-    Fitted,
-    Gate,
-    Promise,
-    Rows,
-    ScoreTable,
-    Semantics,
-)
+from hooks.fitted import Fitted, Rows, ScoreTable, Semantics
+from hooks.library.router_json import FitJson, calibration_for_file, calibration_of, gate_for_file, gate_of
 from hooks.problems import described
 from hooks.profile import Module
 
@@ -47,56 +36,6 @@ FORMAT = 1
 FIT_FILE = "router.json"
 TABLE_FILE = "router.npz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Calibration(_Strict):
-    promise: Promise
-    target_coverage: Annotated[float, Field(gt=0, lt=1)]
-    over: CoverageOver
-    threshold: _Finite | None
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    messages: int
-    misses: int
-    conversations: int
-    expected_threshold: _Finite | None
-    guaranteed_threshold: _Finite | None
-
-
-class _Gate(_Strict):
-    weights: Annotated[tuple[_Finite, ...], Field(min_length=GATE_INPUTS, max_length=GATE_INPUTS)]
-    bias: _Finite
-    later_shift: _Finite
-    offsets: dict[str, _Finite | None]
-
-
-class _FusedGate(_Gate):
-    weights: Annotated[
-        tuple[_Finite, ...], Field(min_length=GATE_INPUTS + SEMANTIC_INPUTS, max_length=GATE_INPUTS + SEMANTIC_INPUTS)
-    ]
-
-
-class _Semantics(_Strict):
-    embedding_model: str
-    calibration: _Calibration
-    gate: _FusedGate
-
-
-class _FitFile(_Strict):
-    """router.json."""
-
-    format: Literal[1]
-    profile_digest: str
-    table_sha256: str
-    calibration: _Calibration
-    gate: _Gate
-    unseen_weight: _Finite
-    trusts_lists: bool
-    semantics: _Semantics | None = None
 
 
 def digest_of(modules: Sequence[Module]) -> str:
@@ -122,9 +61,9 @@ def read_fitted(folder: Path, where: str, modules: Sequence[Module]) -> Fitted |
     path = f"{where}/{FIT_FILE}"
     again = "run `prompt-router fit` again, or delete router.json to route by triggers alone"
     try:
-        stated = _FitFile.model_validate_json((folder / FIT_FILE).read_bytes())
+        stated = FitJson.model_validate_json((folder / FIT_FILE).read_bytes())
     except ValidationError as error:
-        raise ConfigurationError(f"{line}; {again}" for line in described(error, path, _FitFile)) from None
+        raise ConfigurationError(f"{line}; {again}" for line in described(error, path, FitJson)) from None
     except OSError as error:
         raise ConfigurationError([f"{path}: can't be read ({error.strerror}); {again}"]) from None
     if stated.profile_digest != digest_of(modules):
@@ -190,36 +129,22 @@ def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> Non
         "format": FORMAT,
         "profile_digest": fitted.digest,
         "table_sha256": hashlib.sha256(raw).hexdigest(),
-        "calibration": _calibration_for_file(fitted.calibration),
-        "gate": _gate_for_file(fitted.gate, ids),
+        "calibration": calibration_for_file(fitted.calibration),
+        "gate": gate_for_file(fitted.gate, ids),
         "unseen_weight": table.unseen_weight,
         "trusts_lists": fitted.trusts_lists,
     }
     if semantics is not None:
         document["semantics"] = {
             "embedding_model": semantics.model,
-            "calibration": _calibration_for_file(semantics.calibration),
-            "gate": _gate_for_file(semantics.gate, ids),
+            "calibration": calibration_for_file(semantics.calibration),
+            "gate": gate_for_file(semantics.gate, ids),
         }
     (folder / TABLE_FILE).write_bytes(raw)
     (folder / FIT_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
 
 
-def _calibration_for_file(calibration: Calibration) -> dict[str, Any]:
-    thresholds = ("threshold", "expected_threshold", "guaranteed_threshold")
-    return {name: _finite(value) if name in thresholds else value for name, value in asdict(calibration).items()}
-
-
-def _gate_for_file(gate: Gate, ids: Sequence[str]) -> dict[str, Any]:
-    return {
-        "weights": gate.weights.tolist(),
-        "bias": gate.bias,
-        "later_shift": gate.later_shift,
-        "offsets": {id: _finite(offset) for id, offset in zip(ids, gate.offsets.tolist(), strict=True)},
-    }
-
-
-def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
+def _fitted(stated: FitJson, raw: bytes, order: dict[str, int]) -> Fitted:
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
         tokens, pieces = _rows(arrays["tokens"]), _rows(arrays["pieces"])
         table = ScoreTable(
@@ -239,8 +164,8 @@ def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
                 model=stated.semantics.embedding_model,
                 vectors=arrays["module_vectors"].astype(np.float32),
                 bias=arrays["module_bias"].astype(np.float64),
-                gate=_gate(stated.semantics.gate),
-                calibration=_calibration(stated.semantics.calibration),
+                gate=gate_of(stated.semantics.gate),
+                calibration=calibration_of(stated.semantics.calibration),
             )
     size = len(table.columns)
     if not (
@@ -259,14 +184,14 @@ def _fitted(stated: _FitFile, raw: bytes, order: dict[str, int]) -> Fitted:
     return Fitted(
         digest=stated.profile_digest,
         table=table,
-        gate=_gate(stated.gate),
-        calibration=_calibration(stated.calibration),
+        gate=gate_of(stated.gate),
+        calibration=calibration_of(stated.calibration),
         trusts_lists=stated.trusts_lists,
         semantics=semantics,
     )
 
 
-def _is_sound(semantics: Semantics, stated: _FitFile, size: int) -> bool:
+def _is_sound(semantics: Semantics, stated: FitJson, size: int) -> bool:
     is_shaped = semantics.vectors.ndim == 2 and semantics.vectors.shape[0] == size and semantics.bias.shape == (size,)
     is_finite = bool(np.isfinite(semantics.vectors).all() and np.isfinite(semantics.bias).all())
     return (
@@ -275,21 +200,6 @@ def _is_sound(semantics: Semantics, stated: _FitFile, size: int) -> bool:
         and stated.semantics is not None
         and [*stated.semantics.gate.offsets] == [*stated.gate.offsets]
     )
-
-
-def _gate(stated: _Gate) -> Gate:
-    offsets = [np.inf if offset is None else offset for offset in stated.offsets.values()]
-    return Gate(
-        weights=np.array(stated.weights), bias=stated.bias, later_shift=stated.later_shift, offsets=np.array(offsets)
-    )
-
-
-def _calibration(stated: _Calibration) -> Calibration:
-    values = stated.model_dump()
-    for name in ("threshold", "expected_threshold", "guaranteed_threshold"):
-        if values[name] is None:
-            values[name] = -np.inf
-    return Calibration(**values)
 
 
 def _packed(**arrays: Any) -> bytes:
@@ -312,7 +222,3 @@ def _named(names: Any) -> Any:
 def _rows(names: Any) -> Rows:
     text = names.tobytes().decode()
     return Rows((name, row) for row, name in enumerate(text.split("\n"))) if text else Rows()
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -9,94 +9,23 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from hooks.errors import ConfigurationError
 from hooks.fitted import Fitted
+from hooks.library.consistency import inconsistencies, unused_slots
 from hooks.library.fitfile import read_fitted
-from hooks.library.ignorefile import MAX_RULES, IgnoreFile, ignore_of
+from hooks.library.ignorefile import ignore_of
+from hooks.library.profile_yaml import PROFILE_FILE, ModuleFile, ProfileFile, RouterFile
 from hooks.patterns import check_slot_pattern, compile_pattern
 from hooks.problems import described
 from hooks.profile import Economics, Embedding, Module, Profile, Slot
 from hooks.reading import parse_yaml, read_inside, read_text
-from hooks.route.words import check_trigger
-
-PROFILE_FILE = "profile.yaml"
-MAX_SLOT_CHARS = 50_000
-EMBEDDING_TIMEOUT_SECONDS = 0.3
-
-_ID = r"^[\w.-]+(/[\w.-]+)*$"
-_NAME = r"^[\w.-]+$"
-_Text = Annotated[str, Field(min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SlotFile(_Strict):
-    """``slots[]`` of profile.yaml."""
-
-    name: Annotated[str, Field(pattern=_NAME)]
-    pattern: _Text
-    sample: str
-    description: str = ""
-    volatile: bool = False
-    max_chars: Annotated[int, Field(gt=0, le=1_000_000)] = MAX_SLOT_CHARS
-
-
-class ModuleFile(_Strict):
-    """``modules[]`` of profile.yaml."""
-
-    id: Annotated[str, Field(pattern=_ID)]
-    file: _Text
-    title: _Text
-    description: str = ""
-    always: bool = False
-    requires: tuple[str, ...] = ()
-    triggers: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-
-
-class EconomicsFile(_Strict):
-    """``economics`` of profile.yaml, as ``simulate --tune`` writes it."""
-
-    choice: Literal["exact", "bundles", "all", "full"]
-    min_dropped: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    bundles: tuple[tuple[str, ...], ...] = ()
-    cache_read_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    cache_write_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    tuned_on: dict[str, str | int | float] = {}
-    """The traffic and the figures that led to it; for people."""
-
-
-class RouterFile(_Strict):
-    """``router`` of profile.yaml. ``embedding_timeout``: seconds that a request waits for its messages' vectors."""
-
-    embedding_model: _Text | None = None
-    embedding_timeout: Annotated[float, Field(gt=0, le=10)] = EMBEDDING_TIMEOUT_SECONDS
-
-
-class ProfileFile(_Strict):
-    """profile.yaml."""
-
-    profile: Annotated[str, Field(pattern=_NAME)]
-    version: _Text
-    description: str = ""
-    coverage_floor: Annotated[float, Field(ge=0, le=1)] | None = None
-    cache_ttl: Literal["5m", "1h"] = "5m"
-    placement: Literal["auto", "append", "grow", "latest"] = "auto"
-    economics: EconomicsFile | None = None
-    router: RouterFile = RouterFile()
-    ignore: Annotated[tuple[IgnoreFile, ...], Field(max_length=MAX_RULES)] = ()
-    slots: tuple[SlotFile, ...] = ()
-    modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
 
 
 def bundled_profiles() -> Path:
@@ -145,7 +74,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
             declared = ProfileFile.model_validate(rest)
         except ValidationError:
             raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
-    problems.extend(_inconsistencies(declared, folder, where))
+    problems.extend(inconsistencies(declared, folder, where))
     slots = _slots(declared, where, problems)
     ignore = ignore_of(declared.ignore, where, problems)
     digest = hashlib.sha256(raw.encode())
@@ -166,7 +95,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
             problems.append(f"{path}: {module.file} has no text of its own; remove the module")
         modules.append(_module(module, parts, count_tokens))
     if not unreadable:
-        problems.extend(_unused_slots(slots, modules, where))
+        problems.extend(unused_slots(slots, modules, where))
     fitted = None
     if as_fitted and not problems:
         fitted = _as_declared(read_fitted(folder, where, modules), declared.router, where, problems)
@@ -299,59 +228,3 @@ def _parts(text: str, slots: dict[str, Slot]) -> tuple[str | Slot, ...]:
         at = match.end()
     parts.append(text[at:])
     return tuple(part for part in parts if part)
-
-
-# Checking what pydantic can't see
-
-
-def _inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable[str]:
-    if declared.profile != folder.name:
-        yield f"{where}: profile: is {declared.profile!r} but the folder is {folder.name!r}; make them the same"
-    ids = [module.id for module in declared.modules]
-    yield from _repeated(ids, f"{where}: modules", "id")
-    yield from _repeated([module.file for module in declared.modules], f"{where}: modules", "file")
-    yield from _repeated([slot.name for slot in declared.slots], f"{where}: slots", "name")
-    yield from _repeated([t for module in declared.modules for t in module.tools], f"{where}: modules", "tool")
-    yield from _wrong_bundles(declared, where)
-    for number, module in enumerate(declared.modules):
-        path = f"{where}: modules[{number}]"
-        for index, needed in enumerate(module.requires):
-            if needed not in ids:
-                yield f"{path}.requires[{index}]: unknown module {needed!r}"
-            elif needed == module.id:
-                yield f"{path}.requires[{index}]: a module can't require itself; remove it"
-        for index, trigger in enumerate(module.triggers):
-            wrong = check_trigger(trigger)
-            if wrong is not None:
-                yield f"{path}.triggers[{index}]: {wrong}"
-
-
-def _wrong_bundles(declared: ProfileFile, where: str) -> Iterable[str]:
-    stated = declared.economics
-    if stated is None:
-        return
-    if bool(stated.bundles) != (stated.choice == "bundles"):
-        yield f"{where}: economics.bundles: go with the choice 'bundles' and no other; tune the profile again"
-    always = {module.id: module.always for module in declared.modules}
-    for number, bundle in enumerate(stated.bundles):
-        for index, name in enumerate(bundle):
-            at = f"{where}: economics.bundles[{number}][{index}]"
-            if name not in always:
-                yield f"{at}: unknown module {name!r}; tune the profile again"
-            elif always[name]:
-                yield f"{at}: {name!r} is always sent; remove it"
-
-
-def _repeated(names: Sequence[str], path: str, what: str) -> Iterable[str]:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            yield f"{path}: {what} {name!r} is there twice; keep one"
-        seen.add(name)
-
-
-def _unused_slots(slots: dict[str, Slot], modules: Sequence[Module], where: str) -> Iterable[str]:
-    used = [part.name for module in modules for part in module.parts if isinstance(part, Slot)]
-    for name in slots:
-        if name not in used:
-            yield f"{where}: slots: {name!r} is declared but no module file has {{{{{name}}}}}; add or remove it"

@@ -12,7 +12,7 @@ from typing import Any
 
 import litellm
 
-from hooks.deployments.groups import target_of_model
+from hooks.deployments.target import target_of_model
 from hooks.errors import ConfigurationError
 from hooks.examples import Answer, ModelFailedError
 from hooks.models.embedding import meanings_of

@@ -21,44 +21,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from hooks.agents import EVERY
 from hooks.data import MessageKind, RoutingDecision, Turn
-from hooks.fitted import Fitted, Floats, Semantics
+from hooks.fitted import Fitted
 from hooks.profile import Profile
 from hooks.route.gate import GateState, values
-from hooks.route.meaning import Lookup, Meaning, embedded_part, no_meanings, semantic_scores
+from hooks.route.meaning import Lookup, Meaning, embedded_part, no_meanings, promised, semantic_scores
 from hooks.route.need import Need, closure_of, core_of
 from hooks.route.own_words import own_words, stands_for_history
-from hooks.route.phrases import is_follow_up, is_small_talk
-from hooks.route.score import Scores, score
-from hooks.route.words import TriggerIndex, capped, folded, words_of
+from hooks.route.read import Reader, Reading, lengths_of
+from hooks.route.score import Scores
+from hooks.route.trace import Trace, Weighed
 
-MAX_READINGS = 8192
-"""User messages remembered for each profile: as hashes, module numbers and scores, no text."""
 MAX_WALKS = 1024
 """Conversations remembered up to their latest user message, for each profile: as hashes and module numbers, no text."""
 MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
 SHORTENED = "the history was shortened"
-
-
-class _Reading(NamedTuple):
-    """What one user message says by itself. ``found``: a trigger by module.
-
-    ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns.
-    """
-
-    kind: MessageKind
-    found: dict[int, str]
-    fallback: str | None = None
-    scores: Scores | None = None
-    chars: int = 0
-    is_shortened: bool = False
 
 
 @dataclass(slots=True)
@@ -80,45 +63,22 @@ class _Walk:
         return replace(self, need=self.need.copy(), state=self.state.copy(), in_use=set(self.in_use))
 
 
-class Weighed(NamedTuple):
-    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module.
-
-    ``is_fused``: by its meaning too, so that the fused threshold decides.
-    """
-
-    turn: int
-    inputs: Floats
-    values: Floats
-    is_fused: bool = False
-
-
-class Trace:
-    """What happened on the way to a decision, for those who calibrate or explain."""
-
-    def __init__(self) -> None:
-        self.weighed: list[Weighed] = []
-        self.triggered: set[int] = set()
-        self.fallbacks: list[str] = []
-        """Reasons that no threshold can change."""
-
-
 class Router:
     """One profile, prepared for routing. ``decide`` is a pure function of the conversation."""
 
     def __init__(self, profile: Profile) -> None:
-        self._triggers = TriggerIndex((n, t) for n, module in enumerate(profile.modules) for t in module.triggers)
         self._owner_of_tool = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
         self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
         self._core = core_of(profile, self._requires)
         self._ids = tuple(module.id for module in profile.modules)
         self._ignore = EVERY.with_(profile.ignore)
+        self._read = Reader(profile, self._ignore).read
         self._tokens = tuple(module.tokens for module in profile.modules)
         self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
         self._fitted: Fitted | None = profile.fitted
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
-        self._semantics = _usable(profile.fitted)
+        self._semantics = promised(profile.fitted)
         self._walks: dict[tuple[int, int], _Walk] = {}
-        self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], _Reading] = {}
 
     def decide(
         self,
@@ -201,7 +161,7 @@ class Router:
             if turn.role == "user":
                 keys.append((at, key))
                 meaning = meanings.get(at)
-                key = hash((key, turn.text, _lengths(turn), turn.attachments, meaning and meaning.digest))
+                key = hash((key, turn.text, lengths_of(turn), turn.attachments, meaning and meaning.digest))
             else:
                 key = hash((key, turn.role, turn.tool_calls, stands_for_history(turn, self._ignore)))
         for at, known in reversed(keys):
@@ -264,7 +224,7 @@ class Router:
         walk.fallback = walk.fallback or reason
         walk.need.bring_all(reason, at=at)
 
-    def _take(self, walk: _Walk, reading: _Reading, at: int, trace: Trace | None, meaning: Meaning | None) -> None:
+    def _take(self, walk: _Walk, reading: Reading, at: int, trace: Trace | None, meaning: Meaning | None) -> None:
         """What one user message brings."""
         need = walk.need
         walk.kind, reason = reading.kind, reading.fallback
@@ -320,78 +280,6 @@ class Router:
 
     def _is_most(self, need: Need) -> bool:
         return sum(self._tokens[module] for module in need) > self._most_tokens
-
-    def _read(self, turn: Turn, *, started: bool) -> _Reading:
-        """What one user message says; remembered by the message's hash, since every call sends them all again."""
-        key = (hash(turn.text), len(turn.text), _lengths(turn), turn.attachments, started)
-        known = self._readings.get(key)
-        if known is None:
-            if len(self._readings) >= MAX_READINGS:
-                self._readings.pop(next(iter(self._readings)), None)
-            known = self._readings[key] = self._read_anew(turn, started=started)
-        return known
-
-    def _read_anew(self, turn: Turn, *, started: bool) -> _Reading:
-        said = own_words(turn, self._ignore)
-        if said.stands_for_history:
-            return _Reading("none", {}, is_shortened=True)
-        if said.text is None and not turn.attachments:
-            return _Reading("none", {})
-        own = said.text or ""
-        return self._read_words(turn._replace(text=own), started=started)._replace(chars=len(own))
-
-    def _read_words(self, turn: Turn, *, started: bool) -> _Reading:
-        read = capped(turn.text)
-        text = folded(read)
-        words = words_of(text)
-        found = self._triggers.match(text, words, turn.attachments)
-        if found:
-            return self._scored(found, text, words)
-        if turn.attachments:
-            return _Reading("task", {}, "attachment without a matching trigger")
-        if not text.strip():
-            return _Reading("follow_up", {}, None if started else "nothing to follow up on")
-        if is_small_talk(read, text, words):
-            return self._also_scored(_Reading("small_talk", {}), text, words)
-        if is_follow_up(text, words):
-            fallback = None if started else "nothing to follow up on"
-            return self._also_scored(_Reading("follow_up", {}, fallback), text, words)
-        if self._fitted is None:
-            return _Reading("task", {}, "nothing known in the message")
-        return self._scored({}, text, words)
-
-    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> _Reading:
-        """The reading of a task, with its scores where the profile is fitted and the message is within its reach."""
-        if self._fitted is None:
-            return _Reading("task", found)
-        if self._fitted.calibration.promise == "none":
-            return _Reading("task", found, "no calibrated threshold")
-        if not text.strip():
-            return _Reading("task", found, "attachment without text")
-        scores = score(self._fitted.table, text, words)
-        if not scores.is_known:
-            return _Reading("task", found, "nothing known in the message")
-        return _Reading("task", found, None, scores)
-
-    def _also_scored(self, reading: _Reading, text: str, words: list[str]) -> _Reading:
-        """A message that the word lists take for no task; scored all the same where labels showed them wrong."""
-        if self._fitted is None or self._fitted.trusts_lists or self._fitted.calibration.promise == "none":
-            return reading
-        scores = score(self._fitted.table, text, words)
-        return reading._replace(scores=scores) if scores.is_known else reading
-
-
-def _usable(fitted: Fitted | None) -> Semantics | None:
-    """The semantic part, where something is promised with it and without it."""
-    if fitted is None or fitted.semantics is None:
-        return None
-    is_promised = "none" not in (fitted.calibration.promise, fitted.semantics.calibration.promise)
-    return fitted.semantics if is_promised else None
-
-
-def _lengths(turn: Turn) -> tuple[int, ...]:
-    """Where a message's blocks end, which with its text says what they are."""
-    return tuple([len(part) for part in turn.parts])
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:

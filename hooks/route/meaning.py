@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hooks.fitted import Floats, Semantics, SmallFloats
+from hooks.fitted import Fitted, Floats, Semantics, SmallFloats
 from hooks.route.words import capped
 
 EMBEDDED_CHARS = 2_000
@@ -96,3 +96,11 @@ def semantic_scores(semantics: Semantics, meaning: Meaning) -> SemanticScores:
     raw = (semantics.vectors @ meaning.vector).astype(np.float64) + semantics.bias
     top = float(raw.max())
     return SemanticScores(raw, raw - (top + log(float(np.exp(raw - top).sum()))))
+
+
+def promised(fitted: Fitted | None) -> Semantics | None:
+    """The semantic part, where something is promised with it and without it."""
+    if fitted is None or fitted.semantics is None:
+        return None
+    is_promised = "none" not in (fitted.calibration.promise, fitted.semantics.calibration.promise)
+    return fitted.semantics if is_promised else None

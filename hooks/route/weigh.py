@@ -10,9 +10,10 @@ import numpy as np
 from hooks.data import RoutingDecision, Turn
 from hooks.fitted import Fitted, Flags, Floats
 from hooks.profile import Profile
-from hooks.route.decide import Router, Trace, Weighed
+from hooks.route.decide import Router
 from hooks.route.meaning import Lookup, no_meanings
 from hooks.route.need import closure_of
+from hooks.route.trace import Trace, Weighed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

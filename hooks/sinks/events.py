@@ -2,14 +2,11 @@
 
 What GlitchTip does with events decides their form. It groups by fingerprint and titles an issue after its
 first event: both are fixed, figures go into contexts, and what is to be searched or counted goes into tags.
-A NUL or a lone surrogate makes it drop the event, or others stored with it, behind a 200: see ``plain``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -19,13 +16,12 @@ from typing import Any
 from hooks.record import Record
 from hooks.sinks.alerts import Alert
 from hooks.sinks.faults import Fault, Raised
+from hooks.sinks.storable import present
 from hooks.wire.usage import Usage
 
 NAME = "prompt_router"
 """Logger, transaction op, and how fingerprints begin."""
 TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
-MAX_TAG_CHARS = 200
-MAX_TEXT_CHARS = 2_000
 SIZE_EDGES = (5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
 
 
@@ -80,7 +76,7 @@ def problem_event(
     """One issue for each title; the key that it concerns is a tag. ``once`` makes it one event for all processes."""
     return {
         **({} if once is None else {"event_id": _event_id(f"{NAME}.problem:{title}:{once}")}),
-        "tags": _present({"key_alias": key_alias}),
+        "tags": present({"key_alias": key_alias}),
         "message": title,
         "level": "error",
         "logger": NAME,
@@ -96,7 +92,7 @@ def alert_event(alert: Alert) -> dict[str, Any]:
         "level": "error",
         "logger": NAME,
         "fingerprint": [f"{NAME}.alert:{alert.name}" + (f":{alert.profile}" if alert.profile else "")],
-        "tags": _present({"alert": alert.name, "profile": alert.profile}),
+        "tags": present({"alert": alert.name, "profile": alert.profile}),
         "contexts": {"alert": {"summary": alert.summary, **alert.figures}},
     }
 
@@ -110,7 +106,7 @@ def fault_event(fault: Fault, suppressed: int) -> dict[str, Any]:
         "logger": NAME,
         "fingerprint": [f"{NAME}.fault:{fault.where}:{caught.type}:{at}"],
         "exception": {"values": [_exception(raised, fault.where) for raised in fault.chain]},
-        "tags": _present({"where": fault.where, "error_type": caught.type}),
+        "tags": present({"where": fault.where, "error_type": caught.type}),
         "contexts": {"fault": {"where": fault.where, "at": at, "suppressed": suppressed}},
     }
 
@@ -218,7 +214,7 @@ def _decision(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tags(line: Mapping[str, Any]) -> dict[str, str]:
     is_routed = line["outcome"] != "passthrough"
-    return _present(
+    return present(
         {
             **_picked(line, "provider", "profile", "profile_version", "key_alias"),
             **_picked(line, "mode", "outcome", "reason", "arm"),
@@ -266,38 +262,3 @@ def size_bucket(chars: int | None) -> str | None:
     below = max(index for index, edge in enumerate(edges) if chars >= edge)
     names = [f"{edge // 1000}k" if edge else "0" for edge in edges]
     return f"{names[below]}-{names[below + 1]}" if below + 1 < len(names) else f"{names[below]}+"
-
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def plain(value: object) -> Any:
-    """``value`` in JSON types that GlitchTip stores: text bounded, without NULs and lone surrogates."""
-    match value:
-        case None | bool() | int():
-            return value
-        case str():
-            return _UNSTORABLE.sub("", value)[:MAX_TEXT_CHARS]
-        case float():
-            return value if math.isfinite(value) else None
-        case Decimal():
-            return format(value, "f")
-        case Mapping():
-            return {plain(str(key)): plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case set() | frozenset():
-            return [plain(item) for item in sorted(value, key=str)]
-        case _:
-            return f"<{type(value).__name__}>"
-
-
-def _present(tags: Mapping[str, object]) -> dict[str, str]:
-    """Tags with a value, as text. GlitchTip drops an event with anything else in a tag."""
-    texts = {name: tag_text(value) for name, value in tags.items() if isinstance(value, (str, int))}
-    return {name: text for name, text in texts.items() if text}
-
-
-def tag_text(value: object) -> str:
-    """One line of bounded, storable text; empty if nothing of ``value`` is."""
-    return " ".join(_UNSTORABLE.sub("", str(value))[:MAX_TAG_CHARS].split())

@@ -22,6 +22,7 @@ from hooks.record import Record
 from hooks.sinks import events
 from hooks.sinks.alerts import Alert
 from hooks.sinks.faults import Fault
+from hooks.sinks.storable import plain, tag_text
 
 SERVER_NAME = "prompt-router"
 """Sent instead of the host name, which is the SDK's default."""
@@ -130,7 +131,7 @@ class Glitchtip:
     ) -> None:
         self._settings = settings
         self._alarm_dsn = settings.errors_dsn or settings.dsn
-        self._release = events.tag_text(release) or "unknown"
+        self._release = tag_text(release) or "unknown"
         self._transport = transport or CountingTransport
         self._clock = clock
         self._lines: dict[tuple[int, str], _Line] = {}
@@ -250,7 +251,7 @@ class Glitchtip:
             client = self._connect(dsn)
             transport = client.transport
             self._lines[key] = _Line(client, transport if isinstance(transport, CountingTransport) else None)
-        self._lines[key].client.capture_event(cast(Event, events.plain(event)))
+        self._lines[key].client.capture_event(cast(Event, plain(event)))
 
     def _own_lines(self) -> Iterator[_Line]:
         """Not those of the process that this one forked from: their queues are its own, their locks stuck."""

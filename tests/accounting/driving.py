@@ -24,9 +24,8 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
-from hooks.configuration.generation import generation_of
+from hooks.configuration.generation import generation_of, pipeline_of
 from hooks.configuration.settings import load_settings
-from hooks.configuration.walk import pipeline_of
 from hooks.library import bundled_profiles, load_profiles
 from hooks.litellm_hook import PromptRouter
 from hooks.profile import Profile

@@ -12,7 +12,7 @@ import litellm
 import pytest
 from litellm.caching.caching import Cache
 
-from hooks.deployments.groups import target_of_model
+from hooks.deployments.target import target_of_model
 from hooks.simulate import Call
 from hooks.wire.chat_marks import well_cached
 from tests.accounting.comparing import accuracy_of, compared

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hooks.accounting.basis import SAME_USD
-from hooks.deployments.groups import target_of_model
+from hooks.deployments.target import target_of_model
 from hooks.wire.chat_marks import well_cached
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import GROUPS, KeyName, ProviderProxy

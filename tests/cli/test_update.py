@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hooks.library import bundled_profiles, load_profile
-from hooks.library.profile_yaml import write_section
+from hooks.library.sections import write_section
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 YAML = """\

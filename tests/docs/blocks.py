@@ -16,11 +16,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hooks.configuration.generation import pipeline_of
 from hooks.configuration.settings import Settings
-from hooks.configuration.walk import pipeline_of
 from hooks.data import Rewritten
-from hooks.deployments.groups import target_of_model
 from hooks.deployments.provider_wire import ClaudeWire
+from hooks.deployments.target import target_of_model
 from hooks.facts import facts_of
 from hooks.library import bundled_profiles, load_profiles
 from hooks.record import Caller, Record

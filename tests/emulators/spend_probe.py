@@ -16,7 +16,7 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from hooks.deployments.groups import input_price
+from hooks.deployments.prices import input_price
 from hooks.litellm_facts import success_of
 from hooks.sinks import litellm_bag
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hooks.library import PROFILE_FILE, bundled_profiles
-from hooks.library.profile_yaml import write_section
+from hooks.library.sections import write_section
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from hooks.cachemodel import BlockReader, openai_rules
-from hooks.deployments.groups import target_of_model
+from hooks.deployments.target import target_of_model
 from hooks.library import bundled_profiles, load_profiles
 from hooks.simulate import Policy, Replay, rewrites_of
 from hooks.tokens import token_counter

@@ -23,8 +23,9 @@ import pytest
 
 from hooks.cachemodel import BlockReader, anthropic_rules, cost_usd, openai_rules
 from hooks.data import Target
-from hooks.deployments.groups import Deployments, target_of_model
+from hooks.deployments.groups import Deployments
 from hooks.deployments.provider_wire import ClaudeWire, prices_of_model
+from hooks.deployments.target import target_of_model
 from hooks.library import bundled_profiles, load_profiles
 from hooks.simulate import Call, Policy, Replay, rewrites_of
 from hooks.tokens import token_counter

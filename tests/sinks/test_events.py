@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from hooks.sinks.events import is_sampled, plain, request_events, size_bucket, tag_text
+from hooks.sinks.events import is_sampled, request_events, size_bucket
+from hooks.sinks.storable import plain, tag_text
 from tests.sinks.records import passthrough, record
 
 

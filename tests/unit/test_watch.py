@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from hooks.configuration.generation import Generation, Loader
+from hooks.configuration.generation import Generation
+from hooks.configuration.loader import Loader
 from hooks.configuration.watch import NEEDS_RESTART, NOT_RELOADED, Watcher
 from hooks.errors import ConfigurationError
 from hooks.library import load_profiles
@@ -248,7 +249,7 @@ def test_a_profile_swapped_while_it_is_read_is_read_again(watched: Watched, monk
             path.write_text(text.replace('"1"', '"final"', 1))
         return found
 
-    monkeypatch.setattr("hooks.configuration.generation.load_profiles", swapped)
+    monkeypatch.setattr("hooks.configuration.loader.load_profiles", swapped)
     path.write_text(text.replace('"1"', '"half"', 1))
     watched.poll(12)
     assert [g.pipeline.profiles["workbench"].version for g in watched.published] == ["final"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooks.errors import ConfigurationError
-from hooks.library.profile_yaml import with_section, without_section, write_section
+from hooks.library.sections import with_section, without_section, write_section
 
 HEAD = "# ours\nprofile: x   # short\nversion: '1'\n"
 MODULES = "# the modules\nmodules:\n  - {id: a, file: a.txt, title: A}\n"
