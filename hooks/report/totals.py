@@ -86,7 +86,7 @@ def _modules(frame: pl.LazyFrame) -> tuple[ModuleUse, ...]:
             module=module,
             calls=count,
             share=count / total,
-            evidence=dict(sorted(evidence[module].items(), key=lambda item: -item[1])),
+            evidence=dict(sorted(evidence[module].items(), key=lambda item: (-item[1], item[0]))),
             late=late.get(module, 0),
             missed=missed.get(module, 0),
         )
