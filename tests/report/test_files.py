@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_files_of_one_schema_are_one_scan(files: list[Path], tmp_path: Path) -> None:
-    """Scans side by side read ahead each: forty of them took five times the memory of one."""
+    """Scans side by side read ahead each: forty of them took about four times the memory of one."""
     frame = scanned(files, tmp_path)
     assert frame.explain().count("Parquet SCAN") == 1
     assert frame.collect()["request_id"].to_list() == [f"r-{number}" for number in range(FILES)]
