@@ -137,6 +137,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 record = await self._accounts.complete(record, answer_of_event(kwargs, response))
                 price = input_price(litellm_bag.deployment_in(bag), record.model, record.provider)
                 litellm_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
+                litellm_bag.show(kwargs, bag)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
         return kwargs, result

@@ -10,6 +10,7 @@ import click
 
 from hooks.cli.inputs import json_option
 from hooks.cli.output import show_json
+from hooks.report.words import many
 
 if TYPE_CHECKING:
     from hooks.report.files import Tally
@@ -67,7 +68,7 @@ def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json
 
 def told(tally: Tally) -> list[str]:
     """What was wrong with the files, a line each."""
-    lines = [f"{file}: {count:,} damaged lines, not counted" for file, count in tally.damaged_in.items()]
+    lines = [f"{file}: {many(count, 'damaged line')}, not counted" for file, count in tally.damaged_in.items()]
     lines += [f"{file}: ends in the middle; what is there was read" for file in tally.cut]
     return lines + [f"{file}: left out, its compressed copy is beside it" for file in tally.skipped]
 

@@ -59,7 +59,7 @@ def report(
     """
     if not paths and spend_logs is None:
         raise click.UsageError("say which files: PATHS... or --spend-logs FILE")
-    from hooks.report.figures import figures_of
+    from hooks.report.totals import figures_of
 
     by = by or ("day" if as_csv else "key" if html is not None else None)
     with tempfile.TemporaryDirectory(prefix="prompt-router-") as name:
@@ -86,8 +86,8 @@ def report(
 def _records(paths: tuple[str, ...], spend_logs: str | None, workplace: Path) -> tuple[Any, Tally]:
     import polars as pl
 
-    from hooks.report.figures import NAMES
     from hooks.report.files import Tally, ledger_files, scan
+    from hooks.report.frames import NAMES
     from hooks.report.spend_logs import read_spend_logs
 
     tally = Tally()

@@ -14,11 +14,11 @@ import vl_convert
 
 from hooks.report.figures import Figures, Group
 
-WIDE, NARROW = 770, 262
-"""Pixels of the drawing itself; the page's column and a phone of 390 pixels hold them."""
+WIDE, NARROW = 816, 334
+"""Pixels of a drawing with its labels: what the page's column and a phone of 390 pixels have room for."""
 MOST_BARS = 12
 VEGA_LITE = "5.20"
-LABEL_CHARS = 18
+LABEL_CHARS = {WIDE: 40, NARROW: 18}
 
 
 class Chart(NamedTuple):
@@ -37,10 +37,11 @@ def charts_of(figures: Figures) -> dict[str, Chart]:
     if len(timeline) > 1:
         step = "day" if figures.steps == "day" else "hour"
         billed = [{"at": group.name, "usd": _float(group.billed_usd)} for group in timeline]
-        found["billed"] = _chart(f"Billed per {step}", "UTC.", lambda width: _bars_in_time(billed, width, signed=False))
+        note = f"US dollars{', shadow mode included' if figures.would else ''}. {step.capitalize()}s are in UTC."
+        found["billed"] = _chart(f"Billed per {step}", note, lambda width: _bars_in_time(billed, width, signed=False))
         saved = [{"at": group.name, "usd": _net(group)} for group in timeline]
         if any(row["usd"] is not None for row in saved):
-            note = "Below the line: rewriting cost more than it saved."
+            note = "US dollars. Below the line: rewriting cost more than it saved."
             found["saved"] = _chart(
                 f"Estimated net saved per {step}", note, lambda width: _bars_in_time(saved, width, signed=True)
             )
@@ -49,7 +50,7 @@ def charts_of(figures: Figures) -> dict[str, Chart]:
     ]
     if figures.by not in (None, "day", "hour") and len(named) > 1:
         rows = sorted(named, key=lambda row: -abs(row["usd"] or 0))[:MOST_BARS]
-        note = f"The {len(rows)} greatest of {len(named)}." if len(rows) < len(named) else ""
+        note = "US dollars." + (f" The {len(rows)} greatest of {len(named)}." if len(rows) < len(named) else "")
         found["groups"] = _chart(f"Estimated net saved by {figures.by}", note, lambda width: _named_bars(rows, width))
     if figures.modules:
         used = [{"name": use.module, "share": use.share} for use in figures.modules[: 2 * MOST_BARS]]
@@ -64,7 +65,9 @@ def _chart(title: str, note: str, draw: Any) -> Chart:
 
 
 def _svg(spec: Mapping[str, Any]) -> str:
-    svg: str = vl_convert.vegalite_to_svg({**spec, "config": _CONFIG, "background": None}, vl_version=VEGA_LITE)
+    svg: str = vl_convert.vegalite_to_svg(
+        {**spec, "autosize": _AUTOSIZE, "config": _CONFIG, "background": None}, vl_version=VEGA_LITE
+    )
     return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)
 
 
@@ -102,16 +105,16 @@ def _bars_in_time(rows: Sequence[Mapping[str, Any]], width: int, *, signed: bool
 
 def _named_bars(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, Any]:
     return {
-        "width": _beside_labels(width),
+        "width": width,
         "height": {"step": 30},
         "data": {"values": list(rows)},
         "mark": {"type": "bar", "cornerRadiusEnd": 2, "height": 16},
         "encoding": {
-            "y": {"field": "name", "type": "nominal", "sort": None, "axis": _NAMES},
+            "y": {"field": "name", "type": "nominal", "sort": None, "axis": _names(width)},
             "x": {
                 "field": "usd",
                 "type": "quantitative",
-                "axis": {**_money_axis([row["usd"] for row in rows]), "tickCount": 4},
+                "axis": {**_money_axis([row["usd"] for row in rows]), "grid": True, "labelFlush": False},
             },
             "color": {"condition": {"test": "datum.usd < 0", "value": "var(--loss)"}, "value": "var(--gain)"},
         },
@@ -120,24 +123,33 @@ def _named_bars(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, Any]
 
 def _shares(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, Any]:
     return {
-        "width": _beside_labels(width),
+        "width": width,
         "height": {"step": 24},
         "data": {"values": list(rows)},
         "mark": {"type": "bar", "cornerRadiusEnd": 2, "height": 13, "color": "var(--series)"},
         "encoding": {
-            "y": {"field": "name", "type": "nominal", "sort": None, "axis": _NAMES},
+            "y": {"field": "name", "type": "nominal", "sort": None, "axis": _names(width)},
             "x": {
                 "field": "share",
                 "type": "quantitative",
                 "scale": {"domain": [0, 1]},
-                "axis": {"title": None, "format": ".0%", "tickCount": 4},
+                "axis": {"title": None, "format": ".0%", "tickCount": 4, "grid": True},
             },
         },
     }
 
 
-def _beside_labels(width: int) -> int:
-    return width - (60 if width == WIDE else 72)
+def _names(width: int) -> dict[str, Any]:
+    chars = LABEL_CHARS[width]
+    shortened = f"substring(datum.value, 0, {chars - 1}) + '…'"
+    return {
+        "title": None,
+        "labelExpr": f"length(datum.value) > {chars} ? {shortened} : datum.value",
+        "labelLimit": 300,
+        "ticks": False,
+        "domain": False,
+        "grid": False,
+    }
 
 
 def _money_axis(values: Sequence[float | None]) -> dict[str, Any]:
@@ -154,15 +166,7 @@ def _float(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
 
-_NAMES = {
-    "title": None,
-    "labelExpr": f"length(datum.value) > {LABEL_CHARS}"
-    f" ? substring(datum.value, 0, {LABEL_CHARS - 1}) + '…' : datum.value",
-    "labelLimit": 200,
-    "ticks": False,
-    "domain": False,
-    "grid": False,
-}
+_AUTOSIZE = {"type": "fit-x", "contains": "padding"}
 _CONFIG = {
     "font": "Liberation Sans, Arial, Helvetica, sans-serif",
     "view": {"stroke": None},

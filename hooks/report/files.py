@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -103,7 +103,10 @@ def scan(files: Sequence[Path], tally: Tally, names: Sequence[str], workplace: P
     """All records of the files as one lazy frame of these columns; JSON Lines go through ``workplace``."""
     parquet = [file for file in files if file.suffix == ".parquet"]
     lines = [file for file in files if file.suffix != ".parquet"]
-    frames = [_scan_parquet(file, names) for file in parquet]
+    alike: dict[tuple[tuple[str, pl.DataType], ...], list[Path]] = {}
+    for file in parquet:
+        alike.setdefault(_schema_of(file), []).append(file)
+    frames = [_scan_parquet(group, dict(schema), names) for schema, group in alike.items()]
     tally.files += len(parquet)
     parts: list[Path] = []
     for number, batch in enumerate(batches_in(without_copies(lines, tally), tally, names)):
@@ -114,15 +117,19 @@ def scan(files: Sequence[Path], tally: Tally, names: Sequence[str], workplace: P
     return pl.concat(frames) if frames else frame_of([], names).lazy()
 
 
-def _scan_parquet(file: Path, names: Sequence[str]) -> pl.LazyFrame:
+def _schema_of(file: Path) -> tuple[tuple[str, pl.DataType], ...]:
     try:
-        lazy = pl.scan_parquet(file)
-        there = lazy.collect_schema()
+        there = pl.scan_parquet(file, glob=False).collect_schema()
     except (OSError, pl.exceptions.PolarsError):
         raise ConfigurationError([f"{file}: can't be read as Parquet; is the file whole?"]) from None
     if "request_id" not in there or "finished_seconds" not in there:
         raise ConfigurationError([f"{file}: not a ledger: it has no request_id and finished_seconds"])
-    return lazy.select(
+    return tuple(there.items())
+
+
+def _scan_parquet(alike: Sequence[Path], there: Mapping[str, pl.DataType], names: Sequence[str]) -> pl.LazyFrame:
+    """Files of one schema in one scan: scans side by side would each read ahead, and take memory by their number."""
+    return pl.scan_parquet(list(alike), glob=False).select(
         pl.lit(None, SCHEMA[name]).alias(name)
         if name not in there
         else pl.col(name)

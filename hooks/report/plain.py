@@ -49,14 +49,6 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
-def short(value: float) -> str:
-    """``4.21 million``, for figures that nobody reads to the unit."""
-    for size, name in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
-        if abs(value) >= size:
-            return f"{value / size:,.2f}{name}"
-    return f"{value:,.0f}"
-
-
 def at(seconds: float | None) -> str:
     """``2026-11-25 04:05`` in UTC."""
     return UNKNOWN if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

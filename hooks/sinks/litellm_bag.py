@@ -111,6 +111,14 @@ def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | N
         }
 
 
+def show(kwargs: Mapping[str, Any], bag: Mapping[str, Any]) -> None:
+    """Puts the settled summary into LiteLLM's standard logging payload, made ahead of us and read by other loggers."""
+    payload = kwargs.get("standard_logging_object")
+    metadata = payload.get("metadata") if isinstance(payload, dict) else None
+    if isinstance(metadata, dict):
+        metadata["spend_logs_metadata"] = bag["spend_logs_metadata"]
+
+
 def stamped_in(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """The bag that ``stamp`` left facts in; None when there is none.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import stat
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,16 +20,19 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.emulators.caching import EmulatedCache
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
-from tests.end_to_end.workbench import TASK, TOOLS, conversation
+from tests.end_to_end.workbench import PROMPT, TASK, TOOLS, conversation, messages_body
 
 pytestmark = pytest.mark.proxy
 
 PROBE = Path(__file__).parents[1] / "emulators" / "spend_probe.py"
 WAIT_SECONDS = 20.0
-NEGOTIATED_USD = 0.000002
+CLAUDE_USD, NEGOTIATED_USD = 0.000003, 0.000002
+"""For an input token."""
+SMALL_TALK = "hello"
 T = TypeVar("T")
 
 
@@ -37,6 +43,7 @@ class Observed:
     proxy: TwoKeyProxy
     probed: Path
     status_dir: Path
+    config_path: Path
 
     def rows(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.probed.read_text().splitlines()] if self.probed.exists() else []
@@ -53,7 +60,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     prices = {"input_cost_per_token": NEGOTIATED_USD, "output_cost_per_token": 0.00001}
     stated["model_list"].append({"model_name": "negotiated", "litellm_params": {**claude, **prices}})
     stated["litellm_settings"] |= {
-        "callbacks": ["spend_probe.recorder", "hooks.callback.handler", "spend_probe.settler", "prometheus"],
+        "callbacks": ["spend_probe.recorder", "hooks.callback.handler", "prometheus"],
         "require_auth_for_metrics_endpoint": False,
     }
     stated["callback_settings"]["prompt_router"] |= {
@@ -64,24 +71,28 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     probed = folder / "probed.jsonl"
     env = {"SPEND_PROBE_PATH": str(probed), "PROMPT_ROUTER_ALERTS__WINDOW_SECONDS": "1"}
     with (
-        Upstream() as upstream,
+        Upstream(caching=EmulatedCache()) as upstream,
         Envelopes() as envelopes,
         running_two_keys(upstream, envelopes, folder, config_path=config, env=env) as running,
     ):
-        yield Observed(proxy=running, probed=probed, status_dir=folder / "status")
+        yield Observed(proxy=running, probed=probed, status_dir=folder / "status", config_path=config)
 
 
-def ask(observed: Observed, model: str = "claude", stream: bool = False, **extra: Any) -> dict[str, Any]:
+def ask(
+    observed: Observed, model: str = "claude", stream: bool = False, mode: str | None = None, **body: Any
+) -> dict[str, Any]:
     """One request; returns what the probe took down of it."""
+    body = {"messages": conversation(), "tools": TOOLS, **body, "model": model, "stream": stream}
+    return posted(observed, "/v1/chat/completions", body, {"x-prompt-router": mode} if mode else {})
+
+
+def posted(observed: Observed, path: str, body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
     before = len(observed.rows())
-    with observed.proxy.openai("alpha") as client:
-        messages: Any = conversation()
-        tools: Any = TOOLS
-        answer = client.chat.completions.create(
-            model=model, messages=messages, tools=tools, stream=stream, extra_body=extra
-        )
-        if isinstance(answer, openai.Stream):
-            list(answer)
+    headers = {"authorization": f"Bearer {observed.proxy.keys['alpha']}", **(headers or {})}
+    answer = httpx.post(
+        f"{observed.proxy.url}{path}", json=body, headers=headers, timeout=WAIT_SECONDS, trust_env=False
+    )
+    assert answer.status_code == 200, answer.text
     return wait(lambda: observed.rows()[before:])[0]
 
 
@@ -107,8 +118,7 @@ def test_spend_logs_tell_what_the_ledger_tells(observed: Observed, stream: bool)
     """Under the ledger's names, in its form; bounded, and without a word of the prompt or a key."""
     row = ask(observed, stream=stream)
     summary = summary_of(row)
-    ledger = {record["request_id"]: record for record in map(json.loads, wait(lambda: ledger_lines(observed, summary)))}
-    record = ledger[summary["request_id"]]
+    record = record_of(observed, row)
     assert abs(summary.pop("finished_seconds") - record.pop("finished_seconds")) < 1
     assert summary == {name: record[name] for name in summary}
     missing = set(record) - set(summary)
@@ -133,25 +143,98 @@ def ledger_lines(observed: Observed, summary: dict[str, Any]) -> list[str]:
     return lines if any(summary["request_id"] in line for line in lines) else []
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize(
-    ("model", "net_usd", "claimed_usd"),
+    ("path", "body"),
     [
-        pytest.param("claude", "0.0123", 0.0123, id="gain"),
-        pytest.param("negotiated", "0.0123", 0.0123, id="gain at a negotiated price"),
-        pytest.param("claude", "-0.0123", 0.0, id="loss"),
-        pytest.param("claude", "0", 0.0, id="nothing"),
+        pytest.param("/v1/chat/completions", {"messages": conversation(), "tools": TOOLS}, id="chat"),
+        pytest.param("/v1/messages", messages_body(), id="messages"),
+        pytest.param("/v1/responses", {"instructions": PROMPT, "input": TASK}, id="responses"),
+    ],
+)
+def test_every_logger_gets_what_spend_logs_get(
+    observed: Observed, path: str, body: dict[str, Any], stream: bool
+) -> None:
+    """LiteLLM makes its standard payload before the answer is accounted for; what is known by then is put into it."""
+    row = posted(observed, path, {**body, "model": "claude", "stream": stream})
+    assert row["standard"] == summary_of(row)
+    assert row["standard"]["outcome"] == "rewritten"
+    assert row["standard"]["billed_usd"] is not None
+    assert [row["standard"][f"estimated_net_saved_{name}"] for name in ("usd", "reason")].count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "mode", "sign"),
+    [
+        pytest.param("claude", TASK, None, 1, id="gain"),
+        pytest.param("negotiated", TASK, None, 1, id="gain at a negotiated price"),
+        pytest.param("claude", SMALL_TALK, None, -1, id="loss"),
+        pytest.param("claude", TASK, "off", 0, id="nothing"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_the_cost_page_comes_out_at_the_net_figure(
-    observed: Observed, model: str, net_usd: str, claimed_usd: float, stream: bool
+    observed: Observed, model: str, task: str, mode: str | None, sign: int, stream: bool
 ) -> None:
-    """LiteLLM's own flat-price arithmetic, to half a token; a loss is claimed as nothing, and told in the summary."""
-    row = ask(observed, model, stream, metadata={"probe_net_usd": net_usd})
-    half_a_token = 0.5 * (NEGOTIATED_USD if model == "negotiated" else 0.000003)
-    assert abs(row["daily"]["compression_savings_spend"] - claimed_usd) <= half_a_token
-    assert (row["daily"]["compression_saved_tokens"] > 0) == (claimed_usd > 0)
-    assert summary_of(row)["estimated_net_saved_usd"] == net_usd
+    """LiteLLM's own flat-price arithmetic, to half a token; a loss is claimed as nothing, and told in the summary.
+
+    A conversation of two calls, its caches accounted as the provider would: behind small talk the second gets every
+    module, and writes them all where the full prompt would have cost its plain price.
+    """
+    price = NEGOTIATED_USD if model == "negotiated" else CLAUDE_USD
+    messages: list[dict[str, Any]] = [{"role": "system", "content": PROMPT}, {"role": "user", "content": task}]
+    tools = tools_of_its_own()
+    rows = [ask(observed, model, stream, mode, messages=messages, tools=tools)]
+    messages += [{"role": "assistant", "content": "Done."}, {"role": "user", "content": "yes, go on"}]
+    rows.append(ask(observed, model, stream, mode, messages=messages, tools=tools))
+    nets = []
+    for row in rows:
+        net_usd = Decimal(record_of(observed, row)["estimated_net_saved_usd"])
+        assert Decimal(summary_of(row)["estimated_net_saved_usd"]) == net_usd
+        assert Decimal(row["standard"]["estimated_net_saved_usd"]) == net_usd
+        tokens, claimed_usd = row["daily"]["compression_saved_tokens"], row["daily"]["compression_savings_spend"]
+        assert claimed_usd == pytest.approx(tokens * price)
+        assert abs(claimed_usd - max(0.0, float(net_usd))) <= price / 2
+        assert (json.loads(row["spend_log"]["metadata"])["compression_savings"] is None) == (tokens == 0)
+        nets.append(net_usd)
+    assert [net_usd > 0 for net_usd in nets] == [sign != 0, sign > 0]
+    assert (nets[-1] < 0) == (sign < 0)
+
+
+def tools_of_its_own() -> list[dict[str, Any]]:
+    """Tools that nobody else has, so that no other conversation's calls are cached for this one."""
+    tools = copy.deepcopy(TOOLS)
+    tools[0]["function"]["name"] = f"read_{uuid.uuid4().hex[:8]}"
+    return tools
+
+
+def record_of(observed: Observed, row: dict[str, Any]) -> dict[str, Any]:
+    """The request's record in the ledger."""
+    summary = summary_of(row)
+    records = map(json.loads, wait(lambda: ledger_lines(observed, summary)))
+    return next(record for record in records if record["request_id"] == summary["request_id"])
+
+
+def test_the_cost_page_gets_raw_tokens_or_none(observed: Observed) -> None:
+    """As the setting says that is in force: every removed token at its full price, whatever the net figure is."""
+    stated = observed.config_path.read_text()
+    removed = {"raw": lambda summary: summary["original_tokens"] - summary["prompt_tokens"], "off": lambda _: 0}
+    try:
+        for page, claim in removed.items():
+            configured = yaml.safe_load(stated)
+            configured["callback_settings"]["prompt_router"]["cost_page"] = page
+            observed.config_path.write_text(yaml.safe_dump(configured, sort_keys=False))
+
+            def is_claimed(claim: Callable[[dict[str, Any]], int] = claim) -> bool:
+                row = ask(observed, tools=tools_of_its_own())
+                tokens = claim(summary_of(row))
+                claimed: int = row["daily"]["compression_saved_tokens"]
+                assert row["daily"]["compression_savings_spend"] == pytest.approx(claimed * CLAUDE_USD)
+                return claimed == tokens
+
+            assert wait(is_claimed)
+    finally:
+        observed.config_path.write_text(stated)
 
 
 def test_requests_that_the_provider_refuses_raise_alerts(observed: Observed) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cli.conftest import Run, run
 from tests.report.records import made, traffic, write
+from tests.sinks.records import MODULES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -33,7 +36,16 @@ def browser() -> Iterator[Browser]:
 
 
 def written(folder: Path, run: Run) -> Path:
-    ledger = write(folder / "l.jsonl", [*traffic(), made(9_999, key="<script>alert(1)</script>")])
+    use = MODULES[0]._replace(module="tools/spreadsheets_and_workbooks_of_every_kind_and_age")
+    long: dict[str, Any] = {
+        "key": "code-assistant-of-the-production-cluster",
+        "model": "bedrock/us.anthropic.claude-opus-5-20260801-v1:0",
+    }
+    odd = [
+        made(9_998, modules=(use,), estimated_net_saved_usd=Decimal("123.45"), billed_usd=Decimal("1234.5"), **long),
+        made(9_999, key="<script>alert(1)</script>"),
+    ]
+    ledger = write(folder / "l.jsonl", [*traffic(), *odd])
     page = folder / "report.html"
     result = run("report", ledger, "--html", page)
     assert result.exit_code == 0, result.output
@@ -81,9 +93,22 @@ def _listen(page: Page, said: list[str], asked: list[str]) -> None:
     page.on("request", lambda request: asked.append(request.url))
 
 
-_CUT = """[...document.querySelectorAll('.tile dd, .tile p, .tile dt, figcaption, h1, h2, p, .n')]
+_CUT = """[...document.querySelectorAll('.tile dd, .tile p, .tile dt, figcaption, h1, h2, p, .n, .scroll')]
   .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
 """Texts that are wider than their place."""
+
+
+def test_what_adds_up_is_shown_added_up(tmp_path: Path, run: Run, browser: Browser) -> None:
+    """The bill at the top is the table's last line and the sum of the chart: shadow mode was paid for, too."""
+    page = browser.new_page()
+    page.goto(written(tmp_path, run).as_uri())
+    billed = page.locator(".tile dd").first.inner_text()
+    cells = page.locator("tfoot td").all_inner_texts()
+    assert cells[1] == billed
+    rows = page.locator("tbody", has=page.get_by_text("support-bot")).first.locator("tr td:nth-child(3)")
+    shown = [Decimal(text.strip("$").replace(",", "")) for text in rows.all_inner_texts()]
+    assert abs(sum(shown) - Decimal(billed.strip("$").replace(",", ""))) <= Decimal("0.005") * (len(shown) + 1)
+    page.close()
 
 
 def test_the_page_prints_in_ink_on_paper(tmp_path: Path, run: Run, browser: Browser) -> None:
