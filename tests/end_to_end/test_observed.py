@@ -194,7 +194,7 @@ def test_the_cost_page_comes_out_at_the_net_figure(
         assert Decimal(row["standard"]["estimated_net_saved_usd"]) == net_usd
         tokens, claimed_usd = row["daily"]["compression_saved_tokens"], row["daily"]["compression_savings_spend"]
         assert claimed_usd == pytest.approx(tokens * price)
-        assert abs(claimed_usd - max(0.0, float(net_usd))) <= price / 2
+        assert abs(claimed_usd - max(0.0, float(net_usd))) <= price / 2 * (1 + 1e-6)  # half a token, in floats
         assert (json.loads(row["spend_log"]["metadata"])["compression_savings"] is None) == (tokens == 0)
         nets.append(net_usd)
     assert [net_usd > 0 for net_usd in nets] == [sign != 0, sign > 0]
