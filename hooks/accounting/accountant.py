@@ -26,7 +26,7 @@ from hooks.accounting.bodies import Bodies, Wire, has_answer, rules_of
 from hooks.accounting.deployment import KnownDeployments
 from hooks.accounting.kept import Kept, Prompt
 from hooks.accounting.rates import Info, rates_of
-from hooks.accounting.token_weights import TokenWeights
+from hooks.accounting.sizes import UNITS, BlockSizes
 from hooks.cachemodel import MarkedPrefixes
 from hooks.record import Record
 from hooks.wire import Usage, read_kinds
@@ -70,7 +70,7 @@ class Accountant:
         self._bodies = Bodies(count_tokens)
         self._baseline = Baseline(since_seconds)
         self._deployments = KnownDeployments()
-        self._weights = TokenWeights()
+        self._sizes = BlockSizes()
         self._shared = shared
 
     def complete(self, record: Record, answer: Answer, kept: Kept | None) -> Record:
@@ -113,17 +113,16 @@ class Accountant:
         sent_tokens = sum(block.tokens for block in sent)
         if not sent_tokens or not usage.input_tokens:
             raise _UnavailableError("no input to compare by")
-        name = (answer.scope, wire.model, record.facts.profile)
-        self._weights.observe(name, sent, usage.input_tokens)
-        if usage.input_tokens != sent_tokens:
-            original = self._weights.weighed(name, original)
-            other = None if other is None else self._weights.weighed(name, other)
-            sent = other if other is not None and kept.is_sent else original
-            sent_tokens = sum(block.tokens for block in sent)
-        scale = usage.input_tokens / sent_tokens
+        name = ((answer.scope, wire.model), record.facts.profile)
+        if other is None:
+            original, _ = self._sizes.sized(name, original, None, rules, usage)
+        elif kept.is_sent:
+            other, original = self._sizes.sized(name, other, original, rules, usage)
+        else:
+            original, other = self._sizes.sized(name, original, other, rules, usage)
         if rules is None:
             unsent = original if kept.is_sent or other is None else other
-            return _uncached(round(scale * sum(block.tokens for block in unsent))), METHOD_UNCACHED
+            return _uncached(round(sum(block.tokens for block in unsent) / UNITS)), METHOD_UNCACHED
 
         def call(world: World, prompt: Prompt, blocks: Any) -> Call:
             key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
@@ -133,7 +132,7 @@ class Accountant:
                 blocks=blocks,
                 started_seconds=record.facts.caller.started_seconds,
                 first_token_seconds=answer.first_token_seconds,
-                scale=scale,
+                scale=1 / UNITS,
                 continues=has_answer(prompt),
             )
 
