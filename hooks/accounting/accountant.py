@@ -24,7 +24,7 @@ from hooks.accounting.baseline import Baseline, Call, Estimate, Shared, scope_in
 from hooks.accounting.basis import Basis, basis_of, difference, priced
 from hooks.accounting.bodies import Bodies, Wire, has_answer, rules_of
 from hooks.accounting.deployment import KnownDeployments
-from hooks.accounting.kept import Kept, Prompt
+from hooks.accounting.kept import Kept, Packed, Prompt
 from hooks.accounting.rates import Info, rates_of
 from hooks.accounting.sizes import UNITS, BlockSizes
 from hooks.cachemodel import MarkedPrefixes
@@ -73,7 +73,7 @@ class Accountant:
         self._sizes = BlockSizes()
         self._shared = shared
 
-    def complete(self, record: Record, answer: Answer, kept: Kept | None) -> Record:
+    def complete(self, record: Record, answer: Answer, packed: Packed | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
         wire = Wire(provider=answer.provider or "", model=answer.model or "")
         info, points = self._deployments.get(answer.deployment_id, wire.name)
@@ -83,8 +83,9 @@ class Accountant:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
             return replace(record, estimated_net_saved_reason="unavailable: no usage")
-        if kept is None:
+        if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
+        kept = packed.opened()
         wire = replace(wire, points=points)
         try:
             estimate, method = self._estimate(record, answer, kept, wire, info, basis)

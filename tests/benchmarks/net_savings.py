@@ -45,7 +45,7 @@ async def _report(conversations: int, own_tokens: str | None) -> None:
         bills = [(Decimal(call.record["billed_usd"]), Decimal(call.record["priced_usd"])) for call in of_group]
         apart = max(abs(billed - priced) for billed, priced in bills)
         return (
-            f"{name:<11}{len({call.conversation for call in of_group}):>6}{accuracy.calls:>7}"
+            f"{name:<11}{len({(call.group, call.conversation) for call in of_group}):>6}{accuracy.calls:>7}"
             f"{accuracy.estimated_usd:>12.4f}{accuracy.true_usd:>12.4f}{accuracy.off_share:>8.2%}"
             f"{accuracy.worst_share:>9.2%}{accuracy.worst_usd:>9.4f}{accuracy.worst_bill_share:>9.2%}"
             f"{accuracy.long_conversations:>6}{accuracy.signs_share:>8.2%}{accuracy.clear_signs_share:>8.1%}"
