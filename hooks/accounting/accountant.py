@@ -9,8 +9,8 @@ Three cases, and which one a record shows is told by its ``outcome``, ``mode`` a
 - nothing changed, or LiteLLM's own cache answered: nothing was saved, exactly.
 
 All traffic feeds the baseline, rewritten or not: it is the traffic that there would have been. The answer is taken to
-be the same. The provider counts tokens its own way: what it counted for this call is the scale, and what it counted for
-the calls of the same deployment and profile tells kinds of text apart (``token_weights``).
+be the same. The provider counts tokens its own way: what it counted is taken as it is, and what was never sent is
+estimated by it (``sizes``).
 """
 
 from __future__ import annotations
