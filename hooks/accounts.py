@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from hooks.accounting.accountant import Accountant, Answer
-from hooks.accounting.kept import Kept, KeptRequests
+from hooks.accounting.kept import KeptRequests, Packed
 from hooks.accounting.shared import RedisEntries, redis_of_litellm
 from hooks.pipeline import Walked
 from hooks.record import Caller, Record
@@ -79,7 +79,7 @@ class Accounts:
         self._completed[record.facts.caller.request_id] = record
         return record
 
-    async def _in_thread(self, record: Record, answer: Answer, kept: Kept | None) -> Record:
+    async def _in_thread(self, record: Record, answer: Answer, kept: Packed | None) -> Record:
         self._completing += 1
         try:
             loop = asyncio.get_running_loop()

@@ -9,8 +9,8 @@ Three cases, and which one a record shows is told by its ``outcome``, ``mode`` a
 - nothing changed, or LiteLLM's own cache answered: nothing was saved, exactly.
 
 All traffic feeds the baseline, rewritten or not: it is the traffic that there would have been. The answer is taken to
-be the same. The provider counts tokens its own way: what it counted for this call is the scale, and what it counted for
-the calls of the same deployment and profile tells kinds of text apart (``token_weights``).
+be the same. The provider counts tokens its own way: what it counted is taken as it is, and what was never sent is
+estimated by it (``sizes``).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from hooks.accounting.baseline import Baseline, Call, Estimate, Shared, scope_in
 from hooks.accounting.basis import Basis, basis_of, difference, priced
 from hooks.accounting.bodies import Bodies, Wire, has_answer, rules_of
 from hooks.accounting.deployment import KnownDeployments
-from hooks.accounting.kept import Kept, Prompt
+from hooks.accounting.kept import Kept, Packed, Prompt
 from hooks.accounting.rates import Info, rates_of
-from hooks.accounting.token_weights import TokenWeights
+from hooks.accounting.sizes import UNITS, BlockSizes
 from hooks.cachemodel import MarkedPrefixes
 from hooks.record import Record
 from hooks.wire import Usage, read_kinds
@@ -70,10 +70,10 @@ class Accountant:
         self._bodies = Bodies(count_tokens)
         self._baseline = Baseline(since_seconds)
         self._deployments = KnownDeployments()
-        self._weights = TokenWeights()
+        self._sizes = BlockSizes()
         self._shared = shared
 
-    def complete(self, record: Record, answer: Answer, kept: Kept | None) -> Record:
+    def complete(self, record: Record, answer: Answer, packed: Packed | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
         wire = Wire(provider=answer.provider or "", model=answer.model or "")
         info, points = self._deployments.get(answer.deployment_id, wire.name)
@@ -83,8 +83,9 @@ class Accountant:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
             return replace(record, estimated_net_saved_reason="unavailable: no usage")
-        if kept is None:
+        if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
+        kept = packed.opened()
         wire = replace(wire, points=points)
         try:
             estimate, method = self._estimate(record, answer, kept, wire, info, basis)
@@ -113,17 +114,16 @@ class Accountant:
         sent_tokens = sum(block.tokens for block in sent)
         if not sent_tokens or not usage.input_tokens:
             raise _UnavailableError("no input to compare by")
-        name = (answer.scope, wire.model, record.facts.profile)
-        self._weights.observe(name, sent, usage.input_tokens)
-        if usage.input_tokens != sent_tokens:
-            original = self._weights.weighed(name, original)
-            other = None if other is None else self._weights.weighed(name, other)
-            sent = other if other is not None and kept.is_sent else original
-            sent_tokens = sum(block.tokens for block in sent)
-        scale = usage.input_tokens / sent_tokens
+        name = ((answer.scope, wire.model), record.facts.profile)
+        if other is None:
+            original, _ = self._sizes.sized(name, original, None, rules, usage)
+        elif kept.is_sent:
+            other, original = self._sizes.sized(name, other, original, rules, usage)
+        else:
+            original, other = self._sizes.sized(name, original, other, rules, usage)
         if rules is None:
             unsent = original if kept.is_sent or other is None else other
-            return _uncached(round(scale * sum(block.tokens for block in unsent))), METHOD_UNCACHED
+            return _uncached(round(sum(block.tokens for block in unsent) / UNITS)), METHOD_UNCACHED
 
         def call(world: World, prompt: Prompt, blocks: Any) -> Call:
             key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
@@ -133,7 +133,7 @@ class Accountant:
                 blocks=blocks,
                 started_seconds=record.facts.caller.started_seconds,
                 first_token_seconds=answer.first_token_seconds,
-                scale=scale,
+                scale=1 / UNITS,
                 continues=has_answer(prompt),
             )
 

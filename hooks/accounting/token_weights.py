@@ -1,8 +1,8 @@
-"""What the provider counts for one of our tokens, told apart by where the text stands: tools, system, messages.
+"""What the provider counts for one of our tokens, told apart by the kind of text: tools, system, messages.
 
-Each answered call says how much its three parts came to together. Over the calls of one deployment and profile the
-parts vary, and least squares tell them apart: schemas, prompts and chat are different kinds of text, and a prompt
-that was cut is of one kind. What the calls don't tell apart stays at the common ratio, which the first call has.
+The calls of one deployment and profile say how much stretches of them came to. Schemas, prompts and chat vary among
+these, and least squares tell them apart. What the calls don't tell apart stays at the common ratio, which the first
+call has.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from hooks.cachemodel import Block
-
-SECTIONS = ("tools", "system", "messages")
-UNITS = 1_000
-"""Weighted blocks are counted in thousandths, so that many small ones don't round away."""
+KINDS = ("tools", "system", "messages")
 PRIOR_TOKENS = 300.0
-"""How much a part must vary to be told apart from the others. Ours."""
+"""How much a kind must vary to be told apart from the others. Ours."""
+PRIOR_BLOCKS = 10.0
+"""As much of the number of blocks, which may each cost more or less than we have them cost."""
 FURTHEST = 2.0
-"""A part further from the common ratio than this factor isn't believed."""
+"""A kind further from the common ratio than this factor isn't believed."""
 MAX_FITS = 1_024
+_PRIOR = np.diag([PRIOR_TOKENS**2] * 3 + [PRIOR_BLOCKS**2])
 
 
 class TokenWeights:
@@ -30,50 +29,44 @@ class TokenWeights:
     def __init__(self) -> None:
         self._fits: OrderedDict[Hashable, _Fit] = OrderedDict()
 
-    def observe(self, name: Hashable, blocks: Sequence[Block], provider_tokens: int) -> None:
-        """Takes in what the provider counted for the blocks that were sent."""
+    def observe(self, name: Hashable, ours: Sequence[int], theirs: int) -> None:
+        """Takes in what the provider counted for so many of our tokens of each kind."""
+        if not sum(ours[:3]) or theirs <= 0:
+            return
         fit = self._fits.get(name)
         if fit is None:
             while len(self._fits) >= MAX_FITS:
                 self._fits.popitem(last=False)
             fit = self._fits[name] = _Fit()
         self._fits.move_to_end(name)
-        fit.add(_sizes(blocks), provider_tokens)
+        fit.add(ours, theirs)
 
-    def weighed(self, name: Hashable, blocks: Sequence[Block]) -> Sequence[Block]:
-        """The blocks with the provider's tokens, in thousandths and up to a factor that is the same for all."""
-        weights = self._fits[name].weights()
-        units = {section: UNITS * weight for section, weight in zip(SECTIONS, weights, strict=True)}
-        return [block._replace(tokens=round(block.tokens * units[block.section])) for block in blocks]
+    def of(self, name: Hashable) -> Sequence[float] | None:
+        """The provider's tokens for one of ours of each kind; None before the first call."""
+        fit = self._fits.get(name)
+        return None if fit is None else fit.weights()
 
 
 class _Fit:
     """Sums of squares, from which the weights follow."""
 
     def __init__(self) -> None:
-        self._products = np.zeros((3, 3))
-        self._answers = np.zeros(3)
+        self._products = np.zeros((4, 4))
+        self._answers = np.zeros(4)
         self._ours = 0.0
         self._theirs = 0.0
 
-    def add(self, sizes: Sequence[int], provider_tokens: int) -> None:
-        row = np.array(sizes, dtype=float)
+    def add(self, ours: Sequence[int], theirs: int) -> None:
+        row = np.array(ours, dtype=float)
         self._products += np.outer(row, row)
-        self._answers += row * provider_tokens
-        self._ours += sum(sizes)
-        self._theirs += provider_tokens
+        self._answers += row * theirs
+        self._ours += sum(ours[:3])
+        self._theirs += theirs
 
     def weights(self) -> list[float]:
         common = self._theirs / self._ours
-        prior = np.eye(3) * PRIOR_TOKENS**2
-        rest = self._answers - self._products @ np.full(3, common)
-        weights = [common + float(step) for step in np.linalg.solve(self._products + prior, rest)]
-        is_likely = all(common / FURTHEST < weight < common * FURTHEST for weight in weights)
-        return weights if is_likely else [common] * 3
-
-
-def _sizes(blocks: Sequence[Block]) -> list[int]:
-    sizes = dict.fromkeys(SECTIONS, 0)
-    for block in blocks:
-        sizes[block.section] += block.tokens
-    return list(sizes.values())
+        start = np.array([common] * 3 + [0.0])
+        rest = self._answers - self._products @ start
+        weights = start + np.linalg.solve(self._products + _PRIOR, rest)
+        is_likely = all(common / FURTHEST < weight < common * FURTHEST for weight in weights[:3])
+        return [float(weight) for weight in (weights if is_likely else start)]

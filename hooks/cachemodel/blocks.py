@@ -10,15 +10,16 @@
 - A block's key is order-sensitive, as the provider's prefix is: the same JSON with its keys shuffled is another
   block. Its tokens are not: they come from names, texts and canonical JSON, so that they are the same everywhere.
 - OpenAI's cache knows no blocks but tokens, so that two long texts may share a part. Texts are cut into short
-  pieces at places that depend only on what comes before.
+  pieces at places that depend only on what comes before. They share what the whole text comes to.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
 
 from hooks.cachemodel.responses import chat_of_responses
@@ -58,6 +59,8 @@ class Block(NamedTuple):
     """Neighbours with the same run count as one position of Anthropic's lookback."""
     is_ending: bool = False
     """The end of a message at which GPT-5.6 may place its implicit breakpoint."""
+    is_framed: bool = True
+    """False for the further pieces of a message, which cost no framing of their own."""
 
 
 def anthropic_blocks(body: Mapping[str, Any], count_tokens: CountTokens) -> tuple[Block, ...]:
@@ -73,10 +76,14 @@ def openai_blocks(body: Mapping[str, Any], count_tokens: CountTokens) -> tuple[B
 class BlockReader:
     """Bodies -> blocks; a block's size is counted once, whatever the number of bodies it comes in."""
 
-    def __init__(self, count_tokens: CountTokens, *, memo_entries: int = MEMO_ENTRIES) -> None:
+    def __init__(
+        self, count_tokens: CountTokens, *, framing_tokens: int = FRAMING_TOKENS, memo_entries: int = MEMO_ENTRIES
+    ) -> None:
         self._count_tokens = count_tokens
+        self._framing_tokens = framing_tokens
         self._memo_entries = memo_entries
         self._memo: dict[int, int] = {}
+        self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
 
     # Anthropic
 
@@ -135,16 +142,17 @@ class BlockReader:
 
     def _openai_message(self, message: Mapping[str, Any], section: Section, settings: list[Any]) -> Iterator[Block]:
         frame: list[Any] = [*settings, *(message.get(name) for name in ("role", "name", "tool_call_id"))]
-        framing = FRAMING_TOKENS
+        framing = self._framing_tokens
         for text, rest, mark in _openai_parts(message):
             pieces = _PIECE.findall(text) or [""]
-            for number, piece in enumerate(pieces):
+            for number, (piece, size) in enumerate(zip(pieces, self._sizes(text, pieces), strict=True)):
                 key = _key([section, *frame, piece, rest])
-                tokens = self._tokens(key, str, piece, framing)
+                tokens = framing + size
                 if rest is not None and not piece:
                     tokens += IMAGE_TOKENS
                 is_last = number == len(pieces) - 1
-                yield Block(key=key, tokens=tokens, mark=mark if is_last else None, section=section)
+                ends = mark if is_last else None
+                yield Block(key=key, tokens=tokens, mark=ends, section=section, is_framed=framing > 0)
                 frame, framing = [], 0
         for call in message.get("tool_calls") or ():
             function = call.get("function") or {}
@@ -155,12 +163,28 @@ class BlockReader:
         if framing:
             yield Block(key=_key([section, *frame]), tokens=framing, section=section)
 
+    def _sizes(self, text: str, pieces: Sequence[str]) -> Sequence[int]:
+        """The tokens of each piece. Together they are what the whole text is: cuts are ours, not the provider's."""
+        name = (hash(text), len(text))
+        sizes = self._sizes_of.get(name)
+        if sizes is None:
+            until = list(accumulate(map(self._count_tokens, pieces), initial=0))
+            if until[-1]:
+                whole = self._count_tokens(text)
+                until = [round(end * whole / until[-1]) for end in until]
+            sizes = tuple([end - start for start, end in pairwise(until)])
+            if len(self._sizes_of) >= self._memo_entries:
+                self._sizes_of.pop(next(iter(self._sizes_of)))
+            self._sizes_of[name] = sizes
+        return sizes
+
     # Both
 
-    def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object, framing: int = FRAMING_TOKENS) -> int:
+    def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object, framing: int | None = None) -> int:
         size = self._memo.get(key)
         if size is None:
             content = text_of(raw)
+            framing = self._framing_tokens if framing is None else framing
             size = framing + (content if isinstance(content, int) else self._count_tokens(content))
             if len(self._memo) >= self._memo_entries:
                 self._memo.pop(next(iter(self._memo)))

@@ -272,6 +272,17 @@ def _breakpoints(rules: BreakpointPrefixes, blocks: Sequence[Block]) -> tuple[se
     return lookups, sorted({*implicit, *explicit[-slots:]})
 
 
+def last_written(rules: Rules, blocks: Sequence[Block]) -> int:
+    """The blocks of the longest prefix that a call may write, which is what it reads and writes together; 0: untold."""
+    match rules:
+        case MarkedPrefixes():
+            return max((end for end, block in enumerate(blocks, 1) if block.mark is not None), default=0)
+        case BreakpointPrefixes():
+            return max(_breakpoints(rules, blocks)[1], default=0)
+        case AutomaticPrefixes():
+            return 0
+
+
 _expiry = attrgetter("expires_seconds")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hooks.simulate import Call
 from tests.accounting.driving import Lane, driving
@@ -16,6 +16,8 @@ from tests.emulators.upstream import Upstream
 
 LONG_CALLS = 5
 """Conversations with more calls are compared one by one."""
+CLEAR_SHARE = Decimal("0.01")
+"""Of the bill: what a conversation saves or loses is clear beyond it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,16 +68,32 @@ async def _ledger(
         return driver.records()
 
 
+class Sums(NamedTuple):
+    """Of one call, or of one conversation."""
+
+    estimated_usd: Decimal
+    true_usd: Decimal
+    billed_usd: Decimal
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accuracy:
-    """``off_share``: of the sum; ``worst_share``: of any long conversation; ``signs_share``: that agree."""
+    """``off_share``: of the sum; ``worst_share``: of any long conversation; ``signs_share``: of calls, that agree.
+
+    ``worst_usd`` and ``worst_bill_share`` are of any long conversation, too: a share of a saving near zero tells
+    little. ``clear_signs_share`` is of conversations whose true saving is more than a hundredth of their bill.
+    """
 
     calls: int
     unknown: int
     estimated_usd: Decimal
     true_usd: Decimal
     worst_share: float
+    worst_usd: Decimal
+    worst_bill_share: float
     signs_share: float
+    clear_signs_share: float
+    clear_conversations: int
     long_conversations: int
 
     @property
@@ -86,24 +104,34 @@ class Accuracy:
 def accuracy_of(calls: Sequence[Compared]) -> Accuracy:
     known = [(call, call.estimated_usd) for call in calls]
     pairs = [(call, estimate) for call, estimate in known if estimate is not None]
-    conversations: dict[tuple[str, str], list[tuple[Decimal, Decimal]]] = {}
+    conversations: dict[tuple[str, str], list[Sums]] = {}
     for call, estimate in pairs:
-        conversations.setdefault((call.group, call.conversation), []).append((estimate, call.true_usd))
-    long = [both for both in conversations.values() if len(both) > LONG_CALLS]
+        sums = Sums(estimate, call.true_usd, Decimal(call.record["billed_usd"]))
+        conversations.setdefault((call.group, call.conversation), []).append(sums)
+    totals = {
+        name: Sums(*(sum(column, Decimal(0)) for column in zip(*of, strict=True))) for name, of in conversations.items()
+    }
+    long = [totals[name] for name, of in conversations.items() if len(of) > LONG_CALLS]
+    clear = [of for of in totals.values() if abs(of.true_usd) > CLEAR_SHARE * of.billed_usd]
     return Accuracy(
         calls=len(calls),
         unknown=len(calls) - len(pairs),
         estimated_usd=sum((estimate for _, estimate in pairs), Decimal(0)),
         true_usd=sum((call.true_usd for call, _ in pairs), Decimal(0)),
-        worst_share=max((_off(both) for both in long), default=0.0),
+        worst_share=max(map(_off, long), default=0.0),
+        worst_usd=max((abs(of.estimated_usd - of.true_usd) for of in long), default=Decimal(0)),
+        worst_bill_share=max((float(abs(of.estimated_usd - of.true_usd) / of.billed_usd) for of in long), default=0.0),
+        clear_signs_share=sum(_sign(of.estimated_usd) == _sign(of.true_usd) for of in clear) / max(1, len(clear)),
+        clear_conversations=len(clear),
         signs_share=sum(_sign(estimate) == _sign(call.true_usd) for call, estimate in pairs) / len(pairs),
         long_conversations=len(long),
     )
 
 
-def _off(both: Sequence[tuple[Decimal, Decimal]]) -> float:
-    estimated, true = (sum(column, Decimal(0)) for column in zip(*both, strict=True))
-    return float(abs(estimated - true) / abs(true)) if true else float(estimated != 0)
+def _off(of: Sums) -> float:
+    if not of.true_usd:
+        return float(of.estimated_usd != 0)
+    return float(abs(of.estimated_usd - of.true_usd) / abs(of.true_usd))
 
 
 def _sign(usd: Decimal) -> int:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from litellm.caching.redis_cache import RedisCache
 
 from hooks.accounting.baseline import Baseline, Call, scope_in
-from hooks.accounting.kept import MAX_AGE_SECONDS, MAX_REQUESTS, KeptRequests, prompt_of
+from hooks.accounting.kept import MAX_AGE_SECONDS, MAX_REQUESTS, KeptRequests
 from hooks.accounting.shared import PREFIX, RedisEntries
 from hooks.cachemodel import Block, Entry, MarkedPrefixes, PrefixCache, Rules, anthropic_rules, openai_rules
 from hooks.cachemodel.model import prefix_hashes
@@ -102,24 +102,51 @@ def test_requests_without_an_answer_are_dropped() -> None:
     assert len(kept) == 1
 
 
-def test_a_prompt_is_kept_as_it_was() -> None:
-    """LiteLLM changes lists and dicts later; texts can't change and aren't copied."""
-    text = "a long text" * 9
+class Odd(dict[str, Any]):
+    """A type that JSON doesn't have."""
+
+
+@pytest.mark.parametrize("kind", [dict, Odd])
+def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
+    """LiteLLM changes lists and dicts later, those that two bodies share in both."""
+    user = kind(role="user", content=[{"type": "text", "text": "ask", "cache_control": {"type": "x"}}])
     body: dict[str, Any] = {
-        "messages": [{"role": "user", "content": [{"type": "text", "text": text, "cache_control": {"type": "x"}}]}],
+        "messages": [{"role": "system", "content": "all of it"}, user],
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
         "temperature": 1,
     }
-    kept = prompt_of(body)
-    assert "temperature" not in kept
-    assert kept["messages"][0]["content"][0]["text"] is text
-    body["messages"][0]["content"][0].pop("cache_control")
+    other = {**body, "messages": [{"role": "system", "content": "a part"}, user]}
+    requests = KeptRequests()
+    requests.put("1", "acompletion", body, other, 0.0, is_sent=True)
+    requests.put("2", "acompletion", body, body, 0.0, is_sent=True)
+    user["content"][0].pop("cache_control")
     body["messages"].append({})
     body["tools"][0]["function"]["name"] = "g"
-    assert kept["messages"] == [
-        {"role": "user", "content": [{"type": "text", "text": text, "cache_control": {"type": "x"}}]}
-    ]
-    assert kept["tools"][0]["function"]["name"] == "f"
+    packed, same = requests.take("1"), requests.take("2")
+    assert packed is not None
+    assert same is not None
+    kept = packed.opened()
+    assert kept.other is not None
+    for prompt, text in ((kept.original, "all of it"), (kept.other, "a part")):
+        assert prompt == {
+            "messages": [
+                {"role": "system", "content": text},
+                {"role": "user", "content": [{"type": "text", "text": "ask", "cache_control": {"type": "x"}}]},
+            ],
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+        }
+    assert same.opened().other is None
+
+
+def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hooks.accounting.kept.MAX_BYTES", 10_000)
+    kept = KeptRequests()
+    for number in range(10):
+        kept.put(str(number), "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
+    assert (len(kept), kept.lost) == (3, 7)
+    assert kept.take("9") is not None
+    kept.put("new", "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
+    assert (len(kept), kept.lost) == (3, 7)
 
 
 # Fingerprints
