@@ -89,6 +89,19 @@ def test_messages_that_are_all_alike_stay() -> None:
     assert propose_rules([Turn("user", f"Run the nightly report for shop number:\n{n}:\n") for n in range(9)]) == ()
 
 
+def test_turns_that_an_agent_makes_up_do_not_count() -> None:
+    """A ready-made set is proposed though most of the messages, which it skips, are the agent's own."""
+    made_up = (
+        "Change get_factorial() to use math.factorial",
+        "Refactor hello() into its own file.",
+        "I switched to a new code base. Please don't consider the above files.",
+        "I am not sharing any files that you can edit yet.",
+    )
+    turns = [Turn("user", text) for text in (*made_up, *WORDS[:2])]
+    assert propose_rules(turns) == (Rule("agent", "aider", len(made_up)),)
+    assert propose_rules(turns[: len(made_up)]) == ()
+
+
 def test_a_rule_says_how_often_it_was_seen() -> None:
     turns = [Turn("user", f"<shop>\n{n}\n</shop>\n{text}") for n, text in enumerate(WORDS)]
     assert propose_rules(turns) == (Rule("tag", "shop", len(WORDS)),)
