@@ -175,6 +175,20 @@ def test_examples_hold_what_selects_their_module() -> None:
     assert all(any(stem in example.lower() for stem in stems) for example in binding.examples)
 
 
+def test_a_text_that_stands_twice_is_left_out_twice() -> None:
+    """A copy goes where the first goes: into the core with it, or out and back in with it. Neither loses its words."""
+    alone = split(PROMPT)
+    draft = split(f"{PROMPT}\n<again>\n{PROMPT}</again>\n")
+    for module in alone.modules:
+        words = module.text.strip()
+        first, *copies = (m for m in draft.modules if words in m.text)
+        assert first.always == module.always, words
+        assert copies, words
+        for copy in copies:
+            assert copy.always == first.always, words
+            assert first.always or copy.id in first.requires
+
+
 def test_requirements_have_no_circle() -> None:
     text = "".join(
         f'# Chapter {name}\n\nAbout {name} things and {name} work, {name} again and {name}. See "Chapter {other}".\n\n'

@@ -84,6 +84,14 @@ def test_a_word_that_some_messages_begin_with_is_no_wrapper() -> None:
     assert propose_rules([*mixed, *(Turn("user", text) for text in WORDS[3:])]) == ()
 
 
+def test_one_wrapped_message_of_two_shows_the_agent() -> None:
+    """An agent may wrap a conversation's first message only, and one conversation may be all there is."""
+    turns = [Turn("user", f"<system-reminder>\nrules\n</system-reminder>\n{WORDS[0]}"), Turn("user", WORDS[1])]
+    assert propose_rules(turns) == (Rule("agent", "claude-code", 1),)
+    plain = [Turn("user", text) for text in WORDS]
+    assert propose_rules([turns[0], *plain]) == ()
+
+
 def test_messages_that_are_all_alike_stay() -> None:
     """A rule that would leave nothing isn't proposed."""
     assert propose_rules([Turn("user", f"Run the nightly report for shop number:\n{n}:\n") for n in range(9)]) == ()
