@@ -96,8 +96,8 @@ def test_the_provider_gets_a_smaller_prompt(act: Act) -> None:
 
 
 def test_the_law_holds_between_its_calls(act: Act) -> None:
-    """Tools are the same on all main calls, and system text begins as on the call before; so do the turns, if the agent
-    itself leaves them alone.
+    """Tools are the same on all main calls, and system text is, or has grown ahead of what varies; turns go on from those
+    of the call before wherever the agent itself leaves them alone.
 
     Helpers of the agent have tools of their own.
     """
@@ -105,7 +105,7 @@ def test_the_law_holds_between_its_calls(act: Act) -> None:
     assert len(rewritten) == len(alone) > 1
     assert len({json.dumps(call.json.get("tools")) for call in rewritten}) == 1
     for earlier, later in pairwise(rewritten):
-        assert system_of(later).startswith(system_of(earlier))
+        assert is_grown(system_of(earlier), system_of(later))
     kept = [turns_of(later)[: len(turns_of(earlier))] == turns_of(earlier) for earlier, later in pairwise(rewritten)]
     own = [turns_of(later)[: len(turns_of(earlier))] == turns_of(earlier) for earlier, later in pairwise(alone)]
     assert kept == own
@@ -164,6 +164,12 @@ def main_calls_of(agent: Agent, performance: Performance) -> list[RecordedReques
     usual = max(tools, key=tools.count)
     assert agent.tool is None or agent.tool in usual
     return [call for call, own in zip(performance.calls, tools, strict=True) if own == usual]
+
+
+def is_grown(earlier: str, later: str) -> bool:
+    """True when ``later`` is ``earlier``, or has something put in at one place, in its last tenth."""
+    same = next((n for n, (a, b) in enumerate(zip(earlier, later, strict=False)) if a != b), len(earlier))
+    return later.endswith(earlier[same:]) and same >= 0.9 * len(earlier)
 
 
 def turns_of(call: RecordedRequest) -> list[Any]:
