@@ -60,7 +60,8 @@ def _install(agent: Agent, command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"{agent.name}: installing it took more than {INSTALL_SECONDS} s") from None
     if done.returncode:
-        said = " ".join(done.stderr.split())[-300:]
+        errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        said = " ".join((errors or done.stderr.splitlines())[:3])[:300]
         raise RuntimeError(f"{agent.name}: {agent.registry} can't install {command[-1]}: {said}")
 
 

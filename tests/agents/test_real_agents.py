@@ -96,8 +96,8 @@ def test_the_provider_gets_a_smaller_prompt(act: Act) -> None:
 
 
 def test_the_law_holds_between_its_calls(act: Act) -> None:
-    """Tools are the same on all main calls, and system text is, or has grown ahead of what varies; turns go on from those
-    of the call before wherever the agent itself leaves them alone.
+    """Tools are the same on all main calls, and system text is, or has grown ahead of what varies; turns go on from
+    those of the call before wherever the agent itself leaves them alone.
 
     Helpers of the agent have tools of their own.
     """
