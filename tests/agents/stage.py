@@ -42,7 +42,7 @@ def binary_of(agent: Agent) -> Path:
         npm = shutil.which("npm")
         if npm is None:
             raise RuntimeError(f"{agent.name}: npm is not installed")
-        wanted = agent.package if TAKES_LATEST else f"{agent.package}@{agent.version}"
+        wanted = f"{agent.package}@{'latest' if TAKES_LATEST else agent.version}"
         _install(agent, [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), wanted])
     else:
         wanted = agent.package if TAKES_LATEST else f"{agent.package}=={agent.version}"
