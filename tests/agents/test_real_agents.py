@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +173,10 @@ def is_grown(earlier: str, later: str) -> bool:
 
 
 def turns_of(call: RecordedRequest) -> list[Any]:
-    """The turns in a body without cache marks, which move."""
+    """The turns in a body, behind the system text at its head, without cache marks, which move."""
     body = call.json
     turns: list[Any] = _unmarked(body.get("messages") or _listed(body.get("input")) or body.get("contents") or [])
-    return turns
+    return list(dropwhile(lambda turn: turn.get("role") in ("system", "developer"), turns))
 
 
 def _unmarked(value: Any) -> Any:
@@ -230,7 +230,13 @@ def _trigger(path: Path) -> list[str]:
     """What an operator would do: words of each task call for one of the modules that need not always be there."""
     yaml = YAML()
     document = yaml.load(path)
-    optional = [module for module in document["modules"] if not module.get("always") and not module.get("requires")]
+    optional = [
+        module
+        for module in document["modules"]
+        if not module.get("always")
+        and not module.get("requires")
+        and "{{" not in (path.parent / module["file"]).read_text()
+    ]
     triggered = []
     for trigger, module in zip(TRIGGERS, optional, strict=False):
         module["triggers"] = [trigger]
