@@ -23,6 +23,9 @@ CATALOGUE_TOOLS = 8
 MIN_TRIGGERS = 2
 MIN_BODY_TRIGGERS = 3
 """Telling words that a piece needs to be left out; the larger number without any in its title."""
+COPY_SHARE = 0.9
+"""A copy begins with so much of the earlier piece: behind the end of a copied text stands something else."""
+COPIED = "says what an earlier module says, and goes where that one goes"
 UNCALLED = "doubt: too little in it tells which messages need it"
 ONLY_UNCALLED = "in the core only because too little in it tells which messages need it"
 
@@ -52,33 +55,62 @@ def draft_metadata(
     ``literals``: the pieces' text without their slots.
     """
     entries = [Entry(name_piece(text, piece, n, len(text))) for n, piece in enumerate(pieces)]
-    inside = [inner_titles(piece) for piece in pieces]
-    titles = [[*entry.naming.own, *more] for entry, (more, _) in zip(entries, inside, strict=True)]
+    copies = _copies(literals)
+    inside = [inner_titles(piece) if n not in copies else ([], []) for n, piece in enumerate(pieces)]
+    titles = [
+        [*entry.naming.own, *more] if n not in copies else []
+        for n, (entry, (more, _)) in enumerate(zip(entries, inside, strict=True))
+    ]
+    once = ["" if n in copies else literal for n, literal in enumerate(literals)]
     around = [entry.naming.around for entry in entries]
-    owned, unmentioned = tools_of(literals, titles, [blocks for _, blocks in inside], around, declared)
+    owned, unmentioned = tools_of(once, titles, [blocks for _, blocks in inside], around, declared)
     for entry, names in zip(entries, owned, strict=True):
         entry.tools = tuple(names)
-    heads = _heads(pieces, entries)
+    heads = {**_heads(pieces, entries), **copies}
     for number, entry in enumerate(entries):
         role = role_of(entry.naming.headings, entry.naming.around, literals[number], is_first=number == 0)
-        if role is not None and not (entry.tools and role != "safety" and number):
+        if number in copies:
+            entry.reason = entries[copies[number]].reason
+            entry.doubts.append(COPIED)
+        elif role is not None and not (entry.tools and role != "safety" and number):
             entry.reason = role
     headings = [
         [*(entry.naming.headings if number not in heads else ()), *inside[number][0], *inside[number][1]]
         for number, entry in enumerate(entries)
     ]
-    wanted = [not entry.always for entry in entries]
+    wanted = [not entry.always and number not in copies for number, entry in enumerate(entries)]
     groups = [_outermost(piece, len(text)) for piece in pieces]
-    for entry, triggers in zip(entries, triggers_of(literals, headings, owned, wanted, groups), strict=True):
+    for entry, triggers in zip(entries, triggers_of(once, headings, owned, wanted, groups), strict=True):
         entry.triggers = triggers
     _settle_doubts(entries, headings, heads, frozenset(declared))
-    _require(entries, _found(root, pieces, literals, owned), heads)
+    _require(entries, _found(root, pieces, once, owned), heads)
+    for copy, first in copies.items():
+        entries[copy].reason = entries[first].reason
     for number, name in enumerate(unique(_id(entry) for entry in entries)):
         entries[number].id = name
     for entry in entries:
         if entry.always:
             entry.triggers, entry.requires = (), []
     return entries, unmentioned
+
+
+def _copies(literals: Sequence[str]) -> dict[int, int]:
+    """For each piece that an earlier one says already, that piece: agents send some rules twice."""
+    seen: list[tuple[str, int]] = []
+    copies: dict[int, int] = {}
+    for number, literal in enumerate(literals):
+        text = literal.strip()
+        first = next((n for said, n in seen if _is_copy(text, said)), None)
+        if first is None:
+            seen.append((text, number))
+        else:
+            copies[number] = first
+    return copies
+
+
+def _is_copy(text: str, said: str) -> bool:
+    shorter, longer = sorted((text, said), key=len)
+    return bool(text) and (text in said or shorter.startswith(longer[: int(COPY_SHARE * len(longer))]))
 
 
 def _outermost(piece: Piece, total_chars: int) -> int:

@@ -243,11 +243,21 @@ def _named(first: str, gaps: Sequence[Gap], samples: Sequence[str]) -> Iterable[
                 name=_free(base, taken, samples),
                 pattern=pattern,
                 sample=gap.values[0],
-                volatile=len(gap.values) > 1 and len(set(gap.values)) == len(gap.values),
+                volatile=len(gap.values) > 1
+                and len(set(gap.values)) == len(gap.values)
+                and not _is_place_in_a_line(first, gap),
                 description=_description(gap.values, before),
                 max_chars=max_chars,
             )
         yield Placed(start=gap.start, end=gap.end, slot=slot, values=gap.values)
+
+
+def _is_place_in_a_line(first: str, gap: Gap) -> bool:
+    """A path that words stand around: one for the whole conversation, and at the prompt's end nobody knew whose."""
+    kind = kind_of(gap.values)
+    line_start = max(first.rfind("\n", 0, gap.start), first.rfind("\r", 0, gap.start)) + 1
+    has_words = first[line_start : gap.start].strip() or first[gap.end : gap.end + 1].strip("\r\n")
+    return kind is not None and kind.name == "path" and bool(has_words)
 
 
 def _free(base: str, taken: set[str], samples: Sequence[str]) -> str:

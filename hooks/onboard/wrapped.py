@@ -55,12 +55,10 @@ def with_wrappers(draft: Draft, messages: Sequence[Turn]) -> Draft:
 
 
 def propose_rules(messages: Sequence[Turn]) -> tuple[Rule, ...]:
-    """Rules in the order they are to stand in; none for fewer than MIN_MESSAGES messages."""
-    if len(messages) < MIN_MESSAGES:
-        return ()
+    """Rules in the order they are to stand in; from fewer than MIN_MESSAGES messages only a ready-made set."""
     ignore = EVERY
     rules: list[Rule] = []
-    for step in (_agent, _elements, _beginnings, _endings):
+    for step in (_agent, _elements, _beginnings, _endings) if len(messages) >= MIN_MESSAGES else (_agent,):
         found = tuple(step(messages, ignore))
         tried = ignore
         for rule in found:
@@ -78,7 +76,7 @@ def _agent(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
         for name, own in AGENTS.items()
     }
     name = max(sorted(touched), key=touched.__getitem__)
-    if touched[name] >= max(2, AGENT_SHARE * len(messages)):
+    if touched[name] and touched[name] >= AGENT_SHARE * len(messages):
         yield Rule("agent", name, touched[name])
 
 
@@ -154,9 +152,12 @@ def _texts(messages: Sequence[Turn], ignore: Ignore) -> list[str]:
 
 
 def _are_left(messages: Sequence[Turn], tried: Ignore, ignore: Ignore) -> bool:
-    """True when at least half of the messages that had words before have some with the rules that are tried."""
-    before = [message for message in messages if own_words(message, ignore).text]
-    return 2 * sum(bool(own_words(message, tried).text) for message in before) >= len(before)
+    """True when at least half of the messages that had words before have some with the rules that are tried.
+
+    A block that a ready-made set skips is one that the agent makes up: messages of nothing else had no words.
+    """
+    before = [m for m in messages if own_words(m, ignore.with_(Ignore(skip=tried.skip))).text]
+    return bool(before) and 2 * sum(bool(own_words(message, tried).text) for message in before) >= len(before)
 
 
 def _ignore(rule: Rule) -> Ignore:

@@ -1,4 +1,4 @@
-"""The agents: how each is installed, pointed at a proxy and given a task, and what tool writes a file for it.
+"""The agents that are programs: how each is installed, pointed at a proxy and given a task, and how it writes a file.
 
 Facts about each agent's settings are its own documentation's; versions are those that these settings were seen to
 work with (2026-11). Newer ones are tried with ``REAL_AGENTS_LATEST=1``.
@@ -7,50 +7,14 @@ work with (2026-11). Newer ones are tried with ``REAL_AGENTS_LATEST=1``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
 
-Dialect = Literal["chat", "messages", "responses", "generateContent"]
+from tests.agents.agent import Agent, Home
+from tests.agents.frameworks import FRAMEWORKS
+from tests.end_to_end.workbench import PROMPT
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Home:
-    """Where one run of an agent lives, and the proxy that it talks to."""
-
-    folder: Path
-    url: str
-    key: str
-
-    @property
-    def work(self) -> Path:
-        """The folder that the agent works in."""
-        return self.folder / "work"
-
-    def write(self, path: str, text: str) -> None:
-        """A settings file under the agent's home."""
-        place = self.folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Agent:
-    """One agent. ``settle`` writes its settings and gives its environment; ``ask`` is its command line."""
-
-    name: str
-    dialect: Dialect
-    package: str
-    version: str
-    binary: str
-    model: str
-    tool: str
-    arguments: Callable[[Path], Mapping[str, Any]]
-    """What ``tool`` is called with to write the line ``hello`` into this file."""
-    settle: Callable[[Home, str], Mapping[str, str]]
-    ask: Callable[[str, str, bool], Sequence[str]]
-    """``(model, task, is_later)``: a later task goes on with the conversation."""
+OWN_PROMPT = "../prompt.txt"
+"""A prompt of the operator's beside the agent's own, where that is too short to leave anything out."""
 
 
 def _claude_code(home: Home, model: str) -> Mapping[str, str]:
@@ -96,6 +60,35 @@ def _qwen(home: Home, model: str) -> Mapping[str, str]:
     return {"OPENAI_API_KEY": home.key, "OPENAI_BASE_URL": f"{home.url}/v1", "OPENAI_MODEL": model}
 
 
+def _copilot(home: Home, model: str) -> Mapping[str, str]:
+    return {
+        "COPILOT_PROVIDER_BASE_URL": home.url,
+        "COPILOT_PROVIDER_TYPE": "anthropic",
+        "COPILOT_PROVIDER_API_KEY": home.key,
+        "COPILOT_MODEL": model,
+        "COPILOT_OFFLINE": "true",
+    }
+
+
+def _continue(home: Home, model: str) -> Mapping[str, str]:
+    entry = {"name": model, "provider": "openai", "model": model, "apiBase": f"{home.url}/v1", "apiKey": home.key}
+    document = {"name": "LiteLLM", "version": "1.0.0", "schema": "v1", "models": [{**entry, "roles": ["chat"]}]}
+    home.write(".continue/config.yaml", json.dumps(document))
+    home.write("prompt.txt", PROMPT)
+    return {"CONTINUE_TELEMETRY_ENABLED": "0"}
+
+
+def _pi(home: Home, model: str) -> Mapping[str, str]:
+    provider = {"baseUrl": f"{home.url}/v1", "api": "openai-responses", "apiKey": home.key, "models": [{"id": model}]}
+    home.write("prompt.txt", PROMPT)
+    home.write(".pi/agent/models.json", json.dumps({"providers": {"litellm": provider}}))
+    return {"PI_OFFLINE": "1"}
+
+
+def _aider(home: Home, model: str) -> Mapping[str, str]:
+    return {"OPENAI_API_BASE": f"{home.url}/v1", "OPENAI_API_KEY": home.key}
+
+
 CLAUDE_CODE = Agent(
     name="claude-code",
     dialect="messages",
@@ -104,7 +97,7 @@ CLAUDE_CODE = Agent(
     binary="claude",
     model="claude-sonnet-4-5",
     tool="Write",
-    arguments=lambda file: {"file_path": str(file), "content": "hello\n"},
+    move=lambda file: {"file_path": str(file), "content": "hello\n"},
     settle=_claude_code,
     ask=lambda model, task, later: [
         *("-p", task, "--model", model, "--permission-mode", "acceptEdits"),
@@ -119,7 +112,7 @@ CODEX = Agent(
     binary="codex",
     model="gpt-5.5",
     tool="exec_command",
-    arguments=lambda file: {"cmd": f"echo hello > {file.name}"},
+    move=lambda file: {"cmd": f"echo hello > {file.name}"},
     settle=_codex,
     ask=lambda _, task, later: [
         *(("exec", "resume", "--last") if later else ("exec",)),
@@ -134,7 +127,7 @@ GEMINI = Agent(
     binary="gemini",
     model="gemini-2.5-pro",
     tool="write_file",
-    arguments=lambda file: {"file_path": str(file), "content": "hello\n"},
+    move=lambda file: {"file_path": str(file), "content": "hello\n"},
     settle=_gemini,
     ask=lambda model, task, later: ["-m", model, "-y", *(("--resume", "latest") if later else ()), "-p", task],
 )
@@ -146,7 +139,7 @@ OPENCODE = Agent(
     binary="opencode",
     model="gpt-4.1",
     tool="write",
-    arguments=lambda file: {"filePath": str(file), "content": "hello\n"},
+    move=lambda file: {"filePath": str(file), "content": "hello\n"},
     settle=_opencode,
     ask=lambda model, task, later: ["run", "-m", f"litellm/{model}", *(("-c",) if later else ()), task],
 )
@@ -158,8 +151,64 @@ QWEN = Agent(
     binary="qwen",
     model="qwen3-coder-plus",
     tool="write_file",
-    arguments=lambda file: {"file_path": str(file), "content": "hello\n"},
+    move=lambda file: {"file_path": str(file), "content": "hello\n"},
     settle=_qwen,
     ask=lambda _, task, later: ["-y", "--chat-recording", *(("-c",) if later else ()), "-p", task],
 )
-CAST = (CLAUDE_CODE, CODEX, GEMINI, QWEN, OPENCODE)
+COPILOT = Agent(
+    name="copilot",
+    dialect="messages",
+    package="@github/copilot",
+    version="1.0.102",
+    binary="copilot",
+    model="claude-sonnet-4-5",
+    tool="create",
+    move=lambda file: {"path": str(file), "file_text": "hello\n"},
+    settle=_copilot,
+    ask=lambda _, task, later: [*("-p", task, "--allow-all-tools", "-s"), *(("--continue",) if later else ())],
+)
+CONTINUE = Agent(
+    name="continue",
+    dialect="chat",
+    package="@continuedev/cli",
+    version="1.5.47",
+    binary="cn",
+    model="gpt-4.1",
+    tool="Write",
+    move=lambda file: {"filepath": str(file), "content": "hello\n"},
+    settle=_continue,
+    ask=lambda _, task, later: ["-p", *(("--resume",) if later else ()), task, "--auto", "--rule", OWN_PROMPT],
+)
+PI = Agent(
+    name="pi",
+    dialect="responses",
+    package="@mariozechner/pi-coding-agent",
+    version="0.73.1",
+    binary="pi",
+    model="gpt-4.1",
+    tool="write",
+    move=lambda file: {"path": str(file), "content": "hello\n"},
+    settle=_pi,
+    ask=lambda model, task, later: [
+        *("--provider", "litellm", "--model", model, *(("-c",) if later else ())),
+        *("--append-system-prompt", OWN_PROMPT, "-p", task),
+    ],
+)
+AIDER = Agent(
+    name="aider",
+    dialect="chat",
+    registry="pip",
+    package="aider-chat",
+    version="0.86.2",
+    binary="aider",
+    model="gpt-4.1",
+    tool=None,
+    move=lambda file: f"I'll create it.\n\n{file.name}\n```\n<<<<<<< SEARCH\n=======\nhello\n>>>>>>> REPLACE\n```\n",
+    settle=_aider,
+    ask=lambda model, task, later: [
+        *("--model", f"openai/{model}", "--yes-always", "--no-check-update", "--analytics-disable", "--no-git"),
+        *("--no-show-model-warnings", "--no-pretty", *(("--restore-chat-history",) if later else ())),
+        *("--message", task),
+    ],
+)
+CAST = (CLAUDE_CODE, CODEX, GEMINI, QWEN, OPENCODE, COPILOT, CONTINUE, PI, AIDER, *FRAMEWORKS)

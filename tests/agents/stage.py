@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from tests.agents.cast import Agent, Home
+from tests.agents.agent import ANSWER, Agent, Home
 from tests.emulators.proxy import RunningProxy, make_key, running_proxy
 from tests.emulators.replies import Reply, Text, ToolCall
 from tests.emulators.two_keys import CONFIG, ROOT
@@ -24,31 +25,44 @@ TAKES_LATEST = os.environ.get("REAL_AGENTS_LATEST") == "1"
 INSTALL_SECONDS = 300
 RUN_SECONDS = 180
 ALIAS = "the-agent"
-ANSWER = "Done: note.txt is there."
 TASKS = ("Create the file note.txt with the line hello.", "Now read note.txt back to me.")
 
 
 def binary_of(agent: Agent) -> Path:
-    """The agent's command, installed on the first use. Raises RuntimeError with what npm said if it can't be."""
+    """The agent's command, installed on the first use. Raises RuntimeError with why it can't be."""
     folder = INSTALLED / (f"{agent.name}-latest" if TAKES_LATEST else f"{agent.name}-{agent.version}")
-    command = folder / "node_modules" / ".bin" / agent.binary
-    if command.exists():
+    bin_folder = "node_modules/.bin" if agent.registry == "npm" else "bin"
+    command = folder / bin_folder / agent.binary
+    done = folder / "installed"
+    if done.exists() and command.exists():
         return command
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError("npm is not installed")
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = agent.package if TAKES_LATEST else f"{agent.package}@{agent.version}"
-    try:
-        done = subprocess.run(
-            [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), wanted],
-            capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(f"npm took more than {INSTALL_SECONDS} s for {wanted}") from None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if agent.registry == "npm":
+        npm = shutil.which("npm")
+        if npm is None:
+            raise RuntimeError(f"{agent.name}: npm is not installed")
+        wanted = f"{agent.package}@{'latest' if TAKES_LATEST else agent.version}"
+        _install(agent, [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), wanted])
+    else:
+        wanted = agent.package if TAKES_LATEST else f"{agent.package}=={agent.version}"
+        _install(agent, [sys.executable, "-m", "venv", str(folder)])
+        _install(agent, [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", wanted])
     if not command.exists():
-        raise RuntimeError(f"npm can't install {wanted}: {done.stderr.strip()[-300:]}")
+        raise RuntimeError(f"{agent.name}: {wanted} has no command {agent.binary}")
+    done.touch()
     return command
+
+
+def _install(agent: Agent, command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{agent.name}: installing it took more than {INSTALL_SECONDS} s") from None
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        said = " ".join((errors or done.stderr.splitlines())[:3])[:300]
+        raise RuntimeError(f"{agent.name}: {agent.registry} can't install {command[-1]}: {said}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,10 +148,15 @@ def perform(agent: Agent, stage: Stage, folder: Path) -> Performance:
 
     def decide(body: Mapping[str, Any]) -> Reply:
         nonlocal asked
-        if note.exists() or agent.tool not in tools_of(body):
+        if note.exists():
+            return Text(text=agent.answer)
+        move = agent.move(note)
+        if isinstance(move, str):
+            return Text(text=move)
+        if agent.tool not in tools_of(body):
             return Text(text=ANSWER)
         asked += 1
-        return ToolCall(name=agent.tool, arguments=agent.arguments(note), id=f"toolu_{asked:08d}")
+        return ToolCall(name=agent.tool, arguments=move, id=f"toolu_{asked:08d}")
 
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb", **agent.settle(home, agent.model)}
     stage.upstream.clear()

@@ -175,6 +175,20 @@ def test_examples_hold_what_selects_their_module() -> None:
     assert all(any(stem in example.lower() for stem in stems) for example in binding.examples)
 
 
+def test_a_text_that_stands_twice_is_left_out_twice() -> None:
+    """A copy goes where the first goes: into the core with it, or out and back in with it. Neither loses its words."""
+    alone = split(PROMPT)
+    draft = split(f"{PROMPT}\n<again>\n{PROMPT}</again>\n")
+    for module in alone.modules:
+        words = module.text.strip()
+        first, *copies = (m for m in draft.modules if words in m.text)
+        assert first.always == module.always, words
+        assert copies, words
+        for copy in copies:
+            assert copy.always == first.always, words
+            assert first.always or copy.id in first.requires
+
+
 def test_requirements_have_no_circle() -> None:
     text = "".join(
         f'# Chapter {name}\n\nAbout {name} things and {name} work, {name} again and {name}. See "Chapter {other}".\n\n'
@@ -212,13 +226,23 @@ def test_slots_are_named_by_their_content() -> None:
     assert [(found.slot.name, found.slot.volatile) for found in placed] == [
         ("date", True),
         ("user_name", False),
-        ("path", True),
+        ("path", False),
         ("listing", True),
         ("notice", False),
     ]
     for found, name in zip(placed, ("date", "user", "path", "listing", "notice"), strict=True):
         for value, values in zip(found.values, VALUES, strict=True):
             assert value.strip() == values[name].strip()
+
+
+def test_a_path_stays_in_its_sentence() -> None:
+    """A conversation has one, and the words around it would say nothing without it; on lines of its own it may move."""
+    inside, alone = (
+        find_slots([form.format(path) for path in ("/home/ada/shop", "/srv/work/of/grace")])[0]
+        for form in ("# Memory\n\nYour notes lie at `{}`. Keep them short.\n", "# Memory\n\n{}\n\nKeep notes short.\n")
+    )
+    assert [(found.slot.name, found.slot.volatile) for found in inside] == [("path", False)]
+    assert [(found.slot.name, found.slot.volatile) for found in alone] == [("path", True)]
 
 
 def test_patterns_stop_where_the_value_does() -> None:

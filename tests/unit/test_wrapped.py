@@ -84,9 +84,30 @@ def test_a_word_that_some_messages_begin_with_is_no_wrapper() -> None:
     assert propose_rules([*mixed, *(Turn("user", text) for text in WORDS[3:])]) == ()
 
 
+def test_one_wrapped_message_of_two_shows_the_agent() -> None:
+    """An agent may wrap a conversation's first message only, and one conversation may be all there is."""
+    turns = [Turn("user", f"<system-reminder>\nrules\n</system-reminder>\n{WORDS[0]}"), Turn("user", WORDS[1])]
+    assert propose_rules(turns) == (Rule("agent", "claude-code", 1),)
+    plain = [Turn("user", text) for text in WORDS]
+    assert propose_rules([turns[0], *plain]) == ()
+
+
 def test_messages_that_are_all_alike_stay() -> None:
     """A rule that would leave nothing isn't proposed."""
     assert propose_rules([Turn("user", f"Run the nightly report for shop number:\n{n}:\n") for n in range(9)]) == ()
+
+
+def test_turns_that_an_agent_makes_up_do_not_count() -> None:
+    """A ready-made set is proposed though most of the messages, which it skips, are the agent's own."""
+    made_up = (
+        "Change get_factorial() to use math.factorial",
+        "Refactor hello() into its own file.",
+        "I switched to a new code base. Please don't consider the above files.",
+        "I am not sharing any files that you can edit yet.",
+    )
+    turns = [Turn("user", text) for text in (*made_up, *WORDS[:2])]
+    assert propose_rules(turns) == (Rule("agent", "aider", len(made_up)),)
+    assert propose_rules(turns[: len(made_up)]) == ()
 
 
 def test_a_rule_says_how_often_it_was_seen() -> None:
