@@ -23,7 +23,7 @@ from tests.agents.cast import CAST
 from tests.agents.stage import ALIAS, Performance, binary_of, perform, raised
 from tests.emulators.upstream import RecordedRequest
 
-pytestmark = [pytest.mark.agents, pytest.mark.proxy]
+pytestmark = [pytest.mark.agents, pytest.mark.proxy, pytest.mark.timeout(1200)]
 
 TRIGGERS = ("create the file", "back to me")
 """Words of the first task, and of the second: what they call for is needed from there on."""
@@ -133,8 +133,8 @@ def test_what_its_second_task_needs_comes_with_it(act: Act) -> None:
 
 
 def test_what_it_says_itself_is_left_alone(act: Act) -> None:
-    """The user's own words, the calls and the results reach the provider as they do without us."""
-    assert [said_in(call) for call in act.rewritten.calls] == [said_in(call) for call in act.alone.calls]
+    """The turns of each call reach the provider as they do without us. Side calls come at any time."""
+    assert sorted(said_in(call) for call in act.rewritten.calls) == sorted(said_in(call) for call in act.alone.calls)
 
 
 def system_of(call: RecordedRequest) -> str:
