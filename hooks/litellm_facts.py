@@ -172,13 +172,14 @@ def _usd(cost: object) -> Decimal | None:
 
 def failure_of(facts: Facts, error: Exception) -> Record:
     """The record of a request that failed for the client."""
+    model, provider = _text(getattr(error, "model", None)), _text(getattr(error, "llm_provider", None))
     return Record(
         facts=facts,
         finished_seconds=time.time(),
         status="failure",
         error_type=type(error).__name__,
-        model=_text(getattr(error, "model", None)),
-        provider=_text(getattr(error, "llm_provider", None)),
+        model=model and model.removeprefix(f"{provider}/"),  # as success events name it
+        provider=provider,
         usage=None,
         usage_reason="the request failed",
         billed_usd=None,

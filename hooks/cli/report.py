@@ -208,6 +208,8 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
     if figures.would is not None:
         yield "shadow: calls", count(figures.would.calls)
         yield "shadow: billed", usd(figures.would.billed_usd)
+        if figures.actual is not None:
+            yield "billed, shadow mode included", usd(figures.total.billed_usd)
         yield "shadow: would have saved, estimated", usd(figures.would.net_saved_usd)
         yield "  95% interval", between(figures.would_interval)
     if figures.control is not None:

@@ -23,6 +23,9 @@ from hooks.cli.configuration import (
 from hooks.cli.process import base_url, check_port, proxy_command, replace_process
 
 DEMO_MODEL = "demo"
+PATIENCE_WITH_WORKERS = {"TIMEOUT_WORKER_HEALTHCHECK": "60"}
+"""LiteLLM reads it for ``--timeout_worker_healthcheck``. Without it uvicorn (0.54) ends workers that don't answer for
+5 s, and they don't while they import: on a busy machine none ever comes up. Seconds."""
 
 
 @click.command(short_help="Check the configuration and start the proxy.")
@@ -41,11 +44,12 @@ def serve(path: Path | None, host: str, port: int, num_workers: int | None) -> N
 
     Everything wrong is reported at once, before anything starts. Variables of ./.env are used where the
     environment doesn't set them. When neither has LITELLM_MASTER_KEY, a strong key is made and kept in ./.env.
-    LITELLM_LOCAL_MODEL_COST_MAP=True and HF_HUB_OFFLINE=1 are set unless you set them.
+    LITELLM_LOCAL_MODEL_COST_MAP=True, HF_HUB_OFFLINE=1 and TIMEOUT_WORKER_HEALTHCHECK=60 (seconds that a worker
+    may take to start) are set unless you set them.
     """
     # LiteLLM and our callback read the process environment, so that is where the file's values have to be.
     os.environ.update((name, value) for name, value in environment_of_file().items() if not os.environ.get(name))
-    for name, value in DEFAULT_ENVIRONMENT.items():
+    for name, value in (DEFAULT_ENVIRONMENT | PATIENCE_WITH_WORKERS).items():
         os.environ.setdefault(name, value)
     config = checked_config(path or default_config(), os.environ)
     check_port(host, port)

@@ -69,11 +69,14 @@ def draft_metadata(
     heads = {**_heads(pieces, entries), **copies}
     for number, entry in enumerate(entries):
         role = role_of(entry.naming.headings, entry.naming.around, literals[number], is_first=number == 0)
+        has_tools = bool(entry.tools) and role != "safety" and number > 0
         if number in copies:
             entry.reason = entries[copies[number]].reason
             entry.doubts.append(COPIED)
-        elif role is not None and not (entry.tools and role != "safety" and number):
+        elif role is not None and (not has_tools or len(entry.naming.own) > 1):
             entry.reason = role
+            if has_tools:
+                entry.doubts.append(f"{role} and tools in one module, so in the core; cut it in two")
     headings = [
         [*(entry.naming.headings if number not in heads else ()), *inside[number][0], *inside[number][1]]
         for number, entry in enumerate(entries)

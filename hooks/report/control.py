@@ -22,6 +22,10 @@ MIN_CONVERSATIONS = 200
 """In each arm; below, no figure is shown."""
 MIN_STRATUM = 10
 """Conversations of each arm that a key and model must have to be compared."""
+MIN_UNITS = 10
+"""Conversations that an interval needs: resamples of fewer are too often alike."""
+NO_VARIANCE = 1e-9
+"""Of the sample's: no more than rounding may leave where all that was drawn is alike."""
 SEED = 20_261_101
 Floats = NDArray[np.float64]
 
@@ -72,13 +76,18 @@ class Saving:
 
 
 def interval_of_sum(values: Floats, seed: int = SEED) -> Interval | None:
-    """How far the sum of such values varies from one draw of as many to another. None for fewer than two."""
-    if len(values) < 2:
+    """How far the sum of such values varies from one draw of as many to another.
+
+    None for fewer than MIN_UNITS, and where a few values make up the spread: resamples without them tell nothing.
+    """
+    if len(values) < MIN_UNITS:
         return None
     rng = np.random.default_rng(seed)
     ones = np.ones_like(values)
     drawn = _resampled(Sample(cost=values, size=ones), rng)
     units = len(values)
+    if drawn.variance > 0 and np.mean(~_varies(drawn.drawn_variance, drawn.variance)) > (1 - CONFIDENCE) / 2:
+        return None
     return _studentised(
         float(values.sum()), units * drawn.deviation, units**2 * drawn.drawn_variance, units**2 * drawn.variance
     )
@@ -155,9 +164,14 @@ def _grouped(cost: Floats, size: Floats, rng: np.random.Generator) -> tuple[Floa
     return costs, sizes
 
 
+def _varies(drawn_variance: Floats, variance: float) -> NDArray[np.bool_]:
+    """True for resamples whose variance is more than what rounding leaves of none."""
+    return drawn_variance > NO_VARIANCE * variance
+
+
 def _studentised(estimate: float, deviation: Floats, drawn_variance: Floats, variance: float) -> Interval:
     error = float(np.sqrt(variance))
-    is_usable = drawn_variance > 0
+    is_usable = _varies(drawn_variance, variance)
     if error == 0 or not is_usable.any():
         return Interval(low=estimate, high=estimate)
     pivots = deviation[is_usable] / np.sqrt(drawn_variance[is_usable])

@@ -154,3 +154,8 @@ class Figures:
     losses: tuple[Conversation, ...]
     gains: tuple[Conversation, ...]
     control: Control | None
+
+    @property
+    def total(self) -> Group:
+        """Of all records, shadow mode's included."""
+        return Group(name="All", actual=self.actual, would=self.would)

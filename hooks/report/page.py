@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from hooks.report import plain, words
 from hooks.report.charts import charts_of
 from hooks.report.control import Interval
-from hooks.report.figures import Figures, Group
+from hooks.report.figures import Figures
 from hooks.report.files import Tally
 
 TEMPLATE = "page.html.j2"
@@ -30,8 +30,7 @@ def page(figures: Figures, tally: Tally, warnings: Sequence[str]) -> str:
     evidence = {kind: text for kind, text in words.EVIDENCE.items() if kind in used}
     environment.globals.update(reasons=words.REASONS, evidence=evidence)
     template = environment.from_string(files("hooks.report").joinpath(TEMPLATE).read_text("utf-8"))
-    total = Group(name="All", actual=figures.actual, would=figures.would)
-    return template.render(f=figures, total=total, tally=tally, warnings=warnings) + "\n"
+    return template.render(f=figures, total=figures.total, tally=tally, warnings=warnings) + "\n"
 
 
 def _between(interval: Interval | None) -> str:

@@ -56,6 +56,7 @@ class Delivery:
         self._window_due = time.monotonic() + settings.alerts.window_seconds
         self._status = StatusFile(folder, identity) if (folder := settings.status_folder) is not None else None
         self._status_due = 0.0
+        self._is_ending = False
         self._next_capture_warning = time.monotonic() + CAPTURE_WARNING_SECONDS
         self._faults = 0
         self._last_fault: str | None = None
@@ -75,7 +76,7 @@ class Delivery:
             case Record():
                 if not self._batch:
                     now = time.monotonic()
-                    self._batch_due = now + BATCH_SECONDS
+                    self._batch_due = now + BATCH_SECONDS * (not self._is_ending)
                     self._unwritten_since = now if self._unwritten_since is None else self._unwritten_since
                 self._batch.append(item)
                 self._send(item)
@@ -106,6 +107,14 @@ class Delivery:
         """Until the next ``tick`` at the latest."""
         due = list(self._due())
         return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def hurry(self) -> None:
+        """Writes what was taken, from now on each record as it comes, and takes the status file away."""
+        self._is_ending = True
+        self._write()
+        if self._status is not None:
+            self._attempt(self._status.remove)
+            self._status = None
 
     def finish(self, seconds: float, *, is_last: bool) -> None:
         """Writes and sends all that was taken."""

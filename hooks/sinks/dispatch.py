@@ -11,6 +11,7 @@ from hooks.configuration.settings import Settings
 from hooks.record import Record
 from hooks.sinks.capture import Answered, Asked, Capture
 from hooks.sinks.delivery import Delivery, Item, Problem, warn_of_capture
+from hooks.sinks.ending import when_told_to_end
 from hooks.sinks.faults import Fault
 from hooks.sinks.glitchtip import Glitchtip
 from hooks.sinks.health import Sinks, Trouble
@@ -59,6 +60,7 @@ class Dispatcher:
 
         self._lanes = Lanes(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
         atexit.register(self.close)
+        when_told_to_end(self._lanes.hurry)
         if settings.status_folder is not None:
             self._lanes.start()
 

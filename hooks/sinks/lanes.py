@@ -22,6 +22,9 @@ class Work(Protocol):
     def wait_seconds(self) -> float | None:
         """Until the next ``tick`` at the latest; None: nothing is due before the next item."""
 
+    def hurry(self) -> None:
+        """From now on leaves nothing for later: the process may end at any time."""
+
     def finish(self, seconds: float, *, is_last: bool) -> None:
         """Brings all that was taken to its end, within so many seconds."""
 
@@ -35,6 +38,10 @@ class _Flush(NamedTuple):
     deadline: float
     done: threading.Event
     is_last: bool
+
+
+class _Hurry(NamedTuple):
+    """Comes when the process is told to end."""
 
 
 class Inbox:
@@ -98,6 +105,12 @@ class Lanes(Generic[W]):
         self._is_closed = True
         return self._flush(timeout, is_last=True)
 
+    def hurry(self) -> None:
+        """Tells the thread that the process is about to end. Waits for nothing: a signal's handler may call it."""
+        lane = self._lanes.get(os.getpid())
+        if lane is not None:
+            lane.inbox.queue.put(_Hurry())
+
     def _own(self) -> _Lane[W]:
         """This process's lane. If several threads come first, the one whose lane got in starts it."""
         pid = os.getpid()
@@ -137,6 +150,8 @@ def _run(inbox: Inbox, work: Work) -> None:
             item.done.set()
             if item.is_last:
                 return
+        elif isinstance(item, _Hurry):
+            work.hurry()
         else:
             work.take(item)
         work.tick()

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import random
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,17 @@ def test_sums_are_exact_and_shadow_is_apart(tmp_path: Path, run: Run) -> None:
     charts = next(use for use in figures["modules"] if use["module"] == "tools/charts")
     assert charts["missed"] == charts["evidence"]["tool_call"] > 0
     assert figures["losses"][0]["net_saved_usd"].startswith("-")
+
+
+def test_a_breakdown_adds_up_to_a_line_of_the_totals(tmp_path: Path, run: Run) -> None:
+    """Whoever adds the column up finds its sum above it, also where some calls were in shadow mode."""
+    path = write(tmp_path / "l.jsonl", traffic())
+    printed = run("report", path, "--by", "key").stdout
+    said = re.search(r"^billed, shadow mode included +\$([\d.]+)$", printed, re.MULTILINE)
+    column = re.findall(r"^[a-z]+-[a-z]+ +\d+ +\$([\d.]+) ", printed, re.MULTILINE)
+    assert said is not None
+    assert len(column) == 2
+    assert Decimal(said[1]) == sum(map(Decimal, column))
 
 
 @pytest.mark.parametrize("side", [{"profile": None}, {"reason": "unrecognised"}, {"reason": "no_system_prompt"}])

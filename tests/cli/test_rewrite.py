@@ -24,6 +24,14 @@ def _body(system: str, *users: str, **rest: Any) -> dict[str, Any]:
     return {"model": CLAUDE, "messages": [{"role": "system", "content": system}, *turns], **rest}
 
 
+def test_a_model_that_only_the_proxy_knows_leaves_stdout_to_the_body() -> None:
+    """A process of its own: LiteLLM prints for the first caller what another test may have silenced."""
+    body = {**_body(PROMPT, TASK), "model": "main-model"}
+    command = [sys.executable, "-m", "hooks.cli", "rewrite", "-"]
+    done = subprocess.run(command, input=json.dumps(body), capture_output=True, text=True, cwd=ROOT, check=True)
+    assert json.loads(done.stdout)["model"] == "main-model"
+
+
 def test_user_messages_stay_and_the_prompt_shrinks(run: Run) -> None:
     body = _body(PROMPT, TASK, "  \r\nyes\t", temperature=0.25, tools=[{"type": "function", "function": {"name": "x"}}])
     result = run("rewrite", "-", stdin=json.dumps(body))

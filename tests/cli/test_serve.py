@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from litellm.proxy.proxy_cli import run_server as litellm_cli
 
 from hooks.cli.process import base_url, free_port
 from tests.cli.conftest import Run
@@ -50,6 +51,8 @@ def test_becomes_litellm_with_the_bundled_configuration(run: Run, started: list[
     ]
     assert command[0] == str(Path(sys.executable).with_name("litellm"))
     assert (env["LITELLM_LOCAL_MODEL_COST_MAP"], env["HF_HUB_OFFLINE"]) == ("True", "1")
+    patience = next(option for option in litellm_cli.params if option.name == "timeout_worker_healthcheck")
+    assert env[str(patience.envvar)] == "60", "LiteLLM takes it from the environment"
     assert f"Base URL:      http://127.0.0.1:{port} " in result.stdout
 
 

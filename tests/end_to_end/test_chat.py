@@ -220,6 +220,7 @@ def test_one_record_for_each_request(two_key_proxy: TwoKeyProxy) -> None:
         assert Decimal(record["list_price_saved_usd"]) == removed * Decimal("0.000003")
     assert (plain["stream"], streamed["stream"]) == (False, True)
     assert (failed["status"], failed["error_type"], failed["billed_usd"]) == ("failure", "BadRequestError", None)
+    assert (failed["provider"], failed["model"]) == (plain["provider"], plain["model"])
     assert (off["outcome"], off["reason"], off["key_alias"]) == ("passthrough", "off", "beta")
     text = two_key_proxy.ledger_path.read_text(encoding="utf-8")
     assert "MARKER" not in text

@@ -1,4 +1,4 @@
-"""The ledger of a proxy that is killed while it answers."""
+"""The ledger of a proxy that is killed, or told to end, while it answers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ WORKERS = 2
 CLIENTS = 8
 LOAD_SECONDS = 6.0
 SAFE_SECONDS = 1.0
+STOP_SECONDS = 30.0
 CALL_ID = "x-litellm-call-id"
 
 
@@ -84,3 +85,22 @@ def test_a_killed_proxy_loses_at_most_the_last_second(tmp_path: Path) -> None:
     due = {call for call, at in load.answered.items() if at < killed - SAFE_SECONDS}
     assert len(due) > CLIENTS
     assert due <= set(calls)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_proxy_that_is_told_to_end_loses_nothing(tmp_path: Path, workers: int) -> None:
+    """SIGTERM under load, as every restart sends it: each answer has its record, and no worker's status file stays."""
+    path = tmp_path / "ledger.jsonl"
+    env = {"PROMPT_ROUTER_LEDGER__PATH": str(path)}
+    args = ("--num_workers", str(workers), "--timeout_worker_healthcheck", "60")
+    with running_proxy(CONFIG, env=env, cwd=tmp_path, args=args) as proxy:
+        load = Load(proxy)
+        time.sleep(LOAD_SECONDS / 3)
+        assert list(tmp_path.glob("status/worker-*.json"))
+        proxy.process.terminate()
+        proxy.process.wait(STOP_SECONDS)
+        load.end()
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(load.answered) > CLIENTS
+    assert set(load.answered) <= {record["call_id"] for record in records}
+    assert not list(tmp_path.glob("status/*"))

@@ -216,6 +216,7 @@ def test_one_record_for_each_request(two_key_proxy: TwoKeyProxy) -> None:
         assert Decimal(record["billed_usd"]) == Decimal("0.0003705")
     assert (plain["stream"], streamed["stream"]) == (False, True)
     assert (failed["status"], failed["outcome"], failed["billed_usd"]) == ("failure", "rewritten", None)
+    assert (failed["provider"], failed["model"]) == (plain["provider"], plain["model"])
     assert (off["outcome"], off["reason"], off["key_alias"]) == ("passthrough", "off", "beta")
     text = two_key_proxy.ledger_path.read_text(encoding="utf-8")
     assert "MARKER" not in text

@@ -86,8 +86,8 @@ def test_a_different_mix_is_no_saving() -> None:
 
 
 def test_the_sum_of_few_or_many_has_an_interval() -> None:
-    """Grouping many units changes how it is computed and not what comes out; one value has none."""
-    assert interval_of_sum(np.array([1.0])) is None
+    """Grouping many units changes how it is computed and not what comes out; a handful of values has none."""
+    assert interval_of_sum(np.full(9, 1.0)) is None
     rng = np.random.default_rng(3)
     values = rng.normal(1, 2, 50_000)
     found = interval_of_sum(values)
@@ -95,3 +95,16 @@ def test_the_sum_of_few_or_many_has_an_interval() -> None:
     half = 1.96 * 2 * np.sqrt(50_000)
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.1)
     assert found.low < values.sum() < found.high
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([0.0] * 9 + [1.0], id="one of ten"),
+        pytest.param([0.01] * 30 + [2.0], id="one of many"),
+        pytest.param([0.1 + 0.2] * 12 + [0.3, 5.0], id="alike but for rounding"),
+    ],
+)
+def test_a_sum_that_hangs_on_one_value_has_no_interval(values: list[float]) -> None:
+    """Nothing can be said of it: what was computed from resamples without that value reached into the millions."""
+    assert interval_of_sum(np.array(values)) is None

@@ -19,6 +19,7 @@ class Taking:
     def __init__(self) -> None:
         self.taken: list[Any] = []
         self.finishes = 0
+        self.hurries = 0
 
     def take(self, item: Any, /) -> None:
         self.taken.append(item)
@@ -27,6 +28,9 @@ class Taking:
 
     def wait_seconds(self) -> float | None:
         return None
+
+    def hurry(self) -> None:
+        self.hurries += 1
 
     def finish(self, seconds: float, *, is_last: bool) -> None:
         self.finishes += 1

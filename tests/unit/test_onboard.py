@@ -11,7 +11,18 @@ from hooks.onboard.review import review_of
 from hooks.onboard.slots import find_slots
 from hooks.onboard.slugs import slug, unique
 from hooks.patterns import compile_pattern
-from tests.onboard_prompts import FENCE, PROMPT, VALUES, VERSIONS
+from tests.onboard_prompts import (
+    BINDING,
+    DELIVERY,
+    FENCE,
+    INVOICES,
+    OPENING,
+    PAPER,
+    PROMPT,
+    RULES,
+    VALUES,
+    VERSIONS,
+)
 
 SIZES = {"target_chars": 250, "min_chars": 60, "max_chars": 500, "max_share": 0.4}
 
@@ -138,6 +149,17 @@ def test_roles_decide_what_is_core() -> None:
     assert holding(draft, "in two sentences").reason == "output format"
     assert holding(draft, "in two sentences").id == "response/output_format"
     assert not holding(draft, "glue binding one").always
+
+
+def test_a_role_that_shares_its_module_with_tools_keeps_it_in_the_core() -> None:
+    """A short section on answers that had to join one on tools isn't left out with it; the review says why."""
+    tools = PAPER.replace("## paper_stock\n\n", "")
+    text = f"{OPENING}{RULES}{BINDING}{DELIVERY}{INVOICES}{tools}# Answers\n\nBegin with the result.\n"
+    draft = split(text, max_chars=600, tools=["paper_stock"])
+    found = holding(draft, "Begin with the result.")
+    assert "`paper_stock`" in found.text, "or this test shows nothing"
+    assert (found.always, found.reason) == (True, "output format")
+    assert f"`{found.id}`: output format and tools in one module, so in the core; cut it in two" in review_of(draft)
 
 
 def test_what_the_core_refers_to_is_core() -> None:

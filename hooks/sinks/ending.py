@@ -1,0 +1,40 @@
+"""When the server is told to end.
+
+Uvicorn ends gracefully on SIGTERM and then dies of that same signal, restored to its default (``capture_signals`` in
+``uvicorn/server.py``, 0.54; since 0.29): nothing that ``atexit`` keeps is run. So what has to be done at the end is
+begun when the signal comes.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_LEAVING_US_NO_TIME = (None, signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+
+
+def when_told_to_end(call: Callable[[], None]) -> None:
+    """Has ``call`` run ahead of the handler that a graceful server has set; sets none where there is no such handler.
+
+    ``call`` runs between two bytecodes of the main thread: it must not wait for anything, and raise nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may set handlers
+    for number in SIGNALS:
+        handler = signal.getsignal(number)
+        if handler not in _LEAVING_US_NO_TIME and callable(handler):
+            signal.signal(number, _both(call, handler))
+
+
+def _both(
+    call: Callable[[], None], handler: Callable[[int, FrameType | None], Any]
+) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        call()
+        handler(number, frame)
+
+    return handle
