@@ -30,7 +30,7 @@ from hooks.accounting.sizes import UNITS, BlockSizes
 from hooks.cachemodel import MarkedPrefixes
 from hooks.record import Record
 from hooks.wire import Usage, read_kinds
-from hooks.wire.marking import ANY, follow
+from hooks.wire.marking import ANY, Plan
 from hooks.wire.usage import Kinds
 
 METHOD = "cache model 1, this process's calls"
@@ -109,7 +109,7 @@ class Accountant:
         if rules is None and not is_cached_free:
             raise _UnavailableError(f"no model of how {wire.provider or 'the provider'} caches")
         original = self._blocks(kept, kept.original, wire)
-        other = None if kept.other is None else self._blocks(kept, _marked(kept, answer), wire)
+        other = None if kept.other is None else self._blocks(kept, kept.other, wire, _plan(kept, answer))
         sent = other if other is not None and kept.is_sent else original
         sent_tokens = sum(block.tokens for block in sent)
         if not sent_tokens or not usage.input_tokens:
@@ -145,9 +145,9 @@ class Accountant:
             raise _UnavailableError("what was cached before the start isn't known")
         return estimate.usage, METHOD if shared is None else METHOD_SHARED
 
-    def _blocks(self, kept: Kept, prompt: Prompt, wire: Wire) -> Any:
+    def _blocks(self, kept: Kept, prompt: Prompt, wire: Wire, plan: Plan | None = None) -> Any:
         try:
-            return self._bodies.blocks(kept.endpoint, prompt, wire)
+            return self._bodies.blocks(kept.endpoint, prompt, wire, plan)
         except ValueError as error:
             raise _UnavailableError(str(error)) from error
 
@@ -212,14 +212,11 @@ def _unchanged(record: Record) -> Record:
     )
 
 
-def _marked(kept: Kept, answer: Answer) -> Prompt:
-    """What the walk made of the request, with the marks of the deployment that answered."""
-    prompt = kept.other or kept.original
+def _plan(kept: Kept, answer: Answer) -> Plan | None:
+    """How the request was marked for the deployment that answered."""
     marking = kept.marking
     number = marking.plan_of.get(str(answer.deployment_id), marking.plan_of.get(ANY)) if marking is not None else None
-    if marking is None or number is None or marking.plans[number].endpoint not in (None, kept.endpoint):
-        return prompt
-    return {**prompt, **(follow(marking.plans[number].instructions, prompt) or {})}
+    return None if marking is None or number is None else marking.plans[number]
 
 
 def _caches_for_nothing(info: Info, basis: Basis, usage: Usage, wire: Wire) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import litellm
 from litellm.integrations.anthropic_cache_control_hook import AnthropicCacheControlHook
 from litellm.llms.bedrock.common_utils import BedrockModelInfo
+from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import LlmProviders
 from litellm.utils import (
     ProviderConfigManager,
@@ -33,6 +34,8 @@ _NOT_PROMPT = frozenset(
     | {"extra_headers", "extra_body", "extra_query", "enable_prompt_caching"}
 )
 """Fields that are handled apart or don't reach the prompt."""
+_OF_BRIDGE = frozenset({"custom_llm_provider", "reasoning_summary", "context_management"})
+"""What LiteLLM hands itself beside the chat body."""
 _OWN_WIRES = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai"})
 _WRITE_5M, _WRITE_1H = Decimal("1.25"), Decimal(2)
 """Anthropic's multiples of the input price (platform.claude.com, "Prompt caching", checked 2026-11)."""
@@ -101,6 +104,24 @@ class ClaudeWire:
             model=self._model, messages=messages, optional_params=parameters, litellm_params={}, headers={}
         )
         return messages_of_converse(body) if self._is_converse else body
+
+
+def bridged_chat(body: Mapping[str, Any], model: str, provider: str) -> dict[str, Any]:
+    """The Chat body that LiteLLM makes of a Responses body where the provider has no such endpoint.
+
+    Raises ValueError for a body that LiteLLM can't send.
+    """
+    given = copy.deepcopy(dict(body))
+    try:
+        chat: dict[str, Any] = (
+            LiteLLMCompletionResponsesConfig.transform_responses_api_request_to_chat_completion_request(
+                model=model, input=given.pop("input"), responses_api_request=given, custom_llm_provider=provider
+            )
+        )
+    except Exception as error:  # LiteLLM raises dozens of types for a body it can't translate
+        raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
+    kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
+    return {**{name: value for name, value in chat.items() if name not in _OF_BRIDGE}, **kept}
 
 
 def is_converse(name: str, provider: str | None) -> bool:

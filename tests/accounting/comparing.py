@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hooks.simulate import Call
-from tests.accounting.driving import Lane, driving
+from tests.accounting.driving import Endpoint, Lane, driving
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import model_list
 from tests.emulators.upstream import Upstream
@@ -45,9 +45,12 @@ async def compared(
     *,
     caching: EmulatedCache | None = None,
     settings: Mapping[str, Any] | None = None,
+    endpoint: Endpoint = "acompletion",
 ) -> list[Compared]:
     """Every call of every group under both. Groups share no cache, so their clocks run on their own."""
-    ledgers = [await _ledger(folder / mode, lanes, mode, caching, settings or {}) for mode in ("rewrite", "off")]
+    ledgers = [
+        await _ledger(folder / mode, lanes, mode, caching, settings or {}, endpoint) for mode in ("rewrite", "off")
+    ]
     calls = [(group, call) for group, of_group in lanes.items() for call in of_group]
     return [
         Compared(group=group, conversation=call.conversation, record=record, left_usd=Decimal(left["billed_usd"]))
@@ -56,14 +59,19 @@ async def compared(
 
 
 async def _ledger(
-    folder: Path, lanes: Mapping[str, Sequence[Call]], mode: str, caching: EmulatedCache | None, settings: Any
+    folder: Path,
+    lanes: Mapping[str, Sequence[Call]],
+    mode: str,
+    caching: EmulatedCache | None,
+    settings: Any,
+    endpoint: Endpoint,
 ) -> list[dict[str, Any]]:
     with Upstream() as upstream, driving(folder, model_list(upstream.url), upstream, settings=settings) as driver:
         if caching is not None:
             caching.clear()
             upstream.caching = caching
         for group, calls in lanes.items():
-            await driver.run(Lane(group=group, calls=calls, mode=mode))
+            await driver.run(Lane(group=group, calls=calls, mode=mode, endpoint=endpoint))
         assert not str(driver.hook._dispatcher.trouble())
         return driver.records()
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import litellm
@@ -34,6 +34,9 @@ from hooks.tokens import token_counter
 from tests.emulators.caching import CALL_HEADER, TIME_HEADER, EmulatedCache
 from tests.emulators.upstream import Upstream
 
+Endpoint = Literal["acompletion", "aresponses"]
+BAGS: Mapping[Endpoint, str] = {"acompletion": "metadata", "aresponses": "litellm_metadata"}
+"""What LiteLLM's proxy calls its own bag in a request."""
 COUNT = token_counter()
 PROFILES = load_profiles(bundled_profiles(), COUNT)
 WAIT_SECONDS = 60.0
@@ -41,11 +44,15 @@ WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lane:
-    """Calls to one deployment, all by one key. ``mode`` is what the key's metadata says."""
+    """Calls to one deployment, all by one key. ``mode`` is what the key's metadata says.
+
+    ``endpoint``: LiteLLM's call type; bodies are in its words.
+    """
 
     group: str
     calls: Sequence[Call]
     mode: str = "rewrite"
+    endpoint: Endpoint = "acompletion"
 
 
 class Clock:
@@ -67,7 +74,14 @@ class Driver:
         self._router = router
         self._logging = ProxyLogging(user_api_key_cache=DualCache())
 
-    async def send(self, body: Mapping[str, Any], at_seconds: float, name: str, mode: str = "rewrite") -> Any:
+    async def send(
+        self,
+        body: Mapping[str, Any],
+        at_seconds: float,
+        name: str,
+        mode: str = "rewrite",
+        endpoint: Endpoint = "acompletion",
+    ) -> Any:
         """LiteLLM's answer to one call, its success event handled."""
         self.clock.now_seconds = at_seconds
         key = UserAPIKeyAuth(
@@ -76,13 +90,13 @@ class Driver:
         headers = {TIME_HEADER: str(at_seconds), CALL_HEADER: name}
         data = {
             **json.loads(json.dumps(body)),
-            "metadata": {},
+            BAGS[endpoint]: {},
             "litellm_call_id": uuid.uuid4().hex,
             "extra_headers": headers,
         }
-        data = await self._logging.pre_call_hook(user_api_key_dict=key, data=data, call_type="acompletion")
+        data = await self._logging.pre_call_hook(user_api_key_dict=key, data=data, call_type=endpoint)
         try:
-            answer = await self._router.acompletion(**data)
+            answer = await getattr(self._router, endpoint)(**data)
         except Exception as error:
             await self._logging.post_call_failure_hook(
                 request_data=data, original_exception=error, user_api_key_dict=key
@@ -99,7 +113,8 @@ class Driver:
 
     async def run(self, lane: Lane) -> None:
         for call in lane.calls:
-            await self.send({**call.request, "model": lane.group}, call.at_seconds, name_of(lane, call), lane.mode)
+            body = {**call.request, "model": lane.group}
+            await self.send(body, call.at_seconds, name_of(lane, call), lane.mode, lane.endpoint)
 
     def records(self) -> list[dict[str, Any]]:
         """Everything in the ledger, in the order of the calls."""

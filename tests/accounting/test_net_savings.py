@@ -22,7 +22,7 @@ from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import GROUPS, model_list
 from tests.emulators.upstream import HttpError, Upstream
 from tests.end_to_end.workbench import PROMPT, TOOLS
-from tests.simulate.recordings import recorded
+from tests.simulate.recordings import as_responses, recorded
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning"),
@@ -58,6 +58,16 @@ async def test_the_estimate_is_what_would_have_been_billed(tmp_path: Path) -> No
         assert record["priced_reason"] is None
         difference = Decimal(record["counterfactual_usd"]) - Decimal(record["billed_usd"])
         assert difference == Decimal(record["estimated_net_saved_usd"])
+
+
+@pytest.mark.parametrize("group", ["gpt", "gpt-new", "claude"])
+async def test_so_it_is_on_the_responses_api(tmp_path: Path, group: str) -> None:
+    """At OpenAI, and where LiteLLM makes chat requests of Responses ones."""
+    calls = await compared(tmp_path, {group: as_responses(recorded(group, 5, group))}, endpoint="aresponses")
+    accuracy = accuracy_of(calls)
+    assert accuracy.unknown == 0
+    assert accuracy.estimated_usd == accuracy.true_usd > 0
+    assert (accuracy.worst_share, accuracy.signs_share) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("way", WAYS)

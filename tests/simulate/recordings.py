@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hooks.simulate import Call
@@ -54,6 +55,33 @@ def recorded(seed: int | str, conversations: int, model: str) -> tuple[Call, ...
         Call(line=number, at_seconds=at, key="alpha", conversation=name, request=body)
         for number, (at, name, body) in enumerate(lines, 1)
     )
+
+
+def as_responses(calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """The same traffic from agents that speak OpenAI's Responses, which knows no marks of theirs."""
+    return tuple([replace(call, request=_as_responses(call.request)) for call in calls])
+
+
+def _as_responses(body: Mapping[str, Any]) -> dict[str, Any]:
+    system, *messages = body["messages"]
+    tools = [{"type": "function", **tool["function"]} for tool in body["tools"]]
+    stream = {"stream": True} if body.get("stream") else {}
+    items = [item for message in messages for item in _items(message)]
+    return {"model": body["model"], "instructions": _text(system), "input": items, "tools": tools, **stream}
+
+
+def _items(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if message["role"] == "tool":
+        yield {"type": "function_call_output", "call_id": message["tool_call_id"], "output": message["content"]}
+    elif message.get("content") is not None:
+        yield {"role": message["role"], "content": _text(message)}
+    for call in message.get("tool_calls") or ():
+        yield {"type": "function_call", "call_id": call["id"], **call["function"]}
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
 
 
 def as_lines(calls: tuple[Call, ...]) -> str:
