@@ -149,6 +149,7 @@ def driving(
     proxy = SimpleNamespace(llm_router=router)
     with (
         patch.object(litellm, "callbacks", []),
+        patch.object(GLOBAL_LOGGING_WORKER, "timeout", WAIT_SECONDS),  # 20 s, which a busy machine may take at first
         patch.dict(sys.modules, {"litellm.proxy.proxy_server": proxy}),
     ):
         try:

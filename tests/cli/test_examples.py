@@ -175,8 +175,16 @@ def test_goes_on_where_it_stopped(command: Command, author: Author) -> None:
     assert len(author.questions) == asked
 
 
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """Shells start what they run in the background with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("at", [pytest.param(3, id="while writing"), pytest.param(4, id="while labelling")])
-def test_ctrl_c_loses_nothing(at: int, command: Command, author: Author) -> None:
+def test_ctrl_c_loses_nothing(at: int, command: Command, author: Author, listens_to_ctrl_c: None) -> None:
     author.faults.extend([*[None] * (at - 1), lambda: os.kill(os.getpid(), signal.SIGINT)])
     result = command(author)
     assert (result.exit_code, result.stderr) == (130, "stopped; run the same command again to go on\n")
