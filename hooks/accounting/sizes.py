@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from math import sqrt
 from typing import Any, NamedTuple, TypeVar
 
-from hooks.accounting.token_weights import KINDS, TokenWeights
+from hooks.accounting.token_weights import KINDS, SLACK_TOKENS, TokenWeights
 from hooks.cachemodel import Block, Rules
 from hooks.cachemodel.blocks import FRAMING_TOKENS
 from hooks.cachemodel.model import last_written, prefix_hashes
@@ -33,8 +33,6 @@ NEAREST_SHARE = 0.25
 """Of the smaller neighbour: a read prefix ends where our estimate is nearer than this, or it isn't told where."""
 FURTHEST = 2.0
 """A measured stretch further from its estimate than this factor is not what we take it for."""
-SLACK_TOKENS = 16
-"""Beside that factor, for stretches of a few words."""
 
 Name = tuple[Hashable, Hashable]
 """What counts tokens alike, a model of one account, and the profile."""
@@ -71,8 +69,7 @@ class BlockSizes:
         foreign = frozenset() if unsent is None else _keys(sent) - _keys(unsent)
         kinds = _kinds(sent, foreign)
         ends = self._measured(name, sent, kinds, rules, usage)
-        weights = self._weights.of(name)
-        assert weights is not None
+        weights = self._weights.of(name) or _common(sent, usage)
         call = _Sized(sent, kinds, _within(ends, _weighed(sent, kinds, weights)))
         if unsent is None:
             return _with(sent, call.sizes), None
@@ -87,8 +84,7 @@ class BlockSizes:
         hashes = prefix_hashes(blocks, name[0])
         whole = (len(blocks), usage.input_tokens)
         known = self._recalled(hashes)
-        common = usage.input_tokens / sum(block.tokens for block in blocks)
-        weighed = _weighed(blocks, kinds, self._weights.of(name) or (common, common, common, 0.0))
+        weighed = _weighed(blocks, kinds, self._weights.of(name) or _common(blocks, usage))
         ends = [(0, 0), *sorted(dict([*known, *_told(blocks, weighed, known, rules, usage), whole]).items())]
         if not _is_likely(ends, weighed):
             ends = [(0, 0), whole]
@@ -144,6 +140,12 @@ class BlockSizes:
         self._sights.move_to_end(signature)
         _shrink(self._sights, MAX_PROMPTS)
         return known
+
+
+def _common(blocks: Sequence[Block], usage: Usage) -> tuple[float, float, float, float]:
+    """The weights of a call of which nothing else is known."""
+    share = usage.input_tokens / sum(block.tokens for block in blocks)
+    return share, share, share, 0.0
 
 
 def _shared(call: _Sized, unsent: Sequence[Block]) -> list[float | None]:

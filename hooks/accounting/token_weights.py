@@ -19,6 +19,10 @@ PRIOR_BLOCKS = 10.0
 """As much of the number of blocks, which may each cost more or less than we have them cost."""
 FURTHEST = 2.0
 """A kind further from the common ratio than this factor isn't believed."""
+STRANGEST = 5.0
+"""No tokenizer counts so many times what another does: a usage further off says nothing about texts. Ours."""
+SLACK_TOKENS = 16
+"""Beside that factor, for stretches of a few words."""
 MAX_FITS = 1_024
 _PRIOR = np.diag([PRIOR_TOKENS**2] * 3 + [PRIOR_BLOCKS**2])
 
@@ -30,8 +34,10 @@ class TokenWeights:
         self._fits: OrderedDict[Hashable, _Fit] = OrderedDict()
 
     def observe(self, name: Hashable, ours: Sequence[int], theirs: int) -> None:
-        """Takes in what the provider counted for so many of our tokens of each kind."""
-        if not sum(ours[:3]) or theirs <= 0:
+        """Takes in what the provider counted for so many of our tokens of each kind, if it may be a count of them."""
+        counted = sum(ours[:3])
+        is_likely = counted / STRANGEST - SLACK_TOKENS < theirs < counted * STRANGEST + SLACK_TOKENS
+        if counted <= 0 or theirs <= 0 or not is_likely:
             return
         fit = self._fits.get(name)
         if fit is None:

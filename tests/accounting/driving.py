@@ -153,6 +153,7 @@ def driving(
         patch.dict(sys.modules, {"litellm.proxy.proxy_server": proxy}),
     ):
         try:
+            litellm.logging_callback_manager._reset_all_callbacks()  # another test's hook may be left there
             litellm.callbacks.append(hook)
             yield Driver(folder, upstream, router, hook, clock)
         finally:

@@ -85,6 +85,17 @@ def test_kinds_of_text_are_told_apart() -> None:
     assert total(unsent) == pytest.approx(theirs(original), rel=0.005)
 
 
+def test_a_count_that_can_be_none_of_the_text_teaches_nothing() -> None:
+    """A host that answers 12 tokens to whatever it is asked, and then counts."""
+    known = BlockSizes()
+    rules = AutomaticPrefixes()
+    for call in range(9):
+        known.sized(NAME, [TOOLS, CORE, HISTORY[call]], [TOOLS, WHOLE, HISTORY[call]], rules, usage(12))
+    sent, original = [TOOLS, CORE, MODULE, HISTORY[20]], [TOOLS, WHOLE, HISTORY[20]]
+    _, unsent = known.sized(NAME, sent, original, rules, usage(theirs(sent)))
+    assert total(unsent) == pytest.approx(theirs(original), rel=0.1)
+
+
 def test_the_same_text_cut_elsewhere_is_as_long() -> None:
     """Unless the provider counts as we do: then a token is a token."""
     pieces = [Block(50 + number, 100, section="system", is_framed=not number) for number in range(100)]
