@@ -60,7 +60,7 @@ class Catalogue:
         """
         if only is not None:
             self._aligners[only]
-        if not text.strip():
+        if not text or text.isspace():  # ``strip`` would copy it
             return None
         for name in self._likely(text) if only is None else (only,):
             found = self._aligners[name].align_quickly(text)
