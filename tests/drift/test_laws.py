@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hooks.drift import Plan, apply_update, files_of, plan_update
 from hooks.drift.match import match_modules
+from hooks.errors import ConfigurationError
 from hooks.library import load_profile
 from hooks.onboard import split_prompt, write_draft
 from hooks.profile import Module, Slot
@@ -161,7 +162,11 @@ def test_slots_survive(pair: tuple[str, str]) -> None:
     stamp = "# Today\nThe date of this call is 2026-0{0}-1{0}, and no other.\nIt was {0}00 degrees.\n\n"
     samples = [stamp.format(1) + before, stamp.format(2) + before]
     with tempfile.TemporaryDirectory() as root:
-        plan, old, new, _ = updated(Path(root), samples, stamp.format(3) + after)
+        try:
+            plan, old, new, _ = updated(Path(root), samples, stamp.format(3) + after)
+        except ConfigurationError as error:  # all of a toy was edited
+            assume("no module of it" not in str(error))
+            raise
     for planned in plan.modules:
         if planned.state in ("unchanged", "moved"):
             was, now = (
