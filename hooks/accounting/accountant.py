@@ -110,20 +110,15 @@ class Accountant:
             raise _UnavailableError(f"no model of how {wire.provider or 'the provider'} caches")
         original = self._blocks(kept, kept.original, wire)
         other = None if kept.other is None else self._blocks(kept, kept.other, wire, _plan(kept, answer))
-        sent = other if other is not None and kept.is_sent else original
-        sent_tokens = sum(block.tokens for block in sent)
-        if not sent_tokens or not usage.input_tokens:
+        sent, unsent = (other, original) if other is not None and kept.is_sent else (original, other)
+        if not sum(block.tokens for block in sent) or not usage.input_tokens:
             raise _UnavailableError("no input to compare by")
         name = ((answer.scope, wire.model), record.facts.profile)
-        if other is None:
-            original, _ = self._sizes.sized(name, original, None, rules, usage)
-        elif kept.is_sent:
-            other, original = self._sizes.sized(name, other, original, rules, usage)
-        else:
-            original, other = self._sizes.sized(name, original, other, rules, usage)
+        sent, unsent = self._sizes.sized(name, sent, unsent, rules, usage)
         if rules is None:
-            unsent = original if kept.is_sent or other is None else other
-            return _uncached(round(sum(block.tokens for block in unsent) / UNITS)), METHOD_UNCACHED
+            tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
+            return _uncached(round(tokens / UNITS)), METHOD_UNCACHED
+        original, other = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
 
         def call(world: World, prompt: Prompt, blocks: Any) -> Call:
             key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")

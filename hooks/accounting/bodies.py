@@ -15,14 +15,13 @@ from typing import Any
 from hooks.accounting.kept import Prompt
 from hooks.cachemodel import Block, BlockReader, Rules, anthropic_rules, openai_rules
 from hooks.deployments.provider_wire import ClaudeWire, bridged_chat
+from hooks.wire.endpoints import CHAT, MESSAGES, RESPONSES
 from hooks.wire.marking import Plan, follow
 from hooks.wire.points import INJECTION_POINTS
 
 CLAUDE_HOSTS = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "openrouter"})
 OPENAI_HOSTS = frozenset({"openai", "azure"})
 _OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d")
-CHAT, MESSAGES, RESPONSES = "acompletion", "anthropic_messages", "aresponses"
-"""LiteLLM's call types."""
 HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
 """Fields of a Responses body."""
 MAX_WIRES = 256

@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from math import sqrt
 from typing import Any, NamedTuple, TypeVar
 
-from hooks.accounting.token_weights import KINDS, SLACK_TOKENS, TokenWeights
+from hooks.accounting.token_weights import KINDS, TokenWeights, is_near
 from hooks.cachemodel import Block, Rules
 from hooks.cachemodel.blocks import FRAMING_TOKENS
 from hooks.cachemodel.model import last_written, prefix_hashes
@@ -184,10 +184,7 @@ def _told(
 def _is_likely(ends: Sequence[Ended], weighed: Sequence[float]) -> bool:
     until = list(accumulate(weighed, initial=0.0))
     stretches = [(until[end] - until[start], tokens - before) for (start, before), (end, tokens) in pairwise(ends)]
-    return all(
-        ours / FURTHEST - SLACK_TOKENS < theirs < ours * FURTHEST + SLACK_TOKENS and theirs >= 0
-        for ours, theirs in stretches
-    )
+    return all(theirs >= 0 and is_near(theirs, ours, FURTHEST) for ours, theirs in stretches)
 
 
 def _within(ends: Sequence[Ended], weighed: Sequence[float]) -> list[float]:

@@ -27,6 +27,11 @@ MAX_FITS = 1_024
 _PRIOR = np.diag([PRIOR_TOKENS**2] * 3 + [PRIOR_BLOCKS**2])
 
 
+def is_near(theirs: float, ours: float, factor: float) -> bool:
+    """True for two counts that are no further apart than the factor, and a few words."""
+    return ours / factor - SLACK_TOKENS < theirs < ours * factor + SLACK_TOKENS
+
+
 class TokenWeights:
     """One fit for each name, those unused for longest go first. Used by one thread."""
 
@@ -36,8 +41,7 @@ class TokenWeights:
     def observe(self, name: Hashable, ours: Sequence[int], theirs: int) -> None:
         """Takes in what the provider counted for so many of our tokens of each kind, if it may be a count of them."""
         counted = sum(ours[:3])
-        is_likely = counted / STRANGEST - SLACK_TOKENS < theirs < counted * STRANGEST + SLACK_TOKENS
-        if counted <= 0 or theirs <= 0 or not is_likely:
+        if counted <= 0 or theirs <= 0 or not is_near(theirs, counted, STRANGEST):
             return
         fit = self._fits.get(name)
         if fit is None:

@@ -17,7 +17,7 @@ from hooks.cli.output import percent, show_table
 from hooks.data import Target
 from hooks.errors import ConfigurationError
 from hooks.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from hooks.simulate.traffic import CHAT
+from hooks.wire.endpoints import CHAT
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")

@@ -15,7 +15,8 @@ import litellm
 
 from hooks.data import UNKNOWN_TARGET as UNKNOWN
 from hooks.data import Target
-from hooks.deployments.target import CHAT, target_of_deployment
+from hooks.deployments.target import target_of_deployment
+from hooks.wire.endpoints import CHAT
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""

@@ -21,8 +21,7 @@ from hooks.deployments.bridges import BRIDGES, Route
 from hooks.deployments.prices import price_in, read_share, write_share
 from hooks.deployments.provider_wire import is_converse
 from hooks.profile import Placement
-
-CHAT = "acompletion"
+from hooks.wire.endpoints import CHAT
 
 # Where LiteLLM 1.106 keeps cache_control on the way to a provider that accepts it, by the wire. Everything
 # else either strips marks (pointless) or forwards them to an API that may reject them; Gemini's would make

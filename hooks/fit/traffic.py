@@ -22,9 +22,9 @@ from hooks.recognise import Catalogue
 from hooks.route import closure_of
 from hooks.route.own_words import own_words
 from hooks.wire import SHAPES
+from hooks.wire.endpoints import CHAT
 
 CATEGORY = "traffic"
-CHAT = "acompletion"
 
 
 class _Line(BaseModel):

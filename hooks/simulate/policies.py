@@ -10,12 +10,12 @@ from hooks.data import Passthrough, Target
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics, Placement, Profile
 from hooks.wire.chat_marks import well_cached
+from hooks.wire.endpoints import CHAT
 
 Policy = Literal["full", "full-cached", "latest", "grow", "append", "auto"]
 POLICIES: tuple[Policy, ...] = ("full", "full-cached", "latest", "grow", "append", "auto")
 """``full``: as it came and nothing cached. ``full-cached``: as it came, marked as well as one can."""
 PLACEMENTS: Mapping[Policy, Placement | None] = {"latest": "latest", "grow": "grow", "append": "append", "auto": None}
-CALL_TYPE = "acompletion"
 
 
 class Sent(NamedTuple):
@@ -73,7 +73,7 @@ def tuned_rewrite(
 
 def _rewrite(pipeline: Pipeline, target: Target, only: str | None) -> Rewrite:
     def rewrite(body: Mapping[str, Any]) -> Sent:
-        walked = pipeline.walk(body, CALL_TYPE, lambda: target, only=only)
+        walked = pipeline.walk(body, CHAT, lambda: target, only=only)
         outcome = walked.outcome
         return Sent(walked.body, outcome.reason if isinstance(outcome, Passthrough) else None)
 

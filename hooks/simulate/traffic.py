@@ -11,9 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hooks.errors import UnreadableRequestError
 from hooks.reading import each_json_line, parse_json_lines
 from hooks.wire.as_chat import chat_of
-
-CHAT = "acompletion"
-MESSAGES = "anthropic_messages"
+from hooks.wire.endpoints import CHAT, MESSAGES
 
 
 class _Line(BaseModel):

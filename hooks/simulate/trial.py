@@ -13,9 +13,10 @@ from hooks.errors import ConfigurationError
 from hooks.pipeline import Pipeline
 from hooks.profile import Economics
 from hooks.simulate.bundles import Demand, demand_of
-from hooks.simulate.policies import CALL_TYPE, Rewrite
+from hooks.simulate.policies import Rewrite
 from hooks.simulate.replay import BlocksOf, digest_of
 from hooks.simulate.traffic import Call
+from hooks.wire.endpoints import CHAT
 from hooks.wire.points import CACHE_KEY
 from hooks.wire.usage import Usage
 
@@ -44,7 +45,7 @@ def readings_of(calls: Iterable[Call], pipeline: Pipeline, name: str) -> dict[Ke
         if key in met:
             continue
         met.add(key)
-        outcome = pipeline.walk(call.request, CALL_TYPE, lambda: UNKNOWN_TARGET, only=name).outcome
+        outcome = pipeline.walk(call.request, CHAT, lambda: UNKNOWN_TARGET, only=name).outcome
         if isinstance(outcome, Passthrough):
             continue
         tokens, _ = optional_tokens(outcome.recognition)

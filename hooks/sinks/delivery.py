@@ -56,7 +56,7 @@ class Delivery:
         self._window_due = time.monotonic() + settings.alerts.window_seconds
         self._status = StatusFile(folder, identity) if (folder := settings.status_folder) is not None else None
         self._status_due = 0.0
-        self._is_ending = False
+        self._batch_seconds = BATCH_SECONDS
         self._next_capture_warning = time.monotonic() + CAPTURE_WARNING_SECONDS
         self._faults = 0
         self._last_fault: str | None = None
@@ -76,7 +76,7 @@ class Delivery:
             case Record():
                 if not self._batch:
                     now = time.monotonic()
-                    self._batch_due = now + BATCH_SECONDS * (not self._is_ending)
+                    self._batch_due = now + self._batch_seconds
                     self._unwritten_since = now if self._unwritten_since is None else self._unwritten_since
                 self._batch.append(item)
                 self._send(item)
@@ -110,7 +110,7 @@ class Delivery:
 
     def hurry(self) -> None:
         """Writes what was taken, from now on each record as it comes, and takes the status file away."""
-        self._is_ending = True
+        self._batch_seconds = 0.0
         self._write()
         if self._status is not None:
             self._attempt(self._status.remove)

@@ -14,6 +14,7 @@ from hooks.profile import Ttl
 from hooks.wire import bridged, chat, chat_marks, gemini, messages, responses
 from hooks.wire.body import MASK, answer_of, client_body, snapshot, tool_names
 from hooks.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
+from hooks.wire.endpoints import CHAT, MESSAGES, RESPONSES
 from hooks.wire.marking import Plan, Texts
 from hooks.wire.tools import tools_chars
 from hooks.wire.usage import Usage, read_kinds, read_usage
@@ -75,8 +76,8 @@ _GEMINI = Shape(
 )
 
 SHAPES: Mapping[str, Shape] = {
-    "acompletion": Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
-    "aresponses": Shape(
+    CHAT: Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    RESPONSES: Shape(
         read=responses.read,
         write=responses.write,
         marked=_unmarked,
@@ -85,9 +86,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "agenerate_content": _GEMINI,
     "agenerate_content_stream": _GEMINI,
-    "anthropic_messages": Shape(
-        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
-    ),
+    MESSAGES: Shape(read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 

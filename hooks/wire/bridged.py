@@ -13,11 +13,9 @@ from typing import Any
 from hooks.data import Request, Rewritten
 from hooks.wire import responses
 from hooks.wire.blocks import OutBlock, out_blocks
+from hooks.wire.endpoints import CHAT
 from hooks.wire.marking import Plan
 from hooks.wire.points import INJECTION_POINTS, SYSTEM_ROLES, points_for
-
-CHAT = "acompletion"
-"""The call type of what LiteLLM makes."""
 
 
 def of_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> Plan:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from hooks.simulate import Call
-from tests.end_to_end.workbench import PROMPT, TOOLS
+from tests.end_to_end.workbench import PROMPT, RESPONSES_TOOLS, TOOLS, as_items
 
 ASKS = (
     "Sum up in/orders.csv by month",
@@ -63,25 +63,15 @@ def as_responses(calls: tuple[Call, ...]) -> tuple[Call, ...]:
 
 
 def _as_responses(body: Mapping[str, Any]) -> dict[str, Any]:
-    system, *messages = body["messages"]
-    tools = [{"type": "function", **tool["function"]} for tool in body["tools"]]
     stream = {"stream": True} if body.get("stream") else {}
-    items = [item for message in messages for item in _items(message)]
-    return {"model": body["model"], "instructions": _text(system), "input": items, "tools": tools, **stream}
+    items = as_items([{**message, "content": _text(message)} for message in body["messages"][1:]])
+    instructions = _text(body["messages"][0])
+    return {"model": body["model"], "instructions": instructions, "input": items, "tools": RESPONSES_TOOLS, **stream}
 
 
-def _items(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if message["role"] == "tool":
-        yield {"type": "function_call_output", "call_id": message["tool_call_id"], "output": message["content"]}
-    elif message.get("content") is not None:
-        yield {"role": message["role"], "content": _text(message)}
-    for call in message.get("tool_calls") or ():
-        yield {"type": "function_call", "call_id": call["id"], **call["function"]}
-
-
-def _text(message: Mapping[str, Any]) -> str:
+def _text(message: Mapping[str, Any]) -> str | None:
     content = message["content"]
-    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+    return "".join(block["text"] for block in content) if isinstance(content, list) else content
 
 
 def as_lines(calls: tuple[Call, ...]) -> str:
