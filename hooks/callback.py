@@ -1,16 +1,15 @@
-"""The entry named in ``proxy_config.yaml``: ``callbacks: [hooks.callback.handler]``.
+"""``callbacks: [hooks.callback.handler]`` from a checkout: LiteLLM finds this file by its place beside the config.
 
-LiteLLM loads this file by its location when it lies beside the config, so the rest of the package may not be
-on the import path yet.
+Installed, the callback is ``litellm_prompt_router.callback.handler``.
 """
 
-import importlib.util
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("hooks") is None or importlib.util.find_spec("hooks.litellm_hook") is None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+_HERE = str(Path(__file__).resolve().parent)
+if _HERE not in sys.path:
+    sys.path.insert(0, _HERE)
 
-from hooks.litellm_hook import make_handler
+from litellm_prompt_router.callback import handler  # noqa: E402  (found by the line above)
 
-handler = make_handler()
+__all__ = ["handler"]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hooks.simulate import Call
+from litellm_prompt_router.analysis.simulate import Call
 from tests.accounting.driving import Endpoint, Lane, driving
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import model_list

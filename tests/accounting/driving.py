@@ -24,13 +24,13 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
-from hooks.configuration.generation import generation_of, pipeline_of
-from hooks.configuration.settings import load_settings
-from hooks.library import bundled_profiles, load_profiles
-from hooks.litellm_hook import PromptRouter
-from hooks.profile import Profile
-from hooks.simulate import Call
-from hooks.tokens import token_counter
+from litellm_prompt_router.analysis.simulate import Call
+from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.gateway.plugin import PromptRouter
+from litellm_prompt_router.policy.active import generation_of, pipeline_of
+from litellm_prompt_router.policy.settings import load_settings
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.tokens import token_counter
 from tests.emulators.caching import CALL_HEADER, TIME_HEADER, EmulatedCache
 from tests.emulators.upstream import Upstream
 

@@ -12,17 +12,17 @@ import litellm
 import pytest
 from litellm.caching.caching import Cache
 
-from hooks.deployments.target import target_of_model
-from hooks.simulate import Call
-from hooks.wire.chat_marks import well_cached
+from litellm_prompt_router.analysis.simulate import Call
+from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.accounting.comparing import accuracy_of, compared
 from tests.accounting.counting import WAYS
 from tests.accounting.driving import Driver, Lane, driving
+from tests.analysis.recordings import as_responses, recorded
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import GROUPS, model_list
 from tests.emulators.upstream import HttpError, Upstream
 from tests.end_to_end.workbench import PROMPT, TOOLS
-from tests.simulate.recordings import as_responses, recorded
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning"),

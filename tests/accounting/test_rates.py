@@ -11,9 +11,9 @@ import pytest
 from litellm.types.utils import CacheCreationTokenDetails, CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper
 from litellm.types.utils import Usage as Reported
 
-from hooks.accounting.basis import SAME_USD, Basis, basis_of, difference, priced
-from hooks.accounting.rates import rates_of
-from hooks.wire import Usage, read_kinds, read_usage
+from litellm_prompt_router.accounting.bill import SAME_USD, Basis, basis_of, difference, priced
+from litellm_prompt_router.accounting.rates import rates_of
+from litellm_prompt_router.cache_model.usage import Usage, read_kinds, read_usage
 
 SAMPLES = 1
 TIERS = (None, "priority", "flex")

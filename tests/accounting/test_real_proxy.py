@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hooks.accounting.basis import SAME_USD
-from hooks.deployments.target import target_of_model
-from hooks.wire.chat_marks import well_cached
+from litellm_prompt_router.accounting.bill import SAME_USD
+from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import GROUPS, KeyName, ProviderProxy
 from tests.end_to_end.workbench import PROMPT, TOOLS

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from hooks.cli import main
+from litellm_prompt_router.cli import main
 from tests.agents.agent import Agent
 from tests.agents.cast import CAST
 from tests.agents.stage import ALIAS, Performance, binary_of, perform, raised

@@ -25,17 +25,17 @@ from litellm.proxy._types import UserAPIKeyAuth
 from rich.console import Console
 from rich.table import Table
 
-from hooks.compose import compose
-from hooks.configuration.generation import generation_of
-from hooks.configuration.settings import load_settings
-from hooks.data import Target
-from hooks.library import bundled_profiles, load_profile
-from hooks.litellm_hook import PromptRouter
-from hooks.pipeline import Pipeline
-from hooks.recognise import Catalogue
-from hooks.route import Router
-from hooks.tokens import token_counter
-from hooks.wire import SHAPES
+from litellm_prompt_router.files import bundled_profiles, load_profile
+from litellm_prompt_router.gateway.plugin import PromptRouter
+from litellm_prompt_router.policy.active import generation_of
+from litellm_prompt_router.policy.settings import load_settings
+from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.request.compose import compose
+from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.wire import SHAPES
 
 BODIES = 40
 HISTORY_TURNS = 50

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 import polars as pl
 
-from hooks.report.columns import MONEY, SCHEMA
+from litellm_prompt_router.analysis.report.columns import MONEY, SCHEMA
 
 CALLS_A_CONVERSATION = 8
 START = 1_793_500_000.0
@@ -168,7 +168,7 @@ def write_lines(file: Path, records: int, seed: int = 1) -> None:
 def measured(*arguments: str) -> str:
     """Seconds, CPU seconds and peak GB of ``prompt-router report`` on these paths, in a process of its own."""
     code = (
-        "import resource, sys; from hooks.cli import main\n"
+        "import resource, sys; from litellm_prompt_router.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "finally:\n"
         " used = resource.getrusage(resource.RUSAGE_SELF)\n"

@@ -32,8 +32,8 @@ def main() -> None:
 async def _report(conversations: int, own_tokens: str | None) -> None:
     from tests.accounting.comparing import Accuracy, Compared, accuracy_of, compared
     from tests.accounting.counting import WAYS
+    from tests.analysis.recordings import recorded
     from tests.emulators.caching import EmulatedCache
-    from tests.simulate.recordings import recorded
 
     began = time.monotonic()
     lanes = {group: recorded(group, conversations * share // 100, group) for group, share in SHARES.items()}

@@ -54,10 +54,10 @@ class Measured:
 
 def measure(cell: Cell) -> Measured:
     """One cell, from its seed."""
-    from hooks.cli.accounts import account_for
-    from hooks.cli.tuning import tune_synthetic
-    from hooks.simulate import Workload, arrivals
-    from hooks.simulate.synthetic import simulate_synthetic
+    from litellm_prompt_router.analysis.simulate import Workload, arrivals
+    from litellm_prompt_router.analysis.simulate.synthetic import simulate_synthetic
+    from litellm_prompt_router.cli.model_accounts import account_for
+    from litellm_prompt_router.cli.tune_option import tune_synthetic
 
     few, many = CONVERSATIONS
     workload = Workload(

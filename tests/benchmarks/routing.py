@@ -27,12 +27,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hooks.cli import main as cli
-from hooks.evaluate import compare
-from hooks.fit import FitOptions, fit
-from hooks.library import load_profile
-from hooks.library.cases import Conversations, Numbered, parse_cases
-from hooks.profile import Profile
+from litellm_prompt_router.authoring.evaluate import compare
+from litellm_prompt_router.authoring.fit import FitOptions, fit
+from litellm_prompt_router.cli import main as cli
+from litellm_prompt_router.files import load_profile
+from litellm_prompt_router.files.labelled_messages import Conversations, Numbered, parse_cases
+from litellm_prompt_router.profile.profile import Profile
 from tests.benchmarks import scoring_time
 
 Rows = list[dict[str, Any]]

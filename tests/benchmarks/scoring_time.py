@@ -18,13 +18,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from hooks.data import Turn
-from hooks.fit import FitOptions, fit
-from hooks.library.cases import Case
-from hooks.profile import Module, Profile
-from hooks.route import Router
-from hooks.route.score import score
-from hooks.route.words import capped, folded
+from litellm_prompt_router.authoring.fit import FitOptions, fit
+from litellm_prompt_router.files.labelled_messages import Case
+from litellm_prompt_router.profile.profile import Module, Profile
+from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.route.scores import score
+from litellm_prompt_router.request.route.triggers import capped, folded
+from litellm_prompt_router.request.types import Turn
 
 MODULES = 60
 ROUNDS = 3000

@@ -18,10 +18,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from hooks.onboard import Draft, split_prompt
-from hooks.onboard.trial import profile_of
-from hooks.recognise import Catalogue
-from hooks.tokens import token_counter
+from litellm_prompt_router.authoring.split import Draft, split_prompt
+from litellm_prompt_router.authoring.split.draft_trial import profile_of
+from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.request.recognise import Catalogue
 
 ROUNDS = 200
 MANY = 3_000

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hooks.library import bundled_profiles, load_profile
-from hooks.profile import Profile
+from litellm_prompt_router.files import bundled_profiles, load_profile
+from litellm_prompt_router.profile.profile import Profile
 
 LABELLED = "labelled_fit.jsonl"
 LOOP_CALLS = 6

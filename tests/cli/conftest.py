@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from click.testing import CliRunner, Result
 
-from hooks.cli import main
+from litellm_prompt_router.cli import main
 
 Run = Callable[..., Result]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hooks.check import check_profiles
-from hooks.library import bundled_profiles, load_profile
+from litellm_prompt_router.authoring.check import check_profiles
+from litellm_prompt_router.files import bundled_profiles, load_profile
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 WARNINGS = [

@@ -18,13 +18,13 @@ from typing import Any
 import httpx
 import pytest
 
-import hooks.cli.demo
-import hooks.cli.process
-from hooks.cli.conversations import CONVERSATIONS, TOOLS, system_prompt
-from hooks.cli.process import free_port, is_live, running_proxy
-from hooks.errors import ConfigurationError
-from hooks.library import bundled_profiles, load_profile
-from hooks.recognise import Catalogue
+import litellm_prompt_router.cli.demo_command
+import litellm_prompt_router.cli.proxy_process
+from litellm_prompt_router.cli.demo_conversations import CONVERSATIONS, TOOLS, system_prompt
+from litellm_prompt_router.cli.proxy_process import free_port, is_live, running_proxy
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import bundled_profiles, load_profile
+from litellm_prompt_router.request.recognise import Catalogue
 from tests.cli.conftest import Run
 from tests.emulators.loopback import Answer, HangUp, Incoming, Loopback
 
@@ -202,14 +202,14 @@ def test_proxy_that_cannot_start_is_explained(tmp_path: Path) -> None:
         pytest.fail("it started")
     first, *tail = raised.value.problems
     assert first == f"the proxy ended with exit code 3; its log ({tmp_path / 'log'}) says:"
-    assert 0 < len(tail) <= hooks.cli.process.TAIL_LINES
+    assert 0 < len(tail) <= litellm_prompt_router.cli.proxy_process.TAIL_LINES
     assert "no_such_module" in "\n".join(tail)
 
 
 @pytest.fixture
 def no_proxy_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Nothing answers at the usual address; temporary folders go to the one returned."""
-    monkeypatch.setattr(hooks.cli.demo, "USUAL_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr(litellm_prompt_router.cli.demo_command, "USUAL_URL", f"http://127.0.0.1:{free_port()}")
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -242,7 +242,7 @@ def test_failing_calls_to_its_own_proxy_show_the_log(no_proxy_here: Path, run: R
 CHILD = """
 import os, sys
 from pathlib import Path
-from hooks.cli.process import running_proxy
+from litellm_prompt_router.cli.proxy_process import running_proxy
 with running_proxy(Path(sys.argv[1]), os.environ, Path("child.log")) as url:
     print(url, flush=True)
     sys.stdin.readline()

@@ -115,7 +115,7 @@ def answering(callbacks: list[str] | None, date: str | None) -> Loopback:
     return Loopback(respond)
 
 
-OURS = "<hooks.litellm_hook.PromptRouter object at 0x7f>"
+OURS = "<litellm_prompt_router.gateway.plugin.PromptRouter object at 0x7f>"
 
 
 @pytest.mark.parametrize(

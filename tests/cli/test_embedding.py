@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hooks.library.fitfile import TABLE_FILE
+from litellm_prompt_router.files.fit_files import TABLE_FILE
 from tests.cli.conftest import Run
 from tests.cli.test_fit import _labelled, root
 from tests.emulators.embeddings import SIZE, Embedder, Fault

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hooks.data import SEAM
-from hooks.evaluate import evaluate_cases
-from hooks.library import bundled_profiles, load_profile
-from hooks.library.cases import Case, Conversations, parse_cases
-from hooks.pipeline import Pipeline
+from litellm_prompt_router.authoring.evaluate import evaluate_cases
+from litellm_prompt_router.files import bundled_profiles, load_profile
+from litellm_prompt_router.files.labelled_messages import Case, Conversations, parse_cases
+from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.types import SEAM
 from tests.cli.conftest import Run
 
 CASES: list[dict[str, Any]] = [

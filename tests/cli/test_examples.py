@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from hooks.library import load_profile
-from hooks.library.cases import parse_cases
+from litellm_prompt_router.files import load_profile
+from litellm_prompt_router.files.labelled_messages import parse_cases
 from tests.cli.conftest import Run
 from tests.emulators.author import Author
 from tests.emulators.replies import HttpError
@@ -25,7 +25,7 @@ KEY = "sk-test-0123456789abcdefghij"
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hooks.examples.asking.FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("litellm_prompt_router.authoring.examples.asking.FIRST_WAIT_SECONDS", 0.0)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.authoring.test_fitted_routing import TOPICS, labelled, message
 from tests.cli.conftest import Run
-from tests.unit.test_fitted_routing import TOPICS, labelled, message
 
 CORE = "You run the office of a small harbour and answer briefly.\n\n"
 

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooks.library import bundled_profiles
+from litellm_prompt_router.files import bundled_profiles
 from tests.cli.conftest import TOY_PROMPT, Run, write_profile
 
 WORKBENCH = bundled_profiles() / "workbench"
@@ -32,7 +32,11 @@ def test_workbench_is_its_files_with_slots_filled(run: Run) -> None:
 
 def test_bytes_are_exact_through_a_pipe() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "hooks.cli", "join", "workbench"], cwd=ROOT, capture_output=True, timeout=60, check=True
+        [sys.executable, "-m", "litellm_prompt_router.cli", "join", "workbench"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=True,
     )
     assert done.stdout == _joined_by_hand(WORKBENCH)
 
@@ -54,7 +58,7 @@ def test_join_is_the_concatenation_of_the_module_files(
 ) -> None:
     from click.testing import CliRunner
 
-    from hooks.cli import main
+    from litellm_prompt_router.cli import main
 
     root = tmp_path_factory.mktemp("join")
     modules = [{"id": f"m{n}", "file": f"{n}.txt", "title": "T"} for n in range(len(texts))]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hooks.data import Turn
-from hooks.library import bundled_profiles, load_profile
-from hooks.recognise import Catalogue
-from hooks.route import Router
+from litellm_prompt_router.files import bundled_profiles, load_profile
+from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.types import Turn
 from tests.cli.conftest import TOY_PROMPT, Run, write_profile
 
 TOPICS = ("harbour", "orchard", "railway", "bakery", "museum", "quarry", "theatre", "library")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.cli import COMMANDS
+from litellm_prompt_router.cli import COMMANDS
 from tests.cli.conftest import TOY, Run, write_profile
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +23,12 @@ def _process(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
 
 def test_version_is_that_of_the_distribution() -> None:
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    done = _process("-m", "hooks.cli", "--version")
+    done = _process("-m", "litellm_prompt_router.cli", "--version")
     assert (done.returncode, done.stdout) == (0, f"prompt-router {stated}\n")
 
 
 def test_help_lists_every_command() -> None:
-    done = _process("-m", "hooks.cli", "--help")
+    done = _process("-m", "litellm_prompt_router.cli", "--help")
     assert done.returncode == 0
     listed = done.stdout.partition("Commands:\n")[2]
     assert [line.split()[0] for line in listed.splitlines() if line[2:3].strip()] == list(COMMANDS)
@@ -42,14 +42,15 @@ def test_each_command_explains_itself(command: str, run: Run) -> None:
 
 
 def test_import_brings_nothing_heavy() -> None:
-    code = "import sys, hooks.cli; print(sorted({'litellm', 'tiktoken', 'pydantic', 'httpx'} & sys.modules.keys()))"
+    heavy = {"litellm", "tiktoken", "pydantic", "httpx"}
+    code = f"import sys, litellm_prompt_router.cli; print(sorted({heavy} & sys.modules.keys()))"
     assert _process("-c", code).stdout == "[]\n"
 
 
 def test_help_brings_no_litellm() -> None:
     code = (
-        "import sys, hooks.cli\n"
-        "hooks.cli.main(['--help'], standalone_mode=False)\n"
+        "import sys, litellm_prompt_router.cli\n"
+        "litellm_prompt_router.cli.main(['--help'], standalone_mode=False)\n"
         "print(sorted({'litellm', 'tiktoken'} & sys.modules.keys()))"
     )
     assert _process("-c", code).stdout.splitlines()[-1] == "[]"

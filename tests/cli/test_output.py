@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hooks.cli.output import change, percent, shortened, show_json, show_table
+from litellm_prompt_router.cli.output import change, percent, shortened, show_json, show_table
 
 
 def test_a_piped_table_is_never_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from hooks.report.columns import COLUMNS, SCHEMA
-from hooks.report.control import MIN_CONVERSATIONS
+from litellm_prompt_router.analysis.report.columns import COLUMNS, SCHEMA
+from litellm_prompt_router.analysis.report.control_group import MIN_CONVERSATIONS
+from tests.analysis.report_records import DAY, START, made, traffic, write
 from tests.cli.conftest import Run
-from tests.report.records import DAY, START, made, traffic, write
-from tests.sinks.records import RECORD
+from tests.telemetry.records import RECORD
 
 
 def reported(run: Run, *arguments: str | Path) -> dict[str, Any]:

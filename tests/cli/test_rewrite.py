@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hooks.library import bundled_profiles, load_profile
+from litellm_prompt_router.files import bundled_profiles, load_profile
 from tests.cli.conftest import TOY_PROMPT, Run
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def _body(system: str, *users: str, **rest: Any) -> dict[str, Any]:
 def test_a_model_that_only_the_proxy_knows_leaves_stdout_to_the_body() -> None:
     """A process of its own: LiteLLM prints for the first caller what another test may have silenced."""
     body = {**_body(PROMPT, TASK), "model": "main-model"}
-    command = [sys.executable, "-m", "hooks.cli", "rewrite", "-"]
+    command = [sys.executable, "-m", "litellm_prompt_router.cli", "rewrite", "-"]
     done = subprocess.run(command, input=json.dumps(body), capture_output=True, text=True, cwd=ROOT, check=True)
     assert json.loads(done.stdout)["model"] == "main-model"
 
@@ -168,7 +168,7 @@ def test_missing_file(run: Run) -> None:
 
 def test_stdout_of_the_process_is_json_and_nothing_else() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "hooks.cli", "rewrite", "-"],
+        [sys.executable, "-m", "litellm_prompt_router.cli", "rewrite", "-"],
         cwd=ROOT,
         input=json.dumps(_body(PROMPT, TASK)).encode(),
         capture_output=True,

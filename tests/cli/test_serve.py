@@ -17,7 +17,7 @@ import httpx
 import pytest
 from litellm.proxy.proxy_cli import run_server as litellm_cli
 
-from hooks.cli.process import base_url, free_port
+from litellm_prompt_router.cli.proxy_process import base_url, free_port
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -236,7 +236,7 @@ def serving() -> Iterator[tuple[subprocess.Popen[str], int]]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with Path("serve.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "hooks.cli", "serve", "--port", str(port)],
+            [sys.executable, "-m", "litellm_prompt_router.cli", "serve", "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hooks.simulate import POLICIES
+from litellm_prompt_router.analysis.simulate import POLICIES
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 PRICES = json.dumps(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hooks.cli.split import split
+from litellm_prompt_router.cli.split_command import split
 from tests.cli.conftest import Run
 from tests.emulators.upstream import HttpError, Upstream
-from tests.onboard_prompts import PROMPT, VERSIONS
+from tests.made_prompts import PROMPT, VERSIONS
 
 MODEL = "openai/gpt-4.1-mini"
 
@@ -133,7 +133,7 @@ def model(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
 def test_a_model_drafts_and_goes_on_where_it_stopped(
     model: Upstream, prompt: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hooks.cli.drafting.RETRIES", 0)
+    monkeypatch.setattr("litellm_prompt_router.cli.llm_drafting.RETRIES", 0)
     arguments = ("split", prompt, "--name", "q", "--profiles", tmp_path / "p", "--llm", MODEL)
     model.default = HttpError(status=401)
     stopped = run(*arguments)

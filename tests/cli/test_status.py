@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from hooks.configuration.settings import LedgerSettings, Settings
-from hooks.sinks.dispatch import Dispatcher
-from hooks.sinks.status import InForce, ServedProfile
-from hooks.workers import attention, read_workers
+from litellm_prompt_router.operations.workers import attention, read_workers
+from litellm_prompt_router.policy.settings import LedgerSettings, Settings
+from litellm_prompt_router.telemetry.dispatch import Dispatcher
+from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
 from tests.cli.conftest import Run
-from tests.sinks.records import RECORD
+from tests.telemetry.records import RECORD
 
 IN_FORCE = InForce(
     default_mode="shadow",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hooks.library import bundled_profiles, load_profile
-from hooks.library.sections import write_section
+from litellm_prompt_router.files import bundled_profiles, load_profile
+from litellm_prompt_router.files.sections import write_section
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 YAML = """\

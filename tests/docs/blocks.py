@@ -16,17 +16,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hooks.configuration.generation import pipeline_of
-from hooks.configuration.settings import Settings
-from hooks.data import Rewritten
-from hooks.deployments.provider_wire import ClaudeWire
-from hooks.deployments.target import target_of_model
-from hooks.facts import facts_of
-from hooks.library import bundled_profiles, load_profiles
-from hooks.record import Caller, Record
-from hooks.tokens import token_counter
-from hooks.wire.usage import Usage
-from tests.report.records import traffic, write
+from litellm_prompt_router.cache_model.usage import Usage
+from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
+from litellm_prompt_router.policy.active import pipeline_of
+from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.record.facts import facts_of
+from litellm_prompt_router.record.record import Caller, Record
+from litellm_prompt_router.request.types import Rewritten
+from tests.analysis.report_records import traffic, write
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -127,7 +127,7 @@ def command(*arguments: str) -> Callable[[], str]:
 
     def run() -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "hooks.cli", *arguments],
+            [sys.executable, "-m", "litellm_prompt_router.cli", *arguments],
             cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         return done.stdout.strip()

@@ -7,10 +7,10 @@ import re
 import click
 import yaml
 
-from hooks.agents import AGENTS
-from hooks.cli import main
-from hooks.configuration.settings import load_settings
-from hooks.library.ignorefile import IgnoreFile, ignore_of
+from litellm_prompt_router.cli import main
+from litellm_prompt_router.files.ignore_rules import IgnoreFile, ignore_of
+from litellm_prompt_router.policy.settings import load_settings
+from litellm_prompt_router.profile.agents import AGENTS
 from tests.docs.blocks import ROOT
 
 TEXT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")

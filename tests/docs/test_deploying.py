@@ -11,10 +11,10 @@ import click
 import pytest
 import yaml
 
-from hooks.cli import COMMANDS, main
-from hooks.configuration.settings import load_settings
-from hooks.doctor import examine
-from hooks.policy import parse_policy
+from litellm_prompt_router.cli import COMMANDS, main
+from litellm_prompt_router.operations.doctor import examine
+from litellm_prompt_router.policy import parse_policy
+from litellm_prompt_router.policy.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"

@@ -48,7 +48,7 @@ def test_dockerfile_takes_the_readmes_steps() -> None:
 
 def test_config_snippets_are_valid_settings() -> None:
     """Every YAML block of the README parses, and its router settings are accepted."""
-    from hooks.configuration.settings import load_settings
+    from litellm_prompt_router.policy.settings import load_settings
 
     blocks = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     assert blocks

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from hooks.configuration.settings import LedgerSettings, Settings
-from hooks.sinks.alerts import TITLES
-from hooks.sinks.dispatch import Dispatcher
-from hooks.sinks.prometheus import Prometheus
+from litellm_prompt_router.policy.settings import LedgerSettings, Settings
+from litellm_prompt_router.telemetry.alerts import TITLES
+from litellm_prompt_router.telemetry.dispatch import Dispatcher
+from litellm_prompt_router.telemetry.prometheus import Prometheus
 
 DOCS = Path(__file__).parents[2] / "docs"
 GLITCHTIP = (DOCS / "glitchtip.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hooks.cachemodel.refusals import refuse_marks
+from litellm_prompt_router.cache_model.refusals import refuse_marks
 from tests.emulators.loopback import Answer
 from tests.emulators.replies import HttpError, Text, ToolCall, Usage, split_pieces
 

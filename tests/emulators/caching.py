@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hooks.cachemodel import (
+from litellm_prompt_router.cache_model import (
     BlockReader,
     PrefixCache,
     Rules,
@@ -17,7 +17,7 @@ from hooks.cachemodel import (
     refuse_openai,
     takes_mid_system,
 )
-from hooks.tokens import token_counter
+from litellm_prompt_router.profile.tokens import token_counter
 from tests.emulators.replies import HttpError, Usage
 
 TIME_HEADER = "x-virtual-time"
@@ -63,7 +63,7 @@ class EmulatedCache:
     """Caches of both providers, one for each model, API key and ``prompt_cache_key``: these share nothing.
 
     An API key stands for a workspace of its own ("Cache storage and sharing", the CLAUDE page of
-    hooks/cachemodel/rules.py). The time of each runs on its own: requests of two API keys may come in any order.
+    cache_model/rules.py). The time of each runs on its own: requests of two API keys may come in any order.
 
     A request starts at its ``x-virtual-time``, or at ``clock`` when it has none. What it writes can be read
     ``first_token_seconds`` later. ``takes_mid_system`` says which Claude models take ``system`` messages inside
@@ -115,7 +115,7 @@ class EmulatedCache:
         model = str(body.get("model"))
         scope = headers.get("x-api-key") or headers.get("authorization") or ""
         if provider == "openai":
-            # OPENAI in hooks/cachemodel/rules.py: the key "separates cache reuse between groups of requests".
+            # OPENAI in cache_model/rules.py: the key "separates cache reuse between groups of requests".
             scope = f"{scope}\n{body.get('prompt_cache_key')}"
         with self._lock:
             at_seconds = float(headers.get(TIME_HEADER, self.clock.now_seconds))

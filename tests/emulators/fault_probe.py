@@ -9,7 +9,7 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from hooks.pipeline import Opened, Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Opened, Pipeline, Walked
 
 _open = Pipeline.open
 _path = Path(os.environ["FAULT_PROBE_PATH"])

@@ -1,4 +1,4 @@
-"""Anthropic's rules over HTTP, one row each; hooks/cachemodel/rules.py says where each is documented."""
+"""Anthropic's rules over HTTP, one row each; cache_model/rules.py says where each is documented."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cachemodel.calls import count_words, text, words
+from tests.cache_model.calls import count_words, text, words
 from tests.emulators.caching import TIME_HEADER, EmulatedCache
 from tests.emulators.upstream import Upstream
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import yaml
 
-from hooks.library import bundled_profiles
+from litellm_prompt_router.files import bundled_profiles
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.proxy import RunningProxy, failed_boot, running_proxy
 from tests.emulators.two_keys import ROOT

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.proxy
 def run(*arguments: str, **environ: str) -> tuple[int, Any]:
     """The exit code and the JSON of a command."""
     done = subprocess.run(
-        [sys.executable, "-m", "hooks.cli", *arguments, "--json"],
+        [sys.executable, "-m", "litellm_prompt_router.cli", *arguments, "--json"],
         cwd=ROOT,
         env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | environ,
         capture_output=True,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hooks.library import PROFILE_FILE, bundled_profiles
-from hooks.library.sections import write_section
+from litellm_prompt_router.files import PROFILE_FILE, bundled_profiles
+from litellm_prompt_router.files.sections import write_section
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hooks.sinks.rotation import rotated_files
+from litellm_prompt_router.telemetry.rotation import rotated_files
 from tests.emulators.proxy import RunningProxy, running_proxy
 from tests.end_to_end.test_boot import CONFIG
 from tests.end_to_end.workbench import conversation

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from hooks.profile import Profile
-from tests.embedded import Telling, embedded_profile, lookup, modules_of, telling
+from litellm_prompt_router.profile.profile import Profile
 from tests.emulators.embeddings import Embedder, Fault
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import CONFIG, KeyName, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.test_events import titled
 from tests.end_to_end.workbench import record_of, system_text
+from tests.made_embeddings import Telling, embedded_profile, lookup, modules_of, telling
 
 pytestmark = pytest.mark.proxy
 

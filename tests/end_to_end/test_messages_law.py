@@ -42,7 +42,7 @@ AUTO = {
     "deepseek": "grow",
     "mistral": "grow",
 }
-"""What ``auto`` chooses for each provider; why, see hooks/deployments/bridges.py."""
+"""What ``auto`` chooses for each provider; why, see gateway/deployments/bridges.py."""
 MARKED = ("claude", "claude-mid", "azure-claude", "bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid")
 
 

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 import yaml
 
-from hooks.cachemodel import BlockReader, openai_rules
-from hooks.deployments.target import target_of_model
-from hooks.library import bundled_profiles, load_profiles
-from hooks.simulate import Policy, Replay, rewrites_of
-from hooks.tokens import token_counter
-from hooks.wire.chat_marks import well_cached
+from litellm_prompt_router.analysis.simulate import Policy, Replay, rewrites_of
+from litellm_prompt_router.cache_model import BlockReader, openai_rules
+from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.request.wire.chat_marks import well_cached
+from tests.analysis.recordings import recorded
 from tests.emulators.caching import TIME_HEADER, EmulatedCache
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
 from tests.end_to_end.test_placement import CALLS, CONVERSATION, flat
 from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, marks, messages_body, record_of
-from tests.simulate.recordings import recorded
 
 pytestmark = pytest.mark.proxy
 # Older LiteLLM places no injection points beside marks, so the history's end has none, and hoists late messages.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hooks.workers import attention, read_workers
+from litellm_prompt_router.operations.workers import attention, read_workers
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.policy_proxy import running_policy_proxy
 from tests.emulators.two_keys import TwoKeyProxy

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from hooks.library import bundled_profiles, load_profile
+from litellm_prompt_router.files import bundled_profiles, load_profile
 
 PROFILE = load_profile(bundled_profiles() / "workbench", lambda text: len(text) // 4)
 PROMPT = PROFILE.text

@@ -1,0 +1,166 @@
+"""What clients sent, from the request to its answer: in this process alone, and never for long.
+
+Of a request only what the provider caches by is kept, as a copy, because LiteLLM changes lists and dicts on the way to
+the provider. The interpreter's own marshalling makes it: some ten times faster than copying them one by one, and what
+two bodies share is in it once. Bodies with anything but JSON's types in them are copied one by one.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litellm_prompt_router.request.wire.marking import Marking
+
+PROMPT_FIELDS = frozenset(
+    {"messages", "tools", "tool_choice", "functions", "response_format", "reasoning_effort", "verbosity", "thinking"}
+    | {"parallel_tool_calls", "cache_control", "cache_control_injection_points", "prompt_cache_key", "output_config"}
+    | {"prompt_cache_options", "enable_prompt_caching", "system", "speed", "max_tokens", "max_completion_tokens"}
+    | {"instructions", "input", "text", "reasoning", "previous_response_id", "conversation"}
+    | {"systemInstruction", "contents", "toolConfig"}
+)
+"""All that decides what a provider's cache is asked for, in the words of any endpoint."""
+COPIED_LEVELS = 5
+"""Of lists and dicts: ``messages``, a message, its content, a block, its mark. Schemas of tools lie deeper."""
+MAX_REQUESTS = 4_096
+MAX_BYTES = 512 * 1_024 * 1_024
+"""Some thousands of requests with long prompts."""
+MAX_AGE_SECONDS = 3_600.0
+
+Prompt = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """One request. ``other`` is what the walk made of it, None where that is nothing else.
+
+    ``is_sent``: ``other`` went to the provider, not ``original`` (which did in shadow mode).
+    """
+
+    endpoint: str
+    original: Prompt
+    other: Prompt | None
+    is_sent: bool
+    marking: Marking | None
+    kept_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packed:
+    """One request until somebody asks what it was."""
+
+    endpoint: str
+    prompts: bytes | tuple[Prompt, Prompt | None]
+    is_sent: bool
+    marking: Marking | None
+    kept_seconds: float
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.prompts) if isinstance(self.prompts, bytes) else 0
+
+    def opened(self) -> Kept:
+        """Takes about as long as copying did: not for the request's time."""
+        original, other = (
+            marshal.loads(self.prompts)  # noqa: S302 - what ``_packed`` made in this process
+            if isinstance(self.prompts, bytes)
+            else self.prompts
+        )
+        return Kept(
+            endpoint=self.endpoint,
+            original=original,
+            other=other,
+            is_sent=self.is_sent,
+            marking=self.marking,
+            kept_seconds=self.kept_seconds,
+        )
+
+
+class KeptRequests:
+    """The requests in flight, by our request id. Bounded in number, size and age; the oldest go first."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._kept: dict[str, Packed] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def put(
+        self,
+        request_id: str,
+        endpoint: str,
+        original: Mapping[str, Any],
+        other: Mapping[str, Any],
+        now_seconds: float,
+        *,
+        is_sent: bool,
+        marking: Marking | None = None,
+    ) -> None:
+        """Keeps a request until ``take``. ``other`` may be ``original`` itself."""
+        packed = Packed(
+            endpoint=endpoint,
+            prompts=_packed(original, other),
+            is_sent=is_sent,
+            marking=marking,
+            kept_seconds=now_seconds,
+        )
+        while self._kept:
+            oldest = next(iter(self._kept))
+            is_old = self._kept[oldest].kept_seconds < now_seconds - MAX_AGE_SECONDS
+            if not is_old and len(self._kept) < MAX_REQUESTS and self._bytes + packed.size_bytes <= MAX_BYTES:
+                break
+            self.take(oldest)
+            self.lost += 1
+        self._kept[request_id] = packed
+        self._bytes += packed.size_bytes
+
+    def take(self, request_id: str) -> Packed | None:
+        """The request, which is then no longer kept."""
+        packed = self._kept.pop(request_id, None)
+        self._bytes -= 0 if packed is None else packed.size_bytes
+        return packed
+
+
+def _packed(original: Mapping[str, Any], other: Mapping[str, Any]) -> bytes | tuple[Prompt, Prompt | None]:
+    """Both, ``other`` as None where it is ``original`` itself."""
+    fields = {name: original[name] for name in PROMPT_FIELDS & original.keys()}
+    others = None if other is original else {name: other[name] for name in PROMPT_FIELDS & other.keys()}
+    try:
+        return marshal.dumps((fields, others))
+    except ValueError:  # a type that JSON doesn't have
+        copies: dict[int, Any] = {}
+        return prompt_of(original, copies), None if others is None else prompt_of(other, copies)
+
+
+def prompt_of(body: Mapping[str, Any], copies: dict[int, Any] | None = None) -> dict[str, Any]:
+    """The fields that caches go by, in containers of their own.
+
+    ``copies`` by the id of what was copied, so that bodies which share messages share their copies.
+    """
+    known = {} if copies is None else copies
+    return {name: _copied_field(body[name], known) for name in PROMPT_FIELDS & body.keys()}
+
+
+def _copied_field(value: Any, copies: dict[int, Any]) -> Any:
+    if not isinstance(value, list):
+        return _copied(value, COPIED_LEVELS)
+    return [copies.get(id(item)) or copies.setdefault(id(item), _copied(item, COPIED_LEVELS - 1)) for item in value]
+
+
+def _copied(value: Any, levels: int) -> Any:
+    """In the request's time: one copy of a container, then only what in it is a container too."""
+    if not levels:
+        return value
+    if isinstance(value, dict):
+        copy: Any = value.copy()
+        for name, item in value.items():
+            if type(item) is not str and isinstance(item, (dict, list)):
+                copy[name] = _copied(item, levels - 1)
+        return copy
+    if isinstance(value, list):
+        return [item if type(item) is str else _copied(item, levels - 1) for item in value]
+    return value

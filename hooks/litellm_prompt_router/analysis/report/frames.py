@@ -1,0 +1,47 @@
+"""A lazy frame of ledger records -> one with a column for all that is grouped by."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from litellm_prompt_router.record.record import SIDE_CALLS
+
+NAMES = (
+    "request_id", "finished_seconds", "conversation", "key_alias", "key_hash", "team_id", "model_group", "model",
+    "provider", "mode", "outcome", "reason", "arm", "status", "error_type", "profile", "modules", "is_fallback",
+    "original_chars", "prompt_chars", "tools_chars", "history_chars", "uncached_input_tokens", "cache_read_tokens",
+    "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "response_cached", "billed_usd",
+    "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
+    "counterfactual_cache_write_5m_tokens", "counterfactual_cache_write_1h_tokens", "estimated_net_saved_usd",
+    "estimated_net_saved_reason", "list_price_saved_usd", "decision_us",
+)  # fmt: skip
+"""The columns that are read."""
+NO_KEY = "(no key)"
+NONE = "(none)"
+DAY_SECONDS = 86_400
+HOUR_SECONDS = 3_600
+
+
+def grouped(records: pl.LazyFrame) -> pl.LazyFrame:
+    """The records with ``key``, ``team``, ``day`` and the like: texts that are never null, and what is shadow."""
+    return records.with_columns(
+        pl.coalesce("key_alias", "key_" + pl.col("key_hash").str.slice(0, 8), pl.lit(NO_KEY)).alias("key"),
+        pl.coalesce("team_id", pl.lit(NONE)).alias("team"),
+        pl.coalesce("model", "model_group", pl.lit(NONE)).alias("model"),
+        pl.col("provider").fill_null(NONE),
+        pl.col("profile").fill_null(NONE),
+        (pl.col("finished_seconds") // DAY_SECONDS).cast(pl.Int32).alias("day"),
+        (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
+        (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
+        _conversation().alias("conversation"),
+    )
+
+
+def _conversation() -> pl.Expr:
+    """Null for side calls, as ``Facts.is_conversation`` has it: they count as calls alone."""
+    is_side = pl.col("profile").is_null() | pl.col("reason").is_in(sorted(SIDE_CALLS)).fill_null(False)
+    return pl.when(~is_side).then("conversation")
+
+
+def collected(lazy: pl.LazyFrame) -> pl.DataFrame:
+    return lazy.collect(engine="streaming")

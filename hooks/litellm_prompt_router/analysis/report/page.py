@@ -1,0 +1,48 @@
+"""Figures -> one HTML file that asks for nothing: no script, no network, no font of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+
+from litellm_prompt_router.analysis.report import number_format, reader_terms
+from litellm_prompt_router.analysis.report.charts import charts_of
+from litellm_prompt_router.analysis.report.control_group import Interval
+from litellm_prompt_router.analysis.report.figures import Figures
+from litellm_prompt_router.analysis.report.ledger_files import Tally
+
+TEMPLATE = "page.html.j2"
+WORD_JOINER = "\u2060"
+
+
+def page(figures: Figures, tally: Tally, warnings: Sequence[str]) -> str:
+    """The page. Names in it are escaped, whatever keys are called."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(
+        usd=number_format.usd,
+        share=number_format.share,
+        count=number_format.count,
+        at=number_format.at,
+        between=_between,
+        many=reader_terms.many,
+    )
+    environment.globals.update(
+        ratio=number_format.ratio,
+        reduction=number_format.reduction,
+        digits_for=number_format.digits_for,
+        charts=charts_of(figures),
+    )
+    used = {kind for use in figures.modules for kind in use.evidence}
+    evidence = {kind: text for kind, text in reader_terms.EVIDENCE.items() if kind in used}
+    environment.globals.update(reasons=reader_terms.REASONS, evidence=evidence)
+    template = environment.from_string(
+        files("litellm_prompt_router.analysis.report").joinpath(TEMPLATE).read_text("utf-8")
+    )
+    return template.render(f=figures, total=figures.total, tally=tally, warnings=warnings) + "\n"
+
+
+def _between(interval: Interval | None) -> str:
+    """No line ends behind a minus."""
+    return number_format.between(interval).replace(number_format.MINUS, number_format.MINUS + WORD_JOINER)

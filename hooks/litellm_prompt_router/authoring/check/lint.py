@@ -1,0 +1,209 @@
+"""What is wrong with a profile that loads, as far as its own words show: requirements, triggers and slots.
+
+Errors make it behave otherwise than it says, warnings look forgotten, notes may well be meant so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from litellm_prompt_router.profile.profile import Module, Profile, Slot
+from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.route.own_words import own_words
+from litellm_prompt_router.request.route.triggers import ATTACHMENT_PREFIX, TriggerIndex, folded, words_of
+from litellm_prompt_router.request.types import Turn
+
+EVERYTHING_SHARE = 0.25
+"""A trigger that this much of everyday messages has says nothing about what they need."""
+OTHERS_SHARE = 0.6
+ENOUGH_OTHERS = 10
+
+EVERYDAY = (
+    "Please book a table for four on Friday evening.",
+    "Why is the build failing on the main branch?",
+    "Translate this letter into Portuguese.",
+    "What is the difference between a lease and a rental?",
+    "Fix the bug in the login form and run the tests.",
+    "Summarise the attached report in five sentences.",
+    "Remind me tomorrow at nine to call the dentist.",
+    "How many people live in Nairobi?",
+    "Write a poem for my grandmother's birthday.",
+    "Sort these invoices by date and add them up.",
+    "Can you make the button on the left bigger?",
+    "Send an e-mail to the whole team about the new office.",
+    "Which of the two flights is cheaper?",
+    "Delete the old backups from the server.",
+    "Draw a diagram of the payment process.",
+    "Find me three papers on coral bleaching.",
+    "My printer doesn't work any more, what should I check?",
+    "Rename the function and update all callers.",
+    "Compare last year's sales with this year's.",
+    "Set the heating in the living room to twenty degrees.",
+    "Erkläre mir bitte, wie eine Wärmepumpe funktioniert.",
+    "Quelle est la meilleure recette de ratatouille ?",
+    "¿Puedes revisar este contrato antes del lunes?",
+    "帮我写一封求职信。",
+)
+
+PROSE = (
+    "Some text that nobody has seen before, with a date (3 May), a path (/srv/data) and a name or two.\n\n"
+    "## A heading\n\n- first point: do this\n- second point: don't do that\n\nAnother paragraph ends it, 42 times.\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """Each line names the profile, the place, what is wrong and what to do."""
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def lint(profile: Profile) -> Findings:
+    """The findings of one profile."""
+    paths = {m.id: f"{profile.name}: modules[{number}] {m.id}" for number, m in enumerate(profile.modules)}
+    warnings = [
+        *_unreachable(profile, paths),
+        *_triggers(profile, paths),
+        *_slots(profile),
+        *_ignored(profile),
+        *_tuning(profile),
+    ]
+    return Findings(
+        errors=tuple(_cycles(profile, paths)), warnings=tuple(warnings), notes=tuple(_overlaps(profile, paths))
+    )
+
+
+def expected_token_reduction(profile: Profile) -> float | None:
+    """The mean share of the prompt's tokens that its modules' examples don't need; None without examples."""
+    router = Router(profile)
+    total = sum(module.tokens for module in profile.modules)
+    sizes = {module.id: module.tokens for module in profile.modules}
+    kept = [
+        sum(sizes[id] for id in router.decide((Turn(role="user", text=example),)).modules)
+        for module in profile.modules
+        for example in module.examples
+    ]
+    return 1 - sum(kept) / len(kept) / total if kept and total else None
+
+
+def _cycles(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    """One line for each set of modules that require each other."""
+    requires = {module.id: module.requires for module in profile.modules}
+    told: set[str] = set()
+    for module in profile.modules:
+        way = _way_back(module.id, requires)
+        if way and module.id not in told:
+            told.update(way)
+            yield f"{paths[module.id]}: requires itself: {' -> '.join(way)}; remove one of these requirements"
+
+
+def _way_back(start: str, requires: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The shortest way along requirements from a module to itself; empty when there is none."""
+    came_from: dict[str, str] = {}
+    level = [start]
+    while level:
+        following: list[str] = []
+        for id in level:
+            for needed in requires[id]:
+                if needed == start:
+                    way = [start, id]
+                    while way[-1] != start:
+                        way.append(came_from[way[-1]])
+                    return way[::-1]
+                if needed not in came_from:
+                    came_from[needed] = id
+                    following.append(needed)
+        level = following
+    return []
+
+
+def _unreachable(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    """Modules that are required, but only by modules that nothing selects."""
+    by_id = {module.id: module for module in profile.modules}
+    todo = [m.id for m in profile.modules if m.always or m.triggers or m.tools]
+    reached = set(todo)
+    while todo:
+        for needed in by_id[todo.pop()].requires:
+            if needed not in reached:
+                reached.add(needed)
+                todo.append(needed)
+    required = {needed for module in profile.modules for needed in module.requires if needed != module.id}
+    for module in profile.modules:
+        if module.id in required and module.id not in reached:
+            yield f"{paths[module.id]}: required only by modules that nothing selects; add triggers or tools"
+
+
+def _triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    everyday = [_read(text) for text in EVERYDAY]
+    examples = [(module.id, _read(text)) for module in profile.modules for text in module.examples]
+    for module in profile.modules:
+        others = [read for owner, read in examples if owner != module.id]
+        for number, trigger in enumerate(module.triggers):
+            if trigger.startswith(ATTACHMENT_PREFIX):
+                continue
+            where = f"{paths[module.id]}: triggers[{number}] {trigger!r}"
+            index = TriggerIndex([(0, trigger)])
+            if not index.match(*_read(trigger.replace("*", "")), ()):
+                yield f"{where}: matches nothing, not even itself; write it as words of one script"
+                continue
+            hits = sum(bool(index.match(*read, ())) for read in everyday)
+            if hits >= EVERYTHING_SHARE * len(everyday):
+                yield f"{where}: matches {hits} of {len(everyday)} everyday messages; use a word that tells more"
+                continue
+            hits = sum(bool(index.match(*read, ())) for read in others)
+            if len(others) >= ENOUGH_OTHERS and hits >= OTHERS_SHARE * len(others):
+                yield f"{where}: matches {hits} of {len(others)} examples of other modules; use a word that tells more"
+
+
+def _overlaps(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    """Triggers that are another module's too, and those that a shorter one of their own module makes needless."""
+    owners: dict[str, Module] = {}
+    for module in profile.modules:
+        for number, trigger in enumerate(module.triggers):
+            where = f"{paths[module.id]}: triggers[{number}] {trigger!r}"
+            form = " ".join(folded(trigger).split())
+            other = owners.setdefault(form, module)
+            if other is not module:
+                yield f"{where}: is a trigger of {other.id} too; keep it where it belongs, or use `requires`"
+            if trigger.startswith(ATTACHMENT_PREFIX):
+                continue
+            own = [each for each in module.triggers if each != trigger and not each.startswith(ATTACHMENT_PREFIX)]
+            covered = TriggerIndex(enumerate(own)).match(*_read(trigger.replace("*", "")), ())
+            if covered and not trigger.endswith("*"):
+                yield f"{where}: adds nothing to {own[min(covered)]!r}; remove it"
+
+
+def _tuning(profile: Profile) -> Iterable[str]:
+    """What was tuned for another version may no longer be cheapest."""
+    tuned = profile.economics.profile_version if profile.economics else None
+    if tuned is not None and tuned != profile.version:
+        yield f"{profile.name}: economics: tuned on version {tuned}; run `prompt-router simulate --tune` again"
+
+
+def _slots(profile: Profile) -> Iterable[str]:
+    slots = {part.name: part for module in profile.modules for part in module.parts if isinstance(part, Slot)}
+    for slot in slots.values():
+        if slot.max_chars >= len(PROSE) and slot.pattern.fullmatch(PROSE) is not None:
+            yield (
+                f"{profile.name}: slots: {slot.name}: takes any text, so it would swallow a new section;"
+                " narrow its pattern or lower its max_chars"
+            )
+
+
+def _ignored(profile: Profile) -> Iterable[str]:
+    """Rules that take away what users write."""
+    texts = [*EVERYDAY, *(example for module in profile.modules for example in module.examples)]
+    taken = [text for text in texts if own_words(Turn(role="user", text=text), profile.ignore).text != text]
+    if taken:
+        yield (
+            f"{profile.name}: ignore: takes words from {len(taken)} of {len(texts)} messages as users write them,"
+            f" such as {taken[0]!r}; narrow its rules"
+        )
+
+
+def _read(text: str) -> tuple[str, list[str]]:
+    form = folded(text)
+    return form, words_of(form)

@@ -1,0 +1,139 @@
+"""The same messages under other routers, and what each threshold would have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
+from litellm_prompt_router.profile.fitted import Flags, Floats
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.share_intervals import share_interval
+from litellm_prompt_router.request.route import MOST_TOKENS_SHARE, Lookup, Router, Weighted, no_meanings, weigh
+from litellm_prompt_router.request.types import Turn
+
+MAX_POINTS = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """One way to route. Shares are of cases; ``kept_tokens`` is the mean share of the modules' tokens."""
+
+    router: str
+    coverage: float
+    first_need_coverage: float | None
+    """Of cases that need what neither the core nor a tool call brings; None without such a case."""
+    kept_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """What a threshold would have given."""
+
+    threshold: float
+    coverage: float
+    first_need_coverage: float | None
+    kept_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    cases: int
+    first_needs: int
+    coverage_interval: tuple[float, float]
+    """95%, of the router as it is; exact for messages drawn independently."""
+    first_need_interval: tuple[float, float]
+    standings: tuple[Standing, ...]
+    curve: tuple[Point, ...]
+    """By threshold, from low to high; empty for a profile that isn't fitted."""
+
+
+def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_meanings) -> Comparison:
+    """All modules, triggers alone, the fitted router and an oracle, side by side. ``cases`` must not be empty.
+
+    Where ``lookup`` knows their meanings, the router by words alone comes before the one that reads both.
+    """
+    conversations = Conversations(case for _, case in cases)
+    turns = [conversations.turns_of(case) for _, case in cases]
+    needed = np.zeros((len(cases), len(profile.modules)), dtype=np.bool_)
+    for number, (_, case) in enumerate(cases):
+        needed[number, [profile.order[module] for module in case.needs]] = True
+    router, plain = Router(profile), replace(profile, fitted=None)
+    plain_router = Router(plain)
+    seen = [weigh(router, profile, turn, lookup) for turn in turns]
+    is_fused = any(item.is_fused for item in seen)
+    by_triggers = np.array([_chosen(plain_router, plain, turn) for turn in turns])
+    state = np.array([item.used for item in seen])
+    first: Flags = np.any(needed & ~state, axis=1)
+    tokens = np.array([module.tokens for module in profile.modules], dtype=float)
+    tokens /= tokens.sum() or 1.0
+
+    def standing(name: str, selected: Flags) -> Standing:
+        covered: Flags = np.all(selected | ~needed, axis=1)
+        return Standing(
+            router=name,
+            coverage=float(covered.mean()),
+            first_need_coverage=float(covered[first].mean()) if first.any() else None,
+            kept_tokens=float((selected @ tokens).mean()),
+        )
+
+    standings = [standing("all modules", np.ones_like(needed)), standing("triggers only", by_triggers)]
+    now = by_triggers
+    if profile.fitted is not None:
+        now = np.array([_flags(item.decision.modules, profile) for item in seen])
+        if is_fused:
+            standings.append(standing("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
+        standings.append(standing("lexical+semantic" if is_fused else "lexical", now))
+    standings.append(standing("oracle", needed | state))
+    covered: Flags = np.all(now | ~needed, axis=1)
+    return Comparison(
+        cases=len(cases),
+        first_needs=int(first.sum()),
+        coverage_interval=share_interval(int(covered.sum()), len(cases)),
+        first_need_interval=share_interval(int(covered[first].sum()), int(first.sum())),
+        standings=tuple(standings),
+        curve=_curve(seen, needed, first, tokens) if profile.fitted is not None else (),
+    )
+
+
+def kept_at(curve: Sequence[Point], coverage: float, *, at_first_needs: bool) -> Point | None:
+    """The point that keeps the fewest tokens at that coverage or more."""
+    found = [
+        point
+        for point in curve
+        if ((point.first_need_coverage if at_first_needs else point.coverage) or 0.0) >= coverage
+    ]
+    return min(found, key=lambda point: point.kept_tokens, default=None)
+
+
+def _curve(seen: Sequence[Weighted], needed: Flags, first: Flags, tokens: Floats) -> tuple[Point, ...]:
+    firm, values = np.array([item.firm for item in seen]), np.array([item.values for item in seen])
+    lowest = np.where(needed & ~firm, values, np.inf).min(axis=1)
+    at = np.unique(lowest[np.isfinite(lowest)])
+    if len(at) > MAX_POINTS:  # nearly all that matters is among the lowest
+        at = at[np.unique(np.round(np.linspace(0, 1, MAX_POINTS) ** 2 * (len(at) - 1)).astype(int))]
+    points: list[Point] = []
+    for threshold in at.tolist():
+        kept = (firm | (values >= threshold)) @ tokens
+        covered = lowest >= threshold
+        points.append(
+            Point(
+                threshold=threshold,
+                coverage=float(covered.mean()),
+                first_need_coverage=float(covered[first].mean()) if first.any() else None,
+                kept_tokens=float(np.where(kept > MOST_TOKENS_SHARE, 1.0, kept).mean()),
+            )
+        )
+    return tuple(points)
+
+
+def _chosen(router: Router, profile: Profile, turns: Sequence[Turn]) -> Flags:
+    return _flags(router.decide(turns).modules, profile)
+
+
+def _flags(modules: Sequence[str], profile: Profile) -> Flags:
+    flags: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
+    flags[[profile.order[module] for module in modules]] = True
+    return flags

@@ -1,0 +1,34 @@
+"""User messages for each module of a profile, written by a language model and labelled a second time by it.
+
+``wording`` says what the model is asked and reads its answers, ``asking`` repeats what fails, ``overlap`` finds
+near-duplicates, ``harvest`` keeps what came of it between runs, ``write`` is the procedure, ``files`` puts the
+result into labelled messages and ``profile.yaml``. The model itself is passed in.
+"""
+
+from __future__ import annotations
+
+from litellm_prompt_router.authoring.examples.asking import Answer, Asker, Model, ModelFailedError
+from litellm_prompt_router.authoring.examples.example_files import (
+    add_to_labelled,
+    add_to_profile,
+    load_harvest,
+    save_harvest,
+)
+from litellm_prompt_router.authoring.examples.harvest import Harvest, Message, ModuleHarvest, routed
+from litellm_prompt_router.authoring.examples.write_examples import write_examples
+
+__all__ = [
+    "Answer",
+    "Asker",
+    "Harvest",
+    "Message",
+    "Model",
+    "ModelFailedError",
+    "ModuleHarvest",
+    "add_to_labelled",
+    "add_to_profile",
+    "load_harvest",
+    "routed",
+    "save_harvest",
+    "write_examples",
+]

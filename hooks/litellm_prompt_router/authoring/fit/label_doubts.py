@@ -1,0 +1,77 @@
+"""Labels to look at again: one wrong need in a hundred messages costs a third of the saving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from litellm_prompt_router.authoring.fit.fitting import Advance, Fit, columns_of, observe
+from litellm_prompt_router.authoring.fit.gate_training import FitOptions
+from litellm_prompt_router.files.labelled_messages import Case, Numbered
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route.triggers import folded
+
+DoubtKind = Literal["conflict", "needless", "missing"]
+UNLIKELY = 0.02
+LIKELY = 0.9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doubt:
+    """A label that disagrees: with the same message elsewhere, or with all other conversations.
+
+    ``chance``: how likely messages like this need the module, by a table and gate that didn't learn from it.
+    """
+
+    line: int
+    kind: DoubtKind
+    module: str
+    chance: float | None
+    other_line: int | None = None
+
+
+def doubts(
+    profile: Profile, cases: Sequence[Numbered], done: Fit, options: FitOptions, advance: Advance
+) -> tuple[Doubt, ...]:
+    """Every doubtful label: conflicts first, then by how unlikely it is."""
+    columns = columns_of(profile)
+    line_of = {id(case): line for line, case in cases}
+    observed, _ = observe(
+        profile, columns, cases, done.conversations, options, advance, trusts_lists=done.fitted.trusts_lists
+    )
+    gate = done.fitted.gate
+    found: list[Doubt] = []
+    for item in observed:
+        line = line_of.get(id(item.case))
+        if line is None or not item.is_scored:
+            continue
+        chances = 1 / (1 + np.exp(-(item.weighted.seen[-1].inputs @ gate.weights + gate.bias)))
+        for column, number in enumerate(columns):
+            chance, id_ = round(float(chances[column]), 4), profile.modules[number].id
+            if item.weighted.used[number]:
+                continue
+            if item.needed[number] and chance < UNLIKELY:
+                found.append(Doubt(line=line, kind="needless", module=id_, chance=chance))
+            elif not item.needed[number] and chance > LIKELY:
+                found.append(Doubt(line=line, kind="missing", module=id_, chance=chance))
+    found.sort(key=lambda doubt: (_surprise(doubt), doubt.line, doubt.module))
+    return (*_conflicts(cases), *found)
+
+
+def _surprise(doubt: Doubt) -> float:
+    chance = doubt.chance or 0.0
+    return chance if doubt.kind == "needless" else 1 - chance
+
+
+def _conflicts(cases: Sequence[Numbered]) -> list[Doubt]:
+    first: dict[tuple[str, ...], tuple[int, Case]] = {}
+    found: list[Doubt] = []
+    for line, case in cases:
+        messages = tuple(" ".join(folded(text).split()) for text in (*case.history, case.text))
+        other_line, other = first.setdefault((*messages, *sorted(case.tool_calls)), (line, case))
+        for module in sorted(set(other.needs) ^ set(case.needs)):
+            found.append(Doubt(line=line, kind="conflict", module=module, chance=None, other_line=other_line))
+    return found

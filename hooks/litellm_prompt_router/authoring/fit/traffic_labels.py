@@ -1,0 +1,134 @@
+"""Labels from captured traffic: what a message needed is what owns the tools that were called for it.
+
+That holds only for calls in which the model could have called any tool, so a call counts when its system prompt
+holds every module. Modules without tools leave no trace; they are sent with every task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
+from litellm_prompt_router.documents.parsing import parse_json_lines
+from litellm_prompt_router.files.labelled_messages import Case, Numbered
+from litellm_prompt_router.profile.agents import EVERY
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.route import closure_of
+from litellm_prompt_router.request.route.own_words import own_words
+from litellm_prompt_router.request.types import Request, Turn
+from litellm_prompt_router.request.wire import SHAPES
+from litellm_prompt_router.request.wire.endpoints import CHAT
+
+CATEGORY = "traffic"
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    ts: float
+    conversation: Annotated[str, Field(min_length=1)]
+    endpoint: str = CHAT
+    request: dict[str, Any]
+    response: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inferred:
+    """Cases from traffic. ``skipped_calls`` couldn't be read or had a module missing."""
+
+    cases: tuple[Numbered, ...]
+    calls: int
+    skipped_calls: int
+    untraceable: tuple[int, ...]
+    """Modules, as indexes, of which tool calls can't tell."""
+
+
+def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
+    """The user messages of the traffic with the modules whose tools were called for them. Raises ConfigurationError."""
+    lines = parse_json_lines(text, where, _Line, what="call")
+    catalogue = Catalogue([profile])
+    needs: dict[tuple[str, ...], tuple[int, Case]] = {}
+    skipped = 0
+    for number, line in sorted(lines, key=lambda item: item[1].ts):
+        request = _whole(line, catalogue, profile)
+        if request is None:
+            skipped += 1
+            continue
+        answer = Turn(role="assistant", text="", tool_calls=tuple(_called(line.response or {})))
+        for case in _cases((*request.turns, answer), profile):
+            key = (line.conversation, *case.history, case.text)
+            known = needs.get(key)
+            merged = case if known is None else case.model_copy(update={"needs": _union(known[1].needs, case.needs)})
+            needs[key] = (number if known is None else known[0], merged)
+    if not needs:
+        raise ConfigurationError([f"{where}: no call holds every module of {profile.name}; capture in shadow mode"])
+    return Inferred(
+        cases=tuple(needs.values()), calls=len(lines), skipped_calls=skipped, untraceable=_untraceable(profile)
+    )
+
+
+def _whole(line: _Line, catalogue: Catalogue, profile: Profile) -> Request | None:
+    """The request, if it can be read and every module is in its system prompt."""
+    shape = SHAPES.get(line.endpoint)
+    try:
+        request = shape.read(line.request) if shape is not None else None
+    except UnreadableRequestError:
+        return None
+    if request is None:
+        return None
+    recognition = catalogue.recognise(request.system_text) if request.system else None
+    if recognition is None or {span.module for span in recognition.spans if span.kind == "module"} != set(
+        range(len(profile.modules))
+    ):
+        return None
+    return request
+
+
+def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
+    owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
+    ignore = EVERY.with_(profile.ignore)
+    words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
+    said = {at: text for at, text in words.items() if text is not None}
+    users = list(said)
+    for number, at in enumerate(users):
+        until = users[number + 1] if number + 1 < len(users) else len(turns)
+        called = [tool for turn in turns[at:until] for tool in turn.tool_calls]
+        yield Case(
+            text=said[at],
+            history=tuple(said[earlier] for earlier in users[:number]),
+            tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
+            category=CATEGORY,
+            needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),
+        )
+
+
+def _called(response: dict[str, Any]) -> Iterable[str]:
+    """Names of the tools called in a response message, in either provider's form."""
+    message = response.get("message", response)
+    if not isinstance(message, dict):
+        return
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            yield function["name"]
+    content = message.get("content")
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(block.get("name"), str):
+            yield block["name"]
+
+
+def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _untraceable(profile: Profile) -> tuple[int, ...]:
+    traced: set[int] = set()
+    for number, module in enumerate(profile.modules):
+        if module.always or module.tools:
+            traced.update((number, *closure_of(number, profile)))
+    return tuple(number for number in range(len(profile.modules)) if number not in traced)

@@ -1,0 +1,266 @@
+"""Recorded traffic -> the agents in it: system prompts that are versions of one another, and who sends them.
+
+Prompts are compared by their lines without digits (by word runs where there are hardly any lines), as a sample
+of hashes that is the same for the same lines. One pass over the calls; what is kept of each agent is bounded:
+a few whole prompts, and hashes.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.files.traffic import Call
+from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.types import Request, Turn
+from litellm_prompt_router.request.wire import MASK, SHAPES, tool_names
+
+MAX_AGENTS = 200
+MAX_SAMPLES = 6
+"""Whole prompts kept of an agent: the latest, and a choice that doesn't depend on their order."""
+MAX_MESSAGES = 60
+"""User messages kept of an agent, a choice that doesn't depend on their order."""
+MAX_MESSAGE_CHARS = 8_000
+MAX_COUNTED = 100_000
+"""Versions, conversations and texts told apart; more are counted as one."""
+FEATURES = 1_000
+FEW_LINES = 40
+MIN_LINE_CHARS = 12
+SHINGLE_WORDS = 5
+SAME_OF_SMALLER = 0.6
+SAME_OF_LARGER = 0.3
+"""Versions of one prompt share most lines of the shorter and a good part of the longer: blocks come and go."""
+SURELY_SAME_OF_LARGER = 0.6
+"""With less in common than this they must also begin alike: an agent and its helper may share whole sections."""
+HEAD_LINES = 3
+CANDIDATES = 5
+KNOWN_COVERAGE = 0.9
+
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agent:
+    """One agent's prompt as it was seen. ``samples``: some of its versions, the latest first.
+
+    ``tokens`` are those of the system prompts of all calls, estimated from the latest version's.
+    """
+
+    calls: int
+    conversations: int
+    versions: int
+    keys: tuple[str, ...]
+    models: tuple[str, ...]
+    tools: tuple[str, ...]
+    samples: tuple[str, ...]
+    messages: tuple[Turn, ...]
+    """Some of the user messages that came with it."""
+    tokens: int
+    known_as: str | None
+    """The profile that recognises the latest version."""
+    masked: int
+    """Places of the latest version where `capture` masked what looked like a secret."""
+
+    @property
+    def chars(self) -> int:
+        return len(self.samples[0])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learned:
+    """Agents by tokens, most first. ``overflow``: calls of prompts beyond the number of agents told apart."""
+
+    calls: int
+    unreadable: int
+    without_prompt: int
+    overflow: int
+    agents: tuple[Agent, ...]
+
+
+@dataclass(slots=True)
+class _Cluster:
+    features: frozenset[int]
+    head: frozenset[int]
+    calls: int = 0
+    chars: int = 0
+    latest: str = ""
+    latest_seconds: float = -1.0
+    chosen: dict[bytes, str] = field(default_factory=dict)
+    versions: set[bytes] = field(default_factory=set)
+    conversations: set[bytes] = field(default_factory=set)
+    keys: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
+    tools: dict[str, None] = field(default_factory=dict)
+    messages: dict[bytes, Turn] = field(default_factory=dict)
+
+    def add(self, call: Call, request: Request, text: str, digest: bytes) -> None:
+        self.calls += 1
+        self.chars += len(text)
+        if call.at_seconds >= self.latest_seconds:
+            self.latest, self.latest_seconds = text, call.at_seconds
+        if digest not in self.versions:
+            self.chosen[digest] = text
+            if len(self.chosen) >= MAX_SAMPLES:
+                del self.chosen[max(self.chosen)]
+        _note(self.versions, digest)
+        _note(self.conversations, _digest(f"{call.key}\0{call.conversation}"))
+        self.keys[call.key] += 1
+        model = call.request.get("model")
+        if isinstance(model, str):
+            self.models[model] += 1
+        self.tools.update(dict.fromkeys(tool_names(call.request)))
+        for turn in request.turns:
+            if turn.role == "user" and turn.text.strip():
+                self._keep(turn)
+
+    def _keep(self, turn: Turn) -> None:
+        """One of the messages with the lowest digests."""
+        digest = _digest(turn.text)
+        if digest in self.messages:
+            return
+        if len(self.messages) >= MAX_MESSAGES:
+            highest = max(self.messages)
+            if digest > highest:
+                return
+            del self.messages[highest]
+        parts = tuple(_shortened(part) for part in turn.parts)
+        self.messages[digest] = Turn("user", _shortened(turn.text), parts=parts)
+
+
+class Learner:
+    """Takes calls one by one and tells what was in them."""
+
+    def __init__(self) -> None:
+        self._clusters: list[_Cluster] = []
+        self._by_feature: dict[int, list[int]] = {}
+        self._by_text: OrderedDict[bytes, int] = OrderedDict()
+        self._calls = self._unreadable = self._without_prompt = self._overflow = 0
+
+    def take(self, call: Call) -> None:
+        """Counts one call."""
+        self._calls += 1
+        try:
+            shape = SHAPES.get(call.endpoint)
+            request = shape.read(call.request) if shape is not None else None
+        except UnreadableRequestError:
+            request = None
+        if request is None:
+            self._unreadable += 1
+            return
+        text = request.system_text
+        if not text.strip():
+            self._without_prompt += 1
+            return
+        digest = _digest(text)
+        number = self._by_text.get(digest)
+        if number is None:
+            number = self._cluster_of(text)
+            if number is None:
+                self._overflow += 1
+                return
+            self._by_text[digest] = number
+            if len(self._by_text) > MAX_COUNTED:
+                self._by_text.popitem(last=False)
+        self._clusters[number].add(call, request, text, digest)
+
+    def learned(self, count_tokens: Callable[[str], int], known: Catalogue | None) -> Learned:
+        """The agents so far; ``known`` profiles are named where they recognise one."""
+        agents = [_agent(cluster, count_tokens, known) for cluster in self._clusters]
+        return Learned(
+            calls=self._calls,
+            unreadable=self._unreadable,
+            without_prompt=self._without_prompt,
+            overflow=self._overflow,
+            agents=tuple(sorted(agents, key=lambda agent: (-agent.tokens, agent.samples[0]))),
+        )
+
+    def _cluster_of(self, text: str) -> int | None:
+        features, head = _features(text), _head(text)
+        votes = Counter(number for feature in features for number in self._by_feature.get(feature, ()))
+        best, best_share = None, 0.0
+        for number, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]:
+            of_smaller, of_larger = _shares(features, self._clusters[number].features)
+            begins_alike = of_larger >= SURELY_SAME_OF_LARGER or bool(head & self._clusters[number].head)
+            is_same = of_smaller >= SAME_OF_SMALLER and of_larger >= SAME_OF_LARGER and begins_alike
+            if is_same and of_larger > best_share:
+                best, best_share = number, of_larger
+        if best is not None or len(self._clusters) >= MAX_AGENTS:
+            return best
+        self._clusters.append(_Cluster(features=features, head=head))
+        for feature in features:
+            self._by_feature.setdefault(feature, []).append(len(self._clusters) - 1)
+        return len(self._clusters) - 1
+
+
+def learn(calls: Iterable[Call], count_tokens: Callable[[str], int], known: Catalogue | None = None) -> Learned:
+    """The agents whose system prompts are in these calls."""
+    learner = Learner()
+    for call in calls:
+        learner.take(call)
+    return learner.learned(count_tokens, known)
+
+
+def _agent(cluster: _Cluster, count_tokens: Callable[[str], int], known: Catalogue | None) -> Agent:
+    latest = cluster.latest
+    found = known.recognise(latest) if known is not None else None
+    others = [text for _, text in sorted(cluster.chosen.items()) if text != latest]
+    return Agent(
+        calls=cluster.calls,
+        conversations=len(cluster.conversations),
+        versions=len(cluster.versions),
+        keys=tuple(key for key, _ in cluster.keys.most_common()),
+        models=tuple(model for model, _ in cluster.models.most_common()),
+        tools=tuple(cluster.tools),
+        samples=(latest, *others),
+        messages=tuple(turn for _, turn in sorted(cluster.messages.items())),
+        tokens=round(count_tokens(latest) * cluster.chars / len(latest)),
+        known_as=found.profile.name if found is not None and found.coverage >= KNOWN_COVERAGE else None,
+        masked=latest.count(MASK),
+    )
+
+
+def _shortened(text: str) -> str:
+    half = MAX_MESSAGE_CHARS // 2
+    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:half]}\n{text[-half:]}"
+
+
+def _features(text: str) -> frozenset[int]:
+    """Hashes of the text's lines, the smallest ones; of its word runs too when it has few lines."""
+    plain = _DIGITS.sub("", text)
+    pieces = {line for raw in plain.splitlines() if len(line := raw.strip()) >= MIN_LINE_CHARS}
+    if len(pieces) < FEW_LINES:
+        words = plain.split()
+        if len(words) * MIN_LINE_CHARS < len(plain):  # a script without spaces
+            words = list(plain)
+        runs = range(max(1, len(words) - SHINGLE_WORDS + 1))
+        pieces |= {" ".join(words[at : at + SHINGLE_WORDS]) for at in runs}
+    hashes = {zlib.crc32(piece.encode("utf-8", "backslashreplace")) for piece in pieces}
+    return frozenset(sorted(hashes)[:FEATURES])
+
+
+def _head(text: str) -> frozenset[int]:
+    """Hashes of the first lines that say something."""
+    lines = [line for raw in text.splitlines() if len(line := _DIGITS.sub("", raw).strip()) >= MIN_LINE_CHARS]
+    return frozenset(zlib.crc32(line.encode("utf-8", "backslashreplace")) for line in lines[:HEAD_LINES])
+
+
+def _shares(one: frozenset[int], other: frozenset[int]) -> tuple[float, float]:
+    """The shared part of the smaller and of the larger, over the range of hashes that both samples reach."""
+    reach = min((max(each) for each in (one, other) if len(each) >= FEATURES), default=2**32)
+    one, other = (frozenset(value for value in each if value <= reach) for each in (one, other))
+    shared = len(one & other)
+    return (shared / min(len(one), len(other)), shared / max(len(one), len(other))) if one and other else (0.0, 0.0)
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).digest()
+
+
+def _note(seen: set[bytes], digest: bytes) -> None:
+    if len(seen) < MAX_COUNTED:
+        seen.add(digest)

@@ -1,0 +1,102 @@
+"""What the draft's owner should look at, found on the draft as a whole."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from litellm_prompt_router.authoring.split.draft import Doubt, Draft, DraftSlot, Proposal
+from litellm_prompt_router.authoring.split.pieces import SMALL_PROMPT_TOKENS, Piece
+from litellm_prompt_router.authoring.split.slot_finding import likely_values
+from litellm_prompt_router.profile.patterns import compile_pattern
+
+MAX_PROPOSALS = 60
+LARGE_CORE_SHARE = 0.6
+LARGE_SLOT_SHARE = 0.1
+ENOUGH_EXAMPLES = 5
+
+
+def doubts_of(draft: Draft, pieces: Sequence[Piece], max_share: float) -> Iterable[Doubt]:
+    """Doubts about sizes, slots, tools and examples, each with what to do about it."""
+    if draft.core_tokens > LARGE_CORE_SHARE * draft.tokens:
+        share = draft.core_tokens / max(draft.tokens, 1)
+        yield Doubt(
+            module=None,
+            text=f"the core is {share:.0%} of the prompt, so no request can save more than {1 - share:.0%}; "
+            "see which core modules only some requests need",
+        )
+    for module, piece in zip(draft.modules, pieces, strict=True):
+        if module.tokens > max_share * draft.tokens:
+            yield Doubt(module=module.id, text=_large(module.tokens / draft.tokens, piece, draft.tokens))
+    for slot in draft.slots:
+        yield from _slot_doubts(slot, draft)
+    for module in draft.modules:
+        if not module.always and not module.triggers and not module.tools:
+            if not any(module.id in other.requires for other in draft.modules):
+                yield Doubt(module=module.id, text="nothing but a fallback selects it; add triggers")
+        elif not module.always and len(module.examples) < ENOUGH_EXAMPLES:
+            yield Doubt(
+                module=module.id,
+                text=f"{len(module.examples)} of {ENOUGH_EXAMPLES} example messages found; add some of your users' own",
+            )
+
+
+def _large(share: float, piece: Piece, tokens: int) -> str:
+    if tokens <= SMALL_PROMPT_TOKENS:
+        return f"{share:.0%} of the prompt, which is too small to be cut further"
+    kinds = {node.kind for node in piece.nodes}
+    what = "a fenced block, kept whole" if "fence" in kinds else "one block that can't be divided"
+    return f"{share:.0%} of the prompt: {what}" if piece.is_block else f"{share:.0%} of the prompt; cut it by hand"
+
+
+def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[Doubt]:
+    pattern = compile_pattern(slot.pattern)
+    placeholder = f"{{{{{slot.name}}}}}"
+    for module in draft.modules:
+        at = module.text.find(placeholder)
+        if at < 0:
+            continue
+        line_start = max(module.text.rfind("\n", 0, at), module.text.rfind("\r", 0, at)) + 1
+        rest = module.text[at + len(placeholder) :]
+        if slot.volatile and (module.text[line_start:at].strip() or (rest and rest[0] not in "\r\n")):
+            yield Doubt(
+                module=module.id,
+                text=f"slot {slot.name} is volatile and stands inside a line: its value moves to the prompt's end, "
+                "the words around it stay; where that reads badly, make the whole sentence the slot",
+            )
+        joined = slot.sample + rest.split("{{", 1)[0]
+        match = pattern.match(joined)
+        if match is not None and match.end() > len(slot.sample) and rest.strip():
+            yield Doubt(
+                module=module.id,
+                text=f"slot {slot.name} could take text inserted directly behind it, which stays; narrow its pattern",
+            )
+        if len(slot.sample) > LARGE_SLOT_SHARE * len(draft.prompt):
+            yield Doubt(
+                module=module.id,
+                text=f"slot {slot.name} is {len(slot.sample):,} characters, always sent; is it a module of its own?",
+            )
+        return
+
+
+def proposals_of(draft: Draft) -> tuple[Proposal, ...]:
+    """Values of the only sample that look as if they varied, with their places; the first of each only."""
+    text = draft.prompt
+    ends = list(accumulate(len(module.text) for module in draft.modules))
+    found: dict[str, Proposal] = {}
+    for start, end, kind in likely_values(text):
+        if len(found) >= MAX_PROPOSALS:
+            break
+        value = text[start:end]
+        found.setdefault(
+            value,
+            Proposal(
+                kind=kind.name,
+                value=value,
+                line=len(text[:start].splitlines()) + (start == 0 or text[start - 1] in "\r\n"),
+                module=draft.modules[min(bisect_right(ends, start), len(draft.modules) - 1)].id,
+                pattern=kind.pattern,
+            ),
+        )
+    return tuple(found.values())

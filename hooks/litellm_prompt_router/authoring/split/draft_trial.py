@@ -1,0 +1,78 @@
+"""A draft as the proxy would load it, without a disk in between: to try recognition and routing on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from litellm_prompt_router.authoring.split.draft import Draft
+from litellm_prompt_router.files import MAX_SLOT_CHARS
+from litellm_prompt_router.profile.patterns import compile_pattern
+from litellm_prompt_router.profile.profile import Module, Profile, Slot
+from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.types import Turn
+
+
+def profile_of(draft: Draft) -> Profile:
+    """The profile that the library would read from the draft's folder."""
+    slots = {
+        slot.name: Slot(
+            name=slot.name,
+            pattern=compile_pattern(slot.pattern),
+            sample=slot.sample,
+            volatile=slot.volatile,
+            max_chars=slot.max_chars or MAX_SLOT_CHARS,
+        )
+        for slot in draft.slots
+    }
+    modules = tuple(
+        Module(
+            id=module.id,
+            title=module.title,
+            description=module.description,
+            always=module.always,
+            requires=module.requires,
+            triggers=module.triggers,
+            examples=module.examples,
+            tools=module.tools,
+            parts=_parts(module.text, slots),
+            tokens=module.tokens,
+        )
+        for module in draft.modules
+    )
+    return Profile(
+        name=draft.name,
+        version=draft.version,
+        digest="",
+        description=draft.description,
+        modules=modules,
+        coverage_floor=None,
+        cache_ttl="5m",
+        order={module.id: number for number, module in enumerate(modules)},
+    )
+
+
+def unrecognised(draft: Draft, samples: Sequence[str]) -> list[int]:
+    """The numbers of the samples that recognition doesn't place from end to end."""
+    catalogue = Catalogue([profile_of(draft)])
+    found = [catalogue.recognise(sample, only=draft.name) for sample in samples]
+    return [
+        number
+        for number, recognition in enumerate(found)
+        if samples[number].strip() and (recognition is None or recognition.coverage < 1)
+    ]
+
+
+def selects(router: Router, module: str, message: str) -> bool:
+    """True when the message makes routing choose the module, and not for want of anything better."""
+    decision = router.decide((Turn(role="user", text=message),))
+    return any(e.module == module and e.kind not in ("fallback", "always") for e in decision.selected)
+
+
+def _parts(text: str, slots: dict[str, Slot]) -> tuple[str | Slot, ...]:
+    if not slots:
+        return (text,)
+    places = re.split("(" + "|".join(re.escape(f"{{{{{name}}}}}") for name in slots) + ")", text)
+    parts = [slots[part[2:-2]] if number % 2 else part for number, part in enumerate(places)]
+    return tuple(part for part in parts if part)

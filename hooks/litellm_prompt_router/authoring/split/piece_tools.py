@@ -1,0 +1,103 @@
+"""Which tools a piece of the prompt defines, by the ways in which prompts define them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from litellm_prompt_router.authoring.split.roles import is_about_tools
+
+READ_CHARS = 20_000
+DEFINES, LISTS, SHOWS, MENTIONS = 9, 6, 3, 1
+
+_NAME = r"[A-Za-z][\w.-]{1,63}"
+_TITLE = re.compile(
+    rf"(?:tool|function|command)?\s*[:：]?\s*[`\"'*]*({_NAME})[`\"'*]*(?:\s*\([^)]*\))?\s*(?:tool|function|command)?\s*[:：]?\Z",
+    re.I,
+)
+_TICKED_TITLE = re.compile(rf"\W*`({_NAME})(?:\([^)`]*\))?`\W*(?:tool|function|command)?\W*\Z", re.I)
+_NUMBER = re.compile(r"^\W*\d+(?:\.\d+)*[.)]?\s+")
+_ITEM = re.compile(
+    rf"^[ \t]*(?:[-*+•]|\d+[.)])[ \t]+[*_]{{0,2}}`?({_NAME})`?(?:\([^)\n]*\))?`?[*_]{{0,2}}[ \t]*(?:[:：—–]|-[ \t])",
+    re.M,
+)
+_JSON = re.compile(
+    rf"\"name\"\s*:\s*\"({_NAME})\"(?=[^{{}}]{{0,4000}}\"(?:description|parameters|input_schema)\")|\"description\"\s*:\s*\"[^\"]{{0,4000}}\"\s*,\s*\"name\"\s*:\s*\"({_NAME})\""
+)
+_TYPED = re.compile(rf"^[ \t]*(?:type\s+({_NAME})\s*=\s*\(|(?:async\s+)?def\s+({_NAME})\s*\()", re.M)
+_SAID = re.compile(rf"(?:the|call|use|using|via|with)\s+[`\"']({_NAME})[`\"']\s+(?:tool|function|command)\b", re.I)
+_CODE_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.-][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*")
+_PLACEHOLDER = re.compile(r"(?:tool|function|command|parameter\d*|param\d*|arg\d*)_?name|your_\w+|example_\w+", re.I)
+_FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r"[A-Za-z][\w.-]*\w|[A-Za-z]")
+_SPECIFIES = re.compile(r"\b(?:parameters?|arguments?|input_schema)\b\**:", re.I)
+_EXPLAINS = re.compile(r"\b(?:tool|function|command|parameters?|arguments?|usage|description|invoke|call)\b", re.I)
+
+
+def tools_of(
+    pieces: Sequence[str],
+    headings: Sequence[Sequence[str]],
+    blocks: Sequence[Sequence[str]],
+    around: Sequence[Sequence[str]],
+    declared: Sequence[str],
+) -> tuple[list[list[str]], list[str]]:
+    """For each piece the tools that belong to it, each tool to one piece; and the declared ones nobody mentions.
+
+    ``headings``: of all sections inside each piece; ``blocks``: its outermost tagged blocks; ``around``: what it
+    stands in. ``declared``: the tools of a captured request.
+    """
+    weights: dict[str, dict[int, int]] = {}
+    for number, text in enumerate(pieces):
+        in_tools = is_about_tools((*headings[number], *around[number]))
+        for name, weight in _defined(text, headings[number], blocks[number], in_tools):
+            where = weights.setdefault(name, {})
+            where[number] = max(where.get(number, 0), weight)
+    mentions = [Counter(_WORD.findall(text)) for text in pieces]
+    for name in declared:
+        where = weights.setdefault(name, {})
+        for number, text in enumerate(pieces):
+            count = mentions[number][name] if _WORD.fullmatch(name) else text.count(name)
+            if count:
+                where[number] = where.get(number, 0) + MENTIONS * min(count, 5)
+    owned: list[list[str]] = [[] for _ in pieces]
+    for name, where in weights.items():
+        if where:
+            owned[min(where, key=lambda number: (-where[number], number))].append(name)
+    return owned, [name for name in declared if not weights[name]]
+
+
+def mentioned(text: str, names: frozenset[str]) -> frozenset[str]:
+    """The tools that a text names as whole words."""
+    return names & set(_WORD.findall(text))
+
+
+def _defined(text: str, headings: Iterable[str], blocks: Iterable[str], in_tools: bool) -> Iterable[tuple[str, int]]:
+    defined = {name for title in headings if (name := _titled(text, title, in_tools))}
+    defined |= {match[1] or match[2] for match in _JSON.finditer(text)}
+    yield from ((name, DEFINES) for name in sorted(defined))
+    yield from ((match[1], LISTS) for match in _SAID.finditer(text) if not _PLACEHOLDER.fullmatch(match[1]))
+    if not in_tools or defined:  # what a tool's own section lists are its parameters
+        return
+    yield from ((name, SHOWS) for name in blocks if _is_name(name))
+    yield from ((match[1], LISTS) for match in _ITEM.finditer(text) if _is_name(match[1]))
+    prose = _FENCED.sub("", text[:READ_CHARS])
+    yield from ((match[1] or match[2], LISTS) for match in _TYPED.finditer(prose))
+
+
+def _titled(text: str, title: str, in_tools: bool) -> str | None:
+    """The tool that a heading names, if what follows explains one."""
+    bare = _NUMBER.sub("", title)
+    ticked = _TICKED_TITLE.match(bare)
+    match = ticked or _TITLE.match(bare)
+    if match is None or _PLACEHOLDER.fullmatch(match[1]):
+        return None
+    at = text.find(match[1])
+    if _EXPLAINS.search(text, at + len(match[1]), at + 600) is None and not (ticked and in_tools):
+        return None
+    is_specified = _SPECIFIES.search(text, at + len(match[1]), at + 600) is not None
+    return match[1] if ticked or (_is_name(match[1]) and (in_tools or is_specified)) else None
+
+
+def _is_name(name: str) -> bool:
+    return _CODE_LIKE.fullmatch(name) is not None and _PLACEHOLDER.fullmatch(name) is None

@@ -1,0 +1,192 @@
+"""The tree of a prompt -> contiguous pieces of useful size, each of which becomes a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from litellm_prompt_router.authoring.split.template import Template
+from litellm_prompt_router.authoring.split.tree import Node, finer
+
+USUAL_PIECES = 25
+SMALLEST_TARGET_CHARS = 1_200
+LARGEST_TARGET_CHARS = 8_000
+MAX_SHARE = 0.15
+SHARE_MARGIN = 0.95
+"""Of the largest share, what cutting aims at: token counts of pieces don't quite add up."""
+SMALL_PROMPT_TOKENS = 150
+"""A prompt this small isn't worth cutting."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """Sizes of modules. ``max_tokens`` is the largest share of the prompt, in its tokens."""
+
+    target_chars: int
+    min_chars: int
+    max_chars: int
+    max_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """``[start, end)`` of the prompt: whole neighbouring nodes. ``is_block``: one block that can't be divided."""
+
+    nodes: tuple[Node, ...]
+    is_block: bool = False
+
+    @property
+    def start(self) -> int:
+        return self.nodes[0].start
+
+    @property
+    def end(self) -> int:
+        return self.nodes[-1].end
+
+    @property
+    def chars(self) -> int:
+        return self.end - self.start
+
+    @property
+    def tokens(self) -> int:
+        return sum(node.tokens for node in self.nodes)
+
+
+def bounds_of(
+    chars: int,
+    tokens: int,
+    *,
+    target_chars: int | None = None,
+    min_chars: int | None = None,
+    max_chars: int | None = None,
+    max_share: float = MAX_SHARE,
+) -> Bounds:
+    """The bounds for a prompt of this size; what isn't given follows from it."""
+    target = target_chars or min(max(chars // USUAL_PIECES, SMALLEST_TARGET_CHARS), LARGEST_TARGET_CHARS)
+    largest = max_chars or max(2 * target, min_chars or 0)
+    whole = tokens <= SMALL_PROMPT_TOKENS
+    return Bounds(
+        target_chars=min(target, largest),
+        min_chars=min(min_chars if min_chars is not None else target // 3, largest),
+        max_chars=max(largest, chars) if whole else largest,
+        max_tokens=tokens if whole else max_share * SHARE_MARGIN * tokens,
+    )
+
+
+def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
+    """The prompt in pieces, in order and without gaps. Only what can't be divided is over the bounds."""
+    pieces = _pieces(prompt, root, bounds, count_tokens)
+    return _without_blanks(prompt, _with_whole_slots(prompt, pieces))
+
+
+def _with_whole_slots(prompt: Template, pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces none of which begins inside a slot: a slot may hold headings and blocks of its own."""
+    whole: list[Piece] = []
+    for piece in pieces:
+        if whole and prompt.is_inside(piece.start):
+            whole[-1] = _both(whole[-1], piece)
+        else:
+            whole.append(piece)
+    return whole
+
+
+def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
+    if node.chars <= bounds.max_chars and node.tokens <= bounds.max_tokens:
+        return [Piece(nodes=(node,))]
+    children = node.children or finer(prompt.text, node, count_tokens, prompt.is_inside)
+    if not children:
+        return [Piece(nodes=(node,), is_block=True)]
+    pieces: list[Piece] = []
+    for child in children:
+        pieces.extend(_pieces(prompt, child, bounds, count_tokens))
+    # Lines and sentences are joined further up, so that a heading isn't left without any of them.
+    return _joined(pieces, bounds) if node.children or node.parent is None else pieces
+
+
+def _joined(pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+    """Headings with what follows them, closing tags with what they close, crumbs with a neighbour."""
+    glued: list[Piece] = []
+    for piece in pieces:
+        if glued and (_leans_back(piece) or _leans_on(glued[-1])) and _fits(glued[-1], piece, bounds):
+            glued[-1] = _both(glued[-1], piece)
+        else:
+            glued.append(piece)
+    packed: list[Piece] = []
+    for piece in glued:
+        if packed and _packs(packed[-1], piece, bounds):
+            packed[-1] = _both(packed[-1], piece)
+        else:
+            packed.append(piece)
+    return _without_crumbs(packed, bounds)
+
+
+def _packs(left: Piece, right: Piece, bounds: Bounds) -> bool:
+    """True for two crumbs, and for untitled neighbours that stay under the target together."""
+    if not _fits(left, right, bounds) or left.is_block or right.is_block:
+        return False
+    together = left.chars + right.chars
+    if left.chars < bounds.min_chars and right.chars < bounds.min_chars:
+        return True
+    siblings = left.nodes[-1].parent is right.nodes[0].parent
+    return siblings and not _is_titled(right) and not _is_titled(left) and together <= bounds.target_chars
+
+
+def _without_crumbs(pieces: list[Piece], bounds: Bounds) -> list[Piece]:
+    number = 0
+    while number < len(pieces) and len(pieces) > 1:
+        piece = pieces[number]
+        if piece.chars >= bounds.min_chars:
+            number += 1
+            continue
+        near = [n for n in (number - 1, number + 1) if 0 <= n < len(pieces)]
+        near = [n for n in near if _fits(piece, pieces[n], bounds) and not pieces[n].is_block]
+        if not near:
+            number += 1
+            continue
+        other = max(near, key=lambda n: (_kinship(pieces[min(n, number)], pieces[max(n, number)]), -pieces[n].chars))
+        first = min(number, other)
+        pieces[first : first + 2] = [_both(pieces[first], pieces[first + 1])]
+        number = first
+    return pieces
+
+
+def _without_blanks(prompt: Template, pieces: list[Piece]) -> list[Piece]:
+    """Pieces without visible text of their own go to a neighbour, whatever its size."""
+    kept: list[Piece] = []
+    lead: Piece | None = None
+    for piece in pieces:
+        if not prompt.literal(piece.start, piece.end).strip():
+            if kept:
+                kept[-1] = _both(kept[-1], piece)
+            else:
+                lead = piece if lead is None else _both(lead, piece)
+        else:
+            kept.append(piece if lead is None or kept else _both(lead, piece))
+    return kept or pieces[:1]
+
+
+def _both(left: Piece, right: Piece) -> Piece:
+    return Piece(nodes=(*left.nodes, *right.nodes), is_block=left.is_block or right.is_block)
+
+
+def _fits(left: Piece, right: Piece, bounds: Bounds) -> bool:
+    return left.chars + right.chars <= bounds.max_chars and left.tokens + right.tokens <= bounds.max_tokens
+
+
+def _kinship(left: Piece, right: Piece) -> int:
+    """How many sections and blocks hold both sides of the seam between two neighbours."""
+    holders = set(left.nodes[-1].holders())
+    return sum(node in holders for node in right.nodes[0].holders())
+
+
+def _leans_on(piece: Piece) -> bool:
+    """True when it is nothing but a heading, or introduces what follows."""
+    return piece.nodes[-1].kind == "heading"
+
+
+def _leans_back(piece: Piece) -> bool:
+    return piece.nodes[0].kind == "closing"
+
+
+def _is_titled(piece: Piece) -> bool:
+    return any(node.kind in ("section", "tag") for node in piece.nodes)

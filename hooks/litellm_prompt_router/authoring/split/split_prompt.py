@@ -1,0 +1,157 @@
+"""The walk of a split: structure -> tree -> cut -> slots -> metadata -> draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from litellm_prompt_router.authoring.split.draft import DEFAULT_VERSION, Doubt, Draft, DraftModule
+from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, proposals_of
+from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata
+from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
+from litellm_prompt_router.authoring.split.line_structure import read_lines
+from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut
+from litellm_prompt_router.authoring.split.slot_finding import COARSEST, Placed, find_slots, likely_values, slots_at
+from litellm_prompt_router.authoring.split.template import Template
+from litellm_prompt_router.authoring.split.topics import MAX_EXAMPLES, likely_messages
+from litellm_prompt_router.authoring.split.tree import grow
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.request.route import Router
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """Sizes of modules, where they are asked for; ``max_share`` is of the prompt's tokens."""
+
+    target_chars: int | None
+    min_chars: int | None
+    max_chars: int | None
+    max_share: float
+
+
+def split_prompt(
+    samples: Sequence[str],
+    *,
+    name: str,
+    tools: Sequence[str] = (),
+    target_chars: int | None = None,
+    min_chars: int | None = None,
+    max_chars: int | None = None,
+    max_share: float = MAX_SHARE,
+    apply_proposals: bool = False,
+    count_tokens: Callable[[str], int] | None = None,
+) -> Draft:
+    """A draft profile of the prompt whose versions are ``samples``; joined, it is the first of them.
+
+    ``tools``: names of the tools that requests with this prompt declare. Sizes that aren't given follow from
+    the prompt's; ``max_share`` is the largest part of its tokens that a module may be, if it can be divided.
+    ``apply_proposals``: likely slots of a single sample become slots. Raises ConfigurationError for a prompt
+    without a character.
+    """
+    if not samples or not samples[0]:
+        raise ConfigurationError([f"{name}: the prompt is empty; there is nothing to split"])
+    count = count_tokens or _usual_counter()
+    sizes = Sizes(target_chars=target_chars, min_chars=min_chars, max_chars=max_chars, max_share=max_share)
+    versions = list(dict.fromkeys(samples))
+    doubts: list[str] = []
+    placed, strangers = find_slots(versions)
+    for number in strangers:
+        which = samples.index(versions[number]) + 1
+        doubts.append(f"sample {which} has too little in common with the first; it was left out")
+    versions = [version for number, version in enumerate(versions) if number not in strangers]
+    if len(versions) == 1:
+        spans = [(start, end) for start, end, _ in likely_values(versions[0])] if apply_proposals else []
+        draft = _draft(versions, slots_at(versions[0], spans), name, tools, sizes, count)
+        if not apply_proposals:
+            draft = replace(draft, proposals=proposals_of(draft))
+        return _with_doubts(draft, len(samples), doubts)
+    draft = _draft(versions, placed, name, tools, sizes, count)
+    missed = unrecognised(draft, versions)
+    for coarseness in range(1, COARSEST + 1):
+        if not missed:
+            break
+        draft = _draft(versions, find_slots(versions, coarseness)[0], name, tools, sizes, count)
+        missed = unrecognised(draft, versions)
+    for number in missed:
+        which = samples.index(versions[number]) + 1
+        doubts.append(f"recognition doesn't place all of sample {which}; what it doesn't place goes through as it is")
+    return _with_doubts(draft, len(samples), doubts)
+
+
+def _usual_counter() -> Callable[[str], int]:
+    from litellm_prompt_router.profile.tokens import (
+        token_counter,  # reads the encoding, which commands that count nothing don't wait for
+    )
+
+    return token_counter()
+
+
+def _draft(
+    versions: Sequence[str],
+    placed: Sequence[Placed],
+    name: str,
+    tools: Sequence[str],
+    sizes: Sizes,
+    count: Callable[[str], int],
+) -> Draft:
+    prompt = Template(versions[0], placed)
+    root = grow(prompt.text, read_lines(prompt.text, [(slot.start, slot.end) for slot in placed]), count)
+    bounds = bounds_of(
+        len(prompt.text),
+        root.tokens,
+        target_chars=sizes.target_chars,
+        min_chars=sizes.min_chars,
+        max_chars=sizes.max_chars,
+        max_share=sizes.max_share,
+    )
+    pieces = cut(prompt, root, bounds, count)
+    literals = [prompt.literal(piece.start, piece.end) for piece in pieces]
+    entries, unmentioned = draft_metadata(prompt.text, root, pieces, literals, tools)
+    modules = [
+        DraftModule(
+            id=entry.id,
+            file=f"{entry.id}.txt",
+            title=entry.naming.title,
+            description=entry.naming.description,
+            always=entry.always,
+            reason=entry.reason,
+            requires=tuple(entries[needed].id for needed in entry.requires),
+            tools=entry.tools,
+            triggers=entry.triggers,
+            examples=tuple(likely_messages(literal, entry.naming.title, entry.triggers)),
+            text=prompt.file_text(piece.start, piece.end),
+            chars=len(literal),
+            tokens=count(literal),
+        )
+        for entry, piece, literal in zip(entries, pieces, literals, strict=True)
+    ]
+    draft = Draft(
+        name=name,
+        version=DEFAULT_VERSION,
+        description=entries[0].naming.description,
+        prompt=prompt.text,
+        modules=tuple(modules),
+        slots=tuple(dict.fromkeys(slot.slot for slot in placed)),
+        proposals=(),
+        doubts=(),
+        sample_count=len(versions),
+    )
+    draft = _with_working_examples(draft)
+    said = [Doubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
+    said += [Doubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
+    return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *said))
+
+
+def _with_working_examples(draft: Draft) -> Draft:
+    """The draft with those candidate messages only that select their module."""
+    router = Router(profile_of(draft))
+    modules = []
+    for module in draft.modules:
+        fitting = [message for message in module.examples if selects(router, module.id, message)]
+        modules.append(replace(module, examples=tuple(fitting[:MAX_EXAMPLES])))
+    return replace(draft, modules=tuple(modules))
+
+
+def _with_doubts(draft: Draft, sample_count: int, doubts: Sequence[str]) -> Draft:
+    said = [Doubt(module=None, text=doubt) for doubt in doubts]
+    return replace(draft, sample_count=sample_count, doubts=(*said, *draft.doubts))

@@ -1,0 +1,142 @@
+"""What a piece of the prompt is called, and what it says in one line."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from litellm_prompt_router.authoring.split.pieces import Piece
+
+MAX_TITLE_CHARS = 80
+MAX_DESCRIPTION_CHARS = 140
+LEAD_WORDS = 5
+LEAD_CHARS = 40
+WHOLE_PROMPT_SHARE = 0.6
+"""A section this large is the prompt itself: its title says nothing of its parts."""
+
+_MARKUP = re.compile(r"^[\s#>*+•\-–—=~_|`\d.)(]+|[*`|]+|</?[^<>\n]{1,200}>")
+_SENTENCE = re.compile(r"(?<=[.!?。！？।])\s*(?=\S)")
+_LEAD_END = re.compile(r"[.:!?;,。：！？；，、(（]")
+
+
+class Naming(NamedTuple):
+    """``own``: titles of the sections that begin in the piece. ``around``: those it stands in, outermost first."""
+
+    title: str
+    label: str
+    """What the id is made of."""
+    own: tuple[str, ...]
+    around: tuple[str, ...]
+    description: str
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The titles that tell what the piece is about: its own, or that of the section it continues."""
+        return self.own or self.around[-1:]
+
+
+def name_piece(text: str, piece: Piece, number: int, total_chars: int) -> Naming:
+    """The names of the piece at ``[piece.start, piece.end)`` of ``text``."""
+    around = tuple(
+        node.title
+        for node in reversed(list(piece.nodes[0].holders()))
+        if node.title and node.chars <= WHOLE_PROMPT_SHARE * total_chars and node.start != piece.start
+    )
+    own = tuple(dict.fromkeys(clean(title) for title in _own_titles(piece) if clean(title)))
+    body = text[piece.start : piece.end]
+    lead = _lead(body)
+    if own:
+        title = own[0] if len(own) == 1 else _several(own)
+        label = own[0]
+    elif around:
+        title = f"{clean(around[-1])}: {lead}" if lead else clean(around[-1])
+        label = " ".join(lead.split()[:4])
+    else:
+        title = "Opening" if number == 0 else lead or f"Part {number + 1}"
+        label = title
+    return Naming(
+        title=_cut(title, MAX_TITLE_CHARS) or f"Part {number + 1}",
+        label=label,
+        own=own,
+        around=tuple(clean(title) for title in around if clean(title)),
+        description=_description(body, own),
+    )
+
+
+def clean(title: str) -> str:
+    """A title without marks and tags around it, on one line, printable."""
+    text = "".join(character if character.isprintable() else " " for character in title)
+    return " ".join(text.strip(" #*_`:：=~-").split())
+
+
+def _own_titles(piece: Piece) -> list[str]:
+    titles: list[str] = []
+    for node in piece.nodes:
+        if node.title:
+            titles.append(node.title)
+        elif node.kind == "heading" and node.parent is not None and node.parent.title:
+            titles.append(node.parent.title)
+        elif not titles and node.kind in ("item", "text"):
+            continue
+    return titles
+
+
+def inner_titles(piece: Piece) -> tuple[list[str], list[str]]:
+    """Titles of all sections inside a piece, and names of the outermost tagged blocks in them."""
+    headings: list[str] = []
+    blocks: list[str] = []
+    for inner in (inner for node in piece.nodes for inner in node.walk() if inner.title):
+        if inner.kind == "section":
+            headings.append(inner.title)
+        elif not any(holder.kind == "tag" for holder in inner.holders()):
+            blocks.append(inner.title)
+    return headings, blocks
+
+
+def _several(titles: tuple[str, ...]) -> str:
+    listed = ""
+    for number, title in enumerate(titles):
+        rest = len(titles) - number
+        if number and len(listed) + len(title) > MAX_TITLE_CHARS - 14:
+            return f"{listed} and {rest} more"
+        listed = f"{listed}{' and ' if rest == 1 else ', '}{title}" if listed else title
+    return listed
+
+
+def _lead(body: str) -> str:
+    """The first few words of the first line that has any."""
+    for line in body.splitlines()[:40]:
+        text = clean(plain(line))
+        if sum(character.isalnum() for character in text) < 3:
+            continue
+        end = _LEAD_END.search(text, 2)
+        text = text[: end.start()] if end is not None else text
+        return clean(_cut(" ".join(text.split()[:LEAD_WORDS]), LEAD_CHARS))
+    return ""
+
+
+def plain(line: str) -> str:
+    """A line without list marks, heading marks, emphasis and tags."""
+    line = line[:1_000]
+    return _MARKUP.sub("", line)
+
+
+def _description(body: str, own: tuple[str, ...]) -> str:
+    if len(own) > 1:
+        return _cut("Covers " + "; ".join(own) + ".", MAX_DESCRIPTION_CHARS)
+    known = {title.casefold() for title in own}
+    for line in body.splitlines()[:60]:
+        text = clean(plain(line))
+        if text.casefold() in known or sum(character.isalnum() for character in text) < 12:
+            continue
+        return _cut(_SENTENCE.split(text)[0], MAX_DESCRIPTION_CHARS)
+    return _cut(own[0], MAX_DESCRIPTION_CHARS) if own else ""
+
+
+def _cut(text: str, limit: int) -> str:
+    text = clean(text) if not text.endswith((".", "。")) else " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 3]
+    at = head.rfind(" ")
+    return (head[:at] if at > limit // 2 else head).rstrip(" ,;:") + "..."

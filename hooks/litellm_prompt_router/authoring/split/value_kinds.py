@@ -1,0 +1,144 @@
+"""What a varying value is, by its look: a date, a path, a listing; and the pattern that fits values of its kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from litellm_prompt_router.profile.patterns import compile_pattern
+from litellm_prompt_router.profile.profile import ValuePattern
+
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
+_DAY = r"(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?\.?"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2}))"
+_DATE = (
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
+    rf"|(?:{_DAY},? )?{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}"
+    rf"|(?:{_DAY},? )?\d{{1,2}}\.? {_MONTH} \d{{4}}"
+    r"|\d{4}\s?[年년]\s?\d{1,2}\s?[月월]\s?\d{1,2}\s?[日일])"
+)
+
+
+class ValueKind(NamedTuple):
+    """A kind of value that is plain to see. ``name`` is what a slot of this kind is called."""
+
+    name: str
+    pattern: str
+    finder: re.Pattern[str]
+    """The pattern, not inside a longer word."""
+    is_proposed: bool
+    """Likely to vary even where only one version of the prompt is known."""
+
+    def is_value(self, text: str) -> bool:
+        return _compiled(self.pattern).fullmatch(text) is not None
+
+
+def _kind(
+    name: str, pattern: str, *, proposed: bool = True, before: str = r"(?<![\w])", after: str = r"(?![\w])"
+) -> ValueKind:
+    return ValueKind(name, pattern, re.compile(before + pattern + after), proposed)
+
+
+KINDS: tuple[ValueKind, ...] = (
+    _kind("date", rf"{_DATE}(?:T|,? (?:at )?){_CLOCK}{_ZONE}?"),
+    _kind("date", _DATE),
+    _kind("time", rf"{_CLOCK}{_ZONE}?"),
+    _kind("id", r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"),
+    _kind("email", r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"),
+    _kind("url", r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'`<>()\[\]{}]*[^\s\"'`<>()\[\]{}.,;:!?]", proposed=False),
+    _kind("path", r"[A-Za-z]:\\[^\s\"'`<>|*?]*[^\s\"'`<>|*?.,;:!]"),
+    _kind(
+        "path",
+        r"(?:~|\.{0,2})/[^\s\"'`<>|*?,;:()\[\]{}]*[^\s\"'`<>|*?,;:.!()\[\]{}/]/?",
+        before=r"(?<![\w/.<~@)\]}-])",
+        after=r"(?![\w/])",
+    ),
+    _kind("id", r"[0-9a-f]{0,40}(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]{6,60}", proposed=True),
+    _kind("address", r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}", proposed=False),
+    _kind("version", r"v?\d+(?:\.\d+)+(?:[-+][0-9A-Za-z.-]+)?", proposed=False),
+    _kind("number", r"[+-]?\d+(?:[.,]\d+)*", proposed=False),
+)
+PROPOSED = tuple(kind for kind in KINDS if kind.is_proposed)
+MIN_PATH_DEPTH = 2
+LINE_CHARS = 2_000
+"""What a value on one line may grow to."""
+BLOCK_CHARS = 50_000
+
+_patterns: dict[str, ValuePattern] = {}
+
+
+def _compiled(pattern: str) -> ValuePattern:
+    found = _patterns.get(pattern)
+    if found is None:
+        found = _patterns[pattern] = compile_pattern(pattern)
+    return found
+
+
+def kind_of(values: Sequence[str]) -> ValueKind | None:
+    """The kind that all values are of, empty ones aside."""
+    present = [value for value in values if value]
+    if not present:
+        return None
+    return next((kind for kind in KINDS if all(kind.is_value(value) for value in present)), None)
+
+
+def pattern_of(values: Sequence[str], before: str, after: str) -> tuple[str, int | None]:
+    """A pattern for values like these, and the most characters one may have.
+
+    ``before`` and ``after`` are the prompt's literal text around them; what follows is kept out where it can be.
+    """
+    longest = max(map(len, values))
+    kind = kind_of(values)
+    if kind is not None:
+        return _optional(kind.pattern, values), LINE_CHARS
+    stop = after[:1]
+    excluded = "" if not stop or any(stop in value for value in values) else stop
+    if not any(_breaks(value) for value in values):
+        if not excluded.isspace() and excluded in ("", "\r", "\n"):
+            excluded = ""
+        return f"[^\\r\\n{_in_class(excluded, 'rn')}]*", max(LINE_CHARS, 4 * longest)
+    limit = max(BLOCK_CHARS, 4 * longest)
+    tagged = _tagged(values)
+    if tagged is not None:
+        return tagged, min(limit, 1_000_000)
+    if excluded and not excluded.isspace():
+        return f"[^{_in_class(excluded, '')}]*", min(limit, 1_000_000)
+    return r"[\s\S]*", min(limit, 1_000_000)
+
+
+def _optional(pattern: str, values: Sequence[str]) -> str:
+    return pattern if all(values) else f"(?:{pattern})?"
+
+
+def _breaks(value: str) -> bool:
+    return "\n" in value or "\r" in value
+
+
+def _in_class(character: str, already: str) -> str:
+    if not character or (character == "\n" and "n" in already) or (character == "\r" and "r" in already):
+        return ""
+    if character in "\\]^-[":
+        return "\\" + character
+    return character if character.isprintable() else f"\\x{{{ord(character):X}}}"
+
+
+_WHOLE_TAG = re.compile(r"\s*<([^\W\d][\w.:-]*)(?:\s[^<>]*)?>[\s\S]*</\1>\s*\Z")
+
+
+def _tagged(values: Sequence[str]) -> str | None:
+    """A pattern for values that are one whole tagged block, or nothing."""
+    names = set()
+    for value in values:
+        if value.strip():
+            match = _WHOLE_TAG.match(value)
+            if match is None:
+                return None
+            names.add(match[1])
+    if len(names) != 1:
+        return None
+    name = re.escape(names.pop())
+    inside = "[^<]*" if all(value.count("<") <= 2 for value in values) else r"[\s\S]*?"
+    pattern = rf"\s*<{name}(?:\s[^<>]*)?>{inside}</{name}>\s*"
+    return pattern if all(value.strip() for value in values) else f"(?:{pattern})?"

@@ -1,0 +1,313 @@
+"""What of a call is read from the provider's cache, what is written to it, and what is neither.
+
+Beyond the rules in ``rules``, four things that providers leave open, each settled on the dearer side:
+
+- A mark ahead of the longest hit keeps the entry it finds alive, and adds a missing one: nothing is billed for
+  either. A missing one gets the shorter lifetime of its mark and of the entry that was read.
+- A read refreshes an entry for the lifetime it was written with: a 1-hour mark doesn't lengthen a 5-minute entry.
+- An entry is gone at the very second its lifetime ends.
+- OpenAI's automatic entries live for the short end of the documented range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import accumulate
+from operator import attrgetter
+from typing import NamedTuple
+
+from litellm_prompt_router.cache_model.prompt_blocks import Block
+from litellm_prompt_router.cache_model.rules import (
+    LIFETIME_SECONDS,
+    AutomaticPrefixes,
+    BreakpointPrefixes,
+    MarkedPrefixes,
+    Rules,
+)
+from litellm_prompt_router.cache_model.usage import Usage
+
+SWEEP_ENTRIES = 4_096
+"""Expired entries go when there are this many, or twice as many as were alive after the last sweep."""
+
+
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_WORD = (1 << 64) - 1
+
+
+class Entry(NamedTuple):
+    """A cached prefix. Times are in seconds of the clock that the calls are told by."""
+
+    ready_seconds: float
+    """When the response that wrote it begins: nobody reads it before."""
+    expires_seconds: float
+    lifetime_seconds: float
+
+
+class _Prefixes(NamedTuple):
+    """Hash and size of the first n blocks, for every n from 0."""
+
+    hashes: list[int]
+    tokens: list[int]
+
+
+class PrefixCache:
+    """One model's cache at a provider. Callers with different ``scope`` (workspace, cache key) share nothing.
+
+    ``entries`` may be handed in, by a hash of scope and prefix that is the same in every process where the scope is
+    an int; whoever hands them in removes the expired ones.
+    """
+
+    def __init__(self, rules: Rules, entries: dict[int, Entry] | None = None) -> None:
+        self.rules = rules
+        self._entries: dict[int, Entry] = {} if entries is None else entries
+        self._sweeps = entries is None
+        self._sweep_at = SWEEP_ENTRIES
+
+    def __len__(self) -> int:
+        """Entries held, expired ones that no sweep has met included."""
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._sweep_at = SWEEP_ENTRIES
+
+    def account(
+        self,
+        blocks: Sequence[Block],
+        now_seconds: float,
+        *,
+        scope: Hashable = "",
+        first_token_seconds: float = 0.0,
+        commit: bool = True,
+        scale: float = 1.0,
+    ) -> Usage:
+        """The input buckets of a call that starts at ``now_seconds``; output is 0.
+
+        What it writes is readable ``first_token_seconds`` later, when its response begins. Without ``commit`` the
+        cache stays as it is. ``scale`` makes the provider's tokens of the blocks'. OpenAI's priced writes are in
+        ``cache_write_5m_tokens``. Time should not run backwards: a call that began before the one ahead of it
+        finds nothing that this one wrote, and what it writes itself comes too late for it.
+        """
+        prefixes = _prefixes(blocks, scope, scale)
+        if commit and self._sweeps and len(self._entries) >= self._sweep_at:
+            self._sweep(now_seconds)
+        ready_seconds = now_seconds + first_token_seconds
+        match self.rules:
+            case MarkedPrefixes():
+                return self._marked(self.rules, blocks, prefixes, now_seconds, ready_seconds, commit)
+            case AutomaticPrefixes():
+                return self._automatic(self.rules, prefixes, now_seconds, ready_seconds, commit)
+            case BreakpointPrefixes():
+                return self._breakpoints(self.rules, blocks, prefixes, now_seconds, ready_seconds, commit)
+
+    def lookups(self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0) -> dict[int, int]:
+        """Hash -> number of blocks, of every prefix that would be read from here if it were cached."""
+        hashes, tokens = _prefixes(blocks, scope, scale)
+        rules = self.rules
+        match rules:
+            case MarkedPrefixes():
+                marks = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
+                ends = {end for mark in marks for end in _positions(rules, blocks, tokens, mark)}
+            case AutomaticPrefixes():
+                ends = {end for end in range(1, len(hashes)) if tokens[end] >= rules.min_tokens}
+            case BreakpointPrefixes():
+                ends = {end for end in _breakpoints(rules, blocks)[0] if tokens[end] >= rules.min_tokens}
+        return {hashes[end]: end for end in ends}
+
+    # The three rule sets
+
+    def _marked(
+        self,
+        rules: MarkedPrefixes,
+        blocks: Sequence[Block],
+        prefixes: _Prefixes,
+        now: float,
+        ready: float,
+        commit: bool,
+    ) -> Usage:
+        tokens = prefixes.tokens
+        marks = [
+            (end, LIFETIME_SECONDS[block.mark], block.mark == "1h")
+            for end, block in enumerate(blocks, 1)
+            if block.mark is not None and tokens[end] >= rules.min_tokens
+        ]
+        if not marks:
+            return _usage(tokens[-1])
+        hit = self._look_back(rules, blocks, prefixes, [end for end, _, _ in marks], now)
+        # The three billing positions of platform.claude.com, "Mixing different TTLs", checked 2026-11.
+        a = tokens[hit]
+        b = max((tokens[end] for end, _, is_hour in marks if is_hour and end > hit), default=a)
+        c = tokens[marks[-1][0]]
+        if commit:
+            self._keep(prefixes, hit, [(end, lifetime) for end, lifetime, _ in marks], now, ready)
+        return _usage(tokens[-1], read=a, write_1h=b - a, write_5m=c - b)
+
+    def _automatic(
+        self, rules: AutomaticPrefixes, prefixes: _Prefixes, now: float, ready: float, commit: bool
+    ) -> Usage:
+        hashes, tokens = prefixes
+        shared = len(hashes) - 1
+        while tokens[shared] >= rules.min_tokens and not self._is_alive(hashes[shared], now):
+            shared -= 1
+        read = tokens[shared] - tokens[shared] % rules.interval_tokens
+        if read < rules.min_tokens:
+            read = 0
+        if commit:
+            lifetime = rules.retention_seconds
+            fresh = Entry(now, now + lifetime, lifetime)
+            for end in range(len(hashes) - 1, 0, -1):
+                if tokens[end] < rules.min_tokens:
+                    break
+                if end <= shared:
+                    before = self._entries.get(hashes[end], fresh)
+                    self._entries[hashes[end]] = max(before, fresh, key=_expiry)
+                else:
+                    self._write(hashes[end], lifetime, now, ready)
+        return _usage(tokens[-1], read=read - read % rules.reported_step_tokens)
+
+    def _breakpoints(
+        self,
+        rules: BreakpointPrefixes,
+        blocks: Sequence[Block],
+        prefixes: _Prefixes,
+        now: float,
+        ready: float,
+        commit: bool,
+    ) -> Usage:
+        tokens = prefixes.tokens
+        lookups, writes = _breakpoints(rules, blocks)
+        hit = max(
+            (end for end in lookups if tokens[end] >= rules.min_tokens and self._is_alive(prefixes.hashes[end], now)),
+            default=0,
+        )
+        writes = [end for end in writes if tokens[end] >= rules.min_tokens]
+        read = tokens[hit]
+        written = max((tokens[end] - read for end in writes if end > hit), default=0)
+        if commit:
+            self._keep(prefixes, hit, [(end, LIFETIME_SECONDS["30m"]) for end in writes], now, ready)
+        return _usage(tokens[-1], read=read, write_5m=written)
+
+    # Entries
+
+    def _look_back(
+        self,
+        rules: MarkedPrefixes,
+        blocks: Sequence[Block],
+        prefixes: _Prefixes,
+        marks: list[int],
+        now: float,
+    ) -> int:
+        """The number of blocks in the longest entry found from any mark; 0 if there is none."""
+        for mark in reversed(marks):
+            for end in _positions(rules, blocks, prefixes.tokens, mark):
+                if self._is_alive(prefixes.hashes[end], now):
+                    return end
+        return 0
+
+    def _keep(self, prefixes: _Prefixes, hit: int, marks: list[tuple[int, int]], now: float, ready: float) -> None:
+        """Write the marked prefixes and refresh those that were read."""
+        found = self._entries[prefixes.hashes[hit]] if hit else None
+        for end, lifetime in marks:
+            digest = prefixes.hashes[end]
+            if end > hit or found is None:
+                self._write(digest, lifetime, now, ready)
+            elif self._is_alive(digest, now):
+                self._refresh(digest, now)
+            else:
+                self._write(digest, min(lifetime, found.lifetime_seconds), now, ready)
+        if found is not None:
+            self._refresh(prefixes.hashes[hit], now)
+
+    def _is_alive(self, digest: int, now: float) -> bool:
+        entry = self._entries.get(digest)
+        return entry is not None and entry.ready_seconds <= now < entry.expires_seconds
+
+    def _refresh(self, digest: int, now: float) -> None:
+        entry = self._entries[digest]
+        expires = max(entry.expires_seconds, now + entry.lifetime_seconds)
+        self._entries[digest] = entry._replace(expires_seconds=expires)
+
+    def _write(self, digest: int, lifetime: float, now: float, ready: float) -> None:
+        before = self._entries.get(digest)
+        if before is not None and before.expires_seconds > now:  # another call's, not readable yet
+            ready = min(ready, before.ready_seconds)
+            lifetime = max(lifetime, before.lifetime_seconds)
+            self._entries[digest] = Entry(ready, max(before.expires_seconds, now + lifetime), lifetime)
+            return
+        self._entries[digest] = Entry(ready, now + lifetime, lifetime)
+
+    def _sweep(self, now: float) -> None:
+        for digest in [digest for digest, entry in self._entries.items() if entry.expires_seconds <= now]:
+            del self._entries[digest]
+        self._sweep_at = max(SWEEP_ENTRIES, 2 * len(self._entries))
+
+
+def _positions(rules: MarkedPrefixes, blocks: Sequence[Block], tokens: Sequence[int], mark: int) -> Iterator[int]:
+    """The prefixes that a lookback from ``mark`` tries, longest first, in numbers of blocks."""
+    positions, run = 0, None
+    for end in range(mark, 0, -1):
+        block = blocks[end - 1]
+        if run is None or block.run != run or not rules.joins_tool_runs:
+            positions += 1
+        run = block.run
+        if positions > rules.lookback_positions or tokens[end] < rules.min_tokens:
+            return
+        yield end
+
+
+def _breakpoints(rules: BreakpointPrefixes, blocks: Sequence[Block]) -> tuple[set[int], list[int]]:
+    """``(looked up, written)``: prefixes in numbers of blocks, without regard to their size."""
+    explicit = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
+    endings = [end for end, block in enumerate(blocks, 1) if block.is_ending]
+    implicit = endings[-1:]
+    developer = [end for end in endings if blocks[end - 1].section == "system"]
+    slots = rules.max_writes - len(implicit)
+    lookups = {
+        *explicit[: rules.first_explicit],
+        *explicit[-rules.latest_explicit :],
+        *endings[-1 - rules.earlier_endings :],
+        *developer,
+    }
+    return lookups, sorted({*implicit, *explicit[-slots:]})
+
+
+def last_written(rules: Rules, blocks: Sequence[Block]) -> int:
+    """The blocks of the longest prefix that a call may write, which is what it reads and writes together; 0: untold."""
+    match rules:
+        case MarkedPrefixes():
+            return max((end for end, block in enumerate(blocks, 1) if block.mark is not None), default=0)
+        case BreakpointPrefixes():
+            return max(_breakpoints(rules, blocks)[1], default=0)
+        case AutomaticPrefixes():
+            return 0
+
+
+_expiry = attrgetter("expires_seconds")
+
+
+def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:
+    """The hash of the first n blocks under ``scope``, for every n from 0: what entries are kept by."""
+    return list(accumulate([block.key for block in blocks], _extend, initial=hash(scope) & _WORD))
+
+
+def _prefixes(blocks: Sequence[Block], scope: Hashable, scale: float) -> _Prefixes:
+    tokens = list(accumulate([block.tokens for block in blocks], initial=0))
+    if scale != 1.0:
+        tokens = [round(size * scale) for size in tokens]
+    return _Prefixes(prefix_hashes(blocks, scope), tokens)
+
+
+def _extend(prefix: int, key: int) -> int:
+    """Order counts, and no interpreter's own hashing does: processes of other versions come to the same."""
+    return (prefix * _MULTIPLIER + key) & _WORD
+
+
+def _usage(total: int, *, read: int = 0, write_5m: int = 0, write_1h: int = 0) -> Usage:
+    return Usage(
+        uncached_input_tokens=total - read - write_5m - write_1h,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=write_5m,
+        cache_write_1h_tokens=write_1h,
+        output_tokens=0,
+    )

@@ -1,0 +1,325 @@
+"""A request on the wire -> the blocks that the provider reads, in its order.
+
+- Anthropic reads tools, system, messages (platform.claude.com/docs/en/build-with-claude/prompt-caching); OpenAI
+  reads tools ahead of the messages: they belong to the "initial tokens" it routes by
+  (developers.openai.com/api/docs/guides/prompt-caching). Both checked 2026-11.
+- Settings outside the messages that change the rendered prompt are part of the first block they reach:
+  Anthropic's ``tool_choice``, thinking, effort and the presence of images reach messages, ``speed`` and citations
+  reach system (same page, "What invalidates the cache"); OpenAI's output schema, effort, verbosity and
+  ``parallel_tool_calls`` reach everything.
+- A block's key is order-sensitive, as the provider's prefix is: the same JSON with its keys shuffled is another
+  block. Its tokens are not: they come from names, texts and canonical JSON, so that they are the same everywhere.
+- OpenAI's cache knows no blocks but tokens, so that two long texts may share a part. Texts are cut into short
+  pieces at places that depend only on what comes before. They share what the whole text comes to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import accumulate, pairwise
+from typing import Any, Literal, NamedTuple
+
+from litellm_prompt_router.cache_model.responses_as_chat import chat_of_responses
+
+Section = Literal["tools", "system", "messages"]
+Lifetime = Literal["5m", "30m", "1h"]
+"""How long an entry written at a mark lives; ``30m`` is an OpenAI breakpoint."""
+Run = Literal["tool_use", "tool_result"]
+
+CountTokens = Callable[[str], int]
+
+FRAMING_TOKENS = 4
+"""What a block (OpenAI: a message, call or tool) costs beside its content. Ours: providers publish no figure."""
+IMAGE_TOKENS = 1_000
+"""For an image or a file that can't be read as text. Ours: the real figure depends on its size."""
+PIECE_CHARS = 512
+"""About 128 tokens, OpenAI's step."""
+MEMO_ENTRIES = 65_536
+
+_PIECE = re.compile(rf".{{1,{PIECE_CHARS}}}\S{{0,128}}", re.DOTALL)
+_DEVELOPER = frozenset({"system", "developer"})
+_UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
+"""Can't carry a mark (platform.claude.com, "What cannot be cached", checked 2026-11)."""
+
+
+class Block(NamedTuple):
+    """One block. ``key`` is a 64-bit content hash that takes in role, type and framing, but no mark.
+
+    Simulated traffic builds blocks from integers alone: ``Block(key, tokens)`` or ``Block(key, tokens, "5m")``.
+    """
+
+    key: int
+    tokens: int
+    mark: Lifetime | None = None
+    section: Section = "messages"
+    run: Run | None = None
+    """Neighbours with the same run count as one position of Anthropic's lookback."""
+    is_ending: bool = False
+    """The end of a message at which GPT-5.6 may place its implicit breakpoint."""
+    is_framed: bool = True
+    """False for the further pieces of a message, which cost no framing of their own."""
+
+
+def anthropic_blocks(body: Mapping[str, Any], count_tokens: CountTokens) -> tuple[Block, ...]:
+    """The blocks of an Anthropic Messages body. ``BlockReader`` remembers counts from body to body."""
+    return BlockReader(count_tokens).anthropic(body)
+
+
+def openai_blocks(body: Mapping[str, Any], count_tokens: CountTokens) -> tuple[Block, ...]:
+    """The blocks of an OpenAI Chat body. ``BlockReader`` remembers counts from body to body."""
+    return BlockReader(count_tokens).openai(body)
+
+
+class BlockReader:
+    """Bodies -> blocks; a block's size is counted once, whatever the number of bodies it comes in."""
+
+    def __init__(
+        self, count_tokens: CountTokens, *, framing_tokens: int = FRAMING_TOKENS, memo_entries: int = MEMO_ENTRIES
+    ) -> None:
+        self._count_tokens = count_tokens
+        self._framing_tokens = framing_tokens
+        self._memo_entries = memo_entries
+        self._memo: dict[int, int] = {}
+        self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
+
+    # Anthropic
+
+    def anthropic(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
+        """The blocks of an Anthropic Messages body."""
+        blocks: list[Block] = []
+        markable: list[int] = []
+        reach = _Reach(body)
+        for section, frame, raw in _anthropic_items(body):
+            block = self._anthropic_block(section, [*reach.settings(section), *frame], raw)
+            if raw.get("type") not in _UNMARKABLE and raw.get("text") != "":
+                markable.append(len(blocks))
+            blocks.append(block)
+        automatic = _lifetime(body.get("cache_control"))
+        if automatic and markable and blocks[markable[-1]].mark is None:
+            blocks[markable[-1]] = blocks[markable[-1]]._replace(mark=automatic)
+        return tuple(blocks)
+
+    def _anthropic_block(self, section: Section, frame: list[Any], raw: Mapping[str, Any]) -> Block:
+        key = _key([section, *frame, _without_marks(raw)])
+        kind = raw.get("type")
+        run: Run | None = kind if section == "messages" and kind in ("tool_use", "tool_result") else None
+        return Block(
+            key=key,
+            tokens=self._tokens(key, _tool_text if section == "tools" else _content_text, raw),
+            mark=_lifetime(raw.get("cache_control")),
+            section=section,
+            run=run,
+        )
+
+    # OpenAI
+
+    def openai(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
+        """The blocks of an OpenAI Chat or Responses body. A long text is several blocks."""
+        body = chat_of_responses(body) if "input" in body else body
+        blocks: list[Block] = []
+        frame: list[Any] = [{name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}]
+        for tool in body.get("tools") or ():
+            key = _key(["tools", *frame, _without_marks(tool)])
+            function = tool.get("function") or tool
+            tokens = self._tokens(key, _tool_text, function)
+            blocks.append(Block(key=key, tokens=tokens, section="tools"))
+            frame = []
+        messages = body.get("messages") or ()
+        options = body.get("prompt_cache_options") or {}
+        endings = frozenset() if options.get("mode") == "explicit" else _endings(messages)
+        leading = _leading(messages)
+        for number, message in enumerate(messages):
+            section: Section = "system" if number < leading else "messages"
+            pieces = list(self._openai_message(message, section, frame))
+            if number in endings:
+                pieces[-1] = pieces[-1]._replace(is_ending=True)
+            blocks += pieces
+            frame = []
+        return tuple(blocks)
+
+    def _openai_message(self, message: Mapping[str, Any], section: Section, settings: list[Any]) -> Iterator[Block]:
+        frame: list[Any] = [*settings, *(message.get(name) for name in ("role", "name", "tool_call_id"))]
+        framing = self._framing_tokens
+        for text, rest, mark in _openai_parts(message):
+            pieces = _PIECE.findall(text) or [""]
+            for number, (piece, size) in enumerate(zip(pieces, self._sizes(text, pieces), strict=True)):
+                key = _key([section, *frame, piece, rest])
+                tokens = framing + size
+                if rest is not None and not piece:
+                    tokens += IMAGE_TOKENS
+                is_last = number == len(pieces) - 1
+                ends = mark if is_last else None
+                yield Block(key=key, tokens=tokens, mark=ends, section=section, is_framed=framing > 0)
+                frame, framing = [], 0
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") or {}
+            key = _key([section, *frame, _without_marks(call)])
+            text = f"{function.get('name')}\n{function.get('arguments')}"
+            yield Block(key=key, tokens=self._tokens(key, str, text), section=section)
+            frame, framing = [], 0
+        if framing:
+            yield Block(key=_key([section, *frame]), tokens=framing, section=section)
+
+    def _sizes(self, text: str, pieces: Sequence[str]) -> Sequence[int]:
+        """The tokens of each piece. Together they are what the whole text is: cuts are ours, not the provider's."""
+        name = (hash(text), len(text))
+        sizes = self._sizes_of.get(name)
+        if sizes is None:
+            until = list(accumulate(map(self._count_tokens, pieces), initial=0))
+            if until[-1]:
+                whole = self._count_tokens(text)
+                until = [round(end * whole / until[-1]) for end in until]
+            sizes = tuple([end - start for start, end in pairwise(until)])
+            if len(self._sizes_of) >= self._memo_entries:
+                self._sizes_of.pop(next(iter(self._sizes_of)))
+            self._sizes_of[name] = sizes
+        return sizes
+
+    # Both
+
+    def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object, framing: int | None = None) -> int:
+        size = self._memo.get(key)
+        if size is None:
+            content = text_of(raw)
+            framing = self._framing_tokens if framing is None else framing
+            size = framing + (content if isinstance(content, int) else self._count_tokens(content))
+            if len(self._memo) >= self._memo_entries:
+                self._memo.pop(next(iter(self._memo)))
+            self._memo[key] = size
+        return size
+
+
+_OPENAI_SETTINGS = ("response_format", "reasoning_effort", "verbosity", "parallel_tool_calls")
+
+
+class _Reach:
+    """Settings that change the prompt from some section on, handed out with the first block they reach."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        outer = [block for m in body.get("messages") or () for block in _as_blocks(m.get("content"))]
+        kinds = [*outer, *(inner for block in outer for inner in _as_blocks(block.get("content")))]
+        cites = any((block.get("citations") or {}).get("enabled") for block in outer)
+        self._system: list[Any] = [body.get("speed"), cites]
+        self._messages: list[Any] = [
+            body.get("tool_choice"),
+            body.get("thinking"),
+            (body.get("output_config") or {}).get("effort"),
+            any(block.get("type") == "image" for block in kinds),
+        ]
+
+    def settings(self, section: Section) -> list[Any]:
+        if section == "tools":
+            return []
+        due, self._system = self._system, []
+        if section == "messages":
+            due, self._messages = due + self._messages, []
+        return due
+
+
+def _anthropic_items(body: Mapping[str, Any]) -> Iterator[tuple[Section, list[Any], Mapping[str, Any]]]:
+    """``(section, framing, block)`` for all that may be marked, in the order it is read."""
+    for tool in body.get("tools") or ():
+        yield "tools", [], tool
+    for block in _as_blocks(body.get("system")):
+        yield "system", [], block
+    for message in body.get("messages") or ():
+        for number, block in enumerate(_as_blocks(message.get("content"))):
+            yield "messages", [message.get("role"), number == 0], block
+
+
+def _as_blocks(content: Any) -> list[Mapping[str, Any]]:
+    """A string is rendered as one text block is."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return content if isinstance(content, list) else []
+
+
+def _lifetime(mark: object) -> Lifetime | None:
+    if not isinstance(mark, Mapping):
+        return None
+    return "1h" if mark.get("ttl") == "1h" else "5m"
+
+
+def _without_marks(raw: Any) -> Any:
+    """A block as the model sees it. Tool inputs and schemas are left alone: there it is a name like any other."""
+    if not isinstance(raw, Mapping):
+        return raw
+    bare = {k: v for k, v in raw.items() if k not in ("cache_control", "prompt_cache_breakpoint")}
+    if isinstance(bare.get("content"), list):
+        bare["content"] = [_without_marks(block) for block in bare["content"]]
+    return bare
+
+
+def _key(parts: list[Any]) -> int:
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _tool_text(tool: Mapping[str, Any]) -> str:
+    schema = tool.get("input_schema") or tool.get("parameters")
+    return "\n".join((str(tool.get("name")), tool.get("description") or "", _canonical(schema)))
+
+
+def _content_text(block: Mapping[str, Any]) -> str | int:
+    """The text that counts, or tokens where there is none to read."""
+    match block.get("type"):
+        case "text":
+            return str(block.get("text") or "")
+        case "thinking":
+            return str(block.get("thinking") or "")
+        case "tool_use" | "server_tool_use":
+            return f"{block.get('name')}\n{_canonical(block.get('input'))}"
+        case "tool_result":
+            texts = [_content_text(inner) for inner in _as_blocks(block.get("content"))]
+            readable = "\n".join(text for text in texts if isinstance(text, str))
+            return readable if all(isinstance(text, str) for text in texts) else IMAGE_TOKENS
+        case "document":
+            source = block.get("source") or {}
+            return str(source.get("data") or "") if source.get("type") == "text" else IMAGE_TOKENS
+        case "image":
+            return IMAGE_TOKENS
+        case _:
+            return _canonical(_without_marks(block))
+
+
+def _openai_parts(message: Mapping[str, Any]) -> Iterator[tuple[str, Any, Lifetime | None]]:
+    """``(text, what is no text, mark)`` for each part of a message's content."""
+    content = message.get("content")
+    if isinstance(content, str):
+        yield content, None, None
+    for part in content if isinstance(content, list) else ():
+        mark: Lifetime | None = "30m" if part.get("prompt_cache_breakpoint") else None
+        if isinstance(part.get("text"), str):
+            yield part["text"], None, mark
+        else:
+            yield "", _without_marks(part), mark
+
+
+def _leading(messages: Any) -> int:
+    """The number of messages in the initial run of developer (or system) messages."""
+    for number, message in enumerate(messages):
+        if message.get("role") not in _DEVELOPER:
+            return number
+    return len(messages)
+
+
+def _endings(messages: Any) -> frozenset[int]:
+    """Messages at whose end an implicit breakpoint may stand.
+
+    User messages, the last of a run of tool messages, the last of the initial developer messages
+    (developers.openai.com/api/docs/guides/prompt-caching, checked 2026-11).
+    """
+    roles = [message.get("role") for message in messages]
+    leading = _leading(messages)
+    return frozenset(
+        number
+        for number, role in enumerate(roles)
+        if role == "user" or (role == "tool" and roles[number + 1 : number + 2] != ["tool"]) or number == leading - 1
+    )

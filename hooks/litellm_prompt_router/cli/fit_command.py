@@ -1,0 +1,259 @@
+"""``prompt-router fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_prompt_router.authoring.evaluate import Comparison, compare
+from litellm_prompt_router.authoring.fit import (
+    Doubt,
+    Embedded,
+    Fit,
+    FitOptions,
+    columns_of,
+    doubts,
+    infer_cases,
+    texts_to_embed,
+)
+from litellm_prompt_router.authoring.fit import fit as fit_profile
+from litellm_prompt_router.authoring.fit.fitting import Advance
+from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
+from litellm_prompt_router.cli.inputs import (
+    USUAL_PROFILE,
+    json_option,
+    profile_folders,
+    profiles_option,
+    profiles_root,
+    read_text_file,
+    shown,
+    unknown_profile,
+)
+from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import load_profile
+from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, write_fitted
+from litellm_prompt_router.files.labelled_messages import Numbered, parse_cases
+from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route import no_meanings
+
+PREVIEW_CHARS = 70
+MAX_DOUBTS = 20
+
+
+@click.command(short_help="Learn routing from labelled messages, with a promise of coverage.")
+@click.argument("path", metavar="MESSAGES.jsonl")
+@click.option("--profile", "name", default=USUAL_PROFILE, show_default=True, metavar="NAME")
+@profiles_option
+@click.option(
+    "--target",
+    type=click.FloatRange(0.5, 0.9999),
+    default=0.99,
+    show_default=True,
+    help="Coverage to set the threshold for.",
+)
+@click.option(
+    "--over",
+    type=click.Choice(["first-needs", "messages"]),
+    default="first-needs",
+    show_default=True,
+    help="What coverage is counted over: messages that need what the conversation doesn't have yet, or all.",
+)
+@click.option(
+    "--promise",
+    "at_most",
+    type=click.Choice(["guaranteed", "expected"]),
+    default="guaranteed",
+    show_default=True,
+    help="The strongest promise to set the threshold for. The weaker one sends less.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of the split into messages that teach and messages that calibrate.",
+)
+@model_option
+@api_base_option
+@click.option("--dry-run", is_flag=True, help="Report, and store nothing.")
+@json_option
+def fit(
+    path: str,
+    name: str,
+    root: Path | None,
+    target: float,
+    over: str,
+    at_most: Promise,
+    seed: int,
+    embedding_model: str | None,
+    api_base: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Learn from MESSAGES.jsonl what messages need, and set the threshold for a stated coverage.
+
+    MESSAGES.jsonl holds labelled messages as for `evaluate`, or captured traffic in which every module was sent
+    (then a message needed the modules whose tools were called for it). Conversations are split: one part teaches,
+    together with the examples in profile.yaml; the other sets the threshold. The result goes to router.json and
+    router.npz in the profile's folder, is used from the next start on, and belongs to the module texts as they
+    are now: change those and `check` asks for another fit.
+
+    Where profile.yaml says `router: {embedding_model: NAME}`, the modules' texts, examples and all messages are sent
+    to that model, words and meaning are fitted together, and beside them words alone, for when the model doesn't
+    answer. Without it nothing is sent anywhere.
+
+    Needs the extra `fit`: pip install 'litellm-prompt-router[fit]'.
+    """
+    from litellm_prompt_router.profile.tokens import token_counter
+
+    folders = profile_folders(profiles_root(root))
+    if name not in folders:
+        raise unknown_profile(name, tuple(folders))
+    profile = load_profile(folders[name], token_counter(), as_fitted=False)
+    cases, untraceable = _read(path, profile)
+    counted_over: CoverageOver = "messages" if over == "messages" else "first_needs"
+    options = FitOptions(target=target, over=counted_over, at_most=at_most, seed=seed, unseen_modules=untraceable)
+    embedded = _embedded(profile, cases, embedding_model, api_base)
+    with _progress() as advance:
+        done = fit_profile(profile, cases, options, advance, embedded)
+        found = doubts(profile, cases, done, options, advance)
+        comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_meanings)
+    if not dry_run:
+        write_fitted(folders[name], done.fitted, profile.modules)
+    if as_json:
+        semantics = done.fitted.semantics
+        show_json(
+            {
+                "profile": profile.name,
+                "calibration": _calibration_for_json(done.fitted.calibration),
+                "fused_calibration": _calibration_for_json(semantics.calibration) if semantics else None,
+                "teaching_messages": len(done.teaching),
+                "calibration_messages": len(done.calibration),
+                "standings": [asdict(standing) for standing in comparison.standings],
+                "doubts": [asdict(doubt) for doubt in found],
+                "stored": not dry_run,
+            }
+        )
+        return
+    _show(profile, done, comparison)
+    _show_doubts(found, cases)
+    if untraceable:
+        ids = ", ".join(profile.modules[number].id for number in untraceable)
+        click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
+    click.echo(f"\n{'not stored (--dry-run)' if dry_run else f'stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}'}")
+
+
+def _calibration_for_json(calibration: Calibration) -> dict[str, object]:
+    stated = asdict(calibration)
+    return {name: None if value in (float("inf"), float("-inf")) else value for name, value in stated.items()}
+
+
+def _embedded(profile: Profile, cases: Sequence[Numbered], model: str | None, api_base: str | None) -> Embedded | None:
+    """Vectors of all that is fitted on, where the profile names an embedding model."""
+    if profile.embedding is None:
+        if model is not None or api_base is not None:
+            where = f"{profile.name}/profile.yaml"
+            problem = f"--embedding-model: {where} names no model; add `router: {{embedding_model: NAME}}` to it"
+            raise ConfigurationError([problem])
+        return None
+    texts = texts_to_embed(profile, columns_of(profile), cases)
+    return Embedded(model=profile.embedding.model, known=vectors_of(profile, texts, model, api_base))
+
+
+def _read(path: str, profile: Profile) -> tuple[Sequence[Numbered], tuple[int, ...]]:
+    """Cases, and the modules that they can't tell of."""
+    text = read_text_file(path)
+    if '"request"' not in next((line for line in text.split("\n") if line.strip()), ""):
+        return parse_cases(text, shown(path), profile), ()
+    inferred = infer_cases(text, shown(path), profile)
+    click.echo(
+        f"{inferred.calls} calls, {inferred.skipped_calls} skipped (unreadable, or a module missing); "
+        f"{len(inferred.cases)} messages",
+        err=True,
+    )
+    return inferred.cases, inferred.untraceable
+
+
+@contextmanager
+def _progress() -> Iterator[Advance]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        tasks = {}
+
+        def advance(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=of)
+            progress.update(tasks[what], completed=done, total=of)
+
+        yield advance
+
+
+def promise_of(calibration: Calibration) -> str:
+    """The promise in words."""
+    target, over = percent(calibration.target_coverage), _OVER[calibration.over]
+    if calibration.promise == "guaranteed":
+        return f"guaranteed at {calibration.confidence:.0%} confidence: coverage of at least {target} of {over}"
+    if calibration.promise == "expected":
+        return f"expected: coverage of {target} of {over} on average; no guarantee for this one fit"
+    few = f"{calibration.messages} calibration {over} are too few, or too many can't be covered"
+    return f"none: {few}; every module will be sent"
+
+
+_OVER = {"first_needs": "messages with a first need", "messages": "messages"}
+
+
+def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
+    calibration = done.fitted.calibration
+    click.echo(f"{profile.name} {profile.version}")
+    split = f"{len(done.calibration)} calibrated, of {calibration.conversations} conversations"
+    click.echo(f"{len(done.teaching)} messages taught, {split}")
+    click.echo(f"promise      {promise_of(calibration)}")
+    click.echo(f"based on     {calibration.messages} {_OVER[calibration.over]}, {calibration.misses} missed")
+    if calibration.promise != "none":
+        click.echo(
+            f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
+        )
+    if done.fitted.semantics is not None:
+        fused = done.fitted.semantics.calibration
+        click.echo(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
+        if fused.promise != "none":
+            click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
+    click.echo("holds for    traffic like the calibration messages, as long as it stays like them\n")
+    show_table(
+        ("on the calibration messages", "#coverage", "#at first needs", "#tokens kept"),
+        [
+            (
+                s.router,
+                percent(s.coverage),
+                "-" if s.first_need_coverage is None else percent(s.first_need_coverage),
+                percent(s.kept_tokens),
+            )
+            for s in comparison.standings
+        ],
+    )
+
+
+def _show_doubts(found: Sequence[Doubt], cases: Sequence[Numbered]) -> None:
+    texts = {line: case.text for line, case in cases}
+    if found:
+        click.echo(
+            f"\n{len(found)} labels to look at again; one wrong need in a hundred messages costs much of the saving"
+        )
+    for doubt in found[:MAX_DOUBTS]:
+        click.echo(f"line {doubt.line}: {_said(doubt)}: {shortened(texts[doubt.line], PREVIEW_CHARS)}")
+    if len(found) > MAX_DOUBTS:
+        click.echo(f"and {len(found) - MAX_DOUBTS} more (--json lists them)")
+
+
+def _said(doubt: Doubt) -> str:
+    if doubt.kind == "conflict":
+        return f"differs from line {doubt.other_line} in {doubt.module}"
+    what = "needs" if doubt.kind == "needless" else "lacks"
+    return f"{what} {doubt.module}, which messages like it need with a chance of {doubt.chance or 0.0:.1%}"

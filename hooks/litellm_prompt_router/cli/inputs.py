@@ -1,0 +1,119 @@
+"""What several commands read: profiles and JSON files. Everything wrong is a ConfigurationError."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import PROFILE_FILE, bundled_profiles, load_profiles
+from litellm_prompt_router.policy.settings import Settings, load_settings
+from litellm_prompt_router.profile.profile import Profile
+
+USUAL_PROFILE = "workbench"
+
+profiles_option = click.option(
+    "--profiles",
+    "root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder that holds the profiles. Default: PROMPT_ROUTER_PROFILES, else the bundled ones.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+
+
+def settings_of_environment() -> Settings:
+    """Settings as the proxy would have them without a config section."""
+    return load_settings(None, os.environ)
+
+
+def profiles_root(root: Path | None) -> Path:
+    return root or settings_of_environment().profiles or bundled_profiles()
+
+
+def profile_folders(root: Path) -> dict[str, Path]:
+    """Profile folders by name; empty when there are none."""
+    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{PROFILE_FILE}"))}
+
+
+def read_profiles(root: Path | None) -> tuple[tuple[Profile, ...], Callable[[str], int]]:
+    """All profiles, and the counter that their sizes come from."""
+    from litellm_prompt_router.profile.tokens import token_counter
+
+    count_tokens = token_counter()
+    return load_profiles(profiles_root(root), count_tokens), count_tokens
+
+
+def unknown_profile(name: str, known: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError([f"{name}: no such profile; there are: {', '.join(sorted(known)) or 'none'}"])
+
+
+def choose_profile(profiles: Sequence[Profile], name: str | None) -> Profile:
+    """The named profile; without a name the only one there is, or ``workbench``."""
+    by_name = {profile.name: profile for profile in profiles}
+    if name is None and len(profiles) == 1:
+        return profiles[0]
+    if name is None and USUAL_PROFILE not in by_name:
+        raise ConfigurationError([f"--profile: say which one: {', '.join(sorted(by_name))}"])
+    if (name or USUAL_PROFILE) not in by_name:
+        raise unknown_profile(name or USUAL_PROFILE, tuple(by_name))
+    return by_name[name or USUAL_PROFILE]
+
+
+def read_bytes(path: str) -> bytes:
+    """The file's bytes; ``-`` is stdin."""
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError([f"{path}: can't be read ({error.strerror}); check the path"]) from None
+
+
+def read_text_file(path: str) -> str:
+    """The file's text; a byte order mark is no part of it."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{shown(path)}: not UTF-8 at byte {error.start}; convert it"]) from None
+
+
+def shown(path: str) -> str:
+    """The path as messages name it."""
+    return "stdin" if path == "-" else path
+
+
+def parse_json(raw: bytes, path: str) -> Any:
+    where = shown(path)
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            [f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}; correct it"]
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{where}: not UTF-8 at byte {error.start}; convert it"]) from None
+    except RecursionError:
+        raise ConfigurationError([f"{where}: nested too deeply; is this the right file?"]) from None
+
+
+def request_body(document: Any, path: str) -> dict[str, Any]:
+    """The parsed file when it is a request body."""
+    if not isinstance(document, dict):
+        raise ConfigurationError([f"{shown(path)}: must be a JSON object, a request body with `model` and `messages`"])
+    return document
+
+
+def call_type_of(body: dict[str, Any]) -> str:
+    """The proxy's name for the endpoint that takes such a body."""
+    if "input" in body or "instructions" in body:
+        return "aresponses"
+    if "contents" in body:
+        return "agenerate_content"
+    return "anthropic_messages" if "system" in body else "acompletion"

@@ -1,0 +1,77 @@
+"""``prompt-router ledger``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from litellm_prompt_router.analysis.report.reader_terms import many
+from litellm_prompt_router.cli.inputs import json_option
+from litellm_prompt_router.cli.output import show_json
+
+if TYPE_CHECKING:
+    from litellm_prompt_router.analysis.report.ledger_files import Tally
+
+
+@click.group(short_help="Look after ledger files.")
+def ledger() -> None:
+    """Look after ledger files."""
+
+
+@ledger.command("compact", short_help="Turn JSON Lines into Parquet.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="A new .parquet file, or a folder that gets a file for each UTC day.",
+)
+@click.option("--delete", "deletes", is_flag=True, help="Delete the sources once the result has been read back.")
+@json_option
+def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json: bool) -> None:
+    """Write ledger files (.jsonl, .jsonl.gz; folders and patterns too) as Parquet, which `report` reads fast.
+
+    Every field is kept, those of other versions in the column `extra`. Torn lines are counted. --delete keeps a
+    file that has any, and one that is still being written.
+    """
+    from litellm_prompt_router.analysis.report.compact import compact
+    from litellm_prompt_router.analysis.report.ledger_files import ledger_files
+
+    sources = [file for file in ledger_files(paths) if file.suffix != ".parquet"]
+    done = compact(sources, target, is_folder=target.is_dir() or target.suffix != ".parquet", deletes=deletes)
+    if as_json:
+        show_json(
+            {
+                "files": [str(file) for file in done.files],
+                "records": done.records,
+                "source_bytes": done.source_bytes,
+                "bytes": done.bytes,
+                "deleted": [str(file) for file in done.deleted],
+                "kept": list(done.kept),
+                **asdict(done.tally),
+            }
+        )
+        return
+    click.echo(f"{done.records:,} records of {done.tally.files:,} files in {len(done.files):,} Parquet files")
+    click.echo(f"{_megabytes(done.source_bytes)} -> {_megabytes(done.bytes)}")
+    if deletes:
+        click.echo(f"deleted: {len(done.deleted):,} files, after reading the result back")
+    for line in [*told(done.tally), *done.kept]:
+        click.echo(line, err=True)
+
+
+def told(tally: Tally) -> list[str]:
+    """What was wrong with the files, a line each."""
+    lines = [f"{file}: {many(count, 'damaged line')}, not counted" for file, count in tally.damaged_in.items()]
+    lines += [f"{file}: ends in the middle; what is there was read" for file in tally.cut]
+    return lines + [f"{file}: left out, its compressed copy is beside it" for file in tally.skipped]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,136 @@
+"""What accounting commands share: prices, rules and wires of a model, progress, and the table of policies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
+from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, anthropic_rules, openai_rules
+from litellm_prompt_router.cli.inputs import read_bytes
+from litellm_prompt_router.cli.output import percent, show_table
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.wire.endpoints import CHAT
+
+COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """What a model's calls are accounted by. ``model`` is LiteLLM's name for it."""
+
+    model: str
+    prices: Prices
+    target: Target
+    rules: Rules
+
+    def blocks_of(self, count_tokens: Callable[[str], int]) -> BlocksOf:
+        """Chat bodies -> the blocks that the provider reads. Claude's wire is Anthropic's, every other one OpenAI's."""
+        reader = BlockReader(count_tokens)
+        if not self.target.takes_marks:
+            return reader.openai
+        from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
+
+        wire = ClaudeWire(self.model)
+        return lambda body: reader.anthropic(wire.body(body))
+
+    def for_json(self) -> dict[str, Any]:
+        return {"model": self.model, "prices": {name: str(value) for name, value in asdict(self.prices).items()}}
+
+    def say(self) -> None:
+        prices = self.prices
+        click.echo(
+            f"{self.model}: {prices.input_usd_per_mtok} USD per million tokens, cached "
+            f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
+            f"(1h {prices.cache_write_1h_usd_per_mtok})"
+        )
+
+
+def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
+    """By LiteLLM's map, with ``stated`` prices (JSON or a file of it) in place of the map's.
+
+    ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
+    """
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    from litellm_prompt_router.gateway.deployments.target import target_of_model  # imports LiteLLM, which takes seconds
+
+    prices, target = _prices(model, stated), target_of_model(model, endpoint)
+    if not prices.input_usd_per_mtok:
+        raise ConfigurationError(["--prices: input_usd_per_mtok: must be more than 0; what is free needs no rewriting"])
+    return Account(
+        model=model,
+        prices=prices,
+        target=replace(
+            target,
+            cache_read_share=float(prices.cache_read_usd_per_mtok / prices.input_usd_per_mtok),
+            cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
+            cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
+        ),
+        rules=anthropic_rules(model) if target.takes_marks else openai_rules(model),
+    )
+
+
+def _prices(model: str, stated: str | None) -> Prices:
+    if stated is None:
+        from litellm_prompt_router.gateway.deployments.translation import prices_of_model
+
+        prices = prices_of_model(model)
+        if prices is None:
+            raise ConfigurationError([f"--model: LiteLLM has no prices for {model!r}; name another or give --prices"])
+        return prices
+    text = stated if stated.lstrip().startswith("{") else read_bytes(stated).decode("utf-8", "replace")
+    return parse_prices(text, "--prices")
+
+
+def watched(items: Sequence[Item], what: str) -> Iterator[Item]:
+    """The items, with a bar on stderr while somebody watches."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from items
+        return
+    with Progress(console=console, transient=True) as progress:
+        yield from progress.track(items, description=what)
+
+
+def say_counts(what: str, calls: int, report: Report) -> None:
+    click.echo(f"\n{what}calls: {calls:,}, conversations: {report[BASELINE].conversations:,}")
+
+
+def show(report: Report) -> None:
+    show_table(COLUMNS, _rows(report))
+
+
+def say_parts(parts: Parts | None) -> None:
+    """What the prompts are made of, and how much of that routing doesn't touch."""
+    if parts is None or not parts.tokens:
+        return
+    system, tools, history = (
+        percent(tokens / parts.tokens) for tokens in (parts.system_tokens, parts.tools_tokens, parts.history_tokens)
+    )
+    click.echo(
+        f"\nas they came, the prompts are {system} system text, {tools} tools and {history} history, in tokens;"
+        f" routing shortens system text, so that {tools} and {history} go out whatever it does"
+    )
+
+
+def _rows(report: Report) -> Iterable[tuple[str, ...]]:
+    for result in report.results:
+        usage, versus = result.usage, report.versus_baseline(result.policy)
+        yield (
+            result.policy,
+            f"{result.usd:,.4f}",
+            f"{result.usd_per_conversation:,.4f}",
+            f"{usage.cache_read_tokens:,}",
+            f"{usage.cache_write_5m_tokens + usage.cache_write_1h_tokens:,}",
+            f"{usage.uncached_input_tokens:,}",
+            f"{result.mean_prompt_tokens:,.0f}",
+            "" if versus is None or result.policy == BASELINE else f"{versus:+.1%}",
+        )

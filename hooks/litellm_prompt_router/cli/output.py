@@ -1,0 +1,72 @@
+"""What commands print: tables that turn plain when nobody looks, and JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from litellm_prompt_router.request.types import Evidence
+
+PIPED_WIDTH = 4_000
+"""Columns of a table that goes to a file: nothing is wrapped or cut there."""
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout, in aligned plain columns when that is no terminal. ``#name`` is a column of figures."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, emoji=False, width=PIPED_WIDTH)
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for number, column in enumerate(columns):
+        side: Literal["left", "right"] = "right" if column.startswith("#") else "left"
+        # Names in the first column stay whole; elsewhere a narrow terminal folds, so that nothing is cut.
+        table.add_column(column.removeprefix("#"), justify=side, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def show_json(value: object) -> None:
+    """JSON on stdout, for people and pipes. A lone surrogate becomes the escape that JSON has for it."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    show_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def show_bytes(raw: bytes) -> None:
+    """Exactly these bytes on stdout."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(raw)
+    sys.stdout.buffer.flush()
+
+
+def evidence_for_json(selected: Iterable[Evidence]) -> list[dict[str, object]]:
+    return [{"module": e.module, "evidence": e.kind, "detail": e.detail, "late": e.late} for e in selected]
+
+
+def percent(share: float) -> str:
+    """``67.2%``; only all of it is ``100.0%``."""
+    return f"{share if share >= 1 else min(share, 0.999):.1%}"
+
+
+def change(before: int, after: int) -> str:
+    """``1,200 -> 300 (-75.0%)``."""
+    difference = f" ({(after - before) / before:+.1%})" if before else ""
+    return f"{before:,} -> {after:,}{difference}"
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text on one line, at most ``limit`` characters and always printable."""
+    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -1,0 +1,270 @@
+"""``prompt-router report``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litellm_prompt_router.cli.inputs import json_option
+from litellm_prompt_router.cli.ledger_command import told
+from litellm_prompt_router.cli.output import show_bytes, show_json, show_table
+from litellm_prompt_router.documents.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from litellm_prompt_router.analysis.report.figures import Conversation, Figures, Sums
+    from litellm_prompt_router.analysis.report.ledger_files import Tally
+
+DIMENSIONS = ("key", "team", "model", "provider", "profile", "day", "hour")
+AGO = re.compile(r"(\d+)([mhdw])")
+UNIT_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+FOOTNOTE = "* removed tokens at the plain input price: ignores caching, so it is neither a bill nor a net figure"
+
+
+@click.command(short_help="What was spent and saved, from ledger files.")
+@click.argument("paths", nargs=-1, metavar="PATHS...")
+@click.option("--spend-logs", "spend_logs", metavar="FILE", help="Read an export of LiteLLM's SpendLogs (CSV, JSON).")
+@click.option("--since", metavar="TIME", help="From this time on: 2026-11-01, 2026-11-01T08:00, or 7d ago. UTC.")
+@click.option("--until", metavar="TIME", help="Before this time.")
+@click.option("--by", type=click.Choice(DIMENSIONS), help="Break the totals down.")
+@click.option("--mode", type=click.Choice(("rewrite", "shadow", "off")), help="Only requests in this mode.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the breakdown as CSV (by day without --by).")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a page.")
+@json_option
+def report(
+    paths: tuple[str, ...],
+    spend_logs: str | None,
+    since: str | None,
+    until: str | None,
+    by: Any,
+    mode: str | None,
+    as_csv: bool,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Report spending and savings from ledger files: .jsonl, .jsonl.gz, .parquet, folders and patterns.
+
+    Money is summed exactly. The estimated net saving is each call's bill against what it would have cost with the
+    original prompt and its caching; it can be negative. What shadow mode would have saved is never added to it.
+    With a control group the saving is measured as well. docs/report.md says what every figure means.
+    """
+    if not paths and spend_logs is None:
+        raise click.UsageError("say which files: PATHS... or --spend-logs FILE")
+    from litellm_prompt_router.analysis.report.totals import figures_of
+
+    by = by or ("day" if as_csv else "key" if html is not None else None)
+    with tempfile.TemporaryDirectory(prefix="prompt-router-") as name:
+        records, tally = _records(paths, spend_logs, Path(name))
+        figures = figures_of(_filtered(records, since, until, mode), by)
+    if figures is None:
+        for line in told(tally):
+            click.echo(line, err=True)
+        raise ConfigurationError([f"no records to report: {tally.lines:,} lines in {tally.files:,} files; see --since"])
+    if html is not None:
+        _write_page(html, figures, tally)
+    if as_json:
+        from litellm_prompt_router.analysis.report.number_format import jsonable
+
+        show_json({**jsonable(figures), "read": jsonable(tally)})
+    elif as_csv:
+        show_bytes(_csv(figures).encode())
+    else:
+        _show(figures)
+    for line in told(tally):
+        click.echo(line, err=True)
+
+
+def _records(paths: tuple[str, ...], spend_logs: str | None, workplace: Path) -> tuple[Any, Tally]:
+    import polars as pl
+
+    from litellm_prompt_router.analysis.report.frames import NAMES
+    from litellm_prompt_router.analysis.report.ledger_files import Tally, ledger_files, scan
+    from litellm_prompt_router.analysis.report.spend_logs import read_spend_logs
+
+    tally = Tally()
+    frames = [scan(ledger_files(paths), tally, NAMES, workplace)] if paths else []
+    if spend_logs is not None:
+        frames.append(read_spend_logs(Path(spend_logs), tally).lazy().select(NAMES))
+    return pl.concat(frames), tally
+
+
+def _filtered(records: Any, since: str | None, until: str | None, mode: str | None) -> Any:
+    import polars as pl
+
+    if since is not None:
+        records = records.filter(pl.col("finished_seconds") >= _seconds(since, "--since"))
+    if until is not None:
+        records = records.filter(pl.col("finished_seconds") < _seconds(until, "--until"))
+    return records if mode is None else records.filter(pl.col("mode") == mode)
+
+
+def _seconds(text: str, option: str) -> float:
+    ago = AGO.fullmatch(text)
+    if ago is not None:
+        return time.time() - int(ago[1]) * UNIT_SECONDS[ago[2]]
+    try:
+        stated = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError([f"{option}: {text!r} is no time; write 2026-11-01, 2026-11-01T08:00 or 7d"]) from None
+    return (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp()
+
+
+def _write_page(file: Path, figures: Figures, tally: Tally) -> None:
+    from litellm_prompt_router.analysis.report.page import page
+
+    try:
+        file.write_text(page(figures, tally, told(tally)), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError([f"{file}: can't be written ({error.strerror}); check the path"]) from None
+    click.echo(f"wrote {file}", err=True)
+
+
+def _csv(figures: Figures) -> str:
+    """A row for each value and side; money exact, empty where unknown."""
+    from dataclasses import asdict
+
+    rows = [
+        {str(figures.by): group.name, "shadow": is_shadow, **asdict(side)}
+        for group in figures.groups
+        for is_shadow, side in ((False, group.actual), (True, group.would))
+        if side is not None
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: format(v, "f") if isinstance(v, Decimal) else v for k, v in row.items()})
+    return text.getvalue()
+
+
+# Tables
+
+
+def _show(figures: Figures) -> None:
+    from litellm_prompt_router.analysis.report.number_format import at
+
+    click.echo(f"{at(figures.since_seconds)} to {at(figures.until_seconds)} UTC\n")
+    show_table(("", "#total"), list(_totals(figures)))
+    if figures.by:
+        columns: tuple[str, ...] = (
+            figures.by,
+            "#calls",
+            "#billed",
+            "#est. net saved",
+            "#would have saved",
+            "#prompt left out",
+        )
+        click.echo("")
+        show_table(columns, _group_rows(figures))
+    if figures.modules:
+        click.echo("")
+        rows = [(u.module, f"{u.calls:,}", f"{u.share:.1%}", f"{u.late:,}", f"{u.missed:,}",
+                 ", ".join(f"{kind} {n:,}" for kind, n in u.evidence.items())) for u in figures.modules]  # fmt: skip
+        show_table(("module", "#calls", "#share", "#late", "#missed", "evidence"), rows)
+    for title, counts in (("passed through because", figures.passthroughs), ("failed with", figures.errors),
+                          ("net saving unavailable because", figures.net_unavailable)):  # fmt: skip
+        if counts:
+            click.echo("")
+            show_table((title, "#calls"), [(name, f"{number:,}") for name, number in counts.items()])
+    for title, listed in (("greatest losses", figures.losses), ("greatest gains", figures.gains)):
+        if listed:
+            click.echo("")
+            columns = (title, "key", "model", "#calls", "#billed", "#est. net saved")
+            show_table(columns, [_conversation_row(c) for c in listed])
+    click.echo(f"\n{FOOTNOTE}")
+
+
+def _conversation_row(found: Conversation) -> tuple[str, ...]:
+    from litellm_prompt_router.analysis.report.number_format import usd
+
+    money = (usd(found.billed_usd, 4), usd(found.net_saved_usd, 4))
+    return (found.conversation, found.key, found.model, f"{found.calls:,}", *money)
+
+
+def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
+    from litellm_prompt_router.analysis.report.number_format import between, count, ratio, reduction, share, usd
+
+    sides = [side for side in (figures.actual, figures.would) if side is not None]
+    yield "calls", count(sum(side.calls for side in sides))
+    yield "conversations", count(figures.conversations)
+    if figures.loose_calls:
+        yield "calls of no known conversation", count(figures.loose_calls)
+    yield "failed", count(sum(side.failures for side in sides))
+    yield "cost per conversation", usd(figures.cost_per_conversation_usd)
+    if figures.actual is not None:
+        yield from _side(figures.actual)
+        yield "estimated net saved", usd(figures.actual.net_saved_usd)
+        yield "  95% interval", between(figures.net_interval)
+        yield "  of calls", f"{figures.actual.net_calls:,} of {figures.actual.calls:,}"
+    if figures.would is not None:
+        yield "shadow: calls", count(figures.would.calls)
+        yield "shadow: billed", usd(figures.would.billed_usd)
+        if figures.actual is not None:
+            yield "billed, shadow mode included", usd(figures.total.billed_usd)
+        yield "shadow: would have saved, estimated", usd(figures.would.net_saved_usd)
+        yield "  95% interval", between(figures.would_interval)
+    if figures.control is not None:
+        control = figures.control
+        if control.per_conversation is None:
+            yield "measured saving (control group)", str(control.missing)
+        else:
+            saving = control.per_conversation
+            yield "measured saving (control group)", f"{usd(saving.saved_usd)} ({share(saving.share)})"
+            yield "  95% interval", between(saving.interval)
+            yield "  conversations held out, treated", f"{control.compared_holdout:,}, {control.compared_treatment:,}"
+    if figures.decision_p50_us is not None:
+        yield "decision time p50, p99", f"{figures.decision_p50_us:,} µs, {figures.decision_p99_us:,} µs"
+    if figures.actual is not None:
+        actual = figures.actual
+        if actual.sized_calls:
+            yield "prompt left out", share(reduction(actual))
+        parts = actual.part_prompt_chars + actual.part_tools_chars + actual.part_history_chars
+        if parts:
+            shares = (actual.part_prompt_chars, actual.part_tools_chars, actual.part_history_chars)
+            yield "prompt, tools, history as sent", ", ".join(share(ratio(part, parts)) for part in shares)
+        yield "read from cache", share(actual.cache_hit_share)
+        if actual.without_input_tokens:
+            yield (
+                "  same calls, with rewriting and without",
+                f"{share(ratio(actual.compared_read_tokens, actual.compared_input_tokens))}, "
+                f"{share(ratio(actual.without_read_tokens, actual.without_input_tokens))}",
+            )
+        yield "saved at list price*", usd(actual.list_saved_usd)
+
+
+def _side(side: Sums) -> Iterator[tuple[str, str]]:
+    from litellm_prompt_router.analysis.report.number_format import count, usd
+
+    yield "uncached input tokens", count(side.uncached_input_tokens)
+    yield "cache read tokens", count(side.cache_read_tokens)
+    yield "cache write tokens, 5 minutes", count(side.cache_write_5m_tokens)
+    yield "cache write tokens, 1 hour", count(side.cache_write_1h_tokens)
+    yield "output tokens", count(side.output_tokens)
+    yield "billed", usd(side.billed_usd)
+    if side.unbilled_calls:
+        yield "  answered, bill unknown", count(side.unbilled_calls)
+
+
+def _group_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
+    from litellm_prompt_router.analysis.report.number_format import digits_for, reduction, share, usd
+
+    sides = [side for group in figures.groups for side in (group.actual, group.would) if side is not None]
+    digits = digits_for(side.billed_usd for side in sides)
+    for group in figures.groups:
+        yield (
+            group.name,
+            f"{group.calls:,}",
+            usd(group.billed_usd, digits),
+            usd(group.actual.net_saved_usd, digits) if group.actual else "-",
+            usd(group.would.net_saved_usd, digits) if group.would else "-",
+            share(reduction(group.actual)),
+        )

@@ -1,0 +1,188 @@
+"""``prompt-router route``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litellm_prompt_router.authoring.fit import columns_of, table_of_texts
+from litellm_prompt_router.cli.embedding_options import api_base_option, lexical_option, lookup_for, model_option
+from litellm_prompt_router.cli.inputs import (
+    call_type_of,
+    choose_profile,
+    json_option,
+    parse_json,
+    profiles_option,
+    read_bytes,
+    read_profiles,
+    request_body,
+    shown,
+)
+from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
+from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route import Router, Weighted, weigh
+from litellm_prompt_router.request.route.scores import score
+from litellm_prompt_router.request.route.triggers import capped, folded
+from litellm_prompt_router.request.types import RoutingDecision, Turn
+from litellm_prompt_router.request.wire import SHAPES
+
+NEXT_SHOWN = 3
+BOTH_SHOWN = 5
+
+
+@click.command(short_help="Show which modules a message or a conversation needs, and why.")
+@click.argument("text", required=False)
+@click.option("--messages", "path", metavar="FILE", help="A JSON list of chat messages, or a request body; - is stdin.")
+@click.option("--profile", "name", metavar="NAME", help="Default: the only profile there is, else workbench.")
+@profiles_option
+@model_option
+@api_base_option
+@lexical_option
+@json_option
+def route(
+    text: str | None,
+    path: str | None,
+    name: str | None,
+    root: Path | None,
+    embedding_model: str | None,
+    api_base: str | None,
+    lexical: bool,
+    as_json: bool,
+) -> None:
+    """Print the routing decision for TEXT, one user message, or for a conversation (--messages).
+
+    Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires
+    (by which module), score (how much speaks for it, in a fitted profile), inherited (from an earlier message) or
+    fallback (nothing known, so everything is sent). A profile that was fitted with an embedding model has the
+    messages sent to that model, unless --lexical; then both scores are shown. Where a profile that was never fitted
+    falls back, what its modules' own texts say of the message is shown beside it.
+    """
+    if (text is None) == (path is None):
+        raise click.UsageError("give either TEXT or --messages FILE")
+    turns = (Turn(role="user", text=text),) if text is not None else _turns(str(path))
+    profiles, _ = read_profiles(root)
+    profile = choose_profile(profiles, name)
+    router = Router(profile)
+    lookup = lookup_for(profile, [turns], model=embedding_model, api_base=api_base, is_lexical=lexical)
+    weighted = weigh(router, profile, turns, lookup)
+    by_words = weigh(router, profile, turns) if weighted.is_fused else None
+    decision = weighted.decision
+    if as_json:
+        stated = {**asdict(decision), "selected": evidence_for_json(decision.selected)}
+        del stated["arrivals"]  # positions in the body; `late` says what a reader wants to know
+        scores = _scores_for_json(weighted, by_words, profile, turns)
+        show_json({"profile": profile.name, "profile_version": profile.version, **stated, **scores})
+        return
+    show_table(
+        ("module", "evidence", "detail", "late"),
+        [(e.module, e.kind, e.detail or "", "late" if e.late else "") for e in decision.selected],
+    )
+    click.echo(f"\n{_summary(decision, len(profile.modules))}")
+    if profile.fitted is None:
+        _show_closest(decision, profile, turns)
+    elif weighted.seen:
+        click.echo(f"a score of {_threshold(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
+    if by_words is not None:
+        _show_both(weighted, by_words, profile)
+
+
+def _threshold(weighted: Weighted, profile: Profile) -> float:
+    assert profile.fitted is not None
+    semantics = profile.fitted.semantics
+    of = semantics if weighted.is_fused and semantics is not None else profile.fitted
+    return of.calibration.threshold
+
+
+def _show_both(fused: Weighted, by_words: Weighted, profile: Profile) -> None:
+    """Both scores of the modules that are best by either."""
+    assert profile.fitted is not None
+    score_of = dict(_by_score(by_words, profile))
+    best = [*_by_score(fused, profile)[:BOTH_SHOWN], *_by_score(by_words, profile)[:BOTH_SHOWN]]
+    names = dict.fromkeys(id for id, _ in best)
+    rows = [(id, f"{value:.2f}", f"{score_of[id]:.2f}") for id, value in _by_score(fused, profile) if id in names]
+    thresholds = (_threshold(fused, profile), profile.fitted.calibration.threshold)
+    click.echo()
+    show_table(
+        ("score of", "#words and meaning", "#words alone"),
+        [*rows, ("threshold", *(f"{threshold:.2f}" for threshold in thresholds))],
+    )
+
+
+def _show_closest(decision: RoutingDecision, profile: Profile, turns: Sequence[Turn]) -> None:
+    """Where everything is sent for want of a fit: what the modules' own texts would say."""
+    scores = _text_scores(decision, profile, turns)
+    if scores:
+        named = ", ".join(f"{id} ({value:.2f})" for id, value in scores[:NEXT_SHOWN])
+        click.echo(f"not fitted, so scores select nothing; closest by their texts: {named}")
+
+
+def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Turn]) -> list[tuple[str, float]]:
+    """What the modules' own texts say of the last user message, best first; nothing where it needs no scores."""
+    message = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
+    columns = columns_of(profile)
+    if not columns or not message.strip() or not decision.is_fallback:
+        return []
+    scores = score(table_of_texts(profile, columns), folded(capped(message)))
+    if not scores.is_known:
+        return []
+    found = [(profile.modules[n].id, value) for n, value in zip(columns, scores.raw.tolist(), strict=True) if value > 0]
+    return sorted(found, key=lambda item: (-item[1], item[0]))
+
+
+def _by_score(weighted: Weighted, profile: Profile) -> list[tuple[str, float]]:
+    """The scored modules, best first, each with the highest value it reached in the conversation."""
+    found = [(module.id, float(weighted.values[number])) for number, module in enumerate(profile.modules)]
+    return sorted((item for item in found if item[1] > -inf), key=lambda item: (-item[1], item[0]))
+
+
+def _next(weighted: Weighted, profile: Profile) -> str:
+    left = [(id, value) for id, value in _by_score(weighted, profile) if id not in weighted.decision.modules]
+    if not left:
+        return "nothing is left out"
+    return "next would be " + ", ".join(f"{id} ({value:.2f})" for id, value in left[:NEXT_SHOWN])
+
+
+def _scores_for_json(
+    weighted: Weighted, by_words: Weighted | None, profile: Profile, turns: Sequence[Turn]
+) -> dict[str, object]:
+    if profile.fitted is None:
+        scores = _text_scores(weighted.decision, profile, turns)
+        return {"text_scores": [{"module": id, "score": round(value, 4)} for id, value in scores]} if scores else {}
+    calibration, threshold = profile.fitted.calibration, _threshold(weighted, profile)
+    stated: dict[str, object] = {
+        "promise": calibration.promise,
+        "threshold": threshold if threshold > -inf else None,
+        "scores": [{"module": id, "score": round(value, 4)} for id, value in _by_score(weighted, profile)],
+    }
+    if by_words is not None:
+        lexical = _by_score(by_words, profile)
+        stated["lexical_threshold"] = calibration.threshold
+        stated["lexical_scores"] = [{"module": id, "score": round(value, 4)} for id, value in lexical]
+    return stated
+
+
+def _summary(decision: RoutingDecision, total: int) -> str:
+    what = f"{len(decision.selected)} of {total} modules; the last message is a {_KINDS[decision.message_kind]}"
+    return f"{what}; fallback: {decision.fallback_reason}" if decision.is_fallback else what
+
+
+_KINDS = {"task": "task", "follow_up": "follow-up", "small_talk": "piece of small talk", "none": "missing one"}
+
+
+def _turns(path: str) -> tuple[Turn, ...]:
+    document: Any = parse_json(read_bytes(path), path)
+    body = {"messages": document} if isinstance(document, list) else request_body(document, path)
+    shape = SHAPES.get(call_type_of(body))
+    if shape is None:
+        raise ConfigurationError([f"{shown(path)}: a body of an endpoint that can't be read; use chat completions"])
+    try:
+        return shape.read(body).turns
+    except UnreadableRequestError as error:
+        problem = f"{shown(path)}: {error.reason}; `messages` must be a list of chat messages"
+        raise ConfigurationError([problem]) from None

@@ -1,0 +1,23 @@
+"""``prompt-router start``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from litellm_prompt_router.cli.policy_location import find_policy, policy_options
+
+
+@click.command(short_help="Take `stop` back.")
+@policy_options
+def start(stated: Path | None, config_path: Path | None) -> None:
+    """Turn the kill switch off: requests are rewritten again as the policy says.
+
+    Writes `stop: false` into the policy file; makes the file if there is none. A proxy that was started with
+    PROMPT_ROUTER_DISABLED stays off.
+    """
+    from litellm_prompt_router.policy.policy_editor import set_stop
+
+    path = find_policy(stated, config_path).path
+    click.echo(f"{path}: {'stop: false' if set_stop(path, False) else 'was not stopped'}")

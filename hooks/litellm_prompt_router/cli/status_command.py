@@ -1,0 +1,190 @@
+"""``prompt-router status``."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from litellm_prompt_router.cli.inputs import json_option
+from litellm_prompt_router.cli.output import shortened, show_json, show_table
+from litellm_prompt_router.cli.policy_location import CONFIG_NAME
+from litellm_prompt_router.documents.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from litellm_prompt_router.operations.workers.read_status import Status, Worker
+
+SHOWN_CHARS = 160
+
+
+@click.command(short_help="How the proxy's workers are.")
+@click.option(
+    "--status-dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Their status files. Default: where the configuration puts them.",
+)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"The proxy's configuration. Default: ./{CONFIG_NAME}. Relative paths in it start here.",
+)
+@json_option
+@click.pass_context
+def status(ctx: click.Context, folder: Path | None, config_path: Path | None, as_json: bool) -> None:
+    """Show every worker of this machine's proxies: what is in force there, counts since its start, its sinks, errors.
+
+    Exit code 1 when something wants attention, which is then said, a line each, on stderr: no worker, one that ended
+    badly, faults or lost records, a broken configuration, an open breaker, workers that don't agree.
+    """
+    from litellm_prompt_router.operations.workers import attention, read_workers
+
+    now = time.time()
+    place = folder or _configured(config_path)
+    workers, problems = read_workers(place, now)
+    lines = [*problems, *attention(workers, now)]
+    if not workers and not problems:
+        lines.append(
+            f"{place}: no worker writes here; is the proxy running, from this folder, with this configuration?"
+        )
+    if as_json:
+        found = [{**worker.raw, "is_stale": worker.is_stale} for worker in workers]
+        show_json({"status_dir": str(place), "workers": found, "attention": lines})
+    else:
+        _show(workers, now)
+    if lines:
+        click.echo("\n".join(lines), err=True)
+        ctx.exit(1)
+
+
+def _configured(config_path: Path | None) -> Path:
+    from litellm_prompt_router.policy.litellm_config import section_in
+    from litellm_prompt_router.policy.settings import load_settings
+
+    path = config_path or Path(CONFIG_NAME)
+    if config_path is not None and not path.is_file():
+        raise ConfigurationError([f"{path}: no such file; name the proxy's with --config, or --status-dir"])
+    settings = load_settings(section_in(path, os.environ) if path.is_file() else None, os.environ)
+    if settings.status_folder is None:
+        raise ConfigurationError(
+            [f"{path}: status files are off; set callback_settings.prompt_router.status_dir to a folder, and restart"]
+        )
+    return settings.status_folder
+
+
+def _show(workers: tuple[Worker, ...], now: float) -> None:
+    if not workers:
+        return
+    columns = (
+        "worker",
+        "state",
+        "version",
+        "up",
+        "policy",
+        "#requests",
+        "#rewritten",
+        "#net USD",
+        "#behind s",
+        "#lost",
+    )
+    show_table(columns, [_row(worker, now) for worker in workers])
+    live = [worker.status for worker in workers if not worker.is_stale]
+    _show_in_force(live)
+    _show_keys(live)
+    errors = sorted(
+        ((error.at_seconds, f"{status.host}/{status.pid}", error) for status in live for error in status.last_errors),
+        key=lambda each: each[:2],
+    )
+    if errors:
+        click.echo()
+        rows = [(_clock(at), who, error.kind, shortened(error.text, SHOWN_CHARS)) for at, who, error in errors[-10:]]
+        show_table(("last errors", "worker", "kind", "what"), rows)
+
+
+def _row(worker: Worker, now: float) -> tuple[str, ...]:
+    status = worker.status
+    state = "stale" if worker.is_stale else "stopped" if status.stopped_by else "runs"
+    if status.breaker.is_open and not worker.is_stale:
+        state = "breaker open"
+    lost = status.queue.dropped + status.ledger.lost + status.capture.lost + sum(status.glitchtip.lost.values())
+    return (
+        f"{status.host}/{status.pid}",
+        state,
+        status.version,
+        _span((status.written_seconds if worker.is_stale else now) - status.started_seconds),
+        (status.policy.digest or "no file")[:12],
+        f"{status.counters.requests:,}",
+        f"{status.counters.by_outcome.get('rewritten', 0):,}",
+        _money(status.counters.estimated_net_saved_usd),
+        f"{status.ledger.lag_seconds:.1f}" if status.ledger.is_on else "off",
+        f"{lost:,}",
+    )
+
+
+def _show_in_force(live: list[Status]) -> None:
+    """Profiles, policy files and sinks, once where workers agree."""
+    rows = {
+        (f"profile {each.name}", f"{each.version}, digest {each.digest[:12]}")
+        for status in live
+        for each in status.profiles
+    }
+    for status in live:
+        if status.policy.path is not None:
+            rules = f"{status.policy.rules} rules, digest {(status.policy.digest or '')[:12]}"
+            rows.add(("policy", f"{status.policy.path}: {rules}"))
+        if status.stopped_by is not None:
+            rows.add(("stopped by", status.stopped_by))
+        rows.add(("mode where no one says", status.default_mode))
+    if rows:
+        click.echo()
+        show_table(("in force", "what"), sorted(rows))
+    sent = sum(status.glitchtip.sent for status in live)
+    written = sum(status.ledger.written for status in live)
+    pending = sum(status.glitchtip.pending for status in live)
+    if live:
+        ledger = f"{written:,} records written" if any(status.ledger.is_on for status in live) else "off"
+        glitchtip = f"{sent:,} sent, {pending:,} waiting" if any(status.glitchtip.is_on for status in live) else "off"
+        click.echo()
+        capture = "on" if any(status.capture.is_on for status in live) else "off"
+        show_table(("sink", "how"), [("ledger", ledger), ("GlitchTip", glitchtip), ("capture", capture)])
+
+
+def _show_keys(live: list[Status]) -> None:
+    from litellm_prompt_router.operations.workers import totals_by_key
+
+    rows = [
+        (
+            shortened(total.key_alias or "(no alias)", 60),
+            ", ".join(total.modes),
+            ", ".join(total.policies),
+            *(f"{total.outcomes.get(outcome, 0):,}" for outcome in ("rewritten", "shadow", "passthrough")),
+            _money(total.net_saved_usd),
+        )
+        for total in totals_by_key(live)
+    ]
+    if rows:
+        click.echo()
+        show_table(("key", "mode", "from", "#rewritten", "#shadow", "#passthrough", "#net USD"), rows)
+
+
+def _money(usd: Decimal | None) -> str:
+    return "-" if usd is None else format(usd, "f")
+
+
+def _span(seconds: float) -> str:
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    if hours >= 48:
+        return f"{hours // 24} d"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else f"{max(0, int(seconds))} s"
+
+
+def _clock(at_seconds: float) -> str:
+    return datetime.fromtimestamp(at_seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,157 @@
+"""``prompt-router simulate --tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litellm_prompt_router.analysis.simulate import Call, Rewrite, Workload, recorded_trial, rewrites_of, synthetic
+from litellm_prompt_router.analysis.simulate.recorded_trial import RecordedTrial, readings_of
+from litellm_prompt_router.analysis.simulate.simulated_policies import tuned_rewrite
+from litellm_prompt_router.analysis.simulate.synthetic import SyntheticTrial
+from litellm_prompt_router.analysis.simulate.tune import MIN_CONVERSATIONS, Tuning, tune
+from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
+from litellm_prompt_router.cli.inputs import settings_of_environment
+from litellm_prompt_router.cli.model_accounts import Account, watched
+from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import PROFILE_FILE
+from litellm_prompt_router.files.sections import write_section
+from litellm_prompt_router.profile.profile import Economics, Profile
+from litellm_prompt_router.request.pipeline import Pipeline
+
+SECTION = "economics"
+
+
+def tune_synthetic(
+    workload: Workload, calls: Sequence[SyntheticCall], account: Account, what: str
+) -> tuple[Tuning, list[SyntheticCall]]:
+    """What the first half of the conversations says is cheapest, and the calls of the second, which it never saw."""
+    if workload.conversations < 4 * MIN_CONVERSATIONS:
+        raise ConfigurationError([f"--conversations: tuning takes {4 * MIN_CONVERSATIONS} or more"])
+    seen, unseen = synthetic.halves(calls)
+    trials = [
+        SyntheticTrial(workload=workload, calls=half, rules=account.rules, prices=account.prices, target=account.target)
+        for half in synthetic.halves(seen)
+    ]
+    return tune(trials[0], trials[1]), unseen
+
+
+def tune_traffic(
+    calls: Sequence[Call],
+    profiles: Sequence[Profile],
+    count_tokens: Callable[[str], int],
+    account: Account,
+    where: str,
+    name: str,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Tunes profile ``name`` on recorded calls, shows how it went and writes it into ``folder``, if there is one."""
+    settings = settings_of_environment()
+    floor = settings.coverage_floor
+    (profile,) = (profile for profile in profiles if profile.name == name)
+    if "latest" in (profile.placement, settings.placement):
+        raise ConfigurationError([f"--tune: {name} is placed `latest`, which has no first turn to go by; use auto"])
+    readings = readings_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name)
+    if len(readings) < 2 * MIN_CONVERSATIONS:
+        need = f"tuning takes {2 * MIN_CONVERSATIONS} conversations of profile {name!r}; there are {len(readings)}"
+        raise ConfigurationError([f"{where}: {need}; record more"])
+
+    def rewrite_of(economics: Economics) -> Rewrite:
+        return tuned_rewrite(
+            profiles, count_tokens, account.target, coverage_floor=floor, only=name, economics=economics
+        )
+
+    full_cached = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor)["full-cached"]
+    first, second = recorded_trial.halves(calls, readings)
+    trials = [
+        RecordedTrial(
+            calls=half,
+            readings=readings,
+            rewrite_of=rewrite_of,
+            full_cached=full_cached,
+            blocks_of=account.blocks_of(count_tokens),
+            rules=account.rules,
+            prices=account.prices,
+            watch=watched,
+            where=where,
+        )
+        for half in (first, second)
+    ]
+    tuning = tune(trials[0], trials[1])
+    demand = trials[0].demand()
+    section = _section(tuning, profile, account, len(readings), len(first) + len(second), demand.calls_per_conversation)
+    if folder is not None:
+        write_section(folder / PROFILE_FILE, SECTION, section)
+    if as_json:
+        show_json({**account.for_json(), SECTION: section, **tuning_for_json(tuning)})
+        return
+    account.say()
+    click.echo(f"\n{name}: {len(readings):,} conversations, {len(first) + len(second):,} calls\n")
+    show_table(("on the first half", "#vs full-cached", "clearly cheaper"), _rows(tuning))
+    click.echo(f"\n{said(tuning)}")
+    click.echo("nothing written" if folder is None else f"written to {folder / PROFILE_FILE}")
+
+
+def said(tuning: Tuning) -> str:
+    """The choice in a line, with what the half said that could only refuse it."""
+    return f"{way_of(tuning)}; on the second half {tuning.versus_full_cached:+.1%} against the cached full prompt"
+
+
+def way_of(tuning: Tuning) -> str:
+    """The choice in a few words."""
+    count = len(tuning.economics.bundles or ())
+    ways = {
+        "exact": "exact module sets",
+        "bundles": f"{count} bundle{'s' * (count > 1)}",
+        "all": "every module",
+        "full": "no rewriting",
+    }
+    return ways[tuning.choice]
+
+
+def tuning_for_json(tuning: Tuning) -> dict[str, Any]:
+    return {
+        "choice": tuning.choice,
+        "full_cached_usd": str(tuning.full_cached_usd),
+        "usd": str(tuning.usd),
+        "versus_full_cached": tuning.versus_full_cached,
+        "candidates": [
+            {"name": way.name, "versus_full_cached": way.versus_full_cached, "is_sure": way.is_sure}
+            for way in tuning.candidates
+        ],
+    }
+
+
+def _rows(tuning: Tuning) -> list[tuple[str, ...]]:
+    return [(way.name, f"{way.versus_full_cached:+.1%}", "yes" if way.is_sure else "") for way in tuning.candidates]
+
+
+def _section(
+    tuning: Tuning, profile: Profile, account: Account, conversations: int, calls: int, calls_per_conversation: float
+) -> dict[str, Any]:
+    """``economics:`` of profile.yaml."""
+    economics = tuning.economics
+    section: dict[str, Any] = {"choice": tuning.choice}
+    if economics.min_dropped:
+        section["min_dropped"] = economics.min_dropped
+    if economics.bundles:
+        section["bundles"] = [[profile.modules[module].id for module in sorted(b)] for b in economics.bundles]
+    section["cache_read_share"] = round(account.target.cache_read_share or 0.0, 4)
+    section["cache_write_share"] = round(account.target.cache_write_share or 0.0, 4)
+    section["tuned_on"] = {
+        "model": account.model,
+        "profile_version": profile.version,
+        "conversations": conversations,
+        "calls": calls,
+        "calls_per_conversation": round(calls_per_conversation, 2),
+        "second_half_full_cached_usd": format(round(tuning.full_cached_usd, 6), "f"),
+        "second_half_usd": format(round(tuning.usd, 6), "f"),
+        "versus_full_cached": f"{tuning.versus_full_cached:+.2%}",
+        "exact_sets_versus_full_cached": f"{tuning.candidates[0].versus_full_cached:+.2%}",
+    }
+    return section

@@ -1,0 +1,223 @@
+"""Reads profile folders: ``profile.yaml`` holds metadata, module text lives in files of its own.
+
+In a module file ``{{name}}`` stands for the declared slot of that name; every other brace is text.
+Everything wrong with every profile is collected and raised at once.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, read_text
+from litellm_prompt_router.documents.problems import described
+from litellm_prompt_router.files.consistency import inconsistencies, unused_slots
+from litellm_prompt_router.files.fit_files import read_fitted
+from litellm_prompt_router.files.ignore_rules import ignore_of
+from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, ModuleFile, ProfileFile, RouterFile
+from litellm_prompt_router.profile.fitted import Fitted
+from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
+from litellm_prompt_router.profile.profile import Economics, Embedding, Module, Profile, Slot
+
+
+def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
+    """Every profile folder under ``root``, by name. Raises ConfigurationError with all problems of all."""
+    if not root.is_dir():
+        raise ConfigurationError([f"{root}: no such folder; set `profiles` to the folder that holds the profiles"])
+    folders = sorted(path.parent for path in root.glob(f"*/{PROFILE_FILE}"))
+    problems = [
+        f"{root.name}/{p.parent.name}/{p.name}: rename it to {PROFILE_FILE}" for p in root.glob("*/profile.yml")
+    ]
+    if not folders and not problems:
+        raise ConfigurationError([f"{root}: holds no profile; a profile is a folder with a {PROFILE_FILE}"])
+    profiles: list[Profile] = []
+    for folder in folders:
+        try:
+            profiles.append(load_profile(folder, count_tokens))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(profiles)
+
+
+def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted: bool = True) -> Profile:
+    """The profile in ``folder``. Raises ConfigurationError with every problem found in it.
+
+    ``as_fitted``: with what `prompt-router fit` learned, which must then belong to the texts as they are.
+    """
+    where = f"{folder.parent.name}/{folder.name}"
+    raw = read_text(folder / PROFILE_FILE, f"{where}/{PROFILE_FILE}")
+    document = parse_yaml(raw, f"{where}/{PROFILE_FILE}")
+    problems: list[str] = []
+    try:
+        declared = ProfileFile.model_validate(document)
+    except ValidationError as error:
+        problems.extend(described(error, f"{where}/{PROFILE_FILE}", ProfileFile))
+        rest = _without_unknown_fields(document, error)
+        try:
+            declared = ProfileFile.model_validate(rest)
+        except ValidationError:
+            raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
+    problems.extend(inconsistencies(declared, folder, where))
+    slots = _slots(declared, where, problems)
+    ignore = ignore_of(declared.ignore, where, problems)
+    digest = hashlib.sha256(raw.encode())
+    modules: list[Module] = []
+    unreadable = False
+    for number, module in enumerate(declared.modules):
+        path = f"{where}: modules[{number}].file"
+        try:
+            text = read_inside(folder, module.file, path)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            unreadable = True
+            continue
+        digest.update(f"\0{module.id}\0".encode())
+        digest.update(text.encode())
+        parts = _parts(text, slots)
+        if len(declared.modules) > 1 and not any(isinstance(part, str) and part.strip() for part in parts):
+            problems.append(f"{path}: {module.file} has no text of its own; remove the module")
+        modules.append(_module(module, parts, count_tokens))
+    if not unreadable:
+        problems.extend(unused_slots(slots, modules, where))
+    fitted = None
+    if as_fitted and not problems:
+        fitted = _as_declared(read_fitted(folder, where, modules), declared.router, where, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return Profile(
+        name=declared.profile,
+        version=declared.version,
+        digest=digest.hexdigest(),
+        description=declared.description,
+        modules=tuple(modules),
+        coverage_floor=declared.coverage_floor,
+        cache_ttl=declared.cache_ttl,
+        placement=None if declared.placement == "auto" else declared.placement,
+        economics=_economics(declared),
+        ignore=ignore,
+        order={module.id: number for number, module in enumerate(modules)},
+        fitted=fitted,
+        embedding=_embedding(declared.router),
+    )
+
+
+def _embedding(declared: RouterFile) -> Embedding | None:
+    if declared.embedding_model is None:
+        return None
+    return Embedding(model=declared.embedding_model, timeout_seconds=declared.embedding_timeout)
+
+
+def _as_declared(fitted: Fitted | None, declared: RouterFile, where: str, problems: list[str]) -> Fitted | None:
+    """What was fitted, without vectors where the profile asks for none; vectors of another model are a problem."""
+    if fitted is None or declared.embedding_model is None:
+        return fitted and replace(fitted, semantics=None)
+    if fitted.semantics is None or fitted.semantics.model != declared.embedding_model:
+        found = "without it" if fitted.semantics is None else f"with {fitted.semantics.model!r}"
+        problems.append(
+            f"{where}: router.embedding_model: {declared.embedding_model!r}, but the profile was fitted {found}; "
+            "run `prompt-router fit` again, or take the model out"
+        )
+    return fitted
+
+
+def _economics(declared: ProfileFile) -> Economics | None:
+    stated = declared.economics
+    if stated is None:
+        return None
+    number = {module.id: n for n, module in enumerate(declared.modules)}
+    bundles = tuple(frozenset(number[name] for name in bundle) for bundle in stated.bundles)
+    return Economics(
+        rewrites=stated.choice != "full",
+        min_dropped=stated.min_dropped,
+        bundles=bundles if stated.choice in ("bundles", "all") else None,
+        read_share=stated.cache_read_share,
+        write_share=stated.cache_write_share,
+        profile_version=str(stated.tuned_on["profile_version"]) if "profile_version" in stated.tuned_on else None,
+    )
+
+
+def _slots(declared: ProfileFile, where: str, problems: list[str]) -> dict[str, Slot]:
+    """The slots that are in order; what is wrong with the others is added to ``problems``."""
+    slots: dict[str, Slot] = {}
+    for number, slot in enumerate(declared.slots):
+        wrong = check_slot_pattern(slot.pattern, slot.sample)
+        if wrong is not None:
+            problems.append(f"{where}: slots[{number}].pattern: {wrong}")
+            continue
+        if len(slot.sample) > slot.max_chars:
+            problems.append(f"{where}: slots[{number}].max_chars: less than the slot's own sample; raise it")
+            continue
+        slots[slot.name] = Slot(
+            name=slot.name,
+            pattern=compile_pattern(slot.pattern),
+            sample=slot.sample,
+            volatile=slot.volatile,
+            max_chars=slot.max_chars,
+        )
+    return slots
+
+
+def _module(declared: ModuleFile, parts: tuple[str | Slot, ...], count_tokens: Callable[[str], int]) -> Module:
+    return Module(
+        id=declared.id,
+        title=declared.title,
+        description=declared.description,
+        always=declared.always,
+        requires=declared.requires,
+        triggers=declared.triggers,
+        examples=declared.examples,
+        tools=declared.tools,
+        parts=parts,
+        tokens=sum(count_tokens(part) for part in parts if isinstance(part, str)),
+    )
+
+
+# Reading
+
+
+def _without_unknown_fields(document: object, error: ValidationError) -> object:
+    """A copy of the document without the fields that nobody knows, so that the rest of it is checked too."""
+    copied = copy.deepcopy(document)
+    for item in error.errors(include_input=False, include_url=False):
+        if item["type"] == "extra_forbidden":
+            place: Any = copied
+            for part in item["loc"][:-1]:
+                place = place[part]
+            del place[item["loc"][-1]]
+    return copied
+
+
+def _missing_files(document: object, folder: Path, where: str) -> Iterable[str]:
+    """What is wrong with the module files of a document that isn't valid as a whole."""
+    modules = document.get("modules") if isinstance(document, dict) else None
+    for number, module in enumerate(modules if isinstance(modules, list) else ()):
+        name = module.get("file") if isinstance(module, dict) else None
+        if isinstance(name, str) and name:
+            try:
+                read_inside(folder, name, f"{where}: modules[{number}].file")
+            except ConfigurationError as error:
+                yield from error.problems
+
+
+def _parts(text: str, slots: dict[str, Slot]) -> tuple[str | Slot, ...]:
+    if not slots:
+        return (text,)
+    pattern = re.compile("|".join(re.escape(f"{{{{{name}}}}}") for name in slots))
+    parts: list[str | Slot] = []
+    at = 0
+    for match in pattern.finditer(text):
+        parts.append(text[at : match.start()])
+        parts.append(slots[match.group()[2:-2]])
+        at = match.end()
+    parts.append(text[at:])
+    return tuple(part for part in parts if part)

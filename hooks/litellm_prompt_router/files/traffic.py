@@ -1,0 +1,99 @@
+"""Recorded traffic: JSON Lines, one call a line (DESIGN: "Traffic file")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.documents.parsing import each_json_line, parse_json_lines
+from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES
+from litellm_prompt_router.request.wire.messages_as_chat import chat_of
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    ts: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    key: str
+    conversation: Annotated[str, Field(min_length=1)]
+    endpoint: str = CHAT
+    request: dict[str, Any]
+    response: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One recorded call. ``line`` counts from 1; ``request`` is the body of its ``endpoint``.
+
+    Of a call that is to be replayed it is a chat body with a list of message objects, whatever the endpoint.
+    """
+
+    line: int
+    at_seconds: float
+    key: str
+    conversation: str
+    request: dict[str, Any]
+    endpoint: str = CHAT
+    """The proxy's name for the shape of the request."""
+
+
+def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Iterator[Call]:
+    """The calls as they stand in the file, of any endpoint; lines that are none are added to ``problems``."""
+    for number, line in each_json_line(lines, where, _Line, problems):
+        yield Call(
+            line=number,
+            at_seconds=line.ts,
+            key=line.key,
+            conversation=line.conversation,
+            request=line.request,
+            endpoint=line.endpoint,
+        )
+
+
+def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
+    """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
+    lines = parse_json_lines(text, where, _Line, what="call", problems_of=_problems_of)
+    calls = (
+        Call(
+            line=number,
+            at_seconds=line.ts,
+            key=line.key,
+            conversation=line.conversation,
+            request=chat_of(line.request) if line.endpoint == MESSAGES else line.request,
+            endpoint=line.endpoint,
+        )
+        for number, line in lines
+    )
+    return tuple(sorted(calls, key=lambda call: call.at_seconds))
+
+
+def _problems_of(line: _Line) -> Iterable[str]:
+    request = line.request
+    if line.endpoint == MESSAGES:
+        try:
+            request = chat_of(request)
+        except UnreadableRequestError as error:
+            yield f"request: {error.reason}: can't be replayed; leave the call out"
+            return
+    elif line.endpoint != CHAT:
+        yield f"endpoint: only calls of {CHAT} and {MESSAGES} can be replayed; leave the others out"
+        return
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not messages:
+        yield "request.messages: must be a list of messages; only chat bodies can be replayed"
+        return
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            yield f"request.messages[{number}]: must be an object with a role"
+            continue
+        for name in ("content", "tool_calls"):
+            parts = message.get(name)
+            if isinstance(parts, list) and not all(isinstance(part, dict) for part in parts):
+                yield f"request.messages[{number}].{name}: must hold objects only"
+    tools = request.get("tools")
+    if tools is not None and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+        yield "request.tools: must be a list of objects"

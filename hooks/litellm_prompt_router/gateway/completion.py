@@ -1,0 +1,107 @@
+"""What finished requests cost, and what they would have cost: from the request to its completed record.
+
+Completing a record takes milliseconds, and a round trip where replicas share what they saw: a thread of its own does
+it, one record after the other, ahead of LiteLLM's loggers, so that they can be told the net figure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from litellm_prompt_router.accounting.accountant import Accountant, Answer
+from litellm_prompt_router.accounting.in_flight import KeptRequests, Packed
+from litellm_prompt_router.accounting.shared_entries import RedisEntries, redis_of_litellm
+from litellm_prompt_router.record.record import Caller, Record
+from litellm_prompt_router.request.pipeline import Walked
+from litellm_prompt_router.request.wire import SHAPES
+from litellm_prompt_router.telemetry.dispatch import Dispatcher
+
+REDIS_TITLE = "Replicas' calls not shared"
+MAX_COMPLETED = 4_096
+"""Records that wait for LiteLLM's own event, which follows at once."""
+MAX_COMPLETING = 1_000
+"""Records in line for the thread; a slow Redis can't make it longer."""
+BEHIND = "unavailable: accounting is behind"
+
+
+class Accounts:
+    """The requests in flight of one process, and the accountant. ``keep`` and ``drop`` never wait and raise nothing."""
+
+    def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
+        self._dispatcher = dispatcher
+        self._kept = KeptRequests()
+        self._accountant = Accountant(count_tokens, since_seconds, self._shared)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
+        self._redis: RedisEntries | None = None
+        self._completing = 0
+        self._completed: OrderedDict[str, Record] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Requests whose records aren't out yet."""
+        return len(self._kept) + self._completing + len(self._completed)
+
+    def keep(self, caller: Caller, data: Mapping[str, Any], walked: Walked, *, is_sent: bool) -> None:
+        """What accounting will ask for when the request is answered."""
+        if caller.endpoint not in SHAPES:
+            return
+        try:
+            self._kept.put(
+                caller.request_id,
+                caller.endpoint,
+                data,
+                walked.body,
+                caller.started_seconds,
+                is_sent=is_sent,
+                marking=walked.marking,
+            )
+        except Exception as error:
+            self._dispatcher.submit_error(error, "accounting")
+
+    def drop(self, request_id: str) -> None:
+        """Forgets a request that was never answered."""
+        self._kept.take(request_id)
+        self._completed.pop(request_id, None)
+
+    async def complete(self, record: Record, answer: Answer) -> Record:
+        """The record with its price and its counterfactual; as it is where accounting fails."""
+        kept = self._kept.take(record.facts.caller.request_id)
+        if self._completing < MAX_COMPLETING:
+            record = await self._in_thread(record, answer, kept)
+        else:
+            record = replace(record, estimated_net_saved_reason=BEHIND)
+        while len(self._completed) >= MAX_COMPLETED:
+            self._completed.popitem(last=False)
+        self._completed[record.facts.caller.request_id] = record
+        return record
+
+    async def _in_thread(self, record: Record, answer: Answer, kept: Packed | None) -> Record:
+        self._completing += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._accountant.complete, record, answer, kept)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "accounting")
+            return record
+        finally:  # LiteLLM cancels what its logging waits for too long
+            self._completing -= 1
+
+    def completed(self, request_id: str) -> Record | None:
+        """The record that ``complete`` gave, once."""
+        return self._completed.pop(request_id, None)
+
+    def close(self) -> None:
+        """Ends the thread once it is done with what it has."""
+        self._thread.shutdown(wait=True)
+
+    def _shared(self) -> RedisEntries | None:
+        """LiteLLM's Redis, from the moment that it has one."""
+        if self._redis is None:
+            found = redis_of_litellm()
+            if found is not None:
+                self._redis = RedisEntries(found, lambda line: self._dispatcher.submit_problem(REDIS_TITLE, (line,)))
+        return self._redis

@@ -1,0 +1,148 @@
+"""What the deployments behind a model group have in common: cache marks, minimum lengths, prices.
+
+The adapter to LiteLLM's router.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import litellm
+
+from litellm_prompt_router.gateway.deployments.target import target_of_deployment
+from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
+from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.wire.endpoints import CHAT
+
+REFRESH_SECONDS = 5.0
+"""How long an answer holds; deployments change at run time when they live in a database."""
+MAX_GROUPS = 1024
+
+
+class Deployments:
+    """Looks groups up in LiteLLM's router and remembers the answer for a few seconds."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[float, Target]] = {}
+
+    def target(
+        self,
+        group: object,
+        team_id: str | None,
+        fallbacks: object,
+        is_auto_cached: bool = False,
+        endpoint: str = CHAT,
+    ) -> Target:
+        """What holds for every deployment that may answer a request to ``group``, fallbacks included.
+
+        ``fallbacks`` is what the request itself names; ``is_auto_cached`` whether its key asks LiteLLM to mark it;
+        ``endpoint`` LiteLLM's call type.
+        """
+        named = _named(fallbacks)
+        if not isinstance(group, str) or named is None:
+            return UNKNOWN
+        is_auto_cached = is_auto_cached or getattr(litellm, "enable_anthropic_prompt_caching", None) is True
+        key = (group, team_id, named, is_auto_cached, endpoint)
+        now = time.monotonic()
+        found = self._known.get(key)
+        if found is None or found[0] < now:
+            if len(self._known) >= MAX_GROUPS:
+                self._known.clear()
+            looked_up = _look_up(group, team_id, named, is_auto_cached, endpoint)
+            found = self._known[key] = (now + REFRESH_SECONDS, looked_up)
+        return found[1]
+
+
+def targets_of_config(document: Mapping[str, Any]) -> tuple[dict[str, Target], str | None]:
+    """``(target for chat by model group, what LiteLLM says against the list)`` of a configuration, without a proxy."""
+    entries = document.get("model_list")
+    models = [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    stated = document.get("litellm_settings")
+    settings: Mapping[str, Any] = stated if isinstance(stated, dict) else {}
+    routing = document.get("router_settings")
+    fallbacks = settings.get("fallbacks") or (routing.get("fallbacks") if isinstance(routing, dict) else None)
+    try:
+        router = litellm.Router(model_list=copy.deepcopy(models), fallbacks=fallbacks or [])
+        is_auto_cached = settings.get("enable_anthropic_prompt_caching") is True
+        names = dict.fromkeys(name for each in models if isinstance(name := each.get("model_name"), str))
+        return {name: _of_router(router, name, None, (), is_auto_cached, CHAT) for name in names}, None
+    except Exception as error:  # LiteLLM raises what it likes for lists that it can't take
+        return {}, type(error).__name__
+
+
+def _named(fallbacks: object) -> tuple[str, ...] | None:
+    """The groups that a request names as its fallbacks; None where it brings settings of its own."""
+    if fallbacks is None:
+        return ()
+    if not isinstance(fallbacks, list) or not all(isinstance(name, str) for name in fallbacks):
+        return None
+    return tuple(fallbacks)
+
+
+def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str) -> Target:
+    # Looked up, not imported: outside a proxy the import would take seconds, and there is no router to find.
+    llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
+    return UNKNOWN if llm_router is None else _of_router(llm_router, group, team_id, named, is_auto_cached, endpoint)
+
+
+def _of_router(
+    llm_router: Any, group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str
+) -> Target:
+    candidates: dict[str, Target] = {}
+    for name in dict.fromkeys((group, *_fallbacks(group, llm_router), *named)):
+        members = llm_router.get_model_list(model_name=name, team_id=team_id) or []
+        if not members:
+            return UNKNOWN
+        for number, deployment in enumerate(members):
+            own_id = str((deployment.get("model_info") or {}).get("id") or f"{name}/{number}")
+            candidates[own_id] = target_of_deployment(deployment, llm_router, is_auto_cached, endpoint)
+    return _common(tuple(candidates.items()))
+
+
+def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
+    """What is safe for all of them."""
+    targets = [target for _, target in candidates]
+    prices = {target.input_usd_per_token for target in targets}
+    reads = [target.cache_read_share for target in targets if target.cache_read_share is not None]
+    writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
+    hour_writes = [target.cache_write_1h_share for target in targets if target.cache_write_1h_share is not None]
+    kinds = {_kind(target) for target in targets}
+    return Target(
+        takes_marks=all(target.takes_marks for target in targets),
+        takes_breakpoints=all(target.takes_breakpoints for target in targets),
+        min_cache_tokens=max(target.min_cache_tokens for target in targets),
+        input_usd_per_token=prices.pop() if len(prices) == 1 else None,
+        cache_read_share=min(reads, default=None),
+        cache_write_share=max(writes, default=None),
+        cache_write_1h_share=max(hour_writes, default=None),
+        placement="append" if all(target.placement == "append" for target in targets) else "grow",
+        places_points=all(target.places_points for target in targets),
+        refuses_late_system=any(target.refuses_late_system for target in targets),
+        takes_cache_key=all(target.takes_cache_key for target in targets),
+        reads_first_part=any(target.reads_first_part for target in targets),
+        injection_points=targets[0].injection_points if len(kinds) == 1 else (),
+        auto_points=targets[0].auto_points if len(kinds) == 1 else (),
+        each=candidates if len(kinds) > 1 else (),
+    )
+
+
+def _kind(target: Target) -> tuple[object, ...]:
+    """What decides how a body is marked, save for the minimum length: there the longest holds for all."""
+    points = (*target.injection_points, *target.auto_points)
+    return (target.takes_marks, target.takes_breakpoints, target.takes_cache_key, tuple(map(str, points)))
+
+
+def _fallbacks(group: str, router: Any) -> Iterable[str]:
+    """Groups that LiteLLM may turn to when this one fails."""
+    names: list[str] = []
+    for setting in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        for rule in getattr(router, setting, None) or ():
+            if isinstance(rule, Mapping):
+                for name in (*rule.get(group, ()), *rule.get("*", ())):
+                    if isinstance(name, str) and name != group and name not in names:
+                        names.append(name)
+    return names

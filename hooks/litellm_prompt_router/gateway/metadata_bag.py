@@ -1,0 +1,234 @@
+"""Facts -> LiteLLM's own request metadata: spend logs, Cost Optimization page, cache credit.
+
+LiteLLM reads its metadata bag in place, so it is changed in place. Three of the keys decide what LiteLLM's
+pages credit to the gateway; a client can send them too, so what arrived under them is always dropped.
+
+Twice something is left there: when the request leaves (``stamp``), so that a failed one has its summary too, and
+when the answer is known (``settle``), ahead of every logger and so of LiteLLM's own writer of spend logs.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+from litellm_prompt_router.record.record import Facts, Record
+from litellm_prompt_router.request.types import Evidence
+from litellm_prompt_router.request.wire import BAG_KEYS
+from litellm_prompt_router.request.wire.marking import Marking, Plan
+
+OWN_KEY = "prompt_router"
+MARKING = "marking"
+SEAL = "seal"
+COMPRESSION_KEY = "compression_savings"
+INJECTED_KEY = "litellm_gateway_injected_cache"
+EVERY_DEPLOYMENT = ""
+"""LiteLLM's value for marks that every attempt's payload carries (anthropic_cache_control_hook.py, 1.106)."""
+
+_SECRET = secrets.token_bytes(32)
+"""Of this process, where a request ends that began here."""
+
+CostPage = Literal["net", "raw", "off"]
+MAX_MODULES = 100
+MAX_TEXT_CHARS = 200
+
+_CALLER_NAMES = (
+    *("request_id", "conversation", "thread_id", "key_alias", "team_id", "model_group", "endpoint", "stream"),
+    *("tool_count", "started_seconds"),
+)
+_FACT_NAMES = (
+    *("outcome", "mode", "reason", "profile", "profile_version", "profile_digest", "coverage", "placement"),
+    *("module_total", "is_fallback", "fallback_reason", "is_drift", "arm", "policy", "decision_us"),
+    *("original_chars", "prompt_chars", "residue_chars", "original_tokens", "prompt_tokens"),
+    *("tools_chars", "history_chars", "breakpoints_added", "breakpoints_client", "breakpoints_total"),
+    *("list_price_saved_usd", "list_price_saved_reason"),
+)
+_USAGE_NAMES = (
+    *("uncached_input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
+    "output_tokens",
+)
+_RECORD_NAMES = (
+    *("finished_seconds", "status", "model", "provider", "deployment_id", "service_tier", "usage_reason"),
+    *("billed_usd", "billed_reason", "priced_usd", "counterfactual_usd", "response_cached"),
+    *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method"),
+)
+"""Everything in a summary has the ledger's name and form. Key hash and user stand in LiteLLM's own columns."""
+
+
+def scrub(bag: dict[str, Any]) -> None:
+    """Drops what only the gateway may say."""
+    for key in (OWN_KEY, COMPRESSION_KEY, INJECTED_KEY):
+        bag.pop(key, None)
+    spend_logs = bag.get("spend_logs_metadata")
+    if isinstance(spend_logs, dict) and OWN_KEY in spend_logs:
+        bag["spend_logs_metadata"] = {key: value for key, value in spend_logs.items() if key != OWN_KEY}
+
+
+def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> None:
+    """Leaves the facts for our own later hooks, a summary for spend logs and LiteLLM's own savings fields.
+
+    ``marking`` is for the deployment hook, where no one body does for all deployments.
+    """
+    bag[OWN_KEY] = {**facts.to_bag(), SEAL: _seal(facts.caller.request_id)}
+    if marking is not None and facts.outcome == "rewritten":
+        bag[OWN_KEY][MARKING] = {"plan_of": dict(marking.plan_of), "plans": [list(plan) for plan in marking.plans]}
+    spend_logs = bag.get("spend_logs_metadata")
+    bag["spend_logs_metadata"] = {
+        **(spend_logs if isinstance(spend_logs, dict) else {}),
+        OWN_KEY: _summary(facts),
+    }
+    if facts.outcome != "shadow" and facts.breakpoints_added:
+        bag[INJECTED_KEY] = EVERY_DEPLOYMENT
+
+
+def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> None:
+    """Completes the summary with what the answer brought, and makes the claim for the Cost Optimization page.
+
+    The page multiplies a number of tokens by ``input_usd_per_token``, whatever caches did. ``net`` gives it the
+    number that comes out at our net figure, to half a token, where that is positive, and none elsewhere; ``raw``
+    the removed tokens. An answer from LiteLLM's own response cache claims nothing: nothing was sent at all. May be
+    called again when more is known.
+    """
+    bag.pop(COMPRESSION_KEY, None)
+    if record.response_cached:
+        bag.pop(INJECTED_KEY, None)
+    spend_logs = bag.get("spend_logs_metadata")
+    spend_logs = spend_logs if isinstance(spend_logs, dict) else {}
+    summary = spend_logs.get(OWN_KEY)
+    summary = summary if isinstance(summary, dict) else _summary(record.facts)
+    bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: {**summary, **_outcome(record)}}
+    saved_tokens = 0 if record.response_cached else _claimed_tokens(record, input_usd_per_token, page)
+    if saved_tokens > 0:
+        before = record.facts.original_tokens or saved_tokens
+        bag[COMPRESSION_KEY] = {
+            "tokens_before": before,
+            "tokens_after": max(0, before - saved_tokens),
+            "tokens_saved": saved_tokens,
+            "source": "compression_interception",
+        }
+
+
+def show(kwargs: Mapping[str, Any], bag: Mapping[str, Any]) -> None:
+    """Puts the settled summary into LiteLLM's standard logging payload, made ahead of us and read by other loggers."""
+    payload = kwargs.get("standard_logging_object")
+    metadata = payload.get("metadata") if isinstance(payload, dict) else None
+    if isinstance(metadata, dict):
+        metadata["spend_logs_metadata"] = bag["spend_logs_metadata"]
+
+
+def stamped_in(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The bag that ``stamp`` left facts in; None when there is none.
+
+    A client may send the same key, in the same bag or in metadata of its own, and LiteLLM calls hooks for requests
+    that never came to ``scrub``: those that it refuses at once. Hence the seal. LiteLLM logs Gemini's calls with an
+    empty bag ahead of theirs.
+    """
+    bags = [data.get(key) for key in BAG_KEYS]
+    return next((bag for bag in bags if isinstance(bag, dict) and _is_sealed(bag.get(OWN_KEY))), None)
+
+
+def facts_in(bag: dict[str, Any]) -> Facts | None:
+    """The facts that ``stamp`` left; None when there are none."""
+    stamped = bag.get(OWN_KEY)
+    if not isinstance(stamped, dict) or not _is_sealed(stamped):
+        return None
+    return Facts.from_bag({name: value for name, value in stamped.items() if name not in (MARKING, SEAL)})
+
+
+def _is_sealed(stamped: Any) -> bool:
+    caller = stamped.get("caller") if isinstance(stamped, dict) else None
+    request_id = caller.get("request_id") if isinstance(caller, dict) else None
+    seal = stamped.get(SEAL) if isinstance(stamped, dict) else None
+    if not isinstance(request_id, str) or not isinstance(seal, str):
+        return False
+    return hmac.compare_digest(seal.encode("utf-8", "backslashreplace"), _seal(request_id).encode())
+
+
+def _seal(request_id: str) -> str:
+    return hmac.digest(_SECRET, request_id.encode("utf-8", "backslashreplace"), "sha256").hex()
+
+
+def deployment_in(bag: dict[str, Any]) -> str | None:
+    """The deployment that answered, as LiteLLM's router left it."""
+    info = bag.get("model_info")
+    own_id = info.get("id") if isinstance(info, dict) else None
+    return own_id if isinstance(own_id, str) else None
+
+
+def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
+    """The marking that ``stamp`` left for bodies of this endpoint; None when there is none."""
+    stamped = bag.get(OWN_KEY)
+    left = stamped.get(MARKING) if isinstance(stamped, dict) and _is_sealed(stamped) else None
+    if not isinstance(stamped, dict) or not isinstance(left, dict):
+        return None
+    plans = tuple(Plan(*plan) for plan in left["plans"])
+    own = stamped["caller"]["endpoint"]
+    plan_of = {key: number for key, number in left["plan_of"].items() if (plans[number].endpoint or own) == endpoint}
+    return Marking(plan_of=plan_of, plans=plans) if plan_of else None
+
+
+def restamp(bag: dict[str, Any], deployment_id: str, plan: Plan) -> None:
+    """Says of this attempt what its deployment gets. Attempts share the bag: the one that answers comes last."""
+    bag[OWN_KEY]["breakpoints_added"] = plan.added
+    bag[OWN_KEY]["breakpoints_total"] = plan.total
+    if plan.added:
+        # By deployment, so that an attempt without marks is credited with none.
+        bag[INJECTED_KEY] = deployment_id
+
+
+def _claimed_tokens(record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> int:
+    facts = record.facts
+    if page == "off" or facts.outcome == "shadow":
+        return 0
+    if page == "raw":
+        before, after = facts.original_tokens, facts.prompt_tokens
+        return before - after if facts.outcome == "rewritten" and before is not None and after is not None else 0
+    net_usd = record.estimated_net_saved_usd
+    return round(net_usd / input_usd_per_token) if net_usd is not None and input_usd_per_token else 0
+
+
+def _summary(facts: Facts) -> dict[str, Any]:
+    """What is known when the request leaves."""
+    caller = facts.caller
+    return {
+        **{name: _bounded(getattr(caller, name)) for name in _CALLER_NAMES},
+        **{name: _bounded(getattr(facts, name)) for name in _FACT_NAMES},
+        "modules": [_module(evidence) for evidence in facts.modules[:MAX_MODULES]],
+        "module_count": len(facts.modules) or None,
+        "late_modules": _names(facts.late_modules),
+        "absent_modules": _names(facts.absent_modules),
+    }
+
+
+def _outcome(record: Record) -> dict[str, Any]:
+    """What the answer brought."""
+    usage = record.usage
+    known = {
+        **{name: _bounded(getattr(record, name)) for name in _RECORD_NAMES},
+        **{name: getattr(usage, name) if usage else None for name in _USAGE_NAMES},
+        # By then the deployment that answered is known, and how it was marked.
+        "breakpoints_added": record.facts.breakpoints_added,
+        "breakpoints_total": record.facts.breakpoints_total,
+    }
+    if record.response_cached:
+        known |= {"list_price_saved_usd": None, "list_price_saved_reason": "answered from the response cache"}
+    return known
+
+
+def _module(evidence: Evidence) -> dict[str, Any]:
+    detail = _bounded(evidence.detail)
+    return {"id": _bounded(evidence.module), "evidence": evidence.kind, "detail": detail, "late": evidence.late}
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    return [_bounded(name) for name in names[:MAX_MODULES]]
+
+
+def _bounded(value: Any) -> Any:
+    """Plain JSON of bounded size; money as the ledger's decimal text."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value[:MAX_TEXT_CHARS] if isinstance(value, str) else value

@@ -1,0 +1,279 @@
+"""The callback: guard, call, catch. LiteLLM's hooks on one side, the walk and the sinks on the other.
+
+Every hook fails open: a fault of ours leaves the request as it came and is reported. Hooks are defined on this
+very class because LiteLLM looks for ``async_pre_call_hook`` in ``vars(cls)`` and skips inherited ones.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+
+from litellm_prompt_router.documents.errors import ConfigurationError, MeaningsWantedError
+from litellm_prompt_router.gateway import metadata_bag
+from litellm_prompt_router.gateway.completion import Accounts
+from litellm_prompt_router.gateway.deployments.map_prices import input_price
+from litellm_prompt_router.gateway.events import answer_of_event, failure_of, response_in, success_of
+from litellm_prompt_router.gateway.handle import Engine
+from litellm_prompt_router.gateway.models.embedding_cache import Meanings
+from litellm_prompt_router.gateway.models.embedding_model import ask, redis_of
+from litellm_prompt_router.gateway.response_headers import headers_of
+from litellm_prompt_router.policy.active import Generation, switched_off
+from litellm_prompt_router.policy.litellm_config import running_config_path
+from litellm_prompt_router.policy.loader import Loader
+from litellm_prompt_router.policy.settings import DISABLED, is_disabled
+from litellm_prompt_router.policy.watch import Watcher
+from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.record.record import Facts
+from litellm_prompt_router.request.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
+from litellm_prompt_router.request.wire.marking import ANY, follow
+from litellm_prompt_router.telemetry.capture import Answered, Asked
+from litellm_prompt_router.telemetry.dispatch import Dispatcher
+from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
+
+
+def make_handler() -> PromptRouter:
+    """The callback, from LiteLLM's ``callback_settings`` and the environment.
+
+    Raises ConfigurationError, after printing every problem, so that the proxy doesn't start half-configured.
+    """
+    section = (litellm.callback_settings or {}).get("prompt_router")
+    loader = Loader(section, os.environ, running_config_path())
+    try:
+        generation = loader.first()
+    except ConfigurationError as error:
+        print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
+        if not is_disabled(os.environ):
+            raise
+        print(f"prompt-router is switched off by {DISABLED}", file=sys.stderr, flush=True)
+        return PromptRouter(switched_off())
+    handler = PromptRouter(generation)
+    handler.watch(loader)
+    return handler
+
+
+class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
+    """LiteLLM's hooks. Facts of a request travel in LiteLLM's metadata bag; what the client sent doesn't, because the
+    bag is logged.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        count_tokens: Callable[[str], int] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self._dispatcher = Dispatcher(generation.settings)
+        self._accounts = Accounts(self._dispatcher, count_tokens or token_counter(), clock())
+        self._engine = Engine(generation, self._dispatcher, self._accounts.keep, clock)
+        self._meanings = Meanings(ask, self._dispatcher.submit_problem)
+        self._watcher: Watcher | None = None
+        self._dispatcher.serve(self._in_force)
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
+    ) -> dict[str, Any] | None:
+        """The rewritten body, or None to leave the request as it came."""
+        body = None
+        try:
+            bag = bag_of(data)
+            if bag is not None:
+                try:
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, self._meanings.lookup)
+                except MeaningsWantedError as wanted:
+                    await self._fetch_meanings(wanted, cache)
+                    known = self._meanings.known
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
+        except Exception as error:
+            body = None
+            self._engine.failed(user_api_key_dict, error, "pre_call")
+            _unstamp(data)
+        self._capture_request(user_api_key_dict, data, call_type)
+        return body
+
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, Any], call_type: Any, **_: Any
+    ) -> dict[str, Any] | None:
+        """The body with the marks that the chosen deployment takes, where those of a group differ; None elsewhere.
+
+        Called for every attempt, and for health probes and endpoints that aren't ours; where LiteLLM answers one
+        endpoint through another, once more with the other's body. Messages are shared among attempts, so what changes
+        is put into new objects.
+        """
+        try:
+            return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
+        except Exception as error:
+            self._dispatcher.submit_error(error, "pre_call_deployment")
+            return None
+
+    async def async_post_call_response_headers_hook(
+        self, data: dict[str, Any], user_api_key_dict: Any, response: Any, **_: Any
+    ) -> dict[str, str] | None:
+        """``x-prompt-router-*`` of one response."""
+        try:
+            facts = _facts(data)
+            return headers_of(facts) if facts is not None and self._engine.generation.settings.headers else None
+        except Exception as error:
+            self._dispatcher.submit_error(error, "response_headers")
+            return None
+
+    async def async_logging_hook(
+        self, kwargs: dict[str, Any], result: Any, call_type: str, **_: Any
+    ) -> tuple[Any, Any]:
+        """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
+        try:
+            bag = metadata_bag.stamped_in(kwargs.get("litellm_params") or {})
+            facts = metadata_bag.facts_in(bag) if bag is not None else None
+            if bag is not None and facts is not None:
+                response = response_in(kwargs, result)
+                record = success_of(facts, kwargs, response)
+                record = await self._accounts.complete(record, answer_of_event(kwargs, response))
+                price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
+                metadata_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
+                metadata_bag.show(kwargs, bag)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "logging")
+        return kwargs, result
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any, **_: Any
+    ) -> None:
+        """One record for each answered request, streams too."""
+        try:
+            params = kwargs.get("litellm_params") or {}
+            facts = _facts(params)
+            if facts is not None:
+                record = self._accounts.completed(facts.caller.request_id)
+                if record is None:
+                    record = success_of(facts, kwargs, response_obj)
+                    record = await self._accounts.complete(record, answer_of_event(kwargs, response_obj))
+                    self._accounts.drop(facts.caller.request_id)
+                self._dispatcher.submit(record)
+                self._capture_answer(facts, response_obj)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "log_success")
+
+    async def async_post_call_failure_hook(
+        self,
+        request_data: dict[str, Any],
+        original_exception: Exception,
+        user_api_key_dict: Any,
+        *_: Any,
+        **__: Any,
+    ) -> None:
+        """One record for each request that failed for the client, whatever was tried before."""
+        try:
+            facts = _facts(request_data)
+            if facts is not None:
+                self._accounts.drop(facts.caller.request_id)
+                self._dispatcher.submit(failure_of(facts, original_exception))
+                self._capture_answer(facts, None)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "post_call_failure")
+
+    def watch(self, loader: Loader) -> None:
+        """Takes over what changes on disk, from now on."""
+
+        def tell(title: str, lines: Sequence[str], once: str) -> None:
+            self._dispatcher.submit_problem(title, lines, once=once)
+
+        self._watcher = Watcher(loader, self._engine.publish, tell, self._dispatcher.submit_error)
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Writes out what waits for the sinks. The end of the process does the same."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        self._accounts.close()
+        self._dispatcher.close()
+
+    def _in_force(self) -> InForce:
+        """For the status file; in the dispatcher's thread."""
+        engine = self._engine
+        generation = engine.generation
+        profiles = generation.profiles
+        tripped = engine.breaker.open_for(time.monotonic())
+        return InForce(
+            default_mode=generation.policy.defaults.mode or generation.settings.mode,
+            profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
+            configuration=generation.number,
+            stopped_by=generation.stopped_by,
+            policy_path=str(generation.policy_path) if generation.policy.digest is not None else None,
+            policy_digest=generation.policy.digest,
+            policy_rules=len(generation.policy.rules),
+            problems=self._watcher.problems if self._watcher is not None else (),
+            is_breaker_open=None in tripped,
+            breaker_keys=sum(key is not None for key in tripped),
+        )
+
+    # Capture
+
+    def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
+        """The client's own body on its way to the traffic file, whatever became of it in our hands."""
+        alias = getattr(key, "key_alias", None)
+        if not isinstance(alias, str) or not self._dispatcher.captures(alias) or call_type not in SHAPES:
+            return
+        try:
+            facts = _facts(data)
+            if facts is not None:
+                asked = Asked(
+                    request_id=facts.caller.request_id,
+                    at_seconds=facts.caller.started_seconds,
+                    key=alias,
+                    sender=sender_of(data, call_type),
+                    endpoint=call_type,
+                    request=snapshot(client_body(data)),
+                )
+                self._dispatcher.submit_asked(asked)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "capture")
+
+    def _capture_answer(self, facts: Facts, response: Any) -> None:
+        if self._dispatcher.captures(facts.caller.key_alias):
+            answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
+            self._dispatcher.submit_answered(answered)
+
+    async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
+        """Asks the embedding model for messages that it was never asked for. Their profile names it."""
+        named = [profile.embedding for profile in self._engine.generation.pipeline.profiles.values()]
+        timeouts = [each.timeout_seconds for each in named if each is not None and each.model == wanted.model]
+        if not timeouts:
+            return
+        seconds = min(timeouts)
+        await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
+
+
+def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
+    bag = metadata_bag.stamped_in(kwargs)
+    marking = metadata_bag.marking_in(bag, call_type) if bag is not None else None
+    if bag is None or marking is None:
+        return None
+    own_id = str((kwargs.get("model_info") or {}).get("id"))
+    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY))
+    if number is None:
+        return None
+    plan = marking.plans[number]
+    changed = follow(plan.instructions, kwargs)
+    if changed is None:
+        return None
+    metadata_bag.restamp(bag, own_id, plan)
+    return {**kwargs, **changed}
+
+
+def _unstamp(data: Mapping[str, Any]) -> None:
+    """Takes back what was said of a request that then went on as it came: no marks for it, and no claim."""
+    bag = metadata_bag.stamped_in(data)
+    if bag is not None:
+        metadata_bag.scrub(bag)
+
+
+def _facts(data: Mapping[str, Any]) -> Facts | None:
+    bag = metadata_bag.stamped_in(data)
+    return metadata_bag.facts_in(bag) if bag is not None else None

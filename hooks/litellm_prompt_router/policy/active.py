@@ -1,0 +1,79 @@
+"""What is in force: settings, policy file and profiles as one immutable object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from litellm_prompt_router.policy import EMPTY_FILE, Base, FilePolicy
+from litellm_prompt_router.policy.breaker import Thresholds
+from litellm_prompt_router.policy.settings import DISABLED, LedgerSettings, Settings
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.types import Mode
+
+KILL_SWITCH = "kill switch"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """Everything that decides on a request. Requests keep the one they started with."""
+
+    settings: Settings
+    policy: FilePolicy
+    pipeline: Pipeline
+    base: Base
+    below: Mode
+    """The mode for keys and teams that say nothing, where no rule does."""
+    thresholds: Thresholds
+    profile_names: frozenset[str]
+    stopped_by: str | None
+    """The kill switch or the environment; None while nothing is stopped."""
+    policy_path: Path | None = None
+    """Where the policy file is or would be."""
+    number: int = 0
+    """Counts up from the start of the process."""
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        return tuple(self.pipeline.profiles.values())
+
+
+def pipeline_of(settings: Settings, profiles: Sequence[Profile], count_tokens: Callable[[str], int]) -> Pipeline:
+    """The walk as the proxy does it under these settings."""
+    return Pipeline(
+        profiles,
+        count_tokens,
+        coverage_floor=settings.coverage_floor,
+        placement=None if settings.placement == "auto" else settings.placement,
+        gives_hints=settings.cache_hints,
+        gates_cost=settings.cost_gate,
+    )
+
+
+def generation_of(settings: Settings, pipeline: Pipeline, policy: FilePolicy = EMPTY_FILE) -> Generation:
+    """A generation of parts that are in order."""
+    breaker = settings.breaker
+    return Generation(
+        settings=settings,
+        policy=policy,
+        pipeline=pipeline,
+        base=Base(mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout),
+        below=policy.defaults.mode or settings.mode,
+        thresholds=Thresholds(
+            key_faults=breaker.key_faults,
+            all_faults=breaker.all_faults,
+            window_seconds=breaker.window_seconds,
+            pause_seconds=breaker.pause_seconds,
+        ),
+        profile_names=frozenset(pipeline.profiles),
+        stopped_by=KILL_SWITCH if policy.stop else None,
+    )
+
+
+def switched_off() -> Generation:
+    """What is in force where the environment switches off a configuration that isn't in order."""
+    settings = Settings(ledger=LedgerSettings(path=None))
+    made = generation_of(settings, pipeline_of(settings, (), len))
+    return replace(made, stopped_by=DISABLED)

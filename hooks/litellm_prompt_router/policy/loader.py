@@ -1,0 +1,232 @@
+"""Reads settings, policy file and profiles, at start and whenever one of them has changed.
+
+Each of the three is taken over by itself: a broken profile doesn't keep the kill switch from working. What is broken
+stays as it was when it was last in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.parsing import read_text
+from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.policy import EMPTY_FILE, BrokenPolicyError, parse_policy
+from litellm_prompt_router.policy.active import Generation, generation_of, pipeline_of
+from litellm_prompt_router.policy.change_detection import Signature, content_of, tree_of
+from litellm_prompt_router.policy.litellm_config import policy_path, section_in
+from litellm_prompt_router.policy.policy_file import MAX_POLICY_BYTES
+from litellm_prompt_router.policy.settings import DISABLED, WHERE, Settings, is_disabled, load_settings, profiles_stated
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.request.pipeline import Pipeline
+
+RELOADED = (
+    *("mode", "profile", "profiles", "policy", "percent", "holdout", "coverage_floor", "placement"),
+    *("cache_hints", "cost_gate", "cost_page", "headers", "breaker"),
+)
+"""Settings that a running proxy takes over. The others are read by what is built once, at start."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loading:
+    """What came of reading everything again. ``generation`` None: nothing to take over."""
+
+    generation: Generation | None
+    problems: tuple[str, ...]
+    """What is broken; what was there before stays in force."""
+    unchangeable: tuple[str, ...]
+    """Settings that have changed on disk but need a restart."""
+
+
+class Loader:
+    """Reads generations. For one thread at a time; ``load`` after ``first``.
+
+    ``section``: what LiteLLM handed us. Settings are read again only where ``config_path`` gives the same, so that
+    what comes from elsewhere (an included file, a database) isn't overruled by a file that never held.
+    """
+
+    def __init__(self, section: Mapping[str, Any] | None, environ: Mapping[str, str], config_path: Path | None) -> None:
+        self._section = section
+        self._environ = dict(environ)
+        self._config_path = config_path
+        self._rereads_settings = False
+        self._count_tokens: Callable[[str], int] = token_counter()
+        self._settings = self._started_with = Settings()
+        self._profiles: tuple[Profile, ...] = ()
+        self._profiles_seen: Signature | None = None
+        self._made_of: tuple[object, ...] | None = None
+        self._pipeline: Pipeline | None = None
+        self._policy = EMPTY_FILE
+        self._policy_text: str | None = None
+        self._policy_names: tuple[str, ...] = ()
+        self._number = 0
+        self._in_force: Generation | None = None
+
+    @property
+    def policy_path(self) -> Path | None:
+        """Where the policy file is or would be; None without a configuration file and without the setting."""
+        return policy_path(self._settings.policy, self._config_path)
+
+    def first(self) -> Generation:
+        """What is in force at start. Raises ConfigurationError with every problem of all three."""
+        problems: list[str] = []
+        settings: Settings | None = None
+        try:
+            settings = load_settings(self._section, self._environ)
+            root = settings.profiles
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            root = profiles_stated(self._section, self._environ)
+        try:
+            self._take_profiles(root or bundled_profiles())
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        if settings is not None:
+            self._settings = self._started_with = settings
+            problems.extend(self._unknown_profile(settings) if self._profiles else ())
+            path = self.policy_path
+            if settings.policy is not None and path is not None and not path.exists():
+                problems.append(f"{path}: no such file; `prompt-router start --policy {path}` makes one")
+            else:
+                problems.extend(self._take_policy(names_known=bool(self._profiles)))
+        if problems:
+            raise ConfigurationError(problems)
+        if self._config_path is not None:
+            try:
+                self._rereads_settings = section_in(self._config_path, self._environ) == (self._section or None)
+            except ConfigurationError:
+                self._rereads_settings = False
+        self._in_force = self._assembled()
+        return self._in_force
+
+    @property
+    def rereads_settings(self) -> bool:
+        """True when changed settings will be seen."""
+        return self._rereads_settings
+
+    def load(self) -> Loading:
+        """Everything again, as far as it has changed."""
+        problems: list[str] = []
+        settings, section = self._settings, self._section
+        if self._rereads_settings and self._config_path is not None:
+            try:
+                section = section_in(self._config_path, self._environ)
+                if section != self._section:
+                    settings = load_settings(section, self._environ)
+            except ConfigurationError as error:
+                problems.extend(error.problems)
+        before = self._profiles, self._profiles_seen
+        try:
+            self._take_profiles(settings.profiles or bundled_profiles())
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        wrong = self._unknown_profile(settings)
+        if wrong:
+            problems.extend(wrong)
+            self._profiles, self._profiles_seen = before
+        elif settings is not self._settings:
+            self._settings, self._section = settings, section
+        problems.extend(self._take_policy())
+        generation = self._assembled()
+        is_new = generation is not self._in_force
+        self._in_force = generation
+        return Loading(
+            generation=generation if is_new else None,
+            problems=tuple(problems),
+            unchangeable=tuple(_unchangeable(self._started_with, self._settings)),
+        )
+
+    # Parts
+
+    def _take_profiles(self, root: Path) -> None:
+        """Takes the profiles over. What was swapped while it was read may be half of each and is left for next time."""
+        seen = (root, *tree_of(root))
+        if seen == self._profiles_seen:
+            return
+        try:
+            profiles = load_profiles(root, self._count_tokens)
+        except ConfigurationError:
+            if self._profiles and seen != (root, *tree_of(root)):
+                return
+            raise
+        if not self._profiles or seen == (root, *tree_of(root)):
+            self._profiles, self._profiles_seen = profiles, seen
+
+    def _unknown_profile(self, settings: Settings) -> list[str]:
+        names = sorted(profile.name for profile in self._profiles)
+        if settings.profile is None or settings.profile in names:
+            return []
+        return [f"{WHERE}: profile: unknown profile {settings.profile!r}; there are {', '.join(names)}"]
+
+    def _take_policy(self, *, names_known: bool = True) -> list[str]:
+        """Takes the policy file over. Returns what is wrong with it."""
+        path = self.policy_path
+        if path is None:
+            self._policy, self._policy_text = EMPTY_FILE, None
+            return []
+        if not path.exists():
+            if self._policy_text is None:
+                return []
+            return [f"{path}: gone; what it said stays in force; write an empty one to drop it"]
+        names = tuple(sorted(profile.name for profile in self._profiles))
+        try:
+            text = read_text(path, str(path), MAX_POLICY_BYTES)
+            if (text, names) != (self._policy_text, self._policy_names):
+                self._policy = parse_policy(text, str(path), names if names_known else None)
+                self._policy_text, self._policy_names = text, names
+        except BrokenPolicyError as error:
+            if error.stop and not self._policy.stop:
+                self._policy = replace(self._policy, stop=True)
+            self._policy_names = ()
+            return list(error.problems)
+        except ConfigurationError as error:
+            return list(error.problems)
+        return []
+
+    def _assembled(self) -> Generation:
+        """The parts in force as one; the same object while none of them is new."""
+        settings = self._settings
+        ingredients = (settings.coverage_floor, settings.placement, settings.cache_hints, settings.cost_gate)
+        if self._pipeline is None or self._made_of is None or self._made_of != (id(self._profiles), ingredients):
+            self._pipeline = pipeline_of(settings, self._profiles, self._count_tokens)
+            self._made_of = (id(self._profiles), ingredients)
+        known = self._in_force
+        parts = (self._policy, self._pipeline)
+        if known is not None and known.settings == settings and (known.policy, known.pipeline) == parts:
+            return known
+        self._number += 1
+        made = generation_of(settings, self._pipeline, self._policy)
+        stopped_by = DISABLED if is_disabled(self._environ) else made.stopped_by
+        return replace(made, stopped_by=stopped_by, policy_path=self.policy_path, number=self._number)
+
+    # What to watch
+
+    def signature(self, *, with_profiles: bool) -> Signature:
+        """Differs when a file that counts differs. Small ones are told by their content, profiles by their dates."""
+        config = content_of(self._config_path) if self._rereads_settings else None
+        return (config, content_of(self.policy_path), self._tree_now() if with_profiles else None)
+
+    def _tree_now(self) -> Signature:
+        return tuple(tree_of(self._settings.profiles or bundled_profiles()))
+
+    def changed_at(self) -> str | None:
+        """When the latest change of configuration or policy was written, as UTC; the same in every worker."""
+        moments = []
+        for path in (self._config_path, self.policy_path):
+            try:
+                moments.append(path.stat().st_mtime if path is not None else 0.0)
+            except OSError:
+                continue
+        latest = max(moments, default=0.0)
+        return datetime.fromtimestamp(latest, UTC).isoformat(timespec="milliseconds") if latest else None
+
+
+def _unchangeable(started: Settings, now: Settings) -> Iterator[str]:
+    for name in type(started).model_fields:
+        if name not in RELOADED and getattr(started, name) != getattr(now, name):
+            yield f"{WHERE}: {name}: takes effect when the proxy restarts"

@@ -1,0 +1,242 @@
+"""Settings: ``callback_settings: prompt_router:`` of the proxy's config, each overridden by ``PROMPT_ROUTER_*``.
+
+Nested settings are reached with a double underscore, as in ``PROMPT_ROUTER_LEDGER__PATH``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.problems import described, nearest, no_switch, unquoted_off
+
+WHERE = "callback_settings.prompt_router"
+PREFIX = "PROMPT_ROUTER_"
+DISABLED = f"{PREFIX}DISABLED"
+"""The switch in the environment, read at start; no setting."""
+NESTED = ("ledger", "glitchtip", "capture", "alerts", "breaker")
+STATUS_NAME = "status"
+_Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(no_switch)]
+_Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LedgerSettings(_Strict):
+    """``path``: where records go; null writes none. ``queue_size``: records waiting for the writer at most.
+
+    The file is moved to ``<stem>.<UTC>.<random>.jsonl`` before it would pass ``max_mb`` and, with ``daily``, on the
+    first record of a UTC day. ``gzip``: compress what was moved. ``keep``: moved files to keep; null keeps all.
+    """
+
+    path: Path | None = Path("logs/prompt_router.jsonl")
+    queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    max_mb: Annotated[int, Field(ge=1, le=100_000)] = 256
+    daily: bool = True
+    gzip: bool = False
+    keep: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class GlitchtipSettings(_Strict):
+    """``errors_dsn``: a project of its own for what needs attention (faults, problems, drift); else ``dsn``.
+
+    ``sample_rate``: share of requests whose three events and transaction are sent. Errors are always sent.
+    """
+
+    dsn: _Dsn | None = None
+    errors_dsn: _Dsn | None = None
+    environment: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\n/]+$")] = "production"
+    sample_rate: _Share = 1.0
+    queue_size: Annotated[int, Field(ge=100, le=100_000)] = 5_000
+
+
+def _switched_off(value: object) -> object:
+    """``off`` for a threshold; YAML reads the bare word as false."""
+    return None if value is False or value in ("off", "null", "none") else value
+
+
+_Rate = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, BeforeValidator(_switched_off)]
+_Count = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_switched_off)]
+
+
+class AlertSettings(_Strict):
+    """What is worth an alert, each an error-level issue of its own; ``off`` switches one off.
+
+    A worker judges its own traffic at the end of each window, with at least ``minimum_requests`` samples: the window
+    goes on until there are so many. ``error_rate``: faults of ours and rewritten requests that the provider refused
+    as invalid, by requests. ``failure_rate``: requests that failed for the client, whoever's fault.
+    ``decision_p99_us``: the slowest hundredth of decisions. ``net_loss_conversations``: the latest so many
+    conversations together lost money. ``drift_rate``: share of a profile's prompts that have drifted from it.
+    ``losses``: any event, record or line lost.
+    """
+
+    enabled: bool = True
+    window_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    minimum_requests: Annotated[int, Field(ge=1, le=10_000)] = 100
+    error_rate: _Rate = 0.001
+    failure_rate: _Rate = 0.05
+    decision_p99_us: _Count = 1_000
+    net_loss_conversations: _Count = 50
+    drift_rate: _Rate = 0.05
+    losses: bool = True
+
+
+def _listed(value: object) -> object:
+    """Names parted by commas, as an environment variable has them."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+class CaptureSettings(_Strict):
+    """``path``: where requests and responses of the keys with these aliases go; null, the default, captures nothing.
+
+    ``max_mb``: at this size the file is moved to ``<path>.1``, so twice that is the most it takes.
+    """
+
+    path: Path | None = None
+    keys: Annotated[frozenset[str], BeforeValidator(_listed)] = frozenset()
+    max_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
+
+    @model_validator(mode="after")
+    def _names_keys(self) -> CaptureSettings:
+        if self.path is not None and not self.keys:
+            raise ValueError("captures nothing without `keys`; name the aliases of the keys to capture")
+        return self
+
+
+class BreakerSettings(_Strict):
+    """So many faults of ours within the window, of one key or of all, and requests pass through for the pause."""
+
+    key_faults: Annotated[int, Field(ge=1, le=10_000)] = 5
+    all_faults: Annotated[int, Field(ge=1, le=10_000)] = 20
+    window_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    pause_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
+
+
+class Settings(_Strict):
+    """All settings. ``mode`` and ``profile`` are the defaults for keys whose own metadata says nothing.
+
+    ``policy``: the policy file; null is ``policy.yaml`` beside the proxy's configuration, if there is one. ``percent``
+    of conversations get what ``mode`` says; of these, the share ``holdout`` is left as it came, for comparison.
+
+    ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
+    cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
+    name a ``prompt_cache_key`` for OpenAI when the client names none. ``cost_gate``: send every module, or leave
+    the conversation as it came, where sending fewer can't pay. ``cost_page``: what LiteLLM's Cost Optimization page
+    makes of a request: ``net``, our net figure where it is positive; ``raw``, the removed tokens at list price.
+    ``metrics``: count for Prometheus, where its client library is installed. ``status_dir``: the folder for one small
+    file a worker, that says how it is; unless stated ``status`` beside the ledger, if there is one; null for none.
+    """
+
+    mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(unquoted_off)] = "rewrite"
+    profile: str | None = None
+    profiles: Path | None = None
+    policy: Path | None = None
+    percent: Annotated[float, Field(ge=0, le=100), BeforeValidator(no_switch)] = 100.0
+    holdout: _Share = 0.0
+    coverage_floor: _Share = 0.6
+    placement: Literal["auto", "append", "grow", "latest"] = "auto"
+    cache_hints: bool = True
+    cost_gate: bool = True
+    headers: bool = True
+    ledger: LedgerSettings = LedgerSettings()
+    glitchtip: GlitchtipSettings = GlitchtipSettings()
+    capture: CaptureSettings = CaptureSettings()
+    alerts: AlertSettings = AlertSettings()
+    cost_page: Annotated[Literal["net", "raw", "off"], BeforeValidator(unquoted_off)] = "net"
+    metrics: bool = True
+    status_dir: Annotated[Path | None, BeforeValidator(_switched_off)] = None
+    breaker: BreakerSettings = BreakerSettings()
+
+    @property
+    def status_folder(self) -> Path | None:
+        """Where status files go."""
+        if "status_dir" in self.model_fields_set or self.ledger.path is None:
+            return self.status_dir
+        return self.ledger.path.parent / STATUS_NAME
+
+
+def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Settings:
+    """Settings from the config section and the process environment. Raises ConfigurationError with every problem.
+
+    Without a DSN in either, ``GLITCHTIP_DSN`` and then ``SENTRY_DSN`` of ``environ`` is used.
+    """
+    if section is not None and not isinstance(section, Mapping):
+        raise ConfigurationError([f"{WHERE}: must be a mapping of settings"])
+    stated: dict[str, Any] = {str(key): value for key, value in (section or {}).items()}
+    problems: list[str] = []
+    variables = _overlay(stated, environ, problems)
+    try:
+        settings = Settings.model_validate(stated)
+    except ValidationError as error:
+        problems.extend(_named(line, variables) for line in described(error, WHERE, Settings))
+    if problems:
+        raise ConfigurationError(problems)
+    dsn = settings.glitchtip.dsn or environ.get("GLITCHTIP_DSN") or environ.get("SENTRY_DSN") or None
+    if dsn is None or dsn == settings.glitchtip.dsn:
+        return settings
+    try:
+        glitchtip = GlitchtipSettings.model_validate({**settings.glitchtip.model_dump(), "dsn": dsn})
+    except ValidationError:
+        name = "GLITCHTIP_DSN" if environ.get("GLITCHTIP_DSN") else "SENTRY_DSN"
+        raise ConfigurationError([f"{name}: not a DSN; it looks like https://<key>@<host>/<project number>"]) from None
+    return settings.model_copy(update={"glitchtip": glitchtip})
+
+
+def _overlay(stated: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Puts the environment's values over the file's. Returns the variables by the path that each one set."""
+    variables: dict[str, str] = {}
+    for variable, text in sorted(environ.items()):
+        path = variable[len(PREFIX) :].lower().split("__")
+        if not variable.upper().startswith(PREFIX) or not text or variable.upper() == DISABLED:
+            continue
+        if path[0] not in Settings.model_fields:
+            near = nearest(path[0], [*Settings.model_fields, DISABLED.removeprefix(PREFIX).lower()])
+            if near:
+                meant = "__".join((near, *path[1:])).upper()
+                problems.append(f"{variable}: unknown setting; did you mean {PREFIX}{meant}?")
+            continue
+        value: Any = text
+        if len(path) == 1 and path[0] in NESTED:
+            try:
+                value = json.loads(text)
+            except ValueError:
+                problems.append(f"{variable}: not JSON; set {variable}__<FIELD> instead")
+                continue
+        place = stated
+        for part in path[:-1]:
+            below = place.get(part)
+            place[part] = dict(below) if isinstance(below, Mapping) else {}
+            place = place[part]
+        below = place.get(path[-1])
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = {**below, **value}
+        place[path[-1]] = value
+        variables[".".join(path)] = variable
+    return variables
+
+
+def _named(line: str, variables: Mapping[str, str]) -> str:
+    """The problem under the name of the variable that caused it, if one did."""
+    path = line.removeprefix(f"{WHERE}: ").partition(":")[0]
+    for stated, variable in variables.items():
+        if path == stated or path.startswith(f"{stated}."):
+            return line.replace(f"{WHERE}: {path}", f"{variable} ({path})", 1)
+    return line
+
+
+def is_disabled(environ: Mapping[str, str]) -> bool:
+    """True when the environment switches everything off: with any value that doesn't mean no."""
+    return environ.get(DISABLED, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def profiles_stated(section: object, environ: Mapping[str, str]) -> Path | None:
+    """The profiles folder of settings that aren't valid as a whole, so that it can be checked all the same."""
+    stated = environ.get(f"{PREFIX}PROFILES") or (section.get("profiles") if isinstance(section, Mapping) else None)
+    return Path(stated) if isinstance(stated, str) and stated else None

@@ -1,0 +1,162 @@
+"""What is known of an agent's prompt: its modules in order, with the slots inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from litellm_prompt_router.profile.fitted import Fitted
+
+Ttl = Literal["5m", "1h"]
+Placement = Literal["append", "grow", "latest"]
+"""Where late modules go: behind the message that first needed them; at the system prompt's end; or nowhere,
+because each message gets a prompt of its own."""
+
+
+class Found(Protocol):
+    """A match in a string; a group that took no part in it starts and ends at -1."""
+
+    def start(self, group: int = 0, /) -> int: ...
+    def end(self, group: int = 0, /) -> int: ...
+
+
+class ValuePattern(Protocol):
+    """A compiled pattern, of whichever engine."""
+
+    @property
+    def groups(self) -> int: ...
+    def fullmatch(self, text: str, /) -> Found | None: ...
+    def match(self, text: str, /) -> Found | None: ...
+    def search(self, text: str, /) -> Found | None: ...
+    def finditer(self, text: str, /) -> Iterator[Found]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slot:
+    """A span that varies between requests: ``pattern`` must match the whole value."""
+
+    name: str
+    pattern: ValuePattern
+    sample: str
+    volatile: bool
+    max_chars: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Module:
+    """A contiguous piece of the original prompt: literal text and the slots inside it, in order.
+
+    ``tokens`` is the size of its literal text.
+    """
+
+    id: str
+    title: str
+    description: str
+    always: bool
+    requires: tuple[str, ...]
+    triggers: tuple[str, ...]
+    examples: tuple[str, ...]
+    tools: tuple[str, ...]
+    parts: tuple[str | Slot, ...]
+    tokens: int
+
+    @property
+    def text(self) -> str:
+        """The module as it stands in the original prompt, slots filled with their samples."""
+        return "".join(part if isinstance(part, str) else part.sample for part in self.parts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Economics:
+    """What tuning found cheapest, decided for each conversation by what its first turn selects beside the core.
+
+    ``bundles``: sets of module indexes; the smallest that holds the selection takes its place. None: the selection
+    itself, if at least ``min_dropped`` tokens are left out for each token selected. Else every module is sent.
+    """
+
+    rewrites: bool = True
+    """False: every conversation is left as it came."""
+    min_dropped: float = 0.0
+    bundles: tuple[frozenset[int], ...] | None = None
+    read_share: float | None = None
+    """What cached tokens cost where it was tuned, as a share of the input price; ``write_share`` likewise."""
+    write_share: float | None = None
+    profile_version: str | None = None
+    """The profile as it was tuned."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embedding:
+    """The embedding model that messages of this profile are sent to."""
+
+    model: str
+    """Any name that LiteLLM knows, or a model group of the proxy."""
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ignore:
+    """What an agent puts into user messages beside the user's own words, block by block.
+
+    Patterns of ``skip``, ``results`` and ``summaries`` are matched at a block's beginning, the others anywhere.
+    """
+
+    tags: tuple[str, ...] = ()
+    """Elements that are cut out, with all that is in them."""
+    inside: tuple[str, ...] = ()
+    """Elements that hold the user's words: where there is one, what is around it doesn't count."""
+    drop: tuple[ValuePattern, ...] = ()
+    """Cut out."""
+    keep: tuple[ValuePattern, ...] = ()
+    """Where one matches, the first group is the user's words and the rest doesn't count."""
+    skip: tuple[ValuePattern, ...] = ()
+    """A block that begins so is the agent's."""
+    results: tuple[ValuePattern, ...] = ()
+    """A message whose first block begins so is what a tool gave back, all of it."""
+    summaries: tuple[ValuePattern, ...] = ()
+    """A message with a block that begins so stands for earlier turns that the agent took out."""
+    block: Literal["all", "first", "last"] = "all"
+    """Which of the blocks that have words left are the user's."""
+
+    def with_(self, other: Ignore) -> Ignore:
+        """Both together; where they differ on the block, the other's holds."""
+        return Ignore(
+            tags=self.tags + other.tags,
+            inside=self.inside + other.inside,
+            drop=self.drop + other.drop,
+            keep=self.keep + other.keep,
+            skip=self.skip + other.skip,
+            results=self.results + other.results,
+            summaries=self.summaries + other.summaries,
+            block=self.block if other.block == "all" else other.block,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Profile:
+    """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
+
+    name: str
+    version: str
+    digest: str
+    description: str
+    modules: tuple[Module, ...]
+    coverage_floor: float | None
+    cache_ttl: Ttl
+    placement: Placement | None = None
+    """None: what the deployments make best."""
+    economics: Economics | None = None
+    """None: nobody tuned it, and a cautious rule decides."""
+    ignore: Ignore = field(default=Ignore(), repr=False)
+    """What its ``ignore:`` names; what holds for every agent isn't in it."""
+    order: Mapping[str, int] = field(repr=False)
+    fitted: Fitted | None = field(default=None, repr=False)
+    """What `prompt-router fit` learned; None: triggers alone."""
+    embedding: Embedding | None = None
+    """None: no text of anybody's is sent to an embedding model."""
+
+    @property
+    def text(self) -> str:
+        """The monolithic prompt."""
+        return "".join(module.text for module in self.modules)

@@ -1,0 +1,155 @@
+"""From who asked and what the walk decided to the facts of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from litellm_prompt_router.record.list_price import list_price_saved
+from litellm_prompt_router.record.record import Arm, Caller, Facts
+from litellm_prompt_router.request.types import (
+    Mode,
+    Outcome,
+    Passthrough,
+    Recognition,
+    Request,
+    Rewritten,
+    RoutingDecision,
+    Target,
+)
+from litellm_prompt_router.request.wire import tools_chars
+
+DRIFT_RESIDUE_CHARS = 200
+"""Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
+NOTHING_REMOVED = "nothing was removed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How the request came to be treated so: what decided its mode, its arm, and a profile new to its conversation."""
+
+    policy: str | None = None
+    arm: Arm | None = None
+    profile_changed_from: str | None = None
+
+
+UNTOLD = Standing()
+
+
+def facts_of(
+    caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int, standing: Standing = UNTOLD
+) -> Facts:
+    """The facts of one request; ``decision_us`` is the time our part took."""
+    recognition, decision = outcome.recognition, outcome.decision
+    if recognition is not None and decision is not None:
+        return _recognised(caller, mode, outcome, recognition, decision, target, decision_us, standing)
+    assert isinstance(outcome, Passthrough)
+    near = outcome.near
+    known = near or recognition
+    return Facts(
+        caller=caller,
+        mode=mode,
+        outcome="passthrough",
+        reason=outcome.reason,
+        policy=standing.policy,
+        arm=standing.arm,
+        profile_changed_from=standing.profile_changed_from,
+        profile=known.profile.name if known else None,
+        profile_version=known.profile.version if known else None,
+        profile_digest=known.profile.digest if known else None,
+        coverage=round(known.coverage, 4) if known else None,
+        is_drift=near is not None,
+        known_lines=round(near.known_lines, 4) if near else None,
+        original_chars=outcome.original_chars,
+        breakpoints_client=outcome.client_marks,
+        breakpoints_total=outcome.client_marks,
+        list_price_saved_reason=NOTHING_REMOVED,
+        decision_us=decision_us,
+    )
+
+
+def with_shares(facts: Facts, request: Request | None, data: Mapping[str, Any]) -> Facts:
+    """The facts with the sizes of what isn't system text: routing can't save any of it."""
+    if request is None:
+        return facts
+    history_chars = sum([len(turn.text) for turn in request.turns])
+    return replace(facts, tools_chars=tools_chars(data), history_chars=history_chars)
+
+
+def _recognised(
+    caller: Caller,
+    mode: Mode,
+    outcome: Outcome,
+    recognition: Recognition,
+    decision: RoutingDecision,
+    target: Target,
+    decision_us: int,
+    standing: Standing,
+) -> Facts:
+    """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left."""
+    absent = _absent_modules(recognition)
+    residue_chars = _residue_chars(outcome, recognition)
+    told = partial(
+        Facts,
+        caller=caller,
+        mode=mode,
+        policy=standing.policy,
+        arm=standing.arm,
+        profile_changed_from=standing.profile_changed_from,
+        profile=recognition.profile.name,
+        profile_version=recognition.profile.version,
+        profile_digest=recognition.profile.digest,
+        coverage=round(recognition.coverage, 4),
+        message_kind=decision.message_kind,
+        query_chars=decision.query_chars,
+        modules=decision.selected,
+        module_total=len(recognition.profile.modules),
+        is_fallback=decision.is_fallback,
+        fallback_reason=decision.fallback_reason,
+        residue_chars=residue_chars,
+        decision_us=decision_us,
+        is_drift=bool(absent) or residue_chars >= DRIFT_RESIDUE_CHARS,
+        absent_modules=absent,
+    )
+    if isinstance(outcome, Passthrough):
+        added = outcome.added_marks if mode == "rewrite" else 0
+        return told(
+            outcome="passthrough",
+            reason=outcome.reason,
+            original_chars=outcome.original_chars,
+            prompt_chars=outcome.original_chars,
+            breakpoints_added=added,
+            breakpoints_client=outcome.client_marks,
+            breakpoints_total=outcome.client_marks + added,
+            list_price_saved_reason=NOTHING_REMOVED,
+        )
+    composition, breakpoints = outcome.composition, outcome.breakpoints
+    saved, why_not = list_price_saved(composition, target)
+    return told(
+        outcome="shadow" if mode == "shadow" else "rewritten",
+        reason=None,
+        placement=outcome.placement,
+        original_chars=recognition.spans[-1].end,
+        prompt_chars=composition.chars,
+        original_tokens=composition.original_tokens,
+        prompt_tokens=composition.tokens,
+        breakpoints_added=breakpoints.added,
+        breakpoints_client=breakpoints.client,
+        breakpoints_total=breakpoints.total,
+        list_price_saved_usd=None if saved is None else format(saved, "f"),
+        list_price_saved_reason=why_not,
+    )
+
+
+def _residue_chars(outcome: Outcome, recognition: Recognition) -> int:
+    if isinstance(outcome, Rewritten):
+        return outcome.composition.residue_chars
+    return sum(span.end - span.start for span in recognition.spans if span.kind == "residue")
+
+
+def _absent_modules(recognition: Recognition) -> tuple[str, ...]:
+    """The modules that recognition didn't place: edited in the agent's prompt, or gone from it."""
+    placed = {span.module for span in recognition.spans}
+    return tuple(module.id for number, module in enumerate(recognition.profile.modules) if number not in placed)

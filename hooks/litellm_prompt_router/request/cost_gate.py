@@ -1,0 +1,131 @@
+"""The cost gate: whether a conversation is rewritten, and into which module set, by its first turn alone.
+
+A full prompt that many conversations share is warm at the provider; an exact module set may be cold. What is left
+out saves the read price on every call, what is sent instead costs a write on the first. No live state: every
+replica decides alike, and a conversation never flips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from litellm_prompt_router.profile.profile import Economics, Profile
+from litellm_prompt_router.request.types import Evidence, Recognition, RoutingDecision, Target
+
+REMEMBERED = 256
+SAME_SHARE = 0.1
+CALLS = 10
+MIN_DROPPED_SHARE = 1 / 3
+"""The untuned rule: a set must have paid after so many calls though nobody shares it, and leave out this share of the
+prompt. Chosen on made-up traffic (tests/benchmarks/never_dearer.py), where nearly no conversation of tool loops comes
+out dearer than the full prompt; with fewer calls or a larger share it forgoes savings, otherwise it gets dearer.
+"""
+
+
+def admitted(
+    economics: Economics | None,
+    target: Target,
+    selected: frozenset[int],
+    tokens: Sequence[int],
+    core_tokens: int,
+    *,
+    is_hour: bool = False,
+) -> frozenset[int] | None:
+    """The modules to send beside the core, at least ``selected``; None to leave the conversation as it came.
+
+    ``tokens`` of all modules by index, 0 for those of the core. Where the selection itself wouldn't pay, every
+    module is sent: such conversations share one prefix with each other and its core with all. What was tuned for
+    other cache prices than the target's doesn't count. ``is_hour``: the profile's marks last an hour.
+    """
+    every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
+    if economics is None or not _holds_for(target, economics):
+        return _untuned(target, selected, every, tokens, core_tokens, is_hour)
+    if not economics.rewrites:
+        return None
+    if economics.bundles is not None:
+        holding = [bundle & every for bundle in economics.bundles if bundle >= selected]
+        return min(holding, key=lambda bundle: _size(bundle, tokens), default=every)
+    routed_tokens = _size(selected, tokens)
+    return selected if sum(tokens) - routed_tokens >= economics.min_dropped * routed_tokens else every
+
+
+@lru_cache(maxsize=REMEMBERED)
+def optional_tokens(recognition: Recognition) -> tuple[tuple[int, ...], int]:
+    """``(tokens by module, core tokens)`` of what is in the prompt; the core's own modules count 0 in the first."""
+    modules = recognition.profile.modules
+    tokens, core_tokens = [0] * len(modules), 0
+    for number in {span.module for span in recognition.spans if span.kind == "module"}:
+        if modules[number].always:
+            core_tokens += modules[number].tokens
+        else:
+            tokens[number] = modules[number].tokens
+    return tuple(tokens), core_tokens
+
+
+def widened(decision: RoutingDecision, profile: Profile, sent: frozenset[int]) -> RoutingDecision:
+    """The same decision with all of ``sent`` there from the first turn on."""
+    why = {profile.order[evidence.module]: evidence for evidence in decision.selected}
+    for module in sent:
+        known = why.get(module)
+        if known is None:
+            why[module] = Evidence(profile.modules[module].id, "bundle")
+        elif known.late:
+            why[module] = known._replace(late=False)
+    arrivals = (
+        arrival._replace(modules=tuple(module for module in arrival.modules if module not in sent))
+        for arrival in decision.arrivals
+    )
+    return replace(
+        decision,
+        selected=tuple(why[module] for module in sorted(why)),
+        arrivals=tuple(arrival for arrival in arrivals if arrival.modules),
+    )
+
+
+def _untuned(
+    target: Target,
+    selected: frozenset[int],
+    every: frozenset[int],
+    tokens: Sequence[int],
+    core_tokens: int,
+    is_hour: bool,
+) -> frozenset[int] | None:
+    optional_tokens, routed_tokens = sum(tokens), _size(selected, tokens)
+    full_tokens = core_tokens + optional_tokens
+    if target.cache_read_share is None or full_tokens < target.min_cache_tokens:
+        return selected
+    is_much = optional_tokens - routed_tokens >= MIN_DROPPED_SHARE * full_tokens or target.cache_read_share >= 1
+    if is_much and _pays(target, core_tokens, routed_tokens, optional_tokens, is_hour):
+        return selected
+    smallest = min([size for size in tokens if size], default=0)
+    return every if smallest and _pays(target, core_tokens, smallest, optional_tokens, is_hour) else None
+
+
+def _holds_for(target: Target, economics: Economics) -> bool:
+    """True unless both sides know their prices and one of them differs by more than a tenth of the input price."""
+    pairs = (
+        (economics.read_share, target.cache_read_share),
+        (economics.write_share, target.cache_write_share),
+    )
+    return all(tuned is None or now is None or abs(tuned - now) <= SAME_SHARE for tuned, now in pairs)
+
+
+def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, is_hour: bool) -> bool:
+    """What holds however dense the traffic is: the full prompt always warm, all that is sent beside the core cold."""
+    read = target.cache_read_share
+    write = target.cache_write_1h_share if is_hour else target.cache_write_share
+    if read is None or write is None:
+        return True
+    full_tokens, sent_tokens = core_tokens + optional_tokens, core_tokens + routed_tokens
+    if sent_tokens < target.min_cache_tokens:
+        return sent_tokens <= read * full_tokens
+    # A cache key for each routed set keeps the core apart, too; where writes cost extra that weighs.
+    is_core_shared = core_tokens >= target.min_cache_tokens and not (target.takes_cache_key and write > 1)
+    cold_tokens = routed_tokens if is_core_shared else sent_tokens
+    return CALLS * read * (full_tokens - sent_tokens) >= (write - read) * cold_tokens
+
+
+def _size(modules: frozenset[int], tokens: Sequence[int]) -> int:
+    return sum([tokens[module] for module in modules])

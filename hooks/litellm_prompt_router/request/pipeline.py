@@ -1,0 +1,280 @@
+"""The walk: read, recognise, route, compose, place breakpoints, write. The only file that knows the order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.profile.profile import Placement, Profile
+from litellm_prompt_router.request.breakpoints import plan_breakpoints
+from litellm_prompt_router.request.compose import compose, settled_at_seams
+from litellm_prompt_router.request.cost_gate import admitted, optional_tokens, widened
+from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.route import Lookup, Router, no_meanings
+from litellm_prompt_router.request.types import (
+    Outcome,
+    Passthrough,
+    Recognition,
+    Request,
+    Rewritten,
+    RoutingDecision,
+    Target,
+)
+from litellm_prompt_router.request.wire import SHAPES, Shape
+from litellm_prompt_router.request.wire.marking import ANY, Marking, Plan, Texts, instructions_for
+
+_NO_PRICES: Mapping[str, Any] = dict.fromkeys(
+    ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
+)
+CLOSE_COVERAGE = 0.2
+CLOSE_LINES = 0.5
+"""An unrecognised prompt is drift when this much of it could be placed, or this share of the profile's lines is
+in it: an agent whose every section was edited a little has no module left as it was."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walked:
+    """An outcome, and the body to send if the outcome is to take effect."""
+
+    outcome: Outcome
+    body: Mapping[str, Any]
+    request: Request | None = None
+    """The body in our types; None where nobody read it."""
+    marking: Marking | None = None
+    """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A body that has been read: ``request`` is it in our types."""
+
+    data: Mapping[str, Any]
+    shape: Shape
+    request: Request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recognised:
+    """An opened body whose prompt is a profile's."""
+
+    opened: Opened
+    recognition: Recognition
+
+
+class Pipeline:
+    """The profiles, prepared. ``walk`` is pure: no I/O, no clock, and its input is never changed."""
+
+    def __init__(
+        self,
+        profiles: Sequence[Profile],
+        count_tokens: Callable[[str], int],
+        *,
+        coverage_floor: float,
+        placement: Placement | None = None,
+        gives_hints: bool = False,
+        gates_cost: bool = False,
+    ) -> None:
+        self.profiles = {profile.name: profile for profile in profiles}
+        self._catalogue = Catalogue(profiles)
+        self._routers = {profile.name: Router(profile) for profile in profiles}
+        self._count_tokens = count_tokens
+        self._coverage_floor = coverage_floor
+        self._placement = placement
+        self._gives_hints = gives_hints
+        self._gates_cost = gates_cost
+
+    def walk(
+        self,
+        data: Mapping[str, Any],
+        call_type: str,
+        target: Callable[[], Target],
+        *,
+        only: str | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> Walked:
+        """What becomes of one request body. ``only`` names the one profile that may be recognised.
+
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model; MeaningsWantedError
+        says which have to be asked for first.
+        """
+        opened = self.open(data, call_type)
+        recognised = opened if isinstance(opened, Walked) else self.recognise(opened, only=only)
+        return recognised if isinstance(recognised, Walked) else self.walk_on(recognised, target, lookup=lookup)
+
+    def open(self, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
+        """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
+        shape = SHAPES.get(call_type)
+        if shape is None:
+            return Walked(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
+        try:
+            return Opened(data=data, shape=shape, request=shape.read(data))
+        except UnreadableRequestError as error:
+            return Walked(outcome=Passthrough(reason=error.reason), body=data)
+
+    def recognise(self, opened: Opened, *, only: str | None = None) -> Recognised | Walked:
+        """The profile that an opened request's prompt belongs to; already an outcome where there is none."""
+        request = opened.request
+        text = request.system_text
+        recognition = self._catalogue.recognise(text, only=only) if request.system else None
+        if recognition is None or recognition.coverage < self._floor(recognition):
+            is_near = recognition is not None and _is_close(recognition)
+            outcome = Passthrough(
+                reason="unrecognised" if request.system else "no_system_prompt",
+                near=recognition if is_near else None,
+                original_chars=len(text),
+                client_marks=request.client_marks,
+            )
+            return Walked(outcome=outcome, body=opened.data, request=request)
+        return Recognised(opened=opened, recognition=recognition)
+
+    def walk_on(
+        self,
+        recognised: Recognised,
+        target: Callable[[], Target],
+        *,
+        placement: Literal["auto", "append", "grow", "latest"] | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> Walked:
+        """What becomes of a recognised request. ``placement`` stands over the profile's own and the settings'."""
+        data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
+        recognition = recognised.recognition
+        profile = recognition.profile
+        reach = target()
+        stated = placement or profile.placement or self._placement
+        placement = reach.placement if stated is None or stated == "auto" else stated
+        if placement == "append" and reach.refuses_late_system:
+            placement = "grow"  # no request may fail because of us
+        router = self._routers[profile.name]
+        if request.unseen is None:
+            decision = router.decide(request.turns, forgets=placement == "latest", lookup=lookup)
+        else:
+            decision = router.decide_all(request.turns, request.unseen)
+        if self._gates_cost:
+            gated = _gated(decision, recognition, reach, forgets=placement == "latest")
+            if gated is None:
+                return self._not_worth_it(data, request, shape, recognition, decision, reach)
+            decision = gated
+        arrivals = decision.arrivals if placement != "latest" else ()
+        selected = _first_selected(decision, profile)
+        recognition = settled_at_seams(request, recognition)
+        composition = compose(
+            request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
+        )
+
+        def rewritten_for(one: Target) -> Rewritten:
+            return Rewritten(
+                recognition=recognition,
+                decision=decision,
+                composition=composition,
+                breakpoints=plan_breakpoints(request, recognition, composition, one, gives_hints=self._gives_hints),
+                placement=placement,
+                target=one,
+                cache_key=_cache_key(profile, selected) if self._gives_hints and one.takes_cache_key else None,
+            )
+
+        rewritten = rewritten_for(reach)
+        body = shape.write(data, request, rewritten)
+        bridged = shape.bridged
+        marking = _marking(
+            body,
+            reach,
+            rewritten_for,
+            lambda one: shape.write(data, request, one),
+            shape.texts,
+            (lambda one: bridged(data, request, one)) if bridged is not None else None,
+        )
+        return Walked(outcome=rewritten, body=body, request=request, marking=marking)
+
+    def _not_worth_it(
+        self,
+        data: Mapping[str, Any],
+        request: Request,
+        shape: Shape,
+        recognition: Recognition,
+        decision: RoutingDecision,
+        target: Target,
+    ) -> Walked:
+        """As it came, except that a prompt which nobody marks for caching is marked."""
+        body, added = data, 0
+        if self._gives_hints and not (target.each or target.injection_points or target.auto_points):
+            body, added = shape.marked(data, request, target, recognition.profile.cache_ttl)
+        outcome = Passthrough(
+            reason="not_worth_it",
+            original_chars=len(request.system_text),
+            client_marks=request.client_marks,
+            recognition=recognition,
+            decision=decision,
+            added_marks=added,
+        )
+        return Walked(outcome=outcome, body=body, request=request)
+
+    def _floor(self, recognition: Recognition) -> float:
+        own = recognition.profile.coverage_floor
+        return self._coverage_floor if own is None else own
+
+
+def _gated(
+    decision: RoutingDecision, recognition: Recognition, target: Target, *, forgets: bool
+) -> RoutingDecision | None:
+    """The decision behind the cost gate; None where the conversation is to be left as it came.
+
+    One that ``forgets`` has no first turn to go by: for it all that counts is whether anything is rewritten.
+    """
+    profile = recognition.profile
+    if forgets:
+        return None if profile.economics is not None and not profile.economics.rewrites else decision
+    tokens, core_tokens = optional_tokens(recognition)
+    first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
+    sent = admitted(profile.economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
+    if sent is None:
+        return None
+    return decision if sent == first else widened(decision, profile, sent)
+
+
+def _first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int]:
+    """What the first turn selected; all of it when nothing came late."""
+    late = {module for arrival in decision.arrivals for module in arrival.modules}
+    return frozenset([n for n in map(profile.order.__getitem__, decision.modules) if n not in late])
+
+
+def _marking(
+    plain: Mapping[str, Any],
+    reach: Target,
+    rewritten_for: Callable[[Target], Rewritten],
+    write: Callable[[Rewritten], Mapping[str, Any]],
+    texts: Texts,
+    bridged: Callable[[Rewritten], Plan] | None,
+) -> Marking | None:
+    """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
+    if not reach.each:
+        if bridged is None or not reach.takes_marks:
+            return None
+        return Marking(plan_of={ANY: 0}, plans=(bridged(rewritten_for(reach)),))
+    # What has no say in marks mustn't make two plans of one.
+    alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
+    plans: list[Plan] = []
+    known: list[Target] = []
+    for target in alike.values():
+        if target not in known:
+            one = rewritten_for(target)
+            marks = one.breakpoints
+            known.append(target)
+            if bridged is not None and target.takes_marks:
+                plans.append(bridged(one))
+            else:
+                plans.append(Plan(instructions_for(plain, write(one), texts), marks.added, marks.total))
+    return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
+
+
+def _is_close(recognition: Recognition) -> bool:
+    if recognition.coverage >= CLOSE_COVERAGE:
+        return True
+    return recognition.known_lines < 1.0 and recognition.known_lines >= CLOSE_LINES
+
+
+def _cache_key(profile: Profile, selected: frozenset[int]) -> str:
+    """A short stable name of the system prompt that these modules make."""
+    modules = sum(1 << module for module in selected)
+    return f"{profile.name[:24]}-{profile.digest[:12]}-{modules:x}"[:64]

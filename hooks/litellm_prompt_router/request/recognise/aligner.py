@@ -1,0 +1,193 @@
+"""Places one profile's modules on a system text.
+
+Three ways, each tried only when the one before left something unplaced:
+
+1. *runs*: the text is the whole prompt, only slot values differ. A handful of prefix comparisons.
+2. *walk*: modules one after the other wherever they are; skips what it doesn't know, so that wrapped,
+   extended, reordered, shortened and repeated prompts are placed too.
+3. *squeezed walk*: the same with all white space taken out of both sides, for changed line endings, lost
+   indentation and modules torn apart by a seam.
+
+Spans always point into the text as it came, so whatever is kept is kept byte for byte. White space between
+two spans belongs to the first of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from litellm_prompt_router.profile.profile import Profile, Slot
+from litellm_prompt_router.request.recognise.placing import Claim, Shape, shape_of, skip_space, slot_end, walk
+from litellm_prompt_router.request.recognise.text_spaces import Raw, Squeezed
+from litellm_prompt_router.request.types import Recognition, Span
+
+MIN_SQUEEZE_RESIDUE_CHARS = 16
+"""Less unknown text than this isn't worth a second walk."""
+MOSTLY_PLACED = 0.5
+"""From this coverage on only the residue is walked again, not the whole text."""
+NOWHERE = Shape(parts=(), probe="", ahead=())
+"""The shape of a module that isn't looked for."""
+MAX_LAYOUTS = 256
+"""Span positions remembered for whole prompts, by the lengths of their slot values."""
+
+
+class _Run(NamedTuple):
+    """Literal text between two slots of the whole prompt, and the module spans inside it, from its start."""
+
+    text: str
+    spans: tuple[Span, ...]
+    slot: Span | None
+    """The slot that follows the run; its positions are still to be filled in."""
+
+
+class Aligner:
+    """One profile, prepared for placing."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._raw = tuple(shape_of(module, squeezed=False) for module in profile.modules)
+        self._squeezed = tuple(shape_of(module, squeezed=True) for module in profile.modules)
+        self._runs = _runs(profile)
+        self._layouts: dict[tuple[int, ...], Recognition] = {}
+
+    def align_quickly(self, text: str) -> Recognition | None:
+        """The recognition of a text that is the whole prompt but for slot values, else None."""
+        at = len(text) - len(text.lstrip()) if text[:1].isspace() else 0
+        end = len(text.rstrip()) if text[-1:].isspace() else len(text)
+        cuts = [at]
+        for number, run in enumerate(self._runs):
+            if not text.startswith(run.text, at):
+                return None
+            at += len(run.text)
+            if run.slot is not None and run.slot.slot is not None:
+                value_end = self._value_end(text, at, end, number, run.slot.slot)
+                if value_end is None:
+                    return None
+                at = value_end
+            cuts.append(at)
+        if at != end:
+            return None
+        key = (len(text), *cuts)
+        known = self._layouts.get(key)
+        if known is None:
+            if len(self._layouts) >= MAX_LAYOUTS:
+                self._layouts.pop(next(iter(self._layouts)), None)
+            known = self._layouts[key] = self._recognition(_absorb_space(text, self._spans(cuts)))
+        return known
+
+    def align(self, text: str) -> Recognition:
+        """The best recognition of any text; coverage 0 when nothing of the profile is in it."""
+        claims = walk(Raw(text), self._raw, skips_space=True)
+        raw = self._recognition(_partition(text, claims))
+        residue = sum(len(text[s.start : s.end].strip()) for s in raw.spans if s.kind == "residue")
+        placed = {claim.module for claim in claims}
+        if len(placed) == len(self._raw) or residue < MIN_SQUEEZE_RESIDUE_CHARS:
+            return raw
+        if raw.coverage >= MOSTLY_PLACED:
+            claims = self._with_gaps_filled(text, claims, raw, placed)
+        else:
+            space = Squeezed(text)
+            claims = [_in_raw(claim, space) for claim in walk(space, self._squeezed, skips_space=False)]
+        squeezed = self._recognition(_partition(text, claims))
+        return squeezed if squeezed.coverage > raw.coverage else raw
+
+    def _with_gaps_filled(self, text: str, claims: list[Claim], raw: Recognition, placed: set[int]) -> list[Claim]:
+        """The claims, and those of modules without a place that a squeezed walk finds in the residue alone."""
+        missing = tuple(NOWHERE if n in placed else shape for n, shape in enumerate(self._squeezed))
+        filled = list(claims)
+        for span in raw.spans:
+            if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS:
+                space = Squeezed(text[span.start : span.end])
+                for claim in walk(space, missing, skips_space=False):
+                    found = _in_raw(claim, space)
+                    filled.append(found._replace(start=found.start + span.start, end=found.end + span.start))
+        return sorted(filled, key=lambda claim: (claim.start, claim.end))
+
+    def _value_end(self, text: str, at: int, end: int, number: int, slot: Slot) -> int | None:
+        space = Raw(text)
+        if number + 1 < len(self._runs) and self._runs[number + 1].text:
+            return slot_end(space, at, slot, self._runs[number + 1].text)
+        return end if number + 1 == len(self._runs) and space.is_value(slot, at, end) else None
+
+    def _spans(self, cuts: list[int]) -> list[Span]:
+        spans: list[Span] = []
+        for number, run in enumerate(self._runs):
+            at = cuts[number]
+            spans.extend(span._replace(start=span.start + at, end=span.end + at) for span in run.spans)
+            if run.slot is not None:
+                spans.append(run.slot._replace(start=at + len(run.text), end=cuts[number + 1]))
+        return spans
+
+    def _recognition(self, spans: tuple[Span, ...]) -> Recognition:
+        known = sum(span.end - span.start for span in spans if span.kind != "residue")
+        total = spans[-1].end if spans else 0
+        return Recognition(profile=self.profile, spans=spans, coverage=known / total if total else 0.0)
+
+
+def _in_raw(claim: Claim, space: Squeezed) -> Claim:
+    start = space.raw_start(claim.start)
+    # An empty value has no last character to end behind.
+    return claim._replace(start=start, end=space.raw_end(claim.end) if claim.end > claim.start else start)
+
+
+def _runs(profile: Profile) -> tuple[_Run, ...]:
+    """The whole prompt, outer white space off, cut at its slots."""
+    pieces = [(i, part) for i, module in enumerate(profile.modules) for part in module.parts]
+    if pieces and isinstance(pieces[0][1], str):
+        pieces[0] = (pieces[0][0], pieces[0][1].lstrip())
+    if pieces and isinstance(pieces[-1][1], str):
+        pieces[-1] = (pieces[-1][0], pieces[-1][1].rstrip())
+    runs: list[_Run] = []
+    text, spans = "", list[Span]()
+    previous = -1
+    for module, part in pieces:
+        opens, previous = module != previous, module
+        if isinstance(part, Slot):
+            runs.append(_Run(text, tuple(spans), Span("slot", 0, 0, module, part, opens)))
+            text, spans = "", []
+        elif part:
+            spans.append(Span("module", len(text), len(text) + len(part), module, None, opens))
+            text += part
+    if text or not runs:
+        runs.append(_Run(text, tuple(spans), None))
+    return tuple(runs)
+
+
+def _partition(text: str, claims: list[Claim]) -> tuple[Span, ...]:
+    """Claims in text order plus residue between them, covering the whole text."""
+    spans: list[Span] = []
+    at = 0
+    for start, end, module, slot, opens in claims:
+        _append_residue(text, at, start, spans)
+        spans.append(Span("slot" if slot else "module", start, end, module, slot, opens))
+        at = end
+    _append_residue(text, at, len(text), spans)
+    return _absorb_space(text, spans)
+
+
+def _append_residue(text: str, start: int, end: int, spans: list[Span]) -> None:
+    visible = skip_space(text, start)
+    if visible < end:
+        # With the white space its first line begins with: that may mean something.
+        start = max(start, text.rfind("\n", start, visible) + 1)
+        spans.append(Span("residue", start, end, -1, None, True))
+
+
+def _absorb_space(text: str, spans: list[Span]) -> tuple[Span, ...]:
+    """The same spans without gaps: white space goes to the span before it, leading space to the first.
+
+    Behind a volatile slot it goes to the span that follows: the slot will leave, its surroundings stay.
+    """
+    if not spans:
+        return (Span("residue", 0, len(text), -1, None, True),) if text else ()
+    if spans[0].start > 0:
+        spans[0] = spans[0]._replace(start=0)
+    for number in range(len(spans) - 1):
+        here, after = spans[number], spans[number + 1]
+        if here.end != after.start and here.slot is not None and here.slot.volatile:
+            spans[number + 1] = after._replace(start=here.end)
+        elif here.end != after.start:
+            spans[number] = here._replace(end=after.start)
+    if spans[-1].end != len(text):
+        spans[-1] = spans[-1]._replace(end=len(text))
+    return tuple(spans)

@@ -1,0 +1,190 @@
+"""Places modules on a text one after the other, wherever they are, and skips what it doesn't know."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from litellm_prompt_router.profile.profile import Module, Slot
+from litellm_prompt_router.request.recognise.text_spaces import Space, squeeze
+
+PROBE_CHARS = 64
+MIN_PROBE_CHARS = 12
+"""A module whose first literal is shorter is placed only directly behind its neighbour."""
+MAX_CANDIDATES = 32
+"""Places tried for one module in one search, so that a text made of one repeated line stays cheap."""
+MAX_AHEAD = 2
+MAX_RESYNCS = 256
+"""Stretches of unknown text skipped in one prompt; what follows the last is residue."""
+
+_SPACE = re.compile(r"\s*")
+
+
+class Claim(NamedTuple):
+    """A placed literal or slot, ``[start, end)`` in the space being walked."""
+
+    start: int
+    end: int
+    module: int
+    slot: Slot | None
+    opens: bool
+
+
+class Shape(NamedTuple):
+    """A module's literals and slots with the outer white space off, in one space (raw or squeezed)."""
+
+    parts: tuple[str | Slot, ...]
+    probe: str
+    """Head of the first literal long enough to search for; empty when there is none near the start."""
+    ahead: tuple[str | Slot, ...]
+    """What stands before that literal: nothing, a slot, or a few characters and a slot."""
+
+
+def shape_of(module: Module, *, squeezed: bool) -> Shape:
+    parts: list[str | Slot] = list(module.parts)
+    if squeezed:
+        parts = [part if isinstance(part, Slot) else squeeze(part) for part in parts]
+    elif parts:
+        if isinstance(parts[0], str):
+            parts[0] = parts[0].lstrip()
+        if isinstance(parts[-1], str):
+            parts[-1] = parts[-1].rstrip()
+    parts = [part for part in parts if part]
+    for number, part in enumerate(parts[: MAX_AHEAD + 1]):
+        if isinstance(part, str) and len(part.strip()) >= MIN_PROBE_CHARS:
+            return Shape(parts=tuple(parts), probe=part[:PROBE_CHARS], ahead=tuple(parts[:number]))
+    return Shape(parts=tuple(parts), probe="", ahead=())
+
+
+def walk(space: Space, shapes: tuple[Shape, ...], *, skips_space: bool) -> list[Claim]:
+    """Claims in text order. After each placed module the next in prompt order is tried first."""
+    claims: list[Claim] = []
+    end = len(space.text)
+    at = skip_space(space.text, 0) if skips_space else 0
+    expected = 0
+    resyncs = 0
+    while at < end:
+        here = _match_here(space, at, shapes, expected)
+        if here is None:
+            resyncs += 1
+            here = _resync(space, at, shapes, expected) if resyncs <= MAX_RESYNCS else None
+            if here is None:
+                break
+        claims.extend(here)
+        at = here[-1].end
+        if skips_space:
+            at = skip_space(space.text, at)
+        expected = here[-1].module + 1
+    return claims
+
+
+def skip_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def slot_end(space: Space, at: int, slot: Slot, following: str) -> int | None:
+    """Where the slot's value ends before the literal that follows it."""
+    head = following[:PROBE_CHARS]
+    limit = min(len(space.text), at + slot.max_chars + len(head))
+    found = at - 1
+    for _ in range(MAX_CANDIDATES if head else 0):
+        found = space.text.find(head, found + 1, limit)
+        if found < 0:
+            break
+        if space.text.startswith(following, found) and space.is_value(slot, at, found):
+            return found
+    return None
+
+
+def _match_here(space: Space, at: int, shapes: tuple[Shape, ...], expected: int) -> list[Claim] | None:
+    """The claims of the module that stands at ``at``: the expected one, else the longest that fits."""
+    if expected < len(shapes):
+        claims = _match(space, at, shapes, expected)
+        if claims:
+            return claims
+    best: list[Claim] | None = None
+    for module, shape in enumerate(shapes):
+        if shape.probe and not shape.ahead and space.text.startswith(shape.probe, at):
+            claims = _match(space, at, shapes, module)
+            if claims and (best is None or claims[-1].end > best[-1].end):
+                best = claims
+    return best
+
+
+def _resync(space: Space, at: int, shapes: tuple[Shape, ...], expected: int) -> list[Claim] | None:
+    """The claims of the module that begins soonest behind ``at``; None when there is none."""
+    best: list[Claim] | None = None
+    limit = len(space.text)
+    for module in (*range(expected, len(shapes)), *range(min(expected, len(shapes)))):
+        shape = shapes[module]
+        found = at
+        for _ in range(MAX_CANDIDATES if shape.probe else 0):
+            found = space.text.find(shape.probe, found + 1, limit + len(shape.probe))
+            if found < 0:
+                break
+            claims = _match_around(space, at, found, shapes, module)
+            if claims and (best is None or claims[0].start < limit or claims[-1].end > best[-1].end):
+                best, limit = claims, claims[0].start
+                break
+    return best
+
+
+def _match_around(space: Space, at: int, found: int, shapes: tuple[Shape, ...], module: int) -> list[Claim] | None:
+    """The claims of ``module`` whose probe stands at ``found`` and which begins at ``at`` or behind it."""
+    match shapes[module].ahead:
+        case ():
+            return _match(space, found, shapes, module)
+        case (Slot() as slot,):
+            start = space.value_start(slot, at, found)
+            return None if start is None else _match(space, start, shapes, module)
+        case (str() as head, Slot() as slot):
+            start = found
+            for _ in range(MAX_CANDIDATES):
+                start = space.text.rfind(head, max(at, found - slot.max_chars - len(head)), start)
+                claims = _match(space, start, shapes, module) if start >= 0 else None
+                if claims or start < 0:
+                    return claims
+    return None
+
+
+def _match(space: Space, at: int, shapes: tuple[Shape, ...], module: int) -> list[Claim] | None:
+    """The claims of ``module`` placed exactly at ``at``, or None."""
+    parts = shapes[module].parts
+    claims: list[Claim] = []
+    for number, part in enumerate(parts):
+        if isinstance(part, str):
+            if not space.text.startswith(part, at):
+                return None
+            claims.append(Claim(at, at + len(part), module, None, not claims))
+            at += len(part)
+            continue
+        end = slot_end(space, at, part, _literal_after(shapes, module, number))
+        if end is None and (number + 1 == len(parts) or isinstance(parts[number + 1], Slot)):
+            end = _open_end(space, at, part, shapes)
+        if end is None and part.volatile:
+            # Lifted out already, by a walk before this one; what follows has to stand right here.
+            continue
+        if end is None:
+            return None
+        claims.append(Claim(at, end, module, part, not claims))
+        at = end
+    return claims
+
+
+def _literal_after(shapes: tuple[Shape, ...], module: int, part: int) -> str:
+    """The literal that follows a slot: in its own module or, at the end of that, in the next one."""
+    rest = shapes[module].parts[part + 1 :] or (shapes[module + 1].parts if module + 1 < len(shapes) else ())
+    return rest[0] if rest and isinstance(rest[0], str) else ""
+
+
+def _open_end(space: Space, at: int, slot: Slot, shapes: tuple[Shape, ...]) -> int | None:
+    """Where a value ends that no literal of its own closes: where known text begins, else where its pattern ends."""
+    limit = min(len(space.text), at + slot.max_chars)
+    for shape in shapes:
+        if shape.probe:
+            found = space.text.find(shape.probe, at, min(len(space.text), limit + len(shape.probe)))
+            limit = found if found >= 0 else limit
+    if limit < at + slot.max_chars and space.is_value(slot, at, limit):
+        return limit
+    return space.value_end(slot, at, limit)

@@ -1,0 +1,103 @@
+"""What one user message says by itself, whatever came before it: triggers, scores, and what kind of message it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from litellm_prompt_router.profile.profile import Ignore, Profile
+from litellm_prompt_router.request.route.own_words import own_words
+from litellm_prompt_router.request.route.phrases import is_follow_up, is_small_talk
+from litellm_prompt_router.request.route.scores import Scores, score
+from litellm_prompt_router.request.route.triggers import TriggerIndex, capped, folded, words_of
+from litellm_prompt_router.request.types import MessageKind, Turn
+
+MAX_READINGS = 8192
+"""User messages remembered for each profile: as hashes, module numbers and scores, no text."""
+
+
+class Reading(NamedTuple):
+    """What one user message says by itself. ``found``: a trigger by module.
+
+    ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns.
+    """
+
+    kind: MessageKind
+    found: dict[int, str]
+    fallback: str | None = None
+    scores: Scores | None = None
+    chars: int = 0
+    is_shortened: bool = False
+
+
+class Reader:
+    """One profile, prepared for reading messages."""
+
+    def __init__(self, profile: Profile, ignore: Ignore) -> None:
+        self._triggers = TriggerIndex((n, t) for n, module in enumerate(profile.modules) for t in module.triggers)
+        self._ignore = ignore
+        self._fitted = profile.fitted
+        self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], Reading] = {}
+
+    def read(self, turn: Turn, *, started: bool) -> Reading:
+        """What one user message says; remembered by the message's hash, since every call sends them all again."""
+        key = (hash(turn.text), len(turn.text), lengths_of(turn), turn.attachments, started)
+        known = self._readings.get(key)
+        if known is None:
+            if len(self._readings) >= MAX_READINGS:
+                self._readings.pop(next(iter(self._readings)), None)
+            known = self._readings[key] = self._read_anew(turn, started=started)
+        return known
+
+    def _read_anew(self, turn: Turn, *, started: bool) -> Reading:
+        said = own_words(turn, self._ignore)
+        if said.stands_for_history:
+            return Reading("none", {}, is_shortened=True)
+        if said.text is None and not turn.attachments:
+            return Reading("none", {})
+        own = said.text or ""
+        return self._read_words(turn._replace(text=own), started=started)._replace(chars=len(own))
+
+    def _read_words(self, turn: Turn, *, started: bool) -> Reading:
+        read = capped(turn.text)
+        text = folded(read)
+        words = words_of(text)
+        found = self._triggers.match(text, words, turn.attachments)
+        if found:
+            return self._scored(found, text, words)
+        if turn.attachments:
+            return Reading("task", {}, "attachment without a matching trigger")
+        if not text.strip():
+            return Reading("follow_up", {}, None if started else "nothing to follow up on")
+        if is_small_talk(read, text, words):
+            return self._also_scored(Reading("small_talk", {}), text, words)
+        if is_follow_up(text, words):
+            fallback = None if started else "nothing to follow up on"
+            return self._also_scored(Reading("follow_up", {}, fallback), text, words)
+        if self._fitted is None:
+            return Reading("task", {}, "nothing known in the message")
+        return self._scored({}, text, words)
+
+    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> Reading:
+        """The reading of a task, with its scores where the profile is fitted and the message is within its reach."""
+        if self._fitted is None:
+            return Reading("task", found)
+        if self._fitted.calibration.promise == "none":
+            return Reading("task", found, "no calibrated threshold")
+        if not text.strip():
+            return Reading("task", found, "attachment without text")
+        scores = score(self._fitted.table, text, words)
+        if not scores.is_known:
+            return Reading("task", found, "nothing known in the message")
+        return Reading("task", found, None, scores)
+
+    def _also_scored(self, reading: Reading, text: str, words: list[str]) -> Reading:
+        """A message that the word lists take for no task; scored all the same where labels showed them wrong."""
+        if self._fitted is None or self._fitted.trusts_lists or self._fitted.calibration.promise == "none":
+            return reading
+        scores = score(self._fitted.table, text, words)
+        return reading._replace(scores=scores) if scores.is_known else reading
+
+
+def lengths_of(turn: Turn) -> tuple[int, ...]:
+    """Where a message's blocks end, which with its text says what they are."""
+    return tuple([len(part) for part in turn.parts])

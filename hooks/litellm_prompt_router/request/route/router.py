@@ -1,0 +1,297 @@
+"""The decision: state first, then words.
+
+Walks the conversation once. The core is always there; a tool call brings the module that owns the tool; each
+user message brings what its triggers name and, in a fitted profile, what its scores speak for. A follow-up and
+small talk bring nothing of their own. A task that names nothing known brings everything (fallback). What was
+brought stays, and where it was first needed is known from the history alone.
+
+A fitted profile also falls back where its promise doesn't reach: without a calibrated threshold, for words the
+table has no evidence for, for an attachment without text, when nothing scores above the threshold, and when
+most of the prompt was selected anyway. Where the meaning of a message is known (``Lookup``), its score speaks
+beside that of the words, through a gate and a threshold of its own.
+
+Of a user message the user's own words are read (request/route/own_words.py); one without any is passed over, as a
+tool's result is. Where the history isn't whole, the modules that the missing part brought are unknown, and every
+module is sent: where a summary stands in place of earlier turns, and where the history begins with a tool call or its
+result. All that is told by the request alone, so that every replica tells it alike; a window that slides to a user
+message can't be told, and there a tool call brings its module back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from litellm_prompt_router.profile.agents import EVERY
+from litellm_prompt_router.profile.fitted import Fitted
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route.embeddings import (
+    Lookup,
+    Meaning,
+    embedded_part,
+    no_meanings,
+    promised,
+    semantic_scores,
+)
+from litellm_prompt_router.request.route.gate import GateState, values
+from litellm_prompt_router.request.route.need import Need, closure_of, core_of
+from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
+from litellm_prompt_router.request.route.reader import Reader, Reading, lengths_of
+from litellm_prompt_router.request.route.scores import Scores
+from litellm_prompt_router.request.route.trace import Trace, Weighed
+from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
+
+MAX_WALKS = 1024
+"""Conversations remembered up to their latest user message, for each profile: as hashes and module numbers, no text."""
+MOST_TOKENS_SHARE = 0.8
+"""A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
+RESULT_ROLES = frozenset({"tool", "function"})
+SHORTENED = "the history was shortened"
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far a conversation has been read: everything that the next turn's reading depends on."""
+
+    need: Need
+    state: GateState
+    kind: MessageKind = "none"
+    fallback: str | None = None
+    query_chars: int = 0
+    in_use: set[int] = field(default_factory=set)
+
+    def restart(self, anew: _Walk) -> None:
+        """This very walk as if it began here."""
+        self.need, self.state, self.fallback, self.in_use = anew.need, anew.state, None, set()
+
+    def copy(self) -> _Walk:
+        return replace(self, need=self.need.copy(), state=self.state.copy(), in_use=set(self.in_use))
+
+
+class Router:
+    """One profile, prepared for routing. ``decide`` is a pure function of the conversation."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._owner_of_tool = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
+        self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
+        self._core = core_of(profile, self._requires)
+        self._ids = tuple(module.id for module in profile.modules)
+        self._ignore = EVERY.with_(profile.ignore)
+        self._read = Reader(profile, self._ignore).read
+        self._tokens = tuple(module.tokens for module in profile.modules)
+        self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)
+        self._fitted: Fitted | None = profile.fitted
+        self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
+        self._semantics = promised(profile.fitted)
+        self._walks: dict[tuple[int, int], _Walk] = {}
+
+    def decide(
+        self,
+        turns: Iterable[Turn],
+        *,
+        forgets: bool = False,
+        trace: Trace | None = None,
+        lookup: Lookup = no_meanings,
+    ) -> RoutingDecision:
+        """The modules this conversation needs by now, from its user messages and tool calls.
+
+        ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
+        ``lookup`` gives the messages' vectors, and may raise MeaningsWantedError.
+        """
+        turns = tuple(turns)
+        meanings = self._meanings(turns, lookup) if self._semantics is not None else {}
+        if forgets or trace is not None:
+            begin, walk = 0, self._started_anew()
+        else:
+            begin, walk = self._resumed(turns, meanings)
+        self._advance(walk, turns, begin, len(turns), meanings, forgets=forgets, trace=trace)
+        if walk.kind == "none":
+            walk.fallback = "no user message"
+            walk.need.bring_all(walk.fallback, at=len(turns) - 1)
+        return RoutingDecision(
+            selected=walk.need.selected(),
+            arrivals=walk.need.arrivals(),
+            message_kind=walk.kind,
+            is_fallback=walk.fallback is not None,
+            fallback_reason=walk.fallback,
+            query_chars=walk.query_chars,
+        )
+
+    def decide_all(self, turns: Sequence[Turn], reason: str) -> RoutingDecision:
+        """Every module from the start, for a conversation of which only ``turns`` are known."""
+        walk = self._started_anew()
+        walk.need.bring_all(reason, at=-1)
+        asked = next((turn for turn in reversed(turns) if turn.role == "user"), None)
+        reading = None if asked is None else self._read(asked, started=True)
+        return RoutingDecision(
+            selected=walk.need.selected(),
+            arrivals=(),
+            message_kind="none" if reading is None else reading.kind,
+            is_fallback=True,
+            fallback_reason=reason,
+            query_chars=0 if reading is None else reading.chars,
+        )
+
+    def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
+        """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
+        wanted: dict[int, str] = {}
+        is_started = False
+        for at, turn in enumerate(turns):
+            if turn.role == "user":
+                reading = self._read(turn, started=is_started)
+                if reading.scores is not None:
+                    wanted[at] = embedded_part(own_words(turn, self._ignore).text or "")
+                is_started = is_started or reading.kind != "none" or reading.is_shortened
+        return wanted
+
+    def _meanings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, Meaning]:
+        """By turn, for the messages whose vectors are known."""
+        assert self._semantics is not None
+        wanted = self.texts_to_embed(turns)
+        if not wanted:
+            return {}
+        found = lookup(self._semantics.model, tuple(dict.fromkeys(wanted.values())))
+        size = self._semantics.vectors.shape[1]
+        return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
+
+    def _resumed(self, turns: tuple[Turn, ...], meanings: Mapping[int, Meaning]) -> tuple[int, _Walk]:
+        """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
+
+        Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
+        of what routing reads of the turns up to there.
+        """
+        keys: list[tuple[int, int]] = []
+        key = 0
+        for at, turn in enumerate(turns):
+            if turn.role == "user":
+                keys.append((at, key))
+                meaning = meanings.get(at)
+                key = hash((key, turn.text, lengths_of(turn), turn.attachments, meaning and meaning.digest))
+            else:
+                key = hash((key, turn.role, turn.tool_calls, stands_for_history(turn, self._ignore)))
+        for at, known in reversed(keys):
+            walk = self._walks.get((at, known))
+            if walk is not None:
+                break
+        else:
+            at, walk = 0, self._started_anew()
+        if keys and keys[-1][0] > at:
+            walk = walk.copy()
+            self._advance(walk, turns, at, keys[-1][0], meanings)
+            at = keys[-1][0]
+            if len(self._walks) >= MAX_WALKS:
+                self._walks.pop(next(iter(self._walks)), None)
+            self._walks[keys[-1]] = walk
+        return at, walk.copy()
+
+    def _started_anew(self) -> _Walk:
+        return _Walk(Need(self._core, self._requires, self._ids), GateState(len(self._column)))
+
+    def _advance(
+        self,
+        walk: _Walk,
+        turns: Sequence[Turn],
+        begin: int,
+        end: int,
+        meanings: Mapping[int, Meaning],
+        *,
+        forgets: bool = False,
+        trace: Trace | None = None,
+    ) -> None:
+        """Takes the walk from turn ``begin`` to turn ``end``."""
+        for at in range(begin, end):
+            turn = turns[at]
+            walk.need.is_late = walk.kind != "none"
+            if at == 0 and (turn.role in RESULT_ROLES or turn.tool_calls) and not forgets:
+                self._send_all(walk, SHORTENED, at=at)
+            for tool in turn.tool_calls:
+                if tool in self._owner_of_tool:
+                    owner = self._owner_of_tool[tool]
+                    walk.need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
+                    walk.in_use.add(owner)
+                    walk.state.is_later = True
+            if turn.role != "user":
+                if stands_for_history(turn, self._ignore):
+                    self._send_all(walk, SHORTENED, at=_behind_results(turns, at))
+                continue
+            reading = self._read(turn, started=walk.need.is_started)
+            if reading.is_shortened:
+                self._send_all(walk, SHORTENED, at=at)
+                walk.kind = "follow_up" if walk.kind == "none" else walk.kind
+            elif reading.kind != "none":
+                walk.need.inherit()
+                if forgets and reading.kind != "follow_up":
+                    walk.restart(self._started_anew())
+                self._take(walk, reading, at, trace, meanings.get(at))
+
+    def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
+        """Every module from turn ``at`` on: which ones were in use before can't be told."""
+        walk.fallback = walk.fallback or reason
+        walk.need.bring_all(reason, at=at)
+
+    def _take(self, walk: _Walk, reading: Reading, at: int, trace: Trace | None, meaning: Meaning | None) -> None:
+        """What one user message brings."""
+        need = walk.need
+        walk.kind, reason = reading.kind, reading.fallback
+        walk.query_chars = reading.chars
+        if trace is not None:
+            trace.triggered.update(reading.found)
+            trace.fallbacks.extend([reason] if reason is not None else ())
+        for module, trigger in sorted(reading.found.items()):
+            need.bring(module, "trigger", trigger, at=at)
+        if reading.scores is not None:
+            seen = self._weigh(reading.scores, walk.state, walk.in_use, at, meaning)
+            if trace is not None:
+                trace.weighed.append(seen)
+            for module, detail in self._chosen(seen, need):
+                need.bring(module, "score", detail, at=at)
+            if not need.is_core_alone:
+                reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
+            elif walk.kind == "task" and not reading.scores.is_chat:
+                reason = self._unsure(seen, need, at)
+            elif walk.kind == "task":
+                walk.kind = "small_talk"
+        walk.state.is_later = True
+        if reason is not None:
+            walk.fallback = walk.fallback or reason
+            need.bring_all(reason, at=at)
+
+    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int, meaning: Meaning | None) -> Weighed:
+        assert self._fitted is not None
+        used = sorted(self._column[module] for module in in_use if module in self._column)
+        gate, semantic = self._fitted.gate, None
+        if meaning is not None and self._semantics is not None:
+            gate, semantic = self._semantics.gate, semantic_scores(self._semantics, meaning)
+        inputs = state.inputs(scores, used, semantic)
+        state.remember(scores)
+        return Weighed(at, inputs, values(gate, inputs), semantic is not None)
+
+    def _chosen(self, seen: Weighed, need: Need) -> list[tuple[int, str]]:
+        """Modules at or above the threshold that nothing else brought, with what to say of them."""
+        assert self._fitted is not None
+        of = self._semantics if seen.is_fused and self._semantics is not None else self._fitted
+        columns, found = self._fitted.table.columns, seen.values
+        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
+        return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
+
+    def _unsure(self, seen: Weighed, need: Need, at: int) -> str | None:
+        """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
+        assert self._fitted is not None
+        if self._fitted.calibration.over == "first_needs":
+            return "nothing scores above the threshold"
+        best = int(seen.values.argmax())
+        need.bring(self._fitted.table.columns[best], "score", f"{seen.values[best]:.2f}", at=at)
+        return None
+
+    def _is_most(self, need: Need) -> bool:
+        return sum(self._tokens[module] for module in need) > self._most_tokens
+
+
+def _behind_results(turns: Sequence[Turn], call: int) -> int:
+    """The last result of the tool calls in turn ``call``: parallel calls stay together with their results."""
+    last = call
+    while last + 1 < len(turns) and turns[last + 1].role in RESULT_ROLES:
+        last += 1
+    return last

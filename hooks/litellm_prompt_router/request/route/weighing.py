@@ -1,0 +1,79 @@
+"""A decision for every threshold at once: what is selected whatever it is, and how much speaks for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litellm_prompt_router.profile.fitted import Fitted, Flags, Floats
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route.embeddings import Lookup, no_meanings
+from litellm_prompt_router.request.route.need import closure_of
+from litellm_prompt_router.request.route.router import Router
+from litellm_prompt_router.request.route.trace import Trace, Weighed
+from litellm_prompt_router.request.types import RoutingDecision, Turn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Weighted:
+    """One conversation at its last turn. A module is selected when it is firm or its value reaches the threshold."""
+
+    firm: Flags
+    """By module: the core, triggers, tools called, and what those require; everything in a fallback."""
+    used: Flags
+    """By module: the core, tools called, and what those require: the state without any word of the user's."""
+    values: Floats
+    """By module: the highest gate value so far, its own or that of a module that requires it."""
+    seen: tuple[Weighed, ...]
+    decision: RoutingDecision
+    is_fallback: bool
+    """True when no threshold matters."""
+    is_fused: bool = False
+    """True when the threshold is that of the fused scores."""
+
+    def selected(self, threshold: float) -> Flags:
+        return self.firm | (self.values >= threshold)
+
+
+def weigh(router: Router, profile: Profile, turns: Sequence[Turn], lookup: Lookup = no_meanings) -> Weighted:
+    """The conversation as it stands before any threshold."""
+    trace = Trace()
+    decision = router.decide(turns, trace=trace, lookup=lookup)
+    size = len(profile.modules)
+    values = np.full(size, -np.inf)
+    if profile.fitted is not None and trace.weighed:
+        values[list(profile.fitted.table.columns)] = np.max(list(_on_one_scale(trace.weighed, profile.fitted)), axis=0)
+        for module in range(size):
+            for needed in closure_of(module, profile):
+                values[needed] = max(values[needed], values[module])
+    owners = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
+    called = {owners[tool] for turn in turns for tool in turn.tool_calls if tool in owners}
+    core = {n for n, module in enumerate(profile.modules) if module.always}
+    firm = _closed(core | called | trace.triggered, profile)
+    return Weighted(
+        firm=np.ones(size, dtype=np.bool_) if trace.fallbacks else firm,
+        used=_closed(core | called, profile),
+        values=values,
+        seen=tuple(trace.weighed),
+        decision=decision,
+        is_fallback=bool(trace.fallbacks),
+        is_fused=any(seen.is_fused for seen in trace.weighed),
+    )
+
+
+def _on_one_scale(weighed: Sequence[Weighed], fitted: Fitted) -> Iterable[Floats]:
+    """The values, to be held against one threshold: the fused one wherever a message was weighed by its meaning."""
+    shift = 0.0
+    if fitted.semantics is not None and len({seen.is_fused for seen in weighed}) > 1:
+        shift = fitted.semantics.calibration.threshold - fitted.calibration.threshold
+    for seen in weighed:
+        yield seen.values if seen.is_fused else seen.values + shift
+
+
+def _closed(modules: Iterable[int], profile: Profile) -> Flags:
+    flags: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
+    for module in modules:
+        flags[[module, *closure_of(module, profile)]] = True
+    return flags

@@ -1,0 +1,309 @@
+"""The types that the walk hands from one step to the next. No behaviour beyond what their fields imply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from litellm_prompt_router.profile.profile import Placement, Profile, Slot
+
+Mode = Literal["rewrite", "shadow", "off"]
+EvidenceKind = Literal["always", "trigger", "score", "tool_call", "requires", "inherited", "fallback", "bundle"]
+"""``bundle``: nobody asked for it, but the set that holds it is cheaper than the exact one."""
+MessageKind = Literal["task", "follow_up", "small_talk", "none"]
+SpanKind = Literal["module", "slot", "residue"]
+Mark = Mapping[str, Any]
+"""A breakpoint as it stands on the wire: a ``cache_control`` object, such as ``{"type": "ephemeral", "ttl": "1h"}``,
+or a ``prompt_cache_breakpoint``, which has a ``mode``."""
+
+MAX_MARKS = 4
+LOOKBACK_BLOCKS = 20
+"""Claude's limits: marks in a request, and blocks ahead of a mark in which an earlier cache entry is found
+(platform.claude.com, "Prompt caching", checked 2026-11)."""
+
+
+# Requests
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SystemBlock:
+    """One stretch of system text as the client sent it. ``message`` and ``block`` are its address."""
+
+    message: int
+    block: int | None
+    text: str
+    mark: Mark | None
+
+
+class Turn(NamedTuple):
+    """One message behind the system prompt, reduced to what routing looks at."""
+
+    role: str
+    text: str
+    attachments: tuple[str, ...] = ()
+    tool_calls: tuple[str, ...] = ()
+    blocks: int = 1
+    """What a provider looks back over, besides the tool calls."""
+    parts: tuple[str, ...] = ()
+    """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A request as the walk sees it, whatever its wire shape."""
+
+    system: tuple[SystemBlock, ...]
+    turns: tuple[Turn, ...]
+    tool_count: int
+    marks_before: tuple[Mark, ...]
+    """The client's breakpoints that the provider reads ahead of the system prompt (tools)."""
+    marks_after: tuple[Mark, ...]
+    """The client's breakpoints behind the system prompt (messages, top level)."""
+    states_points: bool = False
+    """True when the client sends LiteLLM injection points, which then hold in place of a deployment's own."""
+    unseen: str | None = None
+    """Why the conversation so far isn't in the request, so that nobody can say what it needs; None when it is."""
+
+    @property
+    def client_marks(self) -> int:
+        """Breakpoints that the client set, wherever they stand."""
+        own = sum(block.mark is not None for block in self.system)
+        return own + len(self.marks_before) + len(self.marks_after)
+
+    @property
+    def system_text(self) -> str:
+        """The whole leading system text, seams closed."""
+        if len(self.system) == 1:
+            return self.system[0].text
+        return "".join(block.text for block in self.system)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What the deployments that may answer have in common, or what holds for one of them."""
+
+    takes_marks: bool
+    """True when every candidate keeps ``cache_control`` and its provider accepts it."""
+    min_cache_tokens: int
+    input_usd_per_token: Decimal | None
+    """None when a candidate has no price or they differ."""
+    cache_read_share: float | None = None
+    """What a cached token costs, as a share of the input price: the lowest of the candidates'. None: no prices."""
+    cache_write_share: float | None = None
+    """What a token costs that is written to the cache, likewise: the highest."""
+    cache_write_1h_share: float | None = None
+    """The same for an hour."""
+    placement: Placement = "grow"
+    """What keeps the prefix cacheable at every candidate."""
+    refuses_late_system: bool = False
+    """True when a candidate answers a system message behind the conversation's first turn with an error."""
+    takes_cache_key: bool = False
+    """True when every candidate is an OpenAI that routes by ``prompt_cache_key``."""
+    injection_points: tuple[Mark, ...] = ()
+    """LiteLLM's own ``cache_control_injection_points`` of the candidates: ours would override them."""
+    takes_breakpoints: bool = False
+    """True when every candidate is an OpenAI that takes ``prompt_cache_breakpoint`` (GPT-5.6 and later)."""
+    places_points: bool = True
+    """False on a LiteLLM that places no injection points beside marks (before 1.106)."""
+    auto_points: tuple[Mark, ...] = ()
+    """What LiteLLM's automatic caching would inject into a request without any mark; ours make it stand down."""
+    reads_first_part: bool = False
+    """True where LiteLLM hands on no more than the first part of a Gemini system instruction."""
+    each: tuple[tuple[str, Target], ...] = ()
+    """Every candidate by its deployment id, where they take different marks; empty where all agree."""
+
+    @property
+    def is_marking(self) -> bool:
+        """True when every candidate takes marks of one and the same kind."""
+        return self.takes_marks or self.takes_breakpoints
+
+
+UNKNOWN_TARGET = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
+
+
+# Recognition, routing, composition
+
+
+class Span(NamedTuple):
+    """``[start, end)`` of the system text. ``module`` indexes the profile's modules (-1 in residue).
+
+    ``opens``: the first span of its module, or of one more copy of it.
+    """
+
+    kind: SpanKind
+    start: int
+    end: int
+    module: int
+    slot: Slot | None
+    opens: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Recognition:
+    """A partition of the system text into module, slot and residue spans.
+
+    ``coverage`` is the share of its characters in module and slot spans, 0 to 1. Texts that differ only in the
+    values of equally long slots share one object, so what depends on positions alone can be remembered by it.
+    """
+
+    profile: Profile
+    spans: tuple[Span, ...]
+    coverage: float
+    known_lines: float = 1.0
+    """Share of the profile's lines that are in the text, wherever; measured where little could be placed."""
+
+
+class Evidence(NamedTuple):
+    """Why a module was selected. ``detail`` is a trigger, a tool or a module id: never message text.
+
+    ``late``: first needed after the conversation's first user message.
+    """
+
+    module: str
+    kind: EvidenceKind
+    detail: str | None = None
+    late: bool = False
+
+
+class Arrival(NamedTuple):
+    """Late modules, as indexes into the profile, and the turn behind which they belong."""
+
+    turn: int
+    modules: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoutingDecision:
+    """The modules a conversation needs, in profile order, each with its evidence."""
+
+    selected: tuple[Evidence, ...]
+    arrivals: tuple[Arrival, ...]
+    """The late ones again, in order of first need."""
+    message_kind: MessageKind
+    is_fallback: bool
+    fallback_reason: str | None
+    query_chars: int
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return tuple(evidence.module for evidence in self.selected)
+
+
+SEAM = "\n\n"
+"""Put between two kept pieces that met only because what was between them is gone."""
+
+
+class Piece(NamedTuple):
+    """``[start, end)`` of the system text, kept. ``seam``: a paragraph break has to stand before it."""
+
+    start: int
+    end: int
+    seam: bool
+
+
+class Late(NamedTuple):
+    """Pieces that make a message of their own, behind turn ``turn``."""
+
+    turn: int
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Composition:
+    """The kept pieces in output order, in three groups with a stable edge behind each of the first two."""
+
+    core: tuple[Piece, ...]
+    routed: tuple[Piece, ...]
+    varying: tuple[Piece, ...]
+    late: tuple[Late, ...]
+    late_tokens: int
+    core_tokens: int
+    routed_tokens: int
+    varying_tokens: int
+    original_tokens: int
+    residue_chars: int
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        return (*self.core, *self.routed, *self.varying)
+
+    @property
+    def chars(self) -> int:
+        """Characters of the prompt that leaves, late modules included."""
+        late = [piece for message in self.late for piece in message.pieces]
+        return sum(piece.end - piece.start + len(SEAM) * piece.seam for piece in (*self.pieces, *late))
+
+    def is_unchanged(self, text_chars: int) -> bool:
+        """True when the output is the whole text in its own order."""
+        if self.late:
+            return False
+        at = 0
+        for piece in self.pieces:
+            if piece.start != at or piece.seam:
+                return False
+            at = piece.end
+        return at == text_chars
+
+    @property
+    def tokens(self) -> int:
+        return self.core_tokens + self.routed_tokens + self.varying_tokens + self.late_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Breakpoints:
+    """The marks at the stable edges (None: no mark there), and which client blocks keep their own."""
+
+    core: Mark | None
+    routed: Mark | None
+    varying: Mark | None
+    kept_blocks: frozenset[int]
+    """Indexes into ``Request.system`` of untouched blocks whose own mark stays."""
+    points: tuple[Mark, ...] | None = None
+    """The deployment's injection points that the request is to state, as they count the client's messages; None
+    leaves it at those that the request came with."""
+    history: tuple[Mark, ...] = ()
+    """Injection points of ours at the history's moving end, counted from the end of what leaves."""
+    added: int
+    client: int
+    """The client's marks as they came; several on one text may have become one."""
+    total: int
+    """Marks in the request that leaves."""
+
+
+# Outcomes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rewritten:
+    """The walk's result when the request is (or in shadow: would be) rewritten."""
+
+    recognition: Recognition
+    decision: RoutingDecision
+    composition: Composition
+    breakpoints: Breakpoints
+    placement: Placement
+    target: Target
+    cache_key: str | None
+    """The same for all requests whose system prompts begin alike; None where the provider has no use for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passthrough:
+    """The request stays as it came. ``near`` is the closest profile of an unrecognised prompt, for drift.
+
+    One that isn't worth rewriting has been recognised and routed. Its text stays, but ``added_marks`` may help to
+    cache it.
+    """
+
+    reason: str
+    near: Recognition | None = None
+    original_chars: int | None = None
+    client_marks: int = 0
+    recognition: Recognition | None = None
+    decision: RoutingDecision | None = None
+    added_marks: int = 0
+
+
+Outcome = Rewritten | Passthrough

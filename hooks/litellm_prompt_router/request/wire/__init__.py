@@ -1,0 +1,104 @@
+"""Request and response dicts <-> our types, one module for each endpoint shape. Loose dicts end here.
+
+A shape is added by writing its three functions and naming the call types that use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litellm_prompt_router.profile.profile import Ttl
+from litellm_prompt_router.request.types import Request, Rewritten, Target
+from litellm_prompt_router.request.wire import bridged_marks, chat, chat_marks, gemini, messages, responses
+from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, client_body, snapshot, tool_names
+from litellm_prompt_router.request.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
+from litellm_prompt_router.request.wire.declared_tools import tools_chars
+from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES, RESPONSES
+from litellm_prompt_router.request.wire.marking import Plan, Texts
+
+__all__ = [
+    "BAG_KEYS",
+    "MASK",
+    "SHAPES",
+    "UNNAMED",
+    "Sender",
+    "Shape",
+    "answer_of",
+    "bag_of",
+    "client_body",
+    "conversation_of",
+    "header_of",
+    "sender_of",
+    "snapshot",
+    "tool_names",
+    "tools_chars",
+]
+
+BAG_KEYS = ("litellm_metadata", "metadata")
+"""Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """How one endpoint carries its system prompt.
+
+    ``read``: the request in our types; raises UnreadableRequestError with a passthrough reason.
+    ``write``: a new body with the rewritten system prompt; shares what it doesn't change, changes nothing shared.
+    ``marked``: the body as it came with as many cache marks as help, and their number.
+    ``texts``: where two rewritings of one body may differ in cuts and marks.
+    ``bridged``: how to mark the chat body that LiteLLM makes of a rewritten one for Claude; None where its own
+    endpoint takes marks.
+    """
+
+    read: Callable[[Mapping[str, Any]], Request]
+    write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
+    marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
+    texts: Texts
+    bridged: Callable[[Mapping[str, Any], Request, Rewritten], Plan] | None = None
+
+
+def _unmarked(data: Mapping[str, Any], *_: object) -> tuple[Mapping[str, Any], int]:
+    return data, 0
+
+
+_GEMINI = Shape(
+    read=gemini.read,
+    write=gemini.write,
+    marked=_unmarked,
+    texts=Texts(items="contents"),
+    bridged=bridged_marks.of_gemini,
+)
+
+SHAPES: Mapping[str, Shape] = {
+    CHAT: Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    RESPONSES: Shape(
+        read=responses.read,
+        write=responses.write,
+        marked=_unmarked,
+        texts=Texts(fields=("instructions",), items="input", kind="input_text"),
+        bridged=bridged_marks.of_responses,
+    ),
+    "agenerate_content": _GEMINI,
+    "agenerate_content_stream": _GEMINI,
+    MESSAGES: Shape(read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))),
+}
+"""By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
+
+
+def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place."""
+    for key in BAG_KEYS:
+        bag = data.get(key)
+        if isinstance(bag, dict):
+            return bag
+    return None
+
+
+def header_of(data: Mapping[str, Any], name: str) -> str | None:
+    """A header of the client's HTTP request, by its lower-case name."""
+    received = data.get("proxy_server_request")
+    headers = received.get("headers") if isinstance(received, dict) else None
+    value = headers.get(name) if isinstance(headers, dict) else None
+    return value if isinstance(value, str) else None

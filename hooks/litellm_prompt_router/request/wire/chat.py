@@ -1,0 +1,193 @@
+"""OpenAI chat completions: the leading run of ``system``/``developer`` messages is the system prompt.
+
+Contents come as a string or as blocks. Kept pieces stay in messages of their own role and in blocks of their
+own, so that seams the client put there survive; a string stays a string unless a breakpoint has to be set,
+because only block-level marks reach every provider (LiteLLM drops message-level marks on block content).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn
+from litellm_prompt_router.request.wire.injection_points import (
+    INJECTION_POINTS,
+    SYSTEM_ROLES,
+    marks_after,
+    parameters,
+    points_for,
+    resettled,
+)
+from litellm_prompt_router.request.wire.marks import CACHE_CONTROL, mark_of, marked
+from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
+
+_ATTACHMENT_KINDS = {
+    "image_url": "image",
+    "input_image": "image",
+    "image": "image",
+    "input_audio": "audio",
+    "file": "file",
+    "input_file": "file",
+    "document": "file",
+}
+
+
+# Reading
+
+
+def read(data: Mapping[str, Any]) -> Request:
+    """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    messages = data.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise UnreadableRequestError("malformed_messages")
+    leading = _leading(messages)
+    system = tuple(block for number in range(leading) for block in _system_blocks(messages[number], number))
+    rest = messages[leading:]
+    tools = data.get("tools")
+    tools = tools if isinstance(tools, list) else []
+    return Request(
+        system=system,
+        turns=tuple(_turn(message) for message in rest),
+        tool_count=len(tools),
+        marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
+        marks_after=tuple(marks_after(data, rest)),
+        states_points=isinstance(data.get(INJECTION_POINTS), list),
+    )
+
+
+def _leading(messages: list[dict[str, Any]]) -> int:
+    for number, message in enumerate(messages):
+        role = message.get("role")
+        if not isinstance(role, str) or role not in SYSTEM_ROLES:
+            return number
+    return len(messages)
+
+
+def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBlock]:
+    content = message.get("content")
+    own_mark = mark_of(message)
+    if isinstance(content, str):
+        yield SystemBlock(message=number, block=None, text=content, mark=own_mark)
+        return
+    if not isinstance(content, list) or not content:
+        raise UnreadableRequestError("malformed_system_content")
+    for index, block in enumerate(content):
+        text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
+        if not isinstance(text, str):
+            raise UnreadableRequestError("unsupported_system_content")
+        mark = mark_of(block) or (own_mark if index == len(content) - 1 else None)
+        yield SystemBlock(message=number, block=index, text=text, mark=mark)
+
+
+def _turn(message: Mapping[str, Any]) -> Turn:
+    content = message.get("content")
+    if isinstance(content, str) and "tool_calls" not in message and "function_call" not in message:
+        return Turn(str(message.get("role")), content)
+    texts: list[str] = []
+    attachments: list[str] = []
+    if isinstance(content, str):
+        texts.append(content)
+    elif isinstance(content, list):
+        for part in content:
+            if isinstance(part, str):
+                texts.append(part)
+            elif isinstance(part, dict):
+                text = part.get("text")
+                if isinstance(text, str):
+                    texts.append(text)
+                elif part.get("type") not in ("text", None):
+                    attachments.append(_ATTACHMENT_KINDS.get(str(part["type"]), "other"))
+    role = str(message.get("role"))
+    return Turn(
+        role=role,
+        text="\n".join(texts),
+        attachments=tuple(attachments),
+        tool_calls=tuple(_called_tools(message)),
+        parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
+    )
+
+
+def _called_tools(message: Mapping[str, Any]) -> Iterator[str]:
+    calls = message.get("tool_calls")
+    old_style = message.get("function_call")
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            yield function["name"]
+    if isinstance(old_style, dict) and isinstance(old_style.get("name"), str):
+        yield old_style["name"]
+
+
+def _tool_marks(tool: object) -> Iterator[Mark]:
+    if isinstance(tool, dict):
+        mark = mark_of(tool) or mark_of(tool.get("function"))
+        if mark is not None:
+            yield mark
+
+
+# Writing
+
+
+def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> dict[str, Any]:
+    """A new body whose leading system messages hold the rewritten prompt; everything else is shared."""
+    messages = data["messages"]
+    leading = _leading(messages)
+    out: list[dict[str, Any]] = []
+    run: list[OutBlock] = []
+    for block in out_blocks(request, rewritten):
+        if run and request.system[run[-1].source].message != request.system[block.source].message:
+            out.append(_message(messages, request, run))
+            run = []
+        run.append(block)
+    if run:
+        out.append(_message(messages, request, run))
+    rest = messages[leading:]
+    if rewritten.composition.late:
+        role = messages[request.system[0].message]["role"]
+        rest = _with_late(rest, request, rewritten, role)
+    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten, leading, out)}
+
+
+def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
+    """The conversation with each late message directly behind the one that first needed it."""
+    behind: dict[int, dict[str, Any]] = {}
+    for turn, text in late_texts(request, rewritten):
+        # Blocks where marks are kept on them; a plain string is what every other host takes.
+        content = [{"type": "text", "text": text}] if rewritten.target.is_marking else text
+        behind[turn] = {"role": role, "content": content}
+    out: list[dict[str, Any]] = []
+    for turn, message in enumerate(rest):
+        out.append(message)
+        if turn in behind:
+            out.append(behind[turn])
+    return out
+
+
+def _parameters(
+    data: Mapping[str, Any], rewritten: Rewritten, leading: int, system: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What goes beside the messages; ``system`` is what the ``leading`` ones became."""
+    points = points_for(data, rewritten)
+    late_turns = [late.turn for late in rewritten.composition.late]
+    if late_turns or len(system) != leading:
+        points = resettled(points, data["messages"], leading, system, late_turns)
+    # LiteLLM places these, so that the messages themselves go through as they came.
+    return parameters(data, rewritten, [*points, *map(dict, rewritten.breakpoints.history)])
+
+
+def _message(messages: list[dict[str, Any]], request: Request, run: list[OutBlock]) -> dict[str, Any]:
+    source = messages[request.system[run[0].source].message]
+    message = {key: value for key, value in source.items() if key != CACHE_CONTROL}
+    if isinstance(source["content"], str) and len(run) == 1 and run[0].mark is None:
+        message["content"] = run[0].text
+        return message
+    message["content"] = [_block(source, request, block) for block in run]
+    return message
+
+
+def _block(source: Mapping[str, Any], request: Request, out: OutBlock) -> dict[str, Any]:
+    index = request.system[out.source].block
+    origin = {"type": "text"} if index is None else source["content"][index]
+    return marked(origin, out.text, out.mark)

@@ -1,0 +1,144 @@
+"""Gemini's generateContent: ``systemInstruction`` is the prompt, ``contents`` the conversation.
+
+The instruction comes as a string, or as a content whose parts are texts; parts stay where they can. A conversation
+has no system role, so nothing is ever put into ``contents``. Gemini takes no marks: they would make a cache
+resource. Field names come in both of the API's spellings (ai.google.dev/api/generate-content, checked 2026-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn
+from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
+
+_SYSTEM_KEYS = ("systemInstruction", "system_instruction")
+_TOOL_KEYS = ("functionDeclarations", "function_declarations")
+_CALL_KEYS = ("functionCall", "function_call")
+_RESULT_KEYS = ("functionResponse", "function_response")
+_DATA_KEYS = ("inlineData", "inline_data", "fileData", "file_data")
+_MIME_KEYS = ("mimeType", "mime_type")
+_ROLES = {"model": "assistant", "function": "tool"}
+
+
+# Reading
+
+
+def read(data: Mapping[str, Any]) -> Request:
+    """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    instruction = _first(data, _SYSTEM_KEYS)
+    return Request(
+        system=tuple(_system_blocks(instruction)) if instruction else (),
+        turns=tuple(map(_turn, _contents(data.get("contents")))),
+        tool_count=sum(_tools(data.get("tools"))),
+        marks_before=(),
+        marks_after=(),
+    )
+
+
+def _first(holder: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((holder[key] for key in keys if holder.get(key) is not None), None)
+
+
+def _system_blocks(instruction: Any) -> Iterator[SystemBlock]:
+    if isinstance(instruction, str):
+        yield SystemBlock(message=0, block=None, text=instruction, mark=None)
+        return
+    for index, part in enumerate(_parts(instruction)):
+        text = part.get("text")
+        if not isinstance(text, str):
+            raise UnreadableRequestError("unsupported_system_content")
+        yield SystemBlock(message=0, block=index, text=text, mark=None)
+
+
+def _parts(content: Any) -> list[dict[str, Any]]:
+    parts = content.get("parts") if isinstance(content, dict) else None
+    parts = [parts] if isinstance(parts, dict) else parts
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise UnreadableRequestError("malformed_system_content")
+    return parts
+
+
+def _contents(contents: Any) -> list[dict[str, Any]]:
+    """As a list: LiteLLM also takes one content, and a string for one user text."""
+    if isinstance(contents, str):
+        return [{"role": "user", "parts": [{"text": contents}]}]
+    contents = [contents] if isinstance(contents, dict) else contents
+    if not isinstance(contents, list) or not all(isinstance(content, dict) for content in contents):
+        raise UnreadableRequestError("malformed_contents")
+    return contents
+
+
+def _turn(content: Mapping[str, Any]) -> Turn:
+    """A content as routing sees it; one with results of tools and nothing else is no word of the user's."""
+    role = _ROLES.get(str(content.get("role") or "user"), str(content.get("role") or "user"))
+    parts = content.get("parts")
+    texts: list[str] = []
+    results: list[str] = []
+    attachments: list[str] = []
+    calls: list[str] = []
+    has_results = False
+    for part in [parts] if isinstance(parts, dict) else parts or ():
+        if not isinstance(part, dict):
+            continue
+        call, data = _first(part, _CALL_KEYS), _first(part, _DATA_KEYS)
+        if isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        elif isinstance(call, dict):
+            calls.append(str(call.get("name")))
+        elif (result := _first(part, _RESULT_KEYS)) is not None:
+            has_results = True
+            response = result.get("response") if isinstance(result, dict) else None
+            values = response.values() if isinstance(response, dict) else ()
+            results.extend(value for value in values if isinstance(value, str))
+        elif isinstance(data, dict) and role == "user":
+            attachments.append(_attachment_kind(str(_first(data, _MIME_KEYS))))
+    is_result = role == "user" and has_results and not texts and not attachments
+    return Turn(
+        role="tool" if is_result else role,
+        text="\n".join(results if is_result else texts),
+        attachments=tuple(attachments),
+        tool_calls=tuple(calls),
+        parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
+    )
+
+
+def _attachment_kind(mime: str) -> str:
+    kind = mime.partition("/")[0]
+    return kind if kind in ("image", "audio") else "file"
+
+
+def _tools(tools: Any) -> Iterator[int]:
+    """How many tools each entry declares; Google's own come one an entry."""
+    for tool in tools if isinstance(tools, list) else ():
+        declared = _first(tool, _TOOL_KEYS) if isinstance(tool, dict) else None
+        yield len(declared) if isinstance(declared, list) else 1
+
+
+# Writing
+
+
+def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> dict[str, Any]:
+    """A new body with the rewritten prompt in the system instruction; everything else is shared."""
+    key = next(key for key in _SYSTEM_KEYS if data.get(key) is not None)
+    instruction = data[key]
+    blocks = list(out_blocks(request, rewritten))
+    if isinstance(instruction, str):
+        return {**data, key: "".join(block.text for block in blocks)}
+    sources = _parts(instruction)
+    texts = [(0, "".join(block.text for block in blocks))] if rewritten.target.reads_first_part else _by_part(blocks)
+    parts = [{**sources[request.system[source].block or 0], "text": text} for source, text in texts]
+    return {**data, key: {**instruction, "parts": parts[0] if isinstance(instruction["parts"], dict) else parts}}
+
+
+def _by_part(blocks: Sequence[OutBlock]) -> list[tuple[int, str]]:
+    """``(index into Request.system, text)`` of each part that leaves."""
+    texts: list[tuple[int, str]] = []
+    for block in blocks:
+        if texts and texts[-1][0] == block.source:
+            texts[-1] = (block.source, texts[-1][1] + block.text)
+        else:
+            texts.append((block.source, block.text))
+    return texts

@@ -1,0 +1,113 @@
+"""Rotated files -> gzip, and no more of them than are to be kept. Off the writer's thread.
+
+A file is compressed beside itself under a temporary name, forced to disk, renamed and only then removed. Whoever
+finds both files after a crash has two equal copies: the plain one goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import logging
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from litellm_prompt_router.telemetry.rotation import rotated_files
+
+CHUNK_BYTES = 1 << 20
+SETTLED_SECONDS = 2.0
+"""A writer that couldn't lock may still finish a batch in a file that was just moved."""
+LOWEST_PRIORITY = 19
+log = logging.getLogger(__name__)
+
+
+class Archive:
+    """Looks after the rotated files of ``path`` in a thread of its own that ends when there is no more to do."""
+
+    def __init__(self, path: Path, *, compresses: bool, keep: int | None) -> None:
+        self._path = path
+        self._compresses = compresses
+        self._keep = keep
+        self._guard = threading.Lock()
+        self._is_wanted = False
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def wake(self) -> None:
+        """Starts the work, or has it done once more if it is under way. Doesn't wait."""
+        if not self._compresses and self._keep is None:
+            return
+        if self._pid != os.getpid():  # a forked child has no thread
+            self._pid, self._guard, self._thread = os.getpid(), threading.Lock(), None
+        with self._guard:
+            self._is_wanted = True
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="prompt-router-archive", daemon=True)
+                self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Waits for the work under way."""
+        thread = self._thread
+        if thread is not None and self._pid == os.getpid():
+            thread.join(timeout)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # it works at the usual priority as well
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+        while True:
+            with self._guard:
+                if not self._is_wanted:
+                    self._thread = None
+                    return
+                self._is_wanted = False
+            try:
+                tidy(self._path, compresses=self._compresses, keep=self._keep)
+            except OSError as error:
+                log.warning("prompt router: rotated ledger files stay as they are: %s", type(error).__name__)
+
+
+def tidy(path: Path, *, compresses: bool, keep: int | None, settled_seconds: float = SETTLED_SECONDS) -> None:
+    """Compresses what is plain, then removes the oldest beyond ``keep``. Raises OSError."""
+    if compresses:
+        for file in [*rotated_files(path)]:
+            if file.suffix != ".gz":
+                _compress(file, settled_seconds)
+    if keep is not None:
+        files = [*rotated_files(path)]
+        for file in files[: max(0, len(files) - keep)]:
+            file.unlink(missing_ok=True)
+
+
+def _compress(file: Path, settled_seconds: float) -> None:
+    """``file`` -> ``file.gz``, unless another process is at it."""
+    try:
+        source = file.open("rb")
+    except FileNotFoundError:
+        return
+    with source:
+        try:
+            fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        found = os.fstat(source.fileno())
+        if found.st_nlink == 0:
+            return
+        time.sleep(min(settled_seconds, max(0.0, found.st_mtime + settled_seconds - time.time())))
+        packed = file.with_name(f"{file.name}.gz")
+        if not packed.exists():
+            draft = file.with_name(f"{file.name}.gz.tmp")  # one that is there was left by a crash: we hold the lock
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as raw:
+                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as target:
+                    shutil.copyfileobj(source, target, CHUNK_BYTES)
+                raw.flush()
+                os.fsync(raw.fileno())
+            if source.tell() != os.fstat(source.fileno()).st_size:
+                draft.unlink()
+                return
+            draft.rename(packed)
+        file.unlink()

@@ -1,0 +1,117 @@
+"""Requests and responses of chosen keys -> a traffic file (DESIGN: "Traffic file"), secrets masked.
+
+A call's two halves come one after the other: the request when it arrives, the response when it is known. They
+are joined here, in the sinks' thread; nothing is kept on the request's side. A request whose response never
+comes is written without one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.policy.settings import CaptureSettings
+from litellm_prompt_router.request.wire import SHAPES, Sender, conversation_of
+from litellm_prompt_router.telemetry.line_file import LineFile
+from litellm_prompt_router.telemetry.masking import Masker
+
+BACKLOG = 100
+MAX_PENDING = 2_000
+MAX_PENDING_BYTES = 64_000_000
+PENDING_SECONDS = 1_800.0
+"""Longer than the longest answers take: LiteLLM's own limit is 600 s an attempt."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A request; ``request`` is the client's body as JSON."""
+
+    request_id: str
+    at_seconds: float
+    key: str
+    sender: Sender
+    endpoint: str
+    request: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """What came of a request; ``response`` is None when nothing did."""
+
+    request_id: str
+    response: Mapping[str, Any] | None
+
+
+class Capture(LineFile):
+    """Writes the calls that it is given. For one thread; ``now`` is a clock's reading in seconds."""
+
+    def __init__(self, settings: CaptureSettings) -> None:
+        super().__init__(settings.path or "", backlog=BACKLOG, max_bytes=settings.max_mb * 1_000_000, is_private=True)
+        self._masker = Masker()
+        self._pending: OrderedDict[str, tuple[float, Asked]] = OrderedDict()
+        self._pending_bytes = 0
+        self._owner = os.getpid()
+
+    def ask(self, asked: Asked, now: float) -> None:
+        """Takes a request; those that have waited too long, or are too many, are written as they are."""
+        self._disown()
+        self._pending[asked.request_id] = (now, asked)
+        self._pending_bytes += len(asked.request)
+        while self._pending:
+            since, oldest = next(iter(self._pending.values()))
+            is_crowded = len(self._pending) > MAX_PENDING or self._pending_bytes > MAX_PENDING_BYTES
+            if not is_crowded and now - since < PENDING_SECONDS:
+                break
+            self.answer(Answered(request_id=oldest.request_id, response=None))
+
+    def answer(self, answered: Answered) -> None:
+        """Writes the request with its response. One that isn't waiting was written before."""
+        _, asked = self._pending.pop(answered.request_id, (0.0, None))
+        if asked is None:
+            return
+        self._pending_bytes -= len(asked.request)
+        try:
+            self.append([self._line(asked, answered.response)])
+        except (TypeError, ValueError, RecursionError) as error:
+            self.lost += 1
+            self.last_error = type(error).__name__
+
+    def close(self) -> None:
+        """Writes what still waits for a response, without one."""
+        self._disown()
+        for request_id in tuple(self._pending):
+            self.answer(Answered(request_id=request_id, response=None))
+        super().close()
+
+    def _disown(self) -> None:
+        """In a forked child: what waited at the fork is its parent's to write."""
+        if self._owner != os.getpid():
+            self._owner = os.getpid()
+            self._pending.clear()
+            self._pending_bytes = 0
+
+    def _line(self, asked: Asked, response: Mapping[str, Any] | None) -> bytes:
+        request = json.loads(asked.request)
+        line = {
+            "ts": asked.at_seconds,
+            "key": asked.key,
+            "conversation": _conversation(asked, request),
+            "endpoint": asked.endpoint,
+            "request": self._masker.masked(request),
+        }
+        if response is not None:
+            line["response"] = self._masker.masked(response)
+        return json.dumps(line).encode() + b"\n"
+
+
+def _conversation(asked: Asked, request: Mapping[str, Any]) -> str:
+    """The id that the call's record has too."""
+    try:
+        return conversation_of(asked.key, SHAPES[asked.endpoint].read(request), asked.sender)
+    except UnreadableRequestError:
+        return asked.request_id

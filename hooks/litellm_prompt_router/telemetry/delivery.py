@@ -1,0 +1,255 @@
+"""What becomes of each item that was submitted: the sinks get it, it is counted and watched. In one thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, ParamSpec
+
+from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.telemetry.alerts import Watch
+from litellm_prompt_router.telemetry.background_queue import Inbox
+from litellm_prompt_router.telemetry.capture import Answered, Asked
+from litellm_prompt_router.telemetry.counters import Counters
+from litellm_prompt_router.telemetry.faults import Fault
+from litellm_prompt_router.telemetry.sink_health import Sinks, Trouble, health_of
+from litellm_prompt_router.telemetry.status_file import STATUS_SECONDS, Identity, StatusFile
+
+BATCH_SECONDS = 0.2
+"""A crash loses no more of the ledger than was submitted in this time."""
+LOG_SECONDS = 60.0
+CAPTURE_WARNING_SECONDS = 3_600.0
+
+P = ParamSpec("P")
+log = logging.getLogger(__name__)
+
+
+class Problem(NamedTuple):
+    """A configuration problem met in flight. ``title`` is fixed text without figures."""
+
+    title: str
+    lines: tuple[str, ...]
+    key_alias: str | None
+    once: str | None = None
+    """The same in every process that meets it, so that GlitchTip keeps one event of them all."""
+
+
+Item = Record | Problem | Fault | Asked | Answered
+
+
+class Delivery:
+    """Takes the items of one process, in its thread. A sink's failure harms no other sink."""
+
+    def __init__(self, settings: Settings, sinks: Sinks, identity: Identity, inbox: Inbox) -> None:
+        self._sinks = sinks
+        self._inbox = inbox
+        self._identity = identity
+        self._captures = settings.capture
+        self._batch: list[Record] = []
+        self._batch_due = 0.0
+        self._unwritten_since: float | None = None
+        self._counters = Counters()
+        self._alerts = settings.alerts
+        self._watch = Watch(settings.alerts, time.monotonic())
+        self._window_due = time.monotonic() + settings.alerts.window_seconds
+        self._status = StatusFile(folder, identity) if (folder := settings.status_folder) is not None else None
+        self._status_due = 0.0
+        self._batch_seconds = BATCH_SECONDS
+        self._next_capture_warning = time.monotonic() + CAPTURE_WARNING_SECONDS
+        self._faults = 0
+        self._last_fault: str | None = None
+        self._last_problem: str | None = None
+        self._logged = ""
+        self._next_log = 0.0
+        self.capture_dropped = 0
+        """Counted by those who submit, like ``capture_given``: bytes of captured requests that were queued."""
+        self.capture_given = 0
+        self.capture_taken = 0
+
+    # In the thread
+
+    def take(self, item: Item, /) -> None:
+        """Hands one item to the sinks it is for."""
+        match item:
+            case Record():
+                if not self._batch:
+                    now = time.monotonic()
+                    self._batch_due = now + self._batch_seconds
+                    self._unwritten_since = now if self._unwritten_since is None else self._unwritten_since
+                self._batch.append(item)
+                self._send(item)
+            case Problem():
+                self._last_problem = f"{item.title}: {'; '.join(item.lines)}"
+                self._counters.add_error("problem", self._last_problem, time.time())
+                self._attempt(self._sinks.glitchtip.problem, item.title, item.lines, item.key_alias, item.once)
+            case Fault():
+                self._fault(item)
+                self._attempt(self._sinks.glitchtip.fault, item)
+            case Asked() | Answered():
+                self._attempt(self._take_down, item)
+
+    def tick(self) -> None:
+        """Does what is due by now."""
+        now = time.monotonic()
+        if self._batch and now >= self._batch_due:
+            self._write()
+        if now >= self._window_due:
+            self._window_due = now + self._alerts.window_seconds
+            self._attempt(self._close_window, now)
+        if self._status is not None and now >= self._status_due:
+            self._status_due = now + STATUS_SECONDS
+            self._attempt(self._write_status, self._status)
+        self._attempt(self._log)
+
+    def wait_seconds(self) -> float | None:
+        """Until the next ``tick`` at the latest."""
+        due = list(self._due())
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def hurry(self) -> None:
+        """Writes what was taken, from now on each record as it comes, and takes the status file away."""
+        self._batch_seconds = 0.0
+        self._write()
+        if self._status is not None:
+            self._attempt(self._status.remove)
+            self._status = None
+
+    def finish(self, seconds: float, *, is_last: bool) -> None:
+        """Writes and sends all that was taken."""
+        deadline = time.monotonic() + seconds
+        self._write()
+        if is_last:
+            for sink in (self._sinks.capture, self._sinks.ledger):
+                if sink is not None:
+                    self._attempt(sink.close)
+        end = self._sinks.glitchtip.close if is_last else self._sinks.glitchtip.flush
+        self._attempt(end, max(0.0, deadline - time.monotonic()))
+        if is_last:
+            self._next_log = 0.0
+            self._attempt(self._log)
+            if self._status is not None:
+                self._attempt(self._status.remove)
+
+    # In any thread
+
+    def trouble(self) -> Trouble:
+        """What went wrong so far in this process."""
+        ledger, capture, counts = self._sinks.ledger, self._sinks.capture, self._sinks.glitchtip.stats()
+        return Trouble(
+            dropped=self._inbox.dropped,
+            ledger_lost=ledger.lost if ledger else 0,
+            ledger_error=ledger.last_error if ledger else None,
+            capture_lost=self.capture_dropped + (capture.lost if capture else 0),
+            capture_error=capture.last_error if capture else None,
+            status_error=self._status.last_error if self._status else None,
+            glitchtip_lost=counts.lost,
+            faults=self._faults + counts.faults,
+            last_fault=self._last_fault,
+            last_problem=self._last_problem,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """How this worker is, in plain JSON types: ``docs/status.md`` tells the fields."""
+        since, inbox = self._unwritten_since, self._inbox
+        lag_seconds = time.monotonic() - since if since is not None else 0.0
+        return {
+            **self._identity.to_dict(),
+            "written_seconds": time.time(),
+            "keys": self._counters.keys(),
+            "counters": self._counters.to_dict(),
+            "last_errors": self._counters.errors(),
+            "queue": {"waiting": inbox.waiting, "limit": inbox.limit, "dropped": inbox.dropped},
+            **health_of(self._sinks, self.trouble(), batched=len(self._batch), lag_seconds=lag_seconds),
+        }
+
+    # In the thread, in parts
+
+    def _due(self) -> Iterable[float]:
+        if self._batch:
+            yield self._batch_due
+        if self._alerts.enabled:
+            yield self._window_due
+        if self._status is not None:
+            yield self._status_due
+
+    def _send(self, record: Record) -> None:
+        glitchtip, prometheus = self._sinks.glitchtip, self._sinks.prometheus
+        self._attempt(self._counters.add, record)
+        self._attempt(self._watch.add, record)
+        if prometheus is not None:
+            self._attempt(prometheus.write, record)
+        self._attempt(glitchtip.write, record)
+        if record.facts.is_drift:
+            self._attempt(glitchtip.drift, record)
+
+    def _write(self) -> None:
+        """Empties the batch into the ledger, and tells GlitchTip if the ledger can't be written."""
+        ledger, batch = self._sinks.ledger, self._batch
+        if ledger is not None and batch:
+            self._attempt(ledger.write, batch)
+            if ledger.waiting:
+                lines = (str(ledger.last_error),)
+                self._attempt(self._sinks.glitchtip.problem, "Ledger not written", lines)
+        self._batch = []
+        if ledger is None or not ledger.waiting:
+            self._unwritten_since = None
+
+    def _write_status(self, file: StatusFile) -> None:
+        file.write(self.status())
+
+    def _close_window(self, now: float) -> None:
+        for alert in self._watch.close(now, self.trouble().lost()) if self._alerts.enabled else ():
+            self._counters.add_alert(alert.name, alert.summary, time.time())
+            self._attempt(self._sinks.glitchtip.alert, alert)
+            if self._sinks.prometheus is not None:
+                self._attempt(self._sinks.prometheus.alert, alert)
+
+    def _take_down(self, item: Asked | Answered) -> None:
+        capture = self._sinks.capture
+        if capture is None:
+            return
+        if isinstance(item, Asked):
+            self.capture_taken += len(item.request)
+            capture.ask(item, time.monotonic())
+            now = time.monotonic()
+            if now >= self._next_capture_warning:
+                self._next_capture_warning = now + CAPTURE_WARNING_SECONDS
+                warn_of_capture(self._captures.keys, self._captures.path)
+        else:
+            capture.answer(item)
+
+    def _log(self) -> None:
+        """One line with all the trouble, when there is more of it than in the line before."""
+        now = time.monotonic()
+        if now < self._next_log:
+            return
+        trouble = self.trouble()
+        if self._sinks.prometheus is not None:
+            self._sinks.prometheus.losses(trouble.lost())
+        text = str(trouble)
+        if text != self._logged:
+            self._logged, self._next_log = text, now + LOG_SECONDS
+            log.warning("prompt router: %s", text)
+
+    def _fault(self, fault: Fault) -> None:
+        self._faults += 1
+        self._last_fault = str(fault)
+        self._watch.add_fault()
+        self._counters.add_error("fault", self._last_fault, time.time())
+        if self._sinks.prometheus is not None:
+            self._attempt(self._sinks.prometheus.fault, fault.where)
+
+    def _attempt(self, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """``call``, kept from harming the other sinks."""
+        try:
+            call(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  (a dead sink is counted, the others go on)
+            self._faults += 1
+            self._last_fault = str(Fault.of(error, "sink"))
+
+
+def warn_of_capture(keys: Iterable[str], path: object) -> None:
+    """A line in the log while capture is on, at the start and every hour of traffic."""
+    log.warning("prompt router: capture is on: messages of %s are written to %s", ", ".join(sorted(keys)), path)

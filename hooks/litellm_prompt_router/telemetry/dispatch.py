@@ -1,0 +1,130 @@
+"""From the request to the sinks without waiting: what hooks call, and which sinks the settings ask for."""
+
+from __future__ import annotations
+
+import atexit
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.telemetry.background_queue import Inbox, Lanes
+from litellm_prompt_router.telemetry.capture import Answered, Asked, Capture
+from litellm_prompt_router.telemetry.delivery import Delivery, Item, Problem, warn_of_capture
+from litellm_prompt_router.telemetry.faults import Fault
+from litellm_prompt_router.telemetry.glitchtip import Glitchtip
+from litellm_prompt_router.telemetry.ledger import Ledger
+from litellm_prompt_router.telemetry.prometheus import prometheus_of
+from litellm_prompt_router.telemetry.shutdown import when_told_to_end
+from litellm_prompt_router.telemetry.sink_health import Sinks, Trouble
+from litellm_prompt_router.telemetry.status_file import Identity, InForce
+
+DISTRIBUTION = "litellm-prompt-router"
+FLUSH_SECONDS = 3.0
+MAX_QUEUED_CAPTURE_BYTES = 64_000_000
+
+
+class Dispatcher:
+    """Hands records, problems and faults to the sinks of ``settings``, or to those given in their place.
+
+    The ``submit`` methods never wait, do no I/O and raise nothing; with ``ledger.queue_size`` items waiting
+    they drop and count. Each process has a thread of its own, which starts at the first of them (where
+    there is a folder for status files: at once). Trouble is logged, once a minute at most. The end of the process
+    closes the dispatcher.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger: Ledger | None = None,
+        glitchtip: Glitchtip | None = None,
+    ) -> None:
+        path = settings.ledger.path
+        version = _version()
+        self._captures = settings.capture
+        sinks = Sinks(
+            ledger=ledger or (Ledger(path, rotated=settings.ledger) if path is not None else None),
+            glitchtip=glitchtip or Glitchtip(settings.glitchtip, f"{DISTRIBUTION}@{version}"),
+            capture=Capture(settings.capture) if settings.capture.path is not None else None,
+            prometheus=prometheus_of(settings.metrics),
+        )
+        if sinks.capture is not None:
+            warn_of_capture(settings.capture.keys, settings.capture.path)
+        self._is_capturing = sinks.capture is not None
+        self._identity = Identity(version=version, in_force=lambda: InForce(default_mode=settings.mode))
+
+        def delivery(inbox: Inbox) -> Delivery:
+            return Delivery(settings, sinks, self._identity, inbox)
+
+        self._lanes = Lanes(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
+        atexit.register(self.close)
+        when_told_to_end(self._lanes.hurry)
+        if settings.status_folder is not None:
+            self._lanes.start()
+
+    def submit(self, record: Record) -> None:
+        """Queues a finished request."""
+        self._put(record)
+
+    def submit_problem(
+        self, title: str, lines: Sequence[str], key_alias: str | None = None, *, once: str | None = None
+    ) -> None:
+        """Queues a configuration problem met in flight. ``title`` is fixed text without figures.
+
+        ``once``: the same in every process that meets this problem, so that GlitchTip keeps one event of them all.
+        """
+        self._put(Problem(title, tuple(lines), key_alias, once))
+
+    def submit_error(self, error: BaseException, where: str) -> None:
+        """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""
+        self._put(Fault.of(error, where))
+
+    def captures(self, key_alias: str | None) -> bool:
+        """True when this key's requests are to be captured."""
+        return self._is_capturing and key_alias in self._captures.keys
+
+    def submit_asked(self, asked: Asked) -> None:
+        """Queues a captured request, if there is room for its text."""
+        delivery = self._lanes.work
+        is_full = delivery.capture_given - delivery.capture_taken + len(asked.request) > MAX_QUEUED_CAPTURE_BYTES
+        if is_full or not self._put(asked):
+            delivery.capture_dropped += 1
+        else:
+            delivery.capture_given += len(asked.request)
+
+    def submit_answered(self, answered: Answered) -> None:
+        """Queues what came of a captured request."""
+        self._put(answered)
+
+    def serve(self, in_force: Callable[[], InForce]) -> None:
+        """Says whom to ask what is in force, for ``status``; it is asked in the dispatcher's thread."""
+        self._identity.in_force = in_force
+
+    def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
+        """True once all that was submitted is written, and sent or lost; False after ``timeout`` seconds."""
+        return self._lanes.flush(timeout)
+
+    def close(self, timeout: float = FLUSH_SECONDS) -> bool:
+        """Flushes and ends the thread. Whatever is submitted later is dropped."""
+        atexit.unregister(self.close)
+        return self._lanes.close(timeout)
+
+    def trouble(self) -> Trouble:
+        """What went wrong so far in this process."""
+        return self._lanes.work.trouble()
+
+    def status(self) -> dict[str, Any]:
+        """How this worker is, in plain JSON types: ``docs/status.md`` tells the fields."""
+        return self._lanes.work.status()
+
+    def _put(self, item: Item) -> bool:
+        return self._lanes.put(item)
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

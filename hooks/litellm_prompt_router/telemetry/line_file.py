@@ -1,0 +1,192 @@
+"""Lines of bytes -> a file that several processes append to and anyone may rotate."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from litellm_prompt_router.telemetry.rotation import Rotation, rotated_path
+
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait."""
+ROTATED = ".1"
+LOCK_SECONDS = 0.5
+LOCK_PAUSE_SECONDS = 0.002
+
+
+class LineFile:
+    """Appends lines to ``path``, opened at the first write. For one thread; a fork may go on using it.
+
+    Each batch is one write on an append descriptor, so lines of different processes don't mix; where the file
+    system has locks it is made under one, so that nobody writes into a file that was moved, and a network file
+    system appends at the end. After a write that was cut short (a full disk) the rest starts on a new line: a
+    reader has to skip the torn one.
+
+    An OSError leaves the batch in the backlog for the next ``append``. ``lost`` counts the lines that were
+    pushed out of the backlog, or were still waiting at ``close``. A file that a batch would take over
+    ``max_bytes`` is moved to ``<path>.1`` first, in place of the one moved before it; with a ``rotation`` it is
+    moved to a name of its own, and ``on_rotated`` called. New files are readable by their owner only; with
+    ``is_private`` files found there become so.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        backlog: int,
+        max_bytes: int | None = None,
+        rotation: Rotation | None = None,
+        on_rotated: Callable[[], None] | None = None,
+        is_private: bool = False,
+    ) -> None:
+        self.written = 0
+        self.lost = 0
+        self.last_error: str | None = None
+        """The latest failure's class and errno name, such as ``PermissionError EACCES``."""
+        self._path = Path(path)
+        self._limit = backlog
+        self._max_bytes = max_bytes
+        self._rotation = rotation
+        self._on_rotated = on_rotated
+        self._is_private = is_private
+        self._backlog: list[bytes] = []
+        self._is_torn = False
+        self._fd: int | None = None
+        self._pid = os.getpid()
+
+    def append(self, lines: Iterable[bytes]) -> None:
+        """Appends what earlier calls left, then ``lines``, each with its newline. Raises nothing."""
+        if self._pid != os.getpid():  # the backlog is the parent's to write
+            self._pid = os.getpid()
+            self._backlog = []
+        pending = [*self._backlog, *lines]
+        try:
+            while pending:
+                pending = self._append(pending)
+        except OSError as error:
+            self._failed(error)
+        self.lost += max(0, len(pending) - self._limit)
+        self._backlog = pending[-self._limit :] if self._limit else []
+
+    @property
+    def waiting(self) -> int:
+        """Lines in the backlog."""
+        return len(self._backlog)
+
+    def close(self) -> None:
+        """One last attempt at the backlog; what remains is lost. A later ``append`` opens the file again."""
+        self.append(())
+        self.lost += len(self._backlog)
+        self._backlog = []
+        self._close()
+
+    def _append(self, pending: list[bytes]) -> list[bytes]:
+        """The lines that are not whole in the file after one write. Raises OSError."""
+        data = b"".join(pending)
+        has_moved = False
+        while True:
+            fd = self._descriptor()
+            with _locked(fd) as is_locked:
+                if is_locked and not self._is_current(fd):
+                    continue
+                if is_locked and not has_moved and self._is_due(fd, len(data)):
+                    self._move(fd)
+                    has_moved = True
+                    continue
+                head = b"\n" if self._is_torn or (is_locked and self._ends_torn(fd)) else b""
+                written = os.write(fd, head + data)
+                break
+        if has_moved and self._on_rotated is not None:
+            self._on_rotated()
+        if written == 0:
+            raise OSError(errno.ENOSPC, "nothing was written")
+        room = written - len(head)
+        whole = 0
+        while whole < len(pending) and room >= len(pending[whole]) - 1:  # the newline may follow
+            room -= len(pending[whole])
+            whole += 1
+        self._is_torn = room != 0
+        self.written += whole
+        return pending[whole:]
+
+    def _descriptor(self) -> int:
+        """The file at ``path``, opened again if another one stands there now."""
+        if self._fd is not None:
+            if self._is_current(self._fd):
+                return self._fd
+            self._close()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self._path, FLAGS, 0o600)
+        if self._is_private:
+            os.fchmod(self._fd, 0o600)
+        self._is_torn = False
+        return self._fd
+
+    def _is_current(self, fd: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(fd), self._path.stat())
+        except OSError:
+            return False  # opening says what is wrong
+
+    def _ends_torn(self, fd: int) -> bool:
+        """True when another process died in the middle of a line."""
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+            return False
+        reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(reader, 1, found.st_size - 1) != b"\n"
+        finally:
+            os.close(reader)
+
+    def _is_due(self, fd: int, coming: int) -> bool:
+        found = os.fstat(fd)
+        if self._rotation is not None:
+            return stat.S_ISREG(found.st_mode) and self._rotation.is_due(found, coming, time.time())
+        return self._max_bytes is not None and found.st_size > 0 and found.st_size + coming > self._max_bytes
+
+    def _move(self, fd: int) -> None:
+        if self._rotation is not None:
+            self._path.rename(rotated_path(self._path, os.fstat(fd).st_mtime))
+        else:
+            self._path.rename(f"{self._path}{ROTATED}")
+
+    def _failed(self, error: OSError) -> None:
+        name = errno.errorcode.get(error.errno or 0, "")
+        self.last_error = f"{type(error).__name__} {name}".rstrip()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            try:
+                os.close(fd)
+            except OSError as error:
+                self._failed(error)
+
+
+@contextlib.contextmanager
+def _locked(fd: int) -> Iterator[bool]:
+    """True under a lock that other writers respect; False where there is none to be had soon."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                yield False
+                return
+            time.sleep(LOCK_PAUSE_SECONDS)
+        except OSError:
+            yield False
+            return
+    try:
+        yield True
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)

@@ -1,9 +1,0 @@
-"""Recognition: which profile an incoming system prompt is, and where each module, slot and residue lies.
-
-``align`` places one profile's modules on a text; ``catalogue`` finds the right profile among many first.
-"""
-
-from hooks.recognise.align import Aligner
-from hooks.recognise.catalogue import Catalogue
-
-__all__ = ["Aligner", "Catalogue"]

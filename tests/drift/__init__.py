@@ -1,1 +1,0 @@
-"""Drift: matching, layout, update."""

@@ -1,0 +1,240 @@
+"""What holds for a model group, by LiteLLM's own router and model map."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+import litellm
+import pytest
+
+from litellm_prompt_router.cache_model import anthropic_rules
+from litellm_prompt_router.gateway.deployments.groups import Deployments
+from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.request.types import Target
+
+needs_mid_system = pytest.mark.skipif(
+    find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is None,
+    reason="this LiteLLM hoists system messages out of Claude conversations",
+)
+CLAUDE = {"model": "anthropic/claude-sonnet-4-5", "api_key": "x"}
+HAIKU = {"model": "anthropic/claude-haiku-4-5", "api_key": "x"}
+GPT = {"model": "openai/gpt-4.1", "api_key": "x"}
+GPT_56 = {"model": "openai/gpt-5.6", "api_key": "x"}
+GEMINI = {"model": "gemini/gemini-2.5-pro", "api_key": "x"}
+LOCAL = {"model": "openai/qwen3", "api_key": "x", "api_base": "http://127.0.0.1:1/v1"}
+AZURE = {"model": "azure/prod", "api_key": "x", "api_base": "https://x.openai.azure.com", "api_version": "2024-10-21"}
+PROFILE_ARN = "bedrock/converse/arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+POINTS = [{"location": "message", "role": "system"}, {"location": "message", "index": -1}]
+PROXY = "litellm.proxy.proxy_server"
+
+
+@pytest.fixture(autouse=True)
+def _no_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def look(
+    monkeypatch: pytest.MonkeyPatch, *members: Any, named: object = None, is_auto_cached: bool = False, **settings: Any
+) -> Target:
+    """The target of group ``g`` in a real router; a member is its parameters, or those and its model_info."""
+    models = [
+        {"model_name": group, "litellm_params": params, "model_info": {"id": f"{group}-{number}", **info}}
+        for group, given in {"g": members, **settings.pop("others", {})}.items()
+        for number, (params, info) in enumerate((m, {}) if isinstance(m, dict) else m for m in given)
+    ]
+    # The proxy's module is looked up for its router alone; importing it takes seconds.
+    monkeypatch.setitem(sys.modules, PROXY, SimpleNamespace(llm_router=litellm.Router(model_list=models, **settings)))
+    return Deployments().target("g", None, named, is_auto_cached)
+
+
+KINDS = [
+    pytest.param([CLAUDE], (True, False, False), [], id="Claude"),
+    pytest.param([CLAUDE, HAIKU], (True, False, False), [], id="two Claudes"),
+    pytest.param([GPT], (False, False, True), [], id="GPT"),
+    pytest.param([GPT_56], (False, True, True), [], id="GPT-5.6"),
+    pytest.param([LOCAL], (False, False, False), [], id="a host of one's own"),
+    pytest.param([CLAUDE, GPT], (False, False, False), ["g-0", "g-1"], id="Claude and GPT"),
+    pytest.param([CLAUDE, GEMINI], (False, False, False), ["g-0", "g-1"], id="Claude and Gemini"),
+    pytest.param([GPT, GPT_56], (False, False, True), ["g-0", "g-1"], id="GPT, old and new"),
+    pytest.param([GPT, LOCAL], (False, False, False), ["g-0", "g-1"], id="GPT and a host of one's own"),
+    pytest.param(
+        [CLAUDE, {**CLAUDE, "cache_control_injection_points": POINTS}],
+        (True, False, False),
+        ["g-0", "g-1"],
+        id="one with points",
+    ),
+]
+
+
+@pytest.mark.parametrize(("members", "kinds", "each"), KINDS)
+def test_what_a_group_takes(
+    monkeypatch: pytest.MonkeyPatch, members: list[Any], kinds: tuple[bool, ...], each: list[str]
+) -> None:
+    """What all of them take; and each of them by id, where they differ."""
+    target = look(monkeypatch, *members)
+    assert (target.takes_marks, target.takes_breakpoints, target.takes_cache_key) == kinds
+    assert [own_id for own_id, _ in target.each] == each
+
+
+def test_the_longest_minimum_holds_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sonnet 4.5 caches from 1,024 tokens on, Haiku 4.5 from 4,096."""
+    assert look(monkeypatch, CLAUDE, HAIKU).min_cache_tokens == 4_096
+
+
+@pytest.mark.parametrize(
+    ("members", "placement"),
+    [([CLAUDE, GPT], "append"), ([CLAUDE, GEMINI], "grow"), ([GPT, LOCAL], "grow"), ([CLAUDE, AZURE], "grow")],
+    ids=["both append", "one hoists", "one unknown", "an Azure name that says nothing"],
+)
+def test_placement_is_what_is_safe_for_all(monkeypatch: pytest.MonkeyPatch, members: list[Any], placement: str) -> None:
+    """A late system message goes behind the user's only where everybody leaves it there."""
+    assert look(monkeypatch, *members).placement == placement
+
+
+def test_the_base_model_tells_what_a_name_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Azure deployments and inference profiles are called anything."""
+    azure = look(monkeypatch, (AZURE, {"base_model": "azure/gpt-4.1"}))
+    assert (azure.placement, azure.takes_cache_key) == ("append", True)
+    arn = {"model": PROFILE_ARN, "aws_region_name": "us-east-1"}
+    assert not look(monkeypatch, arn).takes_marks
+    known = look(monkeypatch, (arn, {"base_model": "anthropic.claude-haiku-4-5-20251001-v1:0"}))
+    assert (known.takes_marks, known.placement, known.min_cache_tokens) == (True, "append", 4_096)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_openai"),
+    [
+        ("openai/gpt-4.1", True),
+        ("openai/o3-mini", True),
+        ("openai/chatgpt-4o-latest", True),
+        ("azure/prod-gpt-4o", True),
+        ("azure/prod-o3-mini", True),
+        ("azure/prod", False),
+        ("openai/gpt-oss-120b", False),
+        ("openai/gpt-neox-20b", False),
+        ("openai/AIDC-AI/Marco-o1", False),
+        ("openai/qwen3-32b", False),
+        ("groq/openai/gpt-oss-120b", False),
+    ],
+)
+def test_openais_own_models_by_name(model: str, is_openai: bool) -> None:
+    """Open weights go by similar names, on hosts whose templates may refuse a late system message."""
+    target = target_of_model(model)
+    assert (target.takes_cache_key, target.placement == "append") == (is_openai, is_openai)
+
+
+@pytest.mark.parametrize(
+    ("base", "info", "takes"),
+    [
+        (None, {}, True),
+        ("https://api.openai.com/v1", {}, True),
+        ("https://eu.api.openai.com/v1", {}, True),
+        ("https://gateway.example/v1", {}, False),
+        ("https://api.openai.com.example/v1", {}, False),
+        ("https://gateway.example/v1", {"supports_prompt_cache_breakpoint": True}, True),
+    ],
+)
+def test_explicit_breakpoints_by_host(
+    monkeypatch: pytest.MonkeyPatch, base: str | None, info: dict[str, Any], takes: bool
+) -> None:
+    """OpenAI's own host, or one whose deployment says that it takes them."""
+    params = GPT_56 if base is None else {**GPT_56, "api_base": base}
+    assert look(monkeypatch, (params, info)).takes_breakpoints is takes
+
+
+def test_explicit_breakpoints_by_the_environments_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM sends there when a deployment names no base."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.example/v1")
+    assert not look(monkeypatch, GPT_56).takes_breakpoints
+
+
+def test_fallbacks_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The router's, and those that the request names; a group that nobody knows makes all unknown."""
+    others = {"h": (GPT,)}
+    own = look(monkeypatch, CLAUDE, others=others, fallbacks=[{"g": ["h"]}])
+    named = look(monkeypatch, CLAUDE, others=others, named=["h"])
+    assert [own_id for own_id, _ in own.each] == [own_id for own_id, _ in named.each] == ["g-0", "h-0"]
+    assert look(monkeypatch, CLAUDE, others=others).takes_marks
+    for stated in (["nobody"], [{"model": "h", "api_key": "x"}], "h"):
+        unknown = look(monkeypatch, CLAUDE, others=others, named=stated)
+        assert (unknown.takes_marks, unknown.each, unknown.placement) == (False, (), "grow")
+
+
+@pytest.mark.parametrize("ttl", [None, "5m", "1h"])
+def test_automatic_caching_as_litellm_would_inject_it(monkeypatch: pytest.MonkeyPatch, ttl: str | None) -> None:
+    """The points are LiteLLM's own, for the proxy's setting as for the key's."""
+    from litellm.integrations.anthropic_cache_control_hook import AnthropicCacheControlHook
+
+    monkeypatch.setattr(litellm, "anthropic_prompt_caching_ttl", ttl, raising=False)
+    wanted = AnthropicCacheControlHook.get_default_injection_points(
+        messages=[{"role": "user", "content": "hi"}],
+        system=None,
+        model="claude-sonnet-4-5",
+        custom_llm_provider="anthropic",
+        enable_prompt_caching=True,
+    )
+    assert list(look(monkeypatch, CLAUDE, is_auto_cached=True).auto_points) == wanted
+    assert look(monkeypatch, CLAUDE).auto_points == ()
+    assert look(monkeypatch, GPT, is_auto_cached=True).auto_points == ()
+    monkeypatch.setattr(litellm, "enable_anthropic_prompt_caching", True)
+    assert list(look(monkeypatch, CLAUDE).auto_points) == wanted
+
+
+def test_an_unknown_group_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, PROXY, SimpleNamespace(llm_router=None))
+    assert Deployments().target("g", None, None) == Deployments().target(None, None, None)
+
+
+MINIMA = (
+    "claude-sonnet-4-5",
+    "claude-sonnet-5-5",
+    "claude-opus-4-5",
+    "claude-opus-4-7",
+    "claude-opus-4-8",
+    "claude-opus-5",
+    "claude-haiku-4-5",
+    "claude-haiku-5-5",
+    "claude-fable-5-1",
+)
+
+
+@pytest.mark.parametrize("model", MINIMA)
+def test_minimum_lengths_are_the_documented_ones(model: str) -> None:
+    """LiteLLM's map, which decides where marks go, and the documented rules, which decide what they cost, agree."""
+    assert target_of_model(f"anthropic/{model}").min_cache_tokens == anthropic_rules(model).min_tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "refuses"),
+    [
+        ("mistral/mistral-large-latest", True),
+        ("anthropic/claude-sonnet-4-5", False),
+        ("openai/gpt-4.1", False),
+        ("gemini/gemini-2.5-pro", False),
+        ("openrouter/anthropic/claude-sonnet-4.5", False),
+        pytest.param("anthropic/claude-sonnet-5", True, marks=needs_mid_system),
+        pytest.param("anthropic/claude-opus-5", False, marks=needs_mid_system),
+    ],
+)
+def test_who_refuses_a_late_system_message(model: str, refuses: bool) -> None:
+    """Nobody's setting may bring one there."""
+    assert target_of_model(model).refuses_late_system is refuses
+
+
+def test_one_that_refuses_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    mistral = {"model": "mistral/mistral-large-latest", "api_key": "x"}
+    assert look(monkeypatch, CLAUDE, mistral).refuses_late_system
+    assert not look(monkeypatch, CLAUDE, GPT).refuses_late_system
+
+
+def test_the_maps_free_writes_are_not_free() -> None:
+    """DeepSeek bills what it writes to its cache as any other token, though the map says 0."""
+    target = target_of_model("deepseek/deepseek-chat")
+    assert target.cache_write_share == 1.0
+    assert target.cache_read_share == pytest.approx(0.1)
+    assert target_of_model("anthropic/claude-sonnet-4-5").cache_write_share == pytest.approx(1.25)
+    assert target_of_model("anthropic/claude-sonnet-4-5").cache_write_1h_share == pytest.approx(2.0)

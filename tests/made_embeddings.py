@@ -1,0 +1,87 @@
+"""The harbour profile, fitted with the emulated embedding model, as files and as objects."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from litellm_prompt_router.authoring.fit import Embedded, FitOptions, columns_of, fit, texts_to_embed
+from litellm_prompt_router.files import load_profile
+from litellm_prompt_router.files.fit_files import write_fitted
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route import Lookup, Meaning, Router, no_meanings
+from litellm_prompt_router.request.types import Turn
+from tests.authoring.test_fitted_routing import TOPICS, labelled, message, silent
+from tests.emulators.embeddings import vector_of
+
+CORE = "You run the office of a small harbour and answer briefly.\n\n"
+
+
+def meanings(texts: Sequence[str]) -> dict[str, Meaning]:
+    """The emulated model's vectors, as they come out of an answer."""
+    found = {text: Meaning.of(vector_of(text)) for text in texts}
+    return {text: meaning for text, meaning in found.items() if meaning is not None}
+
+
+def lookup(_model: str, texts: Sequence[str]) -> Mapping[str, Meaning]:
+    """A Lookup that knows every text."""
+    return meanings(texts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Telling:
+    """A message that the words alone route otherwise than words and meaning together."""
+
+    text: str
+    by_words: tuple[str, ...]
+    fused: tuple[str, ...]
+
+
+def embedded_profile(root: Path, model: str, timeout_seconds: float) -> Profile:
+    """Writes the folder ``harbour`` under ``root`` and fits it; the profile as a proxy would load it."""
+    folder = root / "harbour"
+    folder.mkdir(parents=True)
+    chance = random.Random(2)
+    modules: list[dict[str, object]] = [{"id": "core", "file": "core.txt", "title": "Core", "always": True}]
+    (folder / "core.txt").write_text(CORE)
+    for name, words in TOPICS.items():
+        (folder / f"{name}.txt").write_text(f"## {name}\n" + f"Rules about {words} and {name}.\n" * 5 + "\n")
+        examples = [message(chance, name) for _ in range(12)]
+        modules.append(
+            {"id": name, "file": f"{name}.txt", "title": name, "tools": [f"use_{name}"], "examples": examples}
+        )
+    document = {
+        "profile": "harbour",
+        "version": "1",
+        "router": {"embedding_model": model, "embedding_timeout": timeout_seconds},
+        "modules": modules,
+    }
+    (folder / "profile.yaml").write_text(yaml.safe_dump(document))
+    plain, cases = load_profile(folder, len), labelled(420)
+    embedded = Embedded(model=model, known=meanings(texts_to_embed(plain, columns_of(plain), cases)))
+    write_fitted(folder, fit(plain, cases, FitOptions(), silent, embedded).fitted, plain.modules)
+    return load_profile(folder, len)
+
+
+def modules_of(profile: Profile, texts: Sequence[str], known: Lookup = no_meanings) -> tuple[str, ...]:
+    """What a conversation of these user messages gets."""
+    turns: list[Turn] = []
+    for text in texts:
+        turns += [Turn(role="user", text=text), Turn(role="assistant", text="Done.")]
+    return Router(profile).decide(turns[:-1], lookup=known).modules
+
+
+def telling(profile: Profile, count: int) -> list[Telling]:
+    """So many messages that are routed otherwise, all of them different."""
+    found: dict[str, Telling] = {}
+    for _, case in labelled(2_000, seed=41):
+        by_words, fused = modules_of(profile, [case.text]), modules_of(profile, [case.text], lookup)
+        if by_words != fused and case.text not in found:
+            found[case.text] = Telling(text=case.text, by_words=by_words, fused=fused)
+        if len(found) == count:
+            return list(found.values())
+    raise AssertionError(f"only {len(found)} messages tell words from meaning")

@@ -1,0 +1,200 @@
+"""The cost gate: what a conversation's first turn decides, and that nothing later changes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from litellm_prompt_router.authoring.check.lint import lint
+from litellm_prompt_router.profile.profile import Economics
+from litellm_prompt_router.request.cost_gate import admitted
+from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
+from tests.made_profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words
+
+CLAUDE = replace(TAKES_MARKS, placement="append", cache_read_share=0.1, cache_write_share=1.25)
+NO_CACHE_PRICES = replace(CLAUDE, cache_read_share=1.0, cache_write_share=1.0)
+CHEAP_WRITES = replace(CLAUDE, cache_read_share=0.5, cache_write_share=1.0)
+TOKENS = (0, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400)
+"""Ten modules of 400 beside a core of 2,000."""
+CORE_TOKENS = 2_000
+EVERY = frozenset(range(1, 11))
+
+
+def gate(target: Target, *selected: int, economics: Economics | None = None) -> frozenset[int] | None:
+    return admitted(economics, target, frozenset(selected), TOKENS, CORE_TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("target", "selected", "expected"),
+    [
+        pytest.param(CLAUDE, (1,), {1}, id="a small selection pays"),
+        pytest.param(CLAUDE, (), set(), id="the core alone pays"),
+        # 10 calls at 0.1 save 1.0 x what is left out; a cold set costs 1.15 x its size more than a warm one.
+        pytest.param(CLAUDE, (1, 2, 3, 4), {1, 2, 3, 4}, id="2,400 left out for 1,600"),
+        pytest.param(CLAUDE, (1, 2, 3, 4, 5), EVERY, id="2,000 left out for 2,000"),
+        pytest.param(CHEAP_WRITES, (1, 2, 3, 4, 5, 6), EVERY, id="less than a third left out"),
+        pytest.param(CLAUDE, tuple(EVERY), EVERY, id="everything stays everything"),
+        pytest.param(
+            replace(CLAUDE, cache_write_share=1.0, cache_read_share=0.5), (1, 2, 3, 4), {1, 2, 3, 4}, id="cheap writes"
+        ),
+        pytest.param(
+            replace(CLAUDE, takes_cache_key=True), (1, 2), EVERY, id="dear writes, each set under its own key"
+        ),
+        pytest.param(NO_CACHE_PRICES, (1, 2, 3, 4, 5, 6), {1, 2, 3, 4, 5, 6}, id="no cache price"),
+        pytest.param(NO_MARKS, (1, 2, 3), {1, 2, 3}, id="no prices known"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=8_000), (1, 2, 3), {1, 2, 3}, id="too short to be cached at all"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=2_500), (1,), None, id="only the full prompt can be cached"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=2_100), (1, 2), EVERY, id="a core too short to be shared"),
+    ],
+)
+def test_untuned(target: Target, selected: tuple[int, ...], expected: set[int] | None) -> None:
+    """By prompt size, share selected, model minimum and prices."""
+    assert gate(target, *selected) == expected
+
+
+@pytest.mark.parametrize(
+    ("economics", "selected", "expected"),
+    [
+        pytest.param(Economics(), (1, 2, 3), {1, 2, 3}, id="exact sets"),
+        pytest.param(Economics(min_dropped=9.0), (1,), {1}, id="nine left out for one"),
+        pytest.param(Economics(min_dropped=9.1), (1,), EVERY, id="not enough left out"),
+        pytest.param(Economics(rewrites=False), (1,), None, id="no rewriting"),
+        pytest.param(Economics(bundles=()), (1,), EVERY, id="every module"),
+        pytest.param(
+            Economics(bundles=(frozenset({1, 2, 3}), frozenset({1, 2}))), (1,), {1, 2}, id="the smallest bundle"
+        ),
+        pytest.param(Economics(bundles=(frozenset({1, 2}),)), (3,), EVERY, id="no bundle holds it"),
+    ],
+)
+def test_tuned(economics: Economics, selected: tuple[int, ...], expected: set[int] | None) -> None:
+    """Prices have no say any more."""
+    assert gate(CLAUDE, *selected, economics=economics) == expected
+    assert gate(NO_MARKS, *selected, economics=economics) == expected
+
+
+TALK = (
+    {"role": "user", "content": "which quay is free?"},
+    {"role": "assistant", "content": "The inner one."},
+    {"role": "user", "content": "and the tide table?"},
+    {"role": "assistant", "content": "High at noon."},
+    {"role": "user", "content": "please write an invoice"},
+)
+
+
+def walk(
+    economics: Economics | None, turns: int, target: Target = CLAUDE, *, gives_hints: bool = False
+) -> Passthrough | Rewritten:
+    tuned = replace(HARBOUR, economics=economics)
+    pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True, gives_hints=gives_hints)
+    body = {"messages": [{"role": "system", "content": PROMPT}, *TALK[:turns]]}
+    return pipeline.walk(body, "acompletion", lambda: target).outcome
+
+
+def test_a_bundle_is_there_from_the_first_turn() -> None:
+    """What a later message needs is not late when the bundle holds it; what it doesn't hold still is."""
+    bundle = frozenset({HARBOUR.order["berths"], HARBOUR.order["tides"]})
+    for turns in (1, 3, 5):
+        outcome = walk(Economics(bundles=(bundle,)), turns)
+        assert isinstance(outcome, Rewritten)
+        evidence = {e.module: (e.kind, e.late) for e in outcome.decision.selected}
+        assert evidence["tides"] == (("bundle", False), ("trigger", False), ("inherited", False))[turns // 2]
+        assert [late.turn for late in outcome.composition.late] == ([4] if turns == 5 else [])
+        first = "".join(PROMPT[piece.start : piece.end] for piece in outcome.composition.routed)
+        assert "Use `berth_plan`" in first
+        assert "Use `tide_table`" in first
+
+
+def test_a_conversation_that_is_left_alone_stays_so() -> None:
+    """The reason is told, and so is what would have been needed."""
+    for turns in (1, 3, 5):
+        outcome = walk(Economics(rewrites=False), turns)
+        assert isinstance(outcome, Passthrough)
+        assert (outcome.reason, outcome.near, outcome.added_marks) == ("not_worth_it", None, 0)
+        assert outcome.decision is not None
+        assert "berths" in outcome.decision.modules
+        assert ("tides" in outcome.decision.modules) == (turns > 1)
+
+
+def test_latest_has_no_first_turn_to_go_by() -> None:
+    """No bundle takes the place of a selection; but where nothing is to be rewritten nothing is."""
+    body = {"messages": [{"role": "system", "content": PROMPT}, TALK[0]]}
+    outcomes = []
+    for economics in (Economics(bundles=()), Economics(rewrites=False)):
+        tuned = replace(HARBOUR, economics=economics, placement="latest")
+        pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True)
+        outcomes.append(pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome)
+    bundled, left = outcomes
+    assert isinstance(bundled, Rewritten)
+    assert bundled.decision.modules == ("identity", "berths")
+    assert isinstance(left, Passthrough)
+
+
+def test_other_cache_prices_are_another_matter() -> None:
+    """What was tuned where reading costs half counts for nothing where it costs a tenth."""
+    full = Economics(rewrites=False, read_share=0.5, write_share=1.0)
+    assert gate(CHEAP_WRITES, 1, economics=full) is None
+    assert gate(CLAUDE, 1, economics=full) == frozenset({1})
+    assert gate(NO_MARKS, 1, economics=full) is None
+
+
+def test_a_bundle_brings_only_what_is_in_the_prompt() -> None:
+    missing = replace(HARBOUR, economics=Economics(bundles=(frozenset({1, 2, 3, 4}),)))
+    pipeline = Pipeline([missing], count_words, coverage_floor=0.3, gates_cost=True)
+    prompt = PROMPT.replace(HARBOUR.modules[2].text, "")
+    body = {"messages": [{"role": "system", "content": prompt}, TALK[0]]}
+    outcome = pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome
+    assert isinstance(outcome, Rewritten)
+    assert "tides" not in outcome.decision.modules
+
+
+def test_an_hour_costs_more_to_write() -> None:
+    """Profiles whose marks last an hour are judged by that price."""
+    target = replace(CLAUDE, cache_write_1h_share=2.0)
+    five = admitted(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS)
+    assert five == frozenset({1, 2, 3, 4})
+    assert admitted(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS, is_hour=True) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param(CLAUDE, 2, id="Claude"),
+        pytest.param(replace(CLAUDE, takes_marks=False), 0, id="a provider that caches by itself"),
+        pytest.param(
+            replace(CLAUDE, injection_points=({"location": "message", "role": "system"},)), 0, id="LiteLLM marks"
+        ),
+    ],
+)
+def test_what_is_left_alone_is_marked_where_nobody_marks(target: Target, expected: int) -> None:
+    """The text stays; the history's end and the prompt's get marks, as the full prompt's good caching would."""
+    outcome = walk(Economics(rewrites=False), 1, target, gives_hints=True)
+    assert isinstance(outcome, Passthrough)
+    assert outcome.added_marks == expected
+
+
+@pytest.mark.parametrize(("refuses", "placement"), [(False, "append"), (True, "grow")])
+def test_append_is_never_forced_on_who_refuses_it(refuses: bool, placement: str) -> None:
+    """A setting can't make a request fail."""
+    pipeline = Pipeline([HARBOUR], count_words, coverage_floor=0.6, placement="append")
+    body = {"messages": [{"role": "system", "content": PROMPT}, *TALK]}
+    target = replace(CLAUDE, refuses_late_system=refuses)
+    outcome = pipeline.walk(body, "acompletion", lambda: target).outcome
+    assert isinstance(outcome, Rewritten)
+    assert (outcome.placement, bool(outcome.composition.late)) == (placement, not refuses)
+
+
+@pytest.mark.parametrize(("tuned", "warned"), [("1", False), ("0.9", True), (None, False)])
+def test_check_tells_of_stale_tuning(tuned: str | None, warned: bool) -> None:
+    profile = replace(HARBOUR, economics=Economics(profile_version=tuned))
+    told = [line for line in lint(profile).warnings if "economics" in line]
+    assert bool(told) == warned
+
+
+def test_a_large_core_is_no_reason_to_leave_a_prompt_alone() -> None:
+    """Where too little can be left out every module is sent."""
+    core_tokens = 9 * CORE_TOKENS
+    assert admitted(None, CLAUDE, frozenset({1}), TOKENS, core_tokens) == EVERY
+    assert admitted(None, CLAUDE, frozenset(), TOKENS, core_tokens) == EVERY
+    assert admitted(None, CLAUDE, frozenset(), (0, 0), core_tokens) is None

@@ -1,0 +1,113 @@
+"""The bodies of events, before any of Sentry's SDK sees them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellm_prompt_router.telemetry.glitchtip_events import is_sampled, request_events, size_bucket
+from litellm_prompt_router.telemetry.storable import plain, tag_text
+from tests.telemetry.records import passthrough, record
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (7, 7),
+        (0.5, 0.5),
+        (float("nan"), None),
+        (float("-inf"), None),
+        (Decimal("1E-7"), "0.0000001"),
+        ("a\x00b", "ab"),
+        ("a\ud800b\udfff", "ab"),
+        ("\U0001f600", "\U0001f600"),
+        ((1, "\x00"), [1, ""]),
+        (frozenset({"b", "a"}), ["a", "b"]),
+        (OrderedDict({1: {"\x00k": Decimal("2.50")}}), {"1": {"k": "2.50"}}),
+        ("x" * 3000, "x" * 2000),
+        (Path("/somewhere"), "<PosixPath>"),
+        (b"bytes", "<bytes>"),
+    ],
+)
+def test_everything_becomes_plain_json(value: object, expected: object) -> None:
+    """Nothing is left that GlitchTip would drop, with or without a word."""
+    assert plain(value) == expected
+    assert type(plain(value)) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (3, "3"),
+        ("  two\nlines\x00 ", "two lines"),
+        ("\ud800", ""),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_tags_are_short_lines(value: object, expected: str) -> None:
+    """A tag is one line of at most 200 characters."""
+    assert tag_text(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("chars", "bucket"),
+    [
+        (None, None),
+        (0, "0-5k"),
+        (4_999, "0-5k"),
+        (5_000, "5k-10k"),
+        (20_000, "20k-50k"),
+        (49_999, "20k-50k"),
+        (350_000, "200k-500k"),
+        (500_000, "500k+"),
+    ],
+)
+def test_sizes_fall_into_buckets(chars: int | None, bucket: str | None) -> None:
+    """The lower edge belongs to the bucket."""
+    assert size_bucket(chars) == bucket
+
+
+def test_the_sample_is_the_same_everywhere() -> None:
+    """It hangs on the request id alone, and a larger share contains a smaller one."""
+    ids = [f"request-{n}" for n in range(4_000)]
+    quarter = {id for id in ids if is_sampled(id, 0.25)}
+    assert len(quarter) == 993
+    assert quarter < {id for id in ids if is_sampled(id, 0.5)}
+    assert {id for id in ids if is_sampled(id, 1.0)} == set(ids)
+    assert not any(is_sampled(id, 0.0) for id in ids)
+    assert is_sampled("\ud800", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "field", "expected"),
+    [
+        ({}, "prompt_size", 31_234),
+        ({"outcome": "shadow", "mode": "shadow"}, "prompt_size", 116_000),
+        ({"original_chars": None, "outcome": "shadow"}, "prompt_size", None),
+        (
+            {"original_chars": None, "outcome": "shadow"},
+            "summary",
+            "Prompt Request: claude-sonnet-4-5, unknown size, 12 tools",
+        ),
+        ({"breakpoints_added": 0, "breakpoints_client": 0, "breakpoints_total": 0}, "cache_enabled", False),
+        ({"list_price_saved_usd": None, "list_price_saved_reason": "no price"}, "list_price_saved_usd", None),
+    ],
+)
+def test_the_request_says_what_really_left(facts: dict[str, Any], field: str, expected: object) -> None:
+    """In shadow mode that is the original prompt; unknown is null, not 0."""
+    event = list(request_events(record(**facts)))[2]
+    assert event["contexts"]["request"][field] == expected
+
+
+@pytest.mark.parametrize(
+    "made", [record(decision_us=None), passthrough("unrecognised")], ids=["unknown time", "passthrough"]
+)
+def test_no_transaction_without_a_decision(made: Any) -> None:
+    """The mean duration is that of routing decisions."""
+    assert all(event.get("type") != "transaction" for event in request_events(made))
