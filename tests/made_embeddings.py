@@ -13,7 +13,7 @@ from litellm_prompt_router.authoring.fit import Embedded, FitOptions, columns_of
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.fit_files import write_fitted
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Lookup, Meaning, Router, no_meanings
+from litellm_prompt_router.request.route import Lookup, MessageEmbedding, Router, no_embeddings
 from litellm_prompt_router.request.types import Turn
 from tests.authoring.test_fitted_routing import TOPICS, labelled, message, silent
 from tests.emulators.embeddings import vector_of
@@ -21,13 +21,13 @@ from tests.emulators.embeddings import vector_of
 CORE = "You run the office of a small harbour and answer briefly.\n\n"
 
 
-def meanings(texts: Sequence[str]) -> dict[str, Meaning]:
+def meanings(texts: Sequence[str]) -> dict[str, MessageEmbedding]:
     """The emulated model's vectors, as they come out of an answer."""
-    found = {text: Meaning.of(vector_of(text)) for text in texts}
+    found = {text: MessageEmbedding.of(vector_of(text)) for text in texts}
     return {text: meaning for text, meaning in found.items() if meaning is not None}
 
 
-def lookup(_model: str, texts: Sequence[str]) -> Mapping[str, Meaning]:
+def lookup(_model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
     """A Lookup that knows every text."""
     return meanings(texts)
 
@@ -67,7 +67,7 @@ def embedded_profile(root: Path, model: str, timeout_seconds: float) -> Profile:
     return load_profile(folder, len)
 
 
-def modules_of(profile: Profile, texts: Sequence[str], known: Lookup = no_meanings) -> tuple[str, ...]:
+def modules_of(profile: Profile, texts: Sequence[str], known: Lookup = no_embeddings) -> tuple[str, ...]:
     """What a conversation of these user messages gets."""
     turns: list[Turn] = []
     for text in texts:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from litellm_prompt_router.analysis.simulate import Call
+from litellm_prompt_router.analysis.simulate import RecordedCall
 from tests.accounting.driving import Endpoint, Lane, driving
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import model_list
@@ -41,7 +41,7 @@ class Compared:
 
 async def compared(
     folder: Path,
-    lanes: Mapping[str, Sequence[Call]],
+    lanes: Mapping[str, Sequence[RecordedCall]],
     *,
     caching: EmulatedCache | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -60,7 +60,7 @@ async def compared(
 
 async def _ledger(
     folder: Path,
-    lanes: Mapping[str, Sequence[Call]],
+    lanes: Mapping[str, Sequence[RecordedCall]],
     mode: str,
     caching: EmulatedCache | None,
     settings: Any,

@@ -24,10 +24,10 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
-from litellm_prompt_router.analysis.simulate import Call
+from litellm_prompt_router.analysis.simulate import RecordedCall
 from litellm_prompt_router.files import bundled_profiles, load_profiles
 from litellm_prompt_router.gateway.plugin import PromptRouter
-from litellm_prompt_router.policy.active import generation_of, pipeline_of
+from litellm_prompt_router.policy.active import active_configuration, pipeline_of
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
@@ -50,7 +50,7 @@ class Lane:
     """
 
     group: str
-    calls: Sequence[Call]
+    calls: Sequence[RecordedCall]
     mode: str = "rewrite"
     endpoint: Endpoint = "acompletion"
 
@@ -125,7 +125,7 @@ class Driver:
         return [json.loads(line) for line in self.ledger_path.read_text(encoding="utf-8").splitlines()]
 
 
-def name_of(lane: Lane, call: Call) -> str:
+def name_of(lane: Lane, call: RecordedCall) -> str:
     return f"{lane.group}/{lane.mode}:{call.line}"
 
 
@@ -144,7 +144,7 @@ def driving(
     folder.mkdir(parents=True, exist_ok=True)
     stated = load_settings({"ledger": {"path": str(folder / "ledger.jsonl")}, **(settings or {})}, {})
     clock = Clock(since_seconds)
-    hook = PromptRouter(generation_of(stated, pipeline_of(stated, profiles, COUNT)), COUNT, clock)
+    hook = PromptRouter(active_configuration(stated, pipeline_of(stated, profiles, COUNT)), COUNT, clock)
     router = litellm.Router(model_list=[dict(one) for one in model_list], num_retries=0)
     proxy = SimpleNamespace(llm_router=router)
     with (

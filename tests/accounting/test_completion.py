@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.accounting.accountant import Answer
+from litellm_prompt_router.accounting.accountant import AnsweredAttempt
 from litellm_prompt_router.gateway.completion import Accounts
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.record.record import Caller, Facts, Record
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
-ANSWER = Answer(
+ANSWER = AnsweredAttempt(
     deployment_id=None, provider=None, model=None, scope=0, usage=None, breakdown=None, first_token_seconds=0.0
 )
 

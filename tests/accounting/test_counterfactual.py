@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from litellm.caching.redis_cache import RedisCache
 
-from litellm_prompt_router.accounting.counterfactual import Baseline, Call, scope_in
-from litellm_prompt_router.accounting.in_flight import MAX_AGE_SECONDS, MAX_REQUESTS, KeptRequests
+from litellm_prompt_router.accounting.counterfactual import CounterfactualCaches, ObservedCall, scope_in
+from litellm_prompt_router.accounting.in_flight import MAX_AGE_SECONDS, MAX_REQUESTS, InFlightRequests
 from litellm_prompt_router.accounting.shared_entries import PREFIX, RedisEntries
 from litellm_prompt_router.cache_model import (
     Block,
-    Entry,
+    CacheEntry,
     MarkedPrefixes,
     PrefixCache,
     Rules,
@@ -42,8 +42,8 @@ def conversation(turns: int, first: int = 1_000) -> list[Block]:
     return [*blocks[:-1], blocks[-1]._replace(mark="5m")] if turns else blocks
 
 
-def call(at: float, turns: int = 1, *, first: int = 1_000, rules: Rules = CLAUDE, **more: Any) -> Call:
-    return Call(
+def call(at: float, turns: int = 1, *, first: int = 1_000, rules: Rules = CLAUDE, **more: Any) -> ObservedCall:
+    return ObservedCall(
         scope=SCOPE, rules=rules, blocks=conversation(turns, first), started_seconds=at, continues=turns > 1, **more
     )
 
@@ -63,14 +63,14 @@ def call(at: float, turns: int = 1, *, first: int = 1_000, rules: Rules = CLAUDE
         ),
     ],
 )
-def test_of_before_the_start(calls: Sequence[Call], known: Sequence[bool]) -> None:
-    baseline = Baseline(0.0)
+def test_of_before_the_start(calls: Sequence[ObservedCall], known: Sequence[bool]) -> None:
+    baseline = CounterfactualCaches(0.0)
     assert [baseline.account(one).is_known for one in calls] == known
 
 
 def test_calls_may_end_in_another_order_than_they_began() -> None:
     """An early call that comes late takes nothing from what a later one wrote, and shortens no life."""
-    baseline = Baseline(-10_000.0)
+    baseline = CounterfactualCaches(-10_000.0)
     assert baseline.account(call(100.0)).usage.cache_read_tokens == 0
     late = baseline.account(call(0.0)).usage
     assert late.cache_read_tokens == 0
@@ -78,7 +78,7 @@ def test_calls_may_end_in_another_order_than_they_began() -> None:
 
 
 def test_the_scale_makes_the_providers_tokens() -> None:
-    baseline = Baseline(-10_000.0)
+    baseline = CounterfactualCaches(-10_000.0)
     usage = baseline.account(call(0.0, 3, scale=1.1)).usage
     assert usage.input_tokens == usage.cache_write_5m_tokens == round(1.1 * 5_900)
 
@@ -88,19 +88,19 @@ def test_the_scale_makes_the_providers_tokens() -> None:
 
 def test_entries_are_bounded() -> None:
     """The ones that expire first go, and those that were alive are counted."""
-    baseline = Baseline(-10_000.0, max_entries=1_000)
+    baseline = CounterfactualCaches(-10_000.0, max_entries=1_000)
     for number in range(3_000):
         blocks = [Block(number, 5_000, "5m", section="system")]
-        baseline.account(Call(scope=SCOPE, rules=CLAUDE, blocks=blocks, started_seconds=number / 100))
+        baseline.account(ObservedCall(scope=SCOPE, rules=CLAUDE, blocks=blocks, started_seconds=number / 100))
         assert len(baseline) <= 1_000
     assert baseline.evicted >= 2_000
     assert baseline.account(
-        Call(scope=SCOPE, rules=CLAUDE, blocks=[Block(2_999, 5_000, "5m")], started_seconds=40.0)
+        ObservedCall(scope=SCOPE, rules=CLAUDE, blocks=[Block(2_999, 5_000, "5m")], started_seconds=40.0)
     ).usage.cache_read_tokens
 
 
 def test_requests_without_an_answer_are_dropped() -> None:
-    kept = KeptRequests()
+    kept = InFlightRequests()
     for number in range(MAX_REQUESTS + 10):
         kept.put(str(number), "acompletion", {"messages": []}, {"messages": []}, 0.0, is_sent=True)
     assert (len(kept), kept.lost) == (MAX_REQUESTS, 10)
@@ -124,7 +124,7 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
         "temperature": 1,
     }
     other = {**body, "messages": [{"role": "system", "content": "a part"}, user]}
-    requests = KeptRequests()
+    requests = InFlightRequests()
     requests.put("1", "acompletion", body, other, 0.0, is_sent=True)
     requests.put("2", "acompletion", body, body, 0.0, is_sent=True)
     user["content"][0].pop("cache_control")
@@ -148,7 +148,7 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
 
 def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("litellm_prompt_router.accounting.in_flight.MAX_BYTES", 10_000)
-    kept = KeptRequests()
+    kept = InFlightRequests()
     for number in range(10):
         kept.put(str(number), "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
     assert (len(kept), kept.lost) == (3, 7)
@@ -195,10 +195,10 @@ BLOCKS = st.lists(
 def test_one_replica_that_sees_all_accounts_as_the_cache_model_does(
     calls: list[tuple[float, list[Block]]], rules: Rules
 ) -> None:
-    baseline, cache, now = Baseline(-10_000.0), PrefixCache(rules), 0.0
+    baseline, cache, now = CounterfactualCaches(-10_000.0), PrefixCache(rules), 0.0
     for gap, blocks in calls:
         now += gap
-        one = Call(scope=SCOPE, rules=rules, blocks=blocks, started_seconds=now)
+        one = ObservedCall(scope=SCOPE, rules=rules, blocks=blocks, started_seconds=now)
         assert baseline.account(one).usage == cache.account(blocks, now, scope=SCOPE)
 
 
@@ -206,20 +206,20 @@ def test_one_replica_that_sees_all_accounts_as_the_cache_model_does(
 @given(st.lists(st.tuples(st.floats(0, 400), BLOCKS), max_size=8))
 def test_replicas_that_share_account_as_one(calls: list[tuple[float, list[Block]]]) -> None:
     """Marked prefixes; of OpenAI's many, replicas share a sample."""
-    store: dict[int, Entry] = {}
+    store: dict[int, CacheEntry] = {}
 
     class Memory:
-        def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, Entry], float | None]:
+        def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, CacheEntry], float | None]:
             return {digest: store[digest] for digest in hashes if digest in store}, None
 
-        def keep(self, scope: int, entries: Mapping[int, Entry], now_seconds: float, since_seconds: float) -> None:
+        def keep(self, scope: int, entries: Mapping[int, CacheEntry], now_seconds: float, since_seconds: float) -> None:
             store.update(entries)
 
-    replicas = (Baseline(-10_000.0), Baseline(-10_000.0))
+    replicas = (CounterfactualCaches(-10_000.0), CounterfactualCaches(-10_000.0))
     cache, now = PrefixCache(CLAUDE), 0.0
     for number, (gap, blocks) in enumerate(calls):
         now += gap
-        one = Call(scope=SCOPE, rules=CLAUDE, blocks=blocks, started_seconds=now)
+        one = ObservedCall(scope=SCOPE, rules=CLAUDE, blocks=blocks, started_seconds=now)
         assert replicas[number % 2].account(one, Memory()).usage == cache.account(blocks, now, scope=SCOPE)
 
 
@@ -267,12 +267,12 @@ def test_replicas_share_through_litellms_redis(redis_port: int, rules: Rules) ->
     with redis.Redis(port=redis_port) as client:
         client.flushall()
         reports: list[str] = []
-        one, other = Baseline(0.0), Baseline(990.0)
+        one, other = CounterfactualCaches(0.0), CounterfactualCaches(990.0)
         blocks = [Block(number, 600, section="system", is_ending=number == 9) for number in range(10)]
         if isinstance(rules, MarkedPrefixes):
             blocks[-1] = blocks[-1]._replace(mark="5m")
-        first = Call(scope=SCOPE, rules=rules, blocks=blocks, started_seconds=995.0)
-        again = Call(scope=SCOPE, rules=rules, blocks=[*blocks, Block(99, 100)], started_seconds=1_000.0)
+        first = ObservedCall(scope=SCOPE, rules=rules, blocks=blocks, started_seconds=995.0)
+        again = ObservedCall(scope=SCOPE, rules=rules, blocks=[*blocks, Block(99, 100)], started_seconds=1_000.0)
         assert one.account(first, replica(redis_port, reports)).is_known
         found = other.account(again, replica(redis_port, reports))
         assert found.is_known
@@ -291,7 +291,7 @@ def test_a_redis_out_of_reach_is_told_once_and_left_alone(redis_port: int) -> No
     shared = replica(redis_port, reports)
     shared._cache.redis_client.close()
     shared._cache.redis_client = redis.Redis(port=free_port())
-    baseline = Baseline(-10_000.0)
+    baseline = CounterfactualCaches(-10_000.0)
     baseline.account(call(0.0), shared)
     assert baseline.account(call(10.0), shared).usage.cache_read_tokens == 5_300
     assert (shared.errors, len(reports)) == (1, 1)

@@ -12,7 +12,7 @@ import litellm
 import pytest
 from litellm.caching.caching import Cache
 
-from litellm_prompt_router.analysis.simulate import Call
+from litellm_prompt_router.analysis.simulate import RecordedCall
 from litellm_prompt_router.gateway.deployments.target import target_of_model
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.accounting.comparing import accuracy_of, compared
@@ -92,7 +92,7 @@ async def test_a_loss_is_told_as_a_loss(tmp_path: Path) -> None:
     for number in range(9):
         messages = [*messages, {"role": "user", "content": f"{asks[number % 3]} ({number})"}]
         body = dict(well_cached({"model": "claude", "messages": messages, "tools": TOOLS}, target))
-        calls.append(Call(line=number, at_seconds=10.0 * number, key="alpha", conversation="c", request=body))
+        calls.append(RecordedCall(line=number, at_seconds=10.0 * number, key="alpha", conversation="c", request=body))
         messages = [*messages, {"role": "assistant", "content": f"Done {number}. " * 900}]
     settings = {"placement": "latest", "cost_gate": False}
     told = await compared(tmp_path, {"claude": calls}, settings=settings)

@@ -11,7 +11,7 @@ import pytest
 from litellm.types.utils import CacheCreationTokenDetails, CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper
 from litellm.types.utils import Usage as Reported
 
-from litellm_prompt_router.accounting.bill import SAME_USD, Basis, basis_of, difference, priced
+from litellm_prompt_router.accounting.bill import SAME_USD, BillTerms, bill_terms, difference, priced
 from litellm_prompt_router.accounting.rates import rates_of
 from litellm_prompt_router.cache_model.usage import Usage, read_kinds, read_usage
 
@@ -89,7 +89,7 @@ def test_it_comes_to_what_litellm_bills() -> None:
             )
             own = read_usage(usage)
             assert own is not None
-            ours = priced(own, info, Basis(service_tier=tier), placed, read_kinds(usage))
+            ours = priced(own, info, BillTerms(service_tier=tier), placed, read_kinds(usage))
             checked += 1
             if ours is None or abs(ours - Decimal(str(theirs))) > SAME_USD:
                 differing.setdefault(f"{placed}", []).append((name, tier, usage.prompt_tokens, ours, theirs))
@@ -135,8 +135,8 @@ def test_the_price_by_size_and_tier(tokens: int, tier: str | None, uncached: str
 def test_the_hand_made_bill() -> None:
     """Every bucket at its price, then the provider's tools, a discount, a margin and a fee on top."""
     tokens = Decimal("0.3") + Decimal("0.1875") + Decimal("0.015")
-    assert priced(USAGE, INFO, Basis(), None) == tokens
-    basis = basis_of(
+    assert priced(USAGE, INFO, BillTerms(), None) == tokens
+    basis = bill_terms(
         {
             "tool_usage_cost": 0.01,
             "additional_costs": {"router": 0.002},
@@ -158,7 +158,7 @@ def test_regions_and_speed_cost_more() -> None:
         "regional_processing_uplift_multiplier_eu": 1.2,
     }
     usage = Reported(prompt_tokens=1, completion_tokens=1, total_tokens=2, inference_geo="US", speed="fast")
-    assert basis_of({"data_residency": "EU"}, usage, info).multiplier == Decimal("1.1") * 6 * Decimal("1.2")
+    assert bill_terms({"data_residency": "EU"}, usage, info).multiplier == Decimal("1.1") * 6 * Decimal("1.2")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_regions_and_speed_cost_more() -> None:
     ],
 )
 def test_why_two_bills_differ(billed: str, stated: bool, info: dict[str, Any], why: str | None) -> None:
-    assert difference(Decimal(billed), Decimal("0.5"), Basis(is_stated=stated), info) == why
+    assert difference(Decimal(billed), Decimal("0.5"), BillTerms(is_stated=stated), info) == why
 
 
 def test_no_price_is_no_bill_of_0() -> None:

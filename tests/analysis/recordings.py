@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from litellm_prompt_router.analysis.simulate import Call
+from litellm_prompt_router.analysis.simulate import RecordedCall
 from tests.end_to_end.workbench import PROMPT, RESPONSES_TOOLS, TOOLS, as_items
 
 ASKS = (
@@ -34,7 +34,7 @@ Style = Callable[[dict[str, Any]], None]
 """How a client marks a body of its own, in place."""
 
 
-def recorded(seed: int | str, conversations: int, model: str) -> tuple[Call, ...]:
+def recorded(seed: int | str, conversations: int, model: str) -> tuple[RecordedCall, ...]:
     """Calls of many conversations in time order, as their agents sent them: every style of client, some streaming."""
     rng = random.Random(seed)
     styles = [*STYLES.values()]
@@ -52,12 +52,12 @@ def recorded(seed: int | str, conversations: int, model: str) -> tuple[Call, ...
             )
     lines.sort(key=lambda line: line[:2])
     return tuple(
-        Call(line=number, at_seconds=at, key="alpha", conversation=name, request=body)
+        RecordedCall(line=number, at_seconds=at, key="alpha", conversation=name, request=body)
         for number, (at, name, body) in enumerate(lines, 1)
     )
 
 
-def as_responses(calls: tuple[Call, ...]) -> tuple[Call, ...]:
+def as_responses(calls: tuple[RecordedCall, ...]) -> tuple[RecordedCall, ...]:
     """The same traffic from agents that speak OpenAI's Responses, which knows no marks of theirs."""
     return tuple([replace(call, request=_as_responses(call.request)) for call in calls])
 
@@ -74,7 +74,7 @@ def _text(message: Mapping[str, Any]) -> str | None:
     return "".join(block["text"] for block in content) if isinstance(content, list) else content
 
 
-def as_lines(calls: tuple[Call, ...]) -> str:
+def as_lines(calls: tuple[RecordedCall, ...]) -> str:
     """A traffic file."""
     documents = (
         {"ts": call.at_seconds, "key": call.key, "conversation": call.conversation, "request": call.request}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from litellm_prompt_router.analysis.report.control_group import Sample, Stratum, compare, interval_of_sum
+from litellm_prompt_router.analysis.report.control_group import CostSample, Stratum, compare, interval_of_sum
 
 RUNS = 100
 LEAST_COVERED = 90
@@ -31,8 +31,8 @@ def drawn(seed: int, conversations: int = 6_000, holdout: float = 0.06) -> tuple
             Stratum(
                 key=key,
                 model=model,
-                treatment=Sample(cost=routed[~is_held], size=calls[~is_held]),
-                holdout=Sample(cost=full[is_held], size=calls[is_held]),
+                treatment=CostSample(cost=routed[~is_held], size=calls[~is_held]),
+                holdout=CostSample(cost=full[is_held], size=calls[is_held]),
             )
         )
     return strata, truth
@@ -59,8 +59,8 @@ def test_a_loss_is_a_negative_saving() -> None:
     stratum = Stratum(
         key="k",
         model="m",
-        treatment=Sample(cost=cost * 1.3, size=ones),
-        holdout=Sample(cost=cost[:500], size=ones[:500]),
+        treatment=CostSample(cost=cost * 1.3, size=ones),
+        holdout=CostSample(cost=cost[:500], size=ones[:500]),
     )
     saving = compare([stratum], by_call=False)
     assert saving is not None
@@ -73,8 +73,8 @@ def test_a_different_mix_is_no_saving() -> None:
     """The holdout has mostly the dear key, the treatment the cheap one: raw means differ, strata don't."""
     rng = np.random.default_rng(2)
 
-    def sample(count: int, scale: float) -> Sample:
-        return Sample(cost=scale * rng.lognormal(0, 0.3, count), size=np.ones(count))
+    def sample(count: int, scale: float) -> CostSample:
+        return CostSample(cost=scale * rng.lognormal(0, 0.3, count), size=np.ones(count))
 
     strata = [
         Stratum(key="cheap", model="m", treatment=sample(5_000, 1), holdout=sample(100, 1)),

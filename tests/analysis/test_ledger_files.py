@@ -9,14 +9,14 @@ import pytest
 
 from litellm_prompt_router.analysis.report.columns import SCHEMA, frame_of
 from litellm_prompt_router.analysis.report.frames import NAMES
-from litellm_prompt_router.analysis.report.ledger_files import Tally, scan
+from litellm_prompt_router.analysis.report.ledger_files import LedgerTally, scan
 from tests.analysis.report_records import made
 
 FILES = 6
 
 
 def scanned(files: list[Path], workplace: Path) -> pl.LazyFrame:
-    return scan(files, Tally(), NAMES, workplace)
+    return scan(files, LedgerTally(), NAMES, workplace)
 
 
 @pytest.fixture

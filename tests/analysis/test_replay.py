@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litellm_prompt_router.analysis.simulate import POLICIES, Call, Policy, Replay, Report, replay, rewrites_of
+from litellm_prompt_router.analysis.simulate import POLICIES, Policy, RecordedCall, Replay, Report, replay, rewrites_of
 from litellm_prompt_router.cache_model import BlockReader, MarkedPrefixes, Prices, openai_rules
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
@@ -42,17 +42,19 @@ def replayed(*, takes_marks: bool = True, min_tokens: int = 10) -> Replay:
     return Replay(rewrites, lambda body: reader.anthropic(wire.body(body)), MarkedPrefixes(min_tokens=min_tokens))
 
 
-def call(at_seconds: float, *messages: tuple[str, str], conversation: str = "c", key: str = "k", line: int = 1) -> Call:
+def call(
+    at_seconds: float, *messages: tuple[str, str], conversation: str = "c", key: str = "k", line: int = 1
+) -> RecordedCall:
     said = [{"role": role, "content": text} for role, text in messages]
     body = {"model": "m", "messages": [{"role": "system", "content": SAMPLE.text}, *said]}
-    return Call(line=line, at_seconds=at_seconds, key=key, conversation=conversation, request=body)
+    return RecordedCall(line=line, at_seconds=at_seconds, key=key, conversation=conversation, request=body)
 
 
 FIRST = ("user", "alpha please")
 SECOND = (FIRST, ("assistant", "ok"), ("user", "beta please"))
 
 
-def run(*calls: Call) -> Report:
+def run(*calls: RecordedCall) -> Report:
     return replay(calls, replayed(), PRICES, "t")
 
 
@@ -87,7 +89,7 @@ def test_keys_share_nothing_and_conversations_share_a_prefix() -> None:
 
 def test_unknown_prompts_go_as_they_came() -> None:
     """Nothing is claimed for calls that we leave alone: no marks, no reads, and the reason is told."""
-    stranger = Call(
+    stranger = RecordedCall(
         line=1,
         at_seconds=0,
         key="k",
@@ -110,7 +112,7 @@ def test_cache_keys_part_routed_sets() -> None:
     reads = []
     for at, text in ((0.0, "alpha please"), (1.0, "beta please"), (2.0, "alpha please")):
         messages = [{"role": "system", "content": sample.text}, {"role": "user", "content": text}]
-        one = Call(line=1, at_seconds=at, key="k", conversation=str(at), request={"messages": messages})
+        one = RecordedCall(line=1, at_seconds=at, key="k", conversation=str(at), request={"messages": messages})
         reads.append({p: billed.usage.cache_read_tokens for p, billed in replaying.account(one).items()})
     assert [read["append"] > 0 for read in reads] == [False, False, True]
     assert [read["full-cached"] > 0 for read in reads] == [False, True, True]
@@ -135,8 +137,8 @@ TEXTS = st.sampled_from(["alpha please", "beta please", "yes", "alpha and beta p
 
 
 @st.composite
-def recordings(draw: st.DrawFn) -> list[Call]:
-    calls: list[Call] = []
+def recordings(draw: st.DrawFn) -> list[RecordedCall]:
+    calls: list[RecordedCall] = []
     for number in range(draw(st.integers(1, 3))):
         at = draw(st.floats(0, 600))
         said: list[tuple[str, str]] = []
@@ -150,7 +152,7 @@ def recordings(draw: st.DrawFn) -> list[Call]:
 
 @settings(max_examples=40, deadline=None)
 @given(recordings(), st.booleans())
-def test_laws_of_every_replay(calls: list[Call], takes_marks: bool) -> None:
+def test_laws_of_every_replay(calls: list[RecordedCall], takes_marks: bool) -> None:
     """Buckets sum to the prompt; ``full`` caches nothing; replaying twice gives the same."""
     first = [replayed(takes_marks=takes_marks) for _ in range(2)]
     for one in calls:

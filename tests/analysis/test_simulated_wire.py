@@ -21,7 +21,7 @@ import httpx
 import litellm
 import pytest
 
-from litellm_prompt_router.analysis.simulate import Call, Policy, Replay, rewrites_of
+from litellm_prompt_router.analysis.simulate import Policy, RecordedCall, Replay, rewrites_of
 from litellm_prompt_router.cache_model import BlockReader, anthropic_rules, cost_usd, openai_rules
 from litellm_prompt_router.cache_model.usage import Usage, read_usage
 from litellm_prompt_router.files import bundled_profiles, load_profiles
@@ -57,10 +57,10 @@ class Lane:
     def key(self) -> KeyName:
         return "off" if self.policy == "full-cached" else "auto"
 
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[RecordedCall, ...]:
         return recorded(self.group, self.conversations, self.group)
 
-    def body(self, call: Call) -> Mapping[str, Any]:
+    def body(self, call: RecordedCall) -> Mapping[str, Any]:
         """What the client sends; the baseline's marks are its own, past the router."""
         return well_cached(call.request, target_of(self.group)) if self.policy == "full-cached" else call.request
 
@@ -105,13 +105,13 @@ class Told(NamedTuple):
     cost_usd: Decimal | None
 
 
-def sent(proxy: ProviderProxy, lane: Lane, calls: Sequence[Call]) -> list[Told]:
+def sent(proxy: ProviderProxy, lane: Lane, calls: Sequence[RecordedCall]) -> list[Told]:
     """The calls, one after the other. Every one is answered."""
     with proxy.client(lane.key) as client:
         return [_told(client, lane, call) for call in calls]
 
 
-def _told(client: httpx.Client, lane: Lane, call: Call) -> Told:
+def _told(client: httpx.Client, lane: Lane, call: RecordedCall) -> Told:
     headers = {TIME_HEADER: str(call.at_seconds), CALL_HEADER: f"{lane.group}:{call.line}"}
     response = client.post("/v1/chat/completions", json={**lane.body(call), "extra_headers": headers})
     assert response.status_code == httpx.codes.OK, response.text[:2_000]
@@ -154,7 +154,7 @@ def buckets(entries: Sequence[Accounted]) -> list[Buckets]:
 
 def test_the_conversations_have_what_they_are_for() -> None:
     """Tool loops, steps longer than the lookback, pauses past both lifetimes, every client, streams."""
-    by_conversation: dict[tuple[str, str], list[Call]] = {}
+    by_conversation: dict[tuple[str, str], list[RecordedCall]] = {}
     for lane in (*LANES, SHAKY):
         for call in lane.calls():
             by_conversation.setdefault((lane.group, call.conversation), []).append(call)

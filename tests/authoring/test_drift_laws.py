@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from litellm_prompt_router.authoring.drift import Plan, apply_update, files_of, plan_update
+from litellm_prompt_router.authoring.drift import UpdatePlan, apply_update, files_of, plan_update
 from litellm_prompt_router.authoring.drift.match_modules import match_modules
 from litellm_prompt_router.authoring.split import split_prompt, write_draft
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -83,7 +83,9 @@ def metadata(module: Module) -> tuple[object, ...]:
     return (module.title, module.description, module.always, module.triggers, module.examples, module.tools)
 
 
-def updated(root: Path, before: Sequence[str], after: str) -> tuple[Plan, dict[str, Module], dict[str, Module], str]:
+def updated(
+    root: Path, before: Sequence[str], after: str
+) -> tuple[UpdatePlan, dict[str, Module], dict[str, Module], str]:
     """``(plan, modules before, modules after, profile.yaml)`` of a split, commented and updated profile."""
     folder = write_draft(split_prompt(before, name="any", count_tokens=len), root)
     declaration = folder / "profile.yaml"
@@ -104,7 +106,7 @@ def updated(root: Path, before: Sequence[str], after: str) -> tuple[Plan, dict[s
 
 def updated_if_related(
     root: Path, before: Sequence[str], after: str
-) -> tuple[Plan, dict[str, Module], dict[str, Module], str]:
+) -> tuple[UpdatePlan, dict[str, Module], dict[str, Module], str]:
     """As ``updated``; prompts all of whose modules were edited are no example."""
     try:
         return updated(root, before, after)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litellm_prompt_router.authoring.fit import Fit, FitOptions, doubts, fit
+from litellm_prompt_router.authoring.fit import Fit, FitOptions, fit, label_doubts
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, digest_of, read_fitted, write_fitted
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
@@ -227,7 +227,7 @@ def test_a_wrong_label_is_found() -> None:
     other = next(topic for topic in TOPICS if topic not in wrong.needs and topic not in ("fees", "letters"))
     cases[20] = (line, wrong.model_copy(update={"needs": (*wrong.needs, other)}))
     done = fit(harbour(), cases, FitOptions(), silent)
-    found = doubts(harbour(), cases, done, FitOptions(), silent)
+    found = label_doubts(harbour(), cases, done, FitOptions(), silent)
     assert (line, other) in {(doubt.line, doubt.module) for doubt in found if doubt.kind == "needless"}
 
 
@@ -236,7 +236,7 @@ def test_conflicting_labels_are_found() -> None:
     clash = cases[0][1].model_copy(update={"needs": ("tides", "crew")})
     cases.append((121, clash))
     done = fit(harbour(), cases, FitOptions(), silent)
-    conflicts = [d for d in doubts(harbour(), cases, done, FitOptions(), silent) if d.kind == "conflict"]
+    conflicts = [d for d in label_doubts(harbour(), cases, done, FitOptions(), silent) if d.kind == "conflict"]
     assert {(doubt.line, doubt.other_line) for doubt in conflicts} == {(121, 1)}
 
 

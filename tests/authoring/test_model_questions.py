@@ -5,16 +5,25 @@ from __future__ import annotations
 import pytest
 
 from litellm_prompt_router.authoring.split import Draft, split_prompt
-from litellm_prompt_router.authoring.split.model_questions import Answer, key_of, question_of, read_answer, with_answers
+from litellm_prompt_router.authoring.split.model_questions import (
+    ModuleAnswer,
+    key_of,
+    question_of,
+    read_answer,
+    with_answers,
+)
 from tests.made_prompts import PROMPT
 
 LISTS = '{"description": "D", "requires": ["a"], "examples": ["x"]}'
 REPLIES = {
-    "plain": (LISTS, Answer(description="D", requires=("a",), examples=("x",))),
-    "in a fence": ('```json\n{"description": " D\\n E "}\n```', Answer(description="D E", requires=(), examples=())),
+    "plain": (LISTS, ModuleAnswer(description="D", requires=("a",), examples=("x",))),
+    "in a fence": (
+        '```json\n{"description": " D\\n E "}\n```',
+        ModuleAnswer(description="D E", requires=(), examples=()),
+    ),
     "wrong types": (
         '{"description": "D", "requires": "a", "examples": [1, "x"]}',
-        Answer(description="D", requires=(), examples=("x",)),
+        ModuleAnswer(description="D", requires=(), examples=("x",)),
     ),
     "no description": ('{"examples": ["x"]}', None),
     "no JSON": ("I can't say.", None),
@@ -24,7 +33,7 @@ REPLIES = {
 
 
 @pytest.mark.parametrize(("reply", "answer"), REPLIES.values(), ids=REPLIES.keys())
-def test_read_answer(reply: str, answer: Answer | None) -> None:
+def test_read_answer(reply: str, answer: ModuleAnswer | None) -> None:
     assert read_answer(reply) == answer
 
 
@@ -33,8 +42,8 @@ def draft() -> Draft:
     return split_prompt([PROMPT], name="quill", target_chars=250, min_chars=60, max_chars=500, max_share=0.4)
 
 
-def answer(*requires: str) -> Answer:
-    return Answer(description="Said by a model.", requires=requires, examples=("Bind it", "Bind it"))
+def answer(*requires: str) -> ModuleAnswer:
+    return ModuleAnswer(description="Said by a model.", requires=requires, examples=("Bind it", "Bind it"))
 
 
 def test_requirements_stay_free_of_circles(draft: Draft) -> None:

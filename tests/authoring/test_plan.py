@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from litellm_prompt_router.authoring.drift import Plan, next_version, plan_update
+from litellm_prompt_router.authoring.drift import UpdatePlan, next_version, plan_update
 from tests.made_profiles import count_words, module, profile, slot
 
 DATE = slot("date", r"\d{4}-\d{2}-\d{2}", "2026-01-31")
@@ -19,7 +19,7 @@ HARBOUR = profile(
 )
 
 
-def planned(prompt: str) -> Plan:
+def planned(prompt: str) -> UpdatePlan:
     return plan_update(HARBOUR, prompt, file_of=lambda id: f"{id}.txt", count_tokens=count_words)
 
 

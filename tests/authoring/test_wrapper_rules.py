@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from litellm_prompt_router.authoring.split.wrapper_rules import Rule, propose_rules
+from litellm_prompt_router.authoring.split.wrapper_rules import WrapperRule, propose_rules
 from litellm_prompt_router.files.ignore_rules import IgnoreFile, ignore_of
 from litellm_prompt_router.profile.agents import EVERY
 from litellm_prompt_router.request.route.own_words import own_words
@@ -87,7 +87,7 @@ def test_a_word_that_some_messages_begin_with_is_no_wrapper() -> None:
 def test_one_wrapped_message_of_two_shows_the_agent() -> None:
     """An agent may wrap a conversation's first message only, and one conversation may be all there is."""
     turns = [Turn("user", f"<system-reminder>\nrules\n</system-reminder>\n{WORDS[0]}"), Turn("user", WORDS[1])]
-    assert propose_rules(turns) == (Rule("agent", "claude-code", 1),)
+    assert propose_rules(turns) == (WrapperRule("agent", "claude-code", 1),)
     plain = [Turn("user", text) for text in WORDS]
     assert propose_rules([turns[0], *plain]) == ()
 
@@ -106,10 +106,10 @@ def test_turns_that_an_agent_makes_up_do_not_count() -> None:
         "I am not sharing any files that you can edit yet.",
     )
     turns = [Turn("user", text) for text in (*made_up, *WORDS[:2])]
-    assert propose_rules(turns) == (Rule("agent", "aider", len(made_up)),)
+    assert propose_rules(turns) == (WrapperRule("agent", "aider", len(made_up)),)
     assert propose_rules(turns[: len(made_up)]) == ()
 
 
 def test_a_rule_says_how_often_it_was_seen() -> None:
     turns = [Turn("user", f"<shop>\n{n}\n</shop>\n{text}") for n, text in enumerate(WORDS)]
-    assert propose_rules(turns) == (Rule("tag", "shop", len(WORDS)),)
+    assert propose_rules(turns) == (WrapperRule("tag", "shop", len(WORDS)),)

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.gateway.plugin import PromptRouter
-from litellm_prompt_router.policy.active import generation_of
+from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.compose import compose
@@ -125,7 +125,7 @@ def measure(folder: Path, rounds: int, table: Table) -> None:
     chosen = [frozenset(profile.order[m] for m in router.decide(r.turns).modules) for r in requests]
     pipeline = Pipeline([profile], count, coverage_floor=0.6)
     settings = load_settings({"ledger": {"path": None}}, {})
-    hook = PromptRouter(generation_of(settings, pipeline))
+    hook = PromptRouter(active_configuration(settings, pipeline))
     hook._engine._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
     key, cache = UserAPIKeyAuth(api_key="0" * 64, key_alias="bench"), DualCache()
 

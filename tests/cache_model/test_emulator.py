@@ -241,7 +241,7 @@ def test_time_runs_forward() -> None:
 
 
 def test_caching_is_off_until_asked_for(upstream: Upstream, caching: EmulatedCache) -> None:
-    """Without it an upstream reports what it is told; ``clear`` takes it off again and forgets it."""
+    """Without it an upstream reports what it is told; ``clear`` takes it off again and latest_only it."""
     with anthropic_client(upstream.url, "k") as client:
         assert ask_claude(client, user("a"))["input_tokens"] == 100
         upstream.caching = caching

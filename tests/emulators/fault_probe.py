@@ -9,7 +9,7 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from litellm_prompt_router.request.pipeline import Opened, Pipeline, Walked
+from litellm_prompt_router.request.pipeline import OpenedRequest, Pipeline, WalkResult
 
 _open = Pipeline.open
 _path = Path(os.environ["FAULT_PROBE_PATH"])
@@ -19,7 +19,7 @@ class ProvokedError(Exception):
     """Raised where our code would have a bug."""
 
 
-def _opened(self: Pipeline, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
+def _opened(self: Pipeline, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
     if _path.exists():
         raise ProvokedError
     return _open(self, data, call_type)

@@ -18,20 +18,20 @@ from litellm.caching.redis_cache import RedisCache
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
-from litellm_prompt_router.documents.errors import MeaningsWantedError
+from litellm_prompt_router.documents.errors import EmbeddingsMissingError
 from litellm_prompt_router.gateway.models.embedding_cache import (
     FAILURE_SECONDS,
     MAX_ENTRIES,
     MAX_TEXTS,
     PAUSE_SECONDS,
-    Meanings,
+    EmbeddingCache,
 )
 from litellm_prompt_router.gateway.plugin import PromptRouter
-from litellm_prompt_router.policy.active import generation_of
+from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.route import Meaning
+from litellm_prompt_router.request.route import MessageEmbedding
 from tests.emulators.embeddings import Embedder, Fault
 from tests.emulators.proxy import free_port
 from tests.made_embeddings import Telling, embedded_profile, meanings, telling
@@ -62,7 +62,7 @@ def embedder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:
 def hook(profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptRouter]:
     """The callback as a proxy holds it, alone in LiteLLM's list."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
-    hook = PromptRouter(generation_of(settings, Pipeline([profile], len, coverage_floor=0.6)))
+    hook = PromptRouter(active_configuration(settings, Pipeline([profile], len, coverage_floor=0.6)))
     monkeypatch.setattr(litellm, "callbacks", [hook])
     yield hook
     hook.close()
@@ -147,8 +147,8 @@ async def test_a_new_profile_version_is_noted_though_vectors_had_to_be_asked_for
 
     assert await noted(told[0].text) is None
     newer = replace(profile, version="another")
-    settings = hook._engine.generation.settings
-    hook._engine.publish(generation_of(settings, Pipeline([newer], len, coverage_floor=0.6)))
+    settings = hook._engine.configuration.settings
+    hook._engine.publish(active_configuration(settings, Pipeline([newer], len, coverage_floor=0.6)))
     asked = len(embedder.batches)
     assert await noted(told[0].text, told[1].text) == f"{profile.version}@{profile.digest[:12]}"
     assert len(embedder.batches) > asked
@@ -158,8 +158,8 @@ async def test_a_new_profile_version_is_noted_though_vectors_had_to_be_asked_for
 async def test_a_model_that_no_profile_names_any_more_is_not_asked(
     hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
 ) -> None:
-    """A new generation may come into force between the decision and the question."""
-    await hook._fetch_meanings(MeaningsWantedError("another/model", [told[0].text]), None)
+    """A new configuration may come into force between the decision and the question."""
+    await hook._fetch_embeddings(EmbeddingsMissingError("another/model", [told[0].text]), None)
     assert embedder.batches == []
 
 
@@ -212,7 +212,7 @@ async def test_replicas_share_vectors_and_failures(shared: RedisCache, embedder:
     from litellm_prompt_router.gateway.models.embedding_model import ask
 
     problems: list[Any] = []
-    one, other = (Meanings(ask, lambda title, lines: problems.append((title, lines))) for _ in range(2))
+    one, other = (EmbeddingCache(ask, lambda title, lines: problems.append((title, lines))) for _ in range(2))
     await one.fetch(MODEL, ["the tide", "the quay"], SECONDS, shared)
     embedder.faults.append(Fault(status=400))
     await one.fetch(MODEL, ["too long"], SECONDS, shared)
@@ -237,10 +237,10 @@ async def test_the_hook_shares_through_litellms_own_cache(
 ) -> None:
     cache = DualCache(redis_cache=shared)
     assert await selected(profile, told[0].text, cache) == told[0].fused
-    while hook._meanings._writing:
+    while hook._embeddings._writing:
         await asyncio.sleep(0.01)
     settings = load_settings({"ledger": {"path": None}}, {})
-    other = PromptRouter(generation_of(settings, Pipeline([profile], len, coverage_floor=0.6)))
+    other = PromptRouter(active_configuration(settings, Pipeline([profile], len, coverage_floor=0.6)))
     litellm.callbacks = [other]  # ``hook`` puts back what was there
     assert await selected(profile, told[0].text, cache) == told[0].fused
     assert embedder.batches == [[told[0].text]]
@@ -257,7 +257,7 @@ async def test_a_redis_that_is_gone_changes_nothing(embedder: Embedder) -> None:
         async def async_set_cache_pipeline(self, pairs: list[Any], ttl: int) -> None:
             raise ConnectionError
 
-    memory = Meanings(ask, lambda *_: None)
+    memory = EmbeddingCache(ask, lambda *_: None)
     await memory.fetch(MODEL, ["the tide"], SECONDS, Gone())
     assert list(memory.lookup(MODEL, ["the tide"])) == ["the tide"]
 
@@ -276,14 +276,14 @@ async def test_a_failure_holds_as_long_as_it_is_asked_for() -> None:
     """And the model is left in peace for a while; then new messages are asked for again."""
     asked: list[list[str]] = []
 
-    async def ask(_model: str, texts: Any, _seconds: float) -> list[Meaning]:
+    async def ask(_model: str, texts: Any, _seconds: float) -> list[MessageEmbedding]:
         asked.append(list(texts))
         if len(asked) == 1:
             raise OSError
         return list(meanings(texts).values())
 
     clock, problems = Clock(), []
-    memory = Meanings(ask, lambda title, lines: problems.append((title, *lines)), clock=clock)
+    memory = EmbeddingCache(ask, lambda title, lines: problems.append((title, *lines)), clock=clock)
     await memory.fetch("m", ["a"], 1.0)
     await memory.fetch("m", ["b"], 1.0)
     assert (asked, len(problems)) == ([["a"]], 1)
@@ -294,7 +294,7 @@ async def test_a_failure_holds_as_long_as_it_is_asked_for() -> None:
         clock.now += FAILURE_SECONDS * 0.9
         assert memory.lookup("m", ["a", "c"]).keys() == {"c"}
     clock.now += FAILURE_SECONDS * 1.1
-    with pytest.raises(MeaningsWantedError) as wanted:
+    with pytest.raises(EmbeddingsMissingError) as wanted:
         memory.lookup("m", ["a", "c"])
     assert wanted.value.texts == ("a",)
 
@@ -302,11 +302,11 @@ async def test_a_failure_holds_as_long_as_it_is_asked_for() -> None:
 async def test_memory_and_calls_are_bounded() -> None:
     asked: list[int] = []
 
-    async def ask(_model: str, texts: Any, _seconds: float) -> list[Meaning]:
+    async def ask(_model: str, texts: Any, _seconds: float) -> list[MessageEmbedding]:
         asked.append(len(texts))
         return list(meanings(["x"]).values()) * len(texts)
 
-    memory = Meanings(ask, lambda *_: None)
+    memory = EmbeddingCache(ask, lambda *_: None)
     texts = [str(number) for number in range(MAX_TEXTS + 5)]
     await memory.fetch("m", texts, 5.0)
     assert asked == [MAX_TEXTS]

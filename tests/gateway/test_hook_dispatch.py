@@ -19,7 +19,7 @@ from litellm.utils import async_pre_call_deployment_hook
 
 from litellm_prompt_router.files import bundled_profiles, load_profiles
 from litellm_prompt_router.gateway.plugin import PromptRouter
-from litellm_prompt_router.policy.active import generation_of
+from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -41,7 +41,9 @@ FORGED = {
 def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptRouter]:
     """The callback as the proxy holds it, alone in LiteLLM's list."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
-    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
+    hook = PromptRouter(
+        active_configuration(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    )
     monkeypatch.setattr(litellm, "callbacks", [hook])
     yield hook
     hook.close()
@@ -313,8 +315,8 @@ async def test_messages_bodies_get_their_own_marks_too(hook: PromptRouter, monke
         "litellm_metadata": {},
         "litellm_call_id": "call-1",
     }
-    pipeline = Pipeline(PROFILES, COUNT, coverage_floor=0.6, gives_hints=True)
-    hook._engine.publish(generation_of(hook._engine.generation.settings, pipeline))
+    pipeline = Pipeline(PROFILES, COUNT, coverage_floor=0.6, adds_marks=True)
+    hook._engine.publish(active_configuration(hook._engine.configuration.settings, pipeline))
     out = await dispatch(data, call_type="anthropic_messages")
     shared = json.dumps([out["system"], out["messages"], out["metadata"]])
     assert isinstance(out["system"], str)
@@ -437,7 +439,9 @@ async def settled(
 ) -> dict[str, Any]:
     """LiteLLM's metadata bag behind an answered request, as its writer of spend logs gets it."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}, "cost_page": page}, {})
-    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
+    hook = PromptRouter(
+        active_configuration(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    )
     monkeypatch.setattr(litellm, "callbacks", [hook])
     out = await dispatch(data, key(mode=more.pop("mode", "rewrite")))
     answer = litellm.ModelResponse(model="claude", usage=litellm.Usage(prompt_tokens=100, completion_tokens=5))
@@ -487,7 +491,9 @@ async def test_an_edited_section_goes_through_and_is_told_once_an_hour(tmp_path:
     settings = load_settings(
         {"ledger": {"path": str(tmp_path / "ledger.jsonl")}, "glitchtip": {"dsn": envelopes.dsn, "sample_rate": 0}}, {}
     )
-    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
+    hook = PromptRouter(
+        active_configuration(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    )
     edited = next(module for module in WORKBENCH.modules if not module.always)
     text = edited.text.replace("\n", "\nMARKER: do it twice.\n", 1)
     for _ in range(5):

@@ -55,7 +55,7 @@ def body(*asks: str, system: Any = TEXT, **extra: Any) -> dict[str, Any]:
 def walked(
     request: Mapping[str, Any], target: Target, *, hints: bool = False, ttl: Ttl = "5m"
 ) -> tuple[dict[str, Any], Rewritten]:
-    pipeline = Pipeline([mast(ttl)], count_words, coverage_floor=0.0, gives_hints=hints)
+    pipeline = Pipeline([mast(ttl)], count_words, coverage_floor=0.0, adds_marks=hints)
     result = pipeline.walk(request, "acompletion", lambda: target)
     assert isinstance(result.outcome, Rewritten)
     return dict(result.body), result.outcome

@@ -95,7 +95,7 @@ def _no_google(monkeypatch: pytest.MonkeyPatch) -> None:
 async def wire(upstream: Upstream, row: Row, count: int, placement: Placement | None = None) -> Any:
     """What the provider gets of the conversation's first ``count`` chat messages."""
     target = replace(target_of_model(row.model, ENDPOINT), min_cache_tokens=0, refuses_late_system=False)
-    pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, placement=placement, gives_hints=True)
+    pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, placement=placement, adds_marks=True)
     messages = as_messages(MESSAGES[1:count])
     body = {"max_tokens": 9, "system": MAST.text, "messages": messages, "tools": [TOOL]}
     walked = pipeline.walk(body, ENDPOINT, lambda: target)

@@ -128,7 +128,7 @@ def wire(row: Row, count: int, placement: Placement | None = None) -> Any:
     from litellm.utils import return_raw_request
 
     target = replace(target_of_model(row.model), min_cache_tokens=0, refuses_late_system=False)
-    pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, placement=placement, gives_hints=True)
+    pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, placement=placement, adds_marks=True)
     body = {"model": row.model, "messages": MESSAGES[:count], "tools": [TOOL]}
     walked = pipeline.walk(body, "acompletion", lambda: target)
     request = {**json.loads(json.dumps(walked.body)), **row.extra, "drop_params": True, "max_retries": 0, "timeout": 1}

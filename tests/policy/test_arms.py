@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_prompt_router.policy import draw
-from litellm_prompt_router.policy.arms import CANARY, HOLDOUT, place
+from litellm_prompt_router.policy.arms import CANARY, HOLDOUT, hash_fraction
 
 IDS = [f"c-{number:06x}" for number in range(10_000)]
 
@@ -50,5 +50,5 @@ def test_the_control_group_is_drawn_from_the_canary_by_a_hash_of_its_own() -> No
 
 def test_places_never_move() -> None:
     """A change here would throw every running conversation into another arm."""
-    assert place(CANARY, "alpha", "c-1") == pytest.approx(0.3264652580649887, abs=1e-12)
-    assert place(HOLDOUT, "alpha", "c-1") == pytest.approx(0.6494073628639079, abs=1e-12)
+    assert hash_fraction(CANARY, "alpha", "c-1") == pytest.approx(0.3264652580649887, abs=1e-12)
+    assert hash_fraction(HOLDOUT, "alpha", "c-1") == pytest.approx(0.6494073628639079, abs=1e-12)

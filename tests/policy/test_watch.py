@@ -13,7 +13,7 @@ import yaml
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profiles
-from litellm_prompt_router.policy.active import Generation
+from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.watch import NEEDS_RESTART, NOT_RELOADED, Watcher
 
@@ -45,7 +45,7 @@ class Watched:
         self.section = {"profiles": str(folder / "profiles"), **settings}
         self.config = folder / "proxy_config.yaml"
         self.configure(self.section)
-        self.published: list[Generation] = []
+        self.published: list[ActiveConfiguration] = []
         self.told: list[tuple[str, Sequence[str], str]] = []
         self.faults: list[BaseException] = []
         self.now = 0.0
@@ -64,9 +64,9 @@ class Watched:
         )
         return self
 
-    def publish(self, generation: Generation) -> None:
-        self.in_force = generation
-        self.published.append(generation)
+    def publish(self, configuration: ActiveConfiguration) -> None:
+        self.in_force = configuration
+        self.published.append(configuration)
 
     def poll(self, times: int = POLLS) -> None:
         for _ in range(times):
@@ -290,6 +290,6 @@ def test_the_environment_stops_for_good(tmp_path: Path) -> None:
     loader = Loader(watched.section, {"PROMPT_ROUTER_DISABLED": "1"}, watched.config)
     assert loader.first().stopped_by == "PROMPT_ROUTER_DISABLED"
     watched.policy.write_text("stop: false\n")
-    loaded = loader.load().generation
+    loaded = loader.load().configuration
     assert loaded is not None
     assert loaded.stopped_by == "PROMPT_ROUTER_DISABLED"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.request.route import Router
-from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, Meaning, embedded_part
+from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, MessageEmbedding, embedded_part
 from litellm_prompt_router.request.route.triggers import HEAD_CHARS, TAIL_CHARS, TriggerIndex, capped, words_of
 from litellm_prompt_router.request.types import Turn
 
@@ -119,10 +119,10 @@ def test_what_an_embedding_model_gets_is_short_and_encodes(text: str) -> None:
 
 @given(st.lists(st.floats() | st.integers(-(10**400), 10**400) | st.none() | st.text(max_size=2), max_size=8))
 def test_any_answer_is_a_vector_of_length_one_or_none(values: list[Any]) -> None:
-    meaning = Meaning.of(values)
+    meaning = MessageEmbedding.of(values)
     if meaning is not None:
         assert abs(float((meaning.vector.astype(float) ** 2).sum()) - 1) < 0.01
-        again = Meaning.unpacked(meaning.packed())
+        again = MessageEmbedding.unpacked(meaning.packed())
         assert again is not None
         assert again.digest == meaning.digest
 
@@ -131,4 +131,4 @@ def test_any_answer_is_a_vector_of_length_one_or_none(values: list[Any]) -> None
     "raw", [b"", b"x", b"\x00\x00" * 8, b"\xff\x7f" * 4], ids=["empty", "odd", "zero", "no number"]
 )
 def test_what_isnt_a_packed_vector(raw: bytes) -> None:
-    assert Meaning.unpacked(raw) is None
+    assert MessageEmbedding.unpacked(raw) is None

@@ -17,7 +17,7 @@ from litellm.proxy.utils import ProxyLogging
 
 from litellm_prompt_router.files import bundled_profiles, load_profiles
 from litellm_prompt_router.gateway.plugin import PromptRouter
-from litellm_prompt_router.policy.active import generation_of
+from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.agents import AGENTS
 from litellm_prompt_router.profile.patterns import compile_pattern
@@ -45,7 +45,9 @@ PARTS = (PROMPT[: THIRDS[0]], PROMPT[THIRDS[0] : THIRDS[1]], PROMPT[THIRDS[1] :]
 def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptRouter]:
     """The callback as the proxy holds it, alone in LiteLLM's list."""
     settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
-    hook = PromptRouter(generation_of(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor)))
+    hook = PromptRouter(
+        active_configuration(settings, Pipeline(PROFILES, COUNT, coverage_floor=settings.coverage_floor))
+    )
     monkeypatch.setattr(litellm, "callbacks", [hook])
     yield hook
     hook.close()

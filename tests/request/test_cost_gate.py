@@ -84,10 +84,10 @@ TALK = (
 
 
 def walk(
-    economics: Economics | None, turns: int, target: Target = CLAUDE, *, gives_hints: bool = False
+    economics: Economics | None, turns: int, target: Target = CLAUDE, *, adds_marks: bool = False
 ) -> Passthrough | Rewritten:
     tuned = replace(HARBOUR, economics=economics)
-    pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True, gives_hints=gives_hints)
+    pipeline = Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=True, adds_marks=adds_marks)
     body = {"messages": [{"role": "system", "content": PROMPT}, *TALK[:turns]]}
     return pipeline.walk(body, "acompletion", lambda: target).outcome
 
@@ -169,7 +169,7 @@ def test_an_hour_costs_more_to_write() -> None:
 )
 def test_what_is_left_alone_is_marked_where_nobody_marks(target: Target, expected: int) -> None:
     """The text stays; the history's end and the prompt's get marks, as the full prompt's good caching would."""
-    outcome = walk(Economics(rewrites=False), 1, target, gives_hints=True)
+    outcome = walk(Economics(rewrites=False), 1, target, adds_marks=True)
     assert isinstance(outcome, Passthrough)
     assert outcome.added_marks == expected
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.files.fit_files import read_fitted, write_fitted
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Meaning, Router, weigh
+from litellm_prompt_router.request.route import MessageEmbedding, Router, weigh
 from litellm_prompt_router.request.types import Turn
 from tests.authoring.test_fitted_routing import labelled
 from tests.made_embeddings import embedded_profile, lookup, meanings
@@ -34,7 +34,7 @@ def test_a_decision_is_a_function_of_turns_and_vectors(
 ) -> None:
     """The same from a router that has seen other conversations and other vectors; and it only grows."""
 
-    def some(_model: str, texts: Sequence[str]) -> Mapping[str, Meaning]:
+    def some(_model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
         return meanings([text for text in texts if text in known])
 
     worn = Router(profile)
@@ -60,7 +60,7 @@ def test_without_vectors_words_alone_decide(profile: Profile, turns: list[Turn])
 @given(turns=TURNS)
 @settings(max_examples=40, deadline=None)
 def test_a_vector_of_another_size_is_none(profile: Profile, turns: list[Turn]) -> None:
-    odd = Meaning.of([1.0, 0.0])
+    odd = MessageEmbedding.of([1.0, 0.0])
     assert odd is not None
     decision = Router(profile).decide(turns, lookup=lambda _model, texts: dict.fromkeys(texts, odd))
     assert decision == Router(profile).decide(turns)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litellm_prompt_router.profile.profile import Placement, Profile
-from litellm_prompt_router.request.pipeline import Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Rewritten
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.request.wire.marking import follow
@@ -68,7 +68,7 @@ def samples(draw: st.DrawFn, *, in_one_piece: bool = False) -> Sample:
     return Sample(profile, system, chat)
 
 
-def walk(call_type: str, sample: Sample, end: int | None = None, **options: Any) -> Walked:
+def walk(call_type: str, sample: Sample, end: int | None = None, **options: Any) -> WalkResult:
     target = options.pop("target", NO_MARKS)
     pipeline = Pipeline([sample.profile], count_tokens, coverage_floor=0.0, **options)
     return pipeline.walk(body_of(call_type, sample, end), call_type, lambda: target)
@@ -91,7 +91,7 @@ def test_only_system_text_changes_and_input_never(call_type: str, sample: Sample
     """The conversation, tools, metadata and parameters go through byte for byte; the body that came in stays."""
     given_body = body_of(call_type, sample)
     before = copy.deepcopy(given_body)
-    pipeline = Pipeline([sample.profile], count_tokens, coverage_floor=0.0, placement="grow", gives_hints=True)
+    pipeline = Pipeline([sample.profile], count_tokens, coverage_floor=0.0, placement="grow", adds_marks=True)
     out = dict(pipeline.walk(given_body, call_type, lambda: MARKS).body)
     assert given_body == before
     assert "cache_control" not in json.dumps(out)
@@ -174,7 +174,7 @@ def test_every_needed_module_is_sent(call_type: str, sample: Sample, placement: 
 @given(sample=samples())
 def test_what_claude_gets_is_cut_and_never_changed(call_type: str, sample: Sample) -> None:
     """The chat request that LiteLLM makes has the same texts, in blocks, and no more than four marks."""
-    walked = walk(call_type, sample, placement="grow", gives_hints=True, target=MARKS)
+    walked = walk(call_type, sample, placement="grow", adds_marks=True, target=MARKS)
     assert walked.marking is not None
     (plan,) = walked.marking.plans
     assert plan.total <= 4

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_prompt_router.request.pipeline import Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Target
 from litellm_prompt_router.request.wire.marking import follow
 from tests.made_profiles import count_words, module, profile, slot
@@ -35,8 +35,8 @@ KINDS = {"plain": PLAIN, "keyed": KEYED, "claude": CLAUDE, "pointed": POINTED, "
 M5, H1, EXPLICIT = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}, {"mode": "explicit"}
 
 
-def walk(body: dict[str, Any], target: Target) -> Walked:
-    return Pipeline([MAST], count_words, coverage_floor=0.0, gives_hints=True).walk(body, "acompletion", lambda: target)
+def walk(body: dict[str, Any], target: Target) -> WalkResult:
+    return Pipeline([MAST], count_words, coverage_floor=0.0, adds_marks=True).walk(body, "acompletion", lambda: target)
 
 
 def group(*names: str) -> Target:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.cache_model import refuse_anthropic
 from litellm_prompt_router.profile.profile import Placement, Profile
-from litellm_prompt_router.request.pipeline import Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
 from litellm_prompt_router.request.wire import SHAPES
 from tests.emulators.structure import refuse_anthropic_structure
@@ -29,7 +29,7 @@ walks = settings(
 Sample = tuple[Profile, dict[str, Any]]
 
 
-def walk(profile: Profile, body: dict[str, Any], target: Target, **options: Any) -> Walked:
+def walk(profile: Profile, body: dict[str, Any], target: Target, **options: Any) -> WalkResult:
     return Pipeline([profile], count_tokens, coverage_floor=0.0, **options).walk(body, CALL_TYPE, lambda: target)
 
 
@@ -130,7 +130,7 @@ def test_hints_change_no_text(sample: Sample) -> None:
     """Without its marks, a body with the history's end marked is the one without hints, a string being a block."""
     profile, body = sample
     plain, hinted = (
-        dict(walk(profile, body, MARKS, placement="grow", gives_hints=hints).body) for hints in (False, True)
+        dict(walk(profile, body, MARKS, placement="grow", adds_marks=hints).body) for hints in (False, True)
     )
     for one in (plain, hinted):
         one["messages"] = [
@@ -165,7 +165,7 @@ def test_rewriting_twice_equals_once(target: Target, sample: Sample) -> None:
 def test_what_the_provider_takes_of_the_client_it_takes_of_us(sample: Sample, placement: Placement) -> None:
     """No fifth mark, no hour behind five minutes, no blank block, no system message where none may stand."""
     profile, body = sample
-    out = dict(walk(profile, body, MARKS, placement=placement, gives_hints=True).body)
+    out = dict(walk(profile, body, MARKS, placement=placement, adds_marks=True).body)
     assert marks(out) <= max(4, marks(body))
     if refusal(body) is None:
         assert refusal(out) is None
@@ -176,7 +176,7 @@ def test_what_the_provider_takes_of_the_client_it_takes_of_us(sample: Sample, pl
 def test_no_marks_of_ours_where_they_are_not_taken(sample: Sample) -> None:
     """A string stays a string, and nothing is marked."""
     profile, body = sample
-    out = dict(walk(profile, body, NO_MARKS, gives_hints=True).body)
+    out = dict(walk(profile, body, NO_MARKS, adds_marks=True).body)
     assert marks(out) <= marks(body)
     if isinstance(body.get("system"), str):
         assert isinstance(out["system"], str)

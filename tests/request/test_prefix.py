@@ -156,7 +156,7 @@ def test_a_conversation_never_flips(
     (profile, prompt, messages), tuned = sample
     target = replace(MARKS, takes_marks=takes_marks, cache_read_share=0.1, cache_write_share=1.25, placement="append")
     pipeline = Pipeline(
-        [replace(profile, economics=tuned)], count_tokens, coverage_floor=0.0, gives_hints=True, gates_cost=True
+        [replace(profile, economics=tuned)], count_tokens, coverage_floor=0.0, adds_marks=True, gates_cost=True
     )
     before: list[dict[str, Any]] = []
     outcomes = set()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.request.pipeline import Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
 from litellm_prompt_router.request.wire import SHAPES, gemini
 from litellm_prompt_router.request.wire.marking import follow
@@ -23,8 +23,8 @@ CONTENTS = [*as_contents(conversation()[1:-1]), {"role": "user", "parts": [{"tex
 HALF = PROMPT.index("\n# ", len(PROMPT) // 2)
 
 
-def walked(body: dict[str, Any], target: Target = GEMINI) -> Walked:
-    pipeline = Pipeline([PROFILE], lambda text: len(text) // 4, coverage_floor=0.5, gives_hints=True)
+def walked(body: dict[str, Any], target: Target = GEMINI) -> WalkResult:
+    pipeline = Pipeline([PROFILE], lambda text: len(text) // 4, coverage_floor=0.5, adds_marks=True)
     before = copy.deepcopy(body)
     found = pipeline.walk(body, "agenerate_content", lambda: target)
     assert body == before

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.request.pipeline import Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Passthrough, Rewritten, SystemBlock, Target, Turn
 from litellm_prompt_router.request.wire.messages import TOP, read
 from tests.made_profiles import count_words, module, profile
@@ -35,7 +35,7 @@ def text(value: str, mark: Any = None) -> dict[str, Any]:
     return {"type": "text", "text": value, **({"cache_control": mark} if mark else {})}
 
 
-def walk(body: dict[str, Any], target: Target = PLAIN, **options: Any) -> Walked:
+def walk(body: dict[str, Any], target: Target = PLAIN, **options: Any) -> WalkResult:
     pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, **options)
     return pipeline.walk(body, "anthropic_messages", lambda: target)
 
@@ -165,7 +165,7 @@ def test_the_historys_end_is_marked_in_place() -> None:
         "system": MAST.text,
         "messages": [ASK, {"role": "assistant", "content": [CALL]}, {"role": "user", "content": [RESULT]}],
     }
-    walked = walk(body, CLAUDE, gives_hints=True)
+    walked = walk(body, CLAUDE, adds_marks=True)
     assert walked.body["messages"] == [
         *body["messages"][:2],
         {"role": "user", "content": [{**RESULT, "cache_control": M5}]},
@@ -179,7 +179,7 @@ def test_a_long_round_of_calls_is_marked_at_its_beginning_too() -> None:
     """Twenty results in one message are twenty blocks: the cache entry ahead of them would be out of reach."""
     results = {"role": "user", "content": [RESULT] * 20}
     messages = [ASK, {"role": "assistant", "content": [CALL] * 20}, results]
-    out = walk({"system": MAST.text, "messages": messages}, CLAUDE, gives_hints=True).body["messages"]
+    out = walk({"system": MAST.text, "messages": messages}, CLAUDE, adds_marks=True).body["messages"]
     assert out[0] == {"role": "user", "content": [text("How is the wind?", M5)]}
     assert out[1] is messages[1]
     assert ["cache_control" in block for block in out[2]["content"]] == [False] * 19 + [True]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.request.pipeline import Pipeline, Walked
+from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
 from litellm_prompt_router.request.wire import SHAPES, responses
 from litellm_prompt_router.request.wire.captured_body import answer_of
@@ -26,8 +26,8 @@ ADDED_TOOLS = {"type": "additional_tools", "role": "developer", "tools": [RESPON
 GIT = PROFILE.modules[PROFILE.order["tools/git"]].text.strip()
 
 
-def walked(body: dict[str, Any], target: Target = PLAIN) -> Walked:
-    pipeline = Pipeline([PROFILE], lambda text: len(text) // 4, coverage_floor=0.5, gives_hints=True)
+def walked(body: dict[str, Any], target: Target = PLAIN) -> WalkResult:
+    pipeline = Pipeline([PROFILE], lambda text: len(text) // 4, coverage_floor=0.5, adds_marks=True)
     before = copy.deepcopy(body)
     found = pipeline.walk(body, "aresponses", lambda: target)
     assert body == before

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.policy.settings import AlertSettings, GlitchtipSettings, load_settings
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.telemetry.alerts import TITLES, Alert, Watch
+from litellm_prompt_router.telemetry.alerts import TITLES, Alert, AlertWatch
 from litellm_prompt_router.telemetry.glitchtip import Glitchtip
 from tests.emulators.envelopes import Envelopes
 from tests.telemetry.records import CALLER, RECORD, passthrough, record
@@ -26,11 +26,11 @@ DRIFTED = record(is_drift=True, coverage=0.7, decision_us=200)
 QUIET: Mapping[str, Any] = {"decision_p99_us": None, "net_loss_conversations": None, "minimum_requests": 10}
 
 
-def watch(**settings: Any) -> Watch:
-    return Watch(AlertSettings(**{**QUIET, **settings}), now=0.0)
+def watch(**settings: Any) -> AlertWatch:
+    return AlertWatch(AlertSettings(**{**QUIET, **settings}), now=0.0)
 
 
-def judged(watch: Watch, records: list[Record], lost: Mapping[str, int] | None = None) -> list[str]:
+def judged(watch: AlertWatch, records: list[Record], lost: Mapping[str, int] | None = None) -> list[str]:
     """The alerts by name of a window with these records."""
     for item in records:
         watch.add(item)

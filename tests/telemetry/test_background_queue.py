@@ -7,7 +7,7 @@ import time
 from queue import SimpleQueue
 from typing import Any
 
-from litellm_prompt_router.telemetry.background_queue import Inbox, Lanes
+from litellm_prompt_router.telemetry.background_queue import BackgroundQueue, Inbox
 
 NAME = "lane under test"
 SECONDS = 5.0
@@ -53,7 +53,7 @@ def test_a_thread_that_ends_before_its_closer_looks() -> None:
         inbox.queue = Overtaken()
         return Taking()
 
-    lanes = Lanes(make, limit=10, name=NAME)
+    lanes = BackgroundQueue(make, limit=10, name=NAME)
     assert lanes.put("one")
     closed: list[bool] = []
     closer = threading.Thread(target=lambda: closed.append(lanes.close(SECONDS)), daemon=True)
@@ -70,7 +70,7 @@ def test_what_is_put_later_is_dropped_and_counted() -> None:
         inboxes.append(inbox)
         return Taking()
 
-    lanes = Lanes(make, limit=10, name=NAME)
+    lanes = BackgroundQueue(make, limit=10, name=NAME)
     assert lanes.put("one")
     assert lanes.flush(SECONDS)
     assert lanes.close(SECONDS)

@@ -15,7 +15,13 @@ from litellm_prompt_router.policy.settings import CaptureSettings, LedgerSetting
 from litellm_prompt_router.request.wire import UNNAMED
 from litellm_prompt_router.telemetry import capture as capture_file
 from litellm_prompt_router.telemetry import dispatch
-from litellm_prompt_router.telemetry.capture import MAX_PENDING, PENDING_SECONDS, Answered, Asked, Capture
+from litellm_prompt_router.telemetry.capture import (
+    MAX_PENDING,
+    PENDING_SECONDS,
+    Capture,
+    CapturedAnswer,
+    CapturedRequest,
+)
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 ANSWER = {"message": {"role": "assistant", "content": "yes"}, "usage": {"prompt_tokens": 1}}
@@ -30,10 +36,10 @@ def settings(path: Path, **values: Any) -> CaptureSettings:
     return CaptureSettings(path=path, keys=frozenset({"alpha"}), **values)
 
 
-def asked(name: str = "a", size: int = 0, **request: Any) -> Asked:
+def asked(name: str = "a", size: int = 0, **request: Any) -> CapturedRequest:
     """Padded to that many bytes."""
     body = json.dumps({"messages": [{"role": "user", "content": name}], **request}).encode().ljust(size)
-    return Asked(
+    return CapturedRequest(
         request_id=name,
         at_seconds=1.5,
         key="alpha",
@@ -55,9 +61,9 @@ def test_a_call_is_written_once_it_is_answered(path: Path) -> None:
     capture.ask(asked("a"), 0)
     capture.ask(asked("b"), 0)
     assert not path.exists()
-    capture.answer(Answered(request_id="b", response=ANSWER))
-    capture.answer(Answered(request_id="a", response=None))
-    capture.answer(Answered(request_id="a", response=ANSWER))
+    capture.answer(CapturedAnswer(request_id="b", response=ANSWER))
+    capture.answer(CapturedAnswer(request_id="a", response=None))
+    capture.answer(CapturedAnswer(request_id="a", response=ANSWER))
     assert lines(path) == [("b", True), ("a", False)]
     assert (capture.written, capture.lost) == (2, 0)
 
@@ -85,11 +91,11 @@ def test_what_cannot_be_written_is_lost_alone_and_counted(path: Path) -> None:
     """The next call is written."""
     capture = Capture(settings(path))
     capture.ask(asked("a"), 0)
-    capture.answer(Answered(request_id="a", response={"message": object()}))
+    capture.answer(CapturedAnswer(request_id="a", response={"message": object()}))
     capture.ask(replace(asked("b"), request=b"{"), 0)
-    capture.answer(Answered(request_id="b", response=None))
+    capture.answer(CapturedAnswer(request_id="b", response=None))
     capture.ask(asked("c"), 0)
-    capture.answer(Answered(request_id="c", response=None))
+    capture.answer(CapturedAnswer(request_id="c", response=None))
     assert lines(path) == [("c", False)]
     assert (capture.lost, capture.last_error) == (2, "JSONDecodeError")
 
@@ -138,7 +144,7 @@ def test_every_dropped_line_is_counted(
     dispatcher.submit_asked(asked("a", size=100))
     assert dispatcher.flush()
     dispatcher.submit_asked(asked("b", size=100))
-    dispatcher.submit_answered(Answered(request_id="a", response=ANSWER))
+    dispatcher.submit_answered(CapturedAnswer(request_id="a", response=ANSWER))
     assert dispatcher.close()
     dispatcher.submit_asked(asked("late", size=1))
     assert lines(path) == [("a", True), ("b", False)]

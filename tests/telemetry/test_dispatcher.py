@@ -16,7 +16,7 @@ import pytest
 from litellm_prompt_router.policy.settings import GlitchtipSettings, Settings
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
-from litellm_prompt_router.telemetry.glitchtip import Counts, Glitchtip
+from litellm_prompt_router.telemetry.glitchtip import EventCounts, Glitchtip
 from litellm_prompt_router.telemetry.ledger import Ledger
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.telemetry.records import passthrough, record
@@ -43,7 +43,7 @@ class DeadGlitchtip(Glitchtip):
     def close(self, timeout: float) -> None:
         raise RuntimeError("dead")
 
-    def stats(self) -> Counts:
+    def stats(self) -> EventCounts:
         raise RuntimeError("dead")
 
 

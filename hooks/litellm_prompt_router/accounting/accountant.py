@@ -21,16 +21,22 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from litellm_prompt_router.accounting.answering_deployment import KnownDeployments
-from litellm_prompt_router.accounting.bill import Basis, basis_of, difference, priced
+from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, difference, priced
 from litellm_prompt_router.accounting.block_sizes import UNITS, BlockSizes
-from litellm_prompt_router.accounting.call_blocks import Bodies, Wire, has_answer, rules_of
-from litellm_prompt_router.accounting.counterfactual import Baseline, Call, Estimate, Shared, scope_in
-from litellm_prompt_router.accounting.in_flight import Kept, Packed, Prompt
+from litellm_prompt_router.accounting.call_blocks import CallBlocks, CalledModel, has_answer, rules_of
+from litellm_prompt_router.accounting.counterfactual import (
+    CounterfactualCaches,
+    Estimate,
+    ObservedCall,
+    SharedEntries,
+    scope_in,
+)
+from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.rates import Info, rates_of
 from litellm_prompt_router.cache_model import MarkedPrefixes
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.request.wire.marking import ANY, Plan
+from litellm_prompt_router.request.wire.marking import ANY, MarkPlan
 
 METHOD = "cache model 1, this process's calls"
 METHOD_SHARED = "cache model 1, all replicas' calls"
@@ -42,7 +48,7 @@ World = Literal["original", "rewritten"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class AnsweredAttempt:
     """What LiteLLM's success event says of the attempt that answered, as far as accounting needs it."""
 
     deployment_id: str | None
@@ -64,19 +70,19 @@ class Accountant:
         self,
         count_tokens: Callable[[str], int],
         since_seconds: float,
-        shared: Callable[[], Shared | None] = lambda: None,
+        shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
-        self._bodies = Bodies(count_tokens)
-        self._baseline = Baseline(since_seconds)
+        self._bodies = CallBlocks(count_tokens)
+        self._baseline = CounterfactualCaches(since_seconds)
         self._deployments = KnownDeployments()
         self._sizes = BlockSizes()
         self._shared = shared
 
-    def complete(self, record: Record, answer: Answer, packed: Packed | None) -> Record:
+    def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
-        wire = Wire(provider=answer.provider or "", model=answer.model or "")
+        wire = CalledModel(provider=answer.provider or "", model=answer.model or "")
         info, points = self._deployments.get(answer.deployment_id, wire.name)
-        basis = basis_of(answer.breakdown, answer.usage, info)
+        basis = bill_terms(answer.breakdown, answer.usage, info)
         record = _priced(record, answer, info, basis)
         if record.response_cached:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
@@ -97,7 +103,13 @@ class Accountant:
         return _with(record, answer, kept, estimate, method, info, basis)
 
     def _estimate(
-        self, record: Record, answer: Answer, kept: Kept, wire: Wire, info: Info, basis: Basis
+        self,
+        record: Record,
+        answer: AnsweredAttempt,
+        kept: InFlightRequest,
+        wire: CalledModel,
+        info: Info,
+        basis: BillTerms,
     ) -> tuple[Usage, str]:
         """The input buckets of what wasn't sent. Raises _UnavailableError with the reason why not."""
         usage = record.usage
@@ -119,9 +131,9 @@ class Accountant:
             return _uncached(round(tokens / UNITS)), METHOD_UNCACHED
         original, other = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
 
-        def call(world: World, prompt: Prompt, blocks: Any) -> Call:
+        def call(world: World, prompt: Prompt, blocks: Any) -> ObservedCall:
             key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
-            return Call(
+            return ObservedCall(
                 scope=scope_in(answer.scope, world, wire.model, key),
                 rules=rules,
                 blocks=blocks,
@@ -139,7 +151,7 @@ class Accountant:
             raise _UnavailableError("what was cached before the start isn't known")
         return estimate.usage, METHOD if shared is None else METHOD_SHARED
 
-    def _blocks(self, kept: Kept, prompt: Prompt, wire: Wire, plan: Plan | None = None) -> Any:
+    def _blocks(self, kept: InFlightRequest, prompt: Prompt, wire: CalledModel, plan: MarkPlan | None = None) -> Any:
         try:
             return self._bodies.blocks(kept.endpoint, prompt, wire, plan)
         except ValueError as error:
@@ -152,7 +164,7 @@ class _UnavailableError(Exception):
         self.reason = reason
 
 
-def _priced(record: Record, answer: Answer, info: Info, basis: Basis) -> Record:
+def _priced(record: Record, answer: AnsweredAttempt, info: Info, basis: BillTerms) -> Record:
     """The record with our own price, and with no bill of 0 where there is no price to bill by."""
     record = replace(record, deployment_id=answer.deployment_id, service_tier=basis.service_tier)
     if record.response_cached:
@@ -168,7 +180,15 @@ def _priced(record: Record, answer: Answer, info: Info, basis: Basis) -> Record:
     return replace(record, priced_usd=ours, priced_reason=why)
 
 
-def _with(record: Record, answer: Answer, kept: Kept, estimate: Usage, method: str, info: Info, basis: Basis) -> Record:
+def _with(
+    record: Record,
+    answer: AnsweredAttempt,
+    kept: InFlightRequest,
+    estimate: Usage,
+    method: str,
+    info: Info,
+    basis: BillTerms,
+) -> Record:
     assert record.usage is not None
     counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
     record = replace(record, counterfactual=counterfactual)
@@ -206,14 +226,14 @@ def _unchanged(record: Record) -> Record:
     )
 
 
-def _plan(kept: Kept, answer: Answer) -> Plan | None:
+def _plan(kept: InFlightRequest, answer: AnsweredAttempt) -> MarkPlan | None:
     """How the request was marked for the deployment that answered."""
     marking = kept.marking
     number = marking.plan_of.get(str(answer.deployment_id), marking.plan_of.get(ANY)) if marking is not None else None
     return None if marking is None or number is None else marking.plans[number]
 
 
-def _caches_for_nothing(info: Info, basis: Basis, usage: Usage, wire: Wire) -> bool:
+def _caches_for_nothing(info: Info, basis: BillTerms, usage: Usage, wire: CalledModel) -> bool:
     """True where cached tokens cost what others do, so that it doesn't matter what is cached."""
     rates = rates_of(info, usage.input_tokens, service_tier=basis.service_tier, provider=wire.provider)
     return rates is not None and rates.read == rates.write_5m == rates.uncached

@@ -16,7 +16,7 @@ SAME_USD = Decimal("0.000001")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Basis:
+class BillTerms:
     """``(tokens x multiplier + extra) x (1 - discount) x (1 + margin) + fixed``, as LiteLLM's ``completion_cost``."""
 
     service_tier: str | None = None
@@ -31,11 +31,11 @@ class Basis:
     """True when the provider told the cost itself, which LiteLLM then takes."""
 
 
-def basis_of(breakdown: Mapping[str, Any] | None, usage: object, info: Info) -> Basis:
+def bill_terms(breakdown: Mapping[str, Any] | None, usage: object, info: Info) -> BillTerms:
     """From LiteLLM's ``cost_breakdown`` (litellm/types/utils.py, 1.106), the raw usage and the deployment's entry."""
     told = breakdown or {}
     fees = told.get("additional_costs")
-    return Basis(
+    return BillTerms(
         service_tier=tier if isinstance(tier := told.get("service_tier"), str) else None,
         multiplier=_multiplier(told, usage, info),
         extra_usd=_decimal(told.get("tool_usage_cost"))
@@ -47,7 +47,7 @@ def basis_of(breakdown: Mapping[str, Any] | None, usage: object, info: Info) -> 
     )
 
 
-def priced(usage: Usage, info: Info, basis: Basis, provider: str | None, kinds: Kinds = NO_KINDS) -> Decimal | None:
+def priced(usage: Usage, info: Info, basis: BillTerms, provider: str | None, kinds: Kinds = NO_KINDS) -> Decimal | None:
     """What a call with this usage is charged; None where there is no price."""
     rates = rates_of(info, usage.input_tokens, service_tier=basis.service_tier, provider=provider)
     if rates is None:
@@ -56,7 +56,7 @@ def priced(usage: Usage, info: Info, basis: Basis, provider: str | None, kinds: 
     return (tokens * (1 - basis.discount) * (1 + basis.margin) + basis.fixed_usd).normalize()
 
 
-def difference(billed: Decimal, ours: Decimal, basis: Basis, info: Info) -> str | None:
+def difference(billed: Decimal, ours: Decimal, basis: BillTerms, info: Info) -> str | None:
     """Why LiteLLM's bill isn't ours; None when they agree."""
     if abs(billed - ours) <= SAME_USD:
         return None

@@ -47,7 +47,7 @@ class _Sized(NamedTuple):
     sizes: Sequence[float]
 
 
-class _Sight(NamedTuple):
+class MeasuredPrompt(NamedTuple):
     """A prompt that was sent in place of another: what it came to, and what it lacked of that one, in our tokens."""
 
     measured_tokens: float
@@ -60,7 +60,7 @@ class BlockSizes:
     def __init__(self) -> None:
         self._weights = TokenWeights()
         self._prefixes: OrderedDict[int, int] = OrderedDict()
-        self._sights: OrderedDict[int, _Sight] = OrderedDict()
+        self._sights: OrderedDict[int, MeasuredPrompt] = OrderedDict()
 
     def sized(
         self, name: Name, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage
@@ -123,7 +123,7 @@ class BlockSizes:
             _amounts(theirs, _picked(call.kinds, stands_in)),
             0.0 if is_exact else EDGE_TOKENS * sqrt(len(ours) + len(theirs)),
         )
-        sight = _Sight(measured_tokens=sum(_picked(call.sizes, stands_in)), lacking=lacking)
+        sight = MeasuredPrompt(measured_tokens=sum(_picked(call.sizes, stands_in)), lacking=lacking)
         nearest = self._nearest(prefix_hashes(ours, name)[-1], sight)
         total = nearest.measured_tokens + sum(w * n for w, n in zip(weights, nearest.lacking, strict=True))
         weighed = _weighed(unsent, kinds, weights)
@@ -132,7 +132,7 @@ class BlockSizes:
         known = [(0, 0), *self._recalled(prefix_hashes(unsent, name[0]))]
         return _within(known, sizes) if _is_likely(known, sizes) else sizes
 
-    def _nearest(self, signature: int, sight: _Sight) -> _Sight:
+    def _nearest(self, signature: int, sight: MeasuredPrompt) -> MeasuredPrompt:
         """Of two that are equally near this call's own: it was measured with this call's messages."""
         known = self._sights.get(signature)
         if known is None or _distance(sight) <= _distance(known):
@@ -240,7 +240,7 @@ def _lacking(ours: Sequence[int], theirs: Sequence[int], noise_tokens: float) ->
     return (tools, system, messages, blocks)
 
 
-def _distance(sight: _Sight) -> int:
+def _distance(sight: MeasuredPrompt) -> int:
     return sum(map(abs, sight.lacking))
 
 

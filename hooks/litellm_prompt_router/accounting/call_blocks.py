@@ -17,7 +17,7 @@ from litellm_prompt_router.cache_model import Block, BlockReader, Rules, anthrop
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire, bridged_chat
 from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.injection_points import INJECTION_POINTS
-from litellm_prompt_router.request.wire.marking import Plan, follow
+from litellm_prompt_router.request.wire.marking import MarkPlan, follow
 
 CLAUDE_HOSTS = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "openrouter"})
 OPENAI_HOSTS = frozenset({"openai", "azure"})
@@ -28,7 +28,7 @@ MAX_WIRES = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wire:
+class CalledModel:
     """Where a call went: LiteLLM's provider, its model without that, and the points configured for the deployment."""
 
     provider: str
@@ -50,13 +50,13 @@ class Wire:
         return self.provider in OPENAI_HOSTS and _OPENAI_NAMES.search(self.model.lower()) is not None
 
 
-class Bodies:
+class CallBlocks:
     """Reads prompts; sizes of blocks and the wires of models are remembered. Used by one thread."""
 
     def __init__(self, count_tokens: Callable[[str], int]) -> None:
         self._reader = BlockReader(count_tokens)
         self._wires: dict[str, ClaudeWire] = {}
-        self._readers: Mapping[str, Callable[[Prompt, Wire, Plan | None], Sequence[Block]]] = {
+        self._readers: Mapping[str, Callable[[Prompt, CalledModel, MarkPlan | None], Sequence[Block]]] = {
             CHAT: self._chat,
             MESSAGES: self._messages,
             RESPONSES: self._responses,
@@ -65,14 +65,14 @@ class Bodies:
     def can_read(self, endpoint: str) -> bool:
         return endpoint in self._readers
 
-    def blocks(self, endpoint: str, prompt: Prompt, wire: Wire, plan: Plan | None = None) -> Sequence[Block]:
+    def blocks(self, endpoint: str, prompt: Prompt, wire: CalledModel, plan: MarkPlan | None = None) -> Sequence[Block]:
         """The blocks of a prompt. ``plan``: our marks, for the prompt or for what LiteLLM makes of it.
 
         Raises ValueError for one that LiteLLM couldn't send, or whose history isn't in it.
         """
         return self._readers[endpoint](prompt, wire, plan)
 
-    def _chat(self, prompt: Prompt, wire: Wire, plan: Plan | None) -> Sequence[Block]:
+    def _chat(self, prompt: Prompt, wire: CalledModel, plan: MarkPlan | None) -> Sequence[Block]:
         prompt = _marked(prompt, plan, CHAT)
         if not wire.is_claude:
             return self._reader.openai(prompt)
@@ -80,10 +80,10 @@ class Bodies:
             prompt = {**prompt, INJECTION_POINTS: wire.points}
         return self._reader.anthropic(self._wire(wire.name).body(prompt))
 
-    def _messages(self, prompt: Prompt, wire: Wire, plan: Plan | None) -> Sequence[Block]:
+    def _messages(self, prompt: Prompt, wire: CalledModel, plan: MarkPlan | None) -> Sequence[Block]:
         return self._reader.anthropic(_marked(prompt, plan, MESSAGES))
 
-    def _responses(self, prompt: Prompt, wire: Wire, plan: Plan | None) -> Sequence[Block]:
+    def _responses(self, prompt: Prompt, wire: CalledModel, plan: MarkPlan | None) -> Sequence[Block]:
         if any(prompt.get(field) for field in HISTORY_ELSEWHERE):
             raise ValueError("the history is with the provider")
         if wire.is_openai:
@@ -99,14 +99,14 @@ class Bodies:
         return found
 
 
-def rules_of(wire: Wire) -> Rules | None:
+def rules_of(wire: CalledModel) -> Rules | None:
     """How the provider caches; None where no documented rules are modelled."""
     if wire.is_claude:
         return anthropic_rules(wire.model)
     return openai_rules(wire.model) if wire.is_openai else None
 
 
-def _marked(prompt: Prompt, plan: Plan | None, endpoint: str) -> Prompt:
+def _marked(prompt: Prompt, plan: MarkPlan | None, endpoint: str) -> Prompt:
     if plan is None or plan.endpoint not in (None, endpoint):
         return prompt
     return {**prompt, **(follow(plan.instructions, prompt) or {})}

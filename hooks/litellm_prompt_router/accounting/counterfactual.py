@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
-from litellm_prompt_router.cache_model import AutomaticPrefixes, Block, BreakpointPrefixes, Entry, PrefixCache, Rules
+from litellm_prompt_router.cache_model import (
+    AutomaticPrefixes,
+    Block,
+    BreakpointPrefixes,
+    CacheEntry,
+    PrefixCache,
+    Rules,
+)
 from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
 from litellm_prompt_router.cache_model.rules import LIFETIME_SECONDS
 from litellm_prompt_router.cache_model.usage import Usage
@@ -28,20 +35,20 @@ SAMPLE = 8
 """Of the pieces that OpenAI's automatic caching matches by, one in so many is shared among replicas."""
 
 
-class Shared(Protocol):
+class SharedEntries(Protocol):
     """Entries that all replicas see. Neither method raises; what fails is as if it weren't there."""
 
-    def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, Entry], float | None]:
+    def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, CacheEntry], float | None]:
         """The entries there are of these, and since when calls of the scope have been observed by anybody."""
         ...
 
-    def keep(self, scope: int, entries: Mapping[int, Entry], now_seconds: float, since_seconds: float) -> None:
+    def keep(self, scope: int, entries: Mapping[int, CacheEntry], now_seconds: float, since_seconds: float) -> None:
         """Leaves entries for the others."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class ObservedCall:
     """One answered call. ``scope`` names the deployment's cache at the provider, the same in every process."""
 
     scope: int
@@ -70,7 +77,7 @@ def scope_in(*names: object) -> int:
     return int.from_bytes(blake2b(text, digest_size=7).digest())
 
 
-class Baseline:
+class CounterfactualCaches:
     """The entries of all deployments. Used by one thread."""
 
     def __init__(self, since_seconds: float, *, max_entries: int = MAX_ENTRIES) -> None:
@@ -83,7 +90,7 @@ class Baseline:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def account(self, call: Call, shared: Shared | None = None) -> Estimate:
+    def account(self, call: ObservedCall, shared: SharedEntries | None = None) -> Estimate:
         """What the call is billed for, from what was observed before it; it counts as observed itself from now on."""
         cache = PrefixCache(call.rules, self._entries)
         lookups = cache.lookups(call.blocks, scope=call.scope, scale=call.scale)
@@ -109,7 +116,7 @@ class Baseline:
         self._bound(call.started_seconds)
         return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, since))
 
-    def _take_in(self, entries: Mapping[int, Entry]) -> None:
+    def _take_in(self, entries: Mapping[int, CacheEntry]) -> None:
         for digest, entry in entries.items():
             own = self._entries.get(digest)
             if own is None or own.expires_seconds < entry.expires_seconds:
@@ -131,19 +138,19 @@ class Baseline:
         self._sweep_at = min(self._max_entries, max(SWEEP_ENTRIES, 2 * len(self._entries)))
 
 
-class _Entries(dict[int, Entry]):
+class _Entries(dict[int, CacheEntry]):
     """Remembers what was written."""
 
     def __init__(self) -> None:
         super().__init__()
         self.changed: set[int] = set()
 
-    def __setitem__(self, digest: int, entry: Entry) -> None:
+    def __setitem__(self, digest: int, entry: CacheEntry) -> None:
         super().__setitem__(digest, entry)
         self.changed.add(digest)
 
 
-def _is_known(call: Call, lookups: Iterable[int], seen: int, since: float) -> bool:
+def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: float) -> bool:
     """False where an entry that nobody observed may have been alive: one longer than the longest that was."""
     if call.started_seconds >= since + _longest_lifetime(call):
         return True
@@ -154,7 +161,7 @@ def _is_known(call: Call, lookups: Iterable[int], seen: int, since: float) -> bo
     return not any(seen < end <= reach for end in lookups)
 
 
-def _longest_lifetime(call: Call) -> float:
+def _longest_lifetime(call: ObservedCall) -> float:
     match call.rules:
         case AutomaticPrefixes():
             return call.rules.retention_seconds
@@ -164,7 +171,7 @@ def _longest_lifetime(call: Call) -> float:
             return max((LIFETIME_SECONDS[block.mark] for block in call.blocks if block.mark), default=0)
 
 
-def _shareable(call: Call, prefixes: Mapping[int, int]) -> list[int]:
+def _shareable(call: ObservedCall, prefixes: Mapping[int, int]) -> list[int]:
     """Those worth a place in the shared store: all, but of the many that automatic caching has a sample.
 
     The sample goes by the hash, so that every replica takes the same; ends of messages are always in it.

@@ -33,7 +33,7 @@ Prompt = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class InFlightRequest:
     """One request. ``other`` is what the walk made of it, None where that is nothing else.
 
     ``is_sent``: ``other`` went to the provider, not ``original`` (which did in shadow mode).
@@ -48,7 +48,7 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Packed:
+class PackedRequest:
     """One request until somebody asks what it was."""
 
     endpoint: str
@@ -61,14 +61,14 @@ class Packed:
     def size_bytes(self) -> int:
         return len(self.prompts) if isinstance(self.prompts, bytes) else 0
 
-    def opened(self) -> Kept:
+    def opened(self) -> InFlightRequest:
         """Takes about as long as copying did: not for the request's time."""
         original, other = (
             marshal.loads(self.prompts)  # noqa: S302 - what ``_packed`` made in this process
             if isinstance(self.prompts, bytes)
             else self.prompts
         )
-        return Kept(
+        return InFlightRequest(
             endpoint=self.endpoint,
             original=original,
             other=other,
@@ -78,12 +78,12 @@ class Packed:
         )
 
 
-class KeptRequests:
+class InFlightRequests:
     """The requests in flight, by our request id. Bounded in number, size and age; the oldest go first."""
 
     def __init__(self) -> None:
         self.lost = 0
-        self._kept: dict[str, Packed] = {}
+        self._kept: dict[str, PackedRequest] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ class KeptRequests:
         marking: Marking | None = None,
     ) -> None:
         """Keeps a request until ``take``. ``other`` may be ``original`` itself."""
-        packed = Packed(
+        packed = PackedRequest(
             endpoint=endpoint,
             prompts=_packed(original, other),
             is_sent=is_sent,
@@ -118,7 +118,7 @@ class KeptRequests:
         self._kept[request_id] = packed
         self._bytes += packed.size_bytes
 
-    def take(self, request_id: str) -> Packed | None:
+    def take(self, request_id: str) -> PackedRequest | None:
         """The request, which is then no longer kept."""
         packed = self._kept.pop(request_id, None)
         self._bytes -= 0 if packed is None else packed.size_bytes

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.cache_model import Entry
+from litellm_prompt_router.cache_model import CacheEntry
 
 PREFIX = "prompt_router:cache:1"
 SINCE_SECONDS = 3_600
@@ -30,14 +30,14 @@ class RedisEntries:
         self._paused_until = 0.0
         self.errors = 0
 
-    def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, Entry], float | None]:
+    def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, CacheEntry], float | None]:
         names = [self._since(scope), *(self._name(digest) for digest in hashes)]
         found = self._attempt(lambda: self._cache.redis_client.mget(names)) or [None] * len(names)
         entries = {digest: _entry(value) for digest, value in zip(hashes, found[1:], strict=True) if value is not None}
         known = {digest: entry for digest, entry in entries.items() if entry is not None}
         return known, None if found[0] is None else float(found[0])
 
-    def keep(self, scope: int, entries: Mapping[int, Entry], now_seconds: float, since_seconds: float) -> None:
+    def keep(self, scope: int, entries: Mapping[int, CacheEntry], now_seconds: float, since_seconds: float) -> None:
         def write() -> None:
             pipe = self._cache.redis_client.pipeline(transaction=False)
             since = self._since(scope)
@@ -78,14 +78,14 @@ def redis_of_litellm() -> Any:
     return cache if hasattr(cache, "redis_client") and hasattr(cache, "check_and_fix_namespace") else None
 
 
-def _text(entry: Entry) -> str:
+def _text(entry: CacheEntry) -> str:
     return f"{entry.ready_seconds!r} {entry.expires_seconds!r} {entry.lifetime_seconds!r}"
 
 
-def _entry(value: bytes | str) -> Entry | None:
+def _entry(value: bytes | str) -> CacheEntry | None:
     text = value.decode() if isinstance(value, bytes) else value
     try:
         ready, expires, lifetime = map(float, text.split())
     except ValueError:
         return None
-    return Entry(ready, expires, lifetime)
+    return CacheEntry(ready, expires, lifetime)

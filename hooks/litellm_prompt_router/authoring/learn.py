@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.files.traffic import Call
+from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.types import Request, Turn
 from litellm_prompt_router.request.wire import MASK, SHAPES, tool_names
@@ -98,7 +98,7 @@ class _Cluster:
     tools: dict[str, None] = field(default_factory=dict)
     messages: dict[bytes, Turn] = field(default_factory=dict)
 
-    def add(self, call: Call, request: Request, text: str, digest: bytes) -> None:
+    def add(self, call: RecordedCall, request: Request, text: str, digest: bytes) -> None:
         self.calls += 1
         self.chars += len(text)
         if call.at_seconds >= self.latest_seconds:
@@ -141,7 +141,7 @@ class Learner:
         self._by_text: OrderedDict[bytes, int] = OrderedDict()
         self._calls = self._unreadable = self._without_prompt = self._overflow = 0
 
-    def take(self, call: Call) -> None:
+    def take(self, call: RecordedCall) -> None:
         """Counts one call."""
         self._calls += 1
         try:
@@ -197,7 +197,7 @@ class Learner:
         return len(self._clusters) - 1
 
 
-def learn(calls: Iterable[Call], count_tokens: Callable[[str], int], known: Catalogue | None = None) -> Learned:
+def learn(calls: Iterable[RecordedCall], count_tokens: Callable[[str], int], known: Catalogue | None = None) -> Learned:
     """The agents whose system prompts are in these calls."""
     learner = Learner()
     for call in calls:

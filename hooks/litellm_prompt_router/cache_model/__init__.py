@@ -9,7 +9,7 @@ disagree.
 from __future__ import annotations
 
 from litellm_prompt_router.cache_model.converse_as_messages import messages_of_converse
-from litellm_prompt_router.cache_model.prefix_cache import Entry, PrefixCache
+from litellm_prompt_router.cache_model.prefix_cache import CacheEntry, PrefixCache
 from litellm_prompt_router.cache_model.prices import Prices, cost_usd, total_usage
 from litellm_prompt_router.cache_model.prompt_blocks import Block, BlockReader, anthropic_blocks, openai_blocks
 from litellm_prompt_router.cache_model.refusals import refuse_anthropic, refuse_openai
@@ -30,7 +30,7 @@ __all__ = [
     "Block",
     "BlockReader",
     "BreakpointPrefixes",
-    "Entry",
+    "CacheEntry",
     "MarkedPrefixes",
     "PrefixCache",
     "Prices",

@@ -34,7 +34,7 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
 
-class Entry(NamedTuple):
+class CacheEntry(NamedTuple):
     """A cached prefix. Times are in seconds of the clock that the calls are told by."""
 
     ready_seconds: float
@@ -57,9 +57,9 @@ class PrefixCache:
     an int; whoever hands them in removes the expired ones.
     """
 
-    def __init__(self, rules: Rules, entries: dict[int, Entry] | None = None) -> None:
+    def __init__(self, rules: Rules, entries: dict[int, CacheEntry] | None = None) -> None:
         self.rules = rules
-        self._entries: dict[int, Entry] = {} if entries is None else entries
+        self._entries: dict[int, CacheEntry] = {} if entries is None else entries
         self._sweeps = entries is None
         self._sweep_at = SWEEP_ENTRIES
 
@@ -155,7 +155,7 @@ class PrefixCache:
             read = 0
         if commit:
             lifetime = rules.retention_seconds
-            fresh = Entry(now, now + lifetime, lifetime)
+            fresh = CacheEntry(now, now + lifetime, lifetime)
             for end in range(len(hashes) - 1, 0, -1):
                 if tokens[end] < rules.min_tokens:
                     break
@@ -233,9 +233,9 @@ class PrefixCache:
         if before is not None and before.expires_seconds > now:  # another call's, not readable yet
             ready = min(ready, before.ready_seconds)
             lifetime = max(lifetime, before.lifetime_seconds)
-            self._entries[digest] = Entry(ready, max(before.expires_seconds, now + lifetime), lifetime)
+            self._entries[digest] = CacheEntry(ready, max(before.expires_seconds, now + lifetime), lifetime)
             return
-        self._entries[digest] = Entry(ready, now + lifetime, lifetime)
+        self._entries[digest] = CacheEntry(ready, now + lifetime, lifetime)
 
     def _sweep(self, now: float) -> None:
         for digest in [digest for digest, entry in self._entries.items() if entry.expires_seconds <= now]:

@@ -15,7 +15,7 @@ import click
 import httpx
 from rich.console import Console
 
-from litellm_prompt_router.cli.demo_conversations import CONVERSATIONS, TOOLS, Conversation, system_prompt
+from litellm_prompt_router.cli.demo_conversations import CONVERSATIONS, TOOLS, DemoConversation, system_prompt
 from litellm_prompt_router.cli.inputs import USUAL_PROFILE
 from litellm_prompt_router.cli.output import change, shortened
 from litellm_prompt_router.cli.proxy_config import (
@@ -133,7 +133,9 @@ def _run(url: str, key: str, model: str, *, trust_env: bool) -> None:
         click.echo(f"\n{len(sizes)} system prompts together: {change(before, after)} tokens")
 
 
-def _converse(client: httpx.Client, conversation: Conversation, system: str, model: str) -> Iterator[tuple[int, int]]:
+def _converse(
+    client: httpx.Client, conversation: DemoConversation, system: str, model: str
+) -> Iterator[tuple[int, int]]:
     """Sends and prints each call; yields ``(tokens before, tokens after)`` of those that were decided on."""
     for number, messages in enumerate(conversation.calls(), 1):
         click.echo(f"\n  call {number}  {_last(messages[-1])}")

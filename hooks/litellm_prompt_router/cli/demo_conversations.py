@@ -25,7 +25,7 @@ scratch/downloads/  (3 files)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Conversation:
+class DemoConversation:
     """A whole conversation as the agent would have it at the end."""
 
     title: str
@@ -68,7 +68,7 @@ def _result(number: int, /, **data: object) -> Message:
 
 
 CONVERSATIONS = (
-    Conversation(
+    DemoConversation(
         title="revenue from a CSV file, then a chart of it",
         messages=(
             _user("Load in/orders.csv and give me the revenue by region for the first quarter."),
@@ -80,7 +80,7 @@ CONVERSATIONS = (
             _user("Plot it by month as a line chart, please."),
         ),
     ),
-    Conversation(
+    DemoConversation(
         title="a bug in the shop's code",
         messages=(
             _user("The total in projects/shop/src/cart.py has too many decimals. Fix the bug and run the tests."),
@@ -92,7 +92,7 @@ CONVERSATIONS = (
             _user("Thanks a lot!"),
         ),
     ),
-    Conversation(
+    DemoConversation(
         title="small talk, then a question for the web",
         messages=(
             _user("Good morning! How are you today?"),

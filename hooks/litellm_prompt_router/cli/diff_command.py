@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from litellm_prompt_router.authoring.drift import Plan, Planned, files_of, plan_update, summary_of
+from litellm_prompt_router.authoring.drift import Planned, UpdatePlan, files_of, plan_update, summary_of
 from litellm_prompt_router.cli.inputs import (
     json_option,
     profile_folders,
@@ -38,7 +38,7 @@ def diff(name: str, prompt: str, verbose: bool, root: Path | None, as_json: bool
     show_plan(plan, as_json=as_json, verbose=verbose)
 
 
-def planned_update(name: str, prompt: str, root: Path | None, version: str | None) -> tuple[Path, Plan]:
+def planned_update(name: str, prompt: str, root: Path | None, version: str | None) -> tuple[Path, UpdatePlan]:
     """``(the profile's folder, the plan)`` for the prompt in that file."""
     from litellm_prompt_router.profile.tokens import token_counter
 
@@ -52,7 +52,7 @@ def planned_update(name: str, prompt: str, root: Path | None, version: str | Non
     return folders[name], plan_update(profile, text, file_of=file_of, version=version, count_tokens=count_tokens)
 
 
-def show_plan(plan: Plan, *, as_json: bool, verbose: bool) -> None:
+def show_plan(plan: UpdatePlan, *, as_json: bool, verbose: bool) -> None:
     """The plan as tables or JSON on stdout."""
     summary = summary_of(plan)
     everything = (*plan.modules, *plan.gone)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Lookup, Meaning, Router, no_meanings
+from litellm_prompt_router.request.route import Lookup, MessageEmbedding, Router, no_embeddings
 from litellm_prompt_router.request.types import Turn
 
 model_option = click.option(
@@ -24,7 +24,9 @@ lexical_option = click.option(
 )
 
 
-def vectors_of(profile: Profile, texts: Sequence[str], model: str | None, api_base: str | None) -> dict[str, Meaning]:
+def vectors_of(
+    profile: Profile, texts: Sequence[str], model: str | None, api_base: str | None
+) -> dict[str, MessageEmbedding]:
     """What the profile's embedding model says of the texts. Raises ConfigurationError."""
     from litellm_prompt_router.gateway.models.language_model import EmbeddingModel
 
@@ -43,7 +45,7 @@ def lookup_for(
 ) -> Lookup:
     """The vectors of all messages that are scored, asked for at once; of none where the profile was fitted without."""
     if is_lexical or profile.fitted is None or profile.fitted.semantics is None:
-        return no_meanings
+        return no_embeddings
     router = Router(profile)
     texts = dict.fromkeys(text for turns in conversations for text in router.texts_to_embed(turns).values())
     known = vectors_of(profile, tuple(texts), model, api_base)

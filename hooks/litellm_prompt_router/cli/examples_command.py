@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from litellm_prompt_router.authoring.examples import (
-    Asker,
     Harvest,
     ModelFailedError,
+    PatientModel,
     add_to_labelled,
     add_to_profile,
     load_harvest,
@@ -98,7 +98,7 @@ def examples(
             save_harvest(folder / STATE_FILE, harvest)
             advance(module)
 
-        asker = Asker(model=ask, count=harvest.count, tell=tell, sleep=time.sleep)
+        asker = PatientModel(model=ask, count=harvest.count, tell=tell, sleep=time.sleep)
         try:
             write_examples(profile, harvest, asker, per_module=per_module, changed=changed)
         except ModelFailedError as error:

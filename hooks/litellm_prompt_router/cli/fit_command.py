@@ -13,13 +13,13 @@ from rich.progress import Progress
 
 from litellm_prompt_router.authoring.evaluate import Comparison, compare
 from litellm_prompt_router.authoring.fit import (
-    Doubt,
     Embedded,
     Fit,
     FitOptions,
+    LabelDoubt,
     columns_of,
-    doubts,
     infer_cases,
+    label_doubts,
     texts_to_embed,
 )
 from litellm_prompt_router.authoring.fit import fit as fit_profile
@@ -42,7 +42,7 @@ from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, write_fi
 from litellm_prompt_router.files.labelled_messages import Numbered, parse_cases
 from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import no_meanings
+from litellm_prompt_router.request.route import no_embeddings
 
 PREVIEW_CHARS = 70
 MAX_DOUBTS = 20
@@ -124,8 +124,8 @@ def fit(
     embedded = _embedded(profile, cases, embedding_model, api_base)
     with _progress() as advance:
         done = fit_profile(profile, cases, options, advance, embedded)
-        found = doubts(profile, cases, done, options, advance)
-        comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_meanings)
+        found = label_doubts(profile, cases, done, options, advance)
+        comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_embeddings)
     if not dry_run:
         write_fitted(folders[name], done.fitted, profile.modules)
     if as_json:
@@ -138,7 +138,7 @@ def fit(
                 "teaching_messages": len(done.teaching),
                 "calibration_messages": len(done.calibration),
                 "standings": [asdict(standing) for standing in comparison.standings],
-                "doubts": [asdict(doubt) for doubt in found],
+                "label_doubts": [asdict(doubt) for doubt in found],
                 "stored": not dry_run,
             }
         )
@@ -240,7 +240,7 @@ def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
     )
 
 
-def _show_doubts(found: Sequence[Doubt], cases: Sequence[Numbered]) -> None:
+def _show_doubts(found: Sequence[LabelDoubt], cases: Sequence[Numbered]) -> None:
     texts = {line: case.text for line, case in cases}
     if found:
         click.echo(
@@ -252,7 +252,7 @@ def _show_doubts(found: Sequence[Doubt], cases: Sequence[Numbered]) -> None:
         click.echo(f"and {len(found) - MAX_DOUBTS} more (--json lists them)")
 
 
-def _said(doubt: Doubt) -> str:
+def _said(doubt: LabelDoubt) -> str:
     if doubt.kind == "conflict":
         return f"differs from line {doubt.other_line} in {doubt.module}"
     what = "needs" if doubt.kind == "needless" else "lacks"

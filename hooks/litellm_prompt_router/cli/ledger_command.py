@@ -13,7 +13,7 @@ from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import show_json
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.analysis.report.ledger_files import Tally
+    from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 
 
 @click.group(short_help="Look after ledger files.")
@@ -66,7 +66,7 @@ def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json
         click.echo(line, err=True)
 
 
-def told(tally: Tally) -> list[str]:
+def told(tally: LedgerTally) -> list[str]:
     """What was wrong with the files, a line each."""
     lines = [f"{file}: {many(count, 'damaged line')}, not counted" for file, count in tally.damaged_in.items()]
     lines += [f"{file}: ends in the middle; what is there was read" for file in tally.cut]

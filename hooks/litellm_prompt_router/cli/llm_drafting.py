@@ -11,11 +11,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from litellm_prompt_router.authoring.examples import Answer as Reply
+from litellm_prompt_router.authoring.examples import ModelAnswer as Reply
 from litellm_prompt_router.authoring.examples import ModelFailedError
 from litellm_prompt_router.authoring.split import Draft
 from litellm_prompt_router.authoring.split.draft import DraftModule
-from litellm_prompt_router.authoring.split.model_questions import Answer, key_of, question_of, read_answer, with_answers
+from litellm_prompt_router.authoring.split.model_questions import (
+    ModuleAnswer,
+    key_of,
+    question_of,
+    read_answer,
+    with_answers,
+)
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 ATTEMPTS = 2
@@ -30,7 +36,7 @@ def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
     Raises ConfigurationError when the model can't be asked; what was answered until then isn't asked again.
     """
     kept = _read_kept(answers_path)
-    answers: dict[str, Answer | None] = {}
+    answers: dict[str, ModuleAnswer | None] = {}
     spent, unpriced, asked = Decimal(0), 0, 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:

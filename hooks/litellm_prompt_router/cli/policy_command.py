@@ -11,14 +11,14 @@ import click
 
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import show_json, show_table
-from litellm_prompt_router.cli.policy_location import Found, find_policy, policy_options
+from litellm_prompt_router.cli.policy_location import PolicyLocation, find_policy, policy_options
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
 from litellm_prompt_router.policy import (
     EMPTY_FILE,
     Base,
     FilePolicy,
-    Rule,
+    PolicyRule,
     Subject,
     decide_policy,
     parse_policy,
@@ -71,7 +71,7 @@ def show(
         _show_effective(found, in_file, subject, profile, as_json)
 
 
-def _read(found: Found) -> FilePolicy:
+def _read(found: PolicyLocation) -> FilePolicy:
     if not found.path.exists():
         return EMPTY_FILE
     text = read_text(found.path, str(found.path), MAX_POLICY_BYTES)
@@ -98,7 +98,9 @@ def _show_rules(path: Path, in_file: FilePolicy, as_json: bool) -> None:
     show_table(("rule", "matches", "sets", "until"), rows)
 
 
-def _show_effective(found: Found, in_file: FilePolicy, subject: Subject, profile: str | None, as_json: bool) -> None:
+def _show_effective(
+    found: PolicyLocation, in_file: FilePolicy, subject: Subject, profile: str | None, as_json: bool
+) -> None:
     settings = found.settings
     base = Base(mode="rewrite", source="built-in default")
     if settings is not None:
@@ -122,12 +124,12 @@ def _show_effective(found: Found, in_file: FilePolicy, subject: Subject, profile
         click.echo("Metadata of the key or its team stands over what is not from a rule.")
 
 
-def _matches(rule: Rule) -> str:
+def _matches(rule: PolicyRule) -> str:
     lists = {name: getattr(rule.entry, name) for name in MATCHERS}
     return "; ".join(f"{name} {', '.join(listed)}" for name, listed in lists.items() if listed is not None)
 
 
-def _sets(rule: Rule) -> str:
+def _sets(rule: PolicyRule) -> str:
     return _written({name: value for name in FIELDS if (value := getattr(rule.stated, name)) is not None})
 
 
@@ -141,7 +143,7 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _until(rule: Rule, now: float) -> str:
+def _until(rule: PolicyRule, now: float) -> str:
     until = rule.entry.until
     return "" if until is None else f"{until.isoformat()}{' (expired)' if rule.is_expired(now) else ''}"
 

@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class PolicyLocation:
     """``settings`` None: no configuration was looked at, or it is not in order."""
 
     path: Path
@@ -49,10 +49,10 @@ def policy_options(command: Command) -> Command:
     return command
 
 
-def find_policy(stated: Path | None, config_path: Path | None) -> Found:
+def find_policy(stated: Path | None, config_path: Path | None) -> PolicyLocation:
     """The policy file, which may not be there yet. Raises ConfigurationError when nothing says where."""
     if stated is not None and config_path is None:
-        return Found(path=stated, settings=None)
+        return PolicyLocation(path=stated, settings=None)
     from litellm_prompt_router.policy.litellm_config import policy_path, section_in
     from litellm_prompt_router.policy.settings import load_settings
 
@@ -68,8 +68,8 @@ def find_policy(stated: Path | None, config_path: Path | None) -> Found:
             stated = policy_path(None, config_path)
         if stated is None:
             raise
-        return Found(path=stated, settings=None)
+        return PolicyLocation(path=stated, settings=None)
     path = stated or policy_path(settings.policy, config_path)
     if path is None:
         raise ConfigurationError([f"{config_path}: names no policy file; name it with --policy"])
-    return Found(path=path, settings=settings)
+    return PolicyLocation(path=path, settings=settings)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from litellm_prompt_router.authoring.check.sample_report import Sample
+from litellm_prompt_router.authoring.check.sample_report import PromptSample
 from litellm_prompt_router.cli.inputs import read_bytes, shown
 from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
 from litellm_prompt_router.files.traffic import read_traffic
@@ -21,12 +21,12 @@ SHOWN_PROBLEMS = 5
 TRAFFIC_SUFFIX = ".jsonl"
 
 
-def read_samples(path: str) -> list[Sample]:
+def read_samples(path: str) -> list[PromptSample]:
     """The system prompts in the file, in the order of its lines."""
     if not path.endswith(TRAFFIC_SUFFIX):
-        return [Sample(text=read_prompt(path), where=shown(path))]
+        return [PromptSample(text=read_prompt(path), where=shown(path))]
     problems: list[str] = []
-    samples: list[Sample] = []
+    samples: list[PromptSample] = []
     with lines_of(path) as lines:
         for call in read_traffic(lines, path, problems):
             try:
@@ -35,7 +35,7 @@ def read_samples(path: str) -> list[Sample]:
                 text = ""
             if text.strip():
                 conversation = f"{call.key}\0{call.conversation}"
-                samples.append(Sample(text=text, where=f"{path}: line {call.line}", conversation=conversation))
+                samples.append(PromptSample(text=text, where=f"{path}: line {call.line}", conversation=conversation))
     show_skipped(problems)
     if not samples:
         raise ConfigurationError(problems or [f"{path}: holds no call with a system prompt"])

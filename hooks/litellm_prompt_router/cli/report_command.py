@@ -21,8 +21,8 @@ from litellm_prompt_router.cli.output import show_bytes, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.analysis.report.figures import Conversation, Figures, Sums
-    from litellm_prompt_router.analysis.report.ledger_files import Tally
+    from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, Sums
+    from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 
 DIMENSIONS = ("key", "team", "model", "provider", "profile", "day", "hour")
 AGO = re.compile(r"(\d+)([mhdw])")
@@ -83,14 +83,14 @@ def report(
         click.echo(line, err=True)
 
 
-def _records(paths: tuple[str, ...], spend_logs: str | None, workplace: Path) -> tuple[Any, Tally]:
+def _records(paths: tuple[str, ...], spend_logs: str | None, workplace: Path) -> tuple[Any, LedgerTally]:
     import polars as pl
 
     from litellm_prompt_router.analysis.report.frames import NAMES
-    from litellm_prompt_router.analysis.report.ledger_files import Tally, ledger_files, scan
+    from litellm_prompt_router.analysis.report.ledger_files import LedgerTally, ledger_files, scan
     from litellm_prompt_router.analysis.report.spend_logs import read_spend_logs
 
-    tally = Tally()
+    tally = LedgerTally()
     frames = [scan(ledger_files(paths), tally, NAMES, workplace)] if paths else []
     if spend_logs is not None:
         frames.append(read_spend_logs(Path(spend_logs), tally).lazy().select(NAMES))
@@ -118,7 +118,7 @@ def _seconds(text: str, option: str) -> float:
     return (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp()
 
 
-def _write_page(file: Path, figures: Figures, tally: Tally) -> None:
+def _write_page(file: Path, figures: Figures, tally: LedgerTally) -> None:
     from litellm_prompt_router.analysis.report.page import page
 
     try:
@@ -183,7 +183,7 @@ def _show(figures: Figures) -> None:
     click.echo(f"\n{FOOTNOTE}")
 
 
-def _conversation_row(found: Conversation) -> tuple[str, ...]:
+def _conversation_row(found: ConversationCost) -> tuple[str, ...]:
     from litellm_prompt_router.analysis.report.number_format import usd
 
     money = (usd(found.billed_usd, 4), usd(found.net_saved_usd, 4))

@@ -26,7 +26,7 @@ from litellm_prompt_router.cli.inputs import (
 from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Router, Weighted, weigh
+from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.route.scores import score
 from litellm_prompt_router.request.route.triggers import capped, folded
 from litellm_prompt_router.request.types import RoutingDecision, Turn
@@ -92,14 +92,14 @@ def route(
         _show_both(weighted, by_words, profile)
 
 
-def _threshold(weighted: Weighted, profile: Profile) -> float:
+def _threshold(weighted: WeightedConversation, profile: Profile) -> float:
     assert profile.fitted is not None
     semantics = profile.fitted.semantics
     of = semantics if weighted.is_fused and semantics is not None else profile.fitted
     return of.calibration.threshold
 
 
-def _show_both(fused: Weighted, by_words: Weighted, profile: Profile) -> None:
+def _show_both(fused: WeightedConversation, by_words: WeightedConversation, profile: Profile) -> None:
     """Both scores of the modules that are best by either."""
     assert profile.fitted is not None
     score_of = dict(_by_score(by_words, profile))
@@ -135,13 +135,13 @@ def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Tu
     return sorted(found, key=lambda item: (-item[1], item[0]))
 
 
-def _by_score(weighted: Weighted, profile: Profile) -> list[tuple[str, float]]:
+def _by_score(weighted: WeightedConversation, profile: Profile) -> list[tuple[str, float]]:
     """The scored modules, best first, each with the highest value it reached in the conversation."""
     found = [(module.id, float(weighted.values[number])) for number, module in enumerate(profile.modules)]
     return sorted((item for item in found if item[1] > -inf), key=lambda item: (-item[1], item[0]))
 
 
-def _next(weighted: Weighted, profile: Profile) -> str:
+def _next(weighted: WeightedConversation, profile: Profile) -> str:
     left = [(id, value) for id, value in _by_score(weighted, profile) if id not in weighted.decision.modules]
     if not left:
         return "nothing is left out"
@@ -149,7 +149,7 @@ def _next(weighted: Weighted, profile: Profile) -> str:
 
 
 def _scores_for_json(
-    weighted: Weighted, by_words: Weighted | None, profile: Profile, turns: Sequence[Turn]
+    weighted: WeightedConversation, by_words: WeightedConversation | None, profile: Profile, turns: Sequence[Turn]
 ) -> dict[str, object]:
     if profile.fitted is None:
         scores = _text_scores(weighted.decision, profile, turns)

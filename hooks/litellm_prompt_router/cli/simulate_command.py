@@ -12,7 +12,7 @@ import click
 
 from litellm_prompt_router.analysis.simulate import (
     BASELINE,
-    Call,
+    RecordedCall,
     Replay,
     Report,
     Workload,
@@ -168,7 +168,7 @@ def simulate(
 
 def _recorded(
     path: str, name: str | None, root: Path | None
-) -> tuple[tuple[Call, ...], tuple[Profile, ...], Callable[[str], int]]:
+) -> tuple[tuple[RecordedCall, ...], tuple[Profile, ...], Callable[[str], int]]:
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -182,7 +182,7 @@ def _recorded(
 
 
 def _simulate_traffic(
-    calls: tuple[Call, ...],
+    calls: tuple[RecordedCall, ...],
     profiles: tuple[Profile, ...],
     count_tokens: Callable[[str], int],
     account: Account,
@@ -209,14 +209,14 @@ def _simulate_traffic(
         click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
 
 
-def _model_of(calls: Sequence[Call]) -> str:
+def _model_of(calls: Sequence[RecordedCall]) -> str:
     names = sorted({str(call.request.get("model")) for call in calls})
     if len(names) != 1:
         raise ConfigurationError([f"--model: the traffic names several ({', '.join(names)}); say which one"])
     return names[0]
 
 
-def _endpoint_of(calls: Sequence[Call]) -> str:
+def _endpoint_of(calls: Sequence[RecordedCall]) -> str:
     """The one that most calls came to."""
     return Counter(call.endpoint for call in calls).most_common(1)[0][0]
 

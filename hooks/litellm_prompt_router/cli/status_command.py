@@ -17,7 +17,7 @@ from litellm_prompt_router.cli.policy_location import CONFIG_NAME
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.operations.workers.read_status import Status, Worker
+    from litellm_prompt_router.operations.workers.read_status import Worker, WorkerStatus
 
 SHOWN_CHARS = 160
 
@@ -129,7 +129,7 @@ def _row(worker: Worker, now: float) -> tuple[str, ...]:
     )
 
 
-def _show_in_force(live: list[Status]) -> None:
+def _show_in_force(live: list[WorkerStatus]) -> None:
     """Profiles, policy files and sinks, once where workers agree."""
     rows = {
         (f"profile {each.name}", f"{each.version}, digest {each.digest[:12]}")
@@ -157,7 +157,7 @@ def _show_in_force(live: list[Status]) -> None:
         show_table(("sink", "how"), [("ledger", ledger), ("GlitchTip", glitchtip), ("capture", capture)])
 
 
-def _show_keys(live: list[Status]) -> None:
+def _show_keys(live: list[WorkerStatus]) -> None:
     from litellm_prompt_router.operations.workers import totals_by_key
 
     rows = [

@@ -8,8 +8,15 @@ from typing import Any
 
 import click
 
-from litellm_prompt_router.analysis.simulate import Call, Rewrite, Workload, recorded_trial, rewrites_of, synthetic
-from litellm_prompt_router.analysis.simulate.recorded_trial import RecordedTrial, readings_of
+from litellm_prompt_router.analysis.simulate import (
+    RecordedCall,
+    Rewrite,
+    Workload,
+    recorded_trial,
+    rewrites_of,
+    synthetic,
+)
+from litellm_prompt_router.analysis.simulate.recorded_trial import RecordedTrial, first_turns_of
 from litellm_prompt_router.analysis.simulate.simulated_policies import tuned_rewrite
 from litellm_prompt_router.analysis.simulate.synthetic import SyntheticTrial
 from litellm_prompt_router.analysis.simulate.tune import MIN_CONVERSATIONS, Tuning, tune
@@ -41,7 +48,7 @@ def tune_synthetic(
 
 
 def tune_traffic(
-    calls: Sequence[Call],
+    calls: Sequence[RecordedCall],
     profiles: Sequence[Profile],
     count_tokens: Callable[[str], int],
     account: Account,
@@ -56,7 +63,7 @@ def tune_traffic(
     (profile,) = (profile for profile in profiles if profile.name == name)
     if "latest" in (profile.placement, settings.placement):
         raise ConfigurationError([f"--tune: {name} is placed `latest`, which has no first turn to go by; use auto"])
-    readings = readings_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name)
+    readings = first_turns_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name)
     if len(readings) < 2 * MIN_CONVERSATIONS:
         need = f"tuning takes {2 * MIN_CONVERSATIONS} conversations of profile {name!r}; there are {len(readings)}"
         raise ConfigurationError([f"{where}: {need}; record more"])

@@ -21,7 +21,7 @@ class UnreadableRequestError(Exception):
         super().__init__(reason)
 
 
-class MeaningsWantedError(Exception):
+class EmbeddingsMissingError(Exception):
     """The walk can't go on before these texts' vectors have been asked for."""
 
     def __init__(self, model: str, texts: Iterable[str]) -> None:

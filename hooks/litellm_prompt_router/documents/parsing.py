@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.problems import described
+from litellm_prompt_router.documents.problems import explain_validation_error
 
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -134,7 +134,7 @@ def each_json_line(
                 continue
             line = model.model_validate(document)
         except ValidationError as error:
-            problems.extend(described(error, at, model))
+            problems.extend(explain_validation_error(error, at, model))
         except json.JSONDecodeError as error:
             problems.append(f"{at}: not valid JSON at column {error.colno}: {error.msg}")
         except RecursionError:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pydantic import BaseModel, ValidationError
 
 
-def described(error: ValidationError, where: str, model: type[BaseModel]) -> Iterable[str]:
+def explain_validation_error(error: ValidationError, where: str, model: type[BaseModel]) -> Iterable[str]:
     """One line for each problem of a validation: ``where: path: what is wrong; what to do``. Never the value."""
     for item in error.errors(include_input=False, include_url=False):
         path = _path(item["loc"])
@@ -56,13 +56,13 @@ def _lowered(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def no_switch(value: object) -> object:
+def reject_boolean(value: object) -> object:
     """YAML reads ``yes`` and ``on`` as true, which would pass for the number 1."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
 
 
-def unquoted_off(value: object) -> object:
+def accept_bare_off(value: object) -> object:
     """YAML reads a bare ``off`` as false; nobody who writes it means anything else."""
     return "off" if value is False else value

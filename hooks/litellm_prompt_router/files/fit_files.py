@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.problems import described
+from litellm_prompt_router.documents.problems import explain_validation_error
 from litellm_prompt_router.files.router_json import (
     FitJson,
     calibration_for_file,
@@ -35,7 +35,7 @@ from litellm_prompt_router.files.router_json import (
     gate_for_file,
     gate_of,
 )
-from litellm_prompt_router.profile.fitted import Fitted, Rows, ScoreTable, Semantics
+from litellm_prompt_router.profile.fitted import Fitted, ScoreTable, Semantics, TokenRows
 from litellm_prompt_router.profile.profile import Module
 
 FORMAT = 1
@@ -69,7 +69,9 @@ def read_fitted(folder: Path, where: str, modules: Sequence[Module]) -> Fitted |
     try:
         stated = FitJson.model_validate_json((folder / FIT_FILE).read_bytes())
     except ValidationError as error:
-        raise ConfigurationError(f"{line}; {again}" for line in described(error, path, FitJson)) from None
+        raise ConfigurationError(
+            f"{line}; {again}" for line in explain_validation_error(error, path, FitJson)
+        ) from None
     except OSError as error:
         raise ConfigurationError([f"{path}: can't be read ({error.strerror}); {again}"]) from None
     if stated.profile_digest != digest_of(modules):
@@ -225,6 +227,6 @@ def _named(names: Any) -> Any:
     return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
 
 
-def _rows(names: Any) -> Rows:
+def _rows(names: Any) -> TokenRows:
     text = names.tobytes().decode()
-    return Rows((name, row) for row, name in enumerate(text.split("\n"))) if text else Rows()
+    return TokenRows((name, row) for row, name in enumerate(text.split("\n"))) if text else TokenRows()

@@ -18,14 +18,14 @@ from pydantic import ValidationError
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, read_text
-from litellm_prompt_router.documents.problems import described
+from litellm_prompt_router.documents.problems import explain_validation_error
 from litellm_prompt_router.files.consistency import inconsistencies, unused_slots
 from litellm_prompt_router.files.fit_files import read_fitted
 from litellm_prompt_router.files.ignore_rules import ignore_of
 from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, ModuleFile, ProfileFile, RouterFile
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
-from litellm_prompt_router.profile.profile import Economics, Embedding, Module, Profile, Slot
+from litellm_prompt_router.profile.profile import Economics, EmbeddingSettings, Module, Profile, Slot
 
 
 def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
@@ -61,7 +61,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
     try:
         declared = ProfileFile.model_validate(document)
     except ValidationError as error:
-        problems.extend(described(error, f"{where}/{PROFILE_FILE}", ProfileFile))
+        problems.extend(explain_validation_error(error, f"{where}/{PROFILE_FILE}", ProfileFile))
         rest = _without_unknown_fields(document, error)
         try:
             declared = ProfileFile.model_validate(rest)
@@ -111,10 +111,10 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
     )
 
 
-def _embedding(declared: RouterFile) -> Embedding | None:
+def _embedding(declared: RouterFile) -> EmbeddingSettings | None:
     if declared.embedding_model is None:
         return None
-    return Embedding(model=declared.embedding_model, timeout_seconds=declared.embedding_timeout)
+    return EmbeddingSettings(model=declared.embedding_model, timeout_seconds=declared.embedding_timeout)
 
 
 def _as_declared(fitted: Fitted | None, declared: RouterFile, where: str, problems: list[str]) -> Fitted | None:

@@ -17,11 +17,11 @@ _NAME = r"^[\w.-]+$"
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class _Strict(BaseModel):
+class _StrictProfile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SlotFile(_Strict):
+class SlotFile(_StrictProfile):
     """``slots[]`` of profile.yaml."""
 
     name: Annotated[str, Field(pattern=_NAME)]
@@ -32,7 +32,7 @@ class SlotFile(_Strict):
     max_chars: Annotated[int, Field(gt=0, le=1_000_000)] = MAX_SLOT_CHARS
 
 
-class ModuleFile(_Strict):
+class ModuleFile(_StrictProfile):
     """``modules[]`` of profile.yaml."""
 
     id: Annotated[str, Field(pattern=_ID)]
@@ -46,7 +46,7 @@ class ModuleFile(_Strict):
     tools: tuple[str, ...] = ()
 
 
-class EconomicsFile(_Strict):
+class EconomicsFile(_StrictProfile):
     """``economics`` of profile.yaml, as ``simulate --tune`` writes it."""
 
     choice: Literal["exact", "bundles", "all", "full"]
@@ -58,14 +58,14 @@ class EconomicsFile(_Strict):
     """The traffic and the figures that led to it; for people."""
 
 
-class RouterFile(_Strict):
+class RouterFile(_StrictProfile):
     """``router`` of profile.yaml. ``embedding_timeout``: seconds that a request waits for its messages' vectors."""
 
     embedding_model: _Text | None = None
     embedding_timeout: Annotated[float, Field(gt=0, le=10)] = EMBEDDING_TIMEOUT_SECONDS
 
 
-class ProfileFile(_Strict):
+class ProfileFile(_StrictProfile):
     """profile.yaml."""
 
     profile: Annotated[str, Field(pattern=_NAME)]

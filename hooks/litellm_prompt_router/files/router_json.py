@@ -14,11 +14,11 @@ from litellm_prompt_router.profile.fitted import GATE_INPUTS, SEMANTIC_INPUTS, C
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
+class _StrictFit(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CalibrationJson(_Strict):
+class CalibrationJson(_StrictFit):
     promise: Promise
     target_coverage: Annotated[float, Field(gt=0, lt=1)]
     over: CoverageOver
@@ -31,7 +31,7 @@ class CalibrationJson(_Strict):
     guaranteed_threshold: _Finite | None
 
 
-class GateJson(_Strict):
+class GateJson(_StrictFit):
     weights: Annotated[tuple[_Finite, ...], Field(min_length=GATE_INPUTS, max_length=GATE_INPUTS)]
     bias: _Finite
     later_shift: _Finite
@@ -44,13 +44,13 @@ class FusedGateJson(GateJson):
     ]
 
 
-class SemanticsJson(_Strict):
+class SemanticsJson(_StrictFit):
     embedding_model: str
     calibration: CalibrationJson
     gate: FusedGateJson
 
 
-class FitJson(_Strict):
+class FitJson(_StrictFit):
     """router.json."""
 
     format: Literal[1]

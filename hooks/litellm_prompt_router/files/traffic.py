@@ -14,7 +14,7 @@ from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES
 from litellm_prompt_router.request.wire.messages_as_chat import chat_of
 
 
-class _Line(BaseModel):
+class _TrafficLine(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     ts: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -26,7 +26,7 @@ class _Line(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class RecordedCall:
     """One recorded call. ``line`` counts from 1; ``request`` is the body of its ``endpoint``.
 
     Of a call that is to be replayed it is a chat body with a list of message objects, whatever the endpoint.
@@ -41,10 +41,10 @@ class Call:
     """The proxy's name for the shape of the request."""
 
 
-def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Iterator[Call]:
+def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Iterator[RecordedCall]:
     """The calls as they stand in the file, of any endpoint; lines that are none are added to ``problems``."""
-    for number, line in each_json_line(lines, where, _Line, problems):
-        yield Call(
+    for number, line in each_json_line(lines, where, _TrafficLine, problems):
+        yield RecordedCall(
             line=number,
             at_seconds=line.ts,
             key=line.key,
@@ -54,11 +54,11 @@ def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Itera
         )
 
 
-def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
+def parse_traffic(text: str, where: str) -> tuple[RecordedCall, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
-    lines = parse_json_lines(text, where, _Line, what="call", problems_of=_problems_of)
+    lines = parse_json_lines(text, where, _TrafficLine, what="call", problems_of=_problems_of)
     calls = (
-        Call(
+        RecordedCall(
             line=number,
             at_seconds=line.ts,
             key=line.key,
@@ -71,7 +71,7 @@ def parse_traffic(text: str, where: str) -> tuple[Call, ...]:
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
 
 
-def _problems_of(line: _Line) -> Iterable[str]:
+def _problems_of(line: _TrafficLine) -> Iterable[str]:
     request = line.request
     if line.endpoint == MESSAGES:
         try:

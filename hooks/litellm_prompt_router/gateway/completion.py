@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from litellm_prompt_router.accounting.accountant import Accountant, Answer
-from litellm_prompt_router.accounting.in_flight import KeptRequests, Packed
+from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt
+from litellm_prompt_router.accounting.in_flight import InFlightRequests, PackedRequest
 from litellm_prompt_router.accounting.shared_entries import RedisEntries, redis_of_litellm
 from litellm_prompt_router.record.record import Caller, Record
-from litellm_prompt_router.request.pipeline import Walked
+from litellm_prompt_router.request.pipeline import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
@@ -34,7 +34,7 @@ class Accounts:
 
     def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
         self._dispatcher = dispatcher
-        self._kept = KeptRequests()
+        self._kept = InFlightRequests()
         self._accountant = Accountant(count_tokens, since_seconds, self._shared)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
         self._redis: RedisEntries | None = None
@@ -45,7 +45,7 @@ class Accounts:
         """Requests whose records aren't out yet."""
         return len(self._kept) + self._completing + len(self._completed)
 
-    def keep(self, caller: Caller, data: Mapping[str, Any], walked: Walked, *, is_sent: bool) -> None:
+    def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
         """What accounting will ask for when the request is answered."""
         if caller.endpoint not in SHAPES:
             return
@@ -67,7 +67,7 @@ class Accounts:
         self._kept.take(request_id)
         self._completed.pop(request_id, None)
 
-    async def complete(self, record: Record, answer: Answer) -> Record:
+    async def complete(self, record: Record, answer: AnsweredAttempt) -> Record:
         """The record with its price and its counterfactual; as it is where accounting fails."""
         kept = self._kept.take(record.facts.caller.request_id)
         if self._completing < MAX_COMPLETING:
@@ -79,7 +79,7 @@ class Accounts:
         self._completed[record.facts.caller.request_id] = record
         return record
 
-    async def _in_thread(self, record: Record, answer: Answer, kept: Packed | None) -> Record:
+    async def _in_thread(self, record: Record, answer: AnsweredAttempt, kept: PackedRequest | None) -> Record:
         self._completing += 1
         try:
             loop = asyncio.get_running_loop()

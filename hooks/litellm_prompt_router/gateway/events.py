@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from litellm_prompt_router.accounting.accountant import Answer
+from litellm_prompt_router.accounting.accountant import AnsweredAttempt
 from litellm_prompt_router.accounting.counterfactual import scope_in
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.record.record import Caller, Facts, Record
@@ -128,7 +128,7 @@ def response_in(kwargs: Mapping[str, Any], result: Any) -> Any:
     return result if whole is None else whole
 
 
-def answer_of_event(kwargs: Mapping[str, Any], response: Any) -> Answer:
+def answer_of_event(kwargs: Mapping[str, Any], response: Any) -> AnsweredAttempt:
     """The attempt that answered, from the same event."""
     params = kwargs.get("litellm_params") or {}
     payload = kwargs.get("standard_logging_object") or {}
@@ -137,7 +137,7 @@ def answer_of_event(kwargs: Mapping[str, Any], response: Any) -> Answer:
         str(params.get(name) or (kwargs.get("optional_params") or {}).get(name) or "") for name in _ACCOUNT_PARAMS
     ]
     provider = _text(kwargs.get("custom_llm_provider"))
-    return Answer(
+    return AnsweredAttempt(
         deployment_id=_text((params.get("model_info") or {}).get("id")),
         provider=provider,
         model=_text(kwargs.get("model")),

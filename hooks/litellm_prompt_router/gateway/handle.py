@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from litellm_prompt_router.documents.errors import MeaningsWantedError
+from litellm_prompt_router.documents.errors import EmbeddingsMissingError
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.deployments.groups import Deployments
 from litellm_prompt_router.gateway.events import caller_of, dict_of, has_client_oauth, scope_of
@@ -17,20 +17,20 @@ from litellm_prompt_router.policy import (
     HEADER,
     Arm,
     Policy,
-    Rule,
+    PolicyRule,
     Stated,
     Subject,
     decide_policy,
     draw,
     stated_in_metadata,
 )
-from litellm_prompt_router.policy.active import Generation
+from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.record.facts import Standing, facts_of, with_shares
+from litellm_prompt_router.record.facts import DecidedBy, facts_of, with_shares
 from litellm_prompt_router.record.record import Caller
-from litellm_prompt_router.request.pipeline import Pipeline, Recognised, Walked
-from litellm_prompt_router.request.route import Lookup, no_meanings
+from litellm_prompt_router.request.pipeline import Pipeline, RecognisedRequest, WalkResult
+from litellm_prompt_router.request.route import Lookup, no_embeddings
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
 from litellm_prompt_router.request.wire import bag_of, conversation_of, header_of, sender_of
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
@@ -45,12 +45,12 @@ Step = TypeVar("Step")
 class Keep(Protocol):
     """Takes what accounting will ask for when the request is answered."""
 
-    def __call__(self, caller: Caller, data: Mapping[str, Any], walked: Walked, *, is_sent: bool) -> None: ...
+    def __call__(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """A request and what its walk may ask for."""
+class IncomingRequest:
+    """A request and its lazy look-ups."""
 
     key: Any
     scope: str
@@ -61,48 +61,48 @@ class _Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Treated:
-    """What becomes of one request. ``is_tried``: our walk went all the way, so it says something about our health."""
+class HandledRequest:
+    """What becomes of one request. ``ran_without_fault``: our walk went all the way, so the breaker may close."""
 
     caller: Caller
     mode: Mode
-    walked: Walked
-    standing: Standing
-    is_tried: bool = False
+    walked: WalkResult
+    standing: DecidedBy
+    ran_without_fault: bool = False
 
 
 class Engine:
-    """Decides requests by the generation in force. For one thread, LiteLLM's; ``publish`` may be called in any."""
+    """Decides requests by the configuration in force. For one thread, LiteLLM's; ``publish`` may be called in any."""
 
     def __init__(
         self,
-        generation: Generation,
+        configuration: ActiveConfiguration,
         dispatcher: Dispatcher,
         keep: Keep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._generation = generation
+        self._configuration = configuration
         self._dispatcher = dispatcher
         self._keep = keep
         self._clock = clock
         self._deployments = Deployments()
-        self._breaker = Breaker(generation.thresholds)
+        self._breaker = Breaker(configuration.thresholds)
         self._profiles = _Remembered()
 
     @property
-    def generation(self) -> Generation:
+    def configuration(self) -> ActiveConfiguration:
         """What is in force."""
-        return self._generation
+        return self._configuration
 
     @property
     def breaker(self) -> Breaker:
         return self._breaker
 
-    def publish(self, generation: Generation) -> None:
+    def publish(self, configuration: ActiveConfiguration) -> None:
         """Puts this in force for the requests to come."""
-        if generation.thresholds != self._breaker.thresholds:
-            self._breaker = Breaker(generation.thresholds)
-        self._generation = generation
+        if configuration.thresholds != self._breaker.thresholds:
+            self._breaker = Breaker(configuration.thresholds)
+        self._configuration = configuration
 
     def handle(
         self,
@@ -110,17 +110,17 @@ class Engine:
         data: dict[str, Any],
         call_type: str,
         bag: dict[str, Any],
-        lookup: Lookup = no_meanings,
+        lookup: Lookup = no_embeddings,
         *,
         is_again: bool = False,
     ) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag.
 
-        Raises MeaningsWantedError where ``lookup`` lacks vectors that have to be asked for first; ``is_again``: this
+        Raises EmbeddingsMissingError where ``lookup`` lacks vectors that have to be asked for first; ``is_again``: this
         request has been here before and was let in.
         """
         began = time.perf_counter_ns()
-        generation = self._generation
+        configuration = self._configuration
         metadata_bag.scrub(bag)
         caller = caller_of(key, data, call_type, bag, self._clock())
 
@@ -130,8 +130,10 @@ class Engine:
                 data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
             )
 
-        asked = _Asked(key=key, scope=scope_of(key), data=data, target=target, lookup=lookup, is_again=is_again)
-        treated = self._treat(generation, asked, caller)
+        asked = IncomingRequest(
+            key=key, scope=scope_of(key), data=data, target=target, lookup=lookup, is_again=is_again
+        )
+        treated = self._treat(configuration, asked, caller)
         walked, mode = treated.walked, treated.mode
         reach = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - began) // 1000
@@ -139,7 +141,7 @@ class Engine:
         facts = with_shares(facts, walked.request, data)
         metadata_bag.stamp(bag, facts, walked.marking)
         self._keep(treated.caller, data, walked, is_sent=mode == "rewrite")
-        if treated.is_tried:
+        if treated.ran_without_fault:
             self._breaker.succeeded(asked.scope, time.monotonic())
         return {**walked.body} if mode == "rewrite" and walked.body is not data else None
 
@@ -150,24 +152,24 @@ class Engine:
             alias = getattr(key, "key_alias", None) if trip.key is not None else None
             self._dispatcher.submit_problem(TRIPPED, _told(trip), alias if isinstance(alias, str) else None)
 
-    def _treat(self, generation: Generation, asked: _Asked, caller: Caller) -> Treated:
+    def _treat(self, configuration: ActiveConfiguration, asked: IncomingRequest, caller: Caller) -> HandledRequest:
         """What the policy gives this request, step by step as far as it needs to know."""
         key, data = asked.key, asked.data
 
-        def treated(walked: Walked, policy: Policy, source: str | None = None) -> Treated:
-            standing = Standing(policy=source or policy.source)
-            return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing)
+        def treated(walked: WalkResult, policy: Policy, source: str | None = None) -> HandledRequest:
+            standing = DecidedBy(policy=source or policy.source)
+            return HandledRequest(caller=caller, mode=policy.mode, walked=walked, standing=standing)
 
-        def passed(reason: str) -> Walked:
-            return Walked(outcome=Passthrough(reason=reason), body=data)
+        def passed(reason: str) -> WalkResult:
+            return WalkResult(outcome=Passthrough(reason=reason), body=data)
 
         header = header_of(data, HEADER)
-        if generation.stopped_by is not None:
-            return treated(passed("stopped"), decide_policy(generation.base, (), "off"), generation.stopped_by)
+        if configuration.stopped_by is not None:
+            return treated(passed("stopped"), decide_policy(configuration.base, (), "off"), configuration.stopped_by)
         metadata, problems = stated_in_metadata(
-            generation.below, generation.profile_names, dict_of(key, "metadata"), dict_of(key, "team_metadata")
+            configuration.below, configuration.profile_names, dict_of(key, "metadata"), dict_of(key, "team_metadata")
         )
-        possible = _possible(generation, caller, metadata, header)
+        possible = _possible(configuration, caller, metadata, header)
         likely = possible[-1][1]
         if problems:
             self._dispatcher.submit_problem("Key metadata", problems, caller.key_alias)
@@ -178,40 +180,46 @@ class Engine:
             return treated(passed("client_oauth"), likely)
         if not asked.is_again and not self._breaker.admits(asked.scope, time.monotonic()):
             return treated(passed("breaker"), likely, "breaker")
-        opened = self._tried(lambda: generation.pipeline.open(data, caller.endpoint), key, data)
-        if isinstance(opened, Walked):
+        opened = self._tried(lambda: configuration.pipeline.open(data, caller.endpoint), key, data)
+        if isinstance(opened, WalkResult):
             return treated(opened, likely)
         sender = sender_of(data, caller.endpoint)
         caller = replace(caller, conversation=conversation_of(asked.scope, opened.request, sender))
-        pipeline = generation.pipeline
-        recognised: Recognised | Walked | None = None
+        pipeline = configuration.pipeline
+        recognised: RecognisedRequest | WalkResult | None = None
         only = None
         policy = likely
         if len(possible) > 1:  # which rule it is depends on the profile
-            only = decide_policy(generation.base, (*metadata, generation.policy.defaults)).profile
-            only = only if only in generation.profile_names else None
+            only = decide_policy(configuration.base, (*metadata, configuration.policy.defaults)).profile
+            only = only if only in configuration.profile_names else None
             recognised = self._tried(lambda: pipeline.recognise(opened, only=only), key, data)
-            name = recognised.recognition.profile.name if isinstance(recognised, Recognised) else None
+            name = recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
             policy = next(policy for rule, policy in possible if _takes(rule, name))
         if policy.mode == "off":
             return treated(passed("off"), policy)
-        if policy.profile is not None and policy.profile not in generation.profile_names:
+        if policy.profile is not None and policy.profile not in configuration.profile_names:
             return treated(passed("unknown_profile"), policy)  # of a policy file that waits to be put right
         drawn = draw(asked.scope, str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
         if drawn == "not_in_percent":
             request = opened.request
             chars = len(request.system_text)
             outcome = Passthrough(reason=drawn, original_chars=chars, client_marks=request.client_marks)
-            return treated(Walked(outcome=outcome, body=data, request=request), policy)
+            return treated(WalkResult(outcome=outcome, body=data, request=request), policy)
         if recognised is None or policy.profile != only:
             recognised = self._tried(lambda: pipeline.recognise(opened, only=policy.profile), key, data)
-        if isinstance(recognised, Walked):
+        if isinstance(recognised, WalkResult):
             return treated(recognised, policy)
         return self._walked(asked, caller, recognised, policy, drawn, pipeline)
 
     def _walked(
-        self, asked: _Asked, caller: Caller, recognised: Recognised, policy: Policy, drawn: Arm, pipeline: Pipeline
-    ) -> Treated:
+        self,
+        asked: IncomingRequest,
+        caller: Caller,
+        recognised: RecognisedRequest,
+        policy: Policy,
+        drawn: Arm,
+        pipeline: Pipeline,
+    ) -> HandledRequest:
         """A recognised request, in its arm where a control group runs."""
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
         opened, recognition = recognised.opened, recognised.recognition
@@ -222,28 +230,30 @@ class Engine:
                 original_chars=len(opened.request.system_text),
                 client_marks=opened.request.client_marks,
             )
-            walked, is_tried = Walked(outcome=outcome, body=opened.data, request=opened.request), False
+            walked, ran_without_fault = WalkResult(outcome=outcome, body=opened.data, request=opened.request), False
         else:
 
-            def walk() -> Walked:
+            def walk() -> WalkResult:
                 return pipeline.walk_on(recognised, asked.target, placement=policy.placement, lookup=asked.lookup)
 
             walked = self._tried(walk, asked.key, opened.data)
-            is_tried = not (isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error")
+            ran_without_fault = not (isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error")
         # Behind the walk, which may want to be taken again: what is remembered is then what was before.
         changed_from = self._profiles.changed(str(caller.conversation), recognition.profile)
-        standing = Standing(policy=policy.source, arm=arm, profile_changed_from=changed_from)
-        return Treated(caller=caller, mode=policy.mode, walked=walked, standing=standing, is_tried=is_tried)
+        standing = DecidedBy(policy=policy.source, arm=arm, profile_changed_from=changed_from)
+        return HandledRequest(
+            caller=caller, mode=policy.mode, walked=walked, standing=standing, ran_without_fault=ran_without_fault
+        )
 
-    def _tried(self, step: Callable[[], Step], key: Any, data: Mapping[str, Any]) -> Step | Walked:
-        """The step's result; a fault in it is an outcome too. Raises MeaningsWantedError."""
+    def _tried(self, step: Callable[[], Step], key: Any, data: Mapping[str, Any]) -> Step | WalkResult:
+        """The step's result; a fault in it is an outcome too. Raises EmbeddingsMissingError."""
         try:
             return step()
-        except MeaningsWantedError:
+        except EmbeddingsMissingError:
             raise
         except Exception as error:
             self.failed(key, error, "walk")
-            return Walked(outcome=Passthrough(reason="error"), body=data)
+            return WalkResult(outcome=Passthrough(reason="error"), body=data)
 
 
 class _Remembered:
@@ -264,8 +274,8 @@ class _Remembered:
 
 
 def _possible(
-    generation: Generation, caller: Caller, metadata: tuple[Stated, ...], header: str | None
-) -> list[tuple[Rule | None, Policy]]:
+    configuration: ActiveConfiguration, caller: Caller, metadata: tuple[Stated, ...], header: str | None
+) -> list[tuple[PolicyRule | None, Policy]]:
     """The rules that may decide, in order, with what each gives; None is no rule. The last one needs no profile."""
     subject = Subject(
         key_alias=caller.key_alias,
@@ -275,15 +285,15 @@ def _possible(
         model_group=caller.model_group,
         tags=caller.tags,
     )
-    below = (*metadata, generation.policy.defaults)
-    rules: list[Rule | None] = [*generation.policy.candidates(subject, caller.started_seconds)]
+    below = (*metadata, configuration.policy.defaults)
+    rules: list[PolicyRule | None] = [*configuration.policy.candidates(subject, caller.started_seconds)]
     if not rules or not _takes(rules[-1], None):
         rules.append(None)
     layers = [below if rule is None else (rule.stated, *below) for rule in rules]
-    return [(rule, decide_policy(generation.base, each, header)) for rule, each in zip(rules, layers, strict=True)]
+    return [(rule, decide_policy(configuration.base, each, header)) for rule, each in zip(rules, layers, strict=True)]
 
 
-def _takes(rule: Rule | None, profile: str | None) -> bool:
+def _takes(rule: PolicyRule | None, profile: str | None) -> bool:
     return rule is None or rule.profiles is None or profile in rule.profiles
 
 

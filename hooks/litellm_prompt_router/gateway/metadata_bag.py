@@ -18,7 +18,7 @@ from typing import Any, Literal
 from litellm_prompt_router.record.record import Facts, Record
 from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.request.wire import BAG_KEYS
-from litellm_prompt_router.request.wire.marking import Marking, Plan
+from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 
 OWN_KEY = "prompt_router"
 MARKING = "marking"
@@ -164,13 +164,13 @@ def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
     left = stamped.get(MARKING) if isinstance(stamped, dict) and _is_sealed(stamped) else None
     if not isinstance(stamped, dict) or not isinstance(left, dict):
         return None
-    plans = tuple(Plan(*plan) for plan in left["plans"])
+    plans = tuple(MarkPlan(*plan) for plan in left["plans"])
     own = stamped["caller"]["endpoint"]
     plan_of = {key: number for key, number in left["plan_of"].items() if (plans[number].endpoint or own) == endpoint}
     return Marking(plan_of=plan_of, plans=plans) if plan_of else None
 
 
-def restamp(bag: dict[str, Any], deployment_id: str, plan: Plan) -> None:
+def restamp(bag: dict[str, Any], deployment_id: str, plan: MarkPlan) -> None:
     """Says of this attempt what its deployment gets. Attempts share the bag: the one that answers comes last."""
     bag[OWN_KEY]["breakpoints_added"] = plan.added
     bag[OWN_KEY]["breakpoints_total"] = plan.total

@@ -15,16 +15,16 @@ from typing import Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from litellm_prompt_router.documents.errors import ConfigurationError, MeaningsWantedError
+from litellm_prompt_router.documents.errors import ConfigurationError, EmbeddingsMissingError
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.completion import Accounts
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import answer_of_event, failure_of, response_in, success_of
 from litellm_prompt_router.gateway.handle import Engine
-from litellm_prompt_router.gateway.models.embedding_cache import Meanings
+from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
 from litellm_prompt_router.gateway.models.embedding_model import ask, redis_of
 from litellm_prompt_router.gateway.response_headers import headers_of
-from litellm_prompt_router.policy.active import Generation, switched_off
+from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.litellm_config import running_config_path
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, is_disabled
@@ -33,7 +33,7 @@ from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
 from litellm_prompt_router.request.wire.marking import ANY, follow
-from litellm_prompt_router.telemetry.capture import Answered, Asked
+from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
 
@@ -46,14 +46,14 @@ def make_handler() -> PromptRouter:
     section = (litellm.callback_settings or {}).get("prompt_router")
     loader = Loader(section, os.environ, running_config_path())
     try:
-        generation = loader.first()
+        configuration = loader.first()
     except ConfigurationError as error:
         print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
         if not is_disabled(os.environ):
             raise
         print(f"prompt-router is switched off by {DISABLED}", file=sys.stderr, flush=True)
         return PromptRouter(switched_off())
-    handler = PromptRouter(generation)
+    handler = PromptRouter(configuration)
     handler.watch(loader)
     return handler
 
@@ -65,15 +65,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def __init__(
         self,
-        generation: Generation,
+        configuration: ActiveConfiguration,
         count_tokens: Callable[[str], int] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self._dispatcher = Dispatcher(generation.settings)
+        self._dispatcher = Dispatcher(configuration.settings)
         self._accounts = Accounts(self._dispatcher, count_tokens or token_counter(), clock())
-        self._engine = Engine(generation, self._dispatcher, self._accounts.keep, clock)
-        self._meanings = Meanings(ask, self._dispatcher.submit_problem)
+        self._engine = Engine(configuration, self._dispatcher, self._accounts.keep, clock)
+        self._embeddings = EmbeddingCache(ask, self._dispatcher.submit_problem)
         self._watcher: Watcher | None = None
         self._dispatcher.serve(self._in_force)
 
@@ -86,10 +86,10 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             bag = bag_of(data)
             if bag is not None:
                 try:
-                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, self._meanings.lookup)
-                except MeaningsWantedError as wanted:
-                    await self._fetch_meanings(wanted, cache)
-                    known = self._meanings.known
+                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, self._embeddings.lookup)
+                except EmbeddingsMissingError as wanted:
+                    await self._fetch_embeddings(wanted, cache)
+                    known = self._embeddings.known
                     body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
         except Exception as error:
             body = None
@@ -119,7 +119,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """``x-prompt-router-*`` of one response."""
         try:
             facts = _facts(data)
-            return headers_of(facts) if facts is not None and self._engine.generation.settings.headers else None
+            return headers_of(facts) if facts is not None and self._engine.configuration.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
             return None
@@ -136,7 +136,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 record = success_of(facts, kwargs, response)
                 record = await self._accounts.complete(record, answer_of_event(kwargs, response))
                 price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
-                metadata_bag.settle(bag, record, price, self._engine.generation.settings.cost_page)
+                metadata_bag.settle(bag, record, price, self._engine.configuration.settings.cost_page)
                 metadata_bag.show(kwargs, bag)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
@@ -197,17 +197,17 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     def _in_force(self) -> InForce:
         """For the status file; in the dispatcher's thread."""
         engine = self._engine
-        generation = engine.generation
-        profiles = generation.profiles
+        configuration = engine.configuration
+        profiles = configuration.profiles
         tripped = engine.breaker.open_for(time.monotonic())
         return InForce(
-            default_mode=generation.policy.defaults.mode or generation.settings.mode,
+            default_mode=configuration.policy.defaults.mode or configuration.settings.mode,
             profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
-            configuration=generation.number,
-            stopped_by=generation.stopped_by,
-            policy_path=str(generation.policy_path) if generation.policy.digest is not None else None,
-            policy_digest=generation.policy.digest,
-            policy_rules=len(generation.policy.rules),
+            configuration=configuration.number,
+            stopped_by=configuration.stopped_by,
+            policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
+            policy_digest=configuration.policy.digest,
+            policy_rules=len(configuration.policy.rules),
             problems=self._watcher.problems if self._watcher is not None else (),
             is_breaker_open=None in tripped,
             breaker_keys=sum(key is not None for key in tripped),
@@ -223,7 +223,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             facts = _facts(data)
             if facts is not None:
-                asked = Asked(
+                asked = CapturedRequest(
                     request_id=facts.caller.request_id,
                     at_seconds=facts.caller.started_seconds,
                     key=alias,
@@ -237,17 +237,17 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def _capture_answer(self, facts: Facts, response: Any) -> None:
         if self._dispatcher.captures(facts.caller.key_alias):
-            answered = Answered(request_id=facts.caller.request_id, response=answer_of(response))
+            answered = CapturedAnswer(request_id=facts.caller.request_id, response=answer_of(response))
             self._dispatcher.submit_answered(answered)
 
-    async def _fetch_meanings(self, wanted: MeaningsWantedError, cache: Any) -> None:
+    async def _fetch_embeddings(self, wanted: EmbeddingsMissingError, cache: Any) -> None:
         """Asks the embedding model for messages that it was never asked for. Their profile names it."""
-        named = [profile.embedding for profile in self._engine.generation.pipeline.profiles.values()]
+        named = [profile.embedding for profile in self._engine.configuration.pipeline.profiles.values()]
         timeouts = [each.timeout_seconds for each in named if each is not None and each.model == wanted.model]
         if not timeouts:
             return
         seconds = min(timeouts)
-        await self._meanings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
+        await self._embeddings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:

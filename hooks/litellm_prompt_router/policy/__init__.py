@@ -15,7 +15,7 @@ from litellm_prompt_router.policy.policy_file import (
     EMPTY_FILE,
     BrokenPolicyError,
     FilePolicy,
-    Rule,
+    PolicyRule,
     Subject,
     parse_policy,
 )
@@ -29,7 +29,7 @@ __all__ = [
     "BrokenPolicyError",
     "FilePolicy",
     "Policy",
-    "Rule",
+    "PolicyRule",
     "Stated",
     "Subject",
     "decide_policy",

@@ -17,7 +17,7 @@ KILL_SWITCH = "kill switch"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Generation:
+class ActiveConfiguration:
     """Everything that decides on a request. Requests keep the one they started with."""
 
     settings: Settings
@@ -47,15 +47,17 @@ def pipeline_of(settings: Settings, profiles: Sequence[Profile], count_tokens: C
         count_tokens,
         coverage_floor=settings.coverage_floor,
         placement=None if settings.placement == "auto" else settings.placement,
-        gives_hints=settings.cache_hints,
+        adds_marks=settings.cache_hints,
         gates_cost=settings.cost_gate,
     )
 
 
-def generation_of(settings: Settings, pipeline: Pipeline, policy: FilePolicy = EMPTY_FILE) -> Generation:
-    """A generation of parts that are in order."""
+def active_configuration(
+    settings: Settings, pipeline: Pipeline, policy: FilePolicy = EMPTY_FILE
+) -> ActiveConfiguration:
+    """A configuration of parts that are in order."""
     breaker = settings.breaker
-    return Generation(
+    return ActiveConfiguration(
         settings=settings,
         policy=policy,
         pipeline=pipeline,
@@ -72,8 +74,8 @@ def generation_of(settings: Settings, pipeline: Pipeline, policy: FilePolicy = E
     )
 
 
-def switched_off() -> Generation:
+def switched_off() -> ActiveConfiguration:
     """What is in force where the environment switches off a configuration that isn't in order."""
     settings = Settings(ledger=LedgerSettings(path=None))
-    made = generation_of(settings, pipeline_of(settings, (), len))
+    made = active_configuration(settings, pipeline_of(settings, (), len))
     return replace(made, stopped_by=DISABLED)

@@ -15,7 +15,7 @@ CANARY = "canary"
 HOLDOUT = "holdout"
 
 
-def place(salt: str, scope: str, conversation: str) -> float:
+def hash_fraction(salt: str, scope: str, conversation: str) -> float:
     """Where this conversation of this key stands for the question that ``salt`` names, at least 0 and below 1."""
     text = "\0".join((salt, scope, conversation)).encode("utf-8", "backslashreplace")
     return int.from_bytes(hashlib.sha256(text).digest()[:6]) / 2**48
@@ -23,6 +23,6 @@ def place(salt: str, scope: str, conversation: str) -> float:
 
 def draw(scope: str, conversation: str, *, percent: float, holdout: float) -> Draw:
     """What a conversation is drawn for. The control group is part of the canary: both arms come from one population."""
-    if percent < 100 and place(CANARY, scope, conversation) >= percent / 100:
+    if percent < 100 and hash_fraction(CANARY, scope, conversation) >= percent / 100:
         return "not_in_percent"
-    return "holdout" if holdout > 0 and place(HOLDOUT, scope, conversation) < holdout else "treatment"
+    return "holdout" if holdout > 0 and hash_fraction(HOLDOUT, scope, conversation) < holdout else "treatment"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from litellm_prompt_router.documents.problems import described, unquoted_off
+from litellm_prompt_router.documents.problems import accept_bare_off, explain_validation_error
 
 if TYPE_CHECKING:
     from litellm_prompt_router.request.types import (
@@ -35,7 +35,7 @@ class KeyMetadata(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     enabled: bool | None = None
-    mode: Annotated[Literal["rewrite", "shadow", "off"] | None, BeforeValidator(unquoted_off)] = None
+    mode: Annotated[Literal["rewrite", "shadow", "off"] | None, BeforeValidator(accept_bare_off)] = None
     profile: str | None = None
 
 
@@ -98,7 +98,7 @@ def stated_in_metadata(
         try:
             said = KeyMetadata.model_validate(raw)
         except ValidationError as error:
-            problems.extend(described(error, f"{source}: {METADATA_KEY}", KeyMetadata))
+            problems.extend(explain_validation_error(error, f"{source}: {METADATA_KEY}", KeyMetadata))
             continue
         own: Mode | None = said.mode
         if own is None and said.enabled and mode == "off":

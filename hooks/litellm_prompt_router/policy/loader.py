@@ -16,7 +16,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
 from litellm_prompt_router.files import bundled_profiles, load_profiles
 from litellm_prompt_router.policy import EMPTY_FILE, BrokenPolicyError, parse_policy
-from litellm_prompt_router.policy.active import Generation, generation_of, pipeline_of
+from litellm_prompt_router.policy.active import ActiveConfiguration, active_configuration, pipeline_of
 from litellm_prompt_router.policy.change_detection import Signature, content_of, tree_of
 from litellm_prompt_router.policy.litellm_config import policy_path, section_in
 from litellm_prompt_router.policy.policy_file import MAX_POLICY_BYTES
@@ -34,9 +34,9 @@ RELOADED = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loading:
-    """What came of reading everything again. ``generation`` None: nothing to take over."""
+    """What came of reading everything again. ``configuration`` None: nothing to take over."""
 
-    generation: Generation | None
+    configuration: ActiveConfiguration | None
     problems: tuple[str, ...]
     """What is broken; what was there before stays in force."""
     unchangeable: tuple[str, ...]
@@ -44,7 +44,7 @@ class Loading:
 
 
 class Loader:
-    """Reads generations. For one thread at a time; ``load`` after ``first``.
+    """Reads configurations. For one thread at a time; ``load`` after ``first``.
 
     ``section``: what LiteLLM handed us. Settings are read again only where ``config_path`` gives the same, so that
     what comes from elsewhere (an included file, a database) isn't overruled by a file that never held.
@@ -65,14 +65,14 @@ class Loader:
         self._policy_text: str | None = None
         self._policy_names: tuple[str, ...] = ()
         self._number = 0
-        self._in_force: Generation | None = None
+        self._in_force: ActiveConfiguration | None = None
 
     @property
     def policy_path(self) -> Path | None:
         """Where the policy file is or would be; None without a configuration file and without the setting."""
         return policy_path(self._settings.policy, self._config_path)
 
-    def first(self) -> Generation:
+    def first(self) -> ActiveConfiguration:
         """What is in force at start. Raises ConfigurationError with every problem of all three."""
         problems: list[str] = []
         settings: Settings | None = None
@@ -132,11 +132,11 @@ class Loader:
         elif settings is not self._settings:
             self._settings, self._section = settings, section
         problems.extend(self._take_policy())
-        generation = self._assembled()
-        is_new = generation is not self._in_force
-        self._in_force = generation
+        configuration = self._assembled()
+        is_new = configuration is not self._in_force
+        self._in_force = configuration
         return Loading(
-            generation=generation if is_new else None,
+            configuration=configuration if is_new else None,
             problems=tuple(problems),
             unchangeable=tuple(_unchangeable(self._started_with, self._settings)),
         )
@@ -188,7 +188,7 @@ class Loader:
             return list(error.problems)
         return []
 
-    def _assembled(self) -> Generation:
+    def _assembled(self) -> ActiveConfiguration:
         """The parts in force as one; the same object while none of them is new."""
         settings = self._settings
         ingredients = (settings.coverage_floor, settings.placement, settings.cache_hints, settings.cost_gate)
@@ -200,7 +200,7 @@ class Loader:
         if known is not None and known.settings == settings and (known.policy, known.pipeline) == parts:
             return known
         self._number += 1
-        made = generation_of(settings, self._pipeline, self._policy)
+        made = active_configuration(settings, self._pipeline, self._policy)
         stopped_by = DISABLED if is_disabled(self._environ) else made.stopped_by
         return replace(made, stopped_by=stopped_by, policy_path=self.policy_path, number=self._number)
 

@@ -29,7 +29,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml
-from litellm_prompt_router.documents.problems import described, suggestion, unquoted_off
+from litellm_prompt_router.documents.problems import accept_bare_off, explain_validation_error, suggestion
 from litellm_prompt_router.policy.decide import FIELDS, PlacementChoice, Stated
 
 MAX_POLICY_BYTES = 256_000
@@ -63,7 +63,7 @@ class Choices(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mode: Annotated[Literal["rewrite", "shadow", "off"] | None, BeforeValidator(unquoted_off)] = None
+    mode: Annotated[Literal["rewrite", "shadow", "off"] | None, BeforeValidator(accept_bare_off)] = None
     profile: _Name | None = None
     percent: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] | None = None
     placement: PlacementChoice | None = None
@@ -121,7 +121,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class PolicyRule:
     """A rule, ready to match. ``label`` is what records call it."""
 
     label: str
@@ -149,13 +149,13 @@ class FilePolicy:
     """A policy file in force. Immutable but for what it remembers of subjects."""
 
     stop: bool
-    rules: tuple[Rule, ...]
+    rules: tuple[PolicyRule, ...]
     defaults: Stated
     digest: str | None = None
     """SHA-256 of the text it was read from; None without a file."""
-    _suiting: dict[Subject, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _suiting: dict[Subject, tuple[PolicyRule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def candidates(self, subject: Subject, now_seconds: float) -> tuple[Rule, ...]:
+    def candidates(self, subject: Subject, now_seconds: float) -> tuple[PolicyRule, ...]:
         """The rules that may decide, in order: each but the last only if its ``profiles`` have what is recognised.
 
         The last one has no ``profiles``, unless no such rule suits.
@@ -165,7 +165,7 @@ class FilePolicy:
             if len(self._suiting) >= MAX_SUBJECTS:
                 self._suiting.clear()
             suiting = self._suiting[subject] = tuple(rule for rule in self.rules if rule.suits(subject))
-        found: list[Rule] = []
+        found: list[PolicyRule] = []
         for rule in suiting:
             if not rule.is_expired(now_seconds):
                 found.append(rule)
@@ -202,7 +202,7 @@ def parse_policy(raw: str, where: str, known_profiles: Sequence[str] | None) -> 
     try:
         declared = PolicyDocument.model_validate(document)
     except ValidationError as error:
-        raise BrokenPolicyError(described(error, where, PolicyDocument), stop=stop) from None
+        raise BrokenPolicyError(explain_validation_error(error, where, PolicyDocument), stop=stop) from None
     problems = list(_unknown_profiles(declared, where, known_profiles)) if known_profiles is not None else []
     if problems:
         raise BrokenPolicyError(problems, stop=stop)
@@ -223,10 +223,10 @@ def _unknown_profiles(declared: PolicyDocument, where: str, known: Sequence[str]
 _ATTRIBUTES = {"keys": "key_alias", "teams": "team_id", "users": "user_id", "models": "model_group", "tags": "tags"}
 
 
-def _rule(number: int, entry: RuleEntry) -> Rule:
+def _rule(number: int, entry: RuleEntry) -> PolicyRule:
     patterns = [(attribute, getattr(entry, name)) for name, attribute in _ATTRIBUTES.items()]
     label = f"rule {number}" if entry.name is None else f"rule {number} ({entry.name})"
-    return Rule(
+    return PolicyRule(
         label=label,
         entry=entry,
         stated=_stated(label, entry),

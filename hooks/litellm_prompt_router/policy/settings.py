@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.problems import described, nearest, no_switch, unquoted_off
+from litellm_prompt_router.documents.problems import accept_bare_off, explain_validation_error, nearest, reject_boolean
 
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
@@ -21,15 +21,15 @@ DISABLED = f"{PREFIX}DISABLED"
 """The switch in the environment, read at start; no setting."""
 NESTED = ("ledger", "glitchtip", "capture", "alerts", "breaker")
 STATUS_NAME = "status"
-_Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(no_switch)]
+_Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(reject_boolean)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
 
 
-class _Strict(BaseModel):
+class _StrictSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LedgerSettings(_Strict):
+class LedgerSettings(_StrictSettings):
     """``path``: where records go; null writes none. ``queue_size``: records waiting for the writer at most.
 
     The file is moved to ``<stem>.<UTC>.<random>.jsonl`` before it would pass ``max_mb`` and, with ``daily``, on the
@@ -44,7 +44,7 @@ class LedgerSettings(_Strict):
     keep: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
-class GlitchtipSettings(_Strict):
+class GlitchtipSettings(_StrictSettings):
     """``errors_dsn``: a project of its own for what needs attention (faults, problems, drift); else ``dsn``.
 
     ``sample_rate``: share of requests whose three events and transaction are sent. Errors are always sent.
@@ -66,7 +66,7 @@ _Rate = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, BeforeValidator(_s
 _Count = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_switched_off)]
 
 
-class AlertSettings(_Strict):
+class AlertSettings(_StrictSettings):
     """What is worth an alert, each an error-level issue of its own; ``off`` switches one off.
 
     A worker judges its own traffic at the end of each window, with at least ``minimum_requests`` samples: the window
@@ -93,7 +93,7 @@ def _listed(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
-class CaptureSettings(_Strict):
+class CaptureSettings(_StrictSettings):
     """``path``: where requests and responses of the keys with these aliases go; null, the default, captures nothing.
 
     ``max_mb``: at this size the file is moved to ``<path>.1``, so twice that is the most it takes.
@@ -110,7 +110,7 @@ class CaptureSettings(_Strict):
         return self
 
 
-class BreakerSettings(_Strict):
+class BreakerSettings(_StrictSettings):
     """So many faults of ours within the window, of one key or of all, and requests pass through for the pause."""
 
     key_faults: Annotated[int, Field(ge=1, le=10_000)] = 5
@@ -119,7 +119,7 @@ class BreakerSettings(_Strict):
     pause_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
 
 
-class Settings(_Strict):
+class Settings(_StrictSettings):
     """All settings. ``mode`` and ``profile`` are the defaults for keys whose own metadata says nothing.
 
     ``policy``: the policy file; null is ``policy.yaml`` beside the proxy's configuration, if there is one. ``percent``
@@ -134,11 +134,11 @@ class Settings(_Strict):
     file a worker, that says how it is; unless stated ``status`` beside the ledger, if there is one; null for none.
     """
 
-    mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(unquoted_off)] = "rewrite"
+    mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(accept_bare_off)] = "rewrite"
     profile: str | None = None
     profiles: Path | None = None
     policy: Path | None = None
-    percent: Annotated[float, Field(ge=0, le=100), BeforeValidator(no_switch)] = 100.0
+    percent: Annotated[float, Field(ge=0, le=100), BeforeValidator(reject_boolean)] = 100.0
     holdout: _Share = 0.0
     coverage_floor: _Share = 0.6
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
@@ -149,7 +149,7 @@ class Settings(_Strict):
     glitchtip: GlitchtipSettings = GlitchtipSettings()
     capture: CaptureSettings = CaptureSettings()
     alerts: AlertSettings = AlertSettings()
-    cost_page: Annotated[Literal["net", "raw", "off"], BeforeValidator(unquoted_off)] = "net"
+    cost_page: Annotated[Literal["net", "raw", "off"], BeforeValidator(accept_bare_off)] = "net"
     metrics: bool = True
     status_dir: Annotated[Path | None, BeforeValidator(_switched_off)] = None
     breaker: BreakerSettings = BreakerSettings()
@@ -175,7 +175,7 @@ def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str])
     try:
         settings = Settings.model_validate(stated)
     except ValidationError as error:
-        problems.extend(_named(line, variables) for line in described(error, WHERE, Settings))
+        problems.extend(_named(line, variables) for line in explain_validation_error(error, WHERE, Settings))
     if problems:
         raise ConfigurationError(problems)
     dsn = settings.glitchtip.dsn or environ.get("GLITCHTIP_DSN") or environ.get("SENTRY_DSN") or None

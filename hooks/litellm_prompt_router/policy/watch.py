@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from litellm_prompt_router.policy.active import Generation
+from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.change_detection import Signature
 from litellm_prompt_router.policy.loader import Loader
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Calls ``publish`` with each new generation, and ``tell`` once for each breakage: title, lines, and an id that
+    """Calls ``publish`` with each new configuration, and ``tell`` once for each breakage: title, lines, and an id that
     the breakage has in every process.
 
     ``fault`` gets what should not happen. All three are called in the thread.
@@ -38,7 +38,7 @@ class Watcher:
     def __init__(
         self,
         loader: Loader,
-        publish: Callable[[Generation], None],
+        publish: Callable[[ActiveConfiguration], None],
         tell: Callable[[str, Sequence[str], str], None],
         fault: Callable[[BaseException, str], None],
     ) -> None:
@@ -100,9 +100,9 @@ class Watcher:
     def _load(self, found: Signature) -> None:
         loading = self._loader.load()
         self._loaded, self._changing_since = found, None
-        if loading.generation is not None:
-            self._publish(loading.generation)
-            log.info("prompt router: configuration %d is in force", loading.generation.number)
+        if loading.configuration is not None:
+            self._publish(loading.configuration)
+            log.info("prompt router: configuration %d is in force", loading.configuration.number)
         if self.problems and not loading.problems:
             log.warning("prompt router: configuration is in order again")
         self.problems = loading.problems

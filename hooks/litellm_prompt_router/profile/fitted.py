@@ -21,7 +21,7 @@ SEMANTIC_INPUTS = 4
 """Behind those, of a gate that reads the meaning of a message too."""
 
 
-class Rows(dict[str, int]):
+class TokenRows(dict[str, int]):
     """Names to their rows; -1 for a name that has none, so that many are looked up without a step in between."""
 
     def __missing__(self, name: str) -> int:
@@ -38,7 +38,7 @@ class ScoreTable:
 
     columns: tuple[int, ...]
     """The modules that are scored, as indexes into the profile."""
-    tokens: Rows
+    tokens: TokenRows
     """Token to row."""
     token_scores: SmallFloats
     token_weights: SmallFloats

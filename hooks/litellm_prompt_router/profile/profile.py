@@ -14,7 +14,7 @@ Placement = Literal["append", "grow", "latest"]
 because each message gets a prompt of its own."""
 
 
-class Found(Protocol):
+class PatternMatch(Protocol):
     """A match in a string; a group that took no part in it starts and ends at -1."""
 
     def start(self, group: int = 0, /) -> int: ...
@@ -26,10 +26,10 @@ class ValuePattern(Protocol):
 
     @property
     def groups(self) -> int: ...
-    def fullmatch(self, text: str, /) -> Found | None: ...
-    def match(self, text: str, /) -> Found | None: ...
-    def search(self, text: str, /) -> Found | None: ...
-    def finditer(self, text: str, /) -> Iterator[Found]: ...
+    def fullmatch(self, text: str, /) -> PatternMatch | None: ...
+    def match(self, text: str, /) -> PatternMatch | None: ...
+    def search(self, text: str, /) -> PatternMatch | None: ...
+    def finditer(self, text: str, /) -> Iterator[PatternMatch]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ class Economics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Embedding:
+class EmbeddingSettings:
     """The embedding model that messages of this profile are sent to."""
 
     model: str
@@ -153,7 +153,7 @@ class Profile:
     order: Mapping[str, int] = field(repr=False)
     fitted: Fitted | None = field(default=None, repr=False)
     """What `prompt-router fit` learned; None: triggers alone."""
-    embedding: Embedding | None = None
+    embedding: EmbeddingSettings | None = None
     """None: no text of anybody's is sent to an embedding model."""
 
     @property

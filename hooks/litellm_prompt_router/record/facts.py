@@ -27,7 +27,7 @@ NOTHING_REMOVED = "nothing was removed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class DecidedBy:
     """How the request came to be treated so: what decided its mode, its arm, and a profile new to its conversation."""
 
     policy: str | None = None
@@ -35,11 +35,11 @@ class Standing:
     profile_changed_from: str | None = None
 
 
-UNTOLD = Standing()
+UNATTRIBUTED = DecidedBy()
 
 
 def facts_of(
-    caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int, standing: Standing = UNTOLD
+    caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int, standing: DecidedBy = UNATTRIBUTED
 ) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took."""
     recognition, decision = outcome.recognition, outcome.decision
@@ -86,7 +86,7 @@ def _recognised(
     decision: RoutingDecision,
     target: Target,
     decision_us: int,
-    standing: Standing,
+    standing: DecidedBy,
 ) -> Facts:
     """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left."""
     absent = _absent_modules(recognition)

@@ -21,8 +21,8 @@ from litellm_prompt_router.request.types import (
     MAX_MARKS,
     Breakpoints,
     Composition,
+    KeptPiece,
     Mark,
-    Piece,
     Recognition,
     Request,
     Target,
@@ -42,11 +42,11 @@ def plan_breakpoints(
     composition: Composition,
     target: Target,
     *,
-    gives_hints: bool = False,
+    adds_marks: bool = False,
 ) -> Breakpoints:
     """The client's marks, kept or moved to the nearest stable edge, plus ours where they pay and fit.
 
-    With ``gives_hints`` the moving end of the history gets what is left, if the client marks nothing there; so it
+    With ``adds_marks`` the moving end of the history gets what is left, if the client marks nothing there; so it
     does where LiteLLM's automatic caching would have marked it.
 
     ``recognition`` must have its spans settled at the seams between the client's blocks.
@@ -88,7 +88,7 @@ def plan_breakpoints(
     marks_history = target.takes_marks and target.places_points and not request.marks_after
     if marks_history and composition.tokens >= target.min_cache_tokens:
         late_turns = [message.turn for message in composition.late]
-        is_wanted = gives_hints or (points.are_automatic and edges)
+        is_wanted = adds_marks or (points.are_automatic and edges)
         wanted = history_ends(request.turns, late_turns) if is_wanted else ()
         history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
     restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))
@@ -176,7 +176,7 @@ class _Layout:
         self.places: list[_Place] = []
         self._tokens: dict[Edge, int] = {}
         tokens = 0
-        groups: tuple[tuple[Edge, tuple[Piece, ...], int], ...] = (
+        groups: tuple[tuple[Edge, tuple[KeptPiece, ...], int], ...] = (
             ("core", composition.core, composition.core_tokens),
             ("routed", composition.routed, composition.routed_tokens),
             ("varying", composition.varying, composition.varying_tokens),

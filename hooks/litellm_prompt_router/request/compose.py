@@ -15,7 +15,15 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from litellm_prompt_router.request.types import Arrival, Composition, Late, Piece, Recognition, Request, Span
+from litellm_prompt_router.request.types import (
+    Composition,
+    KeptPiece,
+    LateMessage,
+    LateModules,
+    Recognition,
+    Request,
+    Span,
+)
 
 CORE, ROUTED, VARYING = 0, 1, 2
 REMEMBERED = 256
@@ -52,7 +60,7 @@ def compose(
     selected: frozenset[int],
     count_tokens: Callable[[str], int],
     *,
-    arrivals: tuple[Arrival, ...] = (),
+    arrivals: tuple[LateModules, ...] = (),
     grows: bool = False,
 ) -> Composition:
     """Every slot, every residue and the modules whose index is in ``selected``, each byte once.
@@ -79,11 +87,11 @@ def compose(
         tokens[ROUTED] += late_tokens
         original_tokens = sum(tokens) - late_tokens + arranged.dropped_tokens
         late_tokens = 0
-        late: tuple[Late, ...] = ()
+        late: tuple[LateMessage, ...] = ()
     else:
         groups = arranged.groups
         original_tokens = sum(tokens) + arranged.dropped_tokens
-        late = tuple(Late(turn, _pieces(text, (stretches,), ends)[0]) for turn, stretches in arranged.late)
+        late = tuple(LateMessage(turn, _pieces(text, (stretches,), ends)[0]) for turn, stretches in arranged.late)
     pieces = _pieces(text, groups, ends)
     return Composition(
         core=pieces[CORE],
@@ -100,7 +108,7 @@ def compose(
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _arrange(recognition: Recognition, selected: frozenset[int], arrivals: tuple[Arrival, ...]) -> _Arrangement:
+def _arrange(recognition: Recognition, selected: frozenset[int], arrivals: tuple[LateModules, ...]) -> _Arrangement:
     modules = recognition.profile.modules
     known = [0, 0, 0]
     dropped = residue_chars = 0
@@ -179,21 +187,21 @@ def _stretches(group: Iterable[tuple[int, int, Span]]) -> tuple[_Stretch, ...]:
 
 def _pieces(
     text: str, groups: tuple[tuple[_Stretch, ...], ...], ends: tuple[int, ...]
-) -> tuple[tuple[Piece, ...], ...]:
+) -> tuple[tuple[KeptPiece, ...], ...]:
     """Pieces in order, with a paragraph break where two would touch that didn't in the original.
 
     ``ends`` of the client's blocks: pieces of two blocks stay in blocks of their own and so don't touch.
     """
-    out: list[tuple[Piece, ...]] = []
+    out: list[tuple[KeptPiece, ...]] = []
     end = -1
     for group in groups:
-        pieces: list[Piece] = []
+        pieces: list[KeptPiece] = []
         for stretch in group:
             touches = end >= 0 and stretch.start != end and not stretch.continues
             if touches and len(ends) > 1:
                 touches = bisect_right(ends, end - 1) == bisect_right(ends, stretch.start)
             seam = touches and text[end - 1] not in "\r\n" and text[stretch.start] not in "\r\n"
-            pieces.append(Piece(stretch.start, stretch.end, seam))
+            pieces.append(KeptPiece(stretch.start, stretch.end, seam))
             end = stretch.end
         out.append(tuple(pieces))
     return tuple(out)

@@ -12,7 +12,7 @@ from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, settled_at_seams
 from litellm_prompt_router.request.cost_gate import admitted, optional_tokens, widened
 from litellm_prompt_router.request.recognise import Catalogue
-from litellm_prompt_router.request.route import Lookup, Router, no_meanings
+from litellm_prompt_router.request.route import Lookup, Router, no_embeddings
 from litellm_prompt_router.request.types import (
     Outcome,
     Passthrough,
@@ -22,8 +22,8 @@ from litellm_prompt_router.request.types import (
     RoutingDecision,
     Target,
 )
-from litellm_prompt_router.request.wire import SHAPES, Shape
-from litellm_prompt_router.request.wire.marking import ANY, Marking, Plan, Texts, instructions_for
+from litellm_prompt_router.request.wire import SHAPES, EndpointShape
+from litellm_prompt_router.request.wire.marking import ANY, Marking, MarkPlan, Texts, instructions_for
 
 _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
     ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
@@ -35,7 +35,7 @@ in it: an agent whose every section was edited a little has no module left as it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Walked:
+class WalkResult:
     """An outcome, and the body to send if the outcome is to take effect."""
 
     outcome: Outcome
@@ -47,19 +47,19 @@ class Walked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenedRequest:
     """A body that has been read: ``request`` is it in our types."""
 
     data: Mapping[str, Any]
-    shape: Shape
+    shape: EndpointShape
     request: Request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recognised:
+class RecognisedRequest:
     """An opened body whose prompt is a profile's."""
 
-    opened: Opened
+    opened: OpenedRequest
     recognition: Recognition
 
 
@@ -73,7 +73,7 @@ class Pipeline:
         *,
         coverage_floor: float,
         placement: Placement | None = None,
-        gives_hints: bool = False,
+        adds_marks: bool = False,
         gates_cost: bool = False,
     ) -> None:
         self.profiles = {profile.name: profile for profile in profiles}
@@ -82,7 +82,7 @@ class Pipeline:
         self._count_tokens = count_tokens
         self._coverage_floor = coverage_floor
         self._placement = placement
-        self._gives_hints = gives_hints
+        self._adds_marks = adds_marks
         self._gates_cost = gates_cost
 
     def walk(
@@ -92,28 +92,28 @@ class Pipeline:
         target: Callable[[], Target],
         *,
         only: str | None = None,
-        lookup: Lookup = no_meanings,
-    ) -> Walked:
+        lookup: Lookup = no_embeddings,
+    ) -> WalkResult:
         """What becomes of one request body. ``only`` names the one profile that may be recognised.
 
-        ``lookup`` gives the vectors of its messages to a profile that names an embedding model; MeaningsWantedError
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model; EmbeddingsMissingError
         says which have to be asked for first.
         """
         opened = self.open(data, call_type)
-        recognised = opened if isinstance(opened, Walked) else self.recognise(opened, only=only)
-        return recognised if isinstance(recognised, Walked) else self.walk_on(recognised, target, lookup=lookup)
+        recognised = opened if isinstance(opened, WalkResult) else self.recognise(opened, only=only)
+        return recognised if isinstance(recognised, WalkResult) else self.walk_on(recognised, target, lookup=lookup)
 
-    def open(self, data: Mapping[str, Any], call_type: str) -> Opened | Walked:
+    def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
         shape = SHAPES.get(call_type)
         if shape is None:
-            return Walked(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
+            return WalkResult(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
         try:
-            return Opened(data=data, shape=shape, request=shape.read(data))
+            return OpenedRequest(data=data, shape=shape, request=shape.read(data))
         except UnreadableRequestError as error:
-            return Walked(outcome=Passthrough(reason=error.reason), body=data)
+            return WalkResult(outcome=Passthrough(reason=error.reason), body=data)
 
-    def recognise(self, opened: Opened, *, only: str | None = None) -> Recognised | Walked:
+    def recognise(self, opened: OpenedRequest, *, only: str | None = None) -> RecognisedRequest | WalkResult:
         """The profile that an opened request's prompt belongs to; already an outcome where there is none."""
         request = opened.request
         text = request.system_text
@@ -126,17 +126,17 @@ class Pipeline:
                 original_chars=len(text),
                 client_marks=request.client_marks,
             )
-            return Walked(outcome=outcome, body=opened.data, request=request)
-        return Recognised(opened=opened, recognition=recognition)
+            return WalkResult(outcome=outcome, body=opened.data, request=request)
+        return RecognisedRequest(opened=opened, recognition=recognition)
 
     def walk_on(
         self,
-        recognised: Recognised,
+        recognised: RecognisedRequest,
         target: Callable[[], Target],
         *,
         placement: Literal["auto", "append", "grow", "latest"] | None = None,
-        lookup: Lookup = no_meanings,
-    ) -> Walked:
+        lookup: Lookup = no_embeddings,
+    ) -> WalkResult:
         """What becomes of a recognised request. ``placement`` stands over the profile's own and the settings'."""
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
@@ -148,11 +148,11 @@ class Pipeline:
             placement = "grow"  # no request may fail because of us
         router = self._routers[profile.name]
         if request.unseen is None:
-            decision = router.decide(request.turns, forgets=placement == "latest", lookup=lookup)
+            decision = router.decide(request.turns, latest_only=placement == "latest", lookup=lookup)
         else:
             decision = router.decide_all(request.turns, request.unseen)
         if self._gates_cost:
-            gated = _gated(decision, recognition, reach, forgets=placement == "latest")
+            gated = _gated(decision, recognition, reach, latest_only=placement == "latest")
             if gated is None:
                 return self._not_worth_it(data, request, shape, recognition, decision, reach)
             decision = gated
@@ -168,10 +168,10 @@ class Pipeline:
                 recognition=recognition,
                 decision=decision,
                 composition=composition,
-                breakpoints=plan_breakpoints(request, recognition, composition, one, gives_hints=self._gives_hints),
+                breakpoints=plan_breakpoints(request, recognition, composition, one, adds_marks=self._adds_marks),
                 placement=placement,
                 target=one,
-                cache_key=_cache_key(profile, selected) if self._gives_hints and one.takes_cache_key else None,
+                cache_key=_cache_key(profile, selected) if self._adds_marks and one.takes_cache_key else None,
             )
 
         rewritten = rewritten_for(reach)
@@ -185,20 +185,20 @@ class Pipeline:
             shape.texts,
             (lambda one: bridged(data, request, one)) if bridged is not None else None,
         )
-        return Walked(outcome=rewritten, body=body, request=request, marking=marking)
+        return WalkResult(outcome=rewritten, body=body, request=request, marking=marking)
 
     def _not_worth_it(
         self,
         data: Mapping[str, Any],
         request: Request,
-        shape: Shape,
+        shape: EndpointShape,
         recognition: Recognition,
         decision: RoutingDecision,
         target: Target,
-    ) -> Walked:
+    ) -> WalkResult:
         """As it came, except that a prompt which nobody marks for caching is marked."""
         body, added = data, 0
-        if self._gives_hints and not (target.each or target.injection_points or target.auto_points):
+        if self._adds_marks and not (target.each or target.injection_points or target.auto_points):
             body, added = shape.marked(data, request, target, recognition.profile.cache_ttl)
         outcome = Passthrough(
             reason="not_worth_it",
@@ -208,7 +208,7 @@ class Pipeline:
             decision=decision,
             added_marks=added,
         )
-        return Walked(outcome=outcome, body=body, request=request)
+        return WalkResult(outcome=outcome, body=body, request=request)
 
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor
@@ -216,14 +216,14 @@ class Pipeline:
 
 
 def _gated(
-    decision: RoutingDecision, recognition: Recognition, target: Target, *, forgets: bool
+    decision: RoutingDecision, recognition: Recognition, target: Target, *, latest_only: bool
 ) -> RoutingDecision | None:
     """The decision behind the cost gate; None where the conversation is to be left as it came.
 
-    One that ``forgets`` has no first turn to go by: for it all that counts is whether anything is rewritten.
+    One that ``latest_only`` has no first turn to go by: for it all that counts is whether anything is rewritten.
     """
     profile = recognition.profile
-    if forgets:
+    if latest_only:
         return None if profile.economics is not None and not profile.economics.rewrites else decision
     tokens, core_tokens = optional_tokens(recognition)
     first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
@@ -245,7 +245,7 @@ def _marking(
     rewritten_for: Callable[[Target], Rewritten],
     write: Callable[[Rewritten], Mapping[str, Any]],
     texts: Texts,
-    bridged: Callable[[Rewritten], Plan] | None,
+    bridged: Callable[[Rewritten], MarkPlan] | None,
 ) -> Marking | None:
     """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
     if not reach.each:
@@ -254,7 +254,7 @@ def _marking(
         return Marking(plan_of={ANY: 0}, plans=(bridged(rewritten_for(reach)),))
     # What has no say in marks mustn't make two plans of one.
     alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
-    plans: list[Plan] = []
+    plans: list[MarkPlan] = []
     known: list[Target] = []
     for target in alike.values():
         if target not in known:
@@ -264,7 +264,7 @@ def _marking(
             if bridged is not None and target.takes_marks:
                 plans.append(bridged(one))
             else:
-                plans.append(Plan(instructions_for(plain, write(one), texts), marks.added, marks.total))
+                plans.append(MarkPlan(instructions_for(plain, write(one), texts), marks.added, marks.total))
     return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
 
 

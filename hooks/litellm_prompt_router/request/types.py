@@ -167,7 +167,7 @@ class Evidence(NamedTuple):
     late: bool = False
 
 
-class Arrival(NamedTuple):
+class LateModules(NamedTuple):
     """Late modules, as indexes into the profile, and the turn behind which they belong."""
 
     turn: int
@@ -179,7 +179,7 @@ class RoutingDecision:
     """The modules a conversation needs, in profile order, each with its evidence."""
 
     selected: tuple[Evidence, ...]
-    arrivals: tuple[Arrival, ...]
+    arrivals: tuple[LateModules, ...]
     """The late ones again, in order of first need."""
     message_kind: MessageKind
     is_fallback: bool
@@ -195,7 +195,7 @@ SEAM = "\n\n"
 """Put between two kept pieces that met only because what was between them is gone."""
 
 
-class Piece(NamedTuple):
+class KeptPiece(NamedTuple):
     """``[start, end)`` of the system text, kept. ``seam``: a paragraph break has to stand before it."""
 
     start: int
@@ -203,21 +203,21 @@ class Piece(NamedTuple):
     seam: bool
 
 
-class Late(NamedTuple):
+class LateMessage(NamedTuple):
     """Pieces that make a message of their own, behind turn ``turn``."""
 
     turn: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[KeptPiece, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Composition:
     """The kept pieces in output order, in three groups with a stable edge behind each of the first two."""
 
-    core: tuple[Piece, ...]
-    routed: tuple[Piece, ...]
-    varying: tuple[Piece, ...]
-    late: tuple[Late, ...]
+    core: tuple[KeptPiece, ...]
+    routed: tuple[KeptPiece, ...]
+    varying: tuple[KeptPiece, ...]
+    late: tuple[LateMessage, ...]
     late_tokens: int
     core_tokens: int
     routed_tokens: int
@@ -226,7 +226,7 @@ class Composition:
     residue_chars: int
 
     @property
-    def pieces(self) -> tuple[Piece, ...]:
+    def pieces(self) -> tuple[KeptPiece, ...]:
         return (*self.core, *self.routed, *self.varying)
 
     @property

@@ -68,7 +68,7 @@ class _Coverage:
     version: str | None = None
 
 
-class Watch:
+class AlertWatch:
     """Gathers records and faults until ``close`` judges them. ``now`` is a clock's reading in seconds."""
 
     def __init__(self, settings: AlertSettings, now: float) -> None:

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 
-class Work(Protocol):
+class QueueConsumer(Protocol):
     """What the thread does. Raises nothing."""
 
     def take(self, item: Any, /) -> None: ...
@@ -29,7 +29,7 @@ class Work(Protocol):
         """Brings all that was taken to its end, within so many seconds."""
 
 
-W = TypeVar("W", bound=Work)
+W = TypeVar("W", bound=QueueConsumer)
 
 
 class _Flush(NamedTuple):
@@ -57,14 +57,14 @@ class Inbox:
         return self.queue.qsize()
 
 
-class _Lane(NamedTuple, Generic[W]):
+class _ProcessQueue(NamedTuple, Generic[W]):
     inbox: Inbox
     work: W
     thread: threading.Thread
 
 
-class Lanes(Generic[W]):
-    """One inbox, one thread and one ``Work`` in each process.
+class BackgroundQueue(Generic[W]):
+    """One inbox, one thread and one ``QueueConsumer`` in each process.
 
     They start with the first item, and again in a forked child; what waits at the fork stays with the parent.
     """
@@ -73,7 +73,7 @@ class Lanes(Generic[W]):
         self._make = make
         self._limit = limit
         self._name = name
-        self._lanes: dict[int, _Lane[W]] = {}
+        self._lanes: dict[int, _ProcessQueue[W]] = {}
         self._is_closed = False
 
     def put(self, item: object) -> bool:
@@ -111,7 +111,7 @@ class Lanes(Generic[W]):
         if lane is not None:
             lane.inbox.queue.put(_Hurry())
 
-    def _own(self) -> _Lane[W]:
+    def _own(self) -> _ProcessQueue[W]:
         """This process's lane. If several threads come first, the one whose lane got in starts it."""
         pid = os.getpid()
         lane = self._lanes.get(pid)
@@ -119,7 +119,7 @@ class Lanes(Generic[W]):
             inbox = Inbox(self._limit)
             work = self._make(inbox)
             thread = threading.Thread(target=_run, args=(inbox, work), name=self._name, daemon=True)
-            fresh = _Lane(inbox, work, thread)
+            fresh = _ProcessQueue(inbox, work, thread)
             lane = self._lanes.setdefault(pid, fresh)
             if lane is fresh:
                 with contextlib.suppress(RuntimeError):  # the interpreter is ending: ``close`` does the work
@@ -138,7 +138,7 @@ class Lanes(Generic[W]):
         return flush.done.wait(timeout)
 
 
-def _run(inbox: Inbox, work: Work) -> None:
+def _run(inbox: Inbox, work: QueueConsumer) -> None:
     while True:
         try:
             item = inbox.queue.get(timeout=work.wait_seconds())

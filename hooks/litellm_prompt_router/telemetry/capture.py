@@ -28,7 +28,7 @@ PENDING_SECONDS = 1_800.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CapturedRequest:
     """A request; ``request`` is the client's body as JSON."""
 
     request_id: str
@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answered:
+class CapturedAnswer:
     """What came of a request; ``response`` is None when nothing did."""
 
     request_id: str
@@ -53,11 +53,11 @@ class Capture(LineFile):
     def __init__(self, settings: CaptureSettings) -> None:
         super().__init__(settings.path or "", backlog=BACKLOG, max_bytes=settings.max_mb * 1_000_000, is_private=True)
         self._masker = Masker()
-        self._pending: OrderedDict[str, tuple[float, Asked]] = OrderedDict()
+        self._pending: OrderedDict[str, tuple[float, CapturedRequest]] = OrderedDict()
         self._pending_bytes = 0
         self._owner = os.getpid()
 
-    def ask(self, asked: Asked, now: float) -> None:
+    def ask(self, asked: CapturedRequest, now: float) -> None:
         """Takes a request; those that have waited too long, or are too many, are written as they are."""
         self._disown()
         self._pending[asked.request_id] = (now, asked)
@@ -67,9 +67,9 @@ class Capture(LineFile):
             is_crowded = len(self._pending) > MAX_PENDING or self._pending_bytes > MAX_PENDING_BYTES
             if not is_crowded and now - since < PENDING_SECONDS:
                 break
-            self.answer(Answered(request_id=oldest.request_id, response=None))
+            self.answer(CapturedAnswer(request_id=oldest.request_id, response=None))
 
-    def answer(self, answered: Answered) -> None:
+    def answer(self, answered: CapturedAnswer) -> None:
         """Writes the request with its response. One that isn't waiting was written before."""
         _, asked = self._pending.pop(answered.request_id, (0.0, None))
         if asked is None:
@@ -85,7 +85,7 @@ class Capture(LineFile):
         """Writes what still waits for a response, without one."""
         self._disown()
         for request_id in tuple(self._pending):
-            self.answer(Answered(request_id=request_id, response=None))
+            self.answer(CapturedAnswer(request_id=request_id, response=None))
         super().close()
 
     def _disown(self) -> None:
@@ -95,7 +95,7 @@ class Capture(LineFile):
             self._pending.clear()
             self._pending_bytes = 0
 
-    def _line(self, asked: Asked, response: Mapping[str, Any] | None) -> bytes:
+    def _line(self, asked: CapturedRequest, response: Mapping[str, Any] | None) -> bytes:
         request = json.loads(asked.request)
         line = {
             "ts": asked.at_seconds,
@@ -109,7 +109,7 @@ class Capture(LineFile):
         return json.dumps(line).encode() + b"\n"
 
 
-def _conversation(asked: Asked, request: Mapping[str, Any]) -> str:
+def _conversation(asked: CapturedRequest, request: Mapping[str, Any]) -> str:
     """The id that the call's record has too."""
     try:
         return conversation_of(asked.key, SHAPES[asked.endpoint].read(request), asked.sender)

@@ -17,7 +17,7 @@ OTHER = "(other)"
 
 
 @dataclass(kw_only=True, slots=True)
-class _Key:
+class _KeyCounts:
     """``mode`` and ``policy`` are the latest request's."""
 
     mode: str = ""
@@ -35,7 +35,7 @@ class Counters:
     def __init__(self) -> None:
         self._requests = 0
         self._by: dict[str, Counter[str]] = {name: Counter() for name in ("outcome", "mode", "status", "reason")}
-        self._keys: dict[str | None, _Key] = {}
+        self._keys: dict[str | None, _KeyCounts] = {}
         self._billed_usd = Decimal(0)
         self._net_saved_usd = Decimal(0)
         self._net_known = 0
@@ -101,10 +101,10 @@ class Counters:
         """The last errors, latest first."""
         return list(self._errors)[::-1]
 
-    def _key(self, alias: str | None) -> _Key:
+    def _key(self, alias: str | None) -> _KeyCounts:
         if alias not in self._keys and len(self._keys) >= MAX_KEYS:
             alias = OTHER
-        return self._keys.setdefault(alias, _Key())
+        return self._keys.setdefault(alias, _KeyCounts())
 
 
 def _net(net_saved_usd: Decimal, known: int) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, ParamSpec
 
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.telemetry.alerts import Watch
+from litellm_prompt_router.telemetry.alerts import AlertWatch
 from litellm_prompt_router.telemetry.background_queue import Inbox
-from litellm_prompt_router.telemetry.capture import Answered, Asked
+from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.counters import Counters
 from litellm_prompt_router.telemetry.faults import Fault
 from litellm_prompt_router.telemetry.sink_health import Sinks, Trouble, health_of
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
     """The same in every process that meets it, so that GlitchTip keeps one event of them all."""
 
 
-Item = Record | Problem | Fault | Asked | Answered
+Item = Record | Problem | Fault | CapturedRequest | CapturedAnswer
 
 
 class Delivery:
@@ -52,7 +52,7 @@ class Delivery:
         self._unwritten_since: float | None = None
         self._counters = Counters()
         self._alerts = settings.alerts
-        self._watch = Watch(settings.alerts, time.monotonic())
+        self._watch = AlertWatch(settings.alerts, time.monotonic())
         self._window_due = time.monotonic() + settings.alerts.window_seconds
         self._status = StatusFile(folder, identity) if (folder := settings.status_folder) is not None else None
         self._status_due = 0.0
@@ -87,7 +87,7 @@ class Delivery:
             case Fault():
                 self._fault(item)
                 self._attempt(self._sinks.glitchtip.fault, item)
-            case Asked() | Answered():
+            case CapturedRequest() | CapturedAnswer():
                 self._attempt(self._take_down, item)
 
     def tick(self) -> None:
@@ -206,11 +206,11 @@ class Delivery:
             if self._sinks.prometheus is not None:
                 self._attempt(self._sinks.prometheus.alert, alert)
 
-    def _take_down(self, item: Asked | Answered) -> None:
+    def _take_down(self, item: CapturedRequest | CapturedAnswer) -> None:
         capture = self._sinks.capture
         if capture is None:
             return
-        if isinstance(item, Asked):
+        if isinstance(item, CapturedRequest):
             self.capture_taken += len(item.request)
             capture.ask(item, time.monotonic())
             now = time.monotonic()

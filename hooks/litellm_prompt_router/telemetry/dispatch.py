@@ -9,8 +9,8 @@ from typing import Any
 
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.telemetry.background_queue import Inbox, Lanes
-from litellm_prompt_router.telemetry.capture import Answered, Asked, Capture
+from litellm_prompt_router.telemetry.background_queue import BackgroundQueue, Inbox
+from litellm_prompt_router.telemetry.capture import Capture, CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.delivery import Delivery, Item, Problem, warn_of_capture
 from litellm_prompt_router.telemetry.faults import Fault
 from litellm_prompt_router.telemetry.glitchtip import Glitchtip
@@ -58,7 +58,7 @@ class Dispatcher:
         def delivery(inbox: Inbox) -> Delivery:
             return Delivery(settings, sinks, self._identity, inbox)
 
-        self._lanes = Lanes(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
+        self._lanes = BackgroundQueue(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
         atexit.register(self.close)
         when_told_to_end(self._lanes.hurry)
         if settings.status_folder is not None:
@@ -85,7 +85,7 @@ class Dispatcher:
         """True when this key's requests are to be captured."""
         return self._is_capturing and key_alias in self._captures.keys
 
-    def submit_asked(self, asked: Asked) -> None:
+    def submit_asked(self, asked: CapturedRequest) -> None:
         """Queues a captured request, if there is room for its text."""
         delivery = self._lanes.work
         is_full = delivery.capture_given - delivery.capture_taken + len(asked.request) > MAX_QUEUED_CAPTURE_BYTES
@@ -94,7 +94,7 @@ class Dispatcher:
         else:
             delivery.capture_given += len(asked.request)
 
-    def submit_answered(self, answered: Answered) -> None:
+    def submit_answered(self, answered: CapturedAnswer) -> None:
         """Queues what came of a captured request."""
         self._put(answered)
 

@@ -81,7 +81,7 @@ class CountingTransport(HttpTransport):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
+class EventCounts:
     """Events of this process so far. ``lost`` is by reason; ``pending`` is neither sent nor lost.
 
     ``suppressed``: faults above the rate limit. ``faults``: calls of the sink that failed in our own code.
@@ -94,7 +94,7 @@ class Counts:
     faults: int
 
 
-class _Line(NamedTuple):
+class _Project(NamedTuple):
     """A client and its transport, unless that isn't of the counting kind."""
 
     client: sentry_sdk.Client
@@ -134,7 +134,7 @@ class Glitchtip:
         self._release = tag_text(release) or "unknown"
         self._transport = transport or CountingTransport
         self._clock = clock
-        self._lines: dict[tuple[int, str], _Line] = {}
+        self._lines: dict[tuple[int, str], _Project] = {}
         self._closed: list[CountingTransport] = []
         self._once: dict[object, float] = {}
         self._minute = -math.inf
@@ -223,12 +223,12 @@ class Glitchtip:
         """True if there is somewhere to send to."""
         return self._alarm_dsn is not None
 
-    def stats(self) -> Counts:
+    def stats(self) -> EventCounts:
         """What became of the events so far."""
         transports = [*self._closed, *(line.transport for line in self._own_lines() if line.transport)]
         lost = sum((transport.lost for transport in transports), Counter[str]())
         sent = sum(transport.sent for transport in transports)
-        return Counts(
+        return EventCounts(
             sent=sent,
             lost=dict(lost),
             pending=sum(transport.captured for transport in transports) - sent - lost.total(),
@@ -250,10 +250,10 @@ class Glitchtip:
         if key not in self._lines:
             client = self._connect(dsn)
             transport = client.transport
-            self._lines[key] = _Line(client, transport if isinstance(transport, CountingTransport) else None)
+            self._lines[key] = _Project(client, transport if isinstance(transport, CountingTransport) else None)
         self._lines[key].client.capture_event(cast(Event, plain(event)))
 
-    def _own_lines(self) -> Iterator[_Line]:
+    def _own_lines(self) -> Iterator[_Project]:
         """Not those of the process that this one forked from: their queues are its own, their locks stuck."""
         return (line for (pid, _), line in list(self._lines.items()) if pid == os.getpid())
 

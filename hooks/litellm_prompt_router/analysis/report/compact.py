@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from litellm_prompt_router.analysis.report.columns import SCHEMA
-from litellm_prompt_router.analysis.report.ledger_files import Tally, batches_in, without_copies
+from litellm_prompt_router.analysis.report.ledger_files import LedgerTally, batches_in, without_copies
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 ROW_GROUP = 100_000
@@ -29,7 +29,7 @@ class Compacted:
 
     files: tuple[Path, ...]
     records: int
-    tally: Tally
+    tally: LedgerTally
     source_bytes: int
     bytes: int
     deleted: tuple[Path, ...]
@@ -38,7 +38,7 @@ class Compacted:
 
 def compact(sources: Sequence[Path], target: Path, *, is_folder: bool, deletes: bool) -> Compacted:
     """Writes one file, or with ``is_folder`` one for each UTC day. Raises ConfigurationError."""
-    tally = Tally()
+    tally = LedgerTally()
     plain = without_copies(sources, tally)
     folder = target if is_folder else target.parent
     if not is_folder and target.exists():
@@ -118,7 +118,7 @@ def _settle(draft: Path, final: Path) -> None:
     draft.rename(final)
 
 
-def _deleted(sources: Iterable[Path], sizes: dict[Path, int], tally: Tally) -> tuple[list[Path], list[str]]:
+def _deleted(sources: Iterable[Path], sizes: dict[Path, int], tally: LedgerTally) -> tuple[list[Path], list[str]]:
     deleted: list[Path] = []
     kept: list[str] = []
     for file in sources:

@@ -39,7 +39,7 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
+class CostSample:
     """``cost`` of units of like kind, and their ``size``: 1 for each conversation, or its calls."""
 
     cost: Floats
@@ -56,8 +56,8 @@ class Stratum:
 
     key: str
     model: str
-    treatment: Sample
-    holdout: Sample
+    treatment: CostSample
+    holdout: CostSample
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ def interval_of_sum(values: Floats, seed: int = SEED) -> Interval | None:
         return None
     rng = np.random.default_rng(seed)
     ones = np.ones_like(values)
-    drawn = _resampled(Sample(cost=values, size=ones), rng)
+    drawn = _resampled(CostSample(cost=values, size=ones), rng)
     units = len(values)
     if drawn.variance > 0 and np.mean(~_varies(drawn.drawn_variance, drawn.variance)) > (1 - CONFIDENCE) / 2:
         return None
@@ -104,7 +104,7 @@ def compare(strata: Sequence[Stratum], *, by_call: bool, seed: int = SEED) -> Sa
     for stratum in strata:
         arms = [stratum.holdout, stratum.treatment]
         if not by_call:
-            arms = [Sample(cost=arm.cost, size=np.ones_like(arm.cost)) for arm in arms]
+            arms = [CostSample(cost=arm.cost, size=np.ones_like(arm.cost)) for arm in arms]
         weight = float(arms[1].size.sum())
         saved += weight * (arms[0].rate - arms[1].rate)
         treated += float(arms[1].cost.sum())
@@ -126,7 +126,7 @@ class _Drawn:
     drawn_variance: Floats
 
 
-def _resampled(sample: Sample, rng: np.random.Generator) -> _Drawn:
+def _resampled(sample: CostSample, rng: np.random.Generator) -> _Drawn:
     cost, size = _grouped(sample.cost, sample.size, rng)
     units = len(cost)
     centred = cost - cost.sum() / size.sum() * size  # so that a resample's rate is its deviation

@@ -10,13 +10,13 @@ import polars as pl
 from litellm_prompt_router.analysis.report.control_group import (
     MIN_CONVERSATIONS,
     MIN_STRATUM,
+    CostSample,
     Interval,
-    Sample,
     Stratum,
     compare,
     interval_of_sum,
 )
-from litellm_prompt_router.analysis.report.figures import Control, Conversation
+from litellm_prompt_router.analysis.report.figures import Control, ConversationCost
 from litellm_prompt_router.analysis.report.frames import collected
 
 TOP = 10
@@ -87,14 +87,14 @@ def net_interval(conversations: pl.DataFrame, loose: pl.DataFrame, *, is_shadow:
     return interval_of_sum(np.sort(np.concatenate(units)))  # rows come in any order
 
 
-def ranked(frame: pl.LazyFrame, conversations: pl.DataFrame) -> list[Conversation]:
+def ranked(frame: pl.LazyFrame, conversations: pl.DataFrame) -> list[ConversationCost]:
     """The TOP losses and gains that are real ones, from the greatest loss to the greatest gain."""
     real = conversations.filter(~pl.col("is_shadow") & (pl.col("net_calls") > 0))
     ends = pl.concat([real.bottom_k(TOP, by=["net", "unit"]), real.top_k(TOP, by=["net", "unit"])])
     ends = ends.unique().sort("net", "unit")
     names = _names_of(frame, ends["unit"].to_list())
     return [
-        Conversation(
+        ConversationCost(
             key=row["key"],
             conversation=names[row["unit"]],
             model=row["model"],
@@ -134,6 +134,6 @@ def control_of(conversations: pl.DataFrame) -> Control | None:
     )
 
 
-def _sample(part: pl.DataFrame) -> Sample:
+def _sample(part: pl.DataFrame) -> CostSample:
     part = part.sort("billed", "calls")
-    return Sample(cost=part["billed"].cast(pl.Float64).to_numpy(), size=part["calls"].cast(pl.Float64).to_numpy())
+    return CostSample(cost=part["billed"].cast(pl.Float64).to_numpy(), size=part["calls"].cast(pl.Float64).to_numpy())

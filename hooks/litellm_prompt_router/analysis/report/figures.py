@@ -82,7 +82,7 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Conversation:
+class ConversationCost:
     key: str
     conversation: str
     model: str
@@ -151,8 +151,8 @@ class Figures:
     net_unavailable: Mapping[str, int]
     decision_p50_us: int | None
     decision_p99_us: int | None
-    losses: tuple[Conversation, ...]
-    gains: tuple[Conversation, ...]
+    losses: tuple[ConversationCost, ...]
+    gains: tuple[ConversationCost, ...]
     control: Control | None
 
     @property

@@ -21,7 +21,7 @@ SUFFIXES = (".jsonl", ".ndjson", ".json", ".gz", ".parquet")
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class LedgerTally:
     """What was read: ``damaged`` lines are torn or no records; ``cut`` files end in the middle."""
 
     files: int = 0
@@ -58,7 +58,7 @@ def ledger_files(stated: Sequence[str]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def without_copies(files: Iterable[Path], tally: Tally) -> tuple[Path, ...]:
+def without_copies(files: Iterable[Path], tally: LedgerTally) -> tuple[Path, ...]:
     """Of a file and its compressed copy, which a crash can leave side by side, only the copy."""
     given = tuple(files)
     names = {str(file) for file in given}
@@ -67,7 +67,7 @@ def without_copies(files: Iterable[Path], tally: Tally) -> tuple[Path, ...]:
     return kept
 
 
-def records_in(file: Path, tally: Tally) -> Iterator[dict[str, Any]]:
+def records_in(file: Path, tally: LedgerTally) -> Iterator[dict[str, Any]]:
     """The file's records. Raises ConfigurationError if it can't be opened."""
     tally.files += 1
     for line in _lines(file, tally):
@@ -85,7 +85,9 @@ def records_in(file: Path, tally: Tally) -> Iterator[dict[str, Any]]:
             tally.damaged_in[str(file)] = tally.damaged_in.get(str(file), 0) + 1
 
 
-def batches_in(files: Iterable[Path], tally: Tally, names: Iterable[str] = tuple(SCHEMA)) -> Iterator[pl.DataFrame]:
+def batches_in(
+    files: Iterable[Path], tally: LedgerTally, names: Iterable[str] = tuple(SCHEMA)
+) -> Iterator[pl.DataFrame]:
     """The records of JSON Lines files as frames of bounded size."""
     wanted = tuple(names)
     batch: list[dict[str, Any]] = []
@@ -99,7 +101,7 @@ def batches_in(files: Iterable[Path], tally: Tally, names: Iterable[str] = tuple
         yield frame_of(batch, wanted)
 
 
-def scan(files: Sequence[Path], tally: Tally, names: Sequence[str], workplace: Path) -> pl.LazyFrame:
+def scan(files: Sequence[Path], tally: LedgerTally, names: Sequence[str], workplace: Path) -> pl.LazyFrame:
     """All records of the files as one lazy frame of these columns; JSON Lines go through ``workplace``."""
     parquet = [file for file in files if file.suffix == ".parquet"]
     lines = [file for file in files if file.suffix != ".parquet"]
@@ -139,7 +141,7 @@ def _scan_parquet(alike: Sequence[Path], there: Mapping[str, pl.DataType], names
     )
 
 
-def _lines(file: Path, tally: Tally) -> Iterator[bytes]:
+def _lines(file: Path, tally: LedgerTally) -> Iterator[bytes]:
     try:
         with _opened(file) as lines:
             yield from lines

@@ -11,13 +11,13 @@ from litellm_prompt_router.analysis.report import number_format, reader_terms
 from litellm_prompt_router.analysis.report.charts import charts_of
 from litellm_prompt_router.analysis.report.control_group import Interval
 from litellm_prompt_router.analysis.report.figures import Figures
-from litellm_prompt_router.analysis.report.ledger_files import Tally
+from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 
 TEMPLATE = "page.html.j2"
 WORD_JOINER = "\u2060"
 
 
-def page(figures: Figures, tally: Tally, warnings: Sequence[str]) -> str:
+def page(figures: Figures, tally: LedgerTally, warnings: Sequence[str]) -> str:
     """The page. Names in it are escaped, whatever keys are called."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(

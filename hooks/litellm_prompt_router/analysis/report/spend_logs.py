@@ -19,7 +19,7 @@ import orjson
 import polars as pl
 
 from litellm_prompt_router.analysis.report.columns import COLUMNS, frame_of
-from litellm_prompt_router.analysis.report.ledger_files import Tally
+from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.documents.errors import ConfigurationError
 
@@ -29,7 +29,7 @@ USD_DIGITS = 12
 CACHE_HIT = "true"
 
 
-def read_spend_logs(file: Path, tally: Tally) -> pl.DataFrame:
+def read_spend_logs(file: Path, tally: LedgerTally) -> pl.DataFrame:
     """The rows that carry our summary, or that are calls all the same. Raises ConfigurationError."""
     tally.files += 1
     records = []

@@ -7,28 +7,28 @@ I/O, no clock, no LiteLLM; translation to the provider's wire and prices are pas
 
 from __future__ import annotations
 
-from litellm_prompt_router.analysis.simulate.cost_report import BASELINE, Parts, PolicyResult, Report, Tally
+from litellm_prompt_router.analysis.simulate.cost_report import BASELINE, Parts, PolicyResult, PolicyTally, Report
 from litellm_prompt_router.analysis.simulate.replay import Billed, BlocksOf, Replay, replay
 from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES, Policy, Rewrite, Sent, rewrites_of
 from litellm_prompt_router.analysis.simulate.stated_prices import parse_prices
 from litellm_prompt_router.analysis.simulate.synthetic import simulate_synthetic
 from litellm_prompt_router.analysis.simulate.workload import Workload, arrivals
-from litellm_prompt_router.files.traffic import Call, parse_traffic
+from litellm_prompt_router.files.traffic import RecordedCall, parse_traffic
 
 __all__ = [
     "BASELINE",
     "POLICIES",
     "Billed",
     "BlocksOf",
-    "Call",
     "Parts",
     "Policy",
     "PolicyResult",
+    "PolicyTally",
+    "RecordedCall",
     "Replay",
     "Report",
     "Rewrite",
     "Sent",
-    "Tally",
     "Workload",
     "arrivals",
     "parse_prices",

@@ -87,7 +87,7 @@ class Report:
         }
 
 
-class Tally:
+class PolicyTally:
     """Sums of one policy, call after call."""
 
     def __init__(self, policy: Policy) -> None:
@@ -128,5 +128,5 @@ class Tally:
         )
 
 
-def report_of(tallies: Sequence[Tally], prices: Prices, conversations: int, parts: Parts | None = None) -> Report:
+def report_of(tallies: Sequence[PolicyTally], prices: Prices, conversations: int, parts: Parts | None = None) -> Report:
     return Report(results=tuple(tally.result(prices, conversations) for tally in tallies), parts=parts)

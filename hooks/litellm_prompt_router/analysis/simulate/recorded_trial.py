@@ -12,7 +12,7 @@ from litellm_prompt_router.analysis.simulate.simulated_policies import Rewrite
 from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files.traffic import Call
+from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.cost_gate import optional_tokens
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -22,7 +22,7 @@ from litellm_prompt_router.request.wire.injection_points import CACHE_KEY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class FirstTurn:
     """What one conversation's first turn selects, and the sizes it selects from."""
 
     selected: frozenset[int]
@@ -33,12 +33,12 @@ Key = tuple[str, str]
 """A conversation: whose and which."""
 
 
-def readings_of(calls: Iterable[Call], pipeline: Pipeline, name: str) -> dict[Key, Reading]:
+def first_turns_of(calls: Iterable[RecordedCall], pipeline: Pipeline, name: str) -> dict[Key, FirstTurn]:
     """The conversations whose first call has the prompt of profile ``name``, in order of their beginning.
 
     ``pipeline`` must not gate costs.
     """
-    readings: dict[Key, Reading] = {}
+    readings: dict[Key, FirstTurn] = {}
     met: set[Key] = set()
     for call in calls:
         key = (call.key, call.conversation)
@@ -51,7 +51,7 @@ def readings_of(calls: Iterable[Call], pipeline: Pipeline, name: str) -> dict[Ke
         tokens, _ = optional_tokens(outcome.recognition)
         order = outcome.recognition.profile.order
         first = frozenset(order[e.module] for e in outcome.decision.selected if not e.late and tokens[order[e.module]])
-        readings[key] = Reading(selected=first, tokens=tokens)
+        readings[key] = FirstTurn(selected=first, tokens=tokens)
     return readings
 
 
@@ -59,14 +59,14 @@ def readings_of(calls: Iterable[Call], pipeline: Pipeline, name: str) -> dict[Ke
 class RecordedTrial:
     """The calls of some conversations in time order. ``rewrite_of`` makes ``auto`` with given economics."""
 
-    calls: Sequence[Call]
-    readings: Mapping[Key, Reading]
+    calls: Sequence[RecordedCall]
+    readings: Mapping[Key, FirstTurn]
     rewrite_of: Callable[[Economics], Rewrite]
     full_cached: Rewrite
     blocks_of: BlocksOf
     rules: Rules
     prices: Prices
-    watch: Callable[[Sequence[Call], str], Iterable[Call]]
+    watch: Callable[[Sequence[RecordedCall], str], Iterable[RecordedCall]]
     """Shows progress."""
     where: str
     """What problems call the traffic."""
@@ -107,7 +107,9 @@ class RecordedTrial:
         return [cost_usd(total_usage(billed), self.prices) for billed in usages.values()]
 
 
-def halves(calls: Sequence[Call], readings: Mapping[Key, Reading]) -> tuple[list[Call], list[Call]]:
+def halves(
+    calls: Sequence[RecordedCall], readings: Mapping[Key, FirstTurn]
+) -> tuple[list[RecordedCall], list[RecordedCall]]:
     """The calls of the conversations that began first, and those of the others."""
     early = set(list(readings)[: len(readings) // 2])
     ours = [(call, (call.key, call.conversation)) for call in calls if (call.key, call.conversation) in readings]

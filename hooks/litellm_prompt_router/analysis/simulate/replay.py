@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from litellm_prompt_router.analysis.simulate.cost_report import Parts, Report, Tally, report_of
+from litellm_prompt_router.analysis.simulate.cost_report import Parts, PolicyTally, Report, report_of
 from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES, Policy, Rewrite, Sent
 from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules
 from litellm_prompt_router.cache_model.prompt_blocks import Section
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files.traffic import Call
+from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.request.wire.injection_points import CACHE_KEY
 
 BlocksOf = Callable[[Mapping[str, Any]], Sequence[Block]]
@@ -43,7 +43,7 @@ class Replay:
         seen = self._sections
         return Parts(tools_tokens=seen["tools"], system_tokens=seen["system"], history_tokens=seen["messages"])
 
-    def account(self, call: Call) -> dict[Policy, Billed]:
+    def account(self, call: RecordedCall) -> dict[Policy, Billed]:
         """One call under every policy, in their order. Raises ValueError if it can't be sent to the provider."""
         memo: dict[bytes, Sequence[Block]] = {}
         billed: dict[Policy, Billed] = {}
@@ -57,7 +57,7 @@ class Replay:
                 billed[policy] = self._account(policy, call, self._rewrites[policy](call.request), memo)
         return billed
 
-    def _account(self, policy: Policy, call: Call, sent: Sent, memo: dict[bytes, Sequence[Block]]) -> Billed:
+    def _account(self, policy: Policy, call: RecordedCall, sent: Sent, memo: dict[bytes, Sequence[Block]]) -> Billed:
         scope = (str(call.request.get("model")), call.key, sent.body.get(CACHE_KEY))
         blocks = self._blocks(sent.body, memo)
         return Billed(self._caches[policy].account(blocks, call.at_seconds, scope=scope), sent.passed)
@@ -71,9 +71,9 @@ class Replay:
         return blocks
 
 
-def replay(calls: Iterable[Call], replayed: Replay, prices: Prices, where: str) -> Report:
+def replay(calls: Iterable[RecordedCall], replayed: Replay, prices: Prices, where: str) -> Report:
     """All calls under all policies. Raises ConfigurationError with every line that can't be sent."""
-    tallies: dict[Policy, Tally] = {}
+    tallies: dict[Policy, PolicyTally] = {}
     conversations: set[tuple[str, str]] = set()
     problems: list[str] = []
     for call in calls:
@@ -84,7 +84,7 @@ def replay(calls: Iterable[Call], replayed: Replay, prices: Prices, where: str) 
             continue
         conversations.add((call.key, call.conversation))
         for policy, (usage, passed) in billed.items():
-            tallies.setdefault(policy, Tally(policy)).add(usage, passed)
+            tallies.setdefault(policy, PolicyTally(policy)).add(usage, passed)
     if problems:
         raise ConfigurationError(problems)
     return report_of(list(tallies.values()), prices, len(conversations), replayed.parts)

@@ -49,7 +49,7 @@ def rewrites_of(
             count_tokens,
             coverage_floor=coverage_floor,
             placement=placement,
-            gives_hints=True,
+            adds_marks=True,
             gates_cost=policy == "auto",
         )
         rewrites[policy] = _rewrite(pipeline, target, only)
@@ -67,7 +67,7 @@ def tuned_rewrite(
 ) -> Rewrite:
     """How ``auto`` rewrites a request if ``only`` is tuned like this."""
     tuned = [replace(profile, economics=economics) for profile in profiles if profile.name == only]
-    pipeline = Pipeline(tuned, count_tokens, coverage_floor=coverage_floor, gives_hints=True, gates_cost=True)
+    pipeline = Pipeline(tuned, count_tokens, coverage_floor=coverage_floor, adds_marks=True, gates_cost=True)
     return _rewrite(pipeline, target, only)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 
 from litellm_prompt_router.analysis.simulate.bundles import Demand, demand_of
-from litellm_prompt_router.analysis.simulate.cost_report import Report, Tally, report_of
+from litellm_prompt_router.analysis.simulate.cost_report import PolicyTally, Report, report_of
 from litellm_prompt_router.analysis.simulate.layouts import Admit, Layouts, modules_of
 from litellm_prompt_router.analysis.simulate.replay import uncached
 from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES, Policy
@@ -32,7 +32,7 @@ def simulate_synthetic(
     economics: Economics | None = None,
 ) -> Report:
     """All ``calls`` of the workload, in time order, under all policies. ``auto`` goes by ``economics``."""
-    tallies = {policy: Tally(policy) for policy in POLICIES}
+    tallies = {policy: PolicyTally(policy) for policy in POLICIES}
     conversations = set()
     for call, billed in accounted(workload, calls, rules, target, economics, ACCOUNTED):
         conversations.add(call.conversation)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from litellm_prompt_router.authoring.check.lint import expected_token_reduction, lint
-from litellm_prompt_router.authoring.check.sample_report import DEFAULT_FLOOR, Sample, SampleReport, check_samples
+from litellm_prompt_router.authoring.check.sample_report import DEFAULT_FLOOR, PromptSample, SampleReport, check_samples
 from litellm_prompt_router.profile.profile import Module, Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import Router
@@ -55,7 +55,7 @@ class ProfileReport:
 
 
 def check_profiles(
-    profiles: Sequence[Profile], samples: Sequence[Sample] = (), *, floor: float = DEFAULT_FLOOR
+    profiles: Sequence[Profile], samples: Sequence[PromptSample] = (), *, floor: float = DEFAULT_FLOOR
 ) -> tuple[ProfileReport, ...]:
     """A report for each profile, in the order given. They are recognised against each other.
 
@@ -71,7 +71,7 @@ def check_profiles(
     return tuple(reports)
 
 
-def _owner(catalogue: Catalogue, sample: Sample) -> str | None:
+def _owner(catalogue: Catalogue, sample: PromptSample) -> str | None:
     found = catalogue.recognise(sample.text)
     return None if found is None else found.profile.name
 

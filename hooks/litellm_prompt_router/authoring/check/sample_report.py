@@ -24,7 +24,7 @@ TOLD_PLACES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
+class PromptSample:
     """One system prompt as it was sent. ``where``: the file and line; ``conversation`` None: unknown."""
 
     text: str
@@ -70,7 +70,9 @@ class _Varying:
             self.latest[conversation] = key
 
 
-def check_samples(profile: Profile, catalogue: Catalogue, samples: Sequence[Sample], floor: float) -> SampleReport:
+def check_samples(
+    profile: Profile, catalogue: Catalogue, samples: Sequence[PromptSample], floor: float
+) -> SampleReport:
     """The report of these samples, in the order they were sent. ``floor``: below it the proxy passes them through."""
     floor = floor if profile.coverage_floor is None else profile.coverage_floor
     recognitions = {text: catalogue.recognise(text, only=profile.name) for text in {s.text for s in samples}}
@@ -116,7 +118,7 @@ def _below(profile: Profile, found: Recognition, floor: float) -> str:
 
 def _watch(
     profile: Profile,
-    sample: Sample,
+    sample: PromptSample,
     found: Recognition,
     slots: dict[str, _Varying],
     residues: dict[str, _Varying],

@@ -6,12 +6,12 @@ of the profile, ``update`` writes it, ``layout`` edits profile.yaml in place.
 
 from litellm_prompt_router.authoring.drift.apply_update import apply_update, files_of, review_section, summary_of
 from litellm_prompt_router.authoring.drift.plan import next_version, plan_update
-from litellm_prompt_router.authoring.drift.planned import Plan, Planned, PlannedSlot
+from litellm_prompt_router.authoring.drift.planned import Planned, PlannedSlot, UpdatePlan
 
 __all__ = [
-    "Plan",
     "Planned",
     "PlannedSlot",
+    "UpdatePlan",
     "apply_update",
     "files_of",
     "next_version",

@@ -32,7 +32,7 @@ class Stretch:
     values: tuple[Value, ...] = ()
 
 
-class Line(NamedTuple):
+class PromptLine(NamedTuple):
     start: int
     end: int
     text: str
@@ -41,12 +41,12 @@ class Line(NamedTuple):
     """True where a section begins."""
 
 
-class Gap(NamedTuple):
+class AnchorGap(NamedTuple):
     """The lines between two anchors (indexes into the profile; None at the ends of the prompt)."""
 
     left: int | None
     right: int | None
-    lines: tuple[Line, ...]
+    lines: tuple[PromptLine, ...]
 
 
 def anchors_of(profile: Profile, text: str) -> Iterable[Stretch]:
@@ -69,7 +69,9 @@ def anchors_of(profile: Profile, text: str) -> Iterable[Stretch]:
             yield Stretch(start=group[0].start, end=group[-1].end, module=module, is_exact=True, values=values)
 
 
-def bounds_and_gaps(profile: Profile, text: str, anchors: Sequence[Stretch]) -> tuple[list[tuple[int, int]], list[Gap]]:
+def bounds_and_gaps(
+    profile: Profile, text: str, anchors: Sequence[Stretch]
+) -> tuple[list[tuple[int, int]], list[AnchorGap]]:
     """The anchors with the white space that was around them, where it still is; and what lies between them."""
     bounds = [[anchor.start, anchor.end] for anchor in anchors]
     for number in range(len(anchors) + 1):
@@ -89,7 +91,7 @@ def bounds_and_gaps(profile: Profile, text: str, anchors: Sequence[Stretch]) -> 
                 bounds[number][0] = start
     edges = [0, *(edge for bound in bounds for edge in bound), len(text)]
     lines = [
-        Line(line.start, line.end, text[line.start : line.end].strip(), line.kind in ("heading", "open"))
+        PromptLine(line.start, line.end, text[line.start : line.end].strip(), line.kind in ("heading", "open"))
         for line in read_lines(text)
     ]
     ends = [line.end for line in lines]
@@ -98,7 +100,7 @@ def bounds_and_gaps(profile: Profile, text: str, anchors: Sequence[Stretch]) -> 
         start, end = edges[2 * number], edges[2 * number + 1]
         inside = tuple(_clipped(text, lines, bisect_left(ends, start + 1), start, end)) if start < end else ()
         left = anchors[number - 1].module if number else None
-        gaps.append(Gap(left, anchors[number].module if number < len(anchors) else None, inside))
+        gaps.append(AnchorGap(left, anchors[number].module if number < len(anchors) else None, inside))
     return [(start, end) for start, end in bounds], gaps
 
 
@@ -113,9 +115,9 @@ def outer_space(profile: Profile, anchor: Stretch) -> tuple[str, str]:
     return head, tail
 
 
-def _clipped(text: str, lines: Sequence[Line], at: int, start: int, end: int) -> Iterable[Line]:
+def _clipped(text: str, lines: Sequence[PromptLine], at: int, start: int, end: int) -> Iterable[PromptLine]:
     while at < len(lines) and lines[at].start < end:
         line = lines[at]
         first, last = max(line.start, start), min(line.end, end)
-        yield Line(first, last, text[first:last].strip(), line.begins and first == line.start)
+        yield PromptLine(first, last, text[first:last].strip(), line.begins and first == line.start)
         at += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from litellm_prompt_router.authoring.drift.planned import Plan, Planned
+from litellm_prompt_router.authoring.drift.planned import Planned, UpdatePlan
 from litellm_prompt_router.authoring.drift.profile_edits import ModuleEntry, SlotEntry, edited
 from litellm_prompt_router.authoring.split.review_sheet import REVIEW_FILE
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -30,7 +30,7 @@ def files_of(folder: Path) -> Callable[[str], str]:
     return files.__getitem__
 
 
-def apply_update(plan: Plan, folder: Path) -> None:
+def apply_update(plan: UpdatePlan, folder: Path) -> None:
     """Makes the folder what the plan says; other files in it stay. The prompt joins to the new one exactly.
 
     Raises ConfigurationError when it can't be written; then nothing has changed.
@@ -57,7 +57,7 @@ def apply_update(plan: Plan, folder: Path) -> None:
         raise ConfigurationError([f"{folder}: can't be written ({error.strerror}); nothing was changed"]) from None
 
 
-def _write(plan: Plan, folder: Path) -> None:
+def _write(plan: UpdatePlan, folder: Path) -> None:
     for planned in plan.gone:
         if planned.file is not None:
             (folder / planned.file).unlink()
@@ -83,7 +83,7 @@ def _write(plan: Plan, folder: Path) -> None:
     review.write_bytes(before + review_section(plan).encode())
 
 
-def _is_untuned_by(plan: Plan) -> bool:
+def _is_untuned_by(plan: UpdatePlan) -> bool:
     """True when a bundle that tuning found holds a module that is gone."""
     economics = plan.profile.economics
     if economics is None or not economics.bundles:
@@ -104,7 +104,7 @@ def _entry(planned: Planned, gone: tuple[str, ...]) -> ModuleEntry:
     return ModuleEntry(id=planned.id, new=fields)
 
 
-def _verify(plan: Plan, updated: Profile) -> None:
+def _verify(plan: UpdatePlan, updated: Profile) -> None:
     """Our own promise, checked before anything is replaced."""
     if updated.text != plan.prompt:
         raise AssertionError("the updated profile doesn't join to the new prompt")
@@ -122,7 +122,7 @@ def _same(before: Module, after: Module, gone: set[str]) -> None:
         raise AssertionError(f"the metadata of {before.id} changed")
 
 
-def review_section(plan: Plan) -> str:
+def review_section(plan: UpdatePlan) -> str:
     """What is appended to REVIEW.md."""
     counts = summary_of(plan)
     told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -133,7 +133,7 @@ def review_section(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def summary_of(plan: Plan) -> dict[str, int]:
+def summary_of(plan: UpdatePlan) -> dict[str, int]:
     """How many modules are in each state."""
     counts = dict.fromkeys(("unchanged", "edited", "moved", "new", "gone"), 0)
     for planned in (*plan.modules, *plan.gone):

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import NamedTuple
 
-from litellm_prompt_router.authoring.drift.anchors import Gap, Line
+from litellm_prompt_router.authoring.drift.anchors import AnchorGap, PromptLine
 from litellm_prompt_router.profile.profile import Module
 
 
@@ -23,7 +23,9 @@ class _Zone(NamedTuple):
     tail: bool
 
 
-def divided(gap: Gap, labels: Sequence[int | None], others: dict[int, Module]) -> Iterable[tuple[int, int | None]]:
+def divided(
+    gap: AnchorGap, labels: Sequence[int | None], others: dict[int, Module]
+) -> Iterable[tuple[int, int | None]]:
     """``(start, owner)`` of each stretch of the gap, in order."""
     zones = _zones(gap, labels, others)
     starts: list[tuple[int, int | None]] = []
@@ -47,7 +49,7 @@ def divided(gap: Gap, labels: Sequence[int | None], others: dict[int, Module]) -
             yield gap.lines[first].start, owner
 
 
-def _zones(gap: Gap, labels: Sequence[int | None], others: dict[int, Module]) -> list[_Zone]:
+def _zones(gap: AnchorGap, labels: Sequence[int | None], others: dict[int, Module]) -> list[_Zone]:
     """Where the modules with labels in this gap are, in order and apart from each other."""
     places: dict[int, list[int]] = defaultdict(list)
     for at, label in enumerate(labels):
@@ -80,7 +82,7 @@ def _cut(own: Sequence[int], following: Sequence[int]) -> int:
 
 
 def _shared_out(
-    lines: Sequence[Line],
+    lines: Sequence[PromptLine],
     left: _Zone | None,
     right: _Zone | None,
     left_owner: int | None,
@@ -108,7 +110,7 @@ def _shared_out(
     return new, theirs
 
 
-def _likeliest(lines: Sequence[Line], sections: Sequence[int], module: Module) -> int:
+def _likeliest(lines: Sequence[PromptLine], sections: Sequence[int], module: Module) -> int:
     """The line that a module whose first lines were changed begins with now."""
     first = next((line.strip() for line in module.text.splitlines() if line.strip()), "")
     if not sections:

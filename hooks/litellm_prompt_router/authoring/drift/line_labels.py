@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from litellm_prompt_router.authoring.drift.anchors import Gap
+from litellm_prompt_router.authoring.drift.anchors import AnchorGap
 from litellm_prompt_router.profile.profile import Module
 
 MIN_LABEL_CHARS = 4
@@ -16,7 +16,7 @@ MIN_BLOCK_WORDS = 0.6
 """Of a block's word pairs, so much has to come from one module for the block to be that module's."""
 
 
-def labels_of(others: dict[int, Module], gaps: Sequence[Gap]) -> list[list[int | None]]:
+def labels_of(others: dict[int, Module], gaps: Sequence[AnchorGap]) -> list[list[int | None]]:
     """For each line of each gap the module it comes from, if one."""
     owner_of: dict[str, int | None] = {}
     sizes: dict[int, int] = {}
@@ -38,7 +38,7 @@ def labels_of(others: dict[int, Module], gaps: Sequence[Gap]) -> list[list[int |
     return _one_gap_each(gaps, labels)
 
 
-def _one_gap_each(gaps: Sequence[Gap], labels: Sequence[Sequence[int | None]]) -> list[list[int | None]]:
+def _one_gap_each(gaps: Sequence[AnchorGap], labels: Sequence[Sequence[int | None]]) -> list[list[int | None]]:
     """The same labels, a module's only in the gap that has most of it."""
     found: dict[int, Counter[int]] = defaultdict(Counter)
     for number, gap in enumerate(gaps):
@@ -52,7 +52,7 @@ def _one_gap_each(gaps: Sequence[Gap], labels: Sequence[Sequence[int | None]]) -
     ]
 
 
-def _label_blocks(missing: dict[int, Module], gaps: Sequence[Gap], labels: list[list[int | None]]) -> None:
+def _label_blocks(missing: dict[int, Module], gaps: Sequence[AnchorGap], labels: list[list[int | None]]) -> None:
     """Labels blocks of lines that nobody has by where most of their words come from."""
     modules_with: dict[tuple[str, str], list[int]] = defaultdict(list)
     sizes: dict[int, int] = {}
@@ -75,7 +75,7 @@ def _label_blocks(missing: dict[int, Module], gaps: Sequence[Gap], labels: list[
                 labels[number][first:end] = [owner] * (end - first)
 
 
-def _blocks(gap: Gap, labels: Sequence[int | None]) -> Iterable[tuple[int, int]]:
+def _blocks(gap: AnchorGap, labels: Sequence[int | None]) -> Iterable[tuple[int, int]]:
     """``[first, end)`` of unlabelled lines, cut where a section begins."""
     first: int | None = None
     for at, line in enumerate(gap.lines):

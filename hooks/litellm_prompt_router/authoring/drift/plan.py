@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from litellm_prompt_router.authoring.drift.anchors import Stretch, Value
 from litellm_prompt_router.authoring.drift.match_modules import match_modules
-from litellm_prompt_router.authoring.drift.planned import Plan, Planned, State
-from litellm_prompt_router.authoring.drift.slot_values import Naming, found_again
+from litellm_prompt_router.authoring.drift.planned import Planned, State, UpdatePlan
+from litellm_prompt_router.authoring.drift.slot_values import SlotNames, found_again
 from litellm_prompt_router.authoring.split import split_prompt
 from litellm_prompt_router.authoring.split.pieces import LARGEST_TARGET_CHARS, SMALLEST_TARGET_CHARS
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -30,7 +30,7 @@ def plan_update(
     file_of: Callable[[str], str],
     version: str | None = None,
     count_tokens: Callable[[str], int] | None = None,
-) -> Plan:
+) -> UpdatePlan:
     """The plan for a new version of the profile's prompt. ``file_of`` tells a module's file by its id.
 
     Raises ConfigurationError when the prompt is empty, or has nothing in common with the profile's.
@@ -43,7 +43,7 @@ def plan_update(
             [f"{profile.name}: no module of it is in the new prompt; make a profile of its own with `split`"]
         )
     notes: list[str] = []
-    naming = Naming(profile, prompt)
+    naming = SlotNames(profile, prompt)
     in_place = _in_place([stretch.module for stretch in stretches if stretch.module is not None])
     modules: list[Planned] = []
     taken = {name for module in profile.modules for name in (module.id, file_of(module.id).removesuffix(".txt"))}
@@ -59,7 +59,7 @@ def plan_update(
     still_used = {slot.source.name for slot in slots}
     lost = tuple(name for name in naming.declared if name not in still_used)
     notes.extend(f"slot {name}: no module has it any more; it was removed" for name in lost)
-    return Plan(
+    return UpdatePlan(
         profile=profile,
         version=version or next_version(profile.version),
         prompt=prompt,
@@ -95,7 +95,7 @@ def _survivor(
     prompt: str,
     stretch: Stretch,
     moved: bool,
-    naming: Naming,
+    naming: SlotNames,
     file_of: Callable[[str], str],
     notes: list[str],
 ) -> Planned:
@@ -151,7 +151,7 @@ def _new(
     profile: Profile,
     text: str,
     taken: set[str],
-    naming: Naming,
+    naming: SlotNames,
     notes: list[str],
     count_tokens: Callable[[str], int] | None,
 ) -> Iterable[Planned]:

@@ -40,7 +40,7 @@ class PlannedSlot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class UpdatePlan:
     """The profile as the new prompt has it. ``modules`` in the new order; ``gone`` in the old one."""
 
     profile: Profile

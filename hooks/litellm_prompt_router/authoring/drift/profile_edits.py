@@ -208,7 +208,7 @@ def _with_block_lists(raw: str) -> str:
 
 def _entry(fields: Mapping[str, Any], column: int) -> str:
     """A new entry with its dash in this column."""
-    dumped = yaml.dump(dict(fields), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)
+    dumped = yaml.dump(dict(fields), Dumper=_ProfileDumper, sort_keys=False, allow_unicode=True, width=WIDTH)
     first, *rest = dumped.splitlines(keepends=True)
     return f"{' ' * column}- {first}" + "".join(f"{' ' * (column + 2)}{line}" for line in rest)
 
@@ -220,7 +220,7 @@ def _dumped(value: str, *, quoted: bool = False) -> str:
     return dumped.removeprefix("- ").rstrip("\n")
 
 
-class _Dumper(yaml.SafeDumper):
+class _ProfileDumper(yaml.SafeDumper):
     """Indents lists, and never writes an alias, which the library refuses."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:

@@ -12,7 +12,7 @@ CONTEXT_CHARS = (60, 24, 8)
 """How much of the text beside a slot is looked for in an edited module, most telling first."""
 
 
-class Naming:
+class SlotNames:
     """Slots as they are used in the new prompt. One whose value differs between two places becomes two."""
 
     def __init__(self, profile: Profile, prompt: str) -> None:

@@ -1,6 +1,6 @@
 """How well routing does on labelled messages: what each one keeps, what it should have kept, and what else would do."""
 
-from litellm_prompt_router.authoring.evaluate.compare import Comparison, Point, Standing, compare, kept_at
+from litellm_prompt_router.authoring.evaluate.compare import Comparison, Point, RouterResult, compare, kept_at
 from litellm_prompt_router.authoring.evaluate.evaluate_cases import CaseResult, Evaluation, Summary, evaluate_cases
 
 __all__ = [
@@ -8,7 +8,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Point",
-    "Standing",
+    "RouterResult",
     "Summary",
     "compare",
     "evaluate_cases",

@@ -11,14 +11,21 @@ from litellm_prompt_router.files.labelled_messages import Conversations, Numbere
 from litellm_prompt_router.profile.fitted import Flags, Floats
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.share_intervals import share_interval
-from litellm_prompt_router.request.route import MOST_TOKENS_SHARE, Lookup, Router, Weighted, no_meanings, weigh
+from litellm_prompt_router.request.route import (
+    MOST_TOKENS_SHARE,
+    Lookup,
+    Router,
+    WeightedConversation,
+    no_embeddings,
+    weigh,
+)
 from litellm_prompt_router.request.types import Turn
 
 MAX_POINTS = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class RouterResult:
     """One way to route. Shares are of cases; ``kept_tokens`` is the mean share of the modules' tokens."""
 
     router: str
@@ -45,12 +52,12 @@ class Comparison:
     coverage_interval: tuple[float, float]
     """95%, of the router as it is; exact for messages drawn independently."""
     first_need_interval: tuple[float, float]
-    standings: tuple[Standing, ...]
+    standings: tuple[RouterResult, ...]
     curve: tuple[Point, ...]
     """By threshold, from low to high; empty for a profile that isn't fitted."""
 
 
-def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_meanings) -> Comparison:
+def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings) -> Comparison:
     """All modules, triggers alone, the fitted router and an oracle, side by side. ``cases`` must not be empty.
 
     Where ``lookup`` knows their meanings, the router by words alone comes before the one that reads both.
@@ -70,9 +77,9 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_mea
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
     tokens /= tokens.sum() or 1.0
 
-    def standing(name: str, selected: Flags) -> Standing:
+    def standing(name: str, selected: Flags) -> RouterResult:
         covered: Flags = np.all(selected | ~needed, axis=1)
-        return Standing(
+        return RouterResult(
             router=name,
             coverage=float(covered.mean()),
             first_need_coverage=float(covered[first].mean()) if first.any() else None,
@@ -108,7 +115,7 @@ def kept_at(curve: Sequence[Point], coverage: float, *, at_first_needs: bool) ->
     return min(found, key=lambda point: point.kept_tokens, default=None)
 
 
-def _curve(seen: Sequence[Weighted], needed: Flags, first: Flags, tokens: Floats) -> tuple[Point, ...]:
+def _curve(seen: Sequence[WeightedConversation], needed: Flags, first: Flags, tokens: Floats) -> tuple[Point, ...]:
     firm, values = np.array([item.firm for item in seen]), np.array([item.values for item in seen])
     lowest = np.where(needed & ~firm, values, np.inf).min(axis=1)
     at = np.unique(lowest[np.isfinite(lowest)])

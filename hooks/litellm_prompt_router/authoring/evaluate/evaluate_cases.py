@@ -10,7 +10,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.route import Lookup, no_meanings
+from litellm_prompt_router.request.route import Lookup, no_embeddings
 from litellm_prompt_router.request.types import Evidence, Passthrough, Target
 
 TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
@@ -71,7 +71,7 @@ class Evaluation:
 
 
 def evaluate_cases(
-    pipeline: Pipeline, profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_meanings
+    pipeline: Pipeline, profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings
 ) -> Evaluation:
     """Walks each case as a request with the profile's own prompt. ``cases`` must not be empty."""
     conversations = Conversations(case for _, case in cases)

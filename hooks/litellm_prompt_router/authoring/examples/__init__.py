@@ -7,7 +7,7 @@ result into labelled messages and ``profile.yaml``. The model itself is passed i
 
 from __future__ import annotations
 
-from litellm_prompt_router.authoring.examples.asking import Answer, Asker, Model, ModelFailedError
+from litellm_prompt_router.authoring.examples.asking import AskedModel, ModelAnswer, ModelFailedError, PatientModel
 from litellm_prompt_router.authoring.examples.example_files import (
     add_to_labelled,
     add_to_profile,
@@ -18,13 +18,13 @@ from litellm_prompt_router.authoring.examples.harvest import Harvest, Message, M
 from litellm_prompt_router.authoring.examples.write_examples import write_examples
 
 __all__ = [
-    "Answer",
-    "Asker",
+    "AskedModel",
     "Harvest",
     "Message",
-    "Model",
+    "ModelAnswer",
     "ModelFailedError",
     "ModuleHarvest",
+    "PatientModel",
     "add_to_labelled",
     "add_to_profile",
     "load_harvest",

@@ -15,7 +15,7 @@ Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class ModelAnswer:
     """What a model said. ``usd`` is None where nobody knows the price."""
 
     text: str
@@ -32,18 +32,18 @@ class ModelFailedError(Exception):
         self.is_final = is_final
 
 
-class Model(Protocol):
+class AskedModel(Protocol):
     """A language model. Raises ModelFailedError."""
 
-    def __call__(self, *, system: str, user: str) -> Answer: ...
+    def __call__(self, *, system: str, user: str) -> ModelAnswer: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asker:
+class PatientModel:
     """A model with patience. ``count`` gets every answer, readable or not; ``tell`` what went wrong."""
 
-    model: Model
-    count: Callable[[Answer], None]
+    model: AskedModel
+    count: Callable[[ModelAnswer], None]
     tell: Callable[[str], None]
     sleep: Callable[[float], None]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from litellm_prompt_router.authoring.examples.asking import Answer
+from litellm_prompt_router.authoring.examples.asking import ModelAnswer
 from litellm_prompt_router.profile.profile import Module, Profile
 
 
@@ -58,7 +58,7 @@ class Harvest:
             found = self.modules[module.id] = ModuleHarvest(digest=digest)
         return found
 
-    def count(self, answer: Answer) -> None:
+    def count(self, answer: ModelAnswer) -> None:
         self.calls += 1
         self.input_tokens += answer.input_tokens
         self.output_tokens += answer.output_tokens

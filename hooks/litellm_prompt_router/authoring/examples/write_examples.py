@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from litellm_prompt_router.authoring.examples import wording
-from litellm_prompt_router.authoring.examples.asking import Asker
+from litellm_prompt_router.authoring.examples.asking import PatientModel
 from litellm_prompt_router.authoring.examples.harvest import Harvest, Message, routed
 from litellm_prompt_router.authoring.examples.overlap import Known
 from litellm_prompt_router.profile.profile import Module, Profile
@@ -16,7 +16,7 @@ MAX_BARREN_ROUNDS = 4
 
 
 def write_examples(
-    profile: Profile, harvest: Harvest, asker: Asker, *, per_module: int, changed: Callable[[Module], None]
+    profile: Profile, harvest: Harvest, asker: PatientModel, *, per_module: int, changed: Callable[[Module], None]
 ) -> None:
     """Fills ``harvest`` until each routed module has ``per_module`` messages or the model has no more.
 
@@ -51,7 +51,7 @@ def _own_examples(module: Module) -> Iterable[Message]:
     return (Message(text=text, needs=(module.id,)) for text in module.examples)
 
 
-def _write(profile: Profile, harvest: Harvest, asker: Asker, module: Module, system: str, known: Known) -> None:
+def _write(profile: Profile, harvest: Harvest, asker: PatientModel, module: Module, system: str, known: Known) -> None:
     now = harvest.of(module)
     written = asker.ask(
         system=system,
@@ -79,7 +79,7 @@ def _write(profile: Profile, harvest: Harvest, asker: Asker, module: Module, sys
     )
 
 
-def _label(profile: Profile, harvest: Harvest, asker: Asker, module: Module, system: str, known: Known) -> None:
+def _label(profile: Profile, harvest: Harvest, asker: PatientModel, module: Module, system: str, known: Known) -> None:
     now = harvest.of(module)
     labels = asker.ask(system=system, user=wording.labelling(now.pending), parse=wording.read_labels) or {}
     kept = list(now.kept)

@@ -2,21 +2,21 @@
 
 from litellm_prompt_router.authoring.fit.fitting import Fit, columns_of, fit
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
-from litellm_prompt_router.authoring.fit.label_doubts import Doubt, doubts
+from litellm_prompt_router.authoring.fit.label_doubts import LabelDoubt, label_doubts
 from litellm_prompt_router.authoring.fit.text_scores import table_of_texts
 from litellm_prompt_router.authoring.fit.traffic_labels import Inferred, infer_cases
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, texts_to_embed
 
 __all__ = [
-    "Doubt",
     "Embedded",
     "Fit",
     "FitOptions",
     "Inferred",
+    "LabelDoubt",
     "columns_of",
-    "doubts",
     "fit",
     "infer_cases",
+    "label_doubts",
     "table_of_texts",
     "texts_to_embed",
 ]

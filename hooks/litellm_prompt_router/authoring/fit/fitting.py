@@ -42,7 +42,7 @@ from litellm_prompt_router.profile.fitted import (
     Semantics,
 )
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Lookup, Router, Weighted, no_meanings, weigh
+from litellm_prompt_router.request.route import Lookup, Router, WeightedConversation, no_embeddings, weigh
 from litellm_prompt_router.request.types import Turn
 
 FOLDS = 5
@@ -117,7 +117,7 @@ def fit(
         )
 
     raw = fitted_with(profile, table, gate, trusts_lists=trusts_lists)
-    fitted = replace(raw, calibration=calibrated_with(raw, no_meanings))
+    fitted = replace(raw, calibration=calibrated_with(raw, no_embeddings))
     if embedded is not None:
         semantics = _semantics(columns, described(profile, columns, documents, teaching), embedded)
         semantics = replace(semantics, gate=learn_gate(profile, columns, fused, options))
@@ -271,7 +271,7 @@ def observe(
     return observed, fused
 
 
-def _observed(case: Case, seen: Weighted, turns: Sequence[Turn], profile: Profile) -> Observed:
+def _observed(case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile) -> Observed:
     last = max(at for at, turn in enumerate(turns) if turn.role == "user")
     is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
     return Observed(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored)

@@ -19,7 +19,7 @@ from litellm_prompt_router.profile.fitted import (
     Promise,
 )
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Weighted, gate_values
+from litellm_prompt_router.request.route import WeightedConversation, gate_values
 
 ENOUGH_TO_TUNE = 60
 SIZE_POWERS = (0.0, 0.5, 1.0)
@@ -46,18 +46,18 @@ class Observed:
     """One labelled message as the gate sees it, turn by turn, with scores from a table that didn't learn from it."""
 
     case: Case
-    weighted: Weighted
+    weighted: WeightedConversation
     needed: Flags
     is_scored: bool
     """True when the case's own message was scored, and not dismissed or beyond the table's reach."""
 
 
-def counts(case: Case, seen: Weighted, profile: Profile, over: CoverageOver) -> bool:
+def counts(case: Case, seen: WeightedConversation, profile: Profile, over: CoverageOver) -> bool:
     """True for a message that the promise is over: any, or one that needs what the state doesn't have yet."""
     return over == "messages" or any(not seen.used[profile.order[module]] for module in case.needs)
 
 
-def value_of(case: Case, seen: Weighted, profile: Profile) -> float:
+def value_of(case: Case, seen: WeightedConversation, profile: Profile) -> float:
     """The highest threshold at which every needed module is selected."""
     left = [n for module in case.needs if not seen.firm[n := profile.order[module]]]
     return min((float(seen.values[n]) for n in left), default=np.inf)

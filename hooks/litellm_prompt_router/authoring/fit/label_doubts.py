@@ -20,7 +20,7 @@ LIKELY = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Doubt:
+class LabelDoubt:
     """A label that disagrees: with the same message elsewhere, or with all other conversations.
 
     ``chance``: how likely messages like this need the module, by a table and gate that didn't learn from it.
@@ -33,9 +33,9 @@ class Doubt:
     other_line: int | None = None
 
 
-def doubts(
+def label_doubts(
     profile: Profile, cases: Sequence[Numbered], done: Fit, options: FitOptions, advance: Advance
-) -> tuple[Doubt, ...]:
+) -> tuple[LabelDoubt, ...]:
     """Every doubtful label: conflicts first, then by how unlikely it is."""
     columns = columns_of(profile)
     line_of = {id(case): line for line, case in cases}
@@ -43,7 +43,7 @@ def doubts(
         profile, columns, cases, done.conversations, options, advance, trusts_lists=done.fitted.trusts_lists
     )
     gate = done.fitted.gate
-    found: list[Doubt] = []
+    found: list[LabelDoubt] = []
     for item in observed:
         line = line_of.get(id(item.case))
         if line is None or not item.is_scored:
@@ -54,24 +54,24 @@ def doubts(
             if item.weighted.used[number]:
                 continue
             if item.needed[number] and chance < UNLIKELY:
-                found.append(Doubt(line=line, kind="needless", module=id_, chance=chance))
+                found.append(LabelDoubt(line=line, kind="needless", module=id_, chance=chance))
             elif not item.needed[number] and chance > LIKELY:
-                found.append(Doubt(line=line, kind="missing", module=id_, chance=chance))
+                found.append(LabelDoubt(line=line, kind="missing", module=id_, chance=chance))
     found.sort(key=lambda doubt: (_surprise(doubt), doubt.line, doubt.module))
     return (*_conflicts(cases), *found)
 
 
-def _surprise(doubt: Doubt) -> float:
+def _surprise(doubt: LabelDoubt) -> float:
     chance = doubt.chance or 0.0
     return chance if doubt.kind == "needless" else 1 - chance
 
 
-def _conflicts(cases: Sequence[Numbered]) -> list[Doubt]:
+def _conflicts(cases: Sequence[Numbered]) -> list[LabelDoubt]:
     first: dict[tuple[str, ...], tuple[int, Case]] = {}
-    found: list[Doubt] = []
+    found: list[LabelDoubt] = []
     for line, case in cases:
         messages = tuple(" ".join(folded(text).split()) for text in (*case.history, case.text))
         other_line, other = first.setdefault((*messages, *sorted(case.tool_calls)), (line, case))
         for module in sorted(set(other.needs) ^ set(case.needs)):
-            found.append(Doubt(line=line, kind="conflict", module=module, chance=None, other_line=other_line))
+            found.append(LabelDoubt(line=line, kind="conflict", module=module, chance=None, other_line=other_line))
     return found

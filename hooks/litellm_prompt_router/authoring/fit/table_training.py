@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.profile.fitted import Flags, Floats, Rows, ScoreTable
+from litellm_prompt_router.profile.fitted import Flags, Floats, ScoreTable, TokenRows
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.features import form_of, pieces_of, tokens_of
 from litellm_prompt_router.request.route.scores import PIECES_SHARE
@@ -84,7 +84,7 @@ def train_table(
     rarest = log1p(len(every))
     return ScoreTable(
         columns=tuple(columns),
-        tokens=Rows(tokens),
+        tokens=TokenRows(tokens),
         token_scores=_stored(folded_rows),
         token_weights=weights.astype(np.float32),
         is_chat_token=is_chat,

@@ -12,7 +12,7 @@ from math import log1p
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.table_training import bm25, forms_of, forms_of_body, module_documents
-from litellm_prompt_router.profile.fitted import Rows, ScoreTable
+from litellm_prompt_router.profile.fitted import ScoreTable, TokenRows
 from litellm_prompt_router.profile.profile import Profile
 
 
@@ -32,7 +32,7 @@ def table_of_texts(profile: Profile, columns: Sequence[int]) -> ScoreTable:
     rarest = log1p(len(every))
     return ScoreTable(
         columns=tuple(columns),
-        tokens=Rows(tokens),
+        tokens=TokenRows(tokens),
         token_scores=bm25(forms, bodies, wanted, tokens).astype(np.float32),
         token_weights=np.ones(len(tokens), dtype=np.float32),
         is_chat_token=np.zeros(len(tokens), dtype=np.bool_),

@@ -27,7 +27,7 @@ from litellm_prompt_router.request.wire.endpoints import CHAT
 CATEGORY = "traffic"
 
 
-class _Line(BaseModel):
+class _AnsweredCall(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     ts: float
@@ -50,7 +50,7 @@ class Inferred:
 
 def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     """The user messages of the traffic with the modules whose tools were called for them. Raises ConfigurationError."""
-    lines = parse_json_lines(text, where, _Line, what="call")
+    lines = parse_json_lines(text, where, _AnsweredCall, what="call")
     catalogue = Catalogue([profile])
     needs: dict[tuple[str, ...], tuple[int, Case]] = {}
     skipped = 0
@@ -72,7 +72,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     )
 
 
-def _whole(line: _Line, catalogue: Catalogue, profile: Profile) -> Request | None:
+def _whole(line: _AnsweredCall, catalogue: Catalogue, profile: Profile) -> Request | None:
     """The request, if it can be read and every module is in its system prompt."""
     shape = SHAPES.get(line.endpoint)
     try:

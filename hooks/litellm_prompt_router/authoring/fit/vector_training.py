@@ -15,7 +15,7 @@ from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, Doc
 from litellm_prompt_router.files.labelled_messages import Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats, SmallFloats
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, Meaning, embedded_part
+from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, MessageEmbedding, embedded_part
 
 REGULARISATION = 10.0
 CENTROID_SHARE = 3.0
@@ -28,9 +28,9 @@ class Embedded:
     """Vectors of every text that a fit reads, by the part of it that was embedded."""
 
     model: str
-    known: Mapping[str, Meaning]
+    known: Mapping[str, MessageEmbedding]
 
-    def lookup(self, _model: str, texts: Sequence[str]) -> Mapping[str, Meaning]:
+    def lookup(self, _model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
         """A Lookup that knows these texts and asks nobody."""
         return {text: self.known[text] for text in texts if text in self.known}
 

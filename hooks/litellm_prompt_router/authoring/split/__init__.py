@@ -3,9 +3,18 @@
 structure -> tree -> cut -> slots -> metadata -> draft; ``write_draft`` puts the draft on disk.
 """
 
-from litellm_prompt_router.authoring.split.draft import Doubt, Draft, DraftModule, DraftSlot, Proposal
+from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftModule, DraftSlot, Proposal
 from litellm_prompt_router.authoring.split.split_prompt import split_prompt
 from litellm_prompt_router.authoring.split.wrapper_rules import with_wrappers
 from litellm_prompt_router.authoring.split.write_draft import write_draft
 
-__all__ = ["Doubt", "Draft", "DraftModule", "DraftSlot", "Proposal", "split_prompt", "with_wrappers", "write_draft"]
+__all__ = [
+    "Draft",
+    "DraftDoubt",
+    "DraftModule",
+    "DraftSlot",
+    "Proposal",
+    "split_prompt",
+    "with_wrappers",
+    "write_draft",
+]

@@ -42,7 +42,7 @@ class DraftModule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Doubt:
+class DraftDoubt:
     """Something for the owner to decide. ``module`` None: it concerns the whole profile."""
 
     module: str | None
@@ -72,7 +72,7 @@ class Draft:
     modules: tuple[DraftModule, ...]
     slots: tuple[DraftSlot, ...]
     proposals: tuple[Proposal, ...]
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[DraftDoubt, ...]
     sample_count: int
     ignore: tuple[tuple[str, str], ...] = ()
     """Rules of what the agent puts around its users' words, by field."""

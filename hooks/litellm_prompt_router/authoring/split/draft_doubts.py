@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from litellm_prompt_router.authoring.split.draft import Doubt, Draft, DraftSlot, Proposal
-from litellm_prompt_router.authoring.split.pieces import SMALL_PROMPT_TOKENS, Piece
+from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftSlot, Proposal
+from litellm_prompt_router.authoring.split.pieces import SMALL_PROMPT_TOKENS, PromptPiece
 from litellm_prompt_router.authoring.split.slot_finding import likely_values
 from litellm_prompt_router.profile.patterns import compile_pattern
 
@@ -17,32 +17,32 @@ LARGE_SLOT_SHARE = 0.1
 ENOUGH_EXAMPLES = 5
 
 
-def doubts_of(draft: Draft, pieces: Sequence[Piece], max_share: float) -> Iterable[Doubt]:
+def doubts_of(draft: Draft, pieces: Sequence[PromptPiece], max_share: float) -> Iterable[DraftDoubt]:
     """Doubts about sizes, slots, tools and examples, each with what to do about it."""
     if draft.core_tokens > LARGE_CORE_SHARE * draft.tokens:
         share = draft.core_tokens / max(draft.tokens, 1)
-        yield Doubt(
+        yield DraftDoubt(
             module=None,
             text=f"the core is {share:.0%} of the prompt, so no request can save more than {1 - share:.0%}; "
             "see which core modules only some requests need",
         )
     for module, piece in zip(draft.modules, pieces, strict=True):
         if module.tokens > max_share * draft.tokens:
-            yield Doubt(module=module.id, text=_large(module.tokens / draft.tokens, piece, draft.tokens))
+            yield DraftDoubt(module=module.id, text=_large(module.tokens / draft.tokens, piece, draft.tokens))
     for slot in draft.slots:
         yield from _slot_doubts(slot, draft)
     for module in draft.modules:
         if not module.always and not module.triggers and not module.tools:
             if not any(module.id in other.requires for other in draft.modules):
-                yield Doubt(module=module.id, text="nothing but a fallback selects it; add triggers")
+                yield DraftDoubt(module=module.id, text="nothing but a fallback selects it; add triggers")
         elif not module.always and len(module.examples) < ENOUGH_EXAMPLES:
-            yield Doubt(
+            yield DraftDoubt(
                 module=module.id,
                 text=f"{len(module.examples)} of {ENOUGH_EXAMPLES} example messages found; add some of your users' own",
             )
 
 
-def _large(share: float, piece: Piece, tokens: int) -> str:
+def _large(share: float, piece: PromptPiece, tokens: int) -> str:
     if tokens <= SMALL_PROMPT_TOKENS:
         return f"{share:.0%} of the prompt, which is too small to be cut further"
     kinds = {node.kind for node in piece.nodes}
@@ -50,7 +50,7 @@ def _large(share: float, piece: Piece, tokens: int) -> str:
     return f"{share:.0%} of the prompt: {what}" if piece.is_block else f"{share:.0%} of the prompt; cut it by hand"
 
 
-def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[Doubt]:
+def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[DraftDoubt]:
     pattern = compile_pattern(slot.pattern)
     placeholder = f"{{{{{slot.name}}}}}"
     for module in draft.modules:
@@ -60,7 +60,7 @@ def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[Doubt]:
         line_start = max(module.text.rfind("\n", 0, at), module.text.rfind("\r", 0, at)) + 1
         rest = module.text[at + len(placeholder) :]
         if slot.volatile and (module.text[line_start:at].strip() or (rest and rest[0] not in "\r\n")):
-            yield Doubt(
+            yield DraftDoubt(
                 module=module.id,
                 text=f"slot {slot.name} is volatile and stands inside a line: its value moves to the prompt's end, "
                 "the words around it stay; where that reads badly, make the whole sentence the slot",
@@ -68,12 +68,12 @@ def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[Doubt]:
         joined = slot.sample + rest.split("{{", 1)[0]
         match = pattern.match(joined)
         if match is not None and match.end() > len(slot.sample) and rest.strip():
-            yield Doubt(
+            yield DraftDoubt(
                 module=module.id,
                 text=f"slot {slot.name} could take text inserted directly behind it, which stays; narrow its pattern",
             )
         if len(slot.sample) > LARGE_SLOT_SHARE * len(draft.prompt):
-            yield Doubt(
+            yield DraftDoubt(
                 module=module.id,
                 text=f"slot {slot.name} is {len(slot.sample):,} characters, always sent; is it a module of its own?",
             )

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from litellm_prompt_router.authoring.split.piece_tools import tools_of
-from litellm_prompt_router.authoring.split.pieces import Piece
+from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, role_of
 from litellm_prompt_router.authoring.split.slugs import MAX_SLUG_CHARS, slug, unique
-from litellm_prompt_router.authoring.split.titles import WHOLE_PROMPT_SHARE, Naming, inner_titles, name_piece
+from litellm_prompt_router.authoring.split.titles import WHOLE_PROMPT_SHARE, PieceTitles, inner_titles, name_piece
 from litellm_prompt_router.authoring.split.topics import triggers_of
 from litellm_prompt_router.authoring.split.tree import Node
 
@@ -31,10 +31,10 @@ ONLY_UNCALLED = "in the core only because too little in it tells which messages 
 
 
 @dataclass(slots=True)
-class Entry:
+class DraftedEntry:
     """What is drafted of one piece. ``reason`` is empty outside the core."""
 
-    naming: Naming
+    naming: PieceTitles
     id: str = ""
     reason: str = ""
     requires: list[int] = field(default_factory=list)
@@ -48,13 +48,13 @@ class Entry:
 
 
 def draft_metadata(
-    text: str, root: Node, pieces: Sequence[Piece], literals: Sequence[str], declared: Sequence[str]
-) -> tuple[list[Entry], list[str]]:
+    text: str, root: Node, pieces: Sequence[PromptPiece], literals: Sequence[str], declared: Sequence[str]
+) -> tuple[list[DraftedEntry], list[str]]:
     """An entry for each piece, and the declared tools that the prompt doesn't mention.
 
     ``literals``: the pieces' text without their slots.
     """
-    entries = [Entry(name_piece(text, piece, n, len(text))) for n, piece in enumerate(pieces)]
+    entries = [DraftedEntry(name_piece(text, piece, n, len(text))) for n, piece in enumerate(pieces)]
     copies = _copies(literals)
     inside = [inner_titles(piece) if n not in copies else ([], []) for n, piece in enumerate(pieces)]
     titles = [
@@ -116,13 +116,13 @@ def _is_copy(text: str, said: str) -> bool:
     return bool(text) and (text in said or shorter.startswith(longer[: int(COPY_SHARE * len(longer))]))
 
 
-def _outermost(piece: Piece, total_chars: int) -> int:
+def _outermost(piece: PromptPiece, total_chars: int) -> int:
     """Where the outermost section begins that a piece stands in: what is said of one thing stands there."""
     holders = [n for n in piece.nodes[0].holders() if n.title and n.chars <= WHOLE_PROMPT_SHARE * total_chars]
     return holders[-1].start if holders else piece.start
 
 
-def _heads(pieces: Sequence[Piece], entries: Sequence[Entry]) -> dict[int, int]:
+def _heads(pieces: Sequence[PromptPiece], entries: Sequence[DraftedEntry]) -> dict[int, int]:
     """For each piece that only continues a section, the piece that the section begins in."""
     starts = {}
     for number, piece in enumerate(pieces):
@@ -142,7 +142,7 @@ def _heads(pieces: Sequence[Piece], entries: Sequence[Entry]) -> dict[int, int]:
 
 
 def _settle_doubts(
-    entries: Sequence[Entry], headings: Sequence[Sequence[str]], heads: dict[int, int], declared: frozenset[str]
+    entries: Sequence[DraftedEntry], headings: Sequence[Sequence[str]], heads: dict[int, int], declared: frozenset[str]
 ) -> None:
     """Puts into the core what neither a tool nor a title nor enough telling words can call for.
 
@@ -173,7 +173,7 @@ def _settle_doubts(
 
 
 def _found(
-    root: Node, pieces: Sequence[Piece], literals: Sequence[str], owned: Sequence[Sequence[str]]
+    root: Node, pieces: Sequence[PromptPiece], literals: Sequence[str], owned: Sequence[Sequence[str]]
 ) -> list[Reference]:
     starts = [piece.start for piece in pieces]
     sections: list[tuple[str, int]] = []
@@ -189,7 +189,7 @@ def _found(
     return references(literals, sections, once, owned)
 
 
-def _require(entries: Sequence[Entry], found: Sequence[Reference], heads: dict[int, int]) -> None:
+def _require(entries: Sequence[DraftedEntry], found: Sequence[Reference], heads: dict[int, int]) -> None:
     """Turns references into requirements; what the core or many others lean on joins the core."""
     listed: dict[int, int] = defaultdict(int)
     for reference in found:
@@ -213,7 +213,7 @@ def _require(entries: Sequence[Entry], found: Sequence[Reference], heads: dict[i
             entries[source].requires.append(target)
 
 
-def _promote(entries: Sequence[Entry], found: Sequence[Reference]) -> None:
+def _promote(entries: Sequence[DraftedEntry], found: Sequence[Reference]) -> None:
     optional = sum(not entry.always for entry in entries)
     referrers: dict[int, set[int]] = defaultdict(set)
     for reference in found:
@@ -234,7 +234,7 @@ def _promote(entries: Sequence[Entry], found: Sequence[Reference]) -> None:
                 changed = True
 
 
-def _break_cycles(entries: Sequence[Entry], edges: dict[tuple[int, int], tuple[bool, str]]) -> None:
+def _break_cycles(entries: Sequence[DraftedEntry], edges: dict[tuple[int, int], tuple[bool, str]]) -> None:
     """Leaves no module requiring itself through others: mentions give way, modules that say so join the core."""
     while cycle := _cycle(edges):
         pairs = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
@@ -278,7 +278,7 @@ def _cycle(edges: Iterable[tuple[int, int]]) -> list[int]:
     return []
 
 
-def _id(entry: Entry) -> str:
+def _id(entry: DraftedEntry) -> str:
     naming = entry.naming
     path = (*naming.own, *naming.around)
     if entry.reason == "identity":

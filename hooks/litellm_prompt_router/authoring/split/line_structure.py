@@ -41,7 +41,7 @@ _TAG = re.compile(r"<(/?)([^\W\d][\w.:-]*)(?:\s[^<>]*)?(?<!/)>")
 _SENTENCE_END = re.compile(r"[.!?;,。！？；，、।]\s*\Z")
 
 
-class Line(NamedTuple):
+class StructuredLine(NamedTuple):
     """``[start, end)`` of the prompt, its line ending included.
 
     ``style`` tells kinds of headings apart; ``level`` orders headings of one style, 0 where styles have no
@@ -58,7 +58,7 @@ class Line(NamedTuple):
     until: int = -1
 
 
-def read_lines(text: str, slots: Sequence[tuple[int, int]] = ()) -> list[Line]:
+def read_lines(text: str, slots: Sequence[tuple[int, int]] = ()) -> list[StructuredLine]:
     """The lines of ``text``. Nothing inside a slot, given as sorted ``(start, end)``, is taken for structure."""
     raw = text.splitlines(keepends=True)
     starts = [0]
@@ -67,19 +67,19 @@ def read_lines(text: str, slots: Sequence[tuple[int, int]] = ()) -> list[Line]:
     hidden = _hidden(starts, slots)
     fences = _fences(raw, hidden)
     tags = _tags(raw, hidden, fences)
-    lines: list[Line] = []
+    lines: list[StructuredLine] = []
     number = 0
     while number < len(raw):
         start, end = starts[number], starts[number + 1]
         if number in fences:
             last = fences[number]
-            lines.append(Line(start, end, "fence", until=last, indent=_indent(raw[number])))
+            lines.append(StructuredLine(start, end, "fence", until=last, indent=_indent(raw[number])))
             for inside in range(number + 1, last + 1):
-                lines.append(Line(starts[inside], starts[inside + 1], "text", style="inside"))
+                lines.append(StructuredLine(starts[inside], starts[inside + 1], "text", style="inside"))
             number = last + 1
             continue
         if hidden[number]:
-            lines.append(Line(start, end, "text", style="inside"))
+            lines.append(StructuredLine(start, end, "text", style="inside"))
         else:
             lines.append(_line(raw, number, start, end, tags, hidden))
         number += 1
@@ -88,23 +88,23 @@ def read_lines(text: str, slots: Sequence[tuple[int, int]] = ()) -> list[Line]:
 
 def _line(
     raw: Sequence[str], number: int, start: int, end: int, tags: dict[int, tuple[str, int]], hidden: Sequence[bool]
-) -> Line:
+) -> StructuredLine:
     line = raw[number]
     if not line.strip():
-        return Line(start, end, "blank")
+        return StructuredLine(start, end, "blank")
     if number in tags:
         title, until = tags[number]
         kind: LineKind = "open" if until >= 0 else "close"
-        return Line(start, end, kind, style="tag", title=title, until=until, indent=_indent(line))
+        return StructuredLine(start, end, kind, style="tag", title=title, until=until, indent=_indent(line))
     heading = _heading(raw, number, hidden)
     if heading is not None:
         style, level, title = heading
-        return Line(start, end, "heading", style=style, level=level, title=title)
+        return StructuredLine(start, end, "heading", style=style, level=level, title=title)
     if _ROW.match(line):
-        return Line(start, end, "row", indent=_indent(line))
+        return StructuredLine(start, end, "row", indent=_indent(line))
     if _ITEM.match(line) or _TIGHT_ITEM.match(line):
-        return Line(start, end, "item", indent=_indent(line))
-    return Line(start, end, "text", indent=_indent(line))
+        return StructuredLine(start, end, "item", indent=_indent(line))
+    return StructuredLine(start, end, "text", indent=_indent(line))
 
 
 def _heading(raw: Sequence[str], number: int, hidden: Sequence[bool]) -> tuple[str, int, str] | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from litellm_prompt_router.authoring.split.draft import Doubt, Draft, DraftModule
+from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftModule
 
 MAX_TEXT_CHARS = 24_000
 MAX_DESCRIPTION_CHARS = 200
@@ -31,7 +31,7 @@ Answer with one JSON object and nothing else:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class ModuleAnswer:
     """What a model said of one module."""
 
     description: str
@@ -54,7 +54,7 @@ def key_of(draft: Draft, module: DraftModule, model: str) -> str:
     return hashlib.sha256("\0".join((model, *question_of(draft, module))).encode()).hexdigest()
 
 
-def read_answer(reply: str) -> Answer | None:
+def read_answer(reply: str) -> ModuleAnswer | None:
     """The answer in a model's reply; None when there is none in it."""
     match = _OBJECT.search(reply)
     try:
@@ -63,34 +63,38 @@ def read_answer(reply: str) -> Answer | None:
         return None
     if not isinstance(document, dict) or not isinstance(document.get("description"), str):
         return None
-    return Answer(
+    return ModuleAnswer(
         description=" ".join(document["description"].split())[:MAX_DESCRIPTION_CHARS],
         requires=_strings(document.get("requires")),
         examples=tuple(" ".join(e.split())[:MAX_EXAMPLE_CHARS] for e in _strings(document.get("examples"))),
     )
 
 
-def with_answers(draft: Draft, answers: Mapping[str, Answer | None]) -> Draft:
+def with_answers(draft: Draft, answers: Mapping[str, ModuleAnswer | None]) -> Draft:
     """The draft with the model's descriptions, requirements and examples, by module id.
 
     Requirements that the text itself states stay. One that would close a circle is left out, and doubted.
     """
     needs = {module.id: list(module.requires) for module in draft.modules}
     core = {module.id for module in draft.modules if module.always}
-    doubts: list[Doubt] = []
+    doubts: list[DraftDoubt] = []
     modules: list[DraftModule] = []
     for module in draft.modules:
         answer = answers.get(module.id)
         if answer is None:
             if module.id in answers:
-                doubts.append(Doubt(module=module.id, text="the model's answer was unusable; drafted from the text"))
+                doubts.append(
+                    DraftDoubt(module=module.id, text="the model's answer was unusable; drafted from the text")
+                )
             modules.append(module)
             continue
         for needed in answer.requires if not module.always else ():
             if needed == module.id or needed in core or needed not in needs or needed in needs[module.id]:
                 continue
             if _reaches(needs, needed, module.id):
-                doubts.append(Doubt(module=module.id, text=f"the model says it requires {needed}, which requires it"))
+                doubts.append(
+                    DraftDoubt(module=module.id, text=f"the model says it requires {needed}, which requires it")
+                )
             else:
                 needs[module.id].append(needed)
         examples = tuple(dict.fromkeys(e for e in answer.examples if e))[:MAX_EXAMPLES]

@@ -29,7 +29,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Piece:
+class PromptPiece:
     """``[start, end)`` of the prompt: whole neighbouring nodes. ``is_block``: one block that can't be divided."""
 
     nodes: tuple[Node, ...]
@@ -73,15 +73,15 @@ def bounds_of(
     )
 
 
-def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
+def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
     """The prompt in pieces, in order and without gaps. Only what can't be divided is over the bounds."""
     pieces = _pieces(prompt, root, bounds, count_tokens)
     return _without_blanks(prompt, _with_whole_slots(prompt, pieces))
 
 
-def _with_whole_slots(prompt: Template, pieces: Sequence[Piece]) -> list[Piece]:
+def _with_whole_slots(prompt: Template, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
     """Pieces none of which begins inside a slot: a slot may hold headings and blocks of its own."""
-    whole: list[Piece] = []
+    whole: list[PromptPiece] = []
     for piece in pieces:
         if whole and prompt.is_inside(piece.start):
             whole[-1] = _both(whole[-1], piece)
@@ -90,28 +90,28 @@ def _with_whole_slots(prompt: Template, pieces: Sequence[Piece]) -> list[Piece]:
     return whole
 
 
-def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[Piece]:
+def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
     if node.chars <= bounds.max_chars and node.tokens <= bounds.max_tokens:
-        return [Piece(nodes=(node,))]
+        return [PromptPiece(nodes=(node,))]
     children = node.children or finer(prompt.text, node, count_tokens, prompt.is_inside)
     if not children:
-        return [Piece(nodes=(node,), is_block=True)]
-    pieces: list[Piece] = []
+        return [PromptPiece(nodes=(node,), is_block=True)]
+    pieces: list[PromptPiece] = []
     for child in children:
         pieces.extend(_pieces(prompt, child, bounds, count_tokens))
     # Lines and sentences are joined further up, so that a heading isn't left without any of them.
     return _joined(pieces, bounds) if node.children or node.parent is None else pieces
 
 
-def _joined(pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+def _joined(pieces: Sequence[PromptPiece], bounds: Bounds) -> list[PromptPiece]:
     """Headings with what follows them, closing tags with what they close, crumbs with a neighbour."""
-    glued: list[Piece] = []
+    glued: list[PromptPiece] = []
     for piece in pieces:
         if glued and (_leans_back(piece) or _leans_on(glued[-1])) and _fits(glued[-1], piece, bounds):
             glued[-1] = _both(glued[-1], piece)
         else:
             glued.append(piece)
-    packed: list[Piece] = []
+    packed: list[PromptPiece] = []
     for piece in glued:
         if packed and _packs(packed[-1], piece, bounds):
             packed[-1] = _both(packed[-1], piece)
@@ -120,7 +120,7 @@ def _joined(pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
     return _without_crumbs(packed, bounds)
 
 
-def _packs(left: Piece, right: Piece, bounds: Bounds) -> bool:
+def _packs(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
     """True for two crumbs, and for untitled neighbours that stay under the target together."""
     if not _fits(left, right, bounds) or left.is_block or right.is_block:
         return False
@@ -131,7 +131,7 @@ def _packs(left: Piece, right: Piece, bounds: Bounds) -> bool:
     return siblings and not _is_titled(right) and not _is_titled(left) and together <= bounds.target_chars
 
 
-def _without_crumbs(pieces: list[Piece], bounds: Bounds) -> list[Piece]:
+def _without_crumbs(pieces: list[PromptPiece], bounds: Bounds) -> list[PromptPiece]:
     number = 0
     while number < len(pieces) and len(pieces) > 1:
         piece = pieces[number]
@@ -150,10 +150,10 @@ def _without_crumbs(pieces: list[Piece], bounds: Bounds) -> list[Piece]:
     return pieces
 
 
-def _without_blanks(prompt: Template, pieces: list[Piece]) -> list[Piece]:
+def _without_blanks(prompt: Template, pieces: list[PromptPiece]) -> list[PromptPiece]:
     """Pieces without visible text of their own go to a neighbour, whatever its size."""
-    kept: list[Piece] = []
-    lead: Piece | None = None
+    kept: list[PromptPiece] = []
+    lead: PromptPiece | None = None
     for piece in pieces:
         if not prompt.literal(piece.start, piece.end).strip():
             if kept:
@@ -165,28 +165,28 @@ def _without_blanks(prompt: Template, pieces: list[Piece]) -> list[Piece]:
     return kept or pieces[:1]
 
 
-def _both(left: Piece, right: Piece) -> Piece:
-    return Piece(nodes=(*left.nodes, *right.nodes), is_block=left.is_block or right.is_block)
+def _both(left: PromptPiece, right: PromptPiece) -> PromptPiece:
+    return PromptPiece(nodes=(*left.nodes, *right.nodes), is_block=left.is_block or right.is_block)
 
 
-def _fits(left: Piece, right: Piece, bounds: Bounds) -> bool:
+def _fits(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
     return left.chars + right.chars <= bounds.max_chars and left.tokens + right.tokens <= bounds.max_tokens
 
 
-def _kinship(left: Piece, right: Piece) -> int:
+def _kinship(left: PromptPiece, right: PromptPiece) -> int:
     """How many sections and blocks hold both sides of the seam between two neighbours."""
     holders = set(left.nodes[-1].holders())
     return sum(node in holders for node in right.nodes[0].holders())
 
 
-def _leans_on(piece: Piece) -> bool:
+def _leans_on(piece: PromptPiece) -> bool:
     """True when it is nothing but a heading, or introduces what follows."""
     return piece.nodes[-1].kind == "heading"
 
 
-def _leans_back(piece: Piece) -> bool:
+def _leans_back(piece: PromptPiece) -> bool:
     return piece.nodes[0].kind == "closing"
 
 
-def _is_titled(piece: Piece) -> bool:
+def _is_titled(piece: PromptPiece) -> bool:
     return any(node.kind in ("section", "tag") for node in piece.nodes)

@@ -16,7 +16,7 @@ from litellm_prompt_router.authoring.split.value_kinds import (
     kind_of,
     pattern_of,
 )
-from litellm_prompt_router.authoring.split.version_alignment import Gap, gaps_of, merged
+from litellm_prompt_router.authoring.split.version_alignment import VersionGap, gaps_of, merged
 from litellm_prompt_router.request.route.triggers import is_unspaced
 
 NEARBY_CHARS = 200
@@ -71,7 +71,7 @@ def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[Place
 
 def slots_at(first: str, spans: Iterable[tuple[int, int]]) -> tuple[Placed, ...]:
     """Slots over these spans of the only version there is."""
-    gaps = [Gap(start, end, (first[start:end],)) for start, end in spans]
+    gaps = [VersionGap(start, end, (first[start:end],)) for start, end in spans]
     return tuple(_named(first, gaps, [first]))
 
 
@@ -107,9 +107,9 @@ def _with_one_line_ending(samples: Sequence[str]) -> list[str]:
 # Where a slot begins and ends
 
 
-def _in_words(first: str, gaps: Sequence[Gap]) -> list[Gap]:
+def _in_words(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     """Gaps that begin and end outside words; several in one word are one."""
-    out: list[tuple[int, int, list[Gap]]] = []
+    out: list[tuple[int, int, list[VersionGap]]] = []
     for gap in gaps:
         start, end = _to_words(first, gap)
         if out and start <= out[-1][1]:
@@ -120,7 +120,7 @@ def _in_words(first: str, gaps: Sequence[Gap]) -> list[Gap]:
     return [merged(first, inside, start, end) for start, end, inside in out]
 
 
-def _to_words(first: str, gap: Gap) -> tuple[int, int]:
+def _to_words(first: str, gap: VersionGap) -> tuple[int, int]:
     """Where the gap would have to begin and end so as not to be inside a word."""
     start, end = gap.start, gap.end
     if any(value and _in_word(value[0]) for value in gap.values) or _inside(first, start, end):
@@ -143,15 +143,15 @@ def _in_word(character: str) -> bool:
     return (character.isalnum() or character == "_") and not is_unspaced(character)
 
 
-def _widened(first: str, gaps: Sequence[Gap]) -> list[Gap]:
+def _widened(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     """Gaps that cover the whole date, path or number that they are part of."""
-    out: list[Gap] = []
+    out: list[VersionGap] = []
     rest = _apart(first, gaps)
     while rest:
         gap = rest.pop(0)
         low = max(gap.start - NEARBY_CHARS, out[-1].end if out else 0)
         window = first[low : gap.end + NEARBY_CHARS]
-        wider: Gap | None = None
+        wider: VersionGap | None = None
         for kind in KINDS:
             for match in kind.finder.finditer(window):
                 start, end = low + match.start(), low + match.end()
@@ -172,9 +172,9 @@ def _widened(first: str, gaps: Sequence[Gap]) -> list[Gap]:
     return out
 
 
-def _apart(first: str, gaps: Sequence[Gap]) -> list[Gap]:
+def _apart(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     """The same gaps, those that touch as one."""
-    out: list[Gap] = []
+    out: list[VersionGap] = []
     for gap in gaps:
         if out and gap.start <= out[-1].end:
             out[-1] = merged(first, [out[-1], gap], out[-1].start, gap.end)
@@ -183,8 +183,8 @@ def _apart(first: str, gaps: Sequence[Gap]) -> list[Gap]:
     return out
 
 
-def _without_weak_islands(first: str, gaps: Sequence[Gap], coarseness: int) -> list[Gap]:
-    out: list[Gap] = []
+def _without_weak_islands(first: str, gaps: Sequence[VersionGap], coarseness: int) -> list[VersionGap]:
+    out: list[VersionGap] = []
     for gap in _apart(first, gaps):
         if out and _is_weak(first[out[-1].end : gap.start], out[-1], gap, coarseness):
             out[-1] = merged(first, [out[-1], gap], out[-1].start, gap.end)
@@ -193,7 +193,7 @@ def _without_weak_islands(first: str, gaps: Sequence[Gap], coarseness: int) -> l
     return out
 
 
-def _is_weak(island: str, left: Gap, right: Gap, coarseness: int) -> bool:
+def _is_weak(island: str, left: VersionGap, right: VersionGap, coarseness: int) -> bool:
     """True when what two gaps have between them is there by chance, or too little to tell them apart by."""
     newlines = island.count("\n") + island.count("\r")
     if (
@@ -232,7 +232,7 @@ def _shape(line: str) -> str:
 # What a slot is called
 
 
-def _named(first: str, gaps: Sequence[Gap], samples: Sequence[str]) -> Iterable[Placed]:
+def _named(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> Iterable[Placed]:
     taken: set[str] = set()
     known: dict[tuple[tuple[str, ...], str], DraftSlot] = {}
     unnamed = 0
@@ -259,7 +259,7 @@ def _named(first: str, gaps: Sequence[Gap], samples: Sequence[str]) -> Iterable[
         yield Placed(start=gap.start, end=gap.end, slot=slot, values=gap.values)
 
 
-def _is_place_in_a_line(first: str, gap: Gap) -> bool:
+def _is_place_in_a_line(first: str, gap: VersionGap) -> bool:
     """A path that words stand around: one for the whole conversation, and at the prompt's end nobody knew whose."""
     kind = kind_of(gap.values)
     line_start = max(first.rfind("\n", 0, gap.start), first.rfind("\r", 0, gap.start)) + 1

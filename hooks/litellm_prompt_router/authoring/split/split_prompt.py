@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from litellm_prompt_router.authoring.split.draft import DEFAULT_VERSION, Doubt, Draft, DraftModule
+from litellm_prompt_router.authoring.split.draft import DEFAULT_VERSION, Draft, DraftDoubt, DraftModule
 from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, proposals_of
 from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
@@ -137,8 +137,8 @@ def _draft(
         sample_count=len(versions),
     )
     draft = _with_working_examples(draft)
-    said = [Doubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
-    said += [Doubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
+    said = [DraftDoubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
+    said += [DraftDoubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
     return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *said))
 
 
@@ -153,5 +153,5 @@ def _with_working_examples(draft: Draft) -> Draft:
 
 
 def _with_doubts(draft: Draft, sample_count: int, doubts: Sequence[str]) -> Draft:
-    said = [Doubt(module=None, text=doubt) for doubt in doubts]
+    said = [DraftDoubt(module=None, text=doubt) for doubt in doubts]
     return replace(draft, sample_count=sample_count, doubts=(*said, *draft.doubts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from litellm_prompt_router.authoring.split.pieces import Piece
+from litellm_prompt_router.authoring.split.pieces import PromptPiece
 
 MAX_TITLE_CHARS = 80
 MAX_DESCRIPTION_CHARS = 140
@@ -19,7 +19,7 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？।])\s*(?=\S)")
 _LEAD_END = re.compile(r"[.:!?;,。：！？；，、(（]")
 
 
-class Naming(NamedTuple):
+class PieceTitles(NamedTuple):
     """``own``: titles of the sections that begin in the piece. ``around``: those it stands in, outermost first."""
 
     title: str
@@ -35,7 +35,7 @@ class Naming(NamedTuple):
         return self.own or self.around[-1:]
 
 
-def name_piece(text: str, piece: Piece, number: int, total_chars: int) -> Naming:
+def name_piece(text: str, piece: PromptPiece, number: int, total_chars: int) -> PieceTitles:
     """The names of the piece at ``[piece.start, piece.end)`` of ``text``."""
     around = tuple(
         node.title
@@ -54,7 +54,7 @@ def name_piece(text: str, piece: Piece, number: int, total_chars: int) -> Naming
     else:
         title = "Opening" if number == 0 else lead or f"Part {number + 1}"
         label = title
-    return Naming(
+    return PieceTitles(
         title=_cut(title, MAX_TITLE_CHARS) or f"Part {number + 1}",
         label=label,
         own=own,
@@ -69,7 +69,7 @@ def clean(title: str) -> str:
     return " ".join(text.strip(" #*_`:：=~-").split())
 
 
-def _own_titles(piece: Piece) -> list[str]:
+def _own_titles(piece: PromptPiece) -> list[str]:
     titles: list[str] = []
     for node in piece.nodes:
         if node.title:
@@ -81,7 +81,7 @@ def _own_titles(piece: Piece) -> list[str]:
     return titles
 
 
-def inner_titles(piece: Piece) -> tuple[list[str], list[str]]:
+def inner_titles(piece: PromptPiece) -> tuple[list[str], list[str]]:
     """Titles of all sections inside a piece, and names of the outermost tagged blocks in them."""
     headings: list[str] = []
     blocks: list[str] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from litellm_prompt_router.authoring.split.line_structure import Line
+from litellm_prompt_router.authoring.split.line_structure import StructuredLine
 
 NodeKind = Literal["root", "section", "tag", "item", "heading", "text", "fence", "table", "closing", "line", "sentence"]
 
@@ -58,7 +58,7 @@ class Node:
             yield from child.walk()
 
 
-def grow(text: str, lines: Sequence[Line], count_tokens: Callable[[str], int]) -> Node:
+def grow(text: str, lines: Sequence[StructuredLine], count_tokens: Callable[[str], int]) -> Node:
     """The tree of a prompt; sizes are counted once for each leaf and added up."""
     builder = _Builder(text, lines)
     root = builder.root
@@ -69,7 +69,7 @@ def grow(text: str, lines: Sequence[Line], count_tokens: Callable[[str], int]) -
 class _Builder:
     """Walks the lines with the open sections on a stack."""
 
-    def __init__(self, text: str, lines: Sequence[Line]) -> None:
+    def __init__(self, text: str, lines: Sequence[StructuredLine]) -> None:
         self._text = text
         self._lines = lines
         self.root = Node(0, "root")
@@ -181,7 +181,7 @@ class _Builder:
         self._stack.append(node)
         self._leaf = None
 
-    def _add(self, line: Line, kind: NodeKind) -> None:
+    def _add(self, line: StructuredLine, kind: NodeKind) -> None:
         leaf = Node(line.start, kind, parent=self._stack[-1])
         self._stack[-1].children.append(leaf)
         self._leaf = leaf

@@ -17,7 +17,7 @@ MIN_LIKENESS = 0.5
 _WORDS = re.compile(r"[^\W\d_]+|\d+|[^\S\r\n]+|\r\n|[\s\S]")
 
 
-class Gap(NamedTuple):
+class VersionGap(NamedTuple):
     """``[start, end)`` of the first version, and what stands there in each version, the first included."""
 
     start: int
@@ -33,7 +33,7 @@ class _Match(NamedTuple):
     size: int
 
 
-def gaps_of(samples: Sequence[str]) -> tuple[tuple[Gap, ...], tuple[int, ...]]:
+def gaps_of(samples: Sequence[str]) -> tuple[tuple[VersionGap, ...], tuple[int, ...]]:
     """Where the samples differ, in order; and the numbers of those that have too little in common with the first."""
     first = samples[0]
     matched: list[list[_Match]] = []
@@ -51,7 +51,7 @@ def gaps_of(samples: Sequence[str]) -> tuple[tuple[Gap, ...], tuple[int, ...]]:
     return tuple(_gaps([samples[number] for number in kept], matched)), tuple(strangers)
 
 
-def merged(first: str, gaps: Sequence[Gap], start: int, end: int) -> Gap:
+def merged(first: str, gaps: Sequence[VersionGap], start: int, end: int) -> VersionGap:
     """One gap over ``[start, end)`` of the first version in place of these, which lie inside it."""
     values: list[str] = []
     for number in range(len(gaps[0].values)):
@@ -61,20 +61,20 @@ def merged(first: str, gaps: Sequence[Gap], start: int, end: int) -> Gap:
             parts += (first[at : gap.start], gap.values[number])
             at = gap.end
         values.append("".join(parts) + first[at:end])
-    return Gap(start, end, tuple(values))
+    return VersionGap(start, end, tuple(values))
 
 
-def _gaps(samples: Sequence[str], matched: Sequence[Sequence[_Match]]) -> Iterable[Gap]:
+def _gaps(samples: Sequence[str], matched: Sequence[Sequence[_Match]]) -> Iterable[VersionGap]:
     """What lies between the stretches that all versions share."""
     at = [0] * len(samples)
     for start, size, others in _shared(matched):
         here = (start, *others)
         if any(begin > end for begin, end in zip(here, at, strict=True)):
             values = tuple(sample[end:begin] for sample, end, begin in zip(samples, at, here, strict=True))
-            yield Gap(at[0], start, values)
+            yield VersionGap(at[0], start, values)
         at = [begin + size for begin in here]
     if any(end < len(sample) for sample, end in zip(samples, at, strict=True)):
-        yield Gap(at[0], len(samples[0]), tuple(sample[end:] for sample, end in zip(samples, at, strict=True)))
+        yield VersionGap(at[0], len(samples[0]), tuple(sample[end:] for sample, end in zip(samples, at, strict=True)))
 
 
 def _shared(matched: Sequence[Sequence[_Match]]) -> list[tuple[int, int, tuple[int, ...]]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from litellm_prompt_router.authoring.split.draft import Doubt, Draft
+from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt
 from litellm_prompt_router.files.ignore_rules import MAX_PATTERN_CHARS
 from litellm_prompt_router.profile.agents import AGENTS, EVERY
 from litellm_prompt_router.profile.patterns import compile_pattern
@@ -32,7 +32,7 @@ _ELEMENT = re.compile(r"^\s*<([A-Za-z_][\w.:-]{0,99})>", re.MULTILINE)
 _DIGITS = re.compile(r"\d+")
 
 
-class Rule(NamedTuple):
+class WrapperRule(NamedTuple):
     """One entry of ``ignore:``, and in how many messages it was seen."""
 
     name: str
@@ -44,7 +44,7 @@ def with_wrappers(draft: Draft, messages: Sequence[Turn]) -> Draft:
     """The draft with rules for what these user messages have around the users' own words, each with a doubt."""
     rules = propose_rules(messages)
     doubts = [
-        Doubt(
+        DraftDoubt(
             module=None,
             text=f"ignore: `{rule.name}: {rule.value}` was in {rule.seen} of {len(messages)} user messages; what it "
             "takes out has no say in routing, so it must not be what users wrote",
@@ -54,10 +54,10 @@ def with_wrappers(draft: Draft, messages: Sequence[Turn]) -> Draft:
     return replace(draft, ignore=tuple((rule.name, rule.value) for rule in rules), doubts=(*draft.doubts, *doubts))
 
 
-def propose_rules(messages: Sequence[Turn]) -> tuple[Rule, ...]:
+def propose_rules(messages: Sequence[Turn]) -> tuple[WrapperRule, ...]:
     """Rules in the order they are to stand in; from fewer than MIN_MESSAGES messages only a ready-made set."""
     ignore = EVERY
-    rules: list[Rule] = []
+    rules: list[WrapperRule] = []
     for step in (_agent, _elements, _beginnings, _endings) if len(messages) >= MIN_MESSAGES else (_agent,):
         found = tuple(step(messages, ignore))
         tried = ignore
@@ -69,7 +69,7 @@ def propose_rules(messages: Sequence[Turn]) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _agent(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
+def _agent(messages: Sequence[Turn], ignore: Ignore) -> Iterable[WrapperRule]:
     """The ready-made set that touches the most messages; of several that do, the first by name."""
     touched = {
         name: sum(own_words(m, ignore.with_(replace(own, block="all"))) != own_words(m, ignore) for m in messages)
@@ -77,10 +77,10 @@ def _agent(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
     }
     name = max(sorted(touched), key=touched.__getitem__)
     if touched[name] and touched[name] >= AGENT_SHARE * len(messages):
-        yield Rule("agent", name, touched[name])
+        yield WrapperRule("agent", name, touched[name])
 
 
-def _elements(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
+def _elements(messages: Sequence[Turn], ignore: Ignore) -> Iterable[WrapperRule]:
     """Elements that most messages have; the words are inside where that varies and what is around it doesn't."""
     texts = _texts(messages, ignore)
     seen = Counter(name for text in texts for name in set(_ELEMENT.findall(text)) if f"</{name}>" in text)
@@ -91,10 +91,10 @@ def _elements(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
         around = _shapes(having, Ignore(tags=(name,)))
         inside = _shapes(having, Ignore(inside=(name,)))
         is_message = 2 * len(around) <= len(having) < 2 * len(inside)
-        yield Rule("inside" if is_message else "tag", name, count)
+        yield WrapperRule("inside" if is_message else "tag", name, count)
 
 
-def _beginnings(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
+def _beginnings(messages: Sequence[Turn], ignore: Ignore) -> Iterable[WrapperRule]:
     """What most messages begin with, up to a colon or a line's end."""
     found = _most_common([_shape(text.lstrip()) for text in _texts(messages, ignore)])
     if found is not None:
@@ -104,7 +104,7 @@ def _beginnings(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
             yield from _literal_rule(r"(?s)\A\s*{}", literal[:end].strip(), count)
 
 
-def _endings(messages: Sequence[Turn], ignore: Ignore) -> Iterable[Rule]:
+def _endings(messages: Sequence[Turn], ignore: Ignore) -> Iterable[WrapperRule]:
     """What most messages end with, from a line's beginning on."""
     found = _most_common([_shape(text.rstrip())[::-1] for text in _texts(messages, ignore)])
     if found is not None:
@@ -131,10 +131,10 @@ def _common_beginning(one: str, other: str) -> str:
     return one[:end]
 
 
-def _literal_rule(form: str, literal: str, count: int) -> Iterable[Rule]:
+def _literal_rule(form: str, literal: str, count: int) -> Iterable[WrapperRule]:
     pattern = form.format(re.escape(literal).replace("\\\n", "\n").replace("0", r"\d+").replace(r"\ ", " "))
     if len(pattern) <= MAX_PATTERN_CHARS and re.search(r"\w", literal):
-        yield Rule("drop", pattern, count)
+        yield WrapperRule("drop", pattern, count)
 
 
 def _shape(text: str) -> str:
@@ -160,7 +160,7 @@ def _are_left(messages: Sequence[Turn], tried: Ignore, ignore: Ignore) -> bool:
     return bool(before) and 2 * sum(bool(own_words(message, tried).text) for message in before) >= len(before)
 
 
-def _ignore(rule: Rule) -> Ignore:
+def _ignore(rule: WrapperRule) -> Ignore:
     if rule.name == "agent":
         return AGENTS[rule.value]
     if rule.name == "drop":

@@ -56,7 +56,7 @@ def profile_yaml(draft: Draft) -> str:
     if draft.slots:
         document["slots"] = [_slot(slot) for slot in draft.slots]
     document["modules"] = [_module(module) for module in draft.modules]
-    dumped: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    dumped: str = yaml.dump(document, Dumper=_DraftDumper, sort_keys=False, allow_unicode=True, width=110)
     return dumped
 
 
@@ -94,7 +94,7 @@ def _module(module: DraftModule) -> dict[str, Any]:
     return entry
 
 
-class _Dumper(yaml.SafeDumper):
+class _DraftDumper(yaml.SafeDumper):
     """Indents lists, and never writes an alias, which the library refuses."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
@@ -109,4 +109,4 @@ def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-_Dumper.add_representer(str, _string)
+_DraftDumper.add_representer(str, _string)

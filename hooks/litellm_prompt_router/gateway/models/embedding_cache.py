@@ -14,8 +14,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.documents.errors import MeaningsWantedError
-from litellm_prompt_router.request.route import Meaning
+from litellm_prompt_router.documents.errors import EmbeddingsMissingError
+from litellm_prompt_router.request.route import MessageEmbedding
 
 MAX_ENTRIES = 4_096
 """About 12 MB of vectors of 1,536 numbers. No text is kept, only its hash."""
@@ -33,39 +33,39 @@ SHARED_TTL_SECONDS = 7 * 86_400
 SHARED_PREFIX = "prompt_router:meaning:"
 PROBLEM = "Embedding model failed"
 
-Ask = Callable[[str, Sequence[str], float], Awaitable[Sequence[Meaning]]]
+Ask = Callable[[str, Sequence[str], float], Awaitable[Sequence[MessageEmbedding]]]
 """``(model, texts, timeout in seconds)`` to a vector each."""
 Tell = Callable[[str, Sequence[str]], None]
 """Told of a problem: its title, and lines."""
 _Key = tuple[str, int, int]
 
 
-class Meanings:
+class EmbeddingCache:
     """Vectors by model and text. ``lookup`` and ``known`` look in memory alone; ``fetch`` asks, and never raises."""
 
     def __init__(self, ask: Ask, tell: Tell, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
         self._tell = tell
         self._clock = clock
-        self._entries: OrderedDict[_Key, Meaning | float] = OrderedDict()
+        self._entries: OrderedDict[_Key, MessageEmbedding | float] = OrderedDict()
         """A float: until then the failure holds."""
         self._pending: dict[_Key, asyncio.Task[None]] = {}
         self._paused_until: dict[str, float] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
-    def lookup(self, model: str, texts: Sequence[str]) -> Mapping[str, Meaning]:
-        """The vectors of these texts. Raises MeaningsWantedError with those that were never asked for."""
+    def lookup(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
+        """The vectors of these texts. Raises EmbeddingsMissingError with those that were never asked for."""
         found = self.known(model, texts)
         if len(found) < len(texts):
             wanted = [text for text in texts if text not in found and self._get(_key(model, text)) is None]
             if wanted:
-                raise MeaningsWantedError(model, wanted)
+                raise EmbeddingsMissingError(model, wanted)
         return found
 
-    def known(self, model: str, texts: Sequence[str]) -> Mapping[str, Meaning]:
+    def known(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
         """The vectors of those of the texts that have one."""
         found = {text: self._get(_key(model, text)) for text in texts}
-        return {text: meaning for text, meaning in found.items() if isinstance(meaning, Meaning)}
+        return {text: meaning for text, meaning in found.items() if isinstance(meaning, MessageEmbedding)}
 
     async def fetch(self, model: str, texts: Sequence[str], timeout_seconds: float, shared: Any = None) -> None:
         """Waits until each text has its vector, or has failed. ``shared``: LiteLLM's Redis cache, if there is one."""
@@ -80,7 +80,7 @@ class Meanings:
             await asyncio.wait(waiting)  # a client that goes away ends the wait, not what others wait for
 
     async def _fetch(self, model: str, texts: Sequence[str], timeout_seconds: float, shared: Any) -> None:
-        found: dict[str, Meaning | None] = {}
+        found: dict[str, MessageEmbedding | None] = {}
         asked: Sequence[str] = ()
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -101,12 +101,12 @@ class Meanings:
                 self._pending.pop(key, None)
         self._share(shared, model, {text: found.get(text) for text in texts if text in asked or text not in found})
 
-    def _get(self, key: _Key) -> Meaning | float | None:
+    def _get(self, key: _Key) -> MessageEmbedding | float | None:
         """What is known; a failure that is asked for holds anew."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if not isinstance(entry, Meaning):
+        if not isinstance(entry, MessageEmbedding):
             now = self._clock()
             if entry < now:
                 del self._entries[key]
@@ -115,13 +115,13 @@ class Meanings:
         self._entries.move_to_end(key)
         return entry
 
-    def _put(self, key: _Key, entry: Meaning | float) -> None:
+    def _put(self, key: _Key, entry: MessageEmbedding | float) -> None:
         self._entries[key] = entry
         self._entries.move_to_end(key)
         while len(self._entries) > MAX_ENTRIES:
             self._entries.popitem(last=False)
 
-    def _share(self, shared: Any, model: str, found: Mapping[str, Meaning | None]) -> None:
+    def _share(self, shared: Any, model: str, found: Mapping[str, MessageEmbedding | None]) -> None:
         """Writes to Redis behind the request's back."""
         if shared is not None and found:
             task = asyncio.create_task(_write_shared(shared, model, found))
@@ -138,7 +138,7 @@ def _shared_key(model: str, text: str) -> str:
     return f"{SHARED_PREFIX}{digest.hexdigest()}"
 
 
-async def _read_shared(shared: Any, model: str, texts: Sequence[str]) -> dict[str, Meaning | None]:
+async def _read_shared(shared: Any, model: str, texts: Sequence[str]) -> dict[str, MessageEmbedding | None]:
     """What replicas know, failures too; nothing when Redis doesn't answer at once."""
     if shared is None:
         return {}
@@ -147,12 +147,12 @@ async def _read_shared(shared: Any, model: str, texts: Sequence[str]) -> dict[st
         async with asyncio.timeout(SHARED_SECONDS):
             answer = await shared.async_batch_get_cache(list(keys))
         stored = {keys[key]: entry["vector"] for key, entry in answer.items() if isinstance(entry, dict)}
-        return {text: Meaning.unpacked(base64.b64decode(packed)) for text, packed in stored.items()}
+        return {text: MessageEmbedding.unpacked(base64.b64decode(packed)) for text, packed in stored.items()}
     except Exception:
         return {}
 
 
-async def _write_shared(shared: Any, model: str, found: Mapping[str, Meaning | None]) -> None:
+async def _write_shared(shared: Any, model: str, found: Mapping[str, MessageEmbedding | None]) -> None:
     for is_failure, ttl in ((False, SHARED_TTL_SECONDS), (True, int(FAILURE_SECONDS))):
         pairs = [
             (_shared_key(model, text), {"vector": base64.b64encode(meaning.packed()).decode() if meaning else ""})

@@ -12,7 +12,7 @@ from typing import Any
 
 import litellm
 
-from litellm_prompt_router.request.route import Meaning
+from litellm_prompt_router.request.route import MessageEmbedding
 
 YIELD_EVERY = 8
 """Vectors read before other requests get their turn."""
@@ -22,14 +22,14 @@ class NotVectorsError(Exception):
     """The answer holds no vector for each text."""
 
 
-async def ask(model: str, texts: Sequence[str], timeout_seconds: float) -> list[Meaning]:
+async def ask(model: str, texts: Sequence[str], timeout_seconds: float) -> list[MessageEmbedding]:
     """A vector for each text, in one call. Raises whatever LiteLLM raises, and NotVectorsError."""
     router = _of_proxy("llm_router")
     is_group = router is not None and bool(router.get_model_list(model_name=model))
     call = router.aembedding if router is not None and is_group else litellm.aembedding
     # An OpenAI client tries three times all the same: LiteLLM 1.106 takes no retries for the usual number of them.
     answer = await call(model=model, input=list(texts), timeout=timeout_seconds, num_retries=0)
-    meanings: list[Meaning] = []
+    meanings: list[MessageEmbedding] = []
     for number, row in enumerate(_rows(answer, len(texts))):
         if number % YIELD_EVERY == YIELD_EVERY - 1:
             await asyncio.sleep(0)
@@ -50,7 +50,7 @@ def _of_proxy(name: str) -> Any:
     return getattr(sys.modules.get("litellm.proxy.proxy_server"), name, None)
 
 
-def meanings_of(answer: Any, wanted: int) -> list[Meaning]:
+def vectors_in(answer: Any, wanted: int) -> list[MessageEmbedding]:
     """The vectors in an answer to so many texts. Raises NotVectorsError."""
     return [_meaning(row) for row in _rows(answer, wanted)]
 
@@ -71,8 +71,8 @@ def _field(item: Any, name: str) -> Any:
     return item.get(name) if isinstance(item, dict) else getattr(item, name, None)
 
 
-def _meaning(row: Any) -> Meaning:
-    meaning = Meaning.of(row) if isinstance(row, list) else None
+def _meaning(row: Any) -> MessageEmbedding:
+    meaning = MessageEmbedding.of(row) if isinstance(row, list) else None
     if meaning is None:
         raise NotVectorsError("an answer that is no list of numbers")
     return meaning

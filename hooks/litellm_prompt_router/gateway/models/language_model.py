@@ -12,11 +12,11 @@ from typing import Any
 
 import litellm
 
-from litellm_prompt_router.authoring.examples import Answer, ModelFailedError
+from litellm_prompt_router.authoring.examples import ModelAnswer, ModelFailedError
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway.deployments.target import target_of_model
-from litellm_prompt_router.gateway.models.embedding_model import meanings_of
-from litellm_prompt_router.request.route import Meaning
+from litellm_prompt_router.gateway.models.embedding_model import vectors_in
+from litellm_prompt_router.request.route import MessageEmbedding
 
 TIMEOUT_SECONDS = 180.0
 EMBEDDING_SECONDS = 60.0
@@ -39,7 +39,7 @@ class LanguageModel:
         self._api_base = api_base
         self._takes_marks = target_of_model(name).takes_marks
 
-    def __call__(self, *, system: str, user: str) -> Answer:
+    def __call__(self, *, system: str, user: str) -> ModelAnswer:
         """Raises ModelFailedError, whatever went wrong."""
         litellm.suppress_debug_info = True  # it prints an advertisement on stdout otherwise
         try:
@@ -57,7 +57,7 @@ class LanguageModel:
             )
             text = response.choices[0].message.content or ""
             usage = response.usage
-            return Answer(
+            return ModelAnswer(
                 text=text,
                 input_tokens=usage.prompt_tokens,
                 output_tokens=usage.completion_tokens,
@@ -81,17 +81,17 @@ class EmbeddingModel:
         self._name = name
         self._api_base = api_base
 
-    def __call__(self, texts: Sequence[str], advance: Callable[[int], None]) -> dict[str, Meaning]:
+    def __call__(self, texts: Sequence[str], advance: Callable[[int], None]) -> dict[str, MessageEmbedding]:
         """A vector for each text; ``advance`` is told of how many. Raises ConfigurationError, whatever went wrong."""
         litellm.suppress_debug_info = True
-        found: dict[str, Meaning] = {}
+        found: dict[str, MessageEmbedding] = {}
         for at in range(0, len(texts), BATCH):
             batch = list(texts[at : at + BATCH])
             try:
                 answer: Any = litellm.embedding(
                     model=self._name, input=batch, api_base=self._api_base, timeout=EMBEDDING_SECONDS, num_retries=1
                 )
-                found.update(zip(batch, meanings_of(answer, len(batch)), strict=True))
+                found.update(zip(batch, vectors_in(answer, len(batch)), strict=True))
             except Exception as error:
                 problem = f"embedding model {self._name!r}: {_problem(error)}; check its name, key and address"
                 raise ConfigurationError([f"{problem} (--embedding-model, --api-base)"]) from None

@@ -24,15 +24,15 @@ def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str])
         unreachable = unreachable_callback(callbacks, path)
         if unreachable is not None:
             yield fail("callback", unreachable, f"list {CALLBACK}")
-    generation, problems = load(path, mapping_in(document, "callback_settings").get("prompt_router"), environ)
+    configuration, problems = load(path, mapping_in(document, "callback_settings").get("prompt_router"), environ)
     yield from problems
     placement = "auto"
-    if generation is not None:
-        yield from examine_inside(generation)
-        placement = generation.settings.placement
+    if configuration is not None:
+        yield from examine_inside(configuration)
+        placement = configuration.settings.placement
     yield from examine_groups(document, placement)
-    if generation is not None:
-        yield from examine_folders(generation.settings)
-        yield from examine_glitchtip(generation.settings)
+    if configuration is not None:
+        yield from examine_folders(configuration.settings)
+        yield from examine_glitchtip(configuration.settings)
     yield from examine_redis(mapping_in(document, "litellm_settings"), environ)
     yield from examine_variables(environ)

@@ -8,13 +8,15 @@ from typing import Any
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
-from litellm_prompt_router.policy.active import Generation
+from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.litellm_config import resolved
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.profile.profile import Profile
 
 
-def load(path: Path, section: Any, environ: Mapping[str, str]) -> tuple[Generation | None, tuple[Finding, ...]]:
+def load(
+    path: Path, section: Any, environ: Mapping[str, str]
+) -> tuple[ActiveConfiguration | None, tuple[Finding, ...]]:
     """What would be in force at start, or everything that keeps the proxy from starting."""
     try:
         return Loader(resolved(section, environ, str(path)), environ, path.absolute()).first(), ()
@@ -23,18 +25,18 @@ def load(path: Path, section: Any, environ: Mapping[str, str]) -> tuple[Generati
         return None, tuple(fail("settings, profiles, policy", problem, todo) for problem in error.problems)
 
 
-def examine_inside(generation: Generation) -> Iterable[Finding]:
+def examine_inside(configuration: ActiveConfiguration) -> Iterable[Finding]:
     """Mode, switches, policy and profiles."""
-    settings, policy = generation.settings, generation.policy
+    settings, policy = configuration.settings, configuration.policy
     yield ok("settings", f"valid; mode {settings.mode}, placement {settings.placement}")
-    if generation.stopped_by is not None:
-        yield warn("kill switch", f"on ({generation.stopped_by}): nothing is rewritten", "`prompt-router start`")
+    if configuration.stopped_by is not None:
+        yield warn("kill switch", f"on ({configuration.stopped_by}): nothing is rewritten", "`prompt-router start`")
     if policy.digest is not None:
-        yield ok("policy", f"{generation.policy_path}: valid, {len(policy.rules)} rules")
+        yield ok("policy", f"{configuration.policy_path}: valid, {len(policy.rules)} rules")
     else:
-        where = generation.policy_path or "its place"
+        where = configuration.policy_path or "its place"
         yield ok("policy", f"no file at {where}; key metadata and settings decide")
-    for profile in generation.pipeline.profiles.values():
+    for profile in configuration.pipeline.profiles.values():
         yield _profile(profile)
 
 

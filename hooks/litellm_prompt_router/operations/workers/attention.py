@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from litellm_prompt_router.operations.workers.read_status import Status, Worker
+from litellm_prompt_router.operations.workers.read_status import Worker, WorkerStatus
 
 LAG_SECONDS = 30.0
 """The ledger is written five times a second."""
@@ -26,7 +26,7 @@ def _of_worker(worker: Worker, now_seconds: float) -> Iterable[str]:
         yield f"{who}: {line}"
 
 
-def _of_status(status: Status, now_seconds: float) -> Iterable[str]:
+def _of_status(status: WorkerStatus, now_seconds: float) -> Iterable[str]:
     for problem in status.problems:
         yield f"not reloaded, what was before is in force: {problem}"
     if status.breaker.is_open:
@@ -41,7 +41,7 @@ def _of_status(status: Status, now_seconds: float) -> Iterable[str]:
         yield f"{len(recent)} errors within the hour, the latest: {recent[0].text}"
 
 
-def _of_sinks(status: Status) -> Iterable[str]:
+def _of_sinks(status: WorkerStatus) -> Iterable[str]:
     ledger, glitchtip, capture = status.ledger, status.glitchtip, status.capture
     if ledger.last_error is not None and ledger.waiting:
         yield f"the ledger can't be written ({ledger.last_error}): {ledger.waiting} records wait; see to its folder"

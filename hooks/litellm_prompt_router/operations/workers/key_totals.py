@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from litellm_prompt_router.operations.workers.read_status import KeySeen, Status
+from litellm_prompt_router.operations.workers.read_status import KeySeen, WorkerStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +21,7 @@ class KeyTotal:
     net_saved_usd: Decimal | None
 
 
-def totals_by_key(statuses: Iterable[Status]) -> tuple[KeyTotal, ...]:
+def totals_by_key(statuses: Iterable[WorkerStatus]) -> tuple[KeyTotal, ...]:
     """By alias, requests without one first."""
     seen: dict[str | None, list[KeySeen]] = {}
     for status in statuses:

@@ -16,28 +16,28 @@ MAX_STATUS_BYTES = 4_000_000
 """Of one file; 500 keys take some 200,000."""
 
 
-class _Part(BaseModel):
+class _StatusPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ProfileServed(_Part):
+class ProfileServed(_StatusPart):
     name: str
     version: str
     digest: str
 
 
-class PolicyInForce(_Part):
+class PolicyInForce(_StatusPart):
     path: str | None = None
     digest: str | None = None
     rules: int = 0
 
 
-class BreakerState(_Part):
+class BreakerState(_StatusPart):
     is_open: bool = False
     open_keys: int = 0
 
 
-class KeySeen(_Part):
+class KeySeen(_StatusPart):
     """``mode`` and ``policy`` are the latest request's."""
 
     key_alias: str | None
@@ -49,25 +49,25 @@ class KeySeen(_Part):
     estimated_net_saved_usd: Decimal | None = None
 
 
-class Counts(_Part):
+class RequestCounts(_StatusPart):
     requests: int
     by_outcome: dict[str, int] = {}
     estimated_net_saved_usd: Decimal | None = None
 
 
-class ErrorSeen(_Part):
+class ErrorSeen(_StatusPart):
     at_seconds: float
     kind: str
     text: str
 
 
-class QueueState(_Part):
+class QueueState(_StatusPart):
     waiting: int = 0
     limit: int = 0
     dropped: int = 0
 
 
-class LedgerState(_Part):
+class LedgerState(_StatusPart):
     is_on: bool
     written: int = 0
     waiting: int = 0
@@ -76,25 +76,25 @@ class LedgerState(_Part):
     last_error: str | None = None
 
 
-class GlitchtipState(_Part):
+class GlitchtipState(_StatusPart):
     is_on: bool
     sent: int = 0
     pending: int = 0
     lost: dict[str, int] = {}
 
 
-class CaptureState(_Part):
+class CaptureState(_StatusPart):
     is_on: bool
     lost: int = 0
     last_error: str | None = None
 
 
-class FaultState(_Part):
+class FaultState(_StatusPart):
     count: int = 0
     last: str | None = None
 
 
-class Status(_Part):
+class WorkerStatus(_StatusPart):
     """What ``docs/status.md`` tells of, as far as it is shown or judged."""
 
     version: str
@@ -109,7 +109,7 @@ class Status(_Part):
     problems: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState()
     keys: tuple[KeySeen, ...] = ()
-    counters: Counts
+    counters: RequestCounts
     last_errors: tuple[ErrorSeen, ...] = ()
     queue: QueueState
     ledger: LedgerState
@@ -123,7 +123,7 @@ class Worker:
     """One file. ``raw`` is all that is in it. ``is_stale``: its process is gone, or nobody has heard of it for long."""
 
     path: Path
-    status: Status
+    status: WorkerStatus
     raw: dict[str, Any]
     is_stale: bool
 
@@ -159,7 +159,7 @@ def _read(path: Path, now_seconds: float) -> Worker:
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         raise ValueError("not of this schema")
     try:
-        status = Status.model_validate(raw)
+        status = WorkerStatus.model_validate(raw)
     except ValidationError:
         raise ValueError("not as it should be") from None
     return Worker(path=path, status=status, raw=raw, is_stale=is_stale(raw, now_seconds))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Profile, Slot
-from litellm_prompt_router.request.recognise.placing import Claim, Shape, shape_of, skip_space, slot_end, walk
+from litellm_prompt_router.request.recognise.placing import Claim, ModuleShape, shape_of, skip_space, slot_end, walk
 from litellm_prompt_router.request.recognise.text_spaces import Raw, Squeezed
 from litellm_prompt_router.request.types import Recognition, Span
 
@@ -25,7 +25,7 @@ MIN_SQUEEZE_RESIDUE_CHARS = 16
 """Less unknown text than this isn't worth a second walk."""
 MOSTLY_PLACED = 0.5
 """From this coverage on only the residue is walked again, not the whole text."""
-NOWHERE = Shape(parts=(), probe="", ahead=())
+NOWHERE = ModuleShape(parts=(), probe="", ahead=())
 """The shape of a module that isn't looked for."""
 MAX_LAYOUTS = 256
 """Span positions remembered for whole prompts, by the lengths of their slot values."""

@@ -30,7 +30,7 @@ class Claim(NamedTuple):
     opens: bool
 
 
-class Shape(NamedTuple):
+class ModuleShape(NamedTuple):
     """A module's literals and slots with the outer white space off, in one space (raw or squeezed)."""
 
     parts: tuple[str | Slot, ...]
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
     """What stands before that literal: nothing, a slot, or a few characters and a slot."""
 
 
-def shape_of(module: Module, *, squeezed: bool) -> Shape:
+def shape_of(module: Module, *, squeezed: bool) -> ModuleShape:
     parts: list[str | Slot] = list(module.parts)
     if squeezed:
         parts = [part if isinstance(part, Slot) else squeeze(part) for part in parts]
@@ -52,11 +52,11 @@ def shape_of(module: Module, *, squeezed: bool) -> Shape:
     parts = [part for part in parts if part]
     for number, part in enumerate(parts[: MAX_AHEAD + 1]):
         if isinstance(part, str) and len(part.strip()) >= MIN_PROBE_CHARS:
-            return Shape(parts=tuple(parts), probe=part[:PROBE_CHARS], ahead=tuple(parts[:number]))
-    return Shape(parts=tuple(parts), probe="", ahead=())
+            return ModuleShape(parts=tuple(parts), probe=part[:PROBE_CHARS], ahead=tuple(parts[:number]))
+    return ModuleShape(parts=tuple(parts), probe="", ahead=())
 
 
-def walk(space: Space, shapes: tuple[Shape, ...], *, skips_space: bool) -> list[Claim]:
+def walk(space: Space, shapes: tuple[ModuleShape, ...], *, skips_space: bool) -> list[Claim]:
     """Claims in text order. After each placed module the next in prompt order is tried first."""
     claims: list[Claim] = []
     end = len(space.text)
@@ -97,7 +97,7 @@ def slot_end(space: Space, at: int, slot: Slot, following: str) -> int | None:
     return None
 
 
-def _match_here(space: Space, at: int, shapes: tuple[Shape, ...], expected: int) -> list[Claim] | None:
+def _match_here(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[Claim] | None:
     """The claims of the module that stands at ``at``: the expected one, else the longest that fits."""
     if expected < len(shapes):
         claims = _match(space, at, shapes, expected)
@@ -112,7 +112,7 @@ def _match_here(space: Space, at: int, shapes: tuple[Shape, ...], expected: int)
     return best
 
 
-def _resync(space: Space, at: int, shapes: tuple[Shape, ...], expected: int) -> list[Claim] | None:
+def _resync(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[Claim] | None:
     """The claims of the module that begins soonest behind ``at``; None when there is none."""
     best: list[Claim] | None = None
     limit = len(space.text)
@@ -130,7 +130,9 @@ def _resync(space: Space, at: int, shapes: tuple[Shape, ...], expected: int) -> 
     return best
 
 
-def _match_around(space: Space, at: int, found: int, shapes: tuple[Shape, ...], module: int) -> list[Claim] | None:
+def _match_around(
+    space: Space, at: int, found: int, shapes: tuple[ModuleShape, ...], module: int
+) -> list[Claim] | None:
     """The claims of ``module`` whose probe stands at ``found`` and which begins at ``at`` or behind it."""
     match shapes[module].ahead:
         case ():
@@ -148,7 +150,7 @@ def _match_around(space: Space, at: int, found: int, shapes: tuple[Shape, ...], 
     return None
 
 
-def _match(space: Space, at: int, shapes: tuple[Shape, ...], module: int) -> list[Claim] | None:
+def _match(space: Space, at: int, shapes: tuple[ModuleShape, ...], module: int) -> list[Claim] | None:
     """The claims of ``module`` placed exactly at ``at``, or None."""
     parts = shapes[module].parts
     claims: list[Claim] = []
@@ -172,13 +174,13 @@ def _match(space: Space, at: int, shapes: tuple[Shape, ...], module: int) -> lis
     return claims
 
 
-def _literal_after(shapes: tuple[Shape, ...], module: int, part: int) -> str:
+def _literal_after(shapes: tuple[ModuleShape, ...], module: int, part: int) -> str:
     """The literal that follows a slot: in its own module or, at the end of that, in the next one."""
     rest = shapes[module].parts[part + 1 :] or (shapes[module + 1].parts if module + 1 < len(shapes) else ())
     return rest[0] if rest and isinstance(rest[0], str) else ""
 
 
-def _open_end(space: Space, at: int, slot: Slot, shapes: tuple[Shape, ...]) -> int | None:
+def _open_end(space: Space, at: int, slot: Slot, shapes: tuple[ModuleShape, ...]) -> int | None:
     """Where a value ends that no literal of its own closes: where known text begins, else where its pattern ends."""
     limit = min(len(space.text), at + slot.max_chars)
     for shape in shapes:

@@ -1,24 +1,24 @@
 """Routing: from the conversation's own words and tool calls to the modules it needs, with evidence."""
 
-from litellm_prompt_router.request.route.embeddings import Lookup, Meaning, no_meanings
+from litellm_prompt_router.request.route.embeddings import Lookup, MessageEmbedding, no_embeddings
 from litellm_prompt_router.request.route.gate import values as gate_values
 from litellm_prompt_router.request.route.need import closure_of
 from litellm_prompt_router.request.route.router import MOST_TOKENS_SHARE, Router
 from litellm_prompt_router.request.route.trace import Trace
 from litellm_prompt_router.request.route.triggers import TriggerProblem, check_trigger
-from litellm_prompt_router.request.route.weighing import Weighted, weigh
+from litellm_prompt_router.request.route.weighing import WeightedConversation, weigh
 
 __all__ = [
     "MOST_TOKENS_SHARE",
     "Lookup",
-    "Meaning",
+    "MessageEmbedding",
     "Router",
     "Trace",
     "TriggerProblem",
-    "Weighted",
+    "WeightedConversation",
     "check_trigger",
     "closure_of",
     "gate_values",
-    "no_meanings",
+    "no_embeddings",
     "weigh",
 ]

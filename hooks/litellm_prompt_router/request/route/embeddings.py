@@ -23,14 +23,14 @@ ROUNDING = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meaning:
+class MessageEmbedding:
     """A message's vector, of length one. ``digest`` is that of its bytes: the same vector, the same decision."""
 
     vector: SmallFloats
     digest: int
 
     @classmethod
-    def of(cls, values: object) -> Meaning | None:
+    def of(cls, values: object) -> MessageEmbedding | None:
         """The direction of what a model answered; None for anything but a list of finite numbers, not all zero."""
         try:
             vector = np.asarray(values, dtype=np.float64)
@@ -45,7 +45,7 @@ class Meaning:
         return cls._rounded(vector / np.linalg.norm(vector))
 
     @classmethod
-    def unpacked(cls, raw: bytes) -> Meaning | None:
+    def unpacked(cls, raw: bytes) -> MessageEmbedding | None:
         """What ``packed`` made; None for anything else."""
         if not raw or len(raw) % 2:
             return None
@@ -57,20 +57,20 @@ class Meaning:
         return self.vector.astype("<f2").tobytes()
 
     @classmethod
-    def _rounded(cls, vector: Floats | SmallFloats) -> Meaning:
+    def _rounded(cls, vector: Floats | SmallFloats) -> MessageEmbedding:
         """In the precision that replicas share, so that one that asked and one that was told agree."""
         small = vector.astype(np.float16)
         return cls(small.astype(np.float32), hash(small.tobytes()))
 
 
-Lookup = Callable[[str, Sequence[str]], Mapping[str, Meaning]]
+Lookup = Callable[[str, Sequence[str]], Mapping[str, MessageEmbedding]]
 """``(model, texts)`` to the vectors that are known; a text without one is to be scored by its words alone.
 
-Raises MeaningsWantedError where some have to be fetched first.
+Raises EmbeddingsMissingError where some have to be fetched first.
 """
 
 
-def no_meanings(_model: str, _texts: Sequence[str]) -> Mapping[str, Meaning]:
+def no_embeddings(_model: str, _texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
     """For those who have no embedding model at hand."""
     return {}
 
@@ -91,7 +91,7 @@ def embedded_part(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()  # a lone surrogate is no JSON
 
 
-def semantic_scores(semantics: Semantics, meaning: Meaning) -> SemanticScores:
+def semantic_scores(semantics: Semantics, meaning: MessageEmbedding) -> SemanticScores:
     """What the message's meaning says for each module. The vector is as long as the modules' are."""
     raw = (semantics.vectors @ meaning.vector).astype(np.float64) + semantics.bias
     top = float(raw.max())

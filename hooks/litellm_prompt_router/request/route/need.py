@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.types import Arrival, Evidence, EvidenceKind
+from litellm_prompt_router.request.types import Evidence, EvidenceKind, LateModules
 
 NAMED = frozenset({"trigger", "score"})
 """What the message itself gives; with the next message it is inherited."""
@@ -68,8 +68,8 @@ class Need:
     def selected(self) -> tuple[Evidence, ...]:
         return tuple([self._why[module] for module in sorted(self._why)])
 
-    def arrivals(self) -> tuple[Arrival, ...]:
-        return tuple(Arrival(at, tuple(sorted(modules))) for at, modules in sorted(self._arrived.items()))
+    def arrivals(self) -> tuple[LateModules, ...]:
+        return tuple(LateModules(at, tuple(sorted(modules))) for at, modules in sorted(self._arrived.items()))
 
     def _add(self, module: int, kind: EvidenceKind, detail: str, at: int) -> None:
         known = self._why.get(module)

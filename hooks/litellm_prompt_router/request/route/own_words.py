@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.agents import TAKEN_OUT, TAKEN_OUT_INITIALS
-from litellm_prompt_router.profile.profile import Found, Ignore, ValuePattern
+from litellm_prompt_router.profile.profile import Ignore, PatternMatch, ValuePattern
 from litellm_prompt_router.request.types import Turn
 
 MAX_CHARS = 400_000
@@ -24,7 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 AFTER_NAME = frozenset(" \t\r\n>")
 
 
-class Said(NamedTuple):
+class OwnWords(NamedTuple):
     """What one user message says. ``text`` None: nothing in it is the user's own."""
 
     text: str | None
@@ -32,7 +32,7 @@ class Said(NamedTuple):
     """True when earlier turns were taken out and this is in their place."""
 
 
-def own_words(turn: Turn, ignore: Ignore) -> Said:
+def own_words(turn: Turn, ignore: Ignore) -> OwnWords:
     """The user's words in ``turn``, unchanged where nothing is to be ignored. Time is linear in its length."""
     blocks = turn.parts or (turn.text,)
     words: list[str] = []
@@ -41,9 +41,9 @@ def own_words(turn: Turn, ignore: Ignore) -> Said:
         rest, is_kept, is_cut = _without_wrappers(block, ignore)
         beginning = rest[:MAX_BEGINNING_CHARS]
         if _begins(beginning, ignore.summaries):
-            return Said(None, stands_for_history=True)
+            return OwnWords(None, stands_for_history=True)
         if not is_kept and number == 0 and _begins(beginning, ignore.results):
-            return Said(_kept_elsewhere(blocks[1:], ignore))
+            return OwnWords(_kept_elsewhere(blocks[1:], ignore))
         is_agents = not is_kept and _begins(beginning, ignore.skip)
         touched = touched or is_cut or is_kept or is_agents
         if rest.strip() and not is_agents:
@@ -52,8 +52,8 @@ def own_words(turn: Turn, ignore: Ignore) -> Said:
         words = [words[0 if ignore.block == "first" else -1]]
         touched = True
     if not touched:
-        return Said(turn.text)
-    return Said("\n".join(words).strip() if words else None)
+        return OwnWords(turn.text)
+    return OwnWords("\n".join(words).strip() if words else None)
 
 
 def stands_for_history(turn: Turn, ignore: Ignore) -> bool:
@@ -130,7 +130,7 @@ def _elements(text: str, name: str) -> list[tuple[int, int]]:
 
 def _matches(text: str, pattern: ValuePattern) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    match: Found
+    match: PatternMatch
     for match in pattern.finditer(text):
         found.append((match.start(), match.end()))
         if len(found) == MAX_CUTS:

@@ -15,7 +15,7 @@ MAX_READINGS = 8192
 """User messages remembered for each profile: as hashes, module numbers and scores, no text."""
 
 
-class Reading(NamedTuple):
+class MessageReading(NamedTuple):
     """What one user message says by itself. ``found``: a trigger by module.
 
     ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns.
@@ -36,9 +36,9 @@ class Reader:
         self._triggers = TriggerIndex((n, t) for n, module in enumerate(profile.modules) for t in module.triggers)
         self._ignore = ignore
         self._fitted = profile.fitted
-        self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], Reading] = {}
+        self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], MessageReading] = {}
 
-    def read(self, turn: Turn, *, started: bool) -> Reading:
+    def read(self, turn: Turn, *, started: bool) -> MessageReading:
         """What one user message says; remembered by the message's hash, since every call sends them all again."""
         key = (hash(turn.text), len(turn.text), lengths_of(turn), turn.attachments, started)
         known = self._readings.get(key)
@@ -48,16 +48,16 @@ class Reader:
             known = self._readings[key] = self._read_anew(turn, started=started)
         return known
 
-    def _read_anew(self, turn: Turn, *, started: bool) -> Reading:
+    def _read_anew(self, turn: Turn, *, started: bool) -> MessageReading:
         said = own_words(turn, self._ignore)
         if said.stands_for_history:
-            return Reading("none", {}, is_shortened=True)
+            return MessageReading("none", {}, is_shortened=True)
         if said.text is None and not turn.attachments:
-            return Reading("none", {})
+            return MessageReading("none", {})
         own = said.text or ""
         return self._read_words(turn._replace(text=own), started=started)._replace(chars=len(own))
 
-    def _read_words(self, turn: Turn, *, started: bool) -> Reading:
+    def _read_words(self, turn: Turn, *, started: bool) -> MessageReading:
         read = capped(turn.text)
         text = folded(read)
         words = words_of(text)
@@ -65,32 +65,32 @@ class Reader:
         if found:
             return self._scored(found, text, words)
         if turn.attachments:
-            return Reading("task", {}, "attachment without a matching trigger")
+            return MessageReading("task", {}, "attachment without a matching trigger")
         if not text.strip():
-            return Reading("follow_up", {}, None if started else "nothing to follow up on")
+            return MessageReading("follow_up", {}, None if started else "nothing to follow up on")
         if is_small_talk(read, text, words):
-            return self._also_scored(Reading("small_talk", {}), text, words)
+            return self._also_scored(MessageReading("small_talk", {}), text, words)
         if is_follow_up(text, words):
             fallback = None if started else "nothing to follow up on"
-            return self._also_scored(Reading("follow_up", {}, fallback), text, words)
+            return self._also_scored(MessageReading("follow_up", {}, fallback), text, words)
         if self._fitted is None:
-            return Reading("task", {}, "nothing known in the message")
+            return MessageReading("task", {}, "nothing known in the message")
         return self._scored({}, text, words)
 
-    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> Reading:
+    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> MessageReading:
         """The reading of a task, with its scores where the profile is fitted and the message is within its reach."""
         if self._fitted is None:
-            return Reading("task", found)
+            return MessageReading("task", found)
         if self._fitted.calibration.promise == "none":
-            return Reading("task", found, "no calibrated threshold")
+            return MessageReading("task", found, "no calibrated threshold")
         if not text.strip():
-            return Reading("task", found, "attachment without text")
+            return MessageReading("task", found, "attachment without text")
         scores = score(self._fitted.table, text, words)
         if not scores.is_known:
-            return Reading("task", found, "nothing known in the message")
-        return Reading("task", found, None, scores)
+            return MessageReading("task", found, "nothing known in the message")
+        return MessageReading("task", found, None, scores)
 
-    def _also_scored(self, reading: Reading, text: str, words: list[str]) -> Reading:
+    def _also_scored(self, reading: MessageReading, text: str, words: list[str]) -> MessageReading:
         """A message that the word lists take for no task; scored all the same where labels showed them wrong."""
         if self._fitted is None or self._fitted.trusts_lists or self._fitted.calibration.promise == "none":
             return reading

@@ -29,18 +29,18 @@ from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
-    Meaning,
+    MessageEmbedding,
     embedded_part,
-    no_meanings,
+    no_embeddings,
     promised,
     semantic_scores,
 )
 from litellm_prompt_router.request.route.gate import GateState, values
 from litellm_prompt_router.request.route.need import Need, closure_of, core_of
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
-from litellm_prompt_router.request.route.reader import Reader, Reading, lengths_of
+from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
 from litellm_prompt_router.request.route.scores import Scores
-from litellm_prompt_router.request.route.trace import Trace, Weighed
+from litellm_prompt_router.request.route.trace import Trace, WeighedMessage
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
 
 MAX_WALKS = 1024
@@ -91,22 +91,22 @@ class Router:
         self,
         turns: Iterable[Turn],
         *,
-        forgets: bool = False,
+        latest_only: bool = False,
         trace: Trace | None = None,
-        lookup: Lookup = no_meanings,
+        lookup: Lookup = no_embeddings,
     ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
-        ``forgets``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
-        ``lookup`` gives the messages' vectors, and may raise MeaningsWantedError.
+        ``latest_only``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
+        ``lookup`` gives the messages' vectors, and may raise EmbeddingsMissingError.
         """
         turns = tuple(turns)
-        meanings = self._meanings(turns, lookup) if self._semantics is not None else {}
-        if forgets or trace is not None:
+        meanings = self._embeddings(turns, lookup) if self._semantics is not None else {}
+        if latest_only or trace is not None:
             begin, walk = 0, self._started_anew()
         else:
             begin, walk = self._resumed(turns, meanings)
-        self._advance(walk, turns, begin, len(turns), meanings, forgets=forgets, trace=trace)
+        self._advance(walk, turns, begin, len(turns), meanings, latest_only=latest_only, trace=trace)
         if walk.kind == "none":
             walk.fallback = "no user message"
             walk.need.bring_all(walk.fallback, at=len(turns) - 1)
@@ -146,7 +146,7 @@ class Router:
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
         return wanted
 
-    def _meanings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, Meaning]:
+    def _embeddings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, MessageEmbedding]:
         """By turn, for the messages whose vectors are known."""
         assert self._semantics is not None
         wanted = self.texts_to_embed(turns)
@@ -156,7 +156,7 @@ class Router:
         size = self._semantics.vectors.shape[1]
         return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
 
-    def _resumed(self, turns: tuple[Turn, ...], meanings: Mapping[int, Meaning]) -> tuple[int, _Walk]:
+    def _resumed(self, turns: tuple[Turn, ...], meanings: Mapping[int, MessageEmbedding]) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 
         Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
@@ -195,16 +195,16 @@ class Router:
         turns: Sequence[Turn],
         begin: int,
         end: int,
-        meanings: Mapping[int, Meaning],
+        meanings: Mapping[int, MessageEmbedding],
         *,
-        forgets: bool = False,
+        latest_only: bool = False,
         trace: Trace | None = None,
     ) -> None:
         """Takes the walk from turn ``begin`` to turn ``end``."""
         for at in range(begin, end):
             turn = turns[at]
             walk.need.is_late = walk.kind != "none"
-            if at == 0 and (turn.role in RESULT_ROLES or turn.tool_calls) and not forgets:
+            if at == 0 and (turn.role in RESULT_ROLES or turn.tool_calls) and not latest_only:
                 self._send_all(walk, SHORTENED, at=at)
             for tool in turn.tool_calls:
                 if tool in self._owner_of_tool:
@@ -222,7 +222,7 @@ class Router:
                 walk.kind = "follow_up" if walk.kind == "none" else walk.kind
             elif reading.kind != "none":
                 walk.need.inherit()
-                if forgets and reading.kind != "follow_up":
+                if latest_only and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
                 self._take(walk, reading, at, trace, meanings.get(at))
 
@@ -231,7 +231,9 @@ class Router:
         walk.fallback = walk.fallback or reason
         walk.need.bring_all(reason, at=at)
 
-    def _take(self, walk: _Walk, reading: Reading, at: int, trace: Trace | None, meaning: Meaning | None) -> None:
+    def _take(
+        self, walk: _Walk, reading: MessageReading, at: int, trace: Trace | None, meaning: MessageEmbedding | None
+    ) -> None:
         """What one user message brings."""
         need = walk.need
         walk.kind, reason = reading.kind, reading.fallback
@@ -258,7 +260,9 @@ class Router:
             walk.fallback = walk.fallback or reason
             need.bring_all(reason, at=at)
 
-    def _weigh(self, scores: Scores, state: GateState, in_use: set[int], at: int, meaning: Meaning | None) -> Weighed:
+    def _weigh(
+        self, scores: Scores, state: GateState, in_use: set[int], at: int, meaning: MessageEmbedding | None
+    ) -> WeighedMessage:
         assert self._fitted is not None
         used = sorted(self._column[module] for module in in_use if module in self._column)
         gate, semantic = self._fitted.gate, None
@@ -266,9 +270,9 @@ class Router:
             gate, semantic = self._semantics.gate, semantic_scores(self._semantics, meaning)
         inputs = state.inputs(scores, used, semantic)
         state.remember(scores)
-        return Weighed(at, inputs, values(gate, inputs), semantic is not None)
+        return WeighedMessage(at, inputs, values(gate, inputs), semantic is not None)
 
-    def _chosen(self, seen: Weighed, need: Need) -> list[tuple[int, str]]:
+    def _chosen(self, seen: WeighedMessage, need: Need) -> list[tuple[int, str]]:
         """Modules at or above the threshold that nothing else brought, with what to say of them."""
         assert self._fitted is not None
         of = self._semantics if seen.is_fused and self._semantics is not None else self._fitted
@@ -276,7 +280,7 @@ class Router:
         chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
-    def _unsure(self, seen: Weighed, need: Need, at: int) -> str | None:
+    def _unsure(self, seen: WeighedMessage, need: Need, at: int) -> str | None:
         """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
         assert self._fitted is not None
         if self._fitted.calibration.over == "first_needs":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from litellm_prompt_router.profile.fitted import Floats
 
 
-class Weighed(NamedTuple):
+class WeighedMessage(NamedTuple):
     """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module.
 
     ``is_fused``: by its meaning too, so that the fused threshold decides.
@@ -23,7 +23,7 @@ class Trace:
     """Filled by ``Router.decide``."""
 
     def __init__(self) -> None:
-        self.weighed: list[Weighed] = []
+        self.weighed: list[WeighedMessage] = []
         self.triggered: set[int] = set()
         self.fallbacks: list[str] = []
         """Reasons that no threshold can change."""

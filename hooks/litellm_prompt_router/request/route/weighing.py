@@ -9,15 +9,15 @@ import numpy as np
 
 from litellm_prompt_router.profile.fitted import Fitted, Flags, Floats
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.embeddings import Lookup, no_meanings
+from litellm_prompt_router.request.route.embeddings import Lookup, no_embeddings
 from litellm_prompt_router.request.route.need import closure_of
 from litellm_prompt_router.request.route.router import Router
-from litellm_prompt_router.request.route.trace import Trace, Weighed
+from litellm_prompt_router.request.route.trace import Trace, WeighedMessage
 from litellm_prompt_router.request.types import RoutingDecision, Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Weighted:
+class WeightedConversation:
     """One conversation at its last turn. A module is selected when it is firm or its value reaches the threshold."""
 
     firm: Flags
@@ -26,7 +26,7 @@ class Weighted:
     """By module: the core, tools called, and what those require: the state without any word of the user's."""
     values: Floats
     """By module: the highest gate value so far, its own or that of a module that requires it."""
-    seen: tuple[Weighed, ...]
+    seen: tuple[WeighedMessage, ...]
     decision: RoutingDecision
     is_fallback: bool
     """True when no threshold matters."""
@@ -37,7 +37,9 @@ class Weighted:
         return self.firm | (self.values >= threshold)
 
 
-def weigh(router: Router, profile: Profile, turns: Sequence[Turn], lookup: Lookup = no_meanings) -> Weighted:
+def weigh(
+    router: Router, profile: Profile, turns: Sequence[Turn], lookup: Lookup = no_embeddings
+) -> WeightedConversation:
     """The conversation as it stands before any threshold."""
     trace = Trace()
     decision = router.decide(turns, trace=trace, lookup=lookup)
@@ -52,7 +54,7 @@ def weigh(router: Router, profile: Profile, turns: Sequence[Turn], lookup: Looku
     called = {owners[tool] for turn in turns for tool in turn.tool_calls if tool in owners}
     core = {n for n, module in enumerate(profile.modules) if module.always}
     firm = _closed(core | called | trace.triggered, profile)
-    return Weighted(
+    return WeightedConversation(
         firm=np.ones(size, dtype=np.bool_) if trace.fallbacks else firm,
         used=_closed(core | called, profile),
         values=values,
@@ -63,7 +65,7 @@ def weigh(router: Router, profile: Profile, turns: Sequence[Turn], lookup: Looku
     )
 
 
-def _on_one_scale(weighed: Sequence[Weighed], fitted: Fitted) -> Iterable[Floats]:
+def _on_one_scale(weighed: Sequence[WeighedMessage], fitted: Fitted) -> Iterable[Floats]:
     """The values, to be held against one threshold: the fused one wherever a message was weighed by its meaning."""
     shift = 0.0
     if fitted.semantics is not None and len({seen.is_fused for seen in weighed}) > 1:

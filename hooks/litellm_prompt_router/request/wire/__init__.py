@@ -16,15 +16,15 @@ from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, cl
 from litellm_prompt_router.request.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
 from litellm_prompt_router.request.wire.declared_tools import tools_chars
 from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES, RESPONSES
-from litellm_prompt_router.request.wire.marking import Plan, Texts
+from litellm_prompt_router.request.wire.marking import MarkPlan, Texts
 
 __all__ = [
     "BAG_KEYS",
     "MASK",
     "SHAPES",
     "UNNAMED",
+    "EndpointShape",
     "Sender",
-    "Shape",
     "answer_of",
     "bag_of",
     "client_body",
@@ -41,7 +41,7 @@ BAG_KEYS = ("litellm_metadata", "metadata")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
+class EndpointShape:
     """How one endpoint carries its system prompt.
 
     ``read``: the request in our types; raises UnreadableRequestError with a passthrough reason.
@@ -56,14 +56,14 @@ class Shape:
     write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
     marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
     texts: Texts
-    bridged: Callable[[Mapping[str, Any], Request, Rewritten], Plan] | None = None
+    bridged: Callable[[Mapping[str, Any], Request, Rewritten], MarkPlan] | None = None
 
 
 def _unmarked(data: Mapping[str, Any], *_: object) -> tuple[Mapping[str, Any], int]:
     return data, 0
 
 
-_GEMINI = Shape(
+_GEMINI = EndpointShape(
     read=gemini.read,
     write=gemini.write,
     marked=_unmarked,
@@ -71,9 +71,9 @@ _GEMINI = Shape(
     bridged=bridged_marks.of_gemini,
 )
 
-SHAPES: Mapping[str, Shape] = {
-    CHAT: Shape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
-    RESPONSES: Shape(
+SHAPES: Mapping[str, EndpointShape] = {
+    CHAT: EndpointShape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    RESPONSES: EndpointShape(
         read=responses.read,
         write=responses.write,
         marked=_unmarked,
@@ -82,7 +82,9 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "agenerate_content": _GEMINI,
     "agenerate_content_stream": _GEMINI,
-    MESSAGES: Shape(read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))),
+    MESSAGES: EndpointShape(
+        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
+    ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
 

@@ -14,11 +14,11 @@ from litellm_prompt_router.request.types import Request, Rewritten
 from litellm_prompt_router.request.wire import responses
 from litellm_prompt_router.request.wire.endpoints import CHAT
 from litellm_prompt_router.request.wire.injection_points import INJECTION_POINTS, SYSTEM_ROLES, points_for
-from litellm_prompt_router.request.wire.marking import Plan
+from litellm_prompt_router.request.wire.marking import MarkPlan
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
 
 
-def of_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> Plan:
+def of_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> MarkPlan:
     """For a Responses body: ``instructions`` become the first message, each leading item one of its own."""
     items = responses.items_of(data)
     runs = responses.runs_of(request, rewritten)
@@ -26,14 +26,14 @@ def of_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten
     return _plan(data, rewritten, [runs[number] for number in sorted(runs)], roles)
 
 
-def of_gemini(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> Plan:
+def of_gemini(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> MarkPlan:
     """For a Gemini body: the system instruction becomes the first message."""
     return _plan(data, rewritten, [list(out_blocks(request, rewritten))], ["system"])
 
 
 def _plan(
     data: Mapping[str, Any], rewritten: Rewritten, messages: Sequence[Sequence[OutBlock]], roles: Sequence[str]
-) -> Plan:
+) -> MarkPlan:
     marks = rewritten.breakpoints
     cuts = [
         [["messages", number, "content"], [[len(block.text), block.mark and dict(block.mark)] for block in blocks]]
@@ -46,7 +46,7 @@ def _plan(
     points = [*points, *map(dict, marks.history)]
     parameters = {INJECTION_POINTS: points} if points or marks.points is not None else {}
     instructions = {"kind": "text", "cuts": cuts, "marks": [], "parameters": parameters}
-    return Plan(instructions, marks.added, marks.total, endpoint=CHAT)
+    return MarkPlan(instructions, marks.added, marks.total, endpoint=CHAT)
 
 
 def _at_prompt(point: Any, roles: Sequence[str]) -> Iterable[Any]:

@@ -26,10 +26,10 @@ class Marking:
 
     plan_of: Mapping[str, int]
     """Deployment id or ANY -> index into ``plans``."""
-    plans: tuple[Plan, ...]
+    plans: tuple[MarkPlan, ...]
 
 
-class Plan(NamedTuple):
+class MarkPlan(NamedTuple):
     """``added`` and ``total`` count marks, as in Breakpoints.
 
     ``endpoint`` is the call type of the bodies it is for, where LiteLLM makes them of the client's.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from litellm_prompt_router.request.types import SEAM, Mark, Piece, Request, Rewritten
+from litellm_prompt_router.request.types import SEAM, KeptPiece, Mark, Request, Rewritten
 
 
 class OutBlock(NamedTuple):
@@ -80,14 +80,14 @@ def without_blank(blocks: Iterable[OutBlock]) -> Iterator[OutBlock]:
         yield held
 
 
-def _cut(piece: Piece, seams: list[int]) -> Iterable[tuple[int, int, int]]:
+def _cut(piece: KeptPiece, seams: list[int]) -> Iterable[tuple[int, int, int]]:
     """``(block, start, end)`` for each client block that the piece touches."""
     if len(seams) == 2:
         return ((0, piece.start, piece.end),)
     return _cut_at_seams(piece, seams)
 
 
-def _cut_at_seams(piece: Piece, seams: list[int]) -> Iterator[tuple[int, int, int]]:
+def _cut_at_seams(piece: KeptPiece, seams: list[int]) -> Iterator[tuple[int, int, int]]:
     start = piece.start
     while start < piece.end:
         block = bisect_right(seams, start) - 1
