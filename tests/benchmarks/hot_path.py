@@ -126,7 +126,7 @@ def measure(folder: Path, rounds: int, table: Table) -> None:
     pipeline = Pipeline([profile], count, coverage_floor=0.6)
     settings = load_settings({"ledger": {"path": None}}, {})
     hook = PromptRouter(active_configuration(settings, pipeline))
-    hook._engine._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
+    hook._handler._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
     key, cache = UserAPIKeyAuth(api_key="0" * 64, key_alias="bench"), DualCache()
 
     kept = hook._accounts._kept

@@ -18,7 +18,6 @@ from litellm.caching.redis_cache import RedisCache
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.utils import ProxyLogging
 
-from litellm_prompt_router.documents.errors import EmbeddingsMissingError
 from litellm_prompt_router.gateway.models.embedding_cache import (
     FAILURE_SECONDS,
     MAX_ENTRIES,
@@ -131,36 +130,58 @@ async def test_a_client_that_goes_away_spoils_nothing(
     assert len(embedder.batches) == 1
 
 
+async def facts_of(profile: Profile, *texts: str) -> dict[str, Any]:
+    """What the hook leaves in LiteLLM's bag for a conversation of these user messages."""
+    messages = [{"role": "system", "content": profile.text}, *({"role": "user", "content": text} for text in texts)]
+    data: dict[str, Any] = {"model": "claude", "messages": messages, "metadata": {}, "litellm_call_id": "c"}
+    logging = ProxyLogging(user_api_key_cache=DualCache())
+    who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
+    out: Any = await logging.pre_call_hook(user_api_key_dict=who, data=data, call_type="acompletion")
+    facts: dict[str, Any] = out["metadata"]["prompt_router"]
+    return facts
+
+
 async def test_a_new_profile_version_is_noted_though_vectors_had_to_be_asked_for(
     hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
 ) -> None:
-    """Such a request is decided twice; what its conversation had before is what it had before both."""
-
-    async def noted(*texts: str) -> str | None:
-        messages = [{"role": "system", "content": profile.text}, *({"role": "user", "content": text} for text in texts)]
-        data: dict[str, Any] = {"model": "claude", "messages": messages, "metadata": {}, "litellm_call_id": "c"}
-        logging = ProxyLogging(user_api_key_cache=DualCache())
-        who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
-        out: Any = await logging.pre_call_hook(user_api_key_dict=who, data=data, call_type="acompletion")
-        changed_from: str | None = out["metadata"]["prompt_router"]["profile_changed_from"]
-        return changed_from
-
-    assert await noted(told[0].text) is None
+    """Such a request goes on where it stopped; what its conversation had before is what it had at its last call."""
+    assert (await facts_of(profile, told[0].text))["profile_changed_from"] is None
     newer = replace(profile, version="another")
-    settings = hook._engine.configuration.settings
-    hook._engine.publish(active_configuration(settings, Pipeline([newer], len, coverage_floor=0.6)))
+    settings = hook._handler.configuration.settings
+    hook._handler.publish(active_configuration(settings, Pipeline([newer], len, coverage_floor=0.6)))
     asked = len(embedder.batches)
-    assert await noted(told[0].text, told[1].text) == f"{profile.version}@{profile.digest[:12]}"
+    changed_from = (await facts_of(profile, told[0].text, told[1].text))["profile_changed_from"]
+    assert changed_from == f"{profile.version}@{profile.digest[:12]}"
     assert len(embedder.batches) > asked
-    assert await noted(told[0].text, told[1].text) is None
+    assert (await facts_of(profile, told[0].text, told[1].text))["profile_changed_from"] is None
 
 
-async def test_a_model_that_no_profile_names_any_more_is_not_asked(
+async def test_a_request_that_waits_keeps_the_configuration_that_it_began_with(
     hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
 ) -> None:
-    """A new configuration may come into force between the decision and the question."""
-    await hook._fetch_embeddings(EmbeddingsMissingError("another/model", [told[0].text]), None)
-    assert embedder.batches == []
+    """A new configuration comes into force between the question and its answer."""
+    embedder.faults.append(Fault(delay_seconds=0.3))
+    waiting = asyncio.create_task(facts_of(profile, told[0].text))
+    while not embedder.batches:
+        await asyncio.sleep(0.01)
+    settings = hook._handler.configuration.settings
+    newer = replace(profile, version="another")
+    hook._handler.publish(active_configuration(settings, Pipeline([newer], len, coverage_floor=0.6)))
+    facts = await waiting
+    assert (facts["profile_version"], facts["outcome"]) == (profile.version, "rewritten")
+    assert (await facts_of(profile, told[0].text))["profile_version"] == "another"
+
+
+async def test_the_wait_for_vectors_is_part_of_the_decision(
+    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
+) -> None:
+    """What the client waits for because of us is in the record's figures, and its start is the request's own."""
+    embedder.faults.append(Fault(delay_seconds=0.3))
+    began = time.time()
+    facts = await facts_of(profile, told[0].text)
+    assert facts["decision_us"] >= 300_000
+    assert facts["caller"]["started_seconds"] - began < 0.2
+    assert (await facts_of(profile, told[0].text))["decision_us"] < 300_000
 
 
 async def test_off_sends_nothing_and_shadow_decides(
@@ -221,7 +242,7 @@ async def test_replicas_share_vectors_and_failures(shared: RedisCache, embedder:
     embedder.clear()
     await other.fetch(MODEL, ["the tide", "too long", "the quay"], SECONDS, shared)
     assert embedder.batches == []
-    found = [each.lookup(MODEL, ["the tide", "too long", "the quay"]) for each in (one, other)]
+    found = [each.known(MODEL, ["the tide", "too long", "the quay"]) for each in (one, other)]
     assert [list(each) for each in found] == [["the tide", "the quay"]] * 2
     assert [m.digest for m in found[0].values()] == [m.digest for m in found[1].values()]
     await other.fetch("openai/another", ["the tide"], SECONDS, shared)
@@ -259,7 +280,7 @@ async def test_a_redis_that_is_gone_changes_nothing(embedder: Embedder) -> None:
 
     memory = EmbeddingCache(ask, lambda *_: None)
     await memory.fetch(MODEL, ["the tide"], SECONDS, Gone())
-    assert list(memory.lookup(MODEL, ["the tide"])) == ["the tide"]
+    assert list(memory.known(MODEL, ["the tide"])) == ["the tide"]
 
 
 # Memory
@@ -292,11 +313,9 @@ async def test_a_failure_holds_as_long_as_it_is_asked_for() -> None:
     assert asked[1:] == [["c"]]
     for _ in range(5):
         clock.now += FAILURE_SECONDS * 0.9
-        assert memory.lookup("m", ["a", "c"]).keys() == {"c"}
+        assert memory.known("m", ["a", "c"]).keys() == {"c"}
     clock.now += FAILURE_SECONDS * 1.1
-    with pytest.raises(EmbeddingsMissingError) as wanted:
-        memory.lookup("m", ["a", "c"])
-    assert wanted.value.texts == ("a",)
+    assert memory.never_asked("m", ["a", "c"]) == ["a"]
 
 
 async def test_memory_and_calls_are_bounded() -> None:
@@ -310,7 +329,7 @@ async def test_memory_and_calls_are_bounded() -> None:
     texts = [str(number) for number in range(MAX_TEXTS + 5)]
     await memory.fetch("m", texts, 5.0)
     assert asked == [MAX_TEXTS]
-    assert len(memory.lookup("m", texts)) == MAX_TEXTS
+    assert len(memory.known("m", texts)) == MAX_TEXTS
     for at in range(0, MAX_ENTRIES * 2, MAX_TEXTS):
         await memory.fetch("m", [f"n{number}" for number in range(at, at + MAX_TEXTS)], 5.0)
     assert len(memory._entries) == MAX_ENTRIES

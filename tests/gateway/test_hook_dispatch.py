@@ -316,7 +316,7 @@ async def test_messages_bodies_get_their_own_marks_too(hook: PromptRouter, monke
         "litellm_call_id": "call-1",
     }
     pipeline = Pipeline(PROFILES, COUNT, coverage_floor=0.6, adds_marks=True)
-    hook._engine.publish(active_configuration(hook._engine.configuration.settings, pipeline))
+    hook._handler.publish(active_configuration(hook._handler.configuration.settings, pipeline))
     out = await dispatch(data, call_type="anthropic_messages")
     shared = json.dumps([out["system"], out["messages"], out["metadata"]])
     assert isinstance(out["system"], str)
@@ -507,3 +507,23 @@ async def test_an_edited_section_goes_through_and_is_told_once_an_hour(tmp_path:
     [drift] = envelopes.events
     assert (drift["message"], drift["contexts"]["drift"]["absent_modules"]) == ("Prompt drift", [edited.id])
     assert "MARKER" not in json.dumps(drift)
+
+
+@pytest.mark.parametrize("how", ["kill switch", "PROMPT_ROUTER_DISABLED"])
+async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> None:
+    """Nothing of the request is read, kept for accounting or left in LiteLLM's bag; the next start routes again."""
+    running = hook._handler.configuration
+    hook._handler.publish(replace(running, stopped_by=how))
+    for _ in range(200):
+        data = body()
+        data["metadata"] = {"tags": ["t"]}
+        out = await dispatch(data)
+        assert out["messages"] is data["messages"]
+        assert out["metadata"] == {"tags": ["t"]}
+    assert len(hook._accounts) == 0
+    assert hook._handler.passed_while_stopped == 200
+    logging = ProxyLogging(user_api_key_cache=DualCache())
+    headers = await logging.post_call_response_headers_hook(data=out, user_api_key_dict=key(), response=None)
+    assert not any(name.startswith("x-prompt-router") for name in headers)
+    hook._handler.publish(running)
+    assert (await dispatch(body()))["metadata"]["prompt_router"]["outcome"] == "rewritten"

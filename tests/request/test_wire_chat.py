@@ -11,7 +11,7 @@ import pytest
 from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, SystemBlock, Target, Turn
-from litellm_prompt_router.request.wire import SHAPES, bag_of, chat, header_of
+from litellm_prompt_router.request.wire import SHAPES, chat
 from tests.made_profiles import (
     BERTHS,
     FEES,
@@ -401,35 +401,3 @@ def test_empty_slot_leaves_no_empty_block(text: str, mark: dict[str, str] | None
 
 def test_chat_is_the_shape_of_the_proxys_chat_call() -> None:
     assert (SHAPES["acompletion"].read, SHAPES["acompletion"].write) == (chat.read, chat.write)
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        ({"metadata": {"a": 1}}, {"a": 1}),
-        ({"litellm_metadata": {"b": 1}, "metadata": {"a": 1}}, {"b": 1}),
-        ({"litellm_metadata": None, "metadata": {"a": 1}}, {"a": 1}),
-        ({"metadata": "x"}, None),
-        ({}, None),
-    ],
-    ids=["chat", "both", "null", "nonsense", "none"],
-)
-def test_bag(data: dict[str, Any], expected: dict[str, Any] | None) -> None:
-    assert bag_of(data) == expected
-
-
-@pytest.mark.parametrize(
-    ("received", "expected"),
-    [
-        ({"headers": {"x-prompt-router": "off"}}, "off"),
-        ({"headers": {"x-prompt-router": 1}}, None),
-        ({"headers": {}}, None),
-        ({"headers": None}, None),
-        ({}, None),
-        (None, None),
-        ("x", None),
-    ],
-    ids=["there", "no text", "not there", "no headers", "empty", "null", "nonsense"],
-)
-def test_header(received: Any, expected: str | None) -> None:
-    assert header_of({"proxy_server_request": received}, "x-prompt-router") == expected

@@ -19,12 +19,3 @@ class UnreadableRequestError(Exception):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-class EmbeddingsMissingError(Exception):
-    """The walk can't go on before these texts' vectors have been asked for."""
-
-    def __init__(self, model: str, texts: Iterable[str]) -> None:
-        self.model = model
-        self.texts = tuple(texts)
-        super().__init__(model)

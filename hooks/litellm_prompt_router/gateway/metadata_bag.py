@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from litellm_prompt_router.record.record import Facts, Record
 from litellm_prompt_router.request.types import Evidence
-from litellm_prompt_router.request.wire import BAG_KEYS
 from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 
+BAG_KEYS = ("litellm_metadata", "metadata")
+"""Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""
 OWN_KEY = "prompt_router"
 MARKING = "marking"
 SEAL = "seal"
@@ -56,6 +57,11 @@ _RECORD_NAMES = (
     *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method"),
 )
 """Everything in a summary has the ledger's name and form. Key hash and user stand in LiteLLM's own columns."""
+
+
+def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place."""
+    return next((bag for key in BAG_KEYS if isinstance(bag := data.get(key), dict)), None)
 
 
 def scrub(bag: dict[str, Any]) -> None:

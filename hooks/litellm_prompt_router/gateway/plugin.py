@@ -15,12 +15,12 @@ from typing import Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from litellm_prompt_router.documents.errors import ConfigurationError, EmbeddingsMissingError
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.completion import Accounts
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import answer_of_event, failure_of, response_in, success_of
-from litellm_prompt_router.gateway.handle import Engine
+from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
 from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
 from litellm_prompt_router.gateway.models.embedding_model import ask, redis_of
 from litellm_prompt_router.gateway.response_headers import headers_of
@@ -31,7 +31,7 @@ from litellm_prompt_router.policy.settings import DISABLED, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.record import Facts
-from litellm_prompt_router.request.wire import SHAPES, answer_of, bag_of, client_body, sender_of, snapshot
+from litellm_prompt_router.request.wire import SHAPES, answer_of, client_body, sender_of, snapshot
 from litellm_prompt_router.request.wire.marking import ANY, follow
 from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
@@ -72,8 +72,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         super().__init__()
         self._dispatcher = Dispatcher(configuration.settings)
         self._accounts = Accounts(self._dispatcher, count_tokens or token_counter(), clock())
-        self._engine = Engine(configuration, self._dispatcher, self._accounts.keep, clock)
         self._embeddings = EmbeddingCache(ask, self._dispatcher.submit_problem)
+        self._handler = RequestHandler(configuration, self._dispatcher, self._accounts.keep, self._embeddings, clock)
         self._watcher: Watcher | None = None
         self._dispatcher.serve(self._in_force)
 
@@ -81,19 +81,24 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
     ) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came."""
+        handler = self._handler
+        if handler.configuration.stopped_by is not None:  # out of the path: nothing is read, kept or recorded
+            handler.passed_while_stopped += 1
+            return None
         body = None
         try:
-            bag = bag_of(data)
+            bag = metadata_bag.bag_of(data)
             if bag is not None:
-                try:
-                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, self._embeddings.lookup)
-                except EmbeddingsMissingError as wanted:
-                    await self._fetch_embeddings(wanted, cache)
-                    known = self._embeddings.known
-                    body = self._engine.handle(user_api_key_dict, data, call_type, bag, known, is_again=True)
+                request = handler.open(user_api_key_dict, data, call_type, bag)
+                step = handler.decide(request)
+                if isinstance(step, AwaitingEmbeddings):
+                    wanted, redis = step.wanted, redis_of(cache)
+                    await self._embeddings.fetch(wanted.model, wanted.texts, wanted.timeout_seconds, redis)
+                    step = handler.resume(request, step)
+                body = handler.finish(request, step)
         except Exception as error:
             body = None
-            self._engine.failed(user_api_key_dict, error, "pre_call")
+            handler.failed(user_api_key_dict, error, "pre_call")
             _unstamp(data)
         self._capture_request(user_api_key_dict, data, call_type)
         return body
@@ -119,7 +124,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """``x-prompt-router-*`` of one response."""
         try:
             facts = _facts(data)
-            return headers_of(facts) if facts is not None and self._engine.configuration.settings.headers else None
+            return headers_of(facts) if facts is not None and self._handler.configuration.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
             return None
@@ -136,7 +141,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 record = success_of(facts, kwargs, response)
                 record = await self._accounts.complete(record, answer_of_event(kwargs, response))
                 price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
-                metadata_bag.settle(bag, record, price, self._engine.configuration.settings.cost_page)
+                metadata_bag.settle(bag, record, price, self._handler.configuration.settings.cost_page)
                 metadata_bag.show(kwargs, bag)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
@@ -184,7 +189,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         def tell(title: str, lines: Sequence[str], once: str) -> None:
             self._dispatcher.submit_problem(title, lines, once=once)
 
-        self._watcher = Watcher(loader, self._engine.publish, tell, self._dispatcher.submit_error)
+        self._watcher = Watcher(loader, self._handler.publish, tell, self._dispatcher.submit_error)
         self._watcher.start()
 
     def close(self) -> None:
@@ -196,10 +201,10 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def _in_force(self) -> InForce:
         """For the status file; in the dispatcher's thread."""
-        engine = self._engine
-        configuration = engine.configuration
+        handler = self._handler
+        configuration = handler.configuration
         profiles = configuration.profiles
-        tripped = engine.breaker.open_for(time.monotonic())
+        tripped = handler.breaker.open_for(time.monotonic())
         return InForce(
             default_mode=configuration.policy.defaults.mode or configuration.settings.mode,
             profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
@@ -239,15 +244,6 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if self._dispatcher.captures(facts.caller.key_alias):
             answered = CapturedAnswer(request_id=facts.caller.request_id, response=answer_of(response))
             self._dispatcher.submit_answered(answered)
-
-    async def _fetch_embeddings(self, wanted: EmbeddingsMissingError, cache: Any) -> None:
-        """Asks the embedding model for messages that it was never asked for. Their profile names it."""
-        named = [profile.embedding for profile in self._engine.configuration.pipeline.profiles.values()]
-        timeouts = [each.timeout_seconds for each in named if each is not None and each.model == wanted.model]
-        if not timeouts:
-            return
-        seconds = min(timeouts)
-        await self._embeddings.fetch(wanted.model, wanted.texts, seconds, redis_of(cache))
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:

@@ -63,8 +63,20 @@ class RecognisedRequest:
     recognition: Recognition
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddingsWanted:
+    """The texts whose vectors a decision goes by, and the model that gives them, in so much time."""
+
+    model: str
+    timeout_seconds: float
+    texts: tuple[str, ...]
+
+
 class Pipeline:
-    """The profiles, prepared. ``walk`` is pure: no I/O, no clock, and its input is never changed."""
+    """The profiles, prepared. Its stages are pure: no I/O, no clock, and their input is never changed.
+
+    ``open`` -> ``recognise`` -> (``embeddings_wanted``) -> ``decide``; ``walk`` takes all of them at once.
+    """
 
     def __init__(
         self,
@@ -96,12 +108,11 @@ class Pipeline:
     ) -> WalkResult:
         """What becomes of one request body. ``only`` names the one profile that may be recognised.
 
-        ``lookup`` gives the vectors of its messages to a profile that names an embedding model; EmbeddingsMissingError
-        says which have to be asked for first.
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model.
         """
         opened = self.open(data, call_type)
         recognised = opened if isinstance(opened, WalkResult) else self.recognise(opened, only=only)
-        return recognised if isinstance(recognised, WalkResult) else self.walk_on(recognised, target, lookup=lookup)
+        return recognised if isinstance(recognised, WalkResult) else self.decide(recognised, target, lookup=lookup)
 
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
@@ -129,7 +140,31 @@ class Pipeline:
             return WalkResult(outcome=outcome, body=opened.data, request=request)
         return RecognisedRequest(opened=opened, recognition=recognition)
 
-    def walk_on(
+    def left_out(self, opened: OpenedRequest, reason: str, recognition: Recognition | None = None) -> WalkResult:
+        """The request as it came, because the policy leaves it out."""
+        outcome = Passthrough(
+            reason=reason,
+            recognition=recognition,
+            original_chars=len(opened.request.system_text),
+            client_marks=opened.request.client_marks,
+        )
+        return WalkResult(outcome=outcome, body=opened.data, request=opened.request)
+
+    def embeddings_wanted(self, recognised: RecognisedRequest) -> EmbeddingsWanted | None:
+        """What an embedding model is to be asked for ahead of ``decide``; None where words alone decide."""
+        profile, request = recognised.recognition.profile, recognised.opened.request
+        if profile.embedding is None or request.unseen is not None:
+            return None
+        texts = self._routers[profile.name].texts_to_embed(request.turns)
+        if not texts:
+            return None
+        return EmbeddingsWanted(
+            model=profile.embedding.model,
+            timeout_seconds=profile.embedding.timeout_seconds,
+            texts=tuple(dict.fromkeys(texts.values())),
+        )
+
+    def decide(
         self,
         recognised: RecognisedRequest,
         target: Callable[[], Target],

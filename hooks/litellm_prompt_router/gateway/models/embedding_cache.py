@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.documents.errors import EmbeddingsMissingError
 from litellm_prompt_router.request.route import MessageEmbedding
 
 MAX_ENTRIES = 4_096
@@ -41,7 +40,7 @@ _Key = tuple[str, int, int]
 
 
 class EmbeddingCache:
-    """Vectors by model and text. ``lookup`` and ``known`` look in memory alone; ``fetch`` asks, and never raises."""
+    """Vectors by model and text. ``known`` and ``never_asked`` look in memory; ``fetch`` asks and never raises."""
 
     def __init__(self, ask: Ask, tell: Tell, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
@@ -53,23 +52,18 @@ class EmbeddingCache:
         self._paused_until: dict[str, float] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
-    def lookup(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
-        """The vectors of these texts. Raises EmbeddingsMissingError with those that were never asked for."""
-        found = self.known(model, texts)
-        if len(found) < len(texts):
-            wanted = [text for text in texts if text not in found and self._get(_key(model, text)) is None]
-            if wanted:
-                raise EmbeddingsMissingError(model, wanted)
-        return found
-
     def known(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
         """The vectors of those of the texts that have one."""
         found = {text: self._get(_key(model, text)) for text in texts}
         return {text: meaning for text, meaning in found.items() if isinstance(meaning, MessageEmbedding)}
 
+    def never_asked(self, model: str, texts: Sequence[str]) -> Sequence[str]:
+        """Those of the texts that have neither a vector nor a failure."""
+        return [text for text in texts if self._get(_key(model, text)) is None]
+
     async def fetch(self, model: str, texts: Sequence[str], timeout_seconds: float, shared: Any = None) -> None:
         """Waits until each text has its vector, or has failed. ``shared``: LiteLLM's Redis cache, if there is one."""
-        wanted = [text for text in texts if self._get(_key(model, text)) is None]
+        wanted = self.never_asked(model, texts)
         waiting = {task for text in wanted if (task := self._pending.get(_key(model, text))) is not None}
         fresh = [text for text in wanted if _key(model, text) not in self._pending]
         if fresh:

@@ -64,10 +64,7 @@ class MessageEmbedding:
 
 
 Lookup = Callable[[str, Sequence[str]], Mapping[str, MessageEmbedding]]
-"""``(model, texts)`` to the vectors that are known; a text without one is to be scored by its words alone.
-
-Raises EmbeddingsMissingError where some have to be fetched first.
-"""
+"""``(model, texts)`` to the vectors that are known; a text without one is to be scored by its words alone."""
 
 
 def no_embeddings(_model: str, _texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:

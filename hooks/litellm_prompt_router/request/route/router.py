@@ -98,10 +98,10 @@ class Router:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
         ``latest_only``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
-        ``lookup`` gives the messages' vectors, and may raise EmbeddingsMissingError.
+        ``lookup`` gives the messages' vectors; one without a vector is scored by its words.
         """
         turns = tuple(turns)
-        meanings = self._embeddings(turns, lookup) if self._semantics is not None else {}
+        meanings = self._embeddings(turns, lookup)
         if latest_only or trace is not None:
             begin, walk = 0, self._started_anew()
         else:
@@ -137,6 +137,8 @@ class Router:
     def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
         """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
         wanted: dict[int, str] = {}
+        if self._semantics is None:
+            return wanted
         is_started = False
         for at, turn in enumerate(turns):
             if turn.role == "user":
@@ -148,9 +150,8 @@ class Router:
 
     def _embeddings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, MessageEmbedding]:
         """By turn, for the messages whose vectors are known."""
-        assert self._semantics is not None
         wanted = self.texts_to_embed(turns)
-        if not wanted:
+        if self._semantics is None or not wanted:
             return {}
         found = lookup(self._semantics.model, tuple(dict.fromkeys(wanted.values())))
         size = self._semantics.vectors.shape[1]

@@ -19,25 +19,19 @@ from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES, RESPONS
 from litellm_prompt_router.request.wire.marking import MarkPlan, Texts
 
 __all__ = [
-    "BAG_KEYS",
     "MASK",
     "SHAPES",
     "UNNAMED",
     "EndpointShape",
     "Sender",
     "answer_of",
-    "bag_of",
     "client_body",
     "conversation_of",
-    "header_of",
     "sender_of",
     "snapshot",
     "tool_names",
     "tools_chars",
 ]
-
-BAG_KEYS = ("litellm_metadata", "metadata")
-"""Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,20 +81,3 @@ SHAPES: Mapping[str, EndpointShape] = {
     ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""
-
-
-def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """LiteLLM's metadata bag of a request; None when it has none. Mutable: LiteLLM reads it in place."""
-    for key in BAG_KEYS:
-        bag = data.get(key)
-        if isinstance(bag, dict):
-            return bag
-    return None
-
-
-def header_of(data: Mapping[str, Any], name: str) -> str | None:
-    """A header of the client's HTTP request, by its lower-case name."""
-    received = data.get("proxy_server_request")
-    headers = received.get("headers") if isinstance(received, dict) else None
-    value = headers.get(name) if isinstance(headers, dict) else None
-    return value if isinstance(value, str) else None
