@@ -1,12 +1,25 @@
 """Prompt routing for LiteLLM: an agent's long system prompt, sent module by module.
 
-The walk of one request, and where each step lives: ``litellm_hook`` (LiteLLM calls us) -> ``engine``: ``policy`` (is
-it on for this key?), ``deployments`` (what does the provider take?) -> ``pipeline``: ``wire`` reads, ``recognise``
-aligns the prompt to a profile, ``route`` decides which modules the conversation needs, ``compose`` orders what is
-kept, ``breakpoints`` places cache marks, ``wire`` writes a new body -> the provider answers -> ``accounting`` ->
-``record`` -> ``sinks``.
+A request's way: LiteLLM calls ``callback`` -> ``gateway.plugin`` -> ``gateway.handle``, which asks ``policy`` whether it
+is on for this key and ``gateway.deployments`` what the provider takes, and has ``request.pipeline`` walk it: ``wire``
+reads, ``recognise`` finds the profile, ``route`` decides which modules the conversation needs, ``cost_gate`` whether
+that pays, ``compose`` orders what is kept, ``breakpoints`` places cache marks, ``wire`` writes a new body. The provider
+answers, ``accounting`` says what that cost and would have cost, and ``telemetry`` hands the ``record`` to each sink.
 
-What the walk goes by is read ahead of it: ``configuration`` from the operator's files, ``library`` from the profiles'.
-What makes, teaches and checks a profile: ``onboard``, ``examples``, ``fit``, ``evaluate``, ``simulate``, ``check``,
-``drift``, ``learn``. ``cli`` has a file for each command.
+Imports go one way, from the top of this list down:
+
+- ``callback``: the handler that LiteLLM is given
+- ``cli``: the commands, a file each
+- ``operations``: doctor and workers' status
+- ``gateway``: all that knows LiteLLM
+- ``authoring``: making, teaching and checking profiles; ``analysis``: reports and simulation
+- ``telemetry``: records -> ledger, GlitchTip, Prometheus, status files, captured traffic
+- ``accounting``: the price of an answered call, and its counterfactual
+- ``policy``: who gets it: settings, policy file, reload, breaker, control group
+- ``files``: reading and writing profile folders and traffic files
+- ``record``: the facts of one request
+- ``cache_model``: how providers cache prompts, and their prices
+- ``request``: the pure walk
+- ``profile``: what is known of an agent's prompt
+- ``documents``: text, YAML and JSON Lines, with every problem told
 """

@@ -15,9 +15,9 @@ from typing import Any
 from litellm_prompt_router.accounting.in_flight import Prompt
 from litellm_prompt_router.cache_model import Block, BlockReader, Rules, anthropic_rules, openai_rules
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire, bridged_chat
-from litellm_prompt_router.request.wire.endpoints import CHAT, MESSAGES, RESPONSES
-from litellm_prompt_router.request.wire.injection_points import INJECTION_POINTS
+from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.marking import MarkPlan, follow
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 
 CLAUDE_HOSTS = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "openrouter"})
 OPENAI_HOSTS = frozenset({"openai", "azure"})

@@ -1,0 +1,1 @@
+"""What traffic costs: ``report`` adds up ledgers, ``simulate`` replays or makes traffic under each policy."""

@@ -1,0 +1,1 @@
+"""Making, teaching and checking profiles: split, learn, drift, examples, fit, evaluate, check."""

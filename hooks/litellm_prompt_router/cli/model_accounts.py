@@ -16,8 +16,7 @@ from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, anthro
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.request.types import Target
-from litellm_prompt_router.request.wire.endpoints import CHAT
+from litellm_prompt_router.request.types import CHAT, Target
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")

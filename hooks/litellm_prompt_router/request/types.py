@@ -9,6 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.profile.profile import Placement, Profile, Slot
 
+CHAT = "acompletion"
+MESSAGES = "anthropic_messages"
+RESPONSES = "aresponses"
+"""LiteLLM's call types of the endpoints that are told apart by name."""
+
 Mode = Literal["rewrite", "shadow", "off"]
 EvidenceKind = Literal["always", "trigger", "score", "tool_call", "requires", "inherited", "fallback", "bundle"]
 """``bundle``: nobody asked for it, but the set that holds it is cheaper than the exact one."""

@@ -16,9 +16,8 @@ from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.cost_gate import optional_tokens
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.types import UNKNOWN_TARGET, Passthrough
-from litellm_prompt_router.request.wire.endpoints import CHAT
-from litellm_prompt_router.request.wire.injection_points import CACHE_KEY
+from litellm_prompt_router.request.types import CHAT, UNKNOWN_TARGET, Passthrough
+from litellm_prompt_router.request.wire.marks import CACHE_KEY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

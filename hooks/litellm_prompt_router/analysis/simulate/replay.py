@@ -15,7 +15,7 @@ from litellm_prompt_router.cache_model.prompt_blocks import Section
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import RecordedCall
-from litellm_prompt_router.request.wire.injection_points import CACHE_KEY
+from litellm_prompt_router.request.wire.marks import CACHE_KEY
 
 BlocksOf = Callable[[Mapping[str, Any]], Sequence[Block]]
 """A chat body -> the blocks that the provider reads of it."""

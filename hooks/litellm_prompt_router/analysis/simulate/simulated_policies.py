@@ -8,9 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.profile.profile import Economics, Placement, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.types import Passthrough, Target
+from litellm_prompt_router.request.types import CHAT, Passthrough, Target
 from litellm_prompt_router.request.wire.chat_marks import well_cached
-from litellm_prompt_router.request.wire.endpoints import CHAT
 
 Policy = Literal["full", "full-cached", "latest", "grow", "append", "auto"]
 POLICIES: tuple[Policy, ...] = ("full", "full-cached", "latest", "grow", "append", "auto")

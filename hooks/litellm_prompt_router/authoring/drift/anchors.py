@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.profile.profile import Profile, Slot
-from litellm_prompt_router.request.recognise.placing import Claim, shape_of, walk
-from litellm_prompt_router.request.recognise.text_spaces import Raw
+from litellm_prompt_router.request.recognise.placing import Claim, Raw, shape_of, walk
 
 
 class Value(NamedTuple):

@@ -19,8 +19,7 @@ import numpy as np
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.fitted import Flags, Floats, ScoreTable, TokenRows
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.features import form_of, pieces_of, tokens_of
-from litellm_prompt_router.request.route.scores import PIECES_SHARE
+from litellm_prompt_router.request.route.scores import PIECES_SHARE, form_of, pieces_of, tokens_of
 from litellm_prompt_router.request.route.triggers import capped, folded
 
 REGULARISATION = 10.0

@@ -20,9 +20,8 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import closure_of
 from litellm_prompt_router.request.route.own_words import own_words
-from litellm_prompt_router.request.types import Request, Turn
+from litellm_prompt_router.request.types import CHAT, Request, Turn
 from litellm_prompt_router.request.wire import SHAPES
-from litellm_prompt_router.request.wire.endpoints import CHAT
 
 CATEGORY = "traffic"
 

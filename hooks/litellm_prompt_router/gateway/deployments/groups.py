@@ -14,9 +14,8 @@ from typing import Any
 import litellm
 
 from litellm_prompt_router.gateway.deployments.target import target_of_deployment
+from litellm_prompt_router.request.types import CHAT, Target
 from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
-from litellm_prompt_router.request.types import Target
-from litellm_prompt_router.request.wire.endpoints import CHAT
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""

@@ -20,8 +20,7 @@ from litellm_prompt_router.gateway.deployments.bridges import BRIDGES, Route
 from litellm_prompt_router.gateway.deployments.map_prices import price_in, read_share, write_share
 from litellm_prompt_router.gateway.deployments.translation import is_converse
 from litellm_prompt_router.profile.profile import Placement
-from litellm_prompt_router.request.types import Target
-from litellm_prompt_router.request.wire.endpoints import CHAT
+from litellm_prompt_router.request.types import CHAT, Target
 
 # Where LiteLLM 1.106 keeps cache_control on the way to a provider that accepts it, by the wire. Everything
 # else either strips marks (pointless) or forwards them to an API that may reject them; Gemini's would make

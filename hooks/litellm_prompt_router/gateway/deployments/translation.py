@@ -27,7 +27,7 @@ from litellm.utils import (
 )
 
 from litellm_prompt_router.cache_model import Prices, messages_of_converse
-from litellm_prompt_router.request.wire.injection_points import INJECTION_POINTS
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}

@@ -17,8 +17,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Profile, Slot
-from litellm_prompt_router.request.recognise.placing import Claim, ModuleShape, shape_of, skip_space, slot_end, walk
-from litellm_prompt_router.request.recognise.text_spaces import Raw, Squeezed
+from litellm_prompt_router.request.recognise.placing import (
+    Claim,
+    ModuleShape,
+    Raw,
+    Squeezed,
+    shape_of,
+    skip_space,
+    slot_end,
+    walk,
+)
 from litellm_prompt_router.request.types import Recognition, Span
 
 MIN_SQUEEZE_RESIDUE_CHARS = 16

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import log1p
+from typing import NamedTuple
 
 import numpy as np
 
@@ -80,3 +81,25 @@ def values(gate: Gate, inputs: Floats) -> Floats:
     if inputs[0, 6]:
         out -= gate.later_shift
     return np.round(out, DECIMALS, out=out)
+
+
+class WeighedMessage(NamedTuple):
+    """One message as the gate saw it: its turn, the gate's inputs, and a value for each scored module.
+
+    ``is_fused``: by its meaning too, so that the fused threshold decides.
+    """
+
+    turn: int
+    inputs: Floats
+    values: Floats
+    is_fused: bool = False
+
+
+class Trace:
+    """Filled by ``Router.decide``."""
+
+    def __init__(self) -> None:
+        self.weighed: list[WeighedMessage] = []
+        self.triggered: set[int] = set()
+        self.fallbacks: list[str] = []
+        """Reasons that no threshold can change."""

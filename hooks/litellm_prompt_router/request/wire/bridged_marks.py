@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.request.types import Request, Rewritten
+from litellm_prompt_router.request.types import CHAT, Request, Rewritten
 from litellm_prompt_router.request.wire import responses
-from litellm_prompt_router.request.wire.endpoints import CHAT
-from litellm_prompt_router.request.wire.injection_points import INJECTION_POINTS, SYSTEM_ROLES, points_for
 from litellm_prompt_router.request.wire.marking import MarkPlan
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES, points_for
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
 
 

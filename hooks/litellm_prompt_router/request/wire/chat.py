@@ -12,15 +12,17 @@ from typing import Any
 
 from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn
-from litellm_prompt_router.request.wire.injection_points import (
+from litellm_prompt_router.request.wire.marks import (
+    CACHE_CONTROL,
     INJECTION_POINTS,
     SYSTEM_ROLES,
+    mark_of,
+    marked,
     marks_after,
     parameters,
     points_for,
     resettled,
 )
-from litellm_prompt_router.request.wire.marks import CACHE_CONTROL, mark_of, marked
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
 
 _ATTACHMENT_KINDS = {

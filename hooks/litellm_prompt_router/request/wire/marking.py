@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from litellm_prompt_router.request.wire.injection_points import CACHE_KEY, INJECTION_POINTS
-from litellm_prompt_router.request.wire.marks import BREAKPOINT, CACHE_CONTROL, marked
+from litellm_prompt_router.request.wire.marks import BREAKPOINT, CACHE_CONTROL, CACHE_KEY, INJECTION_POINTS, marked
 
 Instructions = dict[str, Any]
 ANY = ""

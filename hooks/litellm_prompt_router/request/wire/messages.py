@@ -14,14 +14,16 @@ from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.breakpoints import EPHEMERAL
 from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Target, Turn
 from litellm_prompt_router.request.wire.chat_marks import Places, marked_at
-from litellm_prompt_router.request.wire.injection_points import (
+from litellm_prompt_router.request.wire.marks import (
+    CACHE_CONTROL,
     INJECTION_POINTS,
+    end_marked,
+    mark_of,
     marks_after,
     parameters,
     points_for,
     resettled,
 )
-from litellm_prompt_router.request.wire.marks import CACHE_CONTROL, end_marked, mark_of
 from litellm_prompt_router.request.wire.marks import marked as marked_block
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks, without_blank
 

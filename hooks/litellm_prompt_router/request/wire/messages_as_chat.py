@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.request.wire.injection_points import INJECTION_POINTS
-from litellm_prompt_router.request.wire.marks import CACHE_CONTROL
+from litellm_prompt_router.request.wire.marks import CACHE_CONTROL, INJECTION_POINTS
 from litellm_prompt_router.request.wire.messages import SYSTEM, read
 
 _KEPT = ("model", CACHE_CONTROL, INJECTION_POINTS)
