@@ -1,1 +1,1 @@
-"""What is known of one agent's prompt: its modules and slots, what was fitted for it, what its agent adds to messages."""
+"""What is known of one agent's prompt: modules, slots, what was fitted, and what its agent puts around messages."""

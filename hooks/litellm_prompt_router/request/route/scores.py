@@ -1,7 +1,8 @@
 """Scores of one message: table look-ups and a few additions, in time bounded by the reading limit.
 
 They are learned for words, and for pieces of words that nobody wrote an example with. Scripts written without spaces
-are cut into single characters and pairs of neighbours. The same text gives the same tokens, in its own order."""
+are cut into single characters and pairs of neighbours. The same text gives the same tokens, in its own order.
+"""
 
 from __future__ import annotations
 
