@@ -1,10 +1,11 @@
 """Prompt routing for LiteLLM: an agent's long system prompt, sent module by module.
 
 A request's way: LiteLLM calls ``callback`` -> ``gateway.plugin`` -> ``gateway.handle``, which asks ``policy`` whether
-it is on for this key and ``gateway.deployments`` what the provider takes, and has ``request.pipeline`` walk it: ``wire``
-reads, ``recognise`` finds the profile, ``route`` decides which modules the conversation needs, ``cost_gate`` whether
-that pays, ``compose`` orders what is kept, ``breakpoints`` places cache marks, ``wire`` writes a new body. The provider
-answers, ``accounting`` says what that cost and would have cost, and ``telemetry`` hands the ``record`` to each sink.
+it is on for this key and ``gateway.deployments`` what the provider takes, and has ``request.pipeline`` walk it:
+``wire`` reads, ``recognise`` finds the profile, ``route`` decides which modules the conversation needs, ``cost_gate``
+whether that pays, ``compose`` orders what is kept, ``breakpoints`` places cache marks, ``wire`` writes a new body. The
+provider answers, ``accounting`` says what that cost and would have cost, and ``telemetry`` hands the ``record`` to
+each sink.
 
 Imports go one way, from the top of this list down:
 
