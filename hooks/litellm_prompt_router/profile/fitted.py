@@ -55,7 +55,7 @@ class Gate:
     """A linear reading of (score of this message, scores of earlier ones, modules in use, first turn or not)."""
 
     weights: Floats
-    """One for each of GATE_INPUTS, which request/route/gate.py lists, and for SEMANTIC_INPUTS where it is fused."""
+    """One for each of GATE_INPUTS, which request/route/scores.py lists, and for SEMANTIC_INPUTS where it is fused."""
     bias: float
     later_shift: float
     """Subtracted behind the first turn, so that a long conversation doesn't gather modules by and by."""

@@ -35,11 +35,10 @@ from litellm_prompt_router.request.route.embeddings import (
     promised,
     semantic_scores,
 )
-from litellm_prompt_router.request.route.gate import GateState, Trace, WeighedMessage, values
 from litellm_prompt_router.request.route.need import Need, closure_of, core_of
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
-from litellm_prompt_router.request.route.scores import Scores
+from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
 
 MAX_WALKS = 1024
