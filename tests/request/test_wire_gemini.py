@@ -78,11 +78,6 @@ def test_what_cannot_be_read(body: dict[str, Any], reason: str) -> None:
         gemini.read(body)
 
 
-def test_tools_are_counted_by_their_declarations() -> None:
-    tools = [*GEMINI_TOOLS, {"googleSearch": {}}]
-    assert gemini.read({"contents": [], "tools": tools}).tool_count == 4
-
-
 @pytest.mark.parametrize("key", ["systemInstruction", "system_instruction"])
 @pytest.mark.parametrize(
     "instruction",

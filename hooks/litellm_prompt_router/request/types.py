@@ -61,7 +61,6 @@ class Request:
 
     system: tuple[SystemBlock, ...]
     turns: tuple[Turn, ...]
-    tool_count: int
     marks_before: tuple[Mark, ...]
     """The client's breakpoints that the provider reads ahead of the system prompt (tools)."""
     marks_after: tuple[Mark, ...]

@@ -52,7 +52,6 @@ def read(data: Mapping[str, Any]) -> Request:
     return Request(
         system=system,
         turns=tuple(_turn(message) for message in rest),
-        tool_count=len(tools),
         marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
         marks_after=tuple(marks_after(data, rest)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),

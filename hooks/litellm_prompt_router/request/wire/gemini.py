@@ -15,7 +15,6 @@ from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock,
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
 
 _SYSTEM_KEYS = ("systemInstruction", "system_instruction")
-_TOOL_KEYS = ("functionDeclarations", "function_declarations")
 _CALL_KEYS = ("functionCall", "function_call")
 _RESULT_KEYS = ("functionResponse", "function_response")
 _DATA_KEYS = ("inlineData", "inline_data", "fileData", "file_data")
@@ -32,7 +31,6 @@ def read(data: Mapping[str, Any]) -> Request:
     return Request(
         system=tuple(_system_blocks(instruction)) if instruction else (),
         turns=tuple(map(_turn, _contents(data.get("contents")))),
-        tool_count=sum(_tools(data.get("tools"))),
         marks_before=(),
         marks_after=(),
     )
@@ -108,13 +106,6 @@ def _turn(content: Mapping[str, Any]) -> Turn:
 def _attachment_kind(mime: str) -> str:
     kind = mime.partition("/")[0]
     return kind if kind in ("image", "audio") else "file"
-
-
-def _tools(tools: Any) -> Iterator[int]:
-    """How many tools each entry declares; Google's own come one an entry."""
-    for tool in tools if isinstance(tools, list) else ():
-        declared = _first(tool, _TOOL_KEYS) if isinstance(tool, dict) else None
-        yield len(declared) if isinstance(declared, list) else 1
 
 
 # Writing

@@ -54,7 +54,6 @@ def read(data: Mapping[str, Any]) -> Request:
     return Request(
         system=tuple(system),
         turns=tuple(_turn(message) for message in rest),
-        tool_count=len(tools),
         marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
         marks_after=tuple(marks_after(data, rest)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),

@@ -64,7 +64,6 @@ def read(data: Mapping[str, Any]) -> Request:
     return Request(
         system=tuple(system),
         turns=tuple(map(_turn, rest)),
-        tool_count=len(tools),
         marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
         marks_after=tuple(_marks_after(data, rest)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
