@@ -162,7 +162,9 @@ def test_existing_profiles_are_not_overwritten(path: Path, toy_root: Path, run: 
     assert f"{toy_root / 'toy'}: is there already; choose another name, or add --replace\n" in result.stderr
     assert f"{toy_root / 'toy-2'}: is there already; choose another name, or add --replace\n" in result.stderr
     assert load_profile(toy_root / "toy", len).text == TOY_PROMPT
+    (toy_root / "toy" / "labelled_fit.jsonl").write_bytes(b"{}\n")
     assert run("learn", path, "--name", "toy", "--profiles", toy_root, "--replace").exit_code == 0
+    assert (toy_root / "toy" / "labelled_fit.jsonl").read_bytes() == b"{}\n"
     assert load_profile(toy_root / "toy", len).text == prompt("Ada", "2026-01-12")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from litellm_prompt_router.cli.split_command import split
-from tests.cli.conftest import Run
+from tests.cli.conftest import TOY_FILES, TOY_PROMPT, Run
 from tests.emulators.upstream import HttpError, Upstream
 from tests.made_prompts import PROMPT, VERSIONS
 
@@ -94,6 +97,46 @@ def test_a_profile_is_only_replaced_on_demand(prompt: Path, toy_root: Path, run:
     assert run("split", prompt, "--name", "toy", "--profiles", toy_root, "--replace").exit_code == 0
     assert run("join", "toy", "--profiles", toy_root).stdout_bytes == PROMPT.encode()
     assert [path.name for path in toy_root.iterdir()] == ["toy"]
+
+
+def test_what_else_is_in_the_folder_stays(prompt: Path, toy_root: Path, run: Run) -> None:
+    """Labelled messages, notes, folders; the replaced profile's own files go."""
+    others = {"labelled_fit.jsonl": b"{}\r\n", "ab_cases.jsonl": b"", "NOTES.md": b"\xff", "more/csv.txt": b"mine"}
+    for name, content in others.items():
+        (toy_root / "toy" / name).parent.mkdir(exist_ok=True)
+        (toy_root / "toy" / name).write_bytes(content)
+    for name in ("router.json", "router.npz"):
+        (toy_root / "toy" / name).write_bytes(b"fitted for the modules as they were")
+    assert run("split", prompt, "--name", "toy", "--profiles", toy_root, "--replace").exit_code == 0
+    assert {name: (toy_root / "toy" / name).read_bytes() for name in others} == others
+    assert run("join", "toy", "--profiles", toy_root).stdout_bytes == PROMPT.encode()
+    left = {path.name for path in (toy_root / "toy").iterdir()}
+    assert not left & {*TOY_FILES, "router.json", "router.npz"}
+
+
+@pytest.mark.parametrize("name", ["rename", "replace", "unlink"])
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_a_profile_that_cannot_be_replaced_is_still_there(
+    name: str, at: int, prompt: Path, toy_root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the new one is: what failed came after."""
+    calls = 0
+    real: Callable[..., None] = getattr(os, name)
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise OSError(28, os.strerror(28))
+        real(*arguments, **options)
+
+    monkeypatch.setattr(os, name, refuse)
+    done = run("split", prompt, "--name", "toy", "--profiles", toy_root, "--replace")
+    monkeypatch.undo()
+    text = TOY_PROMPT if done.exit_code else PROMPT
+    assert run("join", "toy", "--profiles", toy_root).stdout_bytes == text.encode()
+    if done.exit_code:
+        assert done.stderr == f"{toy_root / 'toy'}: can't be written (No space left on device); nothing was changed\n"
 
 
 def test_a_captured_request_names_the_tools(prompt: Path, tmp_path: Path, run: Run) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from litellm_prompt_router.files import bundled_profiles, load_profile
-from litellm_prompt_router.files.sections import write_section
+from litellm_prompt_router.files.profile_editor import ProfileEditor
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 YAML = """\
@@ -143,15 +143,15 @@ def test_dry_run_writes_nothing(root: Path, new_prompt: Path, run: Run) -> None:
 def test_an_update_is_done_whole_or_not_at_all(
     root: Path, new_prompt: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder that can't be put in place leaves the old one as it was, and nothing beside it."""
-    before, rename = files(root), Path.rename
+    """A profile.yaml that can't be put in place leaves the folder as it was, and nothing beside it."""
+    before, replace = files(root), os.replace
 
-    def refuse(path: Path, target: Path) -> Path:
-        if path.parent != root and target == root / "toy" and path.name != "replaced":
+    def refuse(path: Path, target: Path) -> None:
+        if path.suffix == ".new" and target == root / "toy" / "profile.yaml":
             raise OSError(28, os.strerror(28))
-        return rename(path, target)
+        replace(path, target)
 
-    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     result = run("update", "toy", new_prompt, "--profiles", root)
     assert result.exit_code == 1
     assert result.stderr == f"{root / 'toy'}: can't be written (No space left on device); nothing was changed\n"
@@ -192,7 +192,9 @@ def test_what_was_fitted_and_tuned_for_other_modules_is_taken_out(tmp_path: Path
     kept = profile.modules[3]
     declared = root / "workbench" / "profile.yaml"
     before = declared.read_bytes()
-    write_section(declared, "economics", {"choice": "bundles", "bundles": [[kept.id, gone.id]]})
+    editor = ProfileEditor(root / "workbench")
+    editor.set_section("economics", {"choice": "bundles", "bundles": [[kept.id, gone.id]]})
+    editor.save()
     (tmp_path / "new.txt").write_bytes(profile.text.replace(gone.text, "").encode())
     assert run("update", "workbench", tmp_path / "new.txt", "--profiles", root).exit_code == 0
     updated = load_profile(root / "workbench", len)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.files import PROFILE_FILE, bundled_profiles
-from litellm_prompt_router.files.sections import write_section
+from litellm_prompt_router.files import bundled_profiles
+from litellm_prompt_router.files.profile_editor import ProfileEditor
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
@@ -23,7 +23,9 @@ pytestmark = pytest.mark.proxy
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
     folder = tmp_path_factory.mktemp("economics")
     shutil.copytree(bundled_profiles() / "workbench", folder / "profiles" / "workbench")
-    write_section(folder / "profiles" / "workbench" / PROFILE_FILE, "economics", {"choice": "full"})
+    editor = ProfileEditor(folder / "profiles" / "workbench")
+    editor.set_section("economics", {"choice": "full"})
+    editor.save()
     env = {"PROMPT_ROUTER_PROFILES": str(folder / "profiles")}
     with (
         Upstream() as upstream,

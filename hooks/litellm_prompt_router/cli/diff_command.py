@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from litellm_prompt_router.authoring.drift import Planned, UpdatePlan, files_of, plan_update, summary_of
+from litellm_prompt_router.authoring.drift import PlannedModule, UpdatePlan, files_of, plan_update, summary_of
 from litellm_prompt_router.cli.inputs import (
     json_option,
     profile_folders,
@@ -87,7 +87,7 @@ def show_plan(plan: UpdatePlan, *, as_json: bool, verbose: bool) -> None:
         click.echo(f"  {note}")
 
 
-def _document(planned: Planned) -> dict[str, object]:
+def _document(planned: PlannedModule) -> dict[str, object]:
     document = {
         "id": planned.id,
         "state": planned.state,
@@ -99,7 +99,7 @@ def _document(planned: Planned) -> dict[str, object]:
     return {**document, "diff": list(_unified(planned))} if planned.state == "edited" else document
 
 
-def _state(planned: Planned) -> str:
+def _state(planned: PlannedModule) -> str:
     return "edited, moved" if planned.state == "edited" and planned.has_moved else planned.state
 
 
@@ -107,7 +107,7 @@ def _count(text: str) -> str:
     return f"{len(text):,}" if text else ""
 
 
-def _unified(planned: Planned) -> Iterable[str]:
+def _unified(planned: PlannedModule) -> Iterable[str]:
     before, after = planned.before.splitlines(), planned.after.splitlines()
     lines = list(difflib.unified_diff(before, after, planned.id, "new", lineterm="", n=CONTEXT_LINES))
     return lines or [f"{planned.id}: white space or line endings only"]

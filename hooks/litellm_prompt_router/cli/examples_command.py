@@ -109,7 +109,7 @@ def examples(
     messages = harvest.messages(profile)
     labelled = out or folder / LABELLED_FILE
     added = add_to_labelled(labelled, messages)
-    in_profile = add_to_profile(folder / PROFILE_FILE, messages) if into_profile else 0
+    in_profile = add_to_profile(folder, messages) if into_profile else 0
     if as_json:
         show_json(_document(profile, harvest, per_module, str(labelled), added, in_profile))
     else:

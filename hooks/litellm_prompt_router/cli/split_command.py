@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 
 from litellm_prompt_router.authoring.split import Draft, split_prompt, write_draft
-from litellm_prompt_router.authoring.split.review_sheet import REVIEW_FILE
 from litellm_prompt_router.authoring.split.write_draft import check_free
 from litellm_prompt_router.cli.inputs import parse_json, profiles_option, profiles_root, read_bytes, request_body, shown
 from litellm_prompt_router.cli.llm_drafting import with_model
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files import bundled_profiles
+from litellm_prompt_router.files import REVIEW_FILE, bundled_profiles
 from litellm_prompt_router.request.wire.declared_tools import tool_names
 
 CHECKOUT_FOLDER = "modules"

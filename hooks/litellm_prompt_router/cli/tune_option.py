@@ -26,7 +26,7 @@ from litellm_prompt_router.cli.model_accounts import Account, watched
 from litellm_prompt_router.cli.output import show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE
-from litellm_prompt_router.files.sections import write_section
+from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Economics, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 
@@ -93,7 +93,9 @@ def tune_traffic(
     demand = trials[0].demand()
     section = _section(tuning, profile, account, len(readings), len(first) + len(second), demand.calls_per_conversation)
     if folder is not None:
-        write_section(folder / PROFILE_FILE, SECTION, section)
+        editor = ProfileEditor(folder)
+        editor.set_section(SECTION, section)
+        editor.save()
     if as_json:
         show_json({**account.for_json(), SECTION: section, **tuning_for_json(tuning)})
         return

@@ -2,12 +2,13 @@
 
 from litellm_prompt_router.documents.bundled import CHECKOUT, bundled_config, bundled_profiles
 from litellm_prompt_router.files.load import load_profile, load_profiles
-from litellm_prompt_router.files.profile_yaml import MAX_SLOT_CHARS, PROFILE_FILE
+from litellm_prompt_router.files.profile_yaml import MAX_SLOT_CHARS, PROFILE_FILE, REVIEW_FILE
 
 __all__ = [
     "CHECKOUT",
     "MAX_SLOT_CHARS",
     "PROFILE_FILE",
+    "REVIEW_FILE",
     "bundled_config",
     "bundled_profiles",
     "load_profile",

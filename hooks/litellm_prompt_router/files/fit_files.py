@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.problems import explain_validation_error
+from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.files.router_json import (
     FitJson,
     calibration_for_file,
@@ -91,25 +92,11 @@ def read_fitted(folder: Path, where: str, modules: Sequence[Module]) -> Fitted |
         raise ConfigurationError([f"{where}/{TABLE_FILE}: damaged ({error}); {again}"]) from None
 
 
-def without_fit(folder: Path) -> bytes | None:
-    """Takes router.json out of the folder and returns what it said; None where nothing was fitted."""
-    path = folder / FIT_FILE
-    if not path.is_file():
-        return None
-    raw = path.read_bytes()
-    path.unlink()
-    return raw
-
-
-def refit(folder: Path, raw: bytes, before: Sequence[Module], after: Sequence[Module]) -> bool:
-    """Puts ``raw`` back, tied to the texts of ``after``. Where more than texts changed: False, and no table."""
+def refit(raw: bytes, before: Sequence[Module], after: Sequence[Module]) -> bytes | None:
+    """router.json, made for ``before``, for the texts of ``after``; None where more than texts changed."""
     if [_routing(module) for module in before] != [_routing(module) for module in after]:
-        (folder / TABLE_FILE).unlink(missing_ok=True)
-        return False
-    document = json.loads(raw)
-    document["profile_digest"] = digest_of(after)
-    (folder / FIT_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    return True
+        return None
+    return _document({**json.loads(raw), "profile_digest": digest_of(after)})
 
 
 def _routing(module: Module) -> tuple[object, ...]:
@@ -117,7 +104,7 @@ def _routing(module: Module) -> tuple[object, ...]:
 
 
 def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> None:
-    """Replaces both files. A crash in between leaves a pair that ``read_fitted`` refuses."""
+    """Replaces both files or neither. Raises ConfigurationError."""
     table, semantics = fitted.table, fitted.semantics
     vectors: dict[str, Any] = {}
     if semantics is not None:
@@ -148,8 +135,11 @@ def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> Non
             "calibration": calibration_for_file(semantics.calibration),
             "gate": gate_for_file(semantics.gate, ids),
         }
-    (folder / TABLE_FILE).write_bytes(raw)
-    (folder / FIT_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    replace_files({folder / TABLE_FILE: raw, folder / FIT_FILE: _document(document)}, folder)
+
+
+def _document(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2) + "\n").encode()
 
 
 def _fitted(stated: FitJson, raw: bytes, order: dict[str, int]) -> Fitted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ from pydantic import ValidationError
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, read_text
 from litellm_prompt_router.documents.problems import explain_validation_error
-from litellm_prompt_router.files.consistency import inconsistencies, unused_slots
 from litellm_prompt_router.files.fit_files import read_fitted
 from litellm_prompt_router.files.ignore_rules import ignore_of
-from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, ModuleFile, ProfileFile, RouterFile
+from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, ModuleFile, ProfileFile, RouterFile, inconsistencies
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
 from litellm_prompt_router.profile.profile import Economics, EmbeddingSettings, Module, Profile, Slot
@@ -88,7 +87,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
             problems.append(f"{path}: {module.file} has no text of its own; remove the module")
         modules.append(_module(module, parts, count_tokens))
     if not unreadable:
-        problems.extend(unused_slots(slots, modules, where))
+        problems.extend(_unused_slots(slots, modules, where))
     fitted = None
     if as_fitted and not problems:
         fitted = _as_declared(read_fitted(folder, where, modules), declared.router, where, problems)
@@ -182,7 +181,12 @@ def _module(declared: ModuleFile, parts: tuple[str | Slot, ...], count_tokens: C
     )
 
 
-# Reading
+def _unused_slots(slots: dict[str, Slot], modules: Sequence[Module], where: str) -> Iterable[str]:
+    """Slots that stand in no module file."""
+    used = [part.name for module in modules for part in module.parts if isinstance(part, Slot)]
+    for name in slots:
+        if name not in used:
+            yield f"{where}: slots: {name!r} is declared but no module file has {{{{{name}}}}}; add or remove it"
 
 
 def _without_unknown_fields(document: object, error: ValidationError) -> object:

@@ -1,21 +1,18 @@
-"""A plan -> the profile's folder, all of it or nothing."""
+"""A profile's folder brought up to date with a plan, all of it or nothing."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from litellm_prompt_router.authoring.drift.planned import Planned, UpdatePlan
-from litellm_prompt_router.authoring.drift.profile_edits import ModuleEntry, SlotEntry, edited
-from litellm_prompt_router.authoring.split.review_sheet import REVIEW_FILE
-from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.authoring.drift.plan import PlannedModule, UpdatePlan
+from litellm_prompt_router.authoring.split.write_draft import module_entry
 from litellm_prompt_router.documents.parsing import parse_yaml, read_text
-from litellm_prompt_router.files import PROFILE_FILE, load_profile
-from litellm_prompt_router.files.fit_files import refit, without_fit
-from litellm_prompt_router.files.sections import without_section
+from litellm_prompt_router.files import PROFILE_FILE, REVIEW_FILE
+from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, refit
+from litellm_prompt_router.files.profile_editor import ProfileEditor
+from litellm_prompt_router.files.profile_text import ModuleEntry, SlotEntry
 from litellm_prompt_router.profile.profile import Module, Profile
 
 ECONOMICS = "economics"
@@ -35,52 +32,40 @@ def apply_update(plan: UpdatePlan, folder: Path) -> None:
 
     Raises ConfigurationError when it can't be written; then nothing has changed.
     """
-    try:
-        # One level deeper than profiles are looked for, so that nobody loads it half written.
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging:
-            ready = Path(staging, folder.name)
-            shutil.copytree(folder, ready, symlinks=True)
-            fit = without_fit(ready)
-            _write(plan, ready)
-            updated = load_profile(ready, len)
-            _verify(plan, updated)
-            if fit is not None and not refit(ready, fit, plan.profile.modules, updated.modules):
-                with (ready / REVIEW_FILE).open("a", encoding="utf-8") as review:
-                    review.write(UNFITTED)
-            replaced = folder.rename(Path(staging, "replaced"))
-            try:
-                ready.rename(folder)
-            except OSError:
-                replaced.rename(folder)
-                raise
-    except OSError as error:
-        raise ConfigurationError([f"{folder}: can't be written ({error.strerror}); nothing was changed"]) from None
+    editor = ProfileEditor(folder)
+    _edit(plan, editor)
+    fit = editor.read(FIT_FILE)
+    editor.remove(FIT_FILE)
+    updated = editor.load()
+    _check(plan, updated)
+    review = (editor.read(REVIEW_FILE) or f"# Review of {plan.profile.name}\n".encode()) + review_section(plan).encode()
+    if fit is not None:
+        fit = refit(fit, plan.profile.modules, updated.modules)
+        if fit is not None:
+            editor.write(FIT_FILE, fit)
+        else:
+            editor.remove(TABLE_FILE)
+            review += UNFITTED.encode()
+    editor.write(REVIEW_FILE, review)
+    editor.save()
 
 
-def _write(plan: UpdatePlan, folder: Path) -> None:
+def _edit(plan: UpdatePlan, editor: ProfileEditor) -> None:
+    """The module files and profile.yaml."""
     for planned in plan.gone:
         if planned.file is not None:
-            (folder / planned.file).unlink()
+            editor.remove(planned.file)
     for planned in plan.modules:
         if planned.file is not None and planned.text is not None:
-            path = folder / planned.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(planned.text.encode())
-    declaration = folder / PROFILE_FILE
-    raw = declaration.read_bytes().decode()
-    gone = tuple(planned.id for planned in plan.gone)
-    new = edited(
-        raw,
+            editor.write(planned.file, planned.text.encode())
+    gone = {planned.id for planned in plan.gone}
+    editor.set_entries(
         version=plan.version,
         modules=[_entry(planned, gone) for planned in plan.modules],
         slots=[SlotEntry(name=slot.name, sample=slot.sample, like=slot.source.name) for slot in plan.slots],
     )
     if _is_untuned_by(plan):
-        new = without_section(new, ECONOMICS)
-    declaration.write_bytes(new.encode())
-    review = folder / REVIEW_FILE
-    before = review.read_bytes() if review.exists() else f"# Review of {plan.profile.name}\n".encode()
-    review.write_bytes(before + review_section(plan).encode())
+        editor.remove_section(ECONOMICS)
 
 
 def _is_untuned_by(plan: UpdatePlan) -> bool:
@@ -92,29 +77,23 @@ def _is_untuned_by(plan: UpdatePlan) -> bool:
     return not bundled <= {planned.id for planned in plan.modules}
 
 
-def _entry(planned: Planned, gone: tuple[str, ...]) -> ModuleEntry:
+def _entry(planned: PlannedModule, gone: set[str]) -> ModuleEntry:
     if planned.source is not None:
         return ModuleEntry(id=planned.id, dropped=tuple(n for n in planned.source.requires if n in gone))
-    draft = planned.draft
-    fields: dict[str, Any] = {"id": planned.id, "file": planned.file, "title": planned.title}
-    if draft is not None:
-        optional = {"description": draft.description, "always": draft.always}
-        lists = {name: list(getattr(draft, name)) for name in ("requires", "triggers", "examples", "tools")}
-        fields |= {name: value for name, value in {**optional, **lists}.items() if value}
-    return ModuleEntry(id=planned.id, new=fields)
+    return ModuleEntry(id=planned.id, new=module_entry(planned.draft) if planned.draft is not None else {})
 
 
-def _verify(plan: UpdatePlan, updated: Profile) -> None:
-    """Our own promise, checked before anything is replaced."""
+def _check(plan: UpdatePlan, updated: Profile) -> None:
+    """Our own promise, checked before anything is written."""
     if updated.text != plan.prompt:
         raise AssertionError("the updated profile doesn't join to the new prompt")
     by_id = {module.id: module for module in updated.modules}
     for planned in plan.modules:
         if planned.state in ("unchanged", "moved") and planned.source is not None:
-            _same(planned.source, by_id[planned.id], {each.id for each in plan.gone})
+            _check_metadata(planned.source, by_id[planned.id], {each.id for each in plan.gone})
 
 
-def _same(before: Module, after: Module, gone: set[str]) -> None:
+def _check_metadata(before: Module, after: Module, gone: set[str]) -> None:
     requires = tuple(needed for needed in before.requires if needed not in gone)
     old = (before.title, before.description, before.always, requires, before.triggers, before.examples, before.tools)
     new = (after.title, after.description, after.always, after.requires, after.triggers, after.examples, after.tools)

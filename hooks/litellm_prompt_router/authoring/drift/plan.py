@@ -6,13 +6,13 @@ import difflib
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from litellm_prompt_router.authoring.drift.anchors import Stretch, Value
 from litellm_prompt_router.authoring.drift.match_modules import match_modules
-from litellm_prompt_router.authoring.drift.planned import Planned, State, UpdatePlan
-from litellm_prompt_router.authoring.drift.slot_values import SlotNames, found_again
-from litellm_prompt_router.authoring.split import split_prompt
+from litellm_prompt_router.authoring.drift.slot_values import PlannedSlot, SlotNames, slots_in
+from litellm_prompt_router.authoring.split import DraftModule, split_prompt
 from litellm_prompt_router.authoring.split.pieces import LARGEST_TARGET_CHARS, SMALLEST_TARGET_CHARS
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Module, Profile, Slot
@@ -21,6 +21,47 @@ MUCH_CHANGED = 0.5
 ANY_SHARE = 2.0
 """A new section may be one module, however much of the new text that is."""
 TRAILING_NUMBER = re.compile(r"(.*?)([.+]|^)(\d{1,6})\Z", re.DOTALL)
+
+
+State = Literal["unchanged", "edited", "moved", "new", "gone"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedModule:
+    """One module of the new prompt, or one that is gone (``text`` None).
+
+    ``text`` is what its file is to hold; ``before`` and ``after`` are the prompt's own text, slots filled.
+    """
+
+    id: str
+    title: str
+    state: State
+    has_moved: bool
+    source: Module | None
+    draft: DraftModule | None
+    file: str | None
+    text: str | None
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdatePlan:
+    """The profile as the new prompt has it. ``modules`` in the new order; ``gone`` in the old one."""
+
+    profile: Profile
+    version: str
+    prompt: str
+    modules: tuple[PlannedModule, ...]
+    gone: tuple[PlannedModule, ...]
+    slots: tuple[PlannedSlot, ...]
+    lost_slots: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What the owner has to look at, each with the module it concerns."""
+
+    @property
+    def is_changed(self) -> bool:
+        return self.prompt != self.profile.text or any(planned.state != "unchanged" for planned in self.modules)
 
 
 def plan_update(
@@ -45,7 +86,7 @@ def plan_update(
     notes: list[str] = []
     naming = SlotNames(profile, prompt)
     in_place = _in_place([stretch.module for stretch in stretches if stretch.module is not None])
-    modules: list[Planned] = []
+    modules: list[PlannedModule] = []
     taken = {name for module in profile.modules for name in (module.id, file_of(module.id).removesuffix(".txt"))}
     for stretch in stretches:
         if stretch.module is not None:
@@ -98,10 +139,10 @@ def _survivor(
     naming: SlotNames,
     file_of: Callable[[str], str],
     notes: list[str],
-) -> Planned:
+) -> PlannedModule:
     module = profile.modules[stretch.module or 0]
     after = prompt[stretch.start : stretch.end]
-    values = stretch.values or tuple(found_again(module, prompt, stretch.start, stretch.end))
+    values = stretch.values or tuple(slots_in(module, prompt, stretch.start, stretch.end))
     parts: list[str] = []
     at = stretch.start
     for value in values:
@@ -111,7 +152,7 @@ def _survivor(
     state: State = ("moved" if moved else "unchanged") if stretch.is_exact else "edited"
     if not stretch.is_exact:
         notes.extend(f"{module.id}: {note}" for note in _edits(module, text, values))
-    return Planned(
+    return PlannedModule(
         id=module.id,
         title=module.title,
         state=state,
@@ -154,7 +195,7 @@ def _new(
     naming: SlotNames,
     notes: list[str],
     count_tokens: Callable[[str], int] | None,
-) -> Iterable[Planned]:
+) -> Iterable[PlannedModule]:
     """New text, cut as ``split`` would; its modules get ids that no other has."""
     usual = min(max(len(profile.text) // len(profile.modules), SMALLEST_TARGET_CHARS), LARGEST_TARGET_CHARS)
     draft = split_prompt([text], name=profile.name, target_chars=usual, max_share=ANY_SHARE, count_tokens=count_tokens)
@@ -188,7 +229,7 @@ def _new(
         reason = f"always, because of {module.reason}" if module.always else "not always"
         notes.append(f"{id}: new, {reason}; check its title, description, triggers and examples")
         notes.extend(f"{id}: {doubt.text}" for doubt in draft.doubts if doubt.module == module.id)
-        yield Planned(
+        yield PlannedModule(
             id=id,
             title=module.title,
             state="new",
@@ -202,12 +243,12 @@ def _new(
         )
 
 
-def _gone(module: Module, profile: Profile, file_of: Callable[[str], str], notes: list[str]) -> Planned:
+def _gone(module: Module, profile: Profile, file_of: Callable[[str], str], notes: list[str]) -> PlannedModule:
     notes.append(f"{module.id}: gone from the prompt; its file and entry were removed")
     for other in profile.modules:
         if module.id in other.requires:
             notes.append(f"{other.id}: required {module.id}, which is gone; the requirement was removed")
-    return Planned(
+    return PlannedModule(
         id=module.id,
         title=module.title,
         state="gone",

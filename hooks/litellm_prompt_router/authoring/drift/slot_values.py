@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from litellm_prompt_router.authoring.drift.anchors import Value
-from litellm_prompt_router.authoring.drift.planned import PlannedSlot
 from litellm_prompt_router.profile.profile import Module, Profile, Slot
 
 CONTEXT_CHARS = (60, 24, 8)
 """How much of the text beside a slot is looked for in an edited module, most telling first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedSlot:
+    """A slot as it will be: ``source`` is what it was. With a ``name`` of its own it is declared anew."""
+
+    name: str
+    source: Slot
+    sample: str
 
 
 class SlotNames:
@@ -37,7 +46,7 @@ class SlotNames:
             number += 1
 
 
-def found_again(module: Module, prompt: str, start: int, end: int) -> Iterable[Value]:
+def slots_in(module: Module, prompt: str, start: int, end: int) -> Iterable[Value]:
     """The module's slots in its edited text, by what stands beside them."""
     at = start
     for number, part in enumerate(module.parts):

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftModule
 
-REVIEW_FILE = "REVIEW.md"
 MAX_SHOWN_CHARS = 80
 
 
