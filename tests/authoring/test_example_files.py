@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_prompt_router.authoring.examples import Message, add_to_profile
-from litellm_prompt_router.authoring.examples.overlap import NEAR, Known, tokens
+from litellm_prompt_router.authoring.examples.overlap import NEAR, SeenMessages, tokens
 from litellm_prompt_router.files import load_profile
 
 YAML = """\
@@ -45,7 +45,7 @@ def test_follow_ups_are_left_out(folder: Path) -> None:
 @given(text=st.text(), figure=st.integers(0, 10**6))
 def test_case_figures_and_punctuation_make_no_difference(text: str, figure: int) -> None:
     message = Message(text=f"{text} file 7", needs=())
-    known = Known()
+    known = SeenMessages()
     known.add(message, "a")
     assert known.owners(Message(text=f"{text.replace('.', ' . ')}  FILE {figure}!", needs=())) == ["a"]
 
@@ -69,7 +69,7 @@ def test_near(one: str, other: str, is_near: bool) -> None:
 
 
 def test_a_follow_up_is_compared_with_its_conversation() -> None:
-    known = Known()
+    known = SeenMessages()
     known.add(Message(text="yes", history=("delete the old scans",), needs=()), "a")
     assert known.owners(Message(text="yes", history=("write a poem for my aunt",), needs=())) == []
     assert known.owners(Message(text="yes!", history=("Delete the old scans",), needs=())) == ["a"]

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.documents.parsing import parse_yaml
 from litellm_prompt_router.files import bundled_profiles
-from litellm_prompt_router.files.profile_text import with_examples, with_section, without_section
+from litellm_prompt_router.files.profile_text import (
+    ModuleEntry,
+    with_entries,
+    with_examples,
+    with_section,
+    without_section,
+)
 
 HEAD = "# ours\nprofile: x   # short\nversion: '1'\n"
 MODULES = "# the modules\nmodules:\n  - {id: a, file: a.txt, title: A}\n"
@@ -72,6 +78,15 @@ def test_lists_are_indented_and_lines_end_as_the_others_do() -> None:
     out = with_section((HEAD + MODULES).replace("\n", "\r\n"), "economics", {"bundles": [["a", "b"], ["c"]]})
     new = "economics:\n  bundles:\n    - - a\n      - b\n    - - c\n\n"
     assert out == (HEAD + new + MODULES).replace("\n", "\r\n")
+
+
+def test_new_entries_look_as_the_others_do() -> None:
+    """In their column, with their line endings; text that isn't printable is quoted."""
+    raw = (HEAD + "modules:\n- id: a\n  file: a.txt\n  requires: [b]\n").replace("\n", "\r\n")
+    entries = [ModuleEntry(id="a", dropped=("b",)), ModuleEntry(id="c", new={"id": "c", "triggers": ["x\u2028y"]})]
+    out = with_entries(raw, version="2", modules=entries, slots=())
+    new = '- id: a\n  file: a.txt\n  requires: []\n- id: c\n  triggers:\n    - "x\\Ly"\n'
+    assert out == (HEAD.replace("'1'", '"2"') + "modules:\n" + new).replace("\n", "\r\n")
 
 
 STYLES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from litellm_prompt_router.authoring.examples import Message, routed
-from litellm_prompt_router.authoring.examples.overlap import Known
+from litellm_prompt_router.authoring.examples.overlap import SeenMessages
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.files.labelled_messages import Case, parse_cases
 
@@ -34,7 +34,7 @@ def test_both_parts_are_large_and_mixed() -> None:
 
 
 def test_nothing_held_out_resembles_what_is_learned_from() -> None:
-    known = Known()
+    known = SeenMessages()
     for module in routed(PROFILE):
         for text in module.examples:
             known.add(Message(text=text, needs=()), module.id)

@@ -21,7 +21,14 @@ from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, rea
 from litellm_prompt_router.documents.problems import explain_validation_error
 from litellm_prompt_router.files.fit_files import read_fitted
 from litellm_prompt_router.files.ignore_rules import ignore_of
-from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, ModuleFile, ProfileFile, RouterFile, inconsistencies
+from litellm_prompt_router.files.profile_yaml import (
+    PROFILE_FILE,
+    ModuleFile,
+    ProfileFile,
+    RouterFile,
+    inconsistencies,
+    named_files,
+)
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
 from litellm_prompt_router.profile.profile import Economics, EmbeddingSettings, Module, Profile, Slot
@@ -203,14 +210,11 @@ def _without_unknown_fields(document: object, error: ValidationError) -> object:
 
 def _missing_files(document: object, folder: Path, where: str) -> Iterable[str]:
     """What is wrong with the module files of a document that isn't valid as a whole."""
-    modules = document.get("modules") if isinstance(document, dict) else None
-    for number, module in enumerate(modules if isinstance(modules, list) else ()):
-        name = module.get("file") if isinstance(module, dict) else None
-        if isinstance(name, str) and name:
-            try:
-                read_inside(folder, name, f"{where}: modules[{number}].file")
-            except ConfigurationError as error:
-                yield from error.problems
+    for number, name in named_files(document):
+        try:
+            read_inside(folder, name, f"{where}: modules[{number}].file")
+        except ConfigurationError as error:
+            yield from error.problems
 
 
 def _parts(text: str, slots: dict[str, Slot]) -> tuple[str | Slot, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,7 @@ from litellm_prompt_router.files.profile_text import (
     with_section,
     without_section,
 )
-from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, REVIEW_FILE
+from litellm_prompt_router.files.profile_yaml import PROFILE_FILE, REVIEW_FILE, named_files
 from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.profile.profile import Profile
 
@@ -48,6 +49,7 @@ class ProfileEditor:
 
     def read(self, name: str) -> bytes | None:
         """A file with the edits so far; None where there is none."""
+        name = _plain(name)
         return self._edits[name] if name in self._edits else self._on_disk(name)
 
     def write(self, name: str, content: bytes) -> None:
@@ -129,8 +131,13 @@ class ProfileEditor:
             raise ConfigurationError([f"{path}: can't be read ({error.strerror}); fix its permissions"]) from None
 
     def _own_files(self, declaration: bytes | None) -> Iterator[str]:
+        """Those of a profile.yaml that need not be in order; what it names outside the folder isn't its own."""
         yield from GENERATED_FILES
-        yield from module_files(declaration.decode(errors="replace")) if declaration else ()
+        with contextlib.suppress(ConfigurationError):
+            for _, name in named_files(parse_yaml((declaration or b"").decode(errors="replace"), PROFILE_FILE)):
+                path = PurePosixPath(name)
+                if path.name and name.isprintable() and not path.is_absolute() and ".." not in path.parts:
+                    yield str(path)
 
     def _remove_empty_folders(self, name: str) -> None:
         for parent in PurePosixPath(name).parents[:-1]:
@@ -138,21 +145,6 @@ class ProfileEditor:
                 (self.folder / parent).rmdir()
             except OSError:
                 return
-
-
-def module_files(text: str) -> Iterator[str]:
-    """The files inside the folder that a profile.yaml, which need not be in order, names as its modules' texts."""
-    try:
-        document = parse_yaml(text, PROFILE_FILE)
-    except ConfigurationError:
-        return
-    modules = document.get("modules") if isinstance(document, dict) else None
-    for module in modules if isinstance(modules, list) else ():
-        name = module.get("file") if isinstance(module, dict) else None
-        if isinstance(name, str) and name.isprintable() and PurePosixPath(name).name:
-            pure = PurePosixPath(name)
-            if not pure.is_absolute() and ".." not in pure.parts:
-                yield str(pure)
 
 
 def _plain(name: str) -> str:

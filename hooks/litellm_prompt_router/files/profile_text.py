@@ -49,7 +49,7 @@ class SlotEntry:
 
 def with_section(raw: str, name: str, content: Mapping[str, Any]) -> str:
     """The document with this top-level section, new or replaced. Raises ValueError if there is no place for it."""
-    page = _Page(raw)
+    page = _BlockDocument(raw)
     section = page.indented(dump_yaml({name: content}))
     if name in page.fields:
         page.replace(page.start_of(name), page.end_of(name), section)
@@ -68,7 +68,7 @@ def with_section(raw: str, name: str, content: Mapping[str, Any]) -> str:
 
 def without_section(raw: str, name: str) -> str:
     """The document without its top-level section ``name`` and the empty lines behind it."""
-    page = _Page(raw)
+    page = _BlockDocument(raw)
     if name in page.fields:
         end = page.end_of(name)
         while end < len(raw) and not raw[end : (following := page.line_end(end))].strip():
@@ -79,17 +79,17 @@ def without_section(raw: str, name: str) -> str:
 
 def with_entries(raw: str, *, version: str, modules: Sequence[ModuleEntry], slots: Sequence[SlotEntry]) -> str:
     """The document with this version, these modules in this order, and these slots and no others."""
-    page = _Page(_with_block_lists(raw if raw.endswith("\n") else f"{raw}\n"))
+    page = _BlockDocument(_with_block_lists(raw if raw.endswith("\n") else f"{raw}\n"))
     page.replace_scalar(page.fields["version"], version)
     known = page.entries("modules", "id")
     column = min(entry.column for entry in known.values())
-    page.replace_list(
-        "modules",
-        "".join(
-            page.entry_text(known[module.id], module.dropped) if module.new is None else page.new_entry(module, column)
-            for module in modules
-        ),
-    )
+    texts = [
+        page.indented(dump_yaml(module.new), column, "- ")
+        if module.new is not None
+        else page.entry_text(known[module.id], module.dropped)
+        for module in modules
+    ]
+    page.replace_list("modules", "".join(texts))
     if "slots" in page.fields:
         page.replace_list("slots", "".join(_slot_texts(page, slots)))
     return page.finished()
@@ -127,7 +127,7 @@ def with_examples(raw: str, wanted: Mapping[str, Sequence[str]]) -> tuple[str, i
     return changed, added
 
 
-def _slot_texts(page: _Page, slots: Sequence[SlotEntry]) -> list[str]:
+def _slot_texts(page: _BlockDocument, slots: Sequence[SlotEntry]) -> list[str]:
     known = page.entries("slots", "name")
     by_name = {slot.name: slot for slot in slots if slot.name == slot.like}
     texts = [page.slot_text(entry, by_name[name]) for name, entry in known.items() if name in by_name]
@@ -149,7 +149,7 @@ class _Entry:
         return _fields(self.node)
 
 
-class _Page:
+class _BlockDocument:
     """A document in block style, and the edits to it, which are made together at the end."""
 
     def __init__(self, raw: str) -> None:
@@ -185,9 +185,6 @@ class _Page:
         lines = dumped.splitlines()
         marks = [dash, *[" " * len(dash)] * (len(lines) - 1)]
         return "".join(f"{margin}{mark}{line}{self.newline}" for mark, line in zip(marks, lines, strict=True))
-
-    def new_entry(self, module: ModuleEntry, column: int) -> str:
-        return self.indented(dump_yaml(module.new or {}), column, "- ")
 
     def entries(self, name: str, key: str | None) -> dict[str, _Entry]:
         """The entries of a top-level list by that field of theirs, or by number."""

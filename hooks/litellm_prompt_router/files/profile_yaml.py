@@ -86,6 +86,15 @@ class ProfileFile(_StrictProfile):
     modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
 
 
+def named_files(document: object) -> Iterable[tuple[int, str]]:
+    """``(number of the module, its file)`` in a document that may not be valid as a whole."""
+    modules = document.get("modules") if isinstance(document, dict) else None
+    for number, module in enumerate(modules if isinstance(modules, list) else ()):
+        name = module.get("file") if isinstance(module, dict) else None
+        if isinstance(name, str) and name:
+            yield number, name
+
+
 def inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable[str]:
     """What is wrong with a profile.yaml whose fields are each in order: its path and what to do."""
     if declared.profile != folder.name:

@@ -48,7 +48,7 @@ class AnchorGap(NamedTuple):
     lines: tuple[PromptLine, ...]
 
 
-def anchors_of(profile: Profile, text: str) -> Iterable[Stretch]:
+def find_anchors(profile: Profile, text: str) -> Iterable[Stretch]:
     """What stands there as it was, outer white space off; of several copies the first."""
     shapes = tuple(shape_of(module, squeezed=False) for module in profile.modules)
     groups: list[list[Claim]] = []

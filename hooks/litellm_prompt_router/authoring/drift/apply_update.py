@@ -53,11 +53,9 @@ def apply_update(plan: UpdatePlan, folder: Path) -> None:
 def _edit(plan: UpdatePlan, editor: ProfileEditor) -> None:
     """The module files and profile.yaml."""
     for planned in plan.gone:
-        if planned.file is not None:
-            editor.remove(planned.file)
+        editor.remove(planned.file)
     for planned in plan.modules:
-        if planned.file is not None and planned.text is not None:
-            editor.write(planned.file, planned.text.encode())
+        editor.write(planned.file, planned.text.encode())
     gone = {planned.id for planned in plan.gone}
     editor.set_entries(
         version=plan.version,

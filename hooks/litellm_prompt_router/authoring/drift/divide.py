@@ -14,7 +14,10 @@ from litellm_prompt_router.profile.profile import Module
 
 
 class _Zone(NamedTuple):
-    """The lines of a gap, ``[first, last]``, that a module's labels reach. ``head`` and ``tail``: they are there."""
+    """The lines of a gap, ``[first, last]``, from a module's first label to its last.
+
+    ``head``, ``tail``: the first and the last of them are the module's own first and last line.
+    """
 
     module: int
     first: int
@@ -23,7 +26,7 @@ class _Zone(NamedTuple):
     tail: bool
 
 
-def divided(
+def divide_gap(
     gap: AnchorGap, labels: Sequence[int | None], others: dict[int, Module]
 ) -> Iterable[tuple[int, int | None]]:
     """``(start, owner)`` of each stretch of the gap, in order."""
@@ -36,7 +39,7 @@ def divided(
         end = right.first if right else len(gap.lines)
         left_owner = left.module if left else gap.left
         right_owner = right.module if right else gap.right
-        new, theirs = _shared_out(gap.lines[at:end], left, right, left_owner, right_owner, others)
+        new, theirs = _share_lines(gap.lines[at:end], left, right, left_owner, right_owner, others)
         if new > 0 or at == 0:
             starts.append((at, left_owner))
         starts += [(at + new, None), (at + theirs, right_owner)]
@@ -81,7 +84,7 @@ def _cut(own: Sequence[int], following: Sequence[int]) -> int:
     return kept
 
 
-def _shared_out(
+def _share_lines(
     lines: Sequence[PromptLine],
     left: _Zone | None,
     right: _Zone | None,

@@ -16,7 +16,7 @@ MIN_BLOCK_WORDS = 0.6
 """Of a block's word pairs, so much has to come from one module for the block to be that module's."""
 
 
-def labels_of(others: dict[int, Module], gaps: Sequence[AnchorGap]) -> list[list[int | None]]:
+def label_lines(others: dict[int, Module], gaps: Sequence[AnchorGap]) -> list[list[int | None]]:
     """For each line of each gap the module it comes from, if one."""
     owner_of: dict[str, int | None] = {}
     sizes: dict[int, int] = {}

@@ -14,25 +14,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from litellm_prompt_router.authoring.drift.anchors import Stretch, anchors_of, bounds_and_gaps, outer_space
-from litellm_prompt_router.authoring.drift.divide import divided
-from litellm_prompt_router.authoring.drift.line_labels import labels_of
+from litellm_prompt_router.authoring.drift.anchors import Stretch, bounds_and_gaps, find_anchors, outer_space
+from litellm_prompt_router.authoring.drift.divide import divide_gap
+from litellm_prompt_router.authoring.drift.line_labels import label_lines
 from litellm_prompt_router.profile.profile import Profile
 
 
 def match_modules(profile: Profile, text: str) -> tuple[Stretch, ...]:
     """The stretches of ``text`` in order; each module has one at most."""
-    anchors = list(anchors_of(profile, text))
+    anchors = list(find_anchors(profile, text))
     placed = {anchor.module for anchor in anchors if anchor.module is not None}
     others = {n: module for n, module in enumerate(profile.modules) if n not in placed}
     bounds, gaps = bounds_and_gaps(profile, text, anchors)
-    labels = labels_of(others, gaps)
+    labels = label_lines(others, gaps)
     owners: list[tuple[int, int | None]] = []
     for number, gap in enumerate(gaps):
         if number:
             owners.append((bounds[number - 1][0], anchors[number - 1].module))
         if gap.lines:
-            owners.extend(divided(gap, labels[number], others))
+            owners.extend(divide_gap(gap, labels[number], others))
     return tuple(_stretches(profile, text, owners, anchors))
 
 

@@ -28,7 +28,7 @@ State = Literal["unchanged", "edited", "moved", "new", "gone"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedModule:
-    """One module of the new prompt, or one that is gone (``text`` None).
+    """One module of the new prompt, or one that is gone (``text`` and ``after`` empty).
 
     ``text`` is what its file is to hold; ``before`` and ``after`` are the prompt's own text, slots filled.
     """
@@ -39,8 +39,8 @@ class PlannedModule:
     has_moved: bool
     source: Module | None
     draft: DraftModule | None
-    file: str | None
-    text: str | None
+    file: str
+    text: str
     before: str
     after: str
 
@@ -146,7 +146,7 @@ def _survivor(
     parts: list[str] = []
     at = stretch.start
     for value in values:
-        parts += [prompt[at : value.start], f"{{{{{naming.name(value.slot, prompt[value.start : value.end])}}}}}"]
+        parts += [prompt[at : value.start], f"{{{{{naming.name_for(value.slot, prompt[value.start : value.end])}}}}}"]
         at = value.end
     text = "".join([*parts, prompt[at : stretch.end]])
     state: State = ("moved" if moved else "unchanged") if stretch.is_exact else "edited"
@@ -256,7 +256,7 @@ def _gone(module: Module, profile: Profile, file_of: Callable[[str], str], notes
         source=module,
         draft=None,
         file=file_of(module.id),
-        text=None,
+        text="",
         before=module.text,
         after="",
     )

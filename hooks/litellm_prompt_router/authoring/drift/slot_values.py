@@ -31,7 +31,7 @@ class SlotNames:
         self.slots: dict[str, PlannedSlot] = {}
         self._prompt = prompt
 
-    def name(self, slot: Slot, value: str) -> str:
+    def name_for(self, slot: Slot, value: str) -> str:
         """The name under which this slot has this value."""
         number = 1
         while True:

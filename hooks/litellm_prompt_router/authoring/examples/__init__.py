@@ -1,8 +1,8 @@
 """User messages for each module of a profile, written by a language model and labelled a second time by it.
 
-``wording`` says what the model is asked and reads its answers, ``asking`` repeats what fails, ``overlap`` finds
-near-duplicates, ``harvest`` keeps what came of it between runs, ``write`` is the procedure, ``files`` puts the
-result into labelled messages and ``profile.yaml``. The model itself is passed in.
+``write_examples`` is the procedure. ``wording`` says what the model is asked and reads its answers, ``asking``
+repeats what fails, ``overlap`` finds near-duplicates, ``harvest`` holds what was written so far, ``example_files``
+stores it between runs and puts it into labelled messages and profile.yaml. The model itself is passed in.
 """
 
 from __future__ import annotations

@@ -40,7 +40,10 @@ class AskedModel(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatientModel:
-    """A model with patience. ``count`` gets every answer, readable or not; ``tell`` what went wrong."""
+    """A model that is asked again when it fails or its answer can't be read.
+
+    ``count`` gets every answer, readable or not; ``tell`` what went wrong.
+    """
 
     model: AskedModel
     count: Callable[[ModelAnswer], None]

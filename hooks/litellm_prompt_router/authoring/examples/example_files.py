@@ -1,4 +1,4 @@
-"""The harvest's own file, labelled messages, and the ``examples`` of a ``profile.yaml``."""
+"""What `prompt-router examples` writes: its state, labelled messages, and the examples in profile.yaml."""
 
 from __future__ import annotations
 

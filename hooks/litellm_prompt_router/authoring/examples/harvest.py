@@ -1,4 +1,4 @@
-"""What has come of asking so far: everything that a run needs to go on where another stopped."""
+"""The messages written and labelled so far: all that a run needs to go on where another stopped."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class ModuleHarvest:
     pending: tuple[Message, ...] = ()
     near_duplicates: int = 0
     others: int = 0
-    """Turned down because another module claims them."""
+    """Dropped because another module claims them."""
     disagreements: int = 0
-    """Turned down because the second label has other modules, or there is none."""
+    """Dropped because the second label has other modules, or there is none."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Harvest:
-    """All modules, and what the model was paid. ``usd`` is None once a price was unknown."""
+    """Each module's messages by its id, and what the model cost. ``usd`` is None once a price was unknown."""
 
     version: Literal[1] = 1
     modules: dict[str, ModuleHarvest] = field(default_factory=dict)

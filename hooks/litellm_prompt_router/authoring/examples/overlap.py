@@ -29,7 +29,7 @@ def tokens(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-class Known:
+class SeenMessages:
     """Messages seen so far, to compare others with."""
 
     def __init__(self) -> None:

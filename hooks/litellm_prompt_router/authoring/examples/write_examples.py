@@ -8,7 +8,7 @@ from dataclasses import replace
 from litellm_prompt_router.authoring.examples import wording
 from litellm_prompt_router.authoring.examples.asking import PatientModel
 from litellm_prompt_router.authoring.examples.harvest import Harvest, Message, routed
-from litellm_prompt_router.authoring.examples.overlap import Known
+from litellm_prompt_router.authoring.examples.overlap import SeenMessages
 from litellm_prompt_router.profile.profile import Module, Profile
 
 MAX_BARREN_ROUNDS = 4
@@ -38,9 +38,9 @@ def write_examples(
             barren = 0 if len(harvest.of(module).kept) > before else barren + 1
 
 
-def _known(profile: Profile, harvest: Harvest) -> Known:
+def _known(profile: Profile, harvest: Harvest) -> SeenMessages:
     """The profile's own examples, and what earlier runs kept."""
-    known = Known()
+    known = SeenMessages()
     for module in routed(profile):
         for message in (*_own_examples(module), *harvest.of(module).kept):
             known.add(message, module.id)
@@ -51,7 +51,9 @@ def _own_examples(module: Module) -> Iterable[Message]:
     return (Message(text=text, needs=(module.id,)) for text in module.examples)
 
 
-def _write(profile: Profile, harvest: Harvest, asker: PatientModel, module: Module, system: str, known: Known) -> None:
+def _write(
+    profile: Profile, harvest: Harvest, asker: PatientModel, module: Module, system: str, known: SeenMessages
+) -> None:
     now = harvest.of(module)
     written = asker.ask(
         system=system,
@@ -59,7 +61,7 @@ def _write(profile: Profile, harvest: Harvest, asker: PatientModel, module: Modu
         parse=lambda answer: wording.read_messages(answer, module, profile),
     )
     pending: list[Message] = []
-    fresh = Known()
+    fresh = SeenMessages()
     near_duplicates = others = 0
     for message in written or ():
         owners = {*known.owners(message), *fresh.owners(message)}
@@ -79,7 +81,9 @@ def _write(profile: Profile, harvest: Harvest, asker: PatientModel, module: Modu
     )
 
 
-def _label(profile: Profile, harvest: Harvest, asker: PatientModel, module: Module, system: str, known: Known) -> None:
+def _label(
+    profile: Profile, harvest: Harvest, asker: PatientModel, module: Module, system: str, known: SeenMessages
+) -> None:
     now = harvest.of(module)
     labels = asker.ask(system=system, user=wording.labelling(now.pending), parse=wording.read_labels) or {}
     kept = list(now.kept)
