@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.policy.settings import load_settings
+from litellm_prompt_router.policy.settings import Settings, load_settings
 
 W = "callback_settings.prompt_router"
 DSN = "https://key@glitchtip.example.org/7"
@@ -59,6 +61,17 @@ ENVIRON: dict[str, tuple[dict[str, str], str, Any]] = {
     "switch": ({"PROMPT_ROUTER_HEADERS": "false"}, "headers", False),
     "nested": ({"PROMPT_ROUTER_LEDGER__PATH": "/var/log/x.jsonl"}, "ledger.path", Path("/var/log/x.jsonl")),
     "nested number": ({"PROMPT_ROUTER_GLITCHTIP__SAMPLE_RATE": "0.5"}, "glitchtip.sample_rate", 0.5),
+    "nested, one underscore": (
+        {"PROMPT_ROUTER_LEDGER_PATH": "/var/log/x.jsonl"},
+        "ledger.path",
+        Path("/var/log/x.jsonl"),
+    ),
+    "nested, small letters": ({"prompt_router_ledger_max_mb": "7"}, "ledger.max_mb", 7),
+    "a field over its section's JSON": (
+        {"PROMPT_ROUTER_LEDGER": '{"path": null, "max_mb": 9}', "PROMPT_ROUTER_LEDGER_PATH": "b"},
+        "ledger.path",
+        Path("b"),
+    ),
     "nested as JSON": ({"PROMPT_ROUTER_LEDGER": '{"path": null}'}, "ledger.path", None),
     "empty says nothing": ({"PROMPT_ROUTER_MODE": ""}, "mode", "shadow"),
 }
@@ -192,7 +205,7 @@ def test_the_switch_misspelt_is_told() -> None:
         "PROMPT_ROUTER_DISABLE: unknown setting; did you mean PROMPT_ROUTER_DISABLED?"
     ]
     assert problems_of({}, {"PROMPT_ROUTER_LEDGERS__PATH": "x"}) == [
-        "PROMPT_ROUTER_LEDGERS__PATH: unknown setting; did you mean PROMPT_ROUTER_LEDGER__PATH?"
+        "PROMPT_ROUTER_LEDGERS__PATH: unknown setting; did you mean PROMPT_ROUTER_LEDGER_PATH?"
     ]
 
 
@@ -223,3 +236,192 @@ def test_capture_from_the_environment() -> None:
         "callback_settings.prompt_router: capture: captures nothing without `keys`; "
         "name the aliases of the keys to capture",
     )
+
+
+def test_aliases_that_look_like_json_are_names() -> None:
+    """A key may be called 123, or null."""
+    environ = {"PROMPT_ROUTER_CAPTURE_PATH": "t.jsonl", "PROMPT_ROUTER_CAPTURE_KEYS": "123, null"}
+    assert load_settings(None, environ).capture.keys == {"123", "null"}
+    assert load_settings(None, {**environ, "PROMPT_ROUTER_CAPTURE_KEYS": "123"}).capture.keys == {"123"}
+
+
+OVERRIDES: dict[str, tuple[str, Any]] = {
+    "mode": ("shadow", "shadow"),
+    "profile": ("workbench", "workbench"),
+    "profiles": ("/srv/modules", Path("/srv/modules")),
+    "policy": ("rules.yaml", Path("rules.yaml")),
+    "percent": ("12.5", 12.5),
+    "holdout": ("0.25", 0.25),
+    "coverage_floor": ("0.75", 0.75),
+    "placement": ("grow", "grow"),
+    "cache_hints": ("false", False),
+    "cost_gate": ("off", False),
+    "headers": ("0", False),
+    "cost_page": ("raw", "raw"),
+    "metrics": ("no", False),
+    "status_dir": ("/srv/status", Path("/srv/status")),
+    "ledger.path": ("/srv/ledger.jsonl", Path("/srv/ledger.jsonl")),
+    "ledger.queue_size": ("77", 77),
+    "ledger.max_mb": ("78", 78),
+    "ledger.daily": ("false", False),
+    "ledger.gzip": ("true", True),
+    "ledger.keep": ("79", 79),
+    "glitchtip.dsn": (DSN, DSN),
+    "glitchtip.errors_dsn": (OTHER, OTHER),
+    "glitchtip.environment": ("staging", "staging"),
+    "glitchtip.sample_rate": ("0.5", 0.5),
+    "glitchtip.queue_size": ("177", 177),
+    "capture.path": ("/srv/traffic.jsonl", Path("/srv/traffic.jsonl")),
+    "capture.keys": ("alpha, beta", frozenset({"alpha", "beta"})),
+    "capture.max_mb": ("80", 80),
+    "alerts.enabled": ("false", False),
+    "alerts.window_seconds": ("81.5", 81.5),
+    "alerts.minimum_requests": ("82", 82),
+    "alerts.error_rate": ("0.125", 0.125),
+    "alerts.failure_rate": ("off", None),
+    "alerts.decision_p99_us": ("83", 83),
+    "alerts.net_loss_conversations": ("84", 84),
+    "alerts.drift_rate": ("none", None),
+    "alerts.losses": ("false", False),
+    "breaker.key_faults": ("85", 85),
+    "breaker.all_faults": ("86", 86),
+    "breaker.window_seconds": ("87.5", 87.5),
+    "breaker.pause_seconds": ("88.5", 88.5),
+}
+"""Of every setting: a text that is not its default, and what it means."""
+
+
+def leaves() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from (f"{name}.{nested}" for nested in section.model_fields)
+        else:
+            yield name
+
+
+def variable_of(leaf: str, separator: str = "_") -> str:
+    return f"PROMPT_ROUTER_{leaf.replace('.', separator).upper()}"
+
+
+def value_at(settings: Any, leaf: str) -> Any:
+    for part in leaf.split("."):
+        settings = getattr(settings, part)
+    return settings
+
+
+@pytest.mark.parametrize("separator", ["_", "__"])
+@pytest.mark.parametrize("leaf", tuple(leaves()))
+def test_every_setting_has_a_variable(leaf: str, separator: str) -> None:
+    """By section and field, however deep; it takes effect, and nothing else changes."""
+    text, meaning = OVERRIDES[leaf]
+    section: dict[str, Any] = {"capture": {"keys": ["gamma"]}}
+    before, after = load_settings(section, {}), load_settings(section, {variable_of(leaf, separator): text})
+    assert value_at(before, leaf) != meaning
+    assert value_at(after, leaf) == meaning
+    assert [each for each in leaves() if value_at(before, each) != value_at(after, each)] == [leaf]
+
+
+def misspelt(variable: str) -> Iterator[str]:
+    """As hands do it: a letter too few or too many, two swapped, the other number, an underscore less."""
+    name = variable.removeprefix("PROMPT_ROUTER_")
+    middle = len(name) // 2
+    for wrong in (
+        name[:-1],
+        name[1:],
+        f"{name}S",
+        name[:middle] + name[middle + 1 :],
+        name[:middle] + name[middle] + name[middle:],
+        name[:middle] + name[middle + 1 : middle + 2] + name[middle] + name[middle + 2 :],
+        name[::-1].replace("_", "", 1)[::-1],
+    ):
+        yield f"PROMPT_ROUTER_{wrong}"
+
+
+@pytest.mark.parametrize("separator", ["_", "__"])
+@pytest.mark.parametrize("leaf", tuple(leaves()))
+def test_a_suggestion_works(leaf: str, separator: str) -> None:
+    """A near miss is told with the variable that was meant, and who sets that one instead gets what was wanted."""
+    text, meaning = OVERRIDES[leaf]
+    section = {"capture": {"keys": ["gamma"]}}
+    known = {variable_of(each, mark) for each in leaves() for mark in ("_", "__")}
+    for wrong in misspelt(variable_of(leaf, separator)):
+        if wrong in known:
+            continue
+        [problem] = problems_of(section, {wrong: text})
+        start, _, suggested = problem.removesuffix("?").partition("; did you mean ")
+        assert start == f"{wrong}: unknown setting"
+        assert value_at(load_settings(section, {suggested: text}), leaf) == meaning
+
+
+def test_variables_that_were_ignored_or_answered_with_a_wrong_name() -> None:
+    assert load_settings(None, {"PROMPT_ROUTER_BREAKER_KEY_FAULTS": "1"}).breaker.key_faults == 1
+    assert load_settings(None, {"PROMPT_ROUTER_LEDGER_PATH": "x.jsonl"}).ledger.path == Path("x.jsonl")
+
+
+def test_an_unknown_field_of_a_section_is_told_with_those_that_there_are() -> None:
+    for name in ("PROMPT_ROUTER_BREAKER_XYZ", "PROMPT_ROUTER_BREAKER__XYZ", "PROMPT_ROUTER_BREAKERS__XYZ"):
+        assert problems_of(None, {name: "1"}) == [
+            f"{name}: unknown setting; there are PROMPT_ROUTER_BREAKER_KEY_FAULTS, PROMPT_ROUTER_BREAKER_ALL_FAULTS, "
+            "PROMPT_ROUTER_BREAKER_WINDOW_SECONDS, PROMPT_ROUTER_BREAKER_PAUSE_SECONDS"
+        ]
+
+
+def test_a_section_misspelt_with_json_is_told() -> None:
+    assert problems_of(None, {"PROMPT_ROUTER_LEDGRE": '{"path": null}'}) == [
+        "PROMPT_ROUTER_LEDGRE: unknown setting; did you mean PROMPT_ROUTER_LEDGER?"
+    ]
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """Kubernetes names a service's variables by the service, which may be called prompt-router."""
+    environ = {
+        "PROMPT_ROUTER_SERVICE_HOST": "10.0.0.1",
+        "PROMPT_ROUTER_SERVICE_PORT": "4000",
+        "PROMPT_ROUTER_SERVICE_PORT_HTTP": "4000",
+        "PROMPT_ROUTER_PORT": "tcp://10.0.0.1:4000",
+        "PROMPT_ROUTER_PORT_4000_TCP": "tcp://10.0.0.1:4000",
+        "PROMPT_ROUTER_PORT_4000_TCP_ADDR": "10.0.0.1",
+        "PROMPT_ROUTER_PORT_4000_TCP_PROTO": "tcp",
+        "PROMPT_ROUTER_VERSION": "1",
+        "PROMPT_ROUTER_ENVIRONMENT": "staging",
+        "LEDGER_PATH": "x",
+    }
+    assert load_settings(None, environ) == load_settings(None, {})
+
+
+def test_two_variables_for_one_setting_have_to_agree() -> None:
+    environ = {"PROMPT_ROUTER_LEDGER_PATH": "a", "PROMPT_ROUTER_LEDGER__PATH": "b"}
+    assert problems_of(None, environ) == [
+        "PROMPT_ROUTER_LEDGER__PATH: says something else than PROMPT_ROUTER_LEDGER_PATH; keep one"
+    ]
+    assert load_settings(None, dict.fromkeys(environ, "a")).ledger.path == Path("a")
+
+
+def test_every_problem_is_told_under_the_name_that_caused_it() -> None:
+    """Of file and environment at once; what the file says wrong is not put down to a variable beside it."""
+    section = {"mode": "on", "ledger": {"queue_size": 0}, "glitchtip": {"sample_rate": 2}}
+    environ = {
+        "PROMPT_ROUTER_MODE": "perhaps",
+        "PROMPT_ROUTER_LEDGER": '{"max_mb": 0}',
+        "PROMPT_ROUTER_GLITCHTIP_QUEUE_SIZE": "1",
+        "PROMPT_ROUTER_BREAKER_KEY_FAULT": "1",
+        "PROMPT_ROUTER_ALERTS": "off",
+    }
+    assert sorted(problems_of(section, environ)) == [
+        "PROMPT_ROUTER_ALERTS: not JSON; set PROMPT_ROUTER_ALERTS_<FIELD> instead",
+        "PROMPT_ROUTER_BREAKER_KEY_FAULT: unknown setting; did you mean PROMPT_ROUTER_BREAKER_KEY_FAULTS?",
+        "PROMPT_ROUTER_GLITCHTIP_QUEUE_SIZE (glitchtip.queue_size): input should be greater than or equal to 100",
+        "PROMPT_ROUTER_LEDGER (ledger.max_mb): input should be greater than or equal to 1",
+        "PROMPT_ROUTER_MODE (mode): input should be 'rewrite', 'shadow' or 'off'",
+        f"{W}: glitchtip.sample_rate: input should be less than or equal to 1",
+        f"{W}: ledger.queue_size: input should be greater than or equal to 1",
+    ]
+
+
+def test_this_processs_environment_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPT_ROUTER_MODE", "off")
+    monkeypatch.setenv("PROMPT_ROUTER_LEDGER_PATH", "elsewhere")
+    monkeypatch.setenv("LEDGER__PATH", "elsewhere")
+    monkeypatch.setenv("MODE", "off")
+    assert load_settings(None, {}) == Settings()

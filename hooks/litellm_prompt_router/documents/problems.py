@@ -7,18 +7,26 @@ from collections.abc import Collection, Iterable
 
 from pydantic import BaseModel, ValidationError
 
+Location = tuple[int | str, ...]
+NEAR_CUTOFF = 0.6
+"""Difflib's own: how like each other two names must be for one to be suggested for the other."""
+
 
 def explain_validation_error(error: ValidationError, where: str, model: type[BaseModel]) -> Iterable[str]:
     """One line for each problem of a validation: ``where: path: what is wrong; what to do``. Never the value."""
+    return (f"{where}: {path}: {problem}" for _, path, problem in located_problems(error, model))
+
+
+def located_problems(error: ValidationError, model: type[BaseModel]) -> Iterable[tuple[Location, str, str]]:
+    """``(location, the same as a path, what is wrong; what to do)`` for each problem of a validation."""
     for item in error.errors(include_input=False, include_url=False):
-        path = _path(item["loc"])
+        location = item["loc"]
         if item["type"] == "extra_forbidden":
-            known = _fields_at(model, item["loc"][:-1])
-            yield f"{where}: {path}: unknown field; {suggestion(str(item['loc'][-1]), known, 'known fields:')}"
-        elif item["type"] == "missing":
-            yield f"{where}: {path}: missing; add it"
+            known = _fields_at(model, location[:-1])
+            problem = f"unknown field; {suggestion(str(location[-1]), known, 'known fields:')}"
         else:
-            yield f"{where}: {path}: {_lowered(item['msg'])}"
+            problem = "missing; add it" if item["type"] == "missing" else _lowered(item["msg"])
+        yield location, _path(location), problem
 
 
 def suggestion(name: str, known: Collection[str], otherwise: str) -> str:
@@ -27,26 +35,26 @@ def suggestion(name: str, known: Collection[str], otherwise: str) -> str:
     return f"did you mean {near!r}?" if near else f"{otherwise} {', '.join(sorted(known)) or 'none'}"
 
 
-def nearest(name: str, known: Collection[str]) -> str | None:
+def nearest(name: str, known: Collection[str], cutoff: float = NEAR_CUTOFF) -> str | None:
     """The known name that is most like this one, if any is: the same in the other number first."""
     other_number = name[:-1] if name.endswith("s") else f"{name}s"
     if other_number in known:
         return other_number
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), None)
 
 
-def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[str, ...]:
+def _fields_at(model: type[BaseModel], location: Location) -> tuple[str, ...]:
     """The fields of the model that stands at this place."""
-    for part in loc:
+    for part in location:
         info = model.model_fields.get(str(part))
         nested = [] if info is None else [info.annotation, *getattr(info.annotation, "__args__", ())]
         model = next((n for n in nested if isinstance(n, type) and issubclass(n, BaseModel)), model)
     return tuple(model.model_fields)
 
 
-def _path(loc: Iterable[int | str]) -> str:
+def _path(location: Location) -> str:
     path = ""
-    for part in loc:
+    for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path or "(top level)"
 

@@ -1,11 +1,10 @@
 """Settings: ``callback_settings: prompt_router:`` of the proxy's config, each overridden by ``PROMPT_ROUTER_*``.
 
-Nested settings are reached with a double underscore, as in ``PROMPT_ROUTER_LEDGER__PATH``.
+Nested settings are named by section and field, as in ``PROMPT_ROUTER_LEDGER_PATH`` or ``PROMPT_ROUTER_LEDGER__PATH``.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,13 +12,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.problems import accept_bare_off, explain_validation_error, nearest, reject_boolean
+from litellm_prompt_router.documents.problems import accept_bare_off, located_problems, reject_boolean
 
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
 DISABLED = f"{PREFIX}DISABLED"
 """The switch in the environment, read at start; no setting."""
-NESTED = ("ledger", "glitchtip", "capture", "alerts", "breaker")
 STATUS_NAME = "status"
 _Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(reject_boolean)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
@@ -167,15 +165,19 @@ def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str])
 
     Without a DSN in either, ``GLITCHTIP_DSN`` and then ``SENTRY_DSN`` of ``environ`` is used.
     """
+    from litellm_prompt_router.policy.environment import overrides_in  # brings pydantic-settings, which takes a while
+
     if section is not None and not isinstance(section, Mapping):
         raise ConfigurationError([f"{WHERE}: must be a mapping of settings"])
     stated: dict[str, Any] = {str(key): value for key, value in (section or {}).items()}
-    problems: list[str] = []
-    variables = _overlay(stated, environ, problems)
+    overrides = overrides_in(environ, Settings, PREFIX, frozenset({DISABLED}))
+    problems = list(overrides.problems)
     try:
-        settings = Settings.model_validate(stated)
+        settings = Settings.model_validate(overrides.over(stated))
     except ValidationError as error:
-        problems.extend(_named(line, variables) for line in explain_validation_error(error, WHERE, Settings))
+        for location, path, problem in located_problems(error, Settings):
+            variable = overrides.variable_at(location)
+            problems.append(f"{WHERE}: {path}: {problem}" if variable is None else f"{variable} ({path}): {problem}")
     if problems:
         raise ConfigurationError(problems)
     dsn = settings.glitchtip.dsn or environ.get("GLITCHTIP_DSN") or environ.get("SENTRY_DSN") or None
@@ -187,48 +189,6 @@ def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str])
         name = "GLITCHTIP_DSN" if environ.get("GLITCHTIP_DSN") else "SENTRY_DSN"
         raise ConfigurationError([f"{name}: not a DSN; it looks like https://<key>@<host>/<project number>"]) from None
     return settings.model_copy(update={"glitchtip": glitchtip})
-
-
-def _overlay(stated: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    """Puts the environment's values over the file's. Returns the variables by the path that each one set."""
-    variables: dict[str, str] = {}
-    for variable, text in sorted(environ.items()):
-        path = variable[len(PREFIX) :].lower().split("__")
-        if not variable.upper().startswith(PREFIX) or not text or variable.upper() == DISABLED:
-            continue
-        if path[0] not in Settings.model_fields:
-            near = nearest(path[0], [*Settings.model_fields, DISABLED.removeprefix(PREFIX).lower()])
-            if near:
-                meant = "__".join((near, *path[1:])).upper()
-                problems.append(f"{variable}: unknown setting; did you mean {PREFIX}{meant}?")
-            continue
-        value: Any = text
-        if len(path) == 1 and path[0] in NESTED:
-            try:
-                value = json.loads(text)
-            except ValueError:
-                problems.append(f"{variable}: not JSON; set {variable}__<FIELD> instead")
-                continue
-        place = stated
-        for part in path[:-1]:
-            below = place.get(part)
-            place[part] = dict(below) if isinstance(below, Mapping) else {}
-            place = place[part]
-        below = place.get(path[-1])
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            value = {**below, **value}
-        place[path[-1]] = value
-        variables[".".join(path)] = variable
-    return variables
-
-
-def _named(line: str, variables: Mapping[str, str]) -> str:
-    """The problem under the name of the variable that caused it, if one did."""
-    path = line.removeprefix(f"{WHERE}: ").partition(":")[0]
-    for stated, variable in variables.items():
-        if path == stated or path.startswith(f"{stated}."):
-            return line.replace(f"{WHERE}: {path}", f"{variable} ({path})", 1)
-    return line
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:
