@@ -26,7 +26,7 @@ MODELS = [
 def write(settings: dict[str, Any] | None = None, **litellm_settings: Any) -> Path:
     document = {
         "model_list": MODELS,
-        "litellm_settings": {"callbacks": ["hooks.callback.handler"], **litellm_settings},
+        "litellm_settings": {"callbacks": ["litellm_prompt_router.callback.handler"], **litellm_settings},
         "callback_settings": {"prompt_router": settings or {}},
         "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY", "always_include_stream_usage": True},
     }

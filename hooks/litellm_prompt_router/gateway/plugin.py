@@ -16,16 +16,15 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.gateway import metadata_bag
+from litellm_prompt_router.gateway import metadata_bag, proxy_server
 from litellm_prompt_router.gateway.completion import Accounts
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import answer_of_event, failure_of, response_in, success_of
 from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
 from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
-from litellm_prompt_router.gateway.models.embedding_model import ask, redis_of
+from litellm_prompt_router.gateway.models.embedding_model import ask
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
-from litellm_prompt_router.policy.litellm_config import running_config_path
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
@@ -44,7 +43,7 @@ def make_handler() -> PromptRouter:
     Raises ConfigurationError, after printing every problem, so that the proxy doesn't start half-configured.
     """
     section = (litellm.callback_settings or {}).get("prompt_router")
-    loader = Loader(section, os.environ, running_config_path())
+    loader = Loader(section, os.environ, proxy_server.config_path())
     try:
         configuration = loader.first()
     except ConfigurationError as error:
@@ -92,7 +91,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 request = handler.open(user_api_key_dict, data, call_type, bag)
                 step = handler.decide(request)
                 if isinstance(step, AwaitingEmbeddings):
-                    wanted, redis = step.wanted, redis_of(cache)
+                    wanted, redis = step.wanted, proxy_server.redis_for_hooks(cache)
                     await self._embeddings.fetch(wanted.model, wanted.texts, wanted.timeout_seconds, redis)
                     step = handler.resume(request, step)
                 body = handler.finish(request, step)

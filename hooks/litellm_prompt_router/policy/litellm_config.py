@@ -1,8 +1,7 @@
-"""The configuration file of a LiteLLM proxy: where the running one has it, our section in it, our file beside it."""
+"""The configuration file of a LiteLLM proxy: our callback and our section in it, the policy file beside it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,6 @@ POLICY_NAME = "policy.yaml"
 FROM_ENVIRONMENT = "os.environ/"
 MAX_VALUES = 5_000
 """In our section. Aliases can make a short file as large as they like."""
-
-
-def running_config_path() -> Path | None:
-    """The file that the proxy in this process was configured from; None for a bucket, a database, or no proxy.
-
-    LiteLLM sets it before it loads callbacks (litellm/proxy/proxy_server.py, ``_get_config_from_file``, 1.106).
-    """
-    server = sys.modules.get("litellm.proxy.proxy_server")
-    stated = getattr(server, "user_config_file_path", None)
-    return Path(stated).absolute() if isinstance(stated, str) and Path(stated).is_file() else None
 
 
 def unreachable_callback(listed: Collection[object], config_path: Path) -> str | None:

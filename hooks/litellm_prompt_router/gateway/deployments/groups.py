@@ -6,13 +6,13 @@ The adapter to LiteLLM's router.
 from __future__ import annotations
 
 import copy
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import litellm
 
+from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.target import target_of_deployment
 from litellm_prompt_router.request.types import CHAT, Target
 from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
@@ -83,9 +83,8 @@ def _named(fallbacks: object) -> tuple[str, ...] | None:
 
 
 def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str) -> Target:
-    # Looked up, not imported: outside a proxy the import would take seconds, and there is no router to find.
-    llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
-    return UNKNOWN if llm_router is None else _of_router(llm_router, group, team_id, named, is_auto_cached, endpoint)
+    router = proxy_server.llm_router()
+    return UNKNOWN if router is None else _of_router(router, group, team_id, named, is_auto_cached, endpoint)
 
 
 def _of_router(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import litellm
+
+from litellm_prompt_router.gateway import proxy_server
 
 
 def input_price(deployment_id: str | None, model: str | None, provider: str | None) -> Decimal | None:
@@ -15,11 +16,11 @@ def input_price(deployment_id: str | None, model: str | None, provider: str | No
 
     As ``proxy/spend_tracking/savings.py`` looks it up (1.106).
     """
-    llm_router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
+    router = proxy_server.llm_router()
     try:
         own = None
-        if llm_router is not None and deployment_id is not None:
-            own = llm_router.get_deployment_model_info(deployment_id, model or "")
+        if router is not None and deployment_id is not None:
+            own = router.get_deployment_model_info(deployment_id, model or "")
         return price_in(own or litellm.get_model_info(model=model or "", custom_llm_provider=provider))
     except Exception:  # LiteLLM raises a bare Exception for names that its map lacks
         return None

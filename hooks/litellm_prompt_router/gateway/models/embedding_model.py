@@ -6,12 +6,12 @@ The adapter to LiteLLM's embedding calls.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import litellm
 
+from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.request.route import MessageEmbedding
 
 YIELD_EVERY = 8
@@ -24,7 +24,7 @@ class NotVectorsError(Exception):
 
 async def ask(model: str, texts: Sequence[str], timeout_seconds: float) -> list[MessageEmbedding]:
     """A vector for each text, in one call. Raises whatever LiteLLM raises, and NotVectorsError."""
-    router = _of_proxy("llm_router")
+    router = proxy_server.llm_router()
     is_group = router is not None and bool(router.get_model_list(model_name=model))
     call = router.aembedding if router is not None and is_group else litellm.aembedding
     # An OpenAI client tries three times all the same: LiteLLM 1.106 takes no retries for the usual number of them.
@@ -35,19 +35,6 @@ async def ask(model: str, texts: Sequence[str], timeout_seconds: float) -> list[
             await asyncio.sleep(0)
         meanings.append(_meaning(row))
     return meanings
-
-
-def redis_of(cache: Any) -> Any:
-    """LiteLLM's Redis, from the cache that it hands to hooks, or as its workers share their usage; None without one.
-
-    The former has it only with ``enable_redis_auth_cache`` (litellm/proxy/proxy_server.py, 1.106).
-    """
-    return getattr(cache, "redis_cache", None) or _of_proxy("redis_usage_cache")
-
-
-def _of_proxy(name: str) -> Any:
-    # Looked up, not imported: outside a proxy the import would take seconds, and there is nothing to find.
-    return getattr(sys.modules.get("litellm.proxy.proxy_server"), name, None)
 
 
 def vectors_in(answer: Any, wanted: int) -> list[MessageEmbedding]:
