@@ -21,7 +21,7 @@ def llm_router() -> Any:
 
 
 def redis() -> Any:
-    """The ``RedisCache`` that the proxy's workers share: of its cache settings, else of its router; None without one."""
+    """The ``RedisCache`` that the proxy's workers share, of its cache settings or else its router; or None."""
     shared = _attribute("redis_usage_cache")
     if shared is None:
         shared = getattr(getattr(llm_router(), "cache", None), "redis_cache", None)
