@@ -65,6 +65,19 @@ def test_a_deployment_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "ok    callback" in text
 
 
+def test_the_checkouts_callback_needs_the_checkout(run: Run) -> None:
+    """Without ``hooks/callback.py`` a line says what to list; with it all is well."""
+    write(callbacks=["hooks.callback.handler"])
+    finding = found(run)["callback"]
+    assert (finding["level"], finding["todo"]) == ("fail", "list litellm_prompt_router.callback.handler instead")
+    assert finding["text"] == (
+        "hooks.callback.handler: no hooks/callback.py beside the file or below the current folder"
+    )
+    Path("hooks").mkdir()
+    Path("hooks/callback.py").touch()
+    assert found(run)["callback"]["level"] == "ok"
+
+
 def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
