@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_prompt_router.policy import draw
-from litellm_prompt_router.policy.arms import CANARY, HOLDOUT, hash_fraction
+from litellm_prompt_router.policy.decide import CANARY, HOLDOUT, hash_fraction
 
 IDS = [f"c-{number:06x}" for number in range(10_000)]
 

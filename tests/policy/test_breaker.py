@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_prompt_router.policy.breaker import Breaker, Thresholds, Trip
+from litellm_prompt_router.policy.breaker import Breaker, BreakerThresholds, Trip
 
-THRESHOLDS = Thresholds(key_faults=3, all_faults=5, window_seconds=60, pause_seconds=30)
+THRESHOLDS = BreakerThresholds(key_faults=3, all_faults=5, window_seconds=60, pause_seconds=30)
 
 
 def failing(breaker: Breaker, key: str, *moments: float) -> list[Trip]:
@@ -63,7 +63,7 @@ def test_a_success_while_it_counts_forgets_nothing() -> None:
 
 def test_one_key_alone_doesnt_open_it_for_all() -> None:
     """While it is open for the key, no more of its faults come but probes."""
-    breaker = Breaker(Thresholds())
+    breaker = Breaker(BreakerThresholds())
     moments = [float(second) for second in range(600)]
     trips = [trip for now in moments if breaker.admits("a", now) for trip in breaker.failed("a", now)]
     assert [trip.key for trip in trips] == ["a"]

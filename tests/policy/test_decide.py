@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.policy import Base, Policy, Stated, decide_policy, stated_in_metadata
+from litellm_prompt_router.policy import DefaultPolicy, Policy, PolicyLayer, decide_policy, metadata_layers
 from litellm_prompt_router.request.types import Mode
 
 KNOWN = frozenset({"harbour", "ferry"})
@@ -20,9 +20,9 @@ def bag(own: Any) -> Metadata:
 
 def decided(default: Mode, key: Any = None, team: Any = None, header: str | None = None) -> Policy:
     """The policy with this ``prompt_router`` in key and team metadata."""
-    stated, problems = stated_in_metadata(default, KNOWN, bag(key), bag(team))
+    stated, problems = metadata_layers(default, KNOWN, bag(key), bag(team))
     assert not problems
-    return decide_policy(Base(mode=default), stated, header)
+    return decide_policy(DefaultPolicy(mode=default), stated, header)
 
 
 MODES: dict[str, tuple[Mode, Any, Any, Mode]] = {
@@ -148,22 +148,22 @@ PROBLEMS: dict[str, tuple[Any, Any, list[str]]] = {
 @pytest.mark.parametrize(("key", "team", "problems"), PROBLEMS.values(), ids=PROBLEMS.keys())
 def test_problems_are_all_named_and_never_quote_a_value(key: Any, team: Any, problems: list[str]) -> None:
     """With any of these, the request passes through."""
-    assert list(stated_in_metadata("rewrite", KNOWN, bag(key), bag(team))[1]) == problems
+    assert list(metadata_layers("rewrite", KNOWN, bag(key), bag(team))[1]) == problems
 
 
 @pytest.mark.parametrize("raw", [[], 0, "", False], ids=["list", "zero", "empty text", "false"])
 def test_falsy_nonsense_is_a_problem_too(raw: Any) -> None:
-    assert stated_in_metadata("rewrite", KNOWN, bag(raw), None)[1]
+    assert metadata_layers("rewrite", KNOWN, bag(raw), None)[1]
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"prompt_router": None}], ids=["none", "empty", "null"])
 def test_no_metadata_leaves_the_default(metadata: Metadata) -> None:
-    assert stated_in_metadata("shadow", KNOWN, metadata, metadata) == ((), ())
+    assert metadata_layers("shadow", KNOWN, metadata, metadata) == ((), ())
 
 
-RULE = Stated(source="rule 1", mode="shadow", percent=10.0, placement="grow", holdout=0.5)
-KEY = Stated(source="key metadata", mode="rewrite", profile="ferry")
-DEFAULTS = Stated(source="policy defaults", mode="off", percent=50.0)
+RULE = PolicyLayer(source="rule 1", mode="shadow", percent=10.0, placement="grow", holdout=0.5)
+KEY = PolicyLayer(source="key metadata", mode="rewrite", profile="ferry")
+DEFAULTS = PolicyLayer(source="policy defaults", mode="off", percent=50.0)
 
 
 @pytest.mark.parametrize(
@@ -173,20 +173,20 @@ DEFAULTS = Stated(source="policy defaults", mode="off", percent=50.0)
         ((DEFAULTS,), "off", "policy defaults"),
         ((KEY, DEFAULTS), "rewrite", "key metadata"),
         ((RULE, KEY, DEFAULTS), "shadow", "rule 1"),
-        ((Stated(source="rule 2", percent=5.0), KEY, DEFAULTS), "rewrite", "key metadata"),
+        ((PolicyLayer(source="rule 2", percent=5.0), KEY, DEFAULTS), "rewrite", "key metadata"),
     ],
     ids=["settings", "defaults", "key", "rule", "a rule that leaves the mode to the key"],
 )
-def test_the_strongest_place_decides_and_is_named(layers: tuple[Stated, ...], mode: Mode, source: str) -> None:
-    policy = decide_policy(Base(mode="rewrite"), layers)
+def test_the_strongest_place_decides_and_is_named(layers: tuple[PolicyLayer, ...], mode: Mode, source: str) -> None:
+    policy = decide_policy(DefaultPolicy(mode="rewrite"), layers)
     assert (policy.mode, policy.source) == (mode, source)
 
 
 def test_each_field_comes_from_the_strongest_place_that_has_it() -> None:
-    policy = decide_policy(Base(mode="rewrite", profile="harbour"), (RULE, KEY, DEFAULTS))
+    policy = decide_policy(DefaultPolicy(mode="rewrite", profile="harbour"), (RULE, KEY, DEFAULTS))
     assert (policy.profile, policy.percent, policy.holdout, policy.placement) == ("ferry", 10.0, 0.5, "grow")
 
 
 def test_a_header_that_lowers_is_named() -> None:
-    assert decide_policy(Base(mode="rewrite"), (KEY,), "shadow").source == "request header"
-    assert decide_policy(Base(mode="shadow"), (), "shadow").source == "settings"
+    assert decide_policy(DefaultPolicy(mode="rewrite"), (KEY,), "shadow").source == "request header"
+    assert decide_policy(DefaultPolicy(mode="shadow"), (), "shadow").source == "settings"

@@ -55,7 +55,7 @@ class Watched:
 
     def start(self) -> Watched:
         self.loader = Loader(self.section, {}, self.config)
-        self.in_force = self.loader.first()
+        self.in_force = self.loader.load_at_start()
         self.watcher = Watcher(
             self.loader,
             self.publish,
@@ -221,7 +221,6 @@ def test_settings_that_come_from_elsewhere_are_not_overruled_by_the_file(tmp_pat
     watched = Watched(tmp_path)
     watched.section = {**watched.section, "mode": "shadow"}
     watched.start()
-    assert not watched.loader.rereads_settings
     watched.configure({"mode": "rewrite"})
     watched.poll()
     assert watched.in_force.settings.mode == "shadow"
@@ -288,8 +287,8 @@ def test_all_problems_are_told_at_start(tmp_path: Path) -> None:
 def test_the_environment_stops_for_good(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     loader = Loader(watched.section, {"PROMPT_ROUTER_DISABLED": "1"}, watched.config)
-    assert loader.first().stopped_by == "PROMPT_ROUTER_DISABLED"
+    assert loader.load_at_start().stopped_by == "PROMPT_ROUTER_DISABLED"
     watched.policy.write_text("stop: false\n")
-    loaded = loader.load().configuration
+    loaded = loader.reload().configuration
     assert loaded is not None
     assert loaded.stopped_by == "PROMPT_ROUTER_DISABLED"

@@ -15,8 +15,8 @@ from litellm_prompt_router.cli.policy_location import PolicyLocation, find_polic
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
 from litellm_prompt_router.policy import (
-    EMPTY_FILE,
-    Base,
+    EMPTY_POLICY,
+    DefaultPolicy,
     FilePolicy,
     PolicyRule,
     Subject,
@@ -73,7 +73,7 @@ def show(
 
 def _read(found: PolicyLocation) -> FilePolicy:
     if not found.path.exists():
-        return EMPTY_FILE
+        return EMPTY_POLICY
     text = read_text(found.path, str(found.path), MAX_POLICY_BYTES)
     return parse_policy(text, str(found.path), None)
 
@@ -102,12 +102,14 @@ def _show_effective(
     found: PolicyLocation, in_file: FilePolicy, subject: Subject, profile: str | None, as_json: bool
 ) -> None:
     settings = found.settings
-    base = Base(mode="rewrite", source="built-in default")
+    base = DefaultPolicy(mode="rewrite", source="built-in default")
     if settings is not None:
-        base = Base(mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout)
+        base = DefaultPolicy(
+            mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout
+        )
     candidates = in_file.candidates(subject, time.time())
     rule = next((rule for rule in candidates if rule.profiles is None or profile in rule.profiles), None)
-    layers = ((rule.stated,) if rule is not None else ()) + (in_file.defaults,)
+    layers = ((rule.layer,) if rule is not None else ()) + (in_file.defaults,)
     holding, sources = decide_policy(base, layers), sources_of(base, layers)
     values: dict[str, Any] = {name: getattr(holding, name) for name in FIELDS}
     if in_file.stop:
@@ -120,7 +122,7 @@ def _show_effective(
     show_table(("what", "value", "from"), [(name, _text(values[name]), sources[name]) for name in FIELDS])
     for label in waiting:
         click.echo(f"{label} comes first for prompts of its profiles; see it with --profile.")
-    if rule is None or rule.stated.mode is None:
+    if rule is None or rule.layer.mode is None:
         click.echo("Metadata of the key or its team stands over what is not from a rule.")
 
 
@@ -130,7 +132,7 @@ def _matches(rule: PolicyRule) -> str:
 
 
 def _sets(rule: PolicyRule) -> str:
-    return _written({name: value for name in FIELDS if (value := getattr(rule.stated, name)) is not None})
+    return _written({name: value for name in FIELDS if (value := getattr(rule.layer, name)) is not None})
 
 
 def _written(values: dict[str, Any]) -> str:

@@ -97,7 +97,7 @@ def _problems_of(path: Path, section: Any, environ: Mapping[str, str]) -> list[s
     from litellm_prompt_router.policy.loader import Loader
 
     try:
-        Loader(section, environ, path.absolute()).first()
+        Loader(section, environ, path.absolute()).load_at_start()
     except ConfigurationError as error:
         return list(error.problems)
     return []

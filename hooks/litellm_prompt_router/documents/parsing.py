@@ -1,4 +1,4 @@
-"""Files of a profile -> text and YAML, with every failure told as a configuration problem."""
+"""Reads files as text, YAML and JSON Lines. What is wrong with one is a ConfigurationError that names it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _is_too_deep(raw: str) -> bool:
             if depth > MAX_YAML_DEPTH:
                 return True
     except (yaml.YAMLError, ValueError):
-        return False  # what is wrong is told by who reads it whole
+        return False  # reading it whole says what is wrong
     return False
 
 

@@ -20,12 +20,12 @@ from litellm_prompt_router.policy import (
     HEADER,
     Arm,
     Policy,
+    PolicyLayer,
     PolicyRule,
-    Stated,
     Subject,
     decide_policy,
     draw,
-    stated_in_metadata,
+    metadata_layers,
 )
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
@@ -168,8 +168,8 @@ class RequestHandler:
             walked = WalkResult(outcome=Passthrough(reason=reason), body=data)
             return _handled(caller, walked, policy, source)
 
-        metadata, problems = stated_in_metadata(
-            configuration.below,
+        metadata, problems = metadata_layers(
+            configuration.default_mode,
             configuration.profile_names,
             dict_of(request.key, "metadata"),
             dict_of(request.key, "team_metadata"),
@@ -195,7 +195,7 @@ class RequestHandler:
         only = None
         policy = likely
         if len(possible) > 1:  # which rule it is depends on the profile
-            only = decide_policy(configuration.base, (*metadata, configuration.policy.defaults)).profile
+            only = decide_policy(configuration.default_policy, (*metadata, configuration.policy.defaults)).profile
             only = only if only in configuration.profile_names else None
             recognised = self._tried(lambda: pipeline.recognise(opened, only=only), request)
             name = recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
@@ -309,7 +309,7 @@ def _handled(caller: Caller, walked: WalkResult, policy: Policy, source: str | N
 
 
 def _possible_policies(
-    configuration: ActiveConfiguration, caller: Caller, metadata: tuple[Stated, ...], header: str | None
+    configuration: ActiveConfiguration, caller: Caller, metadata: tuple[PolicyLayer, ...], header: str | None
 ) -> list[tuple[PolicyRule | None, Policy]]:
     """The rules that may decide, in order, with what each gives; None is no rule. The last one needs no profile."""
     subject = Subject(
@@ -324,8 +324,11 @@ def _possible_policies(
     rules: list[PolicyRule | None] = [*configuration.policy.candidates(subject, caller.started_seconds)]
     if not rules or not _is_for_profile(rules[-1], None):
         rules.append(None)
-    layers = [below if rule is None else (rule.stated, *below) for rule in rules]
-    return [(rule, decide_policy(configuration.base, each, header)) for rule, each in zip(rules, layers, strict=True)]
+    layers = [below if rule is None else (rule.layer, *below) for rule in rules]
+    return [
+        (rule, decide_policy(configuration.default_policy, each, header))
+        for rule, each in zip(rules, layers, strict=True)
+    ]
 
 
 def _is_for_profile(rule: PolicyRule | None, profile: str | None) -> bool:

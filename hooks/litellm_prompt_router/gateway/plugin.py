@@ -45,7 +45,7 @@ def make_handler() -> PromptRouter:
     section = (litellm.callback_settings or {}).get("prompt_router")
     loader = Loader(section, os.environ, proxy_server.config_path())
     try:
-        configuration = loader.first()
+        configuration = loader.load_at_start()
     except ConfigurationError as error:
         print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
         if not is_disabled(os.environ):
@@ -205,7 +205,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         profiles = configuration.profiles
         tripped = handler.breaker.open_for(time.monotonic())
         return InForce(
-            default_mode=configuration.policy.defaults.mode or configuration.settings.mode,
+            default_mode=configuration.default_mode,
             profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
             configuration=configuration.number,
             stopped_by=configuration.stopped_by,

@@ -1,18 +1,19 @@
-"""Who gets it: the policy file, key and team metadata, settings, the request header; and who is drawn for it."""
+"""Who gets rewritten prompts: settings, policy file, key and team metadata, request header; reload and breaker."""
 
-from litellm_prompt_router.policy.arms import Arm, draw
 from litellm_prompt_router.policy.decide import (
     HEADER,
     METADATA_KEY,
-    Base,
+    Arm,
+    DefaultPolicy,
     Policy,
-    Stated,
+    PolicyLayer,
     decide_policy,
+    draw,
+    metadata_layers,
     sources_of,
-    stated_in_metadata,
 )
 from litellm_prompt_router.policy.policy_file import (
-    EMPTY_FILE,
+    EMPTY_POLICY,
     BrokenPolicyError,
     FilePolicy,
     PolicyRule,
@@ -21,20 +22,20 @@ from litellm_prompt_router.policy.policy_file import (
 )
 
 __all__ = [
-    "EMPTY_FILE",
+    "EMPTY_POLICY",
     "HEADER",
     "METADATA_KEY",
     "Arm",
-    "Base",
     "BrokenPolicyError",
+    "DefaultPolicy",
     "FilePolicy",
     "Policy",
+    "PolicyLayer",
     "PolicyRule",
-    "Stated",
     "Subject",
     "decide_policy",
     "draw",
+    "metadata_layers",
     "parse_policy",
     "sources_of",
-    "stated_in_metadata",
 ]

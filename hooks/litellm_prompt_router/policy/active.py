@@ -1,4 +1,4 @@
-"""What is in force: settings, policy file and profiles as one immutable object."""
+"""The configuration in force: settings, policy file and profiles as one immutable object."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from litellm_prompt_router.policy import EMPTY_FILE, Base, FilePolicy
-from litellm_prompt_router.policy.breaker import Thresholds
+from litellm_prompt_router.policy import EMPTY_POLICY, DefaultPolicy, FilePolicy
+from litellm_prompt_router.policy.breaker import BreakerThresholds
 from litellm_prompt_router.policy.settings import DISABLED, LedgerSettings, Settings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -18,22 +18,22 @@ KILL_SWITCH = "kill switch"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActiveConfiguration:
-    """Everything that decides on a request. Requests keep the one they started with."""
+    """Everything that a request is decided by. Requests keep the one they started with."""
 
     settings: Settings
     policy: FilePolicy
     pipeline: Pipeline
-    base: Base
-    below: Mode
-    """The mode for keys and teams that say nothing, where no rule does."""
-    thresholds: Thresholds
+    default_policy: DefaultPolicy
+    default_mode: Mode
+    """The mode of requests for which neither a rule nor key and team metadata set one."""
+    thresholds: BreakerThresholds
     profile_names: frozenset[str]
     stopped_by: str | None
     """The kill switch or the environment; None while nothing is stopped."""
     policy_path: Path | None = None
     """Where the policy file is or would be."""
     number: int = 0
-    """Counts up from the start of the process."""
+    """1 for the configuration at start, and one more for each that took its place."""
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
@@ -53,17 +53,19 @@ def pipeline_of(settings: Settings, profiles: Sequence[Profile], count_tokens: C
 
 
 def active_configuration(
-    settings: Settings, pipeline: Pipeline, policy: FilePolicy = EMPTY_FILE
+    settings: Settings, pipeline: Pipeline, policy: FilePolicy = EMPTY_POLICY
 ) -> ActiveConfiguration:
-    """A configuration of parts that are in order."""
+    """The configuration that these valid parts make."""
     breaker = settings.breaker
     return ActiveConfiguration(
         settings=settings,
         policy=policy,
         pipeline=pipeline,
-        base=Base(mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout),
-        below=policy.defaults.mode or settings.mode,
-        thresholds=Thresholds(
+        default_policy=DefaultPolicy(
+            mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout
+        ),
+        default_mode=policy.defaults.mode or settings.mode,
+        thresholds=BreakerThresholds(
             key_faults=breaker.key_faults,
             all_faults=breaker.all_faults,
             window_seconds=breaker.window_seconds,
@@ -75,7 +77,7 @@ def active_configuration(
 
 
 def switched_off() -> ActiveConfiguration:
-    """What is in force where the environment switches off a configuration that isn't in order."""
+    """The configuration in force where the environment switches off one that isn't valid."""
     settings = Settings(ledger=LedgerSettings(path=None))
     made = active_configuration(settings, pipeline_of(settings, (), len))
     return replace(made, stopped_by=DISABLED)

@@ -1,8 +1,8 @@
-"""The breaker: our own faults, counted per key and over all keys, until requests are better left alone.
+"""The circuit breaker: after too many faults of ours, of one key or of all, requests pass through for a while.
 
-Closed, it counts. With so many faults within the window it opens: requests pass through untouched. After a pause it
-is half open: the next request is tried, and what becomes of it closes or opens it again. Pure: the clock is passed
-in. One for each process; calls don't overlap, since a request is decided without waiting.
+Closed, it counts faults. At the limit within the window it opens: requests pass through untouched. After a pause it is
+half open: the next request is tried, and a fault opens it again, a success closes it. Pure: the clock is passed in. One
+for each process; its calls don't overlap.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_KEYS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thresholds:
+class BreakerThresholds:
     """``key_faults`` of one key, or ``all_faults`` of all keys, within the window open the breaker for the pause."""
 
     key_faults: int = 5
@@ -48,9 +48,9 @@ class _Circuit:
 
 
 class Breaker:
-    """Tells which requests to leave alone. ``now``: monotonic seconds."""
+    """Says which requests to leave as they come. ``now``: monotonic seconds."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(self, thresholds: BreakerThresholds) -> None:
         self.thresholds = thresholds
         self._all = _Circuit()
         self._keys: OrderedDict[str, _Circuit] = OrderedDict()
@@ -61,12 +61,12 @@ class Breaker:
         return now >= self._all.open_until and (own is None or now >= own.open_until)
 
     def open_for(self, now: float) -> tuple[str | None, ...]:
-        """What it is open for now: keys, and None for all of them. May be called in any thread."""
+        """The keys that it is open for now, and None where it is open for all. May be called in any thread."""
         keys = [key for key, circuit in list(self._keys.items()) if now < circuit.open_until]
         return (*([None] if now < self._all.open_until else []), *keys)
 
     def failed(self, key: str, now: float) -> tuple[Trip, ...]:
-        """Counts a fault of ours. Returns what opened by it; a probe that failed opens again without being one."""
+        """Counts a fault of ours. Returns what opened by it; half open it only opens again, which isn't returned."""
         own = self._keys.setdefault(key, _Circuit())
         self._keys.move_to_end(key)
         if len(self._keys) > MAX_KEYS:
@@ -79,7 +79,7 @@ class Breaker:
         return tuple(trip for trip in trips if trip is not None)
 
     def succeeded(self, key: str, now: float) -> None:
-        """A request of this key went all the way: what was half open for it is closed, its faults forgotten."""
+        """Closes what is half open for this key, whose request ran without a fault, and forgets its faults."""
         own = self._keys.get(key)
         if own is not None and not own.is_closed and now >= own.open_until:
             del self._keys[key]

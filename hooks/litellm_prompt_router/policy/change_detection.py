@@ -1,4 +1,4 @@
-"""Tells what has changed on disk: small files by their content, folders by names, sizes and dates."""
+"""Fingerprints of what lies on disk, equal while nothing changes: of small files by content, of folders by dates."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from litellm_prompt_router.documents.parsing import MAX_FILE_BYTES
 
 MAX_DEPTH = 6
 MAX_ENTRIES = 20_000
-"""Of a profiles folder: what is looked at for changes."""
+"""The most that is looked at of a profiles folder."""
 
-Signature = tuple[object, ...]
+Fingerprint = tuple[object, ...]
 
 
-def content_of(path: Path | None) -> object:
-    """The file's digest; what keeps it from being read, else."""
+def file_fingerprint(path: Path | None) -> object:
+    """The file's digest, or what keeps it from being read."""
     if path is None:
         return None
     try:
@@ -31,7 +31,7 @@ def content_of(path: Path | None) -> object:
         return error.errno
 
 
-def tree_of(root: Path) -> Iterator[object]:
+def folder_fingerprint(root: Path) -> Iterator[object]:
     """Name, inode, size and dates of everything under ``root``, behind links too."""
     left = MAX_ENTRIES
     folders = [(str(root), 0)]

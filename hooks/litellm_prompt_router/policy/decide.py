@@ -1,11 +1,16 @@
-"""What holds for one request: the strongest place that says something counts, field by field.
+"""The policy for one request, and the arm that its conversation is in.
 
-Strongest first: a rule of the policy file, key metadata, team metadata, the policy file's defaults, settings. The
-request header can only lower the result.
+Field by field the strongest place that sets it counts: a rule of the policy file, key metadata, team metadata, the
+policy file's defaults, settings. The request header can only lower the resulting mode.
+
+Canary (``percent``) and control group (``holdout``) are decided by hash and remembered nowhere: for each of the two
+questions a conversation has a fixed number between 0 and 1, and is in while that is below the share. So raising a share
+keeps everyone who was in, and replicas agree.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,6 +29,11 @@ HEADER = "x-prompt-router"
 OFF_WORDS = frozenset({"off", "false", "no", "0"})
 PlacementChoice = Literal["auto", "append", "grow", "latest"]
 
+Arm = Literal["treatment", "holdout"]
+Draw = Literal["treatment", "holdout", "not_in_percent"]
+CANARY = "canary"
+HOLDOUT = "holdout"
+
 KEY_METADATA = "key metadata"
 TEAM_METADATA = "team metadata"
 REQUEST_HEADER = "request header"
@@ -40,8 +50,8 @@ class KeyMetadata(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stated:
-    """What one place says; None where it says nothing."""
+class PolicyLayer:
+    """What one place sets; None for what it leaves to weaker ones."""
 
     source: str
     mode: Mode | None = None
@@ -52,11 +62,12 @@ class Stated:
 
 
 FIELDS = ("mode", "profile", "percent", "placement", "holdout")
+"""Of a layer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Base:
-    """What holds where nobody says anything: settings. Their placement is weaker than a profile's own, so not here."""
+class DefaultPolicy:
+    """What settings say, for what no layer sets. Their placement is weaker than a profile's own, so it isn't here."""
 
     mode: Mode
     profile: str | None = None
@@ -67,7 +78,7 @@ class Base:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What holds for one request. ``source`` is what decided the mode."""
+    """What holds for one request. ``source`` names the place that decided the mode."""
 
     mode: Mode
     profile: str | None
@@ -78,43 +89,44 @@ class Policy:
     source: str
 
 
-def stated_in_metadata(
-    below: Mode,
+def metadata_layers(
+    default_mode: Mode,
     known_profiles: frozenset[str],
     key_metadata: Mapping[str, Any] | None,
     team_metadata: Mapping[str, Any] | None,
-) -> tuple[tuple[Stated, ...], tuple[str, ...]]:
-    """``(what key and team say, strongest first; problems)``. Metadata is the proxy's own, never what the client sent.
+) -> tuple[tuple[PolicyLayer, ...], tuple[str, ...]]:
+    """``(layers of key and team, strongest first; problems)``. Metadata is the proxy's own, never what the client sent.
 
-    ``below``: the mode without them. ``enabled`` lifts what is off to it, or to ``rewrite`` if it is off too.
+    ``default_mode``: the mode without them. ``enabled`` lifts what is off to it, or to ``rewrite`` if it is off too.
     """
-    stated: list[Stated] = []
+    layers: list[PolicyLayer] = []
     problems: list[str] = []
-    mode = below
-    for source, metadata in ((TEAM_METADATA, team_metadata), (KEY_METADATA, key_metadata)):
-        raw = metadata.get(METADATA_KEY) if metadata else None
+    mode = default_mode
+    for source, place in ((TEAM_METADATA, team_metadata), (KEY_METADATA, key_metadata)):
+        raw = place.get(METADATA_KEY) if place else None
         if raw is None:
             continue
         try:
-            said = KeyMetadata.model_validate(raw)
+            metadata = KeyMetadata.model_validate(raw)
         except ValidationError as error:
             problems.extend(explain_validation_error(error, f"{source}: {METADATA_KEY}", KeyMetadata))
             continue
-        own: Mode | None = said.mode
-        if own is None and said.enabled and mode == "off":
-            own = below if below != "off" else "rewrite"
-        if said.enabled is False:
+        own: Mode | None = metadata.mode
+        if own is None and metadata.enabled and mode == "off":
+            own = default_mode if default_mode != "off" else "rewrite"
+        if metadata.enabled is False:
             own = "off"
-        if said.profile is not None and said.profile not in known_profiles:
+        if metadata.profile is not None and metadata.profile not in known_profiles:
             problems.append(f"{source}: {METADATA_KEY}: profile: unknown profile; `prompt-router check` lists them")
         mode = own or mode
-        stated.insert(0, Stated(source=source, mode=own, profile=said.profile))
-    return tuple(stated), tuple(problems)
+        layers.insert(0, PolicyLayer(source=source, mode=own, profile=metadata.profile))
+    return tuple(layers), tuple(problems)
 
 
-def decide_policy(base: Base, layers: Sequence[Stated], header: str | None = None) -> Policy:
+def decide_policy(default: DefaultPolicy, layers: Sequence[PolicyLayer], header: str | None = None) -> Policy:
     """The policy for one request. ``layers``: strongest first."""
-    mode, profile, percent, holdout, source = base.mode, base.profile, base.percent, base.holdout, base.source
+    mode, profile, percent, holdout = default.mode, default.profile, default.percent, default.holdout
+    source = default.source
     placement: PlacementChoice | None = None
     for layer in reversed(layers):
         if layer.mode is not None:
@@ -134,10 +146,10 @@ def decide_policy(base: Base, layers: Sequence[Stated], header: str | None = Non
     )
 
 
-def sources_of(base: Base, layers: Sequence[Stated]) -> dict[str, str]:
-    """Which place each field comes from."""
-    said = {name: layer.source for layer in reversed(layers) for name in FIELDS if getattr(layer, name) is not None}
-    return {name: said.get(name, base.source) for name in FIELDS}
+def sources_of(default: DefaultPolicy, layers: Sequence[PolicyLayer]) -> dict[str, str]:
+    """The place that each field comes from."""
+    sources = {name: layer.source for layer in reversed(layers) for name in FIELDS if getattr(layer, name) is not None}
+    return {name: sources.get(name, default.source) for name in FIELDS}
 
 
 def _lowered(mode: Mode, header: str | None) -> Mode:
@@ -145,3 +157,16 @@ def _lowered(mode: Mode, header: str | None) -> Mode:
     if wanted in OFF_WORDS:
         return "off"
     return "shadow" if wanted == "shadow" and mode == "rewrite" else mode
+
+
+def hash_fraction(salt: str, scope: str, conversation: str) -> float:
+    """The fixed number of this key's conversation for the question that ``salt`` names, at least 0 and below 1."""
+    text = "\0".join((salt, scope, conversation)).encode("utf-8", "backslashreplace")
+    return int.from_bytes(hashlib.sha256(text).digest()[:6]) / 2**48
+
+
+def draw(scope: str, conversation: str, *, percent: float, holdout: float) -> Draw:
+    """The arm of a key's conversation. The control group is part of the canary: both arms come from one population."""
+    if percent < 100 and hash_fraction(CANARY, scope, conversation) >= percent / 100:
+        return "not_in_percent"
+    return "holdout" if holdout > 0 and hash_fraction(HOLDOUT, scope, conversation) < holdout else "treatment"

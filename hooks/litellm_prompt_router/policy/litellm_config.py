@@ -19,7 +19,7 @@ CALLBACKS = (CALLBACK, CHECKOUT_CALLBACK)
 POLICY_NAME = "policy.yaml"
 FROM_ENVIRONMENT = "os.environ/"
 MAX_VALUES = 5_000
-"""In our section. Aliases can make a short file as large as they like."""
+"""The most that our section may hold: aliases can make a short file as large as they like."""
 
 
 def has_checkout_callback(config_path: Path) -> bool:
@@ -60,7 +60,7 @@ def _resolved(value: Any, environ: Mapping[str, str], left: list[int], where: st
 
 
 def policy_path(stated: Path | None, config_path: Path | None) -> Path | None:
-    """The policy file: as stated, or ``policy.yaml``; relative paths start at the proxy's configuration file."""
+    """Where the policy file is or would be: as stated, else ``policy.yaml``, beside the configuration file; or None."""
     folder = config_path.parent if config_path is not None else None
     if stated is None:
         return None if folder is None else folder / POLICY_NAME

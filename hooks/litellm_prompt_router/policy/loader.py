@@ -1,7 +1,7 @@
 """Reads settings, policy file and profiles, at start and whenever one of them has changed.
 
-Each of the three is taken over by itself: a broken profile doesn't keep the kill switch from working. What is broken
-stays as it was when it was last in order.
+Each of the three is taken over by itself: a broken profile doesn't keep the kill switch from working. Of one that is
+broken, what was last valid stays in force.
 """
 
 from __future__ import annotations
@@ -15,12 +15,19 @@ from typing import Any
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
 from litellm_prompt_router.files import bundled_profiles, load_profiles
-from litellm_prompt_router.policy import EMPTY_FILE, BrokenPolicyError, parse_policy
+from litellm_prompt_router.policy import EMPTY_POLICY, BrokenPolicyError, parse_policy
 from litellm_prompt_router.policy.active import ActiveConfiguration, active_configuration, pipeline_of
-from litellm_prompt_router.policy.change_detection import Signature, content_of, tree_of
+from litellm_prompt_router.policy.change_detection import Fingerprint, file_fingerprint, folder_fingerprint
 from litellm_prompt_router.policy.litellm_config import policy_path, section_in
 from litellm_prompt_router.policy.policy_file import MAX_POLICY_BYTES
-from litellm_prompt_router.policy.settings import DISABLED, WHERE, Settings, is_disabled, load_settings, profiles_stated
+from litellm_prompt_router.policy.settings import (
+    DISABLED,
+    WHERE,
+    Settings,
+    is_disabled,
+    load_settings,
+    profiles_folder_in,
+)
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -33,21 +40,21 @@ RELOADED = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Loading:
-    """What came of reading everything again. ``configuration`` None: nothing to take over."""
+class ReloadResult:
+    """The new configuration, None where nothing that counts has changed, and what to tell people."""
 
     configuration: ActiveConfiguration | None
     problems: tuple[str, ...]
-    """What is broken; what was there before stays in force."""
-    unchangeable: tuple[str, ...]
-    """Settings that have changed on disk but need a restart."""
+    """Of what is broken on disk; what was in force before it broke still is."""
+    needs_restart: tuple[str, ...]
+    """A line for each setting that has changed on disk and takes effect at a restart."""
 
 
 class Loader:
-    """Reads configurations. For one thread at a time; ``load`` after ``first``.
+    """Reads configurations: ``load_at_start`` once, then ``reload``. For one thread at a time.
 
-    ``section``: what LiteLLM handed us. Settings are read again only where ``config_path`` gives the same, so that
-    what comes from elsewhere (an included file, a database) isn't overruled by a file that never held.
+    ``section``: the settings that LiteLLM handed over. They are read again only where the file at ``config_path`` had
+    the same at start: a file that they didn't come from (but an included one, or a database) never overrules them.
     """
 
     def __init__(self, section: Mapping[str, Any] | None, environ: Mapping[str, str], config_path: Path | None) -> None:
@@ -58,10 +65,10 @@ class Loader:
         self._count_tokens: Callable[[str], int] = token_counter()
         self._settings = self._started_with = Settings()
         self._profiles: tuple[Profile, ...] = ()
-        self._profiles_seen: Signature | None = None
-        self._made_of: tuple[object, ...] | None = None
+        self._profiles_seen: Fingerprint | None = None
+        self._pipeline_inputs: tuple[object, ...] | None = None
         self._pipeline: Pipeline | None = None
-        self._policy = EMPTY_FILE
+        self._policy = EMPTY_POLICY
         self._policy_text: str | None = None
         self._policy_names: tuple[str, ...] = ()
         self._number = 0
@@ -72,8 +79,8 @@ class Loader:
         """Where the policy file is or would be; None without a configuration file and without the setting."""
         return policy_path(self._settings.policy, self._config_path)
 
-    def first(self) -> ActiveConfiguration:
-        """What is in force at start. Raises ConfigurationError with every problem of all three."""
+    def load_at_start(self) -> ActiveConfiguration:
+        """The first configuration. Raises ConfigurationError with every problem of settings, policy and profiles."""
         problems: list[str] = []
         settings: Settings | None = None
         try:
@@ -81,19 +88,19 @@ class Loader:
             root = settings.profiles
         except ConfigurationError as error:
             problems.extend(error.problems)
-            root = profiles_stated(self._section, self._environ)
+            root = profiles_folder_in(self._section, self._environ)
         try:
-            self._take_profiles(root or bundled_profiles())
+            self._load_profiles(root or bundled_profiles())
         except ConfigurationError as error:
             problems.extend(error.problems)
         if settings is not None:
             self._settings = self._started_with = settings
-            problems.extend(self._unknown_profile(settings) if self._profiles else ())
+            problems.extend(self._unknown_profile_problems(settings) if self._profiles else ())
             path = self.policy_path
             if settings.policy is not None and path is not None and not path.exists():
                 problems.append(f"{path}: no such file; `prompt-router start --policy {path}` makes one")
             else:
-                problems.extend(self._take_policy(names_known=bool(self._profiles)))
+                problems.extend(self._load_policy(names_known=bool(self._profiles)))
         if problems:
             raise ConfigurationError(problems)
         if self._config_path is not None:
@@ -104,13 +111,8 @@ class Loader:
         self._in_force = self._assembled()
         return self._in_force
 
-    @property
-    def rereads_settings(self) -> bool:
-        """True when changed settings will be seen."""
-        return self._rereads_settings
-
-    def load(self) -> Loading:
-        """Everything again, as far as it has changed."""
+    def reload(self) -> ReloadResult:
+        """Reads again what has changed, and takes over what is valid of it."""
         problems: list[str] = []
         settings, section = self._settings, self._section
         if self._rereads_settings and self._config_path is not None:
@@ -122,52 +124,52 @@ class Loader:
                 problems.extend(error.problems)
         before = self._profiles, self._profiles_seen
         try:
-            self._take_profiles(settings.profiles or bundled_profiles())
+            self._load_profiles(settings.profiles or bundled_profiles())
         except ConfigurationError as error:
             problems.extend(error.problems)
-        wrong = self._unknown_profile(settings)
+        wrong = self._unknown_profile_problems(settings)
         if wrong:
             problems.extend(wrong)
             self._profiles, self._profiles_seen = before
         elif settings is not self._settings:
             self._settings, self._section = settings, section
-        problems.extend(self._take_policy())
+        problems.extend(self._load_policy())
         configuration = self._assembled()
         is_new = configuration is not self._in_force
         self._in_force = configuration
-        return Loading(
+        return ReloadResult(
             configuration=configuration if is_new else None,
             problems=tuple(problems),
-            unchangeable=tuple(_unchangeable(self._started_with, self._settings)),
+            needs_restart=tuple(_needing_restart(self._started_with, self._settings)),
         )
 
-    # Parts
+    # Reading the parts
 
-    def _take_profiles(self, root: Path) -> None:
-        """Takes the profiles over. What was swapped while it was read may be half of each and is left for next time."""
-        seen = (root, *tree_of(root))
+    def _load_profiles(self, root: Path) -> None:
+        """Loads the profiles in ``root`` if they have changed; not while they do, which would give half of each."""
+        seen = (root, *folder_fingerprint(root))
         if seen == self._profiles_seen:
             return
         try:
             profiles = load_profiles(root, self._count_tokens)
         except ConfigurationError:
-            if self._profiles and seen != (root, *tree_of(root)):
+            if self._profiles and seen != (root, *folder_fingerprint(root)):
                 return
             raise
-        if not self._profiles or seen == (root, *tree_of(root)):
+        if not self._profiles or seen == (root, *folder_fingerprint(root)):
             self._profiles, self._profiles_seen = profiles, seen
 
-    def _unknown_profile(self, settings: Settings) -> list[str]:
+    def _unknown_profile_problems(self, settings: Settings) -> list[str]:
         names = sorted(profile.name for profile in self._profiles)
         if settings.profile is None or settings.profile in names:
             return []
         return [f"{WHERE}: profile: unknown profile {settings.profile!r}; there are {', '.join(names)}"]
 
-    def _take_policy(self, *, names_known: bool = True) -> list[str]:
-        """Takes the policy file over. Returns what is wrong with it."""
+    def _load_policy(self, *, names_known: bool = True) -> list[str]:
+        """Loads the policy file if it has changed. Returns what is wrong with it."""
         path = self.policy_path
         if path is None:
-            self._policy, self._policy_text = EMPTY_FILE, None
+            self._policy, self._policy_text = EMPTY_POLICY, None
             return []
         if not path.exists():
             if self._policy_text is None:
@@ -189,12 +191,16 @@ class Loader:
         return []
 
     def _assembled(self) -> ActiveConfiguration:
-        """The parts in force as one; the same object while none of them is new."""
+        """The loaded parts as one configuration; the one in force while none of them is new."""
         settings = self._settings
         ingredients = (settings.coverage_floor, settings.placement, settings.cache_hints, settings.cost_gate)
-        if self._pipeline is None or self._made_of is None or self._made_of != (id(self._profiles), ingredients):
+        if (
+            self._pipeline is None
+            or self._pipeline_inputs is None
+            or self._pipeline_inputs != (id(self._profiles), ingredients)
+        ):
             self._pipeline = pipeline_of(settings, self._profiles, self._count_tokens)
-            self._made_of = (id(self._profiles), ingredients)
+            self._pipeline_inputs = (id(self._profiles), ingredients)
         known = self._in_force
         parts = (self._policy, self._pipeline)
         if known is not None and known.settings == settings and (known.policy, known.pipeline) == parts:
@@ -204,18 +210,18 @@ class Loader:
         stopped_by = DISABLED if is_disabled(self._environ) else made.stopped_by
         return replace(made, stopped_by=stopped_by, policy_path=self.policy_path, number=self._number)
 
-    # What to watch
+    # Noticing changes
 
-    def signature(self, *, with_profiles: bool) -> Signature:
-        """Differs when a file that counts differs. Small ones are told by their content, profiles by their dates."""
-        config = content_of(self._config_path) if self._rereads_settings else None
-        return (config, content_of(self.policy_path), self._tree_now() if with_profiles else None)
+    def fingerprint(self, *, with_profiles: bool) -> Fingerprint:
+        """Equal as long as no file that counts has changed: configuration and policy by content, profiles by dates."""
+        config = file_fingerprint(self._config_path) if self._rereads_settings else None
+        return (config, file_fingerprint(self.policy_path), self._tree_now() if with_profiles else None)
 
-    def _tree_now(self) -> Signature:
-        return tuple(tree_of(self._settings.profiles or bundled_profiles()))
+    def _tree_now(self) -> Fingerprint:
+        return tuple(folder_fingerprint(self._settings.profiles or bundled_profiles()))
 
     def changed_at(self) -> str | None:
-        """When the latest change of configuration or policy was written, as UTC; the same in every worker."""
+        """The latest date of configuration and policy file, as UTC in ISO 8601; the same in every worker."""
         moments = []
         for path in (self._config_path, self.policy_path):
             try:
@@ -226,7 +232,7 @@ class Loader:
         return datetime.fromtimestamp(latest, UTC).isoformat(timespec="milliseconds") if latest else None
 
 
-def _unchangeable(started: Settings, now: Settings) -> Iterator[str]:
+def _needing_restart(started: Settings, now: Settings) -> Iterator[str]:
     for name in type(started).model_fields:
         if name not in RELOADED and getattr(started, name) != getattr(now, name):
             yield f"{WHERE}: {name}: takes effect when the proxy restarts"

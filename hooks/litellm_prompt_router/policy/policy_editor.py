@@ -44,7 +44,7 @@ def set_stop(path: Path, stop: bool) -> bool:
         else:
             document.insert(0, "stop", stop)
 
-    return _changed(path, edit, must_be_whole=False)
+    return _change_file(path, edit, must_be_valid=False)
 
 
 def set_rule(
@@ -75,11 +75,11 @@ def set_rule(
         if until is not None or "until" in rule:
             _set(rule, "until", None if until is None else until.isoformat())
 
-    return _changed(path, edit, must_be_whole=True)
+    return _change_file(path, edit, must_be_valid=True)
 
 
 def _set(rule: CommentedMap, field: str, value: object) -> None:
-    """A new field goes ahead of the last one: what is commented behind a rule hangs on its last field."""
+    """Sets a field; a new one goes ahead of the last, which holds the comments behind the rule."""
     if field in rule:
         rule[field] = value
     else:
@@ -87,14 +87,14 @@ def _set(rule: CommentedMap, field: str, value: object) -> None:
 
 
 def _literal(name: str) -> str:
-    """A name as a pattern that matches it alone."""
+    """The name, if as a pattern it matches nothing else. Raises ConfigurationError."""
     if "*" in name or "?" in name:
         raise ConfigurationError([f"{name}: has a `*` or `?`, which match more than one; write such a rule by hand"])
     return name
 
 
 def _is_for(rule: object, whom: Whom, name: str) -> bool:
-    """True when the rule matches by this one name and nothing else."""
+    """True when this name is all that the rule matches by."""
     if not isinstance(rule, dict):
         return False
     stated = [field for field in MATCHERS if rule.get(field) is not None]
@@ -102,7 +102,7 @@ def _is_for(rule: object, whom: Whom, name: str) -> bool:
 
 
 def _put_first(document: CommentedMap, rules: CommentedSeq, rule: CommentedMap) -> None:
-    """Ahead of all others; the comment over what was first stays over it."""
+    """Inserts the rule ahead of all others. A comment over the rule that was first stays over it."""
     rules.insert(0, rule)
     comment = document.ca.items.pop("rules", None)
     if comment is not None and len(rules) > 1:
@@ -122,15 +122,15 @@ def _flow(names: list[str]) -> CommentedSeq:
 # The file
 
 
-def _changed(path: Path, edit: Edit, *, must_be_whole: bool) -> bool:
+def _change_file(path: Path, edit: Edit, *, must_be_valid: bool) -> bool:
     try:
         target = path.resolve()
         with _locked(target.parent):
             raw = read_text(target, str(path), MAX_POLICY_BYTES) if target.exists() else ""
-            changed = _edited(raw, str(path), edit)
+            changed = _edited_text(raw, str(path), edit)
             if changed == raw:
                 return False
-            _check(changed, str(path), must_be_whole=must_be_whole)
+            _check(changed, str(path), must_be_valid=must_be_valid)
             _write(target, changed.encode("utf-8"))
             return True
     except OSError as error:
@@ -138,8 +138,8 @@ def _changed(path: Path, edit: Edit, *, must_be_whole: bool) -> bool:
         raise ConfigurationError([f"{path}: can't be written ({error.strerror}); {hint}"]) from None
 
 
-def _edited(raw: str, where: str, edit: Edit) -> str:
-    parse_yaml(raw, where)  # says what is wrong in our words, and refuses aliases
+def _edited_text(raw: str, where: str, edit: Edit) -> str:
+    parse_yaml(raw, where)  # raises our own words for what is wrong, and refuses aliases
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4_096
@@ -164,12 +164,12 @@ def _edited(raw: str, where: str, edit: Edit) -> str:
     return f"{comments.rstrip()}\n{out.getvalue()}"
 
 
-def _check(text: str, where: str, *, must_be_whole: bool) -> None:
+def _check(text: str, where: str, *, must_be_valid: bool) -> None:
     """Raises ConfigurationError for what running proxies wouldn't take over."""
     try:
         parse_policy(text, where, None)
     except BrokenPolicyError:
-        if must_be_whole or not isinstance(parse_yaml(text, where), dict):
+        if must_be_valid or not isinstance(parse_yaml(text, where), dict):
             raise
 
 
@@ -184,7 +184,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write(target: Path, raw: bytes) -> None:
-    """All or nothing where the file system can."""
+    """Replaces the file in one step, where the file system can."""
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

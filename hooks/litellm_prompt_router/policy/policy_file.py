@@ -30,31 +30,34 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml
 from litellm_prompt_router.documents.problems import accept_bare_off, explain_validation_error, suggestion
-from litellm_prompt_router.policy.decide import FIELDS, PlacementChoice, Stated
+from litellm_prompt_router.policy.decide import FIELDS, PlacementChoice, PolicyLayer
 
 MAX_POLICY_BYTES = 256_000
-"""Some thousand rules. YAML takes a second for so many bytes, in a thread of its own."""
+"""Some thousand rules. Parsing so much YAML takes a second, which is spent in the watcher's thread."""
 MAX_SUBJECTS = 4_096
 MATCHERS = ("keys", "key_hashes", "teams", "users", "models", "profiles", "tags")
 
 
-def _moment(value: object) -> object:
-    """A moment as YAML or a person writes it; a bare date or a number isn't one."""
+def _zoned_moment(value: object) -> object:
+    """A moment as YAML or a person writes it. Raises ValueError for a bare date or a number."""
     if isinstance(value, datetime) or (isinstance(value, str) and "T" in value):
         return value
     raise ValueError("must be a moment with its zone, as in 2026-12-24T18:00:00+01:00")
 
 
-def _list(value: object) -> object:
+def _reject_bare_text(value: object) -> object:
+    """The value, which has to be a list. Raises ValueError for a text, which would pass for a list of letters."""
     if isinstance(value, str):
         raise ValueError("must be a list, as in [name]")
     return value
 
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
-_Names = Annotated[tuple[_Name, ...], Field(min_length=1, max_length=10_000), BeforeValidator(_list)]
+_Names = Annotated[tuple[_Name, ...], Field(min_length=1, max_length=10_000), BeforeValidator(_reject_bare_text)]
 _Hashes = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...], Field(min_length=1), BeforeValidator(_list)
+    tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...],
+    Field(min_length=1),
+    BeforeValidator(_reject_bare_text),
 ]
 
 
@@ -81,7 +84,7 @@ class RuleEntry(Choices):
     models: _Names | None = None
     profiles: _Names | None = None
     tags: _Names | None = None
-    until: Annotated[AwareDatetime, BeforeValidator(_moment)] | None = None
+    until: Annotated[AwareDatetime, BeforeValidator(_zoned_moment)] | None = None
 
     @model_validator(mode="after")
     def _says_whom_and_what(self) -> RuleEntry:
@@ -105,12 +108,12 @@ class PolicyDocument(BaseModel):
     defaults: Choices = Choices()
 
 
-# What it is turned into
+# Rules that are ready to match
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """Who asks for what, as far as rules look at it: the proxy's own word, none of the client's but the model."""
+    """What rules match a request by. All but the model group is the proxy's own word, not the client's."""
 
     key_alias: str | None = None
     key_hash: str | None = None
@@ -122,18 +125,18 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PolicyRule:
-    """A rule, ready to match. ``label`` is what records call it."""
+    """A rule that is ready to match. ``label`` is its name in records."""
 
     label: str
     entry: RuleEntry
-    stated: Stated
+    layer: PolicyLayer
     patterns: tuple[tuple[str, re.Pattern[str]], ...]
 
     @property
     def profiles(self) -> tuple[str, ...] | None:
         return self.entry.profiles
 
-    def suits(self, subject: Subject) -> bool:
+    def matches(self, subject: Subject) -> bool:
         """True when everything but ``profiles`` and ``until`` matches."""
         hashes = self.entry.key_hashes
         if hashes is not None and subject.key_hash not in hashes:
@@ -146,27 +149,26 @@ class PolicyRule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilePolicy:
-    """A policy file in force. Immutable but for what it remembers of subjects."""
+    """A policy file's rules. Immutable but for its memory of which rules match which subjects."""
 
     stop: bool
     rules: tuple[PolicyRule, ...]
-    defaults: Stated
+    defaults: PolicyLayer
     digest: str | None = None
     """SHA-256 of the text it was read from; None without a file."""
-    _suiting: dict[Subject, tuple[PolicyRule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _matching: dict[Subject, tuple[PolicyRule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def candidates(self, subject: Subject, now_seconds: float) -> tuple[PolicyRule, ...]:
-        """The rules that may decide, in order: each but the last only if its ``profiles`` have what is recognised.
-
-        The last one has no ``profiles``, unless no such rule suits.
+        """The rules that may decide, in order: a rule with ``profiles`` only if the prompt is of one of them, and none
+        behind the first without.
         """
-        suiting = self._suiting.get(subject)
-        if suiting is None:
-            if len(self._suiting) >= MAX_SUBJECTS:
-                self._suiting.clear()
-            suiting = self._suiting[subject] = tuple(rule for rule in self.rules if rule.suits(subject))
+        matching = self._matching.get(subject)
+        if matching is None:
+            if len(self._matching) >= MAX_SUBJECTS:
+                self._matching.clear()
+            matching = self._matching[subject] = tuple(rule for rule in self.rules if rule.matches(subject))
         found: list[PolicyRule] = []
-        for rule in suiting:
+        for rule in matching:
             if not rule.is_expired(now_seconds):
                 found.append(rule)
                 if rule.profiles is None:
@@ -175,11 +177,11 @@ class FilePolicy:
 
 
 DEFAULTS = "policy defaults"
-EMPTY_FILE = FilePolicy(stop=False, rules=(), defaults=Stated(source=DEFAULTS))
+EMPTY_POLICY = FilePolicy(stop=False, rules=(), defaults=PolicyLayer(source=DEFAULTS))
 
 
 class BrokenPolicyError(ConfigurationError):
-    """A policy file with problems. ``stop``: it is broken, but its switch can be read and says stop."""
+    """The problems of a policy file. ``stop``: its kill switch can be read all the same, and is on."""
 
     def __init__(self, problems: Iterable[str], *, stop: bool = False) -> None:
         super().__init__(problems)
@@ -197,7 +199,7 @@ def parse_policy(raw: str, where: str, known_profiles: Sequence[str] | None) -> 
         raise BrokenPolicyError(error.problems) from None
     digest = sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
     if document is None:
-        return replace(EMPTY_FILE, digest=digest)
+        return replace(EMPTY_POLICY, digest=digest)
     stop = isinstance(document, dict) and document.get("stop") is True
     try:
         declared = PolicyDocument.model_validate(document)
@@ -207,7 +209,7 @@ def parse_policy(raw: str, where: str, known_profiles: Sequence[str] | None) -> 
     if problems:
         raise BrokenPolicyError(problems, stop=stop)
     rules = tuple(_rule(number, entry) for number, entry in enumerate(declared.rules, 1))
-    return FilePolicy(stop=declared.stop, rules=rules, defaults=_stated(DEFAULTS, declared.defaults), digest=digest)
+    return FilePolicy(stop=declared.stop, rules=rules, defaults=_layer(DEFAULTS, declared.defaults), digest=digest)
 
 
 def _unknown_profiles(declared: PolicyDocument, where: str, known: Sequence[str]) -> Iterable[str]:
@@ -229,13 +231,13 @@ def _rule(number: int, entry: RuleEntry) -> PolicyRule:
     return PolicyRule(
         label=label,
         entry=entry,
-        stated=_stated(label, entry),
+        layer=_layer(label, entry),
         patterns=tuple((attribute, _pattern(names)) for attribute, names in patterns if names is not None),
     )
 
 
-def _stated(source: str, choices: Choices) -> Stated:
-    return Stated(source=source, **{name: getattr(choices, name) for name in FIELDS})
+def _layer(source: str, choices: Choices) -> PolicyLayer:
+    return PolicyLayer(source=source, **{name: getattr(choices, name) for name in FIELDS})
 
 
 def _pattern(names: Sequence[str]) -> re.Pattern[str]:

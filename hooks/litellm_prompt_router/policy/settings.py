@@ -17,7 +17,7 @@ from litellm_prompt_router.documents.problems import accept_bare_off, located_pr
 WHERE = "callback_settings.prompt_router"
 PREFIX = "PROMPT_ROUTER_"
 DISABLED = f"{PREFIX}DISABLED"
-"""The switch in the environment, read at start; no setting."""
+"""The kill switch in the environment, read at start. Not a setting."""
 STATUS_NAME = "status"
 _Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(reject_boolean)]
 _Dsn = Annotated[str, Field(pattern=r"^https?://[^@/\s]+@[^/\s]+/(\S+/)?\d+$")]
@@ -55,13 +55,13 @@ class GlitchtipSettings(_StrictSettings):
     queue_size: Annotated[int, Field(ge=100, le=100_000)] = 5_000
 
 
-def _switched_off(value: object) -> object:
-    """``off`` for a threshold; YAML reads the bare word as false."""
+def _off_as_none(value: object) -> object:
+    """None for ``off``, ``null`` and ``none``; YAML reads a bare ``off`` as false."""
     return None if value is False or value in ("off", "null", "none") else value
 
 
-_Rate = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, BeforeValidator(_switched_off)]
-_Count = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_switched_off)]
+_Rate = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, BeforeValidator(_off_as_none)]
+_Count = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_off_as_none)]
 
 
 class AlertSettings(_StrictSettings):
@@ -86,8 +86,8 @@ class AlertSettings(_StrictSettings):
     losses: bool = True
 
 
-def _listed(value: object) -> object:
-    """Names parted by commas, as an environment variable has them."""
+def _split_at_commas(value: object) -> object:
+    """The names in a text with commas between them, as an environment variable has them."""
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
@@ -98,7 +98,7 @@ class CaptureSettings(_StrictSettings):
     """
 
     path: Path | None = None
-    keys: Annotated[frozenset[str], BeforeValidator(_listed)] = frozenset()
+    keys: Annotated[frozenset[str], BeforeValidator(_split_at_commas)] = frozenset()
     max_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
 
     @model_validator(mode="after")
@@ -109,7 +109,7 @@ class CaptureSettings(_StrictSettings):
 
 
 class BreakerSettings(_StrictSettings):
-    """So many faults of ours within the window, of one key or of all, and requests pass through for the pause."""
+    """So many faults of ours within the window, of one key or of all, and its or all requests pass through for the pause."""
 
     key_faults: Annotated[int, Field(ge=1, le=10_000)] = 5
     all_faults: Annotated[int, Field(ge=1, le=10_000)] = 20
@@ -149,7 +149,7 @@ class Settings(_StrictSettings):
     alerts: AlertSettings = AlertSettings()
     cost_page: Annotated[Literal["net", "raw", "off"], BeforeValidator(accept_bare_off)] = "net"
     metrics: bool = True
-    status_dir: Annotated[Path | None, BeforeValidator(_switched_off)] = None
+    status_dir: Annotated[Path | None, BeforeValidator(_off_as_none)] = None
     breaker: BreakerSettings = BreakerSettings()
 
     @property
@@ -192,11 +192,11 @@ def load_settings(section: Mapping[str, Any] | None, environ: Mapping[str, str])
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:
-    """True when the environment switches everything off: with any value that doesn't mean no."""
+    """True when the environment switches everything off: DISABLED with any value but 0, false, no and off."""
     return environ.get(DISABLED, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def profiles_stated(section: object, environ: Mapping[str, str]) -> Path | None:
-    """The profiles folder of settings that aren't valid as a whole, so that it can be checked all the same."""
+def profiles_folder_in(section: object, environ: Mapping[str, str]) -> Path | None:
+    """The profiles folder that settings name which aren't valid as a whole; profiles are checked all the same."""
     stated = environ.get(f"{PREFIX}PROFILES") or (section.get("profiles") if isinstance(section, Mapping) else None)
     return Path(stated) if isinstance(stated, str) and stated else None

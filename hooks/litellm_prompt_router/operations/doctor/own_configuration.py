@@ -19,7 +19,7 @@ def load(
 ) -> tuple[ActiveConfiguration | None, tuple[Finding, ...]]:
     """What would be in force at start, or everything that keeps the proxy from starting."""
     try:
-        return Loader(resolved(section, environ, str(path)), environ, path.absolute()).first(), ()
+        return Loader(resolved(section, environ, str(path)), environ, path.absolute()).load_at_start(), ()
     except ConfigurationError as error:
         todo = "correct it; the proxy doesn't start like this"
         return None, tuple(fail("settings, profiles, policy", problem, todo) for problem in error.problems)
