@@ -17,7 +17,7 @@ from litellm_prompt_router.cli.policy_location import CONFIG_NAME
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.operations.workers.read_status import Worker, WorkerStatus
+    from litellm_prompt_router.operations.workers import Worker, WorkerStatus
 
 SHOWN_CHARS = 160
 

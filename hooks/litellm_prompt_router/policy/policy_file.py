@@ -87,7 +87,7 @@ class RuleEntry(Choices):
     until: Annotated[AwareDatetime, BeforeValidator(_zoned_moment)] | None = None
 
     @model_validator(mode="after")
-    def _says_whom_and_what(self) -> RuleEntry:
+    def _check_matches_and_sets(self) -> RuleEntry:
         if all(getattr(self, name) is None for name in MATCHERS):
             other = " (`profile` sets, `profiles` match)" if self.profile is not None else ""
             raise ValueError(f"matches everyone{other}; add one of {', '.join(MATCHERS)}, or write it under `defaults`")

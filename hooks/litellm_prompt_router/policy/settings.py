@@ -102,14 +102,14 @@ class CaptureSettings(_StrictSettings):
     max_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
 
     @model_validator(mode="after")
-    def _names_keys(self) -> CaptureSettings:
+    def _check_keys_are_named(self) -> CaptureSettings:
         if self.path is not None and not self.keys:
             raise ValueError("captures nothing without `keys`; name the aliases of the keys to capture")
         return self
 
 
 class BreakerSettings(_StrictSettings):
-    """So many faults of ours within the window, of one key or of all, and its or all requests pass through for the pause."""
+    """So many faults of ours within the window, of one key or of all, let their requests pass through for the pause."""
 
     key_faults: Annotated[int, Field(ge=1, le=10_000)] = 5
     all_faults: Annotated[int, Field(ge=1, le=10_000)] = 20

@@ -1,4 +1,4 @@
-"""LiteLLM's configuration file, as far as it decides whether we are called and what we see. Pure."""
+"""LiteLLM's configuration file: whether we are called, what we see, and what each of its model groups gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
-from litellm_prompt_router.policy.litellm_config import CALLBACK, CALLBACKS, CHECKOUT_CALLBACK, NO_CHECKOUT_CALLBACK
+from litellm_prompt_router.policy.litellm_config import (
+    CALLBACK,
+    CALLBACKS,
+    CHECKOUT_CALLBACK,
+    FROM_ENVIRONMENT,
+    NO_CHECKOUT_CALLBACK,
+)
+from litellm_prompt_router.request.types import UNKNOWN_TARGET, Target
 
 SECTION = "prompt_router"
 HARMLESS = frozenset(
@@ -26,7 +33,7 @@ def examine_document(
     litellm_settings, general = mapping_in(document, "litellm_settings"), mapping_in(document, "general_settings")
     yield _callbacks(litellm_settings, has_include="include" in document, has_checkout_callback=has_checkout_callback)
     yield from _order(litellm_settings.get("callbacks"))
-    yield _place(document, litellm_settings, general)
+    yield _place_of_section(document, litellm_settings, general)
     if general.get("always_include_stream_usage") is True:
         yield ok("stream usage", "always_include_stream_usage is on")
     else:
@@ -35,7 +42,7 @@ def examine_document(
             "streams of mixed model groups are logged with zero tokens",
             "set general_settings.always_include_stream_usage: true",
         )
-    yield from _talkative(litellm_settings, general, environ)
+    yield from _what_litellm_logs(litellm_settings, general, environ)
 
 
 def mapping_in(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -99,7 +106,7 @@ def _order(callbacks: object) -> Iterable[Finding]:
         yield ok("order", "no other callback that may change messages")
 
 
-def _place(document: Mapping[str, Any], settings: Mapping[str, Any], general: Mapping[str, Any]) -> Finding:
+def _place_of_section(document: Mapping[str, Any], settings: Mapping[str, Any], general: Mapping[str, Any]) -> Finding:
     section = mapping_in(document, "callback_settings")
     right = f"callback_settings.{SECTION}, at the top level of the file"
     if SECTION in section:
@@ -121,10 +128,10 @@ def _place(document: Mapping[str, Any], settings: Mapping[str, Any], general: Ma
     return warn("settings' place", f"no callback_settings.{SECTION}: built-in defaults hold", "state at least the mode")
 
 
-def _talkative(
+def _what_litellm_logs(
     settings: Mapping[str, Any], general: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Iterable[Finding]:
-    """What puts prompts and keys where they don't belong, though not by us."""
+    """Settings of LiteLLM that put prompts and keys into its log or database."""
     found = False
     if settings.get("set_verbose") is True or environ.get("LITELLM_LOG", "").upper() == "DEBUG":
         found = True
@@ -139,8 +146,46 @@ def _talkative(
             "LiteLLM's log", "prompts are stored in spend logs", "drop general_settings.store_prompts_in_spend_logs"
         )
     key = general.get("master_key")
-    if isinstance(key, str) and not key.startswith("os.environ/"):
+    if isinstance(key, str) and not key.startswith(FROM_ENVIRONMENT):
         found = True
-        yield warn("LiteLLM's log", "the master key stands in the file", "use os.environ/LITELLM_MASTER_KEY")
+        yield warn("LiteLLM's log", "the master key stands in the file", f"use {FROM_ENVIRONMENT}LITELLM_MASTER_KEY")
     if not found:
         yield ok("LiteLLM's log", "no prompts or keys by this configuration")
+
+
+def examine_groups(document: Mapping[str, Any], stated_placement: str) -> Iterable[Finding]:
+    """What each model group gets: placement of late modules, cache marks, prices.
+
+    ``stated_placement``: the setting; ``auto`` leaves it to the group.
+    """
+    from litellm_prompt_router.gateway.deployments.groups import targets_of_config  # brings LiteLLM, some seconds
+
+    entries = document.get("model_list")
+    if not isinstance(entries, list) or not entries:
+        yield warn("models", "no model_list in this file", "nothing, if models live in LiteLLM's database")
+        return
+    targets, problem = targets_of_config(document)
+    if problem is not None:
+        yield fail("models", f"LiteLLM doesn't take the model_list ({problem})", "correct it")
+    for group, target in targets.items():
+        yield _group(group, target, stated_placement)
+
+
+def _group(group: str, target: Target, stated: str) -> Finding:
+    name = f"model {group}"
+    if target == UNKNOWN_TARGET:
+        return warn(name, "nothing is known of its deployments: no marks, placement grow", "check the model's name")
+    placement = target.placement if stated == "auto" else stated
+    marks = "cache_control" if target.takes_marks else "breakpoints" if target.takes_breakpoints else "none"
+    if target.each:
+        marks = "by deployment"
+    price = target.input_usd_per_token
+    cost = f"${price * 1_000_000:g} a million tokens" if price is not None else "no price, or several"
+    text = f"placement {placement}, marks {marks}, cached from {target.min_cache_tokens} tokens, {cost}"
+    if price is None and not target.each:
+        return warn(name, text, "state input_cost_per_token in its model_info, or savings stay unavailable")
+    if stated == "append" and target.refuses_late_system:
+        return warn(
+            name, f"{text}; refuses system messages in a conversation, so append means grow", "set placement: auto"
+        )
+    return ok(name, text)

@@ -1,4 +1,4 @@
-"""All that can be told of a deployment from its configuration and this machine."""
+"""Examines a deployment from its configuration and this machine: a finding for each thing looked at."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from litellm_prompt_router.operations.doctor.config_file import examine_document, mapping_in
-from litellm_prompt_router.operations.doctor.finding import Finding
-from litellm_prompt_router.operations.doctor.machine import examine_folders, examine_litellm, examine_variables
-from litellm_prompt_router.operations.doctor.model_groups import examine_groups
-from litellm_prompt_router.operations.doctor.own_configuration import examine_inside, load
-from litellm_prompt_router.operations.doctor.reachability import examine_glitchtip, examine_redis
-from litellm_prompt_router.policy.litellm_config import has_checkout_callback
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.operations.doctor.config_file import examine_document, examine_groups, mapping_in
+from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
+from litellm_prompt_router.operations.doctor.machine import (
+    examine_folders,
+    examine_glitchtip,
+    examine_litellm,
+    examine_redis,
+    examine_variables,
+)
+from litellm_prompt_router.policy.active import ActiveConfiguration
+from litellm_prompt_router.policy.litellm_config import has_checkout_callback, resolved
+from litellm_prompt_router.policy.loader import Loader
+from litellm_prompt_router.profile.profile import Profile
 
 
 def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str]) -> Iterable[Finding]:
     """Findings in the order of a request's way. ``document``: LiteLLM's configuration as parsed from ``path``."""
     yield examine_litellm()
     yield from examine_document(document, environ, has_checkout_callback=has_checkout_callback(path))
-    configuration, problems = load(path, mapping_in(document, "callback_settings").get("prompt_router"), environ)
+    configuration, problems = _load(path, mapping_in(document, "callback_settings").get("prompt_router"), environ)
     yield from problems
     placement = "auto"
     if configuration is not None:
-        yield from examine_inside(configuration)
+        yield from _examine_own(configuration)
         placement = configuration.settings.placement
     yield from examine_groups(document, placement)
     if configuration is not None:
@@ -31,3 +38,44 @@ def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str])
         yield from examine_glitchtip(configuration.settings)
     yield from examine_redis(mapping_in(document, "litellm_settings"), environ)
     yield from examine_variables(environ)
+
+
+def _load(
+    path: Path, section: Any, environ: Mapping[str, str]
+) -> tuple[ActiveConfiguration | None, tuple[Finding, ...]]:
+    """What would be in force at start, or everything that keeps the proxy from starting."""
+    try:
+        return Loader(resolved(section, environ, str(path)), environ, path.absolute()).load_at_start(), ()
+    except ConfigurationError as error:
+        todo = "correct it; the proxy doesn't start like this"
+        return None, tuple(fail("settings, profiles, policy", problem, todo) for problem in error.problems)
+
+
+def _examine_own(configuration: ActiveConfiguration) -> Iterable[Finding]:
+    """Mode, switches, policy and profiles."""
+    settings, policy = configuration.settings, configuration.policy
+    yield ok("settings", f"valid; mode {settings.mode}, placement {settings.placement}")
+    if configuration.stopped_by is not None:
+        yield warn("kill switch", f"on ({configuration.stopped_by}): nothing is rewritten", "`prompt-router start`")
+    if policy.digest is not None:
+        yield ok("policy", f"{configuration.policy_path}: valid, {len(policy.rules)} rules")
+    else:
+        where = configuration.policy_path or "its place"
+        yield ok("policy", f"no file at {where}; key metadata and settings decide")
+    for profile in configuration.pipeline.profiles.values():
+        yield _profile(profile)
+
+
+def _profile(profile: Profile) -> Finding:
+    name = f"profile {profile.name}"
+    text = f"{profile.version}, {len(profile.modules)} modules, digest {profile.digest[:12]}"
+    if profile.fitted is None:
+        return warn(
+            name, f"{text}, not fitted: triggers and words decide", "`prompt-router fit` with labelled messages"
+        )
+    calibration = profile.fitted.calibration
+    if calibration.promise == "none":
+        return warn(name, f"{text}, fitted on too few messages: every module is sent", "`prompt-router fit` with more")
+    return ok(
+        name, f"{text}, {calibration.promise} {calibration.target_coverage:.0%} over {calibration.messages} messages"
+    )
