@@ -52,9 +52,7 @@ class KeySeen(_StatusPart):
     key_alias: str | None
     mode: str
     policy: str | None = None
-    profile: str | None = None
     by_outcome: dict[str, int] = {}
-    failures: int = 0
     estimated_net_saved_usd: Decimal | None = None
 
 
@@ -71,8 +69,6 @@ class ErrorSeen(_StatusPart):
 
 
 class QueueState(_StatusPart):
-    waiting: int = 0
-    limit: int = 0
     dropped: int = 0
 
 
@@ -98,11 +94,6 @@ class CaptureState(_StatusPart):
     last_error: str | None = None
 
 
-class FaultState(_StatusPart):
-    count: int = 0
-    last: str | None = None
-
-
 class WorkerStatus(_StatusPart):
     """What ``docs/status.md`` tells of, as far as it is shown or judged."""
 
@@ -124,7 +115,6 @@ class WorkerStatus(_StatusPart):
     ledger: LedgerState
     glitchtip: GlitchtipState
     capture: CaptureState
-    faults: FaultState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
