@@ -141,8 +141,8 @@ def test_passthrough_says_why(serve: Callable[..., str], run: Run) -> None:
         ),
         pytest.param(
             Answer(body=b"{}"),
-            "/v1/chat/completions: answered without x-prompt-router-* headers; add hooks.callback.handler to"
-            " litellm_settings.callbacks and leave the setting `headers` on",
+            "/v1/chat/completions: answered without x-prompt-router-* headers; add"
+            " litellm_prompt_router.callback.handler to litellm_settings.callbacks and leave the setting `headers` on",
             id="no router",
         ),
         pytest.param(

@@ -26,7 +26,7 @@ MODELS = [
 def write(settings: dict[str, Any] | None = None, **litellm_settings: Any) -> Path:
     document = {
         "model_list": MODELS,
-        "litellm_settings": {"callbacks": ["hooks.callback.handler"], **litellm_settings},
+        "litellm_settings": {"callbacks": ["litellm_prompt_router.callback.handler"], **litellm_settings},
         "callback_settings": {"prompt_router": settings or {}},
         "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY", "always_include_stream_usage": True},
     }
@@ -63,6 +63,19 @@ def test_a_deployment_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert envelopes.raw == []
     assert len(text.splitlines()) == len(checks)
     assert "ok    callback" in text
+
+
+def test_the_checkouts_callback_needs_the_checkout(run: Run) -> None:
+    """Without ``hooks/callback.py`` a line says what to list; with it all is well."""
+    write(callbacks=["hooks.callback.handler"])
+    finding = found(run)["callback"]
+    assert (finding["level"], finding["todo"]) == ("fail", "list litellm_prompt_router.callback.handler instead")
+    assert finding["text"] == (
+        "hooks.callback.handler: no hooks/callback.py beside the file or below the current folder"
+    )
+    Path("hooks").mkdir()
+    Path("hooks/callback.py").touch()
+    assert found(run)["callback"]["level"] == "ok"
 
 
 def closed_port() -> int:

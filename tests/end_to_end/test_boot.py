@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -10,6 +13,7 @@ import pytest
 import yaml
 
 from litellm_prompt_router.files import bundled_profiles
+from litellm_prompt_router.policy.litellm_config import CALLBACK, CHECKOUT_CALLBACK
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.proxy import RunningProxy, failed_boot, running_proxy
 from tests.emulators.two_keys import ROOT
@@ -39,16 +43,37 @@ def ask(proxy: RunningProxy, model: str = "demo") -> httpx.Response:
         )
 
 
-@pytest.mark.parametrize("place", ["beside hooks/", "elsewhere"])
-def test_the_callback_loads_from_a_checkout_and_as_a_package(tmp_path: Path, place: str) -> None:
-    """The shipped config answers the demo model without an account, whichever way LiteLLM finds the callback."""
-    config = CONFIG if place == "beside hooks/" else config_with(tmp_path, mode="rewrite")
-    env = {"PROMPT_ROUTER_LEDGER__PATH": str(tmp_path / "ledger.jsonl")}
-    with running_proxy(config, env=env, cwd=tmp_path) as proxy:
-        response = ask(proxy)
-        assert response.status_code == 200
-        assert response.headers["x-prompt-router-outcome"] == "rewritten"
-        assert response.headers["x-prompt-router-breakpoints"] == str(2 + HISTORY_MARKS)
+def assert_rewrites(proxy: RunningProxy) -> None:
+    """The shipped config answers the demo model without an account."""
+    response = ask(proxy)
+    assert response.status_code == 200
+    assert response.headers["x-prompt-router-outcome"] == "rewritten"
+    assert response.headers["x-prompt-router-breakpoints"] == str(2 + HISTORY_MARKS)
+
+
+def test_installed_the_callback_is_found_from_any_folder(tmp_path: Path) -> None:
+    """By the package's name: nothing lies beside the config."""
+    with running_proxy(config_with(tmp_path, mode="rewrite", ledger={"path": None}), cwd=tmp_path) as proxy:
+        assert_rewrites(proxy)
+
+
+def test_from_a_checkout_the_callback_is_found_by_its_place(tmp_path: Path) -> None:
+    """``hooks/callback.py`` beside the config, in an environment where the package isn't installed."""
+    checkout = tmp_path / "checkout"
+    for name in ("hooks", "modules"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    config = config_with(checkout, mode="rewrite", ledger={"path": None})
+    config.write_text(config.read_text("utf-8").replace(CALLBACK, CHECKOUT_CALLBACK), "utf-8")
+    paths = [path for path in sys.path if path and not (Path(path) / "litellm_prompt_router" / "__init__.py").exists()]
+    env = {"PYTHONPATH": os.pathsep.join(paths)}
+    python = [sys.executable, "-S"]  # no .pth files: an editable install is one
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    installed = [*python, "-c", f"import {CALLBACK.rpartition('.')[0]}"]
+    assert b"ModuleNotFoundError" in subprocess.run(installed, env=env, cwd=elsewhere, capture_output=True).stderr
+    litellm = [*python, "-c", "from litellm.proxy.proxy_cli import run_server; run_server()"]
+    with running_proxy(config, env=env, cwd=elsewhere, command=litellm) as proxy:
+        assert_rewrites(proxy)
 
 
 def test_every_configuration_problem_stops_the_proxy_at_once(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.operations.doctor.config_file import examine_document
-from litellm_prompt_router.policy.litellm_config import CALLBACK
+from litellm_prompt_router.operations.doctor.finding import Finding
+from litellm_prompt_router.policy.litellm_config import CALLBACK, CHECKOUT_CALLBACK
 
 GOOD: dict[str, Any] = {
     "litellm_settings": {"callbacks": [CALLBACK]},
@@ -19,12 +20,26 @@ GOOD: dict[str, Any] = {
 
 
 def levels(document: dict[str, Any], environ: dict[str, str] | None = None) -> dict[str, str]:
-    return {finding.check: finding.level for finding in examine_document(document, environ or {})}
+    return {finding.check: finding.level for finding in examined(document, environ)}
+
+
+def examined(
+    document: dict[str, Any], environ: dict[str, str] | None = None, *, has_checkout_callback: bool = False
+) -> list[Finding]:
+    return list(examine_document(document, environ or {}, has_checkout_callback=has_checkout_callback))
 
 
 def test_a_good_file_is_in_order() -> None:
     assert set(levels(GOOD).values()) == {"ok"}
-    assert all(finding.todo is None for finding in examine_document(GOOD, {}))
+    assert all(finding.todo is None for finding in examined(GOOD))
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_checkouts_name_needs_the_checkouts_file(is_there: bool) -> None:
+    """LiteLLM finds it by its place only."""
+    document = {**GOOD, "litellm_settings": {"callbacks": [CHECKOUT_CALLBACK]}}
+    [finding] = [each for each in examined(document, has_checkout_callback=is_there) if each.check == "callback"]
+    assert (finding.level, finding.todo) == (("ok", None) if is_there else ("fail", f"list {CALLBACK} instead"))
 
 
 def plain_string(document: dict[str, Any]) -> None:
@@ -103,7 +118,7 @@ def test_a_mistake_is_found_and_what_to_do_is_said(
     """No key is in what is said."""
     document = copy.deepcopy(GOOD)
     spoil(document)
-    [finding] = [finding for finding in examine_document(document, {}) if finding.check == check]
+    [finding] = [finding for finding in examined(document) if finding.check == check]
     assert (finding.level, bool(finding.todo)) == (level, True)
     assert "sk-1" not in finding.text
 

@@ -23,8 +23,9 @@ from litellm_prompt_router.policy.litellm_config import (
     CALLBACKS,
     CHECKOUT_CALLBACK,
     FROM_ENVIRONMENT,
+    NO_CHECKOUT_CALLBACK,
+    has_checkout_callback,
     resolved,
-    unreachable_callback,
 )
 
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
@@ -56,8 +57,9 @@ def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
     listed = callbacks if isinstance(callbacks, list) else [callbacks]
     if not (any(name in CALLBACKS for name in listed) or problems or "include" in document):
         problems.append(f"{path}: litellm_settings.callbacks: doesn't list {CALLBACK}; add it")
-    elif CHECKOUT_CALLBACK in listed and (problem := unreachable_callback(listed, path)):
-        problems.append(f"{path}: litellm_settings.callbacks: {problem}")
+    elif CHECKOUT_CALLBACK in listed and not has_checkout_callback(path):
+        missing = f"{CHECKOUT_CALLBACK}: {NO_CHECKOUT_CALLBACK}; list {CALLBACK} instead"
+        problems.append(f"{path}: litellm_settings.callbacks: {missing}")
     section = _mapping(document, "callback_settings", path, problems).get("prompt_router")
     problems.extend(_problems_of(path, resolved(section, environ, str(path)), environ))
     general = _mapping(document, "general_settings", path, problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from litellm_prompt_router.documents.parsing import read_text
 CALLBACK = "litellm_prompt_router.callback.handler"
 CHECKOUT_CALLBACK = "hooks.callback.handler"
 """LiteLLM finds it by its place: ``hooks/callback.py`` beside the configuration, or below the current folder."""
+NO_CHECKOUT_CALLBACK = "no hooks/callback.py beside the file or below the current folder"
 CALLBACKS = (CALLBACK, CHECKOUT_CALLBACK)
 POLICY_NAME = "policy.yaml"
 FROM_ENVIRONMENT = "os.environ/"
@@ -32,13 +33,9 @@ def running_config_path() -> Path | None:
     return Path(stated).absolute() if isinstance(stated, str) and Path(stated).is_file() else None
 
 
-def unreachable_callback(listed: Collection[object], config_path: Path) -> str | None:
-    """What is wrong with our callback's name in ``litellm_settings.callbacks``, which has it; None where nothing is."""
-    if CALLBACK in listed or any(
-        (folder / "hooks" / "callback.py").is_file() for folder in (config_path.parent, Path())
-    ):
-        return None
-    return f"{CHECKOUT_CALLBACK}: no hooks/callback.py beside the file; name {CALLBACK} instead"
+def has_checkout_callback(config_path: Path) -> bool:
+    """True where LiteLLM would find ``CHECKOUT_CALLBACK``."""
+    return any((folder / "hooks" / "callback.py").is_file() for folder in (config_path.parent, Path()))
 
 
 def section_in(path: Path, environ: Mapping[str, str]) -> Mapping[str, Any] | None:

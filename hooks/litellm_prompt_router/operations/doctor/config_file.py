@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
-from litellm_prompt_router.policy.litellm_config import CALLBACK, CALLBACKS
+from litellm_prompt_router.policy.litellm_config import CALLBACK, CALLBACKS, CHECKOUT_CALLBACK, NO_CHECKOUT_CALLBACK
 
 SECTION = "prompt_router"
 HARMLESS = frozenset(
@@ -16,10 +16,15 @@ HARMLESS = frozenset(
 """Callbacks that only log, by LiteLLM's names for them (``litellm/__init__.py``, 1.106)."""
 
 
-def examine_document(document: Mapping[str, Any], environ: Mapping[str, str]) -> Iterable[Finding]:
-    """Callbacks, our section's place, streams' usage, and what LiteLLM itself logs."""
+def examine_document(
+    document: Mapping[str, Any], environ: Mapping[str, str], *, has_checkout_callback: bool
+) -> Iterable[Finding]:
+    """Callbacks, our section's place, streams' usage, and what LiteLLM itself logs.
+
+    ``has_checkout_callback``: ``hooks/callback.py`` lies where LiteLLM would find it.
+    """
     litellm_settings, general = mapping_in(document, "litellm_settings"), mapping_in(document, "general_settings")
-    yield _callbacks(litellm_settings, has_include="include" in document)
+    yield _callbacks(litellm_settings, has_include="include" in document, has_checkout_callback=has_checkout_callback)
     yield from _order(litellm_settings.get("callbacks"))
     yield _place(document, litellm_settings, general)
     if general.get("always_include_stream_usage") is True:
@@ -39,7 +44,7 @@ def mapping_in(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _callbacks(settings: Mapping[str, Any], *, has_include: bool) -> Finding:
+def _callbacks(settings: Mapping[str, Any], *, has_include: bool, has_checkout_callback: bool) -> Finding:
     callbacks = settings.get("callbacks")
     if isinstance(callbacks, str):
         return fail(
@@ -52,6 +57,8 @@ def _callbacks(settings: Mapping[str, Any], *, has_include: bool) -> Finding:
     if own:
         if len(own) > 1:
             return fail("callback", f"{' and '.join(dict.fromkeys(own))} is listed {len(own)} times", "list it once")
+        if own[0] == CHECKOUT_CALLBACK and not has_checkout_callback:
+            return fail("callback", f"{own[0]}: {NO_CHECKOUT_CALLBACK}", f"list {CALLBACK} instead")
         return ok("callback", f"{own[0]} is in the list litellm_settings.callbacks")
     for name in ("success_callback", "failure_callback", "service_callback"):
         value = settings.get(name)

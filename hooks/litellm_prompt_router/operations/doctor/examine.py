@@ -7,23 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from litellm_prompt_router.operations.doctor.config_file import examine_document, mapping_in
-from litellm_prompt_router.operations.doctor.finding import Finding, fail
+from litellm_prompt_router.operations.doctor.finding import Finding
 from litellm_prompt_router.operations.doctor.machine import examine_folders, examine_litellm, examine_variables
 from litellm_prompt_router.operations.doctor.model_groups import examine_groups
 from litellm_prompt_router.operations.doctor.own_configuration import examine_inside, load
 from litellm_prompt_router.operations.doctor.reachability import examine_glitchtip, examine_redis
-from litellm_prompt_router.policy.litellm_config import CALLBACK, CHECKOUT_CALLBACK, unreachable_callback
+from litellm_prompt_router.policy.litellm_config import has_checkout_callback
 
 
 def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str]) -> Iterable[Finding]:
     """Findings in the order of a request's way. ``document``: LiteLLM's configuration as parsed from ``path``."""
     yield examine_litellm()
-    yield from examine_document(document, environ)
-    callbacks = mapping_in(document, "litellm_settings").get("callbacks")
-    if isinstance(callbacks, list) and CHECKOUT_CALLBACK in callbacks:
-        unreachable = unreachable_callback(callbacks, path)
-        if unreachable is not None:
-            yield fail("callback", unreachable, f"list {CALLBACK}")
+    yield from examine_document(document, environ, has_checkout_callback=has_checkout_callback(path))
     configuration, problems = load(path, mapping_in(document, "callback_settings").get("prompt_router"), environ)
     yield from problems
     placement = "auto"
