@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+# Before anything imports LiteLLM, which would ask the network for prices and tokenizers.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.providers import ProviderProxy, running_providers
