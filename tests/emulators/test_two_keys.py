@@ -46,6 +46,7 @@ def read_keys(monkeypatch: pytest.MonkeyPatch) -> ReadKeys:
     return reader
 
 
+@pytest.mark.full
 @pytest.mark.proxy
 def test_callbacks_see_who_asks(upstream: Upstream, envelopes: Envelopes, tmp_path: Path) -> None:
     """Alias, team and metadata of each key reach a callback's pre-call hook; the key itself does not."""

@@ -76,25 +76,29 @@ def test_from_a_checkout_the_callback_is_found_by_its_place(tmp_path: Path) -> N
         assert_rewrites(proxy)
 
 
-def test_every_configuration_problem_stops_the_proxy_at_once(tmp_path: Path) -> None:
-    """Settings and all profiles are checked before the first request, each problem with its path."""
+def test_every_mistake_in_the_settings_stops_the_proxy_at_once(tmp_path: Path) -> None:
+    """Before the first request, each problem with its path."""
+    boot = failed_boot(config_with(tmp_path, coverage_flor=0.5, ledger={"pth": "x"}))
+    assert boot.exit_code != 0
+    assert "callback_settings.prompt_router: coverage_flor: unknown field; did you mean 'coverage_floor'?" in boot.log
+    assert "callback_settings.prompt_router: ledger.pth: unknown field; did you mean 'path'?" in boot.log
+
+
+@pytest.mark.full
+def test_every_mistake_in_the_profiles_stops_the_proxy_at_once(tmp_path: Path) -> None:
+    """All profiles are read before the first request, each problem with its path."""
     profiles = tmp_path / "profiles"
     shutil.copytree(bundled_profiles() / "workbench", profiles / "workbench")
     (profiles / "workbench" / "tools" / "git.txt").unlink()
     (profiles / "other").mkdir()
     (profiles / "other" / "profile.yaml").write_text("profile: other\nmodules: [\n", encoding="utf-8")
-    settings = failed_boot(config_with(tmp_path, profiles=str(profiles), coverage_flor=0.5, ledger={"pth": "x"}))
-    assert settings.exit_code != 0
-    assert (
-        "callback_settings.prompt_router: coverage_flor: unknown field; did you mean 'coverage_floor'?" in settings.log
-    )
-    assert "callback_settings.prompt_router: ledger.pth: unknown field; did you mean 'path'?" in settings.log
-    texts = failed_boot(config_with(tmp_path, profiles=str(profiles)))
-    assert texts.exit_code != 0
-    assert "profiles/workbench: modules[7].file: tools/git.txt: can't be read (No such file or directory)" in texts.log
-    assert "profiles/other/profile.yaml: not valid YAML at line 3" in texts.log
+    boot = failed_boot(config_with(tmp_path, profiles=str(profiles)))
+    assert boot.exit_code != 0
+    assert "profiles/workbench: modules[7].file: tools/git.txt: can't be read (No such file or directory)" in boot.log
+    assert "profiles/other/profile.yaml: not valid YAML at line 3" in boot.log
 
 
+@pytest.mark.full
 def test_dead_sinks_and_shadow_mode_change_nothing(tmp_path: Path) -> None:
     """An unwritable ledger and an unreachable GlitchTip: the client and the provider see nothing of it."""
     (tmp_path / "file").write_text("", encoding="utf-8")
