@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+# Before anything imports LiteLLM, which would ask the network for prices and tokenizers.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.providers import ProviderProxy, running_providers
 from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
+from tests.law_examples import register_profiles
+
+register_profiles()
 
 
 @pytest.fixture
@@ -71,3 +79,11 @@ def _clear_session_emulators(request: pytest.FixtureRequest) -> None:
     if "two_key_proxy" in request.fixturenames:
         proxy: TwoKeyProxy = request.getfixturevalue("two_key_proxy")
         proxy.clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For ``--dist loadgroup``: a file stays on one worker, and all that share a proxy of the session do."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        shared = next((name for name in ("two_key_proxy", "provider_proxy") if name in used), None)
+        item.add_marker(pytest.mark.xdist_group(shared or item.nodeid.partition("::")[0]))

@@ -175,6 +175,7 @@ def test_the_conversations_have_what_they_are_for() -> None:
     assert sum(calls > 20 for calls in steps) > 50
 
 
+@pytest.mark.full
 def test_calls_are_billed_as_predicted(provider_proxy: ProviderProxy) -> None:
     """Tool loops, pauses past the lifetime, every style of client marks, streams: no call is refused or sent twice."""
     provider_proxy.upstream.caching = EmulatedCache()
@@ -194,6 +195,7 @@ def test_calls_are_billed_as_predicted(provider_proxy: ProviderProxy) -> None:
             assert sum(hour for _, _, _, hour in predicted) > 0, lane.group
 
 
+@pytest.mark.full
 def test_retries_and_fallbacks_are_billed_where_they_end(
     provider_proxy: ProviderProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from litellm_prompt_router.authoring.split import split_prompt, write_draft
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.profile.profile import Module, Slot
+from tests.law_examples import examples
 
 WORDS = (
     "table",
@@ -116,7 +117,7 @@ def updated_if_related(
 
 
 @given(pair=versions())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_an_updated_profile_joins_to_the_new_prompt(pair: tuple[str, str]) -> None:
     """Exactly; survivors keep their metadata and comments, unchanged ones their text; the gone leave nothing."""
     before, after = pair
@@ -139,7 +140,7 @@ def test_an_updated_profile_joins_to_the_new_prompt(pair: tuple[str, str]) -> No
 
 
 @given(prompt=PROMPTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_the_same_prompt_changes_nothing(prompt: str) -> None:
     """Every module is unchanged and nothing needs a look."""
     with tempfile.TemporaryDirectory() as root:
@@ -151,7 +152,7 @@ def test_the_same_prompt_changes_nothing(prompt: str) -> None:
 
 
 @given(prompt=PROMPTS, other=st.one_of(PROMPTS, st.text(max_size=200)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_stretches_cover_any_prompt(prompt: str, other: str) -> None:
     """Without gap or overlap, and no module twice."""
     with tempfile.TemporaryDirectory() as root:
@@ -163,7 +164,7 @@ def test_stretches_cover_any_prompt(prompt: str, other: str) -> None:
 
 
 @given(pair=versions())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_slots_survive(pair: tuple[str, str]) -> None:
     """What varied stays a slot where its module is unchanged, with its pattern and the new value as its sample."""
     before, after = pair

@@ -18,6 +18,7 @@ from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.types import Rewritten, Target
 from tests.generated_prompts import blocks, prompts
+from tests.law_examples import examples
 
 TARGET = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
 
@@ -40,13 +41,13 @@ def written(samples: list[str], **sizes: Any) -> Profile:
 )
 @example(text="{{date}} 2026-11-22 {{date_2}} {2026-11-23}", target=None, applies=True)
 @example(text=" \n", target=None, applies=False)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_split_prompt_joins_to_itself(text: str, target: int | None, applies: bool) -> None:
     assert written([text], target_chars=target, apply_proposals=applies).text == text
 
 
 @given(texts=st.lists(prompts(), min_size=2, max_size=3))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_samples_of_anything_join_to_the_first(texts: list[str]) -> None:
     assert written([texts[0], *(texts[0] + text for text in texts[1:])]).text == texts[0]
     assert written(texts).text == texts[0]
@@ -124,7 +125,9 @@ def is_distinct(samples: list[list[str]]) -> bool:
 
 
 @given(case=varied(3))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 def test_slots_are_what_was_injected_and_nothing_else(case: tuple[list[str], list[list[str]], list[str]]) -> None:
     literals, samples, _ = case
     if not is_distinct(samples):
@@ -146,7 +149,9 @@ def test_slots_are_what_was_injected_and_nothing_else(case: tuple[list[str], lis
 
 
 @given(case=varied(4), unknown=fresh_words.map(lambda word: f"Unheard of: {word} and more of it."), data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 def test_whatever_is_inserted_reaches_the_provider(
     case: tuple[list[str], list[list[str]], list[str]], unknown: str, data: st.DataObject
 ) -> None:
@@ -174,7 +179,7 @@ def test_whatever_is_inserted_reaches_the_provider(
 
 
 @given(text=prompts())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_draft_in_memory_is_the_profile_on_disk(text: str) -> None:
     draft = split_prompt([text], name="any", count_tokens=count_tokens, apply_proposals=True)
     loaded = written([text], apply_proposals=True)

@@ -141,8 +141,8 @@ def test_passthrough_says_why(serve: Callable[..., str], run: Run) -> None:
         ),
         pytest.param(
             Answer(body=b"{}"),
-            "/v1/chat/completions: answered without x-prompt-router-* headers; add hooks.callback.handler to"
-            " litellm_settings.callbacks and leave the setting `headers` on",
+            "/v1/chat/completions: answered without x-prompt-router-* headers; add"
+            " litellm_prompt_router.callback.handler to litellm_settings.callbacks and leave the setting `headers` on",
             id="no router",
         ),
         pytest.param(
@@ -193,6 +193,7 @@ def test_unusable_options(arguments: tuple[str, str], run: Run) -> None:
     assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{arguments[0]}': ")
 
 
+@pytest.mark.full
 @pytest.mark.proxy
 def test_proxy_that_cannot_start_is_explained(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
@@ -228,6 +229,7 @@ def test_demo_starts_and_stops_a_proxy_of_its_own(no_proxy_here: Path, run: Run)
     assert list(Path.cwd().iterdir()) == []
 
 
+@pytest.mark.full
 @pytest.mark.proxy
 def test_failing_calls_to_its_own_proxy_show_the_log(no_proxy_here: Path, run: Run) -> None:
     result = run("demo", "--model", "nope")
@@ -249,6 +251,7 @@ with running_proxy(Path(sys.argv[1]), os.environ, Path("child.log")) as url:
 """
 
 
+@pytest.mark.full
 @pytest.mark.proxy
 def test_a_terminated_demo_leaves_no_proxy_behind() -> None:
     root = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
 BUNDLED = ROOT / "proxy_config.yaml"
-MINIMAL = "litellm_settings: {callbacks: [hooks.callback.handler]}\n"
+MINIMAL = "litellm_settings: {callbacks: [litellm_prompt_router.callback.handler]}\n"
 KEY_LINE = re.compile(r"LITELLM_MASTER_KEY=(sk-[\w-]{43})")
 BOOT_SECONDS = 90.0
 STOP_SECONDS = 20.0
@@ -69,6 +69,22 @@ def test_configuration_of_this_folder_comes_first(run: Run, started: list[Any]) 
     Path("proxy_config.yaml").write_text(MINIMAL)
     run("serve", "--port", free_port())
     assert started[0][0][1:3] == ["--config", str(Path.cwd() / "proxy_config.yaml")]
+
+
+def test_from_a_checkout_the_callback_may_be_named_by_its_place(
+    run: Run, started: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the configuration, or below the folder that the command runs in."""
+    shim = tmp_path / "checkout" / "hooks" / "callback.py"
+    shim.parent.mkdir(parents=True)
+    shim.touch()
+    config = tmp_path / "checkout" / "proxy_config.yaml"
+    config.write_text("litellm_settings: {callbacks: [hooks.callback.handler]}\n")
+    assert run("serve", "--config", config, "--port", free_port()).exit_code == 0
+    monkeypatch.chdir(tmp_path / "checkout")
+    elsewhere = config.rename(tmp_path / "moved.yaml")
+    assert run("serve", "--config", elsewhere, "--port", free_port()).exit_code == 0
+    assert len(started) == 2
 
 
 def test_users_own_environment_stays(run: Run, started: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +173,7 @@ def test_curl_line_names_a_model_that_is_there(run: Run, started: list[Any]) -> 
         pytest.param(
             "callback_settings: {prompt_router: {mod: x, coverage_floor: 3, profiles: nowhere}}\n",
             [
-                "c.yaml: litellm_settings.callbacks: doesn't list hooks.callback.handler; add it",
+                "c.yaml: litellm_settings.callbacks: doesn't list litellm_prompt_router.callback.handler; add it",
                 "callback_settings.prompt_router: coverage_floor: input should be less than or equal to 1",
                 "callback_settings.prompt_router: mod: unknown field; did you mean 'mode'?",
                 "nowhere: no such folder; set `profiles` to the folder that holds the profiles",
@@ -173,6 +189,14 @@ def test_curl_line_names_a_model_that_is_there(run: Run, started: list[Any]) -> 
             f"{MINIMAL}callback_settings: [1]\ngeneral_settings: x\n",
             ["c.yaml: callback_settings: must be a mapping", "c.yaml: general_settings: must be a mapping"],
             id="no mappings",
+        ),
+        pytest.param(
+            "litellm_settings: {callbacks: [hooks.callback.handler]}\n",
+            [
+                "c.yaml: litellm_settings.callbacks: hooks.callback.handler: no hooks/callback.py beside the file or"
+                " below the current folder; list litellm_prompt_router.callback.handler instead"
+            ],
+            id="the checkout's callback without a checkout",
         ),
         pytest.param(
             "a: [",

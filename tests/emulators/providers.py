@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
+import pytest
 import yaml
 
 from tests.emulators.proxy import RunningProxy, make_key, running_proxy
@@ -62,6 +63,17 @@ GROUPS: Mapping[str, Group] = {
     "spare": Group(model="openai/gpt-4.1", api_key="spare"),
 }
 FALLBACKS = [{"shaky": ["spare"]}]
+ONE_OF_EACH_WIRE = frozenset({"claude", "claude-mid", "gpt", "gpt-new", "bedrock", "gemini"})
+
+
+def law_groups(groups: Iterable[str]) -> list[Any]:
+    """Parameters of a law that holds for all of them."""
+    return [pytest.param(group, id=group, marks=if_full(group)) for group in groups]
+
+
+def if_full(group: str) -> tuple[pytest.MarkDecorator, ...]:
+    """For laws of every provider: ``.ci/run`` tries a group of each wire, ``.ci/full`` all."""
+    return () if group in ONE_OF_EACH_WIRE else (pytest.mark.full,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ BOOT_SECONDS = 90.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 TAIL_LINES = 60
+LITELLM = (str(Path(sys.executable).with_name("litellm")),)
 FIRST_PORT = 12_000
 PORTS_A_WORKER = 2_500
 """Below what the system gives to connections (from 32,768 on)."""
@@ -77,18 +78,21 @@ def running_proxy(
     args: Sequence[str] = (),
     log_path: Path | None = None,
     boot_seconds: float = BOOT_SECONDS,
+    command: Sequence[str] = LITELLM,
 ) -> Iterator[RunningProxy]:
     """A live proxy for the time of the block.
 
     Callbacks named in the config import from ``cwd``. ``env`` wins over the defaults, ``args`` are further
-    command line options. Without ``log_path`` the log is gone after the block. Raises AssertionError with the
-    log's tail if the proxy ends or is not live within ``boot_seconds``.
+    command line options, ``command`` is how LiteLLM's command line is called. Without ``log_path`` the log is gone
+    after the block. Raises AssertionError with the log's tail if the proxy ends or is not live within
+    ``boot_seconds``.
     """
     with contextlib.ExitStack() as stack:
         log_path = log_path or _temporary_log(stack)
         port = port or free_port()
         full_env = _full_env(env)
-        process = stack.enter_context(_process(config_path, full_env, cwd, port, args, log_path))
+        started = (*command, "--config", str(config_path.absolute()), "--port", str(port), *args)
+        process = stack.enter_context(_process(started, full_env, cwd, log_path))
         proxy = RunningProxy(
             url=f"http://127.0.0.1:{port}",
             master_key=full_env["LITELLM_MASTER_KEY"],
@@ -110,7 +114,8 @@ def failed_boot(
     """How a proxy ended that cannot start. Raises AssertionError if it runs on past ``boot_seconds``."""
     with contextlib.ExitStack() as stack:
         log_path = _temporary_log(stack)
-        process = stack.enter_context(_process(config_path, _full_env(env), cwd, free_port(), args, log_path))
+        started = (*LITELLM, "--config", str(config_path.absolute()), "--port", str(free_port()), *args)
+        process = stack.enter_context(_process(started, _full_env(env), cwd, log_path))
         try:
             exit_code = process.wait(boot_seconds)
         except subprocess.TimeoutExpired:
@@ -143,18 +148,16 @@ def _full_env(env: Mapping[str, str] | None) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _process(
-    config_path: Path,
-    env: Mapping[str, str],
-    cwd: Path | None,
-    port: int,
-    args: Sequence[str],
-    log_path: Path,
+    command: Sequence[str], env: Mapping[str, str], cwd: Path | None, log_path: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    command = [str(Path(sys.executable).with_name("litellm")), "--config", str(config_path.absolute())]
-    command += ["--host", "127.0.0.1", "--port", str(port), *args]
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, cwd=cwd
+            [*command, "--host", "127.0.0.1"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
         )
     try:
         yield process

@@ -124,6 +124,7 @@ def test_keys_stay_out_of_the_log(two_key_proxy: TwoKeyProxy) -> None:
     assert [name for name, key in two_key_proxy.keys.items() if key in log] == []
 
 
+@pytest.mark.full
 def test_boot_without_keys_fails() -> None:
     """The example names every missing key and does not start."""
     boot = failed_boot(CONFIG, cwd=ROOT)
@@ -132,6 +133,7 @@ def test_boot_without_keys_fails() -> None:
     assert "keys.yaml[1]: the environment has no BETA_KEY" in boot.log
 
 
+@pytest.mark.full
 def test_boot_with_an_unknown_callback_fails(tmp_path: Path) -> None:
     """A callback that cannot be imported ends the process; the failure brings the log's tail."""
     config = tmp_path / "proxy_config.yaml"

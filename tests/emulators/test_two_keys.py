@@ -12,6 +12,7 @@ import httpx
 import pytest
 from litellm.proxy._types import UserAPIKeyAuth, hash_token
 
+from litellm_prompt_router.policy.litellm_config import CALLBACK
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.two_keys import CONFIG, KeyName, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
@@ -45,13 +46,14 @@ def read_keys(monkeypatch: pytest.MonkeyPatch) -> ReadKeys:
     return reader
 
 
+@pytest.mark.full
 @pytest.mark.proxy
 def test_callbacks_see_who_asks(upstream: Upstream, envelopes: Envelopes, tmp_path: Path) -> None:
     """Alias, team and metadata of each key reach a callback's pre-call hook; the key itself does not."""
     example = tmp_path / "example"
     shutil.copytree(CONFIG.parent, example)
     config = example / CONFIG.name
-    config.write_text(config.read_text().replace("hooks.callback.handler", "recorder.handler"))
+    config.write_text(config.read_text().replace(CALLBACK, "recorder.handler"))
     (tmp_path / "recorder.py").write_text(RECORDER)
     recorded = tmp_path / "recorded.jsonl"
     with running_two_keys(

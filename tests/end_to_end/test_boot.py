@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -10,6 +13,7 @@ import pytest
 import yaml
 
 from litellm_prompt_router.files import bundled_profiles
+from litellm_prompt_router.policy.litellm_config import CALLBACK, CHECKOUT_CALLBACK
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.proxy import RunningProxy, failed_boot, running_proxy
 from tests.emulators.two_keys import ROOT
@@ -39,37 +43,62 @@ def ask(proxy: RunningProxy, model: str = "demo") -> httpx.Response:
         )
 
 
-@pytest.mark.parametrize("place", ["beside hooks/", "elsewhere"])
-def test_the_callback_loads_from_a_checkout_and_as_a_package(tmp_path: Path, place: str) -> None:
-    """The shipped config answers the demo model without an account, whichever way LiteLLM finds the callback."""
-    config = CONFIG if place == "beside hooks/" else config_with(tmp_path, mode="rewrite")
-    env = {"PROMPT_ROUTER_LEDGER__PATH": str(tmp_path / "ledger.jsonl")}
-    with running_proxy(config, env=env, cwd=tmp_path) as proxy:
-        response = ask(proxy)
-        assert response.status_code == 200
-        assert response.headers["x-prompt-router-outcome"] == "rewritten"
-        assert response.headers["x-prompt-router-breakpoints"] == str(2 + HISTORY_MARKS)
+def assert_rewrites(proxy: RunningProxy) -> None:
+    """The shipped config answers the demo model without an account."""
+    response = ask(proxy)
+    assert response.status_code == 200
+    assert response.headers["x-prompt-router-outcome"] == "rewritten"
+    assert response.headers["x-prompt-router-breakpoints"] == str(2 + HISTORY_MARKS)
 
 
-def test_every_configuration_problem_stops_the_proxy_at_once(tmp_path: Path) -> None:
-    """Settings and all profiles are checked before the first request, each problem with its path."""
+def test_installed_the_callback_is_found_from_any_folder(tmp_path: Path) -> None:
+    """By the package's name: nothing lies beside the config."""
+    with running_proxy(config_with(tmp_path, mode="rewrite", ledger={"path": None}), cwd=tmp_path) as proxy:
+        assert_rewrites(proxy)
+
+
+def test_from_a_checkout_the_callback_is_found_by_its_place(tmp_path: Path) -> None:
+    """``hooks/callback.py`` beside the config, in an environment where the package isn't installed."""
+    checkout = tmp_path / "checkout"
+    for name in ("hooks", "modules"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    config = config_with(checkout, mode="rewrite", ledger={"path": None})
+    config.write_text(config.read_text("utf-8").replace(CALLBACK, CHECKOUT_CALLBACK), "utf-8")
+    paths = [path for path in sys.path if path and not (Path(path) / "litellm_prompt_router" / "__init__.py").exists()]
+    env = {"PYTHONPATH": os.pathsep.join(paths)}
+    python = [sys.executable, "-S"]  # no .pth files: an editable install is one
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    installed = [*python, "-c", f"import {CALLBACK.rpartition('.')[0]}"]
+    assert b"ModuleNotFoundError" in subprocess.run(installed, env=env, cwd=elsewhere, capture_output=True).stderr
+    litellm = [*python, "-c", "from litellm.proxy.proxy_cli import run_server; run_server()"]
+    with running_proxy(config, env=env, cwd=elsewhere, command=litellm) as proxy:
+        assert_rewrites(proxy)
+
+
+def test_every_mistake_in_the_settings_stops_the_proxy_at_once(tmp_path: Path) -> None:
+    """Before the first request, each problem with its path."""
+    boot = failed_boot(config_with(tmp_path, coverage_flor=0.5, ledger={"pth": "x"}))
+    assert boot.exit_code != 0
+    assert "callback_settings.prompt_router: coverage_flor: unknown field; did you mean 'coverage_floor'?" in boot.log
+    assert "callback_settings.prompt_router: ledger.pth: unknown field; did you mean 'path'?" in boot.log
+
+
+@pytest.mark.full
+def test_every_mistake_in_the_profiles_stops_the_proxy_at_once(tmp_path: Path) -> None:
+    """All profiles are read before the first request, each problem with its path."""
     profiles = tmp_path / "profiles"
     shutil.copytree(bundled_profiles() / "workbench", profiles / "workbench")
     (profiles / "workbench" / "tools" / "git.txt").unlink()
     (profiles / "other").mkdir()
     (profiles / "other" / "profile.yaml").write_text("profile: other\nmodules: [\n", encoding="utf-8")
-    settings = failed_boot(config_with(tmp_path, profiles=str(profiles), coverage_flor=0.5, ledger={"pth": "x"}))
-    assert settings.exit_code != 0
-    assert (
-        "callback_settings.prompt_router: coverage_flor: unknown field; did you mean 'coverage_floor'?" in settings.log
-    )
-    assert "callback_settings.prompt_router: ledger.pth: unknown field; did you mean 'path'?" in settings.log
-    texts = failed_boot(config_with(tmp_path, profiles=str(profiles)))
-    assert texts.exit_code != 0
-    assert "profiles/workbench: modules[7].file: tools/git.txt: can't be read (No such file or directory)" in texts.log
-    assert "profiles/other/profile.yaml: not valid YAML at line 3" in texts.log
+    boot = failed_boot(config_with(tmp_path, profiles=str(profiles)))
+    assert boot.exit_code != 0
+    assert "profiles/workbench: modules[7].file: tools/git.txt: can't be read (No such file or directory)" in boot.log
+    assert "profiles/other/profile.yaml: not valid YAML at line 3" in boot.log
 
 
+@pytest.mark.full
 def test_dead_sinks_and_shadow_mode_change_nothing(tmp_path: Path) -> None:
     """An unwritable ledger and an unreachable GlitchTip: the client and the provider see nothing of it."""
     (tmp_path / "file").write_text("", encoding="utf-8")

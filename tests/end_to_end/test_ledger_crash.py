@@ -66,6 +66,7 @@ def family(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="Linux only")
 def test_a_killed_proxy_loses_at_most_the_last_second(tmp_path: Path) -> None:
     """Two workers under load, rotating: the record of every answer older than a second is there, once, and parses."""
@@ -89,7 +90,7 @@ def test_a_killed_proxy_loses_at_most_the_last_second(tmp_path: Path) -> None:
     assert due <= set(calls)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_a_proxy_that_is_told_to_end_loses_nothing(tmp_path: Path, workers: int) -> None:
     """SIGTERM under load, as every restart sends it: each answer has its record, and no worker's status file stays.
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulators.providers import KeyName, ProviderProxy
+from tests.emulators.providers import KeyName, ProviderProxy, law_groups
 from tests.end_to_end.test_prefix_law import ASKS, Wire, answer, conversation, read, tool_step, user
 from tests.end_to_end.workbench import MESSAGES_TOOLS, PROMPT, as_messages, marks, record_of
 
@@ -73,7 +73,7 @@ def asked(client: httpx.Client, group: str, messages: list[dict[str, Any]], *, i
     return response
 
 
-@pytest.mark.parametrize("group", [group for group, placement in AUTO.items() if placement == "append"])
+@pytest.mark.parametrize("group", law_groups([group for group, placement in AUTO.items() if placement == "append"]))
 def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
@@ -85,7 +85,7 @@ def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     assert arrived > 0
 
 
-@pytest.mark.parametrize("group", AUTO)
+@pytest.mark.parametrize("group", law_groups(AUTO))
 def test_grow(provider_proxy: ProviderProxy, group: str) -> None:
     """The conversation stays as it is; the system prompt changes only when a module arrives, and then at its end."""
     arrived = 0

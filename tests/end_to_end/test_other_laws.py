@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulators.providers import KeyName, ProviderProxy
+from tests.emulators.providers import KeyName, ProviderProxy, if_full, law_groups
 from tests.end_to_end.test_prefix_law import ASKS, VARYING, Wire, answer, conversation, read, user
 from tests.end_to_end.workbench import GEMINI_TOOLS, PROMPT, RESPONSES_TOOLS, as_contents, as_items, marks, record_of
 
@@ -38,8 +38,9 @@ GEMINI = ("claude", "bedrock", "bedrock-invoke", "azure", "deepseek", "mistral",
 UNLOGGED = [("gemini", group) for group in CLAUDE if group.startswith("bedrock")]
 """LiteLLM 1.106 logs these without the request's metadata: no key, no spend, no record."""
 DOORS = [
-    *[pytest.param("responses", group, id=f"responses-{group}") for group in RESPONSES],
-    *[pytest.param("gemini", group, id=f"gemini-{group}") for group in GEMINI],
+    pytest.param(door, group, id=f"{door}-{group}", marks=if_full(group))
+    for door, groups in (("responses", RESPONSES), ("gemini", GEMINI))
+    for group in groups
 ]
 
 
@@ -83,7 +84,9 @@ def wires(proxy: ProviderProxy, door: str, group: str, key: KeyName, seed: str) 
     return found
 
 
-@pytest.mark.parametrize("group", [group for group, placement in RESPONSES.items() if placement == "append"])
+@pytest.mark.parametrize(
+    "group", law_groups([group for group, placement in RESPONSES.items() if placement == "append"])
+)
 def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0

@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulators.providers import KeyName, ProviderProxy
+from tests.emulators.providers import KeyName, ProviderProxy, law_groups
 from tests.end_to_end.workbench import PROMPT, TOOLS, record_of
 
 pytestmark = pytest.mark.proxy
@@ -181,7 +181,7 @@ def asked(client: httpx.Client, group: str, messages: list[dict[str, Any]], *, i
 # The law
 
 
-@pytest.mark.parametrize("group", APPENDS)
+@pytest.mark.parametrize("group", law_groups(APPENDS))
 def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
@@ -193,7 +193,7 @@ def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     assert arrived > 0
 
 
-@pytest.mark.parametrize("group", AUTO)
+@pytest.mark.parametrize("group", law_groups(AUTO))
 def test_grow(provider_proxy: ProviderProxy, group: str) -> None:
     """The conversation stays as it is; the system prompt changes only when a module arrives, and then at its end."""
     arrived = 0

@@ -22,6 +22,7 @@ ROUNDS = 8
 WAIT_SECONDS = 30.0
 
 
+@pytest.mark.full
 def test_the_rewrite_is_the_same_whoever_answers(
     two_key_proxy: TwoKeyProxy, upstream: Upstream, envelopes: Envelopes, tmp_path: Any
 ) -> None:

@@ -212,8 +212,12 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("fault", [RuntimeError, RecursionError, MemoryError, KeyError, UnicodeError])
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    # One `except` meets them all, so every step breaks in one way, and one step in every way.
+    [(step, RuntimeError) for step in STEPS]
+    + [(STEPS[-1], fault) for fault in (RecursionError, MemoryError, KeyError, UnicodeError)],
+)
 async def test_any_fault_gives_back_the_request_as_it_came(
     hook: PromptRouter, monkeypatch: pytest.MonkeyPatch, step: str, fault: type[Exception]
 ) -> None:

@@ -18,11 +18,12 @@ from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.request.wire.marking import follow
 from tests.emulators.structure import refuse_responses_structure
 from tests.end_to_end.workbench import as_contents, as_items
+from tests.law_examples import examples
 from tests.request.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts
 from tests.request.test_prefix import calls_of
 
 ADDED_TOOLS = {"type": "additional_tools", "role": "developer", "tools": []}
-walks = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+walks = settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 doors = pytest.mark.parametrize("call_type", ["aresponses", "agenerate_content"])
 
 

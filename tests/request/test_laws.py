@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from litellm_prompt_router.profile.profile import Module, Profile, Slot
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
+from tests.law_examples import examples
 
 MARKS = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=Decimal("0.000003"))
 NO_MARKS = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)
@@ -160,7 +161,7 @@ def _system_text(body: dict[str, Any]) -> str:
     return text
 
 
-walks = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+walks = settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @walks
@@ -263,7 +264,7 @@ def test_selections_only_grow(sample: tuple[Profile, dict[str, Any]]) -> None:
             seen = set(outcome.decision.modules)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -18,13 +18,14 @@ from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
 from litellm_prompt_router.request.wire import SHAPES
 from tests.emulators.structure import refuse_anthropic_structure
 from tests.end_to_end.workbench import as_messages
+from tests.law_examples import examples
 from tests.request.test_laws import MARK, MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts
 from tests.request.test_prefix import calls_of, without_marks
 
 CALL_TYPE = "anthropic_messages"
 BILLING = {"type": "text", "text": "x-anthropic-billing-header: cc_version=9; cch=0f3a1;"}
 walks = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 Sample = tuple[Profile, dict[str, Any]]
 

@@ -521,10 +521,11 @@ from litellm_prompt_router.policy.settings import GlitchtipSettings
 from litellm_prompt_router.telemetry.glitchtip import Glitchtip
 from tests.telemetry.records import record
 
-ours, theirs = sys.argv[1:]
+ours, theirs, integrations = sys.argv[1:]
 before = Glitchtip(GlitchtipSettings(dsn=ours), "router@1.0")
 before.write(record("before"))
-sentry_sdk.init(dsn=theirs, traces_sample_rate=1.0)  # as LiteLLM's "sentry" callback does
+# As LiteLLM's "sentry" callback does.
+sentry_sdk.init(dsn=theirs, traces_sample_rate=1.0, auto_enabling_integrations=integrations == "all")
 sentry_sdk.get_global_scope().set_tag("theirs", "yes")
 after = Glitchtip(GlitchtipSettings(dsn=ours), "router@1.0")
 with sentry_sdk.start_transaction(name="theirs"):
@@ -541,9 +542,13 @@ sentry_sdk.flush(10)
 """
 
 
-def test_litellms_own_sentry_keeps_out(envelopes: Envelopes) -> None:
-    """Whichever starts first: ours get nothing of theirs, theirs nothing of ours."""
-    command = [sys.executable, "-c", BESIDE_LITELLM, envelopes.dsn_of(1), envelopes.dsn_of(2)]
+@pytest.mark.parametrize("integrations", ["none", pytest.param("all", marks=pytest.mark.full)])
+def test_litellms_own_sentry_keeps_out(envelopes: Envelopes, integrations: str) -> None:
+    """Whichever starts first: ours get nothing of theirs, theirs nothing of ours.
+
+    By itself the SDK imports every library that it has an integration for, which takes half a minute.
+    """
+    command = [sys.executable, "-c", BESIDE_LITELLM, envelopes.dsn_of(1), envelopes.dsn_of(2), integrations]
     subprocess.run(command, check=True)
     sent: dict[str, list[dict[str, Any]]] = {"/api/1/envelope/": [], "/api/2/envelope/": []}
     for post in envelopes.raw:

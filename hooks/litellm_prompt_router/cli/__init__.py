@@ -1,14 +1,13 @@
-"""``prompt-router``: commands parse, call and print; what they show is computed in the rest of the package.
+"""``prompt-router``: the list of commands, and how their mistakes are told.
 
-Each command lives in ``NAME_command`` and is imported when it is called.
+A command lives in ``NAME_command.py`` with its options, and is imported when it is called. Commands parse, call and
+print; what they show is computed in the rest of the package.
 """
 
 from __future__ import annotations
 
 import importlib
-import tomllib
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import IO, Any
 
 import click
@@ -17,29 +16,32 @@ from litellm_prompt_router.documents.bundled import CHECKOUT
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 DISTRIBUTION = "litellm-prompt-router"
-COMMANDS = (
-    "serve",
-    "demo",
-    "rewrite",
-    "route",
-    "split",
-    "learn",
-    "diff",
-    "update",
-    "check",
-    "join",
-    "examples",
-    "fit",
-    "evaluate",
-    "simulate",
-    "report",
-    "ledger",
-    "policy",
-    "stop",
-    "start",
-    "status",
-    "doctor",
-)
+COMMANDS = {
+    "serve": "Check the configuration and start the proxy.",
+    "demo": "Send three conversations through the proxy and show what became of them.",
+    "rewrite": "Rewrite one request body, offline.",
+    "route": "Show which modules a message or a conversation needs, and why.",
+    "split": "Cut a prompt into a draft profile.",
+    "learn": "Find the agents in captured traffic and draft their profiles.",
+    "diff": "Show what a new version of an agent's prompt does to its profile.",
+    "update": "Bring a profile up to date with a new version of its prompt.",
+    "check": "Report every problem of every profile, and its sizes.",
+    "join": "Print a profile's whole prompt, exact bytes.",
+    "examples": "Let a language model write messages that need each module.",
+    "fit": "Learn routing from labelled messages, with a promise of coverage.",
+    "evaluate": "Measure routing on labelled messages.",
+    "simulate": "What each policy would have cost, on recorded or made-up traffic.",
+    "report": "What was spent and saved, from ledger files.",
+    "ledger": "Look after ledger files.",
+    "policy": "Show and change who gets rewritten prompts.",
+    "stop": "Stop all rewriting, in every running proxy.",
+    "start": "Take `stop` back.",
+    "status": "How the proxy's workers are.",
+    "doctor": "Check a deployment, and say what to do.",
+}
+"""Every command with its line in `--help`, which is printed without importing any of them."""
+MODULES = {"diff": "diff_update", "update": "diff_update", "stop": "stop_start", "start": "stop_start"}
+"""Commands that share a file."""
 
 
 class Mistakes(click.ClickException):
@@ -61,8 +63,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"{__name__}.{cmd_name}_command"), cmd_name)
+        module = importlib.import_module(f"{__name__}.{MODULES.get(cmd_name, cmd_name)}_command")
+        command: click.Command = getattr(module, cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -72,6 +79,9 @@ class Commands(click.Group):
 
 
 def _version() -> str:
+    import tomllib
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:  # a checkout that nobody installed

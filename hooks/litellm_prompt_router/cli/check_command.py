@@ -25,7 +25,7 @@ from litellm_prompt_router.files import load_profile, load_profiles
 from litellm_prompt_router.profile.profile import Profile
 
 
-@click.command(short_help="Report every problem of every profile, and its sizes.")
+@click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--sample",

@@ -56,7 +56,7 @@ def _checked_key(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-@click.command(short_help="Send three conversations through the proxy and show what became of them.")
+@click.command()
 @click.option(
     "--base-url",
     metavar="URL",

@@ -15,7 +15,7 @@ from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.proxy_config import KEY_VARIABLE, default_config, environment_of_file, read_document
 
 
-@click.command(short_help="Check a deployment, and say what to do.")
+@click.command()
 @click.option(
     "--config",
     "path",

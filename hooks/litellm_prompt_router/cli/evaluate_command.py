@@ -17,6 +17,7 @@ from litellm_prompt_router.authoring.evaluate import (
     kept_at,
 )
 from litellm_prompt_router.cli.embedding_options import api_base_option, lexical_option, lookup_for, model_option
+from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import (
     USUAL_PROFILE,
     choose_profile,
@@ -40,7 +41,7 @@ MAX_MISSES = 20
 CURVE_TARGETS = (0.90, 0.95, 0.98, 0.99, 1.0)
 
 
-@click.command(short_help="Measure routing on labelled messages.")
+@click.command()
 @click.argument("cases", required=False, metavar="[CASES.jsonl]")
 @click.option("--profile", "name", default=USUAL_PROFILE, show_default=True, metavar="NAME")
 @profiles_option
@@ -104,12 +105,9 @@ def evaluate(
 def _plot(comparison: Comparison, file: Path) -> None:
     if not comparison.curve:
         raise ConfigurationError(["--plot: no threshold can be varied before `prompt-router fit`; leave it out"])
-    try:
-        from litellm_prompt_router.authoring.evaluate.curve_plot import plot_curve
-    except ImportError:
-        raise ConfigurationError(
-            ["--plot: needs matplotlib; install the extra: pip install 'litellm-prompt-router[plot]'"]
-        ) from None
+    require_extra("plot", "matplotlib", by="--plot")
+    from litellm_prompt_router.authoring.evaluate.curve_plot import plot_curve
+
     try:
         plot_curve(comparison, file)
     except OSError as error:

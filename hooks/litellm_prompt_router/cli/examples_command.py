@@ -43,7 +43,7 @@ INTERRUPTED = 130
 """The shell's exit code for a program stopped by Ctrl-C."""
 
 
-@click.command(short_help="Let a language model write messages that need each module.")
+@click.command()
 @click.option("--llm", "model", required=True, metavar="MODEL", help="LiteLLM's name of the model that writes.")
 @click.option("--api-base", metavar="URL", help="Where the model is, if not at its provider's usual address.")
 @click.option("--per-module", default=40, show_default=True, type=click.IntRange(1, 1_000), metavar="N")

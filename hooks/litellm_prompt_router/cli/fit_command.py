@@ -48,7 +48,7 @@ PREVIEW_CHARS = 70
 MAX_DOUBTS = 20
 
 
-@click.command(short_help="Learn routing from labelled messages, with a promise of coverage.")
+@click.command()
 @click.argument("path", metavar="MESSAGES.jsonl")
 @click.option("--profile", "name", default=USUAL_PROFILE, show_default=True, metavar="NAME")
 @profiles_option

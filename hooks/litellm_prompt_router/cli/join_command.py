@@ -12,7 +12,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 
 
-@click.command(short_help="Print a profile's whole prompt, exact bytes.")
+@click.command()
 @click.argument("profile")
 @profiles_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here instead of stdout.")

@@ -22,7 +22,7 @@ PREVIEW_CHARS = 48
 NAME = re.compile(r"[\w.-]+")
 
 
-@click.command(short_help="Find the agents in captured traffic and draft their profiles.")
+@click.command()
 @click.argument("traffic", metavar="TRAFFIC.jsonl|-")
 @click.option("--name", metavar="NAME", help="Name of the profile to write; further ones are NAME-2, NAME-3 ...")
 @click.option("--list", "only_list", is_flag=True, help="Only tell what is there; write nothing.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_prompt_router.analysis.report.reader_terms import many
+from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import show_json
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 
 
-@click.group(short_help="Look after ledger files.")
+@click.group()
 def ledger() -> None:
     """Look after ledger files."""
 
@@ -38,8 +39,9 @@ def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json
     """Write ledger files (.jsonl, .jsonl.gz; folders and patterns too) as Parquet, which `report` reads fast.
 
     Every field is kept, those of other versions in the column `extra`. Torn lines are counted. --delete keeps a
-    file that has any, and one that is still being written.
+    file that has any, and one that is still being written. Needs the extra `report`.
     """
+    require_extra("report", "polars", by="ledger compact")
     from litellm_prompt_router.analysis.report.compact import compact
     from litellm_prompt_router.analysis.report.ledger_files import ledger_files
 

@@ -28,7 +28,7 @@ from litellm_prompt_router.policy.decide import FIELDS
 from litellm_prompt_router.policy.policy_file import MATCHERS, MAX_POLICY_BYTES
 
 
-@click.group(short_help="Show and change who gets rewritten prompts.")
+@click.group()
 def policy() -> None:
     """Show the policy file's rules and what they come to, and switch single keys and teams.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.ledger_command import told
 from litellm_prompt_router.cli.output import show_bytes, show_json, show_table
@@ -30,7 +31,7 @@ UNIT_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 FOOTNOTE = "* removed tokens at the plain input price: ignores caching, so it is neither a bill nor a net figure"
 
 
-@click.command(short_help="What was spent and saved, from ledger files.")
+@click.command()
 @click.argument("paths", nargs=-1, metavar="PATHS...")
 @click.option("--spend-logs", "spend_logs", metavar="FILE", help="Read an export of LiteLLM's SpendLogs (CSV, JSON).")
 @click.option("--since", metavar="TIME", help="From this time on: 2026-11-01, 2026-11-01T08:00, or 7d ago. UTC.")
@@ -55,10 +56,12 @@ def report(
 
     Money is summed exactly. The estimated net saving is each call's bill against what it would have cost with the
     original prompt and its caching; it can be negative. What shadow mode would have saved is never added to it.
-    With a control group the saving is measured as well. docs/report.md says what every figure means.
+    With a control group the saving is measured as well. docs/report.md says what every figure means. Needs the extra
+    `report`: pip install 'litellm-prompt-router[report]'.
     """
     if not paths and spend_logs is None:
         raise click.UsageError("say which files: PATHS... or --spend-logs FILE")
+    require_extra("report", "polars", *(("jinja2", "vl_convert") if html is not None else ()), by="report")
     from litellm_prompt_router.analysis.report.totals import figures_of
 
     by = by or ("day" if as_csv else "key" if html is not None else None)

@@ -27,7 +27,7 @@ from litellm_prompt_router.request.wire import SHAPES
 PREVIEW_CHARS = 60
 
 
-@click.command(short_help="Rewrite one request body, offline.")
+@click.command()
 @click.argument("request", metavar="REQUEST.json|-")
 @click.option("--explain", is_flag=True, help="Print what was decided, module by module, instead of the body.")
 @profiles_option

@@ -36,7 +36,7 @@ NEXT_SHOWN = 3
 BOTH_SHOWN = 5
 
 
-@click.command(short_help="Show which modules a message or a conversation needs, and why.")
+@click.command()
 @click.argument("text", required=False)
 @click.option("--messages", "path", metavar="FILE", help="A JSON list of chat messages, or a request body; - is stdin.")
 @click.option("--profile", "name", metavar="NAME", help="Default: the only profile there is, else workbench.")

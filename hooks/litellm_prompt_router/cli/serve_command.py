@@ -28,7 +28,7 @@ PATIENCE_WITH_WORKERS = {"TIMEOUT_WORKER_HEALTHCHECK": "60"}
 5 s, and they don't while they import: on a busy machine none ever comes up. Seconds."""
 
 
-@click.command(short_help="Check the configuration and start the proxy.")
+@click.command()
 @click.option(
     "--config",
     "path",

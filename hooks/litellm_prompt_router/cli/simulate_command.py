@@ -90,7 +90,7 @@ def _shape_options(command: Callable[..., None]) -> Callable[..., None]:
     return rate(command)
 
 
-@click.command(short_help="What each policy would have cost, on recorded or made-up traffic.")
+@click.command()
 @click.argument("traffic", required=False, metavar="[TRAFFIC.jsonl|-]")
 @click.option("--synthetic", is_flag=True, help="Make traffic instead of reading it.")
 @click.option("--model", metavar="NAME", help="LiteLLM's name of the model to account for. Default: see above.")

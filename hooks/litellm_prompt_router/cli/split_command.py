@@ -20,7 +20,7 @@ CHECKOUT_FOLDER = "modules"
 NAME = re.compile(r"\w[\w.-]*")
 
 
-@click.command(short_help="Cut a prompt into a draft profile.")
+@click.command()
 @click.argument("samples", nargs=-1, required=True, metavar="PROMPT.txt [MORE_SAMPLES.txt]...")
 @click.option("--name", required=True, help="Name of the profile, and of its folder.")
 @profiles_option

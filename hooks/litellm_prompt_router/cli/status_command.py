@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHOWN_CHARS = 160
 
 
-@click.command(short_help="How the proxy's workers are.")
+@click.command()
 @click.option(
     "--status-dir",
     "folder",

@@ -1,4 +1,4 @@
-"""``prompt-router stop``."""
+"""``prompt-router stop`` and ``prompt-router start``: the kill switch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from litellm_prompt_router.cli.policy_location import find_policy, policy_options
 
 
-@click.command(short_help="Stop all rewriting, in every running proxy.")
+@click.command()
 @policy_options
 def stop(stated: Path | None, config_path: Path | None) -> None:
     """Turn the kill switch on: from the next second on every request leaves as it came.
@@ -21,3 +21,17 @@ def stop(stated: Path | None, config_path: Path | None) -> None:
 
     path = find_policy(stated, config_path).path
     click.echo(f"{path}: {'stop: true' if set_stop(path, True) else 'was stopped already'}")
+
+
+@click.command()
+@policy_options
+def start(stated: Path | None, config_path: Path | None) -> None:
+    """Turn the kill switch off: requests are rewritten again as the policy says.
+
+    Writes `stop: false` into the policy file; makes the file if there is none. A proxy that was started with
+    PROMPT_ROUTER_DISABLED stays off.
+    """
+    from litellm_prompt_router.policy.policy_editor import set_stop
+
+    path = find_policy(stated, config_path).path
+    click.echo(f"{path}: {'stop: false' if set_stop(path, False) else 'was not stopped'}")

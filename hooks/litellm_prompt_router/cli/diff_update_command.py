@@ -1,4 +1,4 @@
-"""``prompt-router diff``."""
+"""``prompt-router diff`` and ``prompt-router update``: a profile and a new version of its prompt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from litellm_prompt_router.authoring.drift import PlannedModule, UpdatePlan, files_of, plan_update, summary_of
+from litellm_prompt_router.authoring.drift import (
+    PlannedModule,
+    UpdatePlan,
+    apply_update,
+    files_of,
+    plan_update,
+    summary_of,
+)
 from litellm_prompt_router.cli.inputs import (
     json_option,
     profile_folders,
@@ -23,7 +30,7 @@ from litellm_prompt_router.files import load_profile
 CONTEXT_LINES = 1
 
 
-@click.command(short_help="Show what a new version of an agent's prompt does to its profile.")
+@click.command()
 @click.argument("name")
 @click.argument("prompt", metavar="NEW_PROMPT.txt|-")
 @click.option("-v", "--verbose", is_flag=True, help="Show what was edited, too.")
@@ -34,11 +41,37 @@ def diff(name: str, prompt: str, verbose: bool, root: Path | None, as_json: bool
 
     Nothing is written; `prompt-router update` applies it. Modules are shown in the order of the new prompt.
     """
-    _, plan = planned_update(name, prompt, root, None)
-    show_plan(plan, as_json=as_json, verbose=verbose)
+    _, plan = _planned(name, prompt, root, None)
+    _show_plan(plan, as_json=as_json, verbose=verbose)
 
 
-def planned_update(name: str, prompt: str, root: Path | None, version: str | None) -> tuple[Path, UpdatePlan]:
+@click.command()
+@click.argument("name")
+@click.argument("prompt", metavar="NEW_PROMPT.txt|-")
+@click.option("--version", "version", metavar="VERSION", help="The new version. Default: the next one.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@profiles_option
+@json_option
+def update(name: str, prompt: str, version: str | None, dry_run: bool, root: Path | None, as_json: bool) -> None:
+    """Make the profile NAME one of NEW_PROMPT.txt, which it then joins to byte for byte.
+
+    Modules that survive keep their ids, metadata and routing data; new sections are cut as `split` would and
+    their metadata is drafted; what needs a look is told and appended to the profile's REVIEW.md. In profile.yaml
+    everything else stays as it is, comments included. All of it is done, or nothing.
+    """
+    folder, plan = _planned(name, prompt, root, version)
+    if plan.is_changed and not dry_run:
+        apply_update(plan, folder)
+    _show_plan(plan, as_json=as_json, verbose=False)
+    if as_json:
+        return
+    if not plan.is_changed:
+        click.echo("\nnothing to update")
+    else:
+        click.echo(f"\n{'would update' if dry_run else 'updated'} {folder}")
+
+
+def _planned(name: str, prompt: str, root: Path | None, version: str | None) -> tuple[Path, UpdatePlan]:
     """``(the profile's folder, the plan)`` for the prompt in that file."""
     from litellm_prompt_router.profile.tokens import token_counter
 
@@ -52,7 +85,7 @@ def planned_update(name: str, prompt: str, root: Path | None, version: str | Non
     return folders[name], plan_update(profile, text, file_of=file_of, version=version, count_tokens=count_tokens)
 
 
-def show_plan(plan: UpdatePlan, *, as_json: bool, verbose: bool) -> None:
+def _show_plan(plan: UpdatePlan, *, as_json: bool, verbose: bool) -> None:
     """The plan as tables or JSON on stdout."""
     summary = summary_of(plan)
     everything = (*plan.modules, *plan.gone)
