@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt
-from litellm_prompt_router.files.ignore_rules import MAX_PATTERN_CHARS
 from litellm_prompt_router.profile.agents import AGENTS, EVERY
+from litellm_prompt_router.profile.ignore_rules import MAX_PATTERN_CHARS
 from litellm_prompt_router.profile.patterns import compile_pattern
 from litellm_prompt_router.profile.profile import Ignore
 from litellm_prompt_router.request.route.own_words import own_words
