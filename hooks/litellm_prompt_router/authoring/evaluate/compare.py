@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from litellm_prompt_router.authoring.share_intervals import share_interval
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.profile.share_intervals import share_interval
 from litellm_prompt_router.request.route import (
     MOST_TOKENS_SHARE,
     Lookup,
@@ -22,6 +24,7 @@ from litellm_prompt_router.request.route import (
 from litellm_prompt_router.request.types import Turn
 
 MAX_POINTS = 60
+PICTURE_FORMATS = (".png", ".svg")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +116,31 @@ def kept_at(curve: Sequence[Point], coverage: float, *, at_first_needs: bool) ->
         if ((point.first_need_coverage if at_first_needs else point.coverage) or 0.0) >= coverage
     ]
     return min(found, key=lambda point: point.kept_tokens, default=None)
+
+
+def plot_curve(comparison: Comparison, file: Path) -> None:
+    """Draws every threshold of the curve and the other routers as points. Raises ConfigurationError, OSError."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigurationError(
+            ["--plot: needs matplotlib; install the extra: pip install 'litellm-prompt-router[plot]'"]
+        ) from None
+    if file.suffix.lower() not in PICTURE_FORMATS:
+        raise ConfigurationError([f"{file}: unknown kind of picture; name it .png or .svg"])
+    figure = Figure(figsize=(7, 5))
+    axes = figure.add_subplot()
+    kept = [point.kept_tokens for point in comparison.curve]
+    axes.plot(kept, [point.coverage for point in comparison.curve], label="messages")
+    if comparison.first_needs:
+        axes.plot(kept, [point.first_need_coverage or 0.0 for point in comparison.curve], label="first needs")
+    for standing in comparison.standings:
+        axes.plot(standing.kept_tokens, standing.coverage, "o", label=standing.router)
+    axes.set_xlabel("share of tokens kept")
+    axes.set_ylabel("share of messages with all they need")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    figure.savefig(file)
 
 
 def _curve(seen: Sequence[WeightedConversation], needed: Flags, first: Flags, tokens: Floats) -> tuple[Point, ...]:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor, inf
 
+from litellm_prompt_router.authoring.share_intervals import binomial_cdf
 from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
-from litellm_prompt_router.profile.share_intervals import binomial_cdf
 
 ROUNDING = 1e-9
 

@@ -21,8 +21,9 @@ from litellm_prompt_router.authoring.fit.gate_training import (
     needed_of,
     value_of,
 )
-from litellm_prompt_router.authoring.fit.table_training import Document, libraries, train_table
+from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
 from litellm_prompt_router.authoring.fit.training_documents import (
+    Document,
     chat_documents,
     described,
     documents_of,

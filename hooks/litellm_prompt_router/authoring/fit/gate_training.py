@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.table_training import libraries
+from litellm_prompt_router.authoring.fit.training_documents import EXAMPLE_CATEGORY
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.profile.fitted import (
     GATE_INPUTS,
@@ -27,7 +28,6 @@ LATER_SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 GATE_REGULARISATION = 1.0
 FIRST_TURN, LATER = (0, 1, 12, 13), 6
 """Of the gate's inputs: those that a first turn has, and the one that says it is a later turn."""
-EXAMPLE_CATEGORY = "example"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

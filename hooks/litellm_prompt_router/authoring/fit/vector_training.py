@@ -10,17 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.small_talk import SMALL_TALK
-from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, Document, libraries, module_documents
+from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, libraries
+from litellm_prompt_router.authoring.fit.training_documents import (
+    SMALL_TALK,
+    Document,
+    body_documents,
+    module_documents,
+)
 from litellm_prompt_router.files.labelled_messages import Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats, SmallFloats
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, MessageEmbedding, embedded_part
+from litellm_prompt_router.request.route.embeddings import MessageEmbedding, embedded_part
 
 REGULARISATION = 10.0
 CENTROID_SHARE = 3.0
-MAX_PIECES = 8
-"""Of a module's text, from its start: as much as there is room for in this many questions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -43,17 +46,6 @@ def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Num
     texts += SMALL_TALK
     texts += [text for _, case in cases for text in (*case.history, case.text)]
     return tuple(dict.fromkeys(part for text in texts if (part := embedded_part(text)).strip()))
-
-
-def body_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
-    """Modules' texts in pieces that an embedding model reads whole."""
-    documents: list[Document] = []
-    for column, number in enumerate(columns):
-        text = profile.modules[number].text
-        for at in range(0, min(len(text), MAX_PIECES * EMBEDDED_CHARS), EMBEDDED_CHARS):
-            piece = text[at : at + EMBEDDED_CHARS]
-            documents += [Document(text=piece, columns=frozenset({column}))] if piece.strip() else []
-    return documents
 
 
 def train_vectors(

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftSlot, Proposal
 from litellm_prompt_router.authoring.split.pieces import SMALL_PROMPT_TOKENS, PromptPiece
-from litellm_prompt_router.authoring.split.slot_finding import likely_values
+from litellm_prompt_router.authoring.split.value_kinds import likely_values
 from litellm_prompt_router.profile.patterns import compile_pattern
 
 MAX_PROPOSALS = 60

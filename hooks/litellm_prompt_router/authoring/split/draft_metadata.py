@@ -10,8 +10,15 @@ from litellm_prompt_router.authoring.split.piece_tools import tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, role_of
-from litellm_prompt_router.authoring.split.slugs import MAX_SLUG_CHARS, slug, unique
-from litellm_prompt_router.authoring.split.titles import WHOLE_PROMPT_SHARE, PieceTitles, inner_titles, name_piece
+from litellm_prompt_router.authoring.split.titles import (
+    MAX_SLUG_CHARS,
+    WHOLE_PROMPT_SHARE,
+    PieceTitles,
+    inner_titles,
+    name_piece,
+    slug,
+    unique,
+)
 from litellm_prompt_router.authoring.split.topics import triggers_of
 from litellm_prompt_router.authoring.split.tree import Node
 

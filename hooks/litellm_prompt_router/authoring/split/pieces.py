@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from litellm_prompt_router.authoring.split.template import Template
+from litellm_prompt_router.authoring.split.draft import SlottedPrompt
 from litellm_prompt_router.authoring.split.tree import Node, finer
 
 USUAL_PIECES = 25
@@ -73,13 +73,13 @@ def bounds_of(
     )
 
 
-def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
+def cut(prompt: SlottedPrompt, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
     """The prompt in pieces, in order and without gaps. Only what can't be divided is over the bounds."""
     pieces = _pieces(prompt, root, bounds, count_tokens)
     return _without_blanks(prompt, _with_whole_slots(prompt, pieces))
 
 
-def _with_whole_slots(prompt: Template, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
+def _with_whole_slots(prompt: SlottedPrompt, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
     """Pieces none of which begins inside a slot: a slot may hold headings and blocks of its own."""
     whole: list[PromptPiece] = []
     for piece in pieces:
@@ -90,7 +90,7 @@ def _with_whole_slots(prompt: Template, pieces: Sequence[PromptPiece]) -> list[P
     return whole
 
 
-def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
+def _pieces(prompt: SlottedPrompt, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
     if node.chars <= bounds.max_chars and node.tokens <= bounds.max_tokens:
         return [PromptPiece(nodes=(node,))]
     children = node.children or finer(prompt.text, node, count_tokens, prompt.is_inside)
@@ -150,7 +150,7 @@ def _without_crumbs(pieces: list[PromptPiece], bounds: Bounds) -> list[PromptPie
     return pieces
 
 
-def _without_blanks(prompt: Template, pieces: list[PromptPiece]) -> list[PromptPiece]:
+def _without_blanks(prompt: SlottedPrompt, pieces: list[PromptPiece]) -> list[PromptPiece]:
     """Pieces without visible text of their own go to a neighbour, whatever its size."""
     kept: list[PromptPiece] = []
     lead: PromptPiece | None = None

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from litellm_prompt_router.authoring.split.draft import DraftSlot
-from litellm_prompt_router.authoring.split.slugs import slug
-from litellm_prompt_router.authoring.split.value_kinds import (
-    KINDS,
-    MIN_PATH_DEPTH,
-    PROPOSED,
-    ValueKind,
-    kind_of,
-    pattern_of,
-)
+from litellm_prompt_router.authoring.split.draft import DraftSlot, PlacedSlot
+from litellm_prompt_router.authoring.split.titles import slug
+from litellm_prompt_router.authoring.split.value_kinds import KINDS, kind_of, pattern_of
 from litellm_prompt_router.authoring.split.version_alignment import VersionGap, gaps_of, merged
 from litellm_prompt_router.request.route.triggers import is_unspaced
 
@@ -45,17 +37,7 @@ _ENTRY = re.compile(r"\s*(?:[-*+•├└│|]|\d+[.)])|.*[\w)][./\\]\w|.*[/\\]"
 _RUNS = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "0"), (re.compile(r"[ \t]+"), " "))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
-    """A slot at ``[start, end)`` of the first version, and its value in each version."""
-
-    start: int
-    end: int
-    slot: DraftSlot
-    values: tuple[str, ...]
-
-
-def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[Placed, ...], tuple[int, ...]]:
+def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[PlacedSlot, ...], tuple[int, ...]]:
     """The slots of the first version, and the numbers of the versions that are of some other prompt.
 
     ``coarseness``: from 1 on, what differs on one line is one slot; then on neighbouring lines; then nearby.
@@ -69,29 +51,10 @@ def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[Place
     return tuple(_named(first, gaps, kept)), strangers
 
 
-def slots_at(first: str, spans: Iterable[tuple[int, int]]) -> tuple[Placed, ...]:
+def slots_at(first: str, spans: Iterable[tuple[int, int]]) -> tuple[PlacedSlot, ...]:
     """Slots over these spans of the only version there is."""
     gaps = [VersionGap(start, end, (first[start:end],)) for start, end in spans]
     return tuple(_named(first, gaps, [first]))
-
-
-def likely_values(text: str) -> list[tuple[int, int, ValueKind]]:
-    """Dates, times, ids, paths and addresses in the only version there is, longest first where they overlap."""
-    found: list[tuple[int, int, ValueKind]] = []
-    taken_to: dict[int, int] = {}
-    for kind in PROPOSED:
-        for match in kind.finder.finditer(text):
-            start, end = match.span()
-            if kind.name == "path" and not _is_telling_path(match.group()):
-                continue
-            if kind.is_value(match.group()) and not any(s < end and start < e for s, e in taken_to.items()):
-                taken_to[start] = end
-                found.append((start, end, kind))
-    return sorted(found, key=lambda item: item[0])
-
-
-def _is_telling_path(path: str) -> bool:
-    return path[0] not in "." and len(re.findall(r"[/\\]\w", path)) >= MIN_PATH_DEPTH
 
 
 def _with_one_line_ending(samples: Sequence[str]) -> list[str]:
@@ -232,7 +195,7 @@ def _shape(line: str) -> str:
 # What a slot is called
 
 
-def _named(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> Iterable[Placed]:
+def _named(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> Iterable[PlacedSlot]:
     taken: set[str] = set()
     known: dict[tuple[tuple[str, ...], str], DraftSlot] = {}
     unnamed = 0
@@ -256,7 +219,7 @@ def _named(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> It
                 description=_description(gap.values, before),
                 max_chars=max_chars,
             )
-        yield Placed(start=gap.start, end=gap.end, slot=slot, values=gap.values)
+        yield PlacedSlot(start=gap.start, end=gap.end, slot=slot, values=gap.values)
 
 
 def _is_place_in_a_line(first: str, gap: VersionGap) -> bool:

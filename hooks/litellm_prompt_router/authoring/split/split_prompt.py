@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from litellm_prompt_router.authoring.split.draft import DEFAULT_VERSION, Draft, DraftDoubt, DraftModule
+from litellm_prompt_router.authoring.split.draft import (
+    DEFAULT_VERSION,
+    Draft,
+    DraftDoubt,
+    DraftModule,
+    PlacedSlot,
+    SlottedPrompt,
+)
 from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, proposals_of
 from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut
-from litellm_prompt_router.authoring.split.slot_finding import COARSEST, Placed, find_slots, likely_values, slots_at
-from litellm_prompt_router.authoring.split.template import Template
+from litellm_prompt_router.authoring.split.slot_finding import COARSEST, find_slots, slots_at
 from litellm_prompt_router.authoring.split.topics import MAX_EXAMPLES, likely_messages
 from litellm_prompt_router.authoring.split.tree import grow
+from litellm_prompt_router.authoring.split.value_kinds import likely_values
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.request.route import Router
 
@@ -88,13 +95,13 @@ def _usual_counter() -> Callable[[str], int]:
 
 def _draft(
     versions: Sequence[str],
-    placed: Sequence[Placed],
+    placed: Sequence[PlacedSlot],
     name: str,
     tools: Sequence[str],
     sizes: Sizes,
     count: Callable[[str], int],
 ) -> Draft:
-    prompt = Template(versions[0], placed)
+    prompt = SlottedPrompt(versions[0], placed)
     root = grow(prompt.text, read_lines(prompt.text, [(slot.start, slot.end) for slot in placed]), count)
     bounds = bounds_of(
         len(prompt.text),

@@ -1,8 +1,10 @@
-"""What a piece of the prompt is called, and what it says in one line."""
+"""A piece's title and description, and ids made of titles: ``## 4.2 Data processing`` is ``data_processing``."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
@@ -11,9 +13,12 @@ MAX_TITLE_CHARS = 80
 MAX_DESCRIPTION_CHARS = 140
 LEAD_WORDS = 5
 LEAD_CHARS = 40
+MAX_SLUG_CHARS = 40
+MAX_SLUG_BYTES = 100
 WHOLE_PROMPT_SHARE = 0.6
 """A section this large is the prompt itself: its title says nothing of its parts."""
 
+_LEADING_NUMBER = re.compile(r"^\W*(?:\d+(?:\.\d+)*|[IVXLC]+(?=[.)]))[.):、．]?\s+(?=\w)")
 _MARKUP = re.compile(r"^[\s#>*+•\-–—=~_|`\d.)(]+|[*`|]+|</?[^<>\n]{1,200}>")
 _SENTENCE = re.compile(r"(?<=[.!?。！？।])\s*(?=\S)")
 _LEAD_END = re.compile(r"[.:!?;,。：！？；，、(（]")
@@ -76,8 +81,6 @@ def _own_titles(piece: PromptPiece) -> list[str]:
             titles.append(node.title)
         elif node.kind == "heading" and node.parent is not None and node.parent.title:
             titles.append(node.parent.title)
-        elif not titles and node.kind in ("item", "text"):
-            continue
     return titles
 
 
@@ -140,3 +143,41 @@ def _cut(text: str, limit: int) -> str:
     head = text[: limit - 3]
     at = head.rfind(" ")
     return (head[:at] if at > limit // 2 else head).rstrip(" ,;:") + "..."
+
+
+# Ids
+
+
+def slug(title: str) -> str:
+    """Lower-case letters, digits and underscores; empty when the title has none of these."""
+    text = unicodedata.normalize("NFKC", _LEADING_NUMBER.sub("", title)).lower()
+    kept = [character if _is_word(character) else "_" for character in unicodedata.normalize("NFC", text)]
+    words = [word for word in "".join(kept).split("_") if word and unicodedata.category(word[0])[0] != "M"]
+    name = ""
+    for word in words:
+        longer = f"{name}_{word}" if name else word[:MAX_SLUG_CHARS]
+        if len(longer) > MAX_SLUG_CHARS:
+            break
+        name = longer
+    while len(name.encode()) > MAX_SLUG_BYTES:
+        name = name[:-1]
+    return name.strip("_")
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """The same names in the same order, ``_2``, ``_3`` behind those that came before."""
+    seen: set[str] = set()
+    out: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate.casefold() in seen:
+            number += 1
+            candidate = f"{name}_{number}"
+        seen.add(candidate.casefold())
+        out.append(candidate)
+    return out
+
+
+def _is_word(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LM" or category == "Nd"

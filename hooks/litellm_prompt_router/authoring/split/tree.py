@@ -39,11 +39,6 @@ class Node:
     def chars(self) -> int:
         return self.end - self.start
 
-    def titles(self) -> tuple[str, ...]:
-        """The titles from the outermost section to this one."""
-        path = [node.title for node in (self, *self.holders()) if node.title]
-        return tuple(reversed(path))
-
     def holders(self) -> Iterator[Node]:
         """What this node stands in, from the inside out."""
         node = self.parent

@@ -84,6 +84,25 @@ def kind_of(values: Sequence[str]) -> ValueKind | None:
     return next((kind for kind in KINDS if all(kind.is_value(value) for value in present)), None)
 
 
+def likely_values(text: str) -> list[tuple[int, int, ValueKind]]:
+    """Dates, times, ids, paths and addresses in the only version there is, longest first where they overlap."""
+    found: list[tuple[int, int, ValueKind]] = []
+    taken_to: dict[int, int] = {}
+    for kind in PROPOSED:
+        for match in kind.finder.finditer(text):
+            start, end = match.span()
+            if kind.name == "path" and not _is_telling_path(match.group()):
+                continue
+            if kind.is_value(match.group()) and not any(s < end and start < e for s, e in taken_to.items()):
+                taken_to[start] = end
+                found.append((start, end, kind))
+    return sorted(found, key=lambda item: item[0])
+
+
+def _is_telling_path(path: str) -> bool:
+    return path[0] not in "." and len(re.findall(r"[/\\]\w", path)) >= MIN_PATH_DEPTH
+
+
 def pattern_of(values: Sequence[str], before: str, after: str) -> tuple[str, int | None]:
     """A pattern for values like these, and the most characters one may have.
 
