@@ -1,4 +1,4 @@
-"""``ignore:`` of a profile.yaml: what its agent puts into user messages beside the user's own words.
+"""``ignore:`` of a profile.yaml: rules for what its agent adds to user messages beside the user's own words.
 
 A rule has one field. ``agent`` takes over a ready-made set of agents.yaml; the others are those of Ignore.
 Patterns are RE2's, and an upper bound on their size keeps a profile from slowing requests down.

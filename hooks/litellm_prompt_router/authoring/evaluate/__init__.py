@@ -1,4 +1,4 @@
-"""How well routing does on labelled messages: what each one keeps, what it should have kept, and what else would do."""
+"""Evaluates routing on labelled messages: coverage and size by case, and against other routers and thresholds."""
 
 from litellm_prompt_router.authoring.evaluate.compare import (
     Comparison,

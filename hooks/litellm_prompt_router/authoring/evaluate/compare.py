@@ -1,4 +1,4 @@
-"""The same messages under other routers, and what each threshold would have kept."""
+"""The same labelled messages under several routers, and coverage and kept tokens at each threshold."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PICTURE_FORMATS = (".png", ".svg")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouterResult:
-    """One way to route. Shares are of cases; ``kept_tokens`` is the mean share of the modules' tokens."""
+    """One router. Coverages are shares of cases; ``kept_tokens`` is the mean share of the modules' tokens."""
 
     router: str
     coverage: float
@@ -40,7 +40,7 @@ class RouterResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """What a threshold would have given."""
+    """Coverage and kept tokens at one threshold."""
 
     threshold: float
     coverage: float
@@ -80,7 +80,7 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
     tokens /= tokens.sum() or 1.0
 
-    def standing(name: str, selected: Flags) -> RouterResult:
+    def result_of(name: str, selected: Flags) -> RouterResult:
         covered: Flags = np.all(selected | ~needed, axis=1)
         return RouterResult(
             router=name,
@@ -89,15 +89,15 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
             kept_tokens=float((selected @ tokens).mean()),
         )
 
-    standings = [standing("all modules", np.ones_like(needed)), standing("triggers only", by_triggers)]
-    now = by_triggers
+    standings = [result_of("all modules", np.ones_like(needed)), result_of("triggers only", by_triggers)]
+    current = by_triggers
     if profile.fitted is not None:
-        now = np.array([_flags(item.decision.modules, profile) for item in seen])
+        current = np.array([_flags(item.decision.modules, profile) for item in seen])
         if is_fused:
-            standings.append(standing("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
-        standings.append(standing("lexical+semantic" if is_fused else "lexical", now))
-    standings.append(standing("oracle", needed | state))
-    covered: Flags = np.all(now | ~needed, axis=1)
+            standings.append(result_of("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
+        standings.append(result_of("lexical+semantic" if is_fused else "lexical", current))
+    standings.append(result_of("oracle", needed | state))
+    covered: Flags = np.all(current | ~needed, axis=1)
     return Comparison(
         cases=len(cases),
         first_needs=int(first.sum()),

@@ -31,7 +31,7 @@ NEVER_NEEDED = -8.0
 
 
 def forms_of(text: str) -> list[str]:
-    """Distinct tokens of a message as the table knows them, in order."""
+    """Distinct tokens of a message in the table's normal form, in order."""
     return list(dict.fromkeys(form_of(token) for token in tokens_of(folded(capped(text)))))
 
 
@@ -77,7 +77,10 @@ def train_table(
 
 
 def table_of_texts(profile: Profile, columns: Sequence[int]) -> ScoreTable:
-    """A score table of the profile's texts alone; needs no scikit-learn."""
+    """A score table without fitting or scikit-learn: BM25 over titles, descriptions, bodies and examples.
+
+    Nothing is calibrated on it, so it explains decisions and selects nothing: without triggers every module is sent.
+    """
     documents = [(document.text, document.columns) for document in module_documents(profile, columns)]
     examples = [(text, frozenset({column})) for column, n in enumerate(columns) for text in profile.modules[n].examples]
     every = [*documents, *examples]
@@ -104,7 +107,7 @@ def table_of_texts(profile: Profile, columns: Sequence[int]) -> ScoreTable:
 
 
 def forms_of_body(text: str) -> list[str]:
-    """All tokens of a module's text, repeated as they are: no reading limit."""
+    """All tokens of a module's whole text, repetitions included."""
     return [form_of(token) for token in tokens_of(folded(text))]
 
 
@@ -180,5 +183,5 @@ def bm25(forms: Sequence[list[str]], bodies: Sequence[list[str]], wanted: Flags,
 
 
 def _stored(scores: Floats) -> Any:
-    """In the precision that the file keeps, so that what is calibrated is what will run."""
+    """Scores in the precision that the file keeps, so that calibration and proxy use the same values."""
     return scores.astype(np.float16).astype(np.float32)

@@ -11,12 +11,12 @@ from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS
 
 EXAMPLE_CATEGORY = "example"
 MAX_PIECES = 8
-"""Of a module's text, from its start: as much as there is room for in this many questions."""
+"""Embedded from the start of a module's text; the rest isn't."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """A text and the columns that it speaks for; none: small talk, or a message that needs the core alone."""
+    """A text and the columns of the modules that it needs; none: small talk, or a message that needs the core alone."""
 
     text: str
     columns: frozenset[int]
@@ -25,7 +25,7 @@ class Document:
 def documents_of(
     profile: Profile, columns: Sequence[int], cases: Sequence[Numbered], known: Conversations
 ) -> list[Document]:
-    """Module texts, examples, and the labelled messages for what each of them newly needs."""
+    """Titles, descriptions, examples, and labelled messages with the modules that each newly needs."""
     column_of = {profile.modules[n].id: column for column, n in enumerate(columns)}
     pairs = [
         (example, frozenset({column_of[module.id]}))
@@ -49,10 +49,10 @@ def chat_documents(cases: Sequence[Numbered]) -> list[Document]:
     return [Document(text=text, columns=nothing) for text in dict.fromkeys((*SMALL_TALK, *needless))]
 
 
-def described(
+def vector_documents(
     profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
 ) -> list[Document]:
-    """What module vectors learn from: the table's documents, and the modules' own texts in its words' place."""
+    """The table's documents and, since vectors don't count words, pieces of the modules' own texts."""
     return [*documents, *body_documents(profile, columns), *chat_documents(cases)]
 
 
@@ -66,7 +66,7 @@ def examples_as_cases(profile: Profile) -> list[Case]:
 
 
 def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
-    """Titles and the sentences of descriptions, as if somebody had asked with them."""
+    """Titles and sentences of descriptions, taken as messages that need their module."""
     documents: list[Document] = []
     for column, number in enumerate(columns):
         module = profile.modules[number]
@@ -87,7 +87,7 @@ def body_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
 
 
 def labelled_documents(pairs: Iterable[tuple[str, frozenset[int]]]) -> list[Document]:
-    """One document a text; a text that is there twice speaks for the columns of both."""
+    """One document a text; a text that occurs twice has the columns of both."""
     columns: dict[str, frozenset[int]] = {}
     for text, needed in pairs:
         columns[text] = columns.get(text, frozenset()) | needed

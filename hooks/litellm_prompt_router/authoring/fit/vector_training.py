@@ -28,18 +28,18 @@ CENTROID_SHARE = 3.0
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Embedded:
-    """Vectors of every text that a fit reads, by the part of it that was embedded."""
+    """Vectors of every text that a fit reads, keyed by the part of the text that was embedded."""
 
     model: str
     known: Mapping[str, MessageEmbedding]
 
     def lookup(self, _model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
-        """A Lookup that knows these texts and asks nobody."""
+        """A Lookup over these texts alone, without calls to the model."""
         return {text: self.known[text] for text in texts if text in self.known}
 
 
 def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]) -> tuple[str, ...]:
-    """All that a fit needs vectors of, each once."""
+    """Every text that a fit needs a vector of, each once."""
     texts = [document.text for document in module_documents(profile, columns)]
     texts += [piece.text for piece in body_documents(profile, columns)]
     texts += [example for module in profile.modules for example in module.examples]
@@ -51,7 +51,7 @@ def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Num
 def train_vectors(
     columns: Sequence[int], documents: Sequence[Document], embedded: Embedded
 ) -> tuple[SmallFloats, Floats]:
-    """``(vectors, bias)``: a row and a number for each column."""
+    """``(vectors, bias)``: a vector and a bias for each column."""
     linear_model, _ = libraries()
     taught = [(document, m) for document in documents if (m := embedded.known.get(embedded_part(document.text)))]
     points = np.array([meaning.vector for _, meaning in taught], dtype=np.float64)

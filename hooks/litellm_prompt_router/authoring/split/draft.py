@@ -1,4 +1,4 @@
-"""What a split prompt is until its owner has checked it: modules, slots, and what to look at."""
+"""A draft profile: its modules and slots, and the doubts and proposals for its owner to review."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class DraftModule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DraftDoubt:
-    """Something for the owner to decide. ``module`` None: it concerns the whole profile."""
+    """A question for the owner to decide. ``module`` None: it concerns the whole profile."""
 
     module: str | None
     text: str
@@ -95,7 +95,7 @@ class DraftDoubt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """A value that looks as if it varied, seen in the only sample there is."""
+    """A value of a single sample that probably varies, such as a date: a likely slot."""
 
     kind: str
     value: str
@@ -107,7 +107,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """A profile to be checked: modules in prompt order. ``prompt`` is the first sample, exactly."""
+    """A profile to be reviewed: modules in prompt order. ``prompt`` is the first sample, exactly."""
 
     name: str
     version: str
@@ -119,7 +119,7 @@ class Draft:
     doubts: tuple[DraftDoubt, ...]
     sample_count: int
     ignore: tuple[tuple[str, str], ...] = ()
-    """Rules of what the agent puts around its users' words, by field."""
+    """``(field, value)`` of each rule of ``ignore:``."""
 
     @property
     def tokens(self) -> int:

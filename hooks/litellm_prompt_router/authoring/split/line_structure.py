@@ -1,4 +1,4 @@
-"""A prompt's lines, each with what it is in the prompt's structure: heading, rule, tag, fence, item, row, text.
+"""A prompt's lines, each with its kind in the prompt's structure: heading, rule, tag, fence, item, row, text.
 
 Only the shape of lines counts, not their words, so that prompts in any language and script are read alike.
 """
