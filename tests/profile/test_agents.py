@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from litellm_prompt_router.files import load_profile
-from litellm_prompt_router.profile.agents import AGENTS, AGENTS_FILE, TAKEN_OUT, TAKEN_OUT_INITIALS
+from litellm_prompt_router.profile.agents import AGENTS, AGENTS_FILE, HISTORY_REMOVED, HISTORY_REMOVED_INITIALS
 from litellm_prompt_router.profile.profile import Ignore
 from tests.made_profiles import count_words
 
@@ -61,5 +61,5 @@ def test_what_holds_for_every_agent_is_valid_in_a_profile(tmp_path: Path, part: 
     ],
 )
 def test_initials_let_through_what_the_patterns_match(text: str) -> None:
-    assert text.lower().startswith(TAKEN_OUT_INITIALS)
-    assert any(pattern.match(text) for pattern in TAKEN_OUT)
+    assert text.lower().startswith(HISTORY_REMOVED_INITIALS)
+    assert any(pattern.match(text) for pattern in HISTORY_REMOVED)

@@ -21,7 +21,7 @@ AGENTS_FILE = Path(__file__).with_name("agents.yaml")
 
 
 class AgentsFile(BaseModel):
-    """agents.yaml, whose comments say what each part is."""
+    """The fields of agents.yaml, which its comments explain."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,20 +63,20 @@ def _alternation(patterns: Iterable[str | None]) -> tuple[ValuePattern, ...]:
 
 _FILE = read_agents_file()
 
-EVERY = _rules(_FILE.every_agent, "every_agent")
-"""Holds for all agents, whatever a profile says."""
+EVERY_AGENT = _rules(_FILE.every_agent, "every_agent")
+"""The rules that hold for every agent, whatever its profile."""
 
-TAKEN_OUT = _rules(_FILE.model_messages, "model_messages").summaries
-"""How a message of the model's begins that stands in place of turns that were taken out."""
-TAKEN_OUT_INITIALS = _FILE.model_message_initials
+HISTORY_REMOVED = _rules(_FILE.model_messages, "model_messages").summaries
+"""Patterns for the beginning of an assistant message that an agent puts in place of removed turns."""
+HISTORY_REMOVED_INITIALS = _FILE.model_message_initials
 """The first characters, in lower case, that those patterns can match."""
 
 AGENTS: Mapping[str, Ignore] = {name: _rules(rules, f"agents.{name}") for name, rules in _FILE.agents.items()}
-"""By the name that ``ignore: [{agent: NAME}]`` of a profile says."""
+"""The ready-made sets, by the NAME of ``ignore: [{agent: NAME}]`` in a profile."""
 
 
 def _all() -> Ignore:
-    together = reduce(Ignore.with_, AGENTS.values(), EVERY)
+    together = reduce(Ignore.with_, AGENTS.values(), EVERY_AGENT)
     return replace(
         together,
         tags=tuple(dict.fromkeys(together.tags)),
@@ -85,5 +85,5 @@ def _all() -> Ignore:
     )
 
 
-ALL = _all()
-"""Every agent's at once, for messages of an agent that nobody named."""
+ALL_AGENTS = _all()
+"""All sets together, for messages of an unknown agent."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
 from litellm_prompt_router.documents.parsing import parse_json_lines
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
-from litellm_prompt_router.profile.agents import EVERY
+from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import closure_of
@@ -90,7 +90,7 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
 
 def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
     owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
-    ignore = EVERY.with_(profile.ignore)
+    ignore = EVERY_AGENT.with_(profile.ignore)
     words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
     messages = {at: text for at, text in words.items() if text is not None}
     users = list(messages)

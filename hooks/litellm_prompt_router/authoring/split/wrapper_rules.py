@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt
-from litellm_prompt_router.profile.agents import AGENTS, EVERY
+from litellm_prompt_router.profile.agents import AGENTS, EVERY_AGENT
 from litellm_prompt_router.profile.ignore_rules import MAX_PATTERN_CHARS
 from litellm_prompt_router.profile.patterns import compile_pattern
 from litellm_prompt_router.profile.profile import Ignore
@@ -56,7 +56,7 @@ def with_wrappers(draft: Draft, messages: Sequence[Turn]) -> Draft:
 
 def propose_rules(messages: Sequence[Turn]) -> tuple[WrapperRule, ...]:
     """Rules in the order they are to stand in; from fewer than MIN_MESSAGES messages only a ready-made set."""
-    ignore = EVERY
+    ignore = EVERY_AGENT
     rules: list[WrapperRule] = []
     for step in (_agent, _elements, _beginnings, _endings) if len(messages) >= MIN_MESSAGES else (_agent,):
         found = tuple(step(messages, ignore))
