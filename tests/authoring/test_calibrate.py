@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm_prompt_router.authoring.fit.calibrate import calibrated, misses_expected, misses_guaranteed
+from litellm_prompt_router.authoring.share_intervals import binomial_cdf, share_interval
 from litellm_prompt_router.profile.fitted import Calibration
-from litellm_prompt_router.profile.share_intervals import binomial_cdf, share_interval
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from litellm_prompt_router.authoring.split import Draft, DraftModule, split_prom
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.authoring.split.review_sheet import review_of
 from litellm_prompt_router.authoring.split.slot_finding import find_slots
-from litellm_prompt_router.authoring.split.slugs import slug, unique
+from litellm_prompt_router.authoring.split.titles import slug, unique
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.patterns import compile_pattern
 from tests.made_prompts import (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from litellm_prompt_router.authoring.split.wrapper_rules import WrapperRule, propose_rules
-from litellm_prompt_router.files.ignore_rules import IgnoreFile, ignore_of
-from litellm_prompt_router.profile.agents import EVERY
+from litellm_prompt_router.profile.agents import AGENTS, EVERY_AGENT
+from litellm_prompt_router.profile.ignore_rules import IgnoreFile, ignore_of
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import Turn
 
@@ -32,7 +32,7 @@ def proposed(wrap: Callable[[str, int], str | Sequence[str]]) -> tuple[list[tupl
     rules = propose_rules(turns)
     problems: list[str] = []
     declared = [IgnoreFile.model_validate({rule.name: rule.value}) for rule in rules]
-    ignore = EVERY.with_(ignore_of(declared, "x", problems))
+    ignore = EVERY_AGENT.with_(ignore_of(declared, "x", problems, agents=AGENTS))
     assert problems == []
     return [(rule.name, rule.value) for rule in rules], [own_words(turn, ignore).text for turn in turns]
 

@@ -113,6 +113,31 @@ def test_what_surrounds_the_users_words_is_proposed(tmp_path: Path, run: Run) ->
     assert decision.query_chars == len("Go on")
 
 
+GEMINI_TOOLS = [
+    {"functionDeclarations": [{"name": "load_table"}, {"name": "query_table"}]},
+    {"function_declarations": [{"name": "draw_chart"}]},
+    {"googleSearch": {}},
+]
+
+
+def test_tools_of_gemini_traffic_are_found(tmp_path: Path, run: Run) -> None:
+    """Gemini lists several functions in one entry of `tools`, and LiteLLM takes both spellings of the field."""
+    request = {
+        "model": "gemini-2.5-pro",
+        "systemInstruction": {"parts": [{"text": prompt("Ada") + "\nCall `draw_chart` to draw.\n"}]},
+        "contents": [{"role": "user", "parts": [{"text": "Go on"}]}],
+        "tools": GEMINI_TOOLS,
+    }
+    call = {"ts": 1, "key": "k", "conversation": "c", "endpoint": "agenerate_content_stream", "request": request}
+    path = tmp_path / "traffic.jsonl"
+    path.write_text(json.dumps(call) + "\n", "utf-8")
+    [agent] = json.loads(run("learn", path, "--list", "--json").stdout)["agents"]
+    assert agent["tools"] == ["load_table", "query_table", "draw_chart"]
+    assert run("learn", path, "--name", "ada", "--profiles", tmp_path / "profiles").exit_code == 0
+    modules = load_profile(tmp_path / "profiles" / "ada", len).modules
+    assert [module.tools for module in modules if module.tools] == [("draw_chart",)]
+
+
 def test_masked_places_are_told(tmp_path: Path, run: Run) -> None:
     """They are not what the agent sends."""
     path = tmp_path / "traffic.jsonl"

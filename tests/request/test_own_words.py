@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_prompt_router.profile.agents import AGENTS, ALL, EVERY
+from litellm_prompt_router.profile.agents import AGENTS, ALL_AGENTS, EVERY_AGENT
 from litellm_prompt_router.profile.profile import Ignore
 from litellm_prompt_router.request.route.own_words import MAX_CHARS, MAX_CUTS, own_words
 from litellm_prompt_router.request.types import Turn
@@ -23,7 +23,7 @@ COMPACT = (
 
 
 def said(agent: str | None, *blocks: str) -> str | None:
-    ignore = EVERY.with_(AGENTS[agent]) if agent else EVERY
+    ignore = EVERY_AGENT.with_(AGENTS[agent]) if agent else EVERY_AGENT
     return own_words(turn(blocks), ignore).text
 
 
@@ -184,8 +184,8 @@ def test_what_agents_send(agent: str | None, blocks: tuple[str, ...], expected: 
 )
 def test_summaries_stand_for_history(text: str) -> None:
     """Whoever wrote them, alone or beside other blocks."""
-    assert own_words(turn([text]), EVERY).stands_for_history
-    assert own_words(turn([REMINDER, text, WORDS]), EVERY.with_(AGENTS["claude-code"])).stands_for_history
+    assert own_words(turn([text]), EVERY_AGENT).stands_for_history
+    assert own_words(turn([REMINDER, text, WORDS]), EVERY_AGENT.with_(AGENTS["claude-code"])).stands_for_history
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_summaries_stand_for_history(text: str) -> None:
 )
 def test_what_users_write_is_left(text: str) -> None:
     """Words that look a little like an agent's."""
-    assert own_words(turn([text]), EVERY) == (text, False)
+    assert own_words(turn([text]), EVERY_AGENT) == (text, False)
 
 
 @given(st.text(max_size=300), st.lists(st.text(max_size=80), max_size=4))
@@ -219,7 +219,7 @@ TAGS = [f"<{slash}{name}>" for name in ("system-reminder", "task", "userRequest"
 def test_broken_wrappers_break_nothing(pieces: list[str]) -> None:
     """Elements in any order, open, closed or nested: an answer comes, and no character that wasn't there."""
     text = "".join(pieces)
-    found = own_words(Turn(role="user", text=text), ALL).text
+    found = own_words(Turn(role="user", text=text), ALL_AGENTS).text
     assert found is None or set(found) <= {*text, "\n"}
 
 
@@ -237,7 +237,7 @@ def test_broken_wrappers_break_nothing(pieces: list[str]) -> None:
 )
 def test_floods_are_cut_short(text: str) -> None:
     """However long a message is, a bounded part of it is read."""
-    found = own_words(Turn(role="user", text=text), ALL).text
+    found = own_words(Turn(role="user", text=text), ALL_AGENTS).text
     assert found is None or len(found) <= max(len(text), MAX_CHARS + 1)
 
 

@@ -1,4 +1,4 @@
-"""Recorded traffic -> the agents in it: system prompts that are versions of one another, and who sends them.
+"""Finds the agents in recorded traffic: system prompts that are versions of one another, and who sends them.
 
 Prompts are compared by their lines without digits (by word runs where there are hardly any lines), as a sample
 of hashes that is the same for the same lines. One pass over the calls; what is kept of each agent is bounded:
@@ -22,12 +22,12 @@ from litellm_prompt_router.request.wire import MASK, SHAPES, tool_names
 
 MAX_AGENTS = 200
 MAX_SAMPLES = 6
-"""Whole prompts kept of an agent: the latest, and a choice that doesn't depend on their order."""
+"""Whole prompts kept of an agent: the latest, and those with the lowest digests, whatever their order."""
 MAX_MESSAGES = 60
-"""User messages kept of an agent, a choice that doesn't depend on their order."""
+"""User messages kept of an agent: those with the lowest digests, whatever their order."""
 MAX_MESSAGE_CHARS = 8_000
 MAX_COUNTED = 100_000
-"""Versions, conversations and texts told apart; more are counted as one."""
+"""The most versions and conversations counted of an agent, and prompt texts remembered."""
 FEATURES = 1_000
 FEW_LINES = 40
 MIN_LINE_CHARS = 12
@@ -46,7 +46,7 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agent:
-    """One agent's prompt as it was seen. ``samples``: some of its versions, the latest first.
+    """One agent's prompt, counted over the traffic. ``samples``: some of its versions, the latest first.
 
     ``tokens`` are those of the system prompts of all calls, estimated from the latest version's.
     """
@@ -64,7 +64,7 @@ class Agent:
     known_as: str | None
     """The profile that recognises the latest version."""
     masked: int
-    """Places of the latest version where `capture` masked what looked like a secret."""
+    """Occurrences in the latest version of what `capture` puts in place of a secret."""
 
     @property
     def chars(self) -> int:
@@ -73,7 +73,7 @@ class Agent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learned:
-    """Agents by tokens, most first. ``overflow``: calls of prompts beyond the number of agents told apart."""
+    """The agents found, the one with the most tokens first. ``overflow``: calls with prompts beyond MAX_AGENTS."""
 
     calls: int
     unreadable: int
@@ -107,8 +107,8 @@ class _Cluster:
             self.chosen[digest] = text
             if len(self.chosen) >= MAX_SAMPLES:
                 del self.chosen[max(self.chosen)]
-        _note(self.versions, digest)
-        _note(self.conversations, _digest(f"{call.key}\0{call.conversation}"))
+        _add_bounded(self.versions, digest)
+        _add_bounded(self.conversations, _digest(f"{call.key}\0{call.conversation}"))
         self.keys[call.key] += 1
         model = call.request.get("model")
         if isinstance(model, str):
@@ -116,10 +116,10 @@ class _Cluster:
         self.tools.update(dict.fromkeys(tool_names(call.request)))
         for turn in request.turns:
             if turn.role == "user" and turn.text.strip():
-                self._keep(turn)
+                self._keep_message(turn)
 
-    def _keep(self, turn: Turn) -> None:
-        """One of the messages with the lowest digests."""
+    def _keep_message(self, turn: Turn) -> None:
+        """Keeps the message if its digest is among the lowest: a choice that doesn't depend on order."""
         digest = _digest(turn.text)
         if digest in self.messages:
             return
@@ -133,7 +133,7 @@ class _Cluster:
 
 
 class Learner:
-    """Takes calls one by one and tells what was in them."""
+    """Groups calls, one by one, by the agent whose system prompt they carry."""
 
     def __init__(self) -> None:
         self._clusters: list[_Cluster] = []
@@ -141,7 +141,7 @@ class Learner:
         self._by_text: OrderedDict[bytes, int] = OrderedDict()
         self._calls = self._unreadable = self._without_prompt = self._overflow = 0
 
-    def take(self, call: RecordedCall) -> None:
+    def add(self, call: RecordedCall) -> None:
         """Counts one call."""
         self._calls += 1
         try:
@@ -169,7 +169,7 @@ class Learner:
         self._clusters[number].add(call, request, text, digest)
 
     def learned(self, count_tokens: Callable[[str], int], known: Catalogue | None) -> Learned:
-        """The agents so far; ``known`` profiles are named where they recognise one."""
+        """The agents so far, each with the name of the profile in ``known`` that recognises it."""
         agents = [_agent(cluster, count_tokens, known) for cluster in self._clusters]
         return Learned(
             calls=self._calls,
@@ -184,7 +184,7 @@ class Learner:
         votes = Counter(number for feature in features for number in self._by_feature.get(feature, ()))
         best, best_share = None, 0.0
         for number, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]:
-            of_smaller, of_larger = _shares(features, self._clusters[number].features)
+            of_smaller, of_larger = _overlap_shares(features, self._clusters[number].features)
             begins_alike = of_larger >= SURELY_SAME_OF_LARGER or bool(head & self._clusters[number].head)
             is_same = of_smaller >= SAME_OF_SMALLER and of_larger >= SAME_OF_LARGER and begins_alike
             if is_same and of_larger > best_share:
@@ -201,7 +201,7 @@ def learn(calls: Iterable[RecordedCall], count_tokens: Callable[[str], int], kno
     """The agents whose system prompts are in these calls."""
     learner = Learner()
     for call in calls:
-        learner.take(call)
+        learner.add(call)
     return learner.learned(count_tokens, known)
 
 
@@ -244,12 +244,12 @@ def _features(text: str) -> frozenset[int]:
 
 
 def _head(text: str) -> frozenset[int]:
-    """Hashes of the first lines that say something."""
+    """Hashes of the first lines that are long enough to compare."""
     lines = [line for raw in text.splitlines() if len(line := _DIGITS.sub("", raw).strip()) >= MIN_LINE_CHARS]
     return frozenset(zlib.crc32(line.encode("utf-8", "backslashreplace")) for line in lines[:HEAD_LINES])
 
 
-def _shares(one: frozenset[int], other: frozenset[int]) -> tuple[float, float]:
+def _overlap_shares(one: frozenset[int], other: frozenset[int]) -> tuple[float, float]:
     """The shared part of the smaller and of the larger, over the range of hashes that both samples reach."""
     reach = min((max(each) for each in (one, other) if len(each) >= FEATURES), default=2**32)
     one, other = (frozenset(value for value in each if value <= reach) for each in (one, other))
@@ -261,6 +261,6 @@ def _digest(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).digest()
 
 
-def _note(seen: set[bytes], digest: bytes) -> None:
+def _add_bounded(seen: set[bytes], digest: bytes) -> None:
     if len(seen) < MAX_COUNTED:
         seen.add(digest)

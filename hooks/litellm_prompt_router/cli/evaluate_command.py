@@ -15,6 +15,7 @@ from litellm_prompt_router.authoring.evaluate import (
     compare,
     evaluate_cases,
     kept_at,
+    plot_curve,
 )
 from litellm_prompt_router.cli.embedding_options import api_base_option, lexical_option, lookup_for, model_option
 from litellm_prompt_router.cli.extras import require_extra
@@ -106,8 +107,6 @@ def _plot(comparison: Comparison, file: Path) -> None:
     if not comparison.curve:
         raise ConfigurationError(["--plot: no threshold can be varied before `prompt-router fit`; leave it out"])
     require_extra("plot", "matplotlib", by="--plot")
-    from litellm_prompt_router.authoring.evaluate.curve_plot import plot_curve
-
     try:
         plot_curve(comparison, file)
     except OSError as error:

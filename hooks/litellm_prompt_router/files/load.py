@@ -20,7 +20,6 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, read_text
 from litellm_prompt_router.documents.problems import explain_validation_error
 from litellm_prompt_router.files.fit_files import read_fitted
-from litellm_prompt_router.files.ignore_rules import ignore_of
 from litellm_prompt_router.files.profile_yaml import (
     PROFILE_FILE,
     ModuleFile,
@@ -29,7 +28,9 @@ from litellm_prompt_router.files.profile_yaml import (
     inconsistencies,
     named_files,
 )
+from litellm_prompt_router.profile.agents import AGENTS
 from litellm_prompt_router.profile.fitted import Fitted
+from litellm_prompt_router.profile.ignore_rules import ignore_of
 from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
 from litellm_prompt_router.profile.profile import Economics, EmbeddingSettings, Module, Profile, Slot
 
@@ -75,7 +76,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
             raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
     problems.extend(inconsistencies(declared, folder, where))
     slots = _slots(declared, where, problems)
-    ignore = ignore_of(declared.ignore, where, problems)
+    ignore = ignore_of(declared.ignore, where, problems, agents=AGENTS)
     digest = hashlib.sha256(raw.encode())
     modules: list[Module] = []
     unreadable = False

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from litellm_prompt_router.files.ignore_rules import MAX_RULES, IgnoreFile
+from litellm_prompt_router.profile.ignore_rules import IgnoreRules
 from litellm_prompt_router.request.route.triggers import check_trigger
 
 PROFILE_FILE = "profile.yaml"
@@ -81,7 +81,7 @@ class ProfileFile(_StrictProfile):
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
     economics: EconomicsFile | None = None
     router: RouterFile = RouterFile()
-    ignore: Annotated[tuple[IgnoreFile, ...], Field(max_length=MAX_RULES)] = ()
+    ignore: IgnoreRules = ()
     slots: tuple[SlotFile, ...] = ()
     modules: Annotated[tuple[ModuleFile, ...], Field(min_length=1)]
 

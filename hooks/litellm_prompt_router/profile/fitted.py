@@ -1,4 +1,4 @@
-"""What `prompt-router fit` learned of one profile: scores for the words of messages, and a calibrated threshold."""
+"""What `prompt-router fit` learned for one profile: scores of message words, and a calibrated threshold."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CoverageOver = Literal["first_needs", "messages"]
 
 GATE_INPUTS = 12
 SEMANTIC_INPUTS = 4
-"""Behind those, of a gate that reads the meaning of a message too."""
+"""Further inputs of a gate that weighs a message's embedding too."""
 
 
 class TokenRows(dict[str, int]):
-    """Names to their rows; -1 for a name that has none, so that many are looked up without a step in between."""
+    """Names -> rows, -1 for an unknown name: ``map(rows.__getitem__, names)`` then needs no Python step per name."""
 
     def __missing__(self, name: str) -> int:
         return -1
@@ -43,7 +43,7 @@ class ScoreTable:
     token_scores: SmallFloats
     token_weights: SmallFloats
     is_chat_token: Flags
-    """Tokens that small talk is made of."""
+    """True for tokens that occur in small talk."""
     pieces: Mapping[str, int]
     piece_scores: SmallFloats
     unseen_weight: float
@@ -52,20 +52,20 @@ class ScoreTable:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Gate:
-    """A linear reading of (score of this message, scores of earlier ones, modules in use, first turn or not)."""
+    """A linear function of the scores of this and earlier messages, the modules in use, and first or later turn."""
 
     weights: Floats
     """One for each of GATE_INPUTS, which request/route/scores.py lists, and for SEMANTIC_INPUTS where it is fused."""
     bias: float
     later_shift: float
-    """Subtracted behind the first turn, so that a long conversation doesn't gather modules by and by."""
+    """Subtracted after the first turn, so that long conversations don't collect modules needlessly."""
     offsets: Floats
-    """Added per column: the saving that leaving it out brings. Infinite for what no message can tell about."""
+    """Added per column: lower for large modules, which save more; infinite for modules sent with every task."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """The promise that a threshold was set for, and what it was set on. Holds for traffic like that."""
+    """A threshold, the coverage it promises, and the messages it was set on; it holds for messages like those."""
 
     promise: Promise
     target_coverage: float
@@ -74,7 +74,7 @@ class Calibration:
     """Modules whose gate value is at least this are selected; minus infinity where nothing is promised."""
     confidence: float
     messages: int
-    """Calibration messages that the promise is over."""
+    """Calibration messages that the promise covers."""
     misses: int
     """Those of them whose needs the threshold doesn't select."""
     conversations: int
@@ -84,7 +84,7 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Semantics:
-    """What an embedding model adds: a vector for each scored module, and the fused gate with its own calibration.
+    """Routing by embeddings: a vector for each scored module, and a gate over words and vectors, calibrated by itself.
 
     The semantic score of a message is the product of its vector, of length one, with the module's, plus a bias.
     """
@@ -100,13 +100,13 @@ class Semantics:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fitted:
-    """Table, gate and calibration, tied to the module texts they were made for."""
+    """Table, gate and calibration. ``digest`` is that of the module texts they were made for."""
 
     digest: str
     table: ScoreTable
     gate: Gate
     calibration: Calibration
     trusts_lists: bool = True
-    """False when labelled messages that the lists of small talk and follow-ups dismiss do have needs here."""
+    """False when the lists of small talk and follow-ups would dismiss labelled messages that need modules."""
     semantics: Semantics | None = None
-    """None: the profile names no embedding model, or nothing was promised with it."""
+    """None: the profile names no embedding model, or no coverage could be promised with it."""

@@ -1,4 +1,4 @@
-"""What is known of an agent's prompt: its modules in order, with the slots inside them."""
+"""A profile: an agent's prompt as modules in order, the slots inside them, and its routing data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PatternMatch(Protocol):
 
 
 class ValuePattern(Protocol):
-    """A compiled pattern, of whichever engine."""
+    """A compiled pattern of any engine."""
 
     @property
     def groups(self) -> int: ...
@@ -69,7 +69,7 @@ class Module:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Economics:
-    """What tuning found cheapest, decided for each conversation by what its first turn selects beside the core.
+    """The cheapest way found by tuning, applied to each conversation by what its first turn selects beside the core.
 
     ``bundles``: sets of module indexes; the smallest that holds the selection takes its place. None: the selection
     itself, if at least ``min_dropped`` tokens are left out for each token selected. Else every module is sent.
@@ -80,10 +80,10 @@ class Economics:
     min_dropped: float = 0.0
     bundles: tuple[frozenset[int], ...] | None = None
     read_share: float | None = None
-    """What cached tokens cost where it was tuned, as a share of the input price; ``write_share`` likewise."""
+    """Cached tokens' price in the tuning, as a share of the input price; ``write_share`` is that of cache writes."""
     write_share: float | None = None
     profile_version: str | None = None
-    """The profile as it was tuned."""
+    """The profile's version when it was tuned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,16 +145,16 @@ class Profile:
     coverage_floor: float | None
     cache_ttl: Ttl
     placement: Placement | None = None
-    """None: what the deployments make best."""
+    """None: chosen for the deployments' providers and models."""
     economics: Economics | None = None
-    """None: nobody tuned it, and a cautious rule decides."""
+    """None: not tuned; a cautious rule decides."""
     ignore: Ignore = field(default=Ignore(), repr=False)
-    """What its ``ignore:`` names; what holds for every agent isn't in it."""
+    """The rules of its ``ignore:``, without those for every agent."""
     order: Mapping[str, int] = field(repr=False)
     fitted: Fitted | None = field(default=None, repr=False)
     """What `prompt-router fit` learned; None: triggers alone."""
     embedding: EmbeddingSettings | None = None
-    """None: no text of anybody's is sent to an embedding model."""
+    """None: no message is sent to an embedding model."""
 
     @property
     def text(self) -> str:

@@ -1,7 +1,7 @@
 """Token counts with tiktoken's o200k_base, offline: LiteLLM ships the encoding files.
 
-Other providers' tokenizers differ (Claude's counts run higher); figures from here are comparable with each
-other, and the provider's own usage is what gets billed.
+Other providers' tokenizers differ (Claude's counts run higher), so these counts compare only with each other; the
+provider's own usage is what gets billed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MEMO_ENTRIES = 4096
 
 
 def token_counter() -> Callable[[str], int]:
-    """A counter that remembers sizes by the text's hash. Not the text: prompts are nobody's business here."""
+    """A counter that remembers sizes by the text's hash; the texts themselves aren't kept."""
     encoding = _encoding()
     memo: dict[tuple[int, int], int] = {}
 
@@ -38,8 +38,8 @@ def token_counter() -> Callable[[str], int]:
 def _encoding() -> tiktoken.Encoding:
     if not (os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("CUSTOM_TIKTOKEN_CACHE_DIR")):
         spec = find_spec("litellm")
-        for place in spec.submodule_search_locations or () if spec else ():
-            bundled = Path(place, "litellm_core_utils", "tokenizers")
+        for folder in spec.submodule_search_locations or () if spec else ():
+            bundled = Path(folder, "litellm_core_utils", "tokenizers")
             if bundled.is_dir():
                 os.environ["TIKTOKEN_CACHE_DIR"] = str(bundled)
     return tiktoken.get_encoding(ENCODING)

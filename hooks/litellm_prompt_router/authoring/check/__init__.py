@@ -1,4 +1,4 @@
-"""What `prompt-router check` says of profiles: their sizes, their own inconsistencies, how real prompts fit them."""
+"""`prompt-router check`: reports on profiles' sizes, inconsistencies, and fit with real prompts."""
 
 from litellm_prompt_router.authoring.check.profile_report import ModuleReport, ProfileReport, check_profiles
 

@@ -1,6 +1,6 @@
-"""What is wrong with a profile that loads, as far as its own words show: requirements, triggers and slots.
+"""Checks of a loaded profile that need nothing but the profile: requirements, triggers, slots and `ignore:` rules.
 
-Errors make it behave otherwise than it says, warnings look forgotten, notes may well be meant so.
+Errors make it behave otherwise than it says, warnings are probable oversights, notes may be intended.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from litellm_prompt_router.request.route.triggers import ATTACHMENT_PREFIX, Trig
 from litellm_prompt_router.request.types import Turn
 
 EVERYTHING_SHARE = 0.25
-"""A trigger that this much of everyday messages has says nothing about what they need."""
+"""A trigger that matches this share of everyday messages says nothing about what they need."""
 OTHERS_SHARE = 0.6
 ENOUGH_OTHERS = 10
 
@@ -66,13 +66,13 @@ def lint(profile: Profile) -> Findings:
     paths = {m.id: f"{profile.name}: modules[{number}] {m.id}" for number, m in enumerate(profile.modules)}
     warnings = [
         *_unreachable(profile, paths),
-        *_triggers(profile, paths),
-        *_slots(profile),
-        *_ignored(profile),
-        *_tuning(profile),
+        *_useless_triggers(profile, paths),
+        *_greedy_slots(profile),
+        *_ignored_user_words(profile),
+        *_outdated_tuning(profile),
     ]
     return Findings(
-        errors=tuple(_cycles(profile, paths)), warnings=tuple(warnings), notes=tuple(_overlaps(profile, paths))
+        errors=tuple(_cycles(profile, paths)), warnings=tuple(warnings), notes=tuple(_needless_triggers(profile, paths))
     )
 
 
@@ -92,16 +92,16 @@ def expected_token_reduction(profile: Profile) -> float | None:
 def _cycles(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
     """One line for each set of modules that require each other."""
     requires = {module.id: module.requires for module in profile.modules}
-    told: set[str] = set()
+    reported: set[str] = set()
     for module in profile.modules:
-        way = _way_back(module.id, requires)
-        if way and module.id not in told:
-            told.update(way)
-            yield f"{paths[module.id]}: requires itself: {' -> '.join(way)}; remove one of these requirements"
+        path = _requirement_cycle(module.id, requires)
+        if path and module.id not in reported:
+            reported.update(path)
+            yield f"{paths[module.id]}: requires itself: {' -> '.join(path)}; remove one of these requirements"
 
 
-def _way_back(start: str, requires: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The shortest way along requirements from a module to itself; empty when there is none."""
+def _requirement_cycle(start: str, requires: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The shortest path along requirements from a module to itself; empty when there is none."""
     came_from: dict[str, str] = {}
     level = [start]
     while level:
@@ -109,10 +109,10 @@ def _way_back(start: str, requires: Mapping[str, tuple[str, ...]]) -> list[str]:
         for id in level:
             for needed in requires[id]:
                 if needed == start:
-                    way = [start, id]
-                    while way[-1] != start:
-                        way.append(came_from[way[-1]])
-                    return way[::-1]
+                    path = [start, id]
+                    while path[-1] != start:
+                        path.append(came_from[path[-1]])
+                    return path[::-1]
                 if needed not in came_from:
                     came_from[needed] = id
                     following.append(needed)
@@ -136,9 +136,9 @@ def _unreachable(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
             yield f"{paths[module.id]}: required only by modules that nothing selects; add triggers or tools"
 
 
-def _triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
-    everyday = [_read(text) for text in EVERYDAY]
-    examples = [(module.id, _read(text)) for module in profile.modules for text in module.examples]
+def _useless_triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    everyday = [_folded_words(text) for text in EVERYDAY]
+    examples = [(module.id, _folded_words(text)) for module in profile.modules for text in module.examples]
     for module in profile.modules:
         others = [read for owner, read in examples if owner != module.id]
         for number, trigger in enumerate(module.triggers):
@@ -146,7 +146,7 @@ def _triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
                 continue
             where = f"{paths[module.id]}: triggers[{number}] {trigger!r}"
             index = TriggerIndex([(0, trigger)])
-            if not index.match(*_read(trigger.replace("*", "")), ()):
+            if not index.match(*_folded_words(trigger.replace("*", "")), ()):
                 yield f"{where}: matches nothing, not even itself; write it as words of one script"
                 continue
             hits = sum(bool(index.match(*read, ())) for read in everyday)
@@ -158,7 +158,7 @@ def _triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
                 yield f"{where}: matches {hits} of {len(others)} examples of other modules; use a word that tells more"
 
 
-def _overlaps(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+def _needless_triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
     """Triggers that are another module's too, and those that a shorter one of their own module makes needless."""
     owners: dict[str, Module] = {}
     for module in profile.modules:
@@ -171,19 +171,19 @@ def _overlaps(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
             if trigger.startswith(ATTACHMENT_PREFIX):
                 continue
             own = [each for each in module.triggers if each != trigger and not each.startswith(ATTACHMENT_PREFIX)]
-            covered = TriggerIndex(enumerate(own)).match(*_read(trigger.replace("*", "")), ())
+            covered = TriggerIndex(enumerate(own)).match(*_folded_words(trigger.replace("*", "")), ())
             if covered and not trigger.endswith("*"):
                 yield f"{where}: adds nothing to {own[min(covered)]!r}; remove it"
 
 
-def _tuning(profile: Profile) -> Iterable[str]:
-    """What was tuned for another version may no longer be cheapest."""
+def _outdated_tuning(profile: Profile) -> Iterable[str]:
+    """A tuning made for another version, which may no longer be the cheapest."""
     tuned = profile.economics.profile_version if profile.economics else None
     if tuned is not None and tuned != profile.version:
         yield f"{profile.name}: economics: tuned on version {tuned}; run `prompt-router simulate --tune` again"
 
 
-def _slots(profile: Profile) -> Iterable[str]:
+def _greedy_slots(profile: Profile) -> Iterable[str]:
     slots = {part.name: part for module in profile.modules for part in module.parts if isinstance(part, Slot)}
     for slot in slots.values():
         if slot.max_chars >= len(PROSE) and slot.pattern.fullmatch(PROSE) is not None:
@@ -193,8 +193,8 @@ def _slots(profile: Profile) -> Iterable[str]:
             )
 
 
-def _ignored(profile: Profile) -> Iterable[str]:
-    """Rules that take away what users write."""
+def _ignored_user_words(profile: Profile) -> Iterable[str]:
+    """Rules that take away words of ordinary user messages."""
     texts = [*EVERYDAY, *(example for module in profile.modules for example in module.examples)]
     taken = [text for text in texts if own_words(Turn(role="user", text=text), profile.ignore).text != text]
     if taken:
@@ -204,6 +204,6 @@ def _ignored(profile: Profile) -> Iterable[str]:
         )
 
 
-def _read(text: str) -> tuple[str, list[str]]:
+def _folded_words(text: str) -> tuple[str, list[str]]:
     form = folded(text)
     return form, words_of(form)

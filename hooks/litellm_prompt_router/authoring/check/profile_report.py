@@ -1,4 +1,4 @@
-"""What there is to say of a profile that loads: sizes, whether it is recognised, and what looks forgotten."""
+"""The report on a loaded profile: sizes, whether its own prompt is recognised, errors, warnings and notes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from litellm_prompt_router.request.route import Router
 from litellm_prompt_router.request.types import Turn
 
 ENOUGH_EXAMPLES = 20
-"""From here on routing can be learned from them; with fewer it is for the triggers to select each."""
+"""With this many, routing is learned from a module's examples; with fewer, triggers have to select each of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class ModuleReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProfileReport:
-    """One profile. ``coverage``: the share of its own joined prompt that recognition places, 1 when all is well."""
+    """One profile. ``coverage``: the share of its own joined prompt that is recognised, 1 when all is well."""
 
     name: str
     version: str
@@ -48,7 +48,7 @@ class ProfileReport:
     """Each ``profile: modules[n] id: what is wrong; what to do``."""
     errors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What may be meant so."""
+    """Findings that may be intended."""
     expected_token_reduction: float | None = None
     """The mean share of tokens that the examples don't need; None without examples."""
     sample: SampleReport | None = None
@@ -91,8 +91,8 @@ def _report(profile: Profile, catalogue: Catalogue, sample: SampleReport | None)
     router = Router(profile)
     for number, module in enumerate(profile.modules):
         warnings.extend(_warnings(profile, f"{profile.name}: modules[{number}] {module.id}", module, router))
-    found_in_words = lint(profile)
-    warnings.extend(found_in_words.warnings)
+    findings = lint(profile)
+    warnings.extend(findings.warnings)
     return ProfileReport(
         name=profile.name,
         version=profile.version,
@@ -104,8 +104,8 @@ def _report(profile: Profile, catalogue: Catalogue, sample: SampleReport | None)
         coverage=coverage,
         modules=tuple(_module(module, tokens) for module in profile.modules),
         warnings=(*warnings, *(sample.warnings if sample else ())),
-        errors=(*found_in_words.errors, *(sample.errors if sample else ())),
-        notes=found_in_words.notes,
+        errors=(*findings.errors, *(sample.errors if sample else ())),
+        notes=findings.notes,
         expected_token_reduction=expected_token_reduction(profile),
         sample=sample,
     )

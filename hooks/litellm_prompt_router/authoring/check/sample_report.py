@@ -1,7 +1,7 @@
-"""What real prompts say of a profile: how much of them it covers, and what varies that it takes for fixed.
+"""A profile checked against real prompts: how much of them it covers, and what varies though it is declared fixed.
 
 A slot whose value changes between calls makes every call's prefix new to the provider's cache: ``volatile`` puts
-it last. Names, places and sizes are told, never text.
+it last. Module and slot names, lines and sizes are reported, never text.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from litellm_prompt_router.request.types import Recognition
 DEFAULT_FLOOR = 0.6
 NEAR_LINES = 0.5
 NEAR_COVERAGE = 0.2
-"""A prompt that shares less with the profile is another agent's."""
+"""Shares of lines known and of text covered; a prompt below both is another agent's."""
 MIN_RESIDUE_CHARS = 16
 MIN_CONVERSATIONS = 3
-TOLD_PLACES = 5
+MAX_LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +50,8 @@ class SampleReport:
 
 
 @dataclass(slots=True)
-class _Varying:
-    """What a slot, or unknown text in one place, was from call to call. Values are kept as hashes."""
+class _ObservedValues:
+    """The values of a slot, or of unknown text behind one module, over the samples. Values are kept as hashes."""
 
     values: set[int] = field(default_factory=set)
     steps: int = 0
@@ -59,7 +59,7 @@ class _Varying:
     latest: dict[str, int] = field(default_factory=dict)
     seen: int = 0
 
-    def see(self, value: str, conversation: str | None) -> None:
+    def add(self, value: str, conversation: str | None) -> None:
         key = hash(value)
         self.seen += 1
         self.values.add(key)
@@ -78,14 +78,14 @@ def check_samples(
     recognitions = {text: catalogue.recognise(text, only=profile.name) for text in {s.text for s in samples}}
     near = [(s, found) for s in samples if (found := recognitions[s.text]) is not None and _is_near(found)]
     absent: Counter[str] = Counter()
-    slots: dict[str, _Varying] = defaultdict(_Varying)
-    residues: dict[str, _Varying] = defaultdict(_Varying)
+    slots: dict[str, _ObservedValues] = defaultdict(_ObservedValues)
+    residues: dict[str, _ObservedValues] = defaultdict(_ObservedValues)
     most = 0
     low: dict[str, str] = {}
     for sample, found in near:
         placed = {span.module for span in found.spans}
         absent.update(module.id for n, module in enumerate(profile.modules) if n not in placed)
-        most = max(most, _watch(profile, sample, found, slots, residues))
+        most = max(most, _record_sample(profile, sample, found, slots, residues))
         if found.coverage < floor:
             low.setdefault(sample.text, f"{sample.where}: {_below(profile, found, floor)}")
     errors = list(low.values())
@@ -116,31 +116,31 @@ def _below(profile: Profile, found: Recognition, floor: float) -> str:
     )
 
 
-def _watch(
+def _record_sample(
     profile: Profile,
     sample: PromptSample,
     found: Recognition,
-    slots: dict[str, _Varying],
-    residues: dict[str, _Varying],
+    slots: dict[str, _ObservedValues],
+    residues: dict[str, _ObservedValues],
 ) -> int:
-    """Notes what the slots are and what is unknown where; returns the characters of unknown text."""
+    """Adds one sample's slot values and unknown text to the counts; returns the characters of unknown text."""
     unknown: dict[str, str] = defaultdict(str)
     values: dict[str, str] = {}
-    place, chars = "(the start)", 0
+    behind, chars = "(the start)", 0
     for span in found.spans:
         text = sample.text[span.start : span.end]
         if span.kind == "residue":
             chars += len(text)
-            unknown[place] += text
+            unknown[behind] += text
         else:
-            place = profile.modules[span.module].id
+            behind = profile.modules[span.module].id
             if span.slot is not None:
                 values.setdefault(span.slot.name, text.strip())
     for name, value in values.items():
-        slots[name].see(value, sample.conversation)
+        slots[name].add(value, sample.conversation)
     for where, text in unknown.items():
         if len(text.strip()) >= MIN_RESIDUE_CHARS:
-            residues[where].see(text.strip(), sample.conversation)
+            residues[where].add(text.strip(), sample.conversation)
     return chars
 
 
@@ -148,29 +148,29 @@ def _warnings(
     profile: Profile,
     samples: int,
     absent: Counter[str],
-    slots: dict[str, _Varying],
-    residues: dict[str, _Varying],
+    slots: dict[str, _ObservedValues],
+    residues: dict[str, _ObservedValues],
 ) -> Iterable[str]:
     fixed = {p.name for m in profile.modules for p in m.parts if isinstance(p, Slot) and not p.volatile}
     for name in sorted(fixed & slots.keys()):
         how = _how_it_varied(slots[name])
         if how is not None:
             yield f"{profile.name}: slots: {name}: {how}; say `volatile: true`, so that it goes last"
-    for place, seen in sorted(residues.items(), key=lambda item: profile.order.get(item[0], -1)):
+    for behind, seen in sorted(residues.items(), key=lambda item: profile.order.get(item[0], -1)):
         how = _how_it_varied(seen)
-        where = f"{profile.name}: unknown text behind {place}"
+        where = f"{profile.name}: unknown text behind {behind}"
         if how is not None:
             yield f"{where} varies: {how}; make it a volatile slot"
         else:
             yield f"{where} in {seen.seen} of {samples} samples; see `prompt-router diff`"
     if absent:
-        told = [f"{id} ({count})" for id, count in absent.most_common(TOLD_PLACES)]
-        more = f" and {len(absent) - TOLD_PLACES} more" if len(absent) > TOLD_PLACES else ""
-        which = ", ".join(told) + more
+        listed = [f"{id} ({count})" for id, count in absent.most_common(MAX_LISTED)]
+        more = f" and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
+        which = ", ".join(listed) + more
         yield f"{profile.name}: not in all of {samples} samples as they are: {which}; see `prompt-router diff`"
 
 
-def _how_it_varied(seen: _Varying) -> str | None:
+def _how_it_varied(seen: _ObservedValues) -> str | None:
     """What to say of a value that changed from call to call, or from conversation to conversation; else None."""
     if seen.changes:
         return f"changed in {seen.changes} of {seen.steps} steps from call to call"

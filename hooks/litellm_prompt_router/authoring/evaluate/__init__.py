@@ -1,6 +1,13 @@
-"""How well routing does on labelled messages: what each one keeps, what it should have kept, and what else would do."""
+"""Evaluates routing on labelled messages: coverage and size by case, and against other routers and thresholds."""
 
-from litellm_prompt_router.authoring.evaluate.compare import Comparison, Point, RouterResult, compare, kept_at
+from litellm_prompt_router.authoring.evaluate.compare import (
+    Comparison,
+    Point,
+    RouterResult,
+    compare,
+    kept_at,
+    plot_curve,
+)
 from litellm_prompt_router.authoring.evaluate.evaluate_cases import CaseResult, Evaluation, Summary, evaluate_cases
 
 __all__ = [
@@ -13,4 +20,5 @@ __all__ = [
     "compare",
     "evaluate_cases",
     "kept_at",
+    "plot_curve",
 ]

@@ -1,16 +1,18 @@
-"""The same messages under other routers, and what each threshold would have kept."""
+"""The same labelled messages under several routers, and coverage and kept tokens at each threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from litellm_prompt_router.authoring.share_intervals import share_interval
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.profile.share_intervals import share_interval
 from litellm_prompt_router.request.route import (
     MOST_TOKENS_SHARE,
     Lookup,
@@ -22,11 +24,12 @@ from litellm_prompt_router.request.route import (
 from litellm_prompt_router.request.types import Turn
 
 MAX_POINTS = 60
+PICTURE_FORMATS = (".png", ".svg")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouterResult:
-    """One way to route. Shares are of cases; ``kept_tokens`` is the mean share of the modules' tokens."""
+    """One router. Coverages are shares of cases; ``kept_tokens`` is the mean share of the modules' tokens."""
 
     router: str
     coverage: float
@@ -37,7 +40,7 @@ class RouterResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """What a threshold would have given."""
+    """Coverage and kept tokens at one threshold."""
 
     threshold: float
     coverage: float
@@ -77,7 +80,7 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
     tokens /= tokens.sum() or 1.0
 
-    def standing(name: str, selected: Flags) -> RouterResult:
+    def result_of(name: str, selected: Flags) -> RouterResult:
         covered: Flags = np.all(selected | ~needed, axis=1)
         return RouterResult(
             router=name,
@@ -86,15 +89,15 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
             kept_tokens=float((selected @ tokens).mean()),
         )
 
-    standings = [standing("all modules", np.ones_like(needed)), standing("triggers only", by_triggers)]
-    now = by_triggers
+    standings = [result_of("all modules", np.ones_like(needed)), result_of("triggers only", by_triggers)]
+    current = by_triggers
     if profile.fitted is not None:
-        now = np.array([_flags(item.decision.modules, profile) for item in seen])
+        current = np.array([_flags(item.decision.modules, profile) for item in seen])
         if is_fused:
-            standings.append(standing("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
-        standings.append(standing("lexical+semantic" if is_fused else "lexical", now))
-    standings.append(standing("oracle", needed | state))
-    covered: Flags = np.all(now | ~needed, axis=1)
+            standings.append(result_of("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
+        standings.append(result_of("lexical+semantic" if is_fused else "lexical", current))
+    standings.append(result_of("oracle", needed | state))
+    covered: Flags = np.all(current | ~needed, axis=1)
     return Comparison(
         cases=len(cases),
         first_needs=int(first.sum()),
@@ -113,6 +116,31 @@ def kept_at(curve: Sequence[Point], coverage: float, *, at_first_needs: bool) ->
         if ((point.first_need_coverage if at_first_needs else point.coverage) or 0.0) >= coverage
     ]
     return min(found, key=lambda point: point.kept_tokens, default=None)
+
+
+def plot_curve(comparison: Comparison, file: Path) -> None:
+    """Draws every threshold of the curve and the other routers as points. Raises ConfigurationError, OSError."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigurationError(
+            ["--plot: needs matplotlib; install the extra: pip install 'litellm-prompt-router[plot]'"]
+        ) from None
+    if file.suffix.lower() not in PICTURE_FORMATS:
+        raise ConfigurationError([f"{file}: unknown kind of picture; name it .png or .svg"])
+    figure = Figure(figsize=(7, 5))
+    axes = figure.add_subplot()
+    kept = [point.kept_tokens for point in comparison.curve]
+    axes.plot(kept, [point.coverage for point in comparison.curve], label="messages")
+    if comparison.first_needs:
+        axes.plot(kept, [point.first_need_coverage or 0.0 for point in comparison.curve], label="first needs")
+    for standing in comparison.standings:
+        axes.plot(standing.kept_tokens, standing.coverage, "o", label=standing.router)
+    axes.set_xlabel("share of tokens kept")
+    axes.set_ylabel("share of messages with all they need")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    figure.savefig(file)
 
 
 def _curve(seen: Sequence[WeightedConversation], needed: Flags, first: Flags, tokens: Floats) -> tuple[Point, ...]:

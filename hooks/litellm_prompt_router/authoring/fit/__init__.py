@@ -3,7 +3,7 @@
 from litellm_prompt_router.authoring.fit.fitting import Fit, columns_of, fit
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
 from litellm_prompt_router.authoring.fit.label_doubts import LabelDoubt, label_doubts
-from litellm_prompt_router.authoring.fit.text_scores import table_of_texts
+from litellm_prompt_router.authoring.fit.table_training import table_of_texts
 from litellm_prompt_router.authoring.fit.traffic_labels import Inferred, infer_cases
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, texts_to_embed
 

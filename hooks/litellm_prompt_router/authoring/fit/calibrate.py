@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor, inf
 
+from litellm_prompt_router.authoring.share_intervals import binomial_cdf
 from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
-from litellm_prompt_router.profile.share_intervals import binomial_cdf
 
 ROUNDING = 1e-9
 
@@ -55,12 +55,12 @@ def calibrated(
 
 
 def misses_expected(messages: int, target: float) -> int:
-    """How many messages may be missed when coverage is to hold in expectation; -1 when none is too many already."""
+    """How many messages may be missed when coverage is to hold in expectation; -1: there are too few messages."""
     return floor((1 - target) * (messages + 1) + ROUNDING) - 1
 
 
 def misses_guaranteed(messages: int, target: float, confidence: float) -> int:
-    """How many may be missed when coverage is to hold with that confidence; -1 when none is too many already."""
+    """How many may be missed when coverage is to hold with that confidence; -1: there are too few messages."""
     misses = -1
     while misses < messages and binomial_cdf(misses + 1, messages, 1 - target) <= 1 - confidence:
         misses += 1

@@ -1,4 +1,4 @@
-"""From a profile and its labelled messages to what routing uses, in the order: split, table, gate, threshold.
+"""Fits a profile to labelled messages: splits them, learns the table and the gate, then sets the threshold.
 
 Conversations are split: one part teaches the table and the gate, the other sets the threshold and teaches
 nothing. The gate learns from scores of messages that the table which gave them hadn't seen.
@@ -15,18 +15,19 @@ import numpy as np
 from litellm_prompt_router.authoring.fit.calibrate import calibrated
 from litellm_prompt_router.authoring.fit.gate_training import (
     FitOptions,
-    Observed,
-    counts,
+    HeldOutCase,
+    highest_threshold,
+    is_counted,
     learn_gate,
     needed_of,
-    value_of,
 )
-from litellm_prompt_router.authoring.fit.table_training import Document, libraries, train_table
+from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
 from litellm_prompt_router.authoring.fit.training_documents import (
+    Document,
     chat_documents,
-    described,
     documents_of,
     examples_as_cases,
+    vector_documents,
 )
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, train_vectors
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -48,19 +49,19 @@ from litellm_prompt_router.request.types import Turn
 FOLDS = 5
 CALIBRATION_SHARE = 0.5
 ENOUGH_TO_EXPECT, ENOUGH_TO_GUARANTEE = 110, 235
-"""Calibration messages that 99% needs, in expectation and with 90% confidence, and a few to spare."""
+"""Calibration messages for a coverage of 99% in expectation, and with 90% confidence, with a few to spare."""
 TEACHING_MIN = 0.2
-"""Share of the labelled messages that teaches, however few there are."""
+"""The least share of the labelled messages that table and gate learn from, however few messages there are."""
 WRONG_SHARE = 0.002
-"""Of messages that teach; where the lists of small talk and follow-ups dismiss more than that wrongly, they go."""
+"""The lists of small talk and follow-ups aren't used where they wrongly dismiss more than this of the messages."""
 
 Advance = Callable[[str, int, int], None]
-"""Told ``(what, done, of)``."""
+"""Reports progress: called with ``(step, done, total)``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fit:
-    """A fitted profile, and how it came about."""
+    """A fitted profile, and the messages it was fitted and calibrated on."""
 
     profile: Profile
     """With ``fitted`` set."""
@@ -77,7 +78,7 @@ def fit(
     advance: Advance,
     embedded: Embedded | None = None,
 ) -> Fit:
-    """What to store for this profile. Raises ConfigurationError when there is nothing to learn from.
+    """The profile fitted to these cases. Raises ConfigurationError when every module is in the core.
 
     With ``embedded`` the words alone are fitted as without it, and beside them words and meaning together: each
     has a gate and a threshold of its own, learned from the same messages and set on the same.
@@ -86,12 +87,12 @@ def fit(
     columns = columns_of(profile)
     if not columns:
         raise ConfigurationError([f"{profile.name}: every module is in the core; there is nothing to route"])
-    known = Conversations(case for _, case in cases)
-    teaching, calibration = split(profile, cases, known, options)
-    documents = documents_of(profile, columns, teaching, known)
-    trusts_lists = not lists_are_wrong(profile, teaching, known)
-    observed, fused = observe(
-        profile, columns, teaching, known, options, advance, trusts_lists=trusts_lists, embedded=embedded
+    conversations = Conversations(case for _, case in cases)
+    teaching, calibration = split_cases(profile, cases, conversations, options)
+    documents = documents_of(profile, columns, teaching, conversations)
+    trusts_lists = not lists_are_wrong(profile, teaching, conversations)
+    observed, fused = weigh_held_out(
+        profile, columns, teaching, conversations, options, advance, trusts_lists=trusts_lists, embedded=embedded
     )
     gate = learn_gate(profile, columns, observed, options)
     advance("table", 0, 1)
@@ -103,23 +104,23 @@ def fit(
         router = Router(raw)
         values = []
         for number, (_, case) in enumerate(calibration):
-            seen = weigh(router, raw, known.turns_of(case), lookup)
-            if counts(case, seen, profile, options.over):
-                values.append(value_of(case, seen, profile))
+            seen = weigh(router, raw, conversations.turns_of(case), lookup)
+            if is_counted(case, seen, profile, options.over):
+                values.append(highest_threshold(case, seen, profile))
             advance("calibration", number + 1, len(calibration))
         return calibrated(
             values,
             target=options.target,
             confidence=options.confidence,
             over=options.over,
-            conversations=len({known.name_of(case) for _, case in calibration}),
+            conversations=len({conversations.name_of(case) for _, case in calibration}),
             at_most=options.at_most,
         )
 
     raw = fitted_with(profile, table, gate, trusts_lists=trusts_lists)
     fitted = replace(raw, calibration=calibrated_with(raw, no_embeddings))
     if embedded is not None:
-        semantics = _semantics(columns, described(profile, columns, documents, teaching), embedded)
+        semantics = _semantics(columns, vector_documents(profile, columns, documents, teaching), embedded)
         semantics = replace(semantics, gate=learn_gate(profile, columns, fused, options))
         result = calibrated_with(replace(raw, semantics=semantics), embedded.lookup)
         fitted = replace(fitted, semantics=replace(semantics, calibration=result))
@@ -128,7 +129,7 @@ def fit(
         fitted=fitted,
         teaching=tuple(teaching),
         calibration=tuple(calibration),
-        conversations=known,
+        conversations=conversations,
     )
 
 
@@ -137,13 +138,14 @@ def columns_of(profile: Profile) -> list[int]:
     return [number for number, module in enumerate(profile.modules) if not module.always]
 
 
-def split(
-    profile: Profile, cases: Sequence[Numbered], known: Conversations, options: FitOptions
+def split_cases(
+    profile: Profile, cases: Sequence[Numbered], conversations: Conversations, options: FitOptions
 ) -> tuple[list[Numbered], list[Numbered]]:
-    """``(teaching, calibration)``, whole conversations each, by the seed alone."""
+    """``(teaching, calibration)``: whole conversations, shuffled by the seed alone."""
     router = Router(replace(profile, fitted=None))
     counted = {
-        line: counts(case, weigh(router, profile, known.turns_of(case)), profile, options.over) for line, case in cases
+        line: is_counted(case, weigh(router, profile, conversations.turns_of(case)), profile, options.over)
+        for line, case in cases
     }
     total = sum(counted.values())
     most = total * (1 - TEACHING_MIN)
@@ -151,7 +153,7 @@ def split(
     wanted = max(total * CALIBRATION_SHARE, enough)
     groups: dict[tuple[str, ...], list[Numbered]] = {}
     for line, case in cases:
-        groups.setdefault(known.name_of(case), []).append((line, case))
+        groups.setdefault(conversations.name_of(case), []).append((line, case))
     order = sorted(groups)
     random.Random(options.seed).shuffle(order)  # noqa: S311  # a split, not a secret
     teaching: list[Numbered] = []
@@ -164,13 +166,13 @@ def split(
     return teaching, calibration
 
 
-def lists_are_wrong(profile: Profile, teaching: Sequence[Numbered], known: Conversations) -> bool:
+def lists_are_wrong(profile: Profile, teaching: Sequence[Numbered], conversations: Conversations) -> bool:
     """True when messages that the lists of small talk and follow-ups dismiss have needs of their own here."""
     router = Router(replace(profile, fitted=None))
     cases = [*(case for _, case in teaching), *examples_as_cases(profile)]
     wrong = 0
     for case in cases:
-        seen = weigh(router, profile, known.turns_of(case))
+        seen = weigh(router, profile, conversations.turns_of(case))
         is_dismissed = seen.decision.message_kind in ("small_talk", "follow_up")
         wrong += is_dismissed and bool((needed_of(case, profile) & ~seen.used).any())
     return wrong > WRONG_SHARE * len(cases)
@@ -188,7 +190,7 @@ NOT_CALIBRATED = Calibration(
     expected_threshold=np.inf,
     guaranteed_threshold=np.inf,
 )
-"""Nothing reaches this threshold: messages are only weighed."""
+"""A threshold that no module reaches, for weighing messages before there is a calibrated one."""
 
 
 def fitted_with(
@@ -199,82 +201,82 @@ def fitted_with(
     *,
     trusts_lists: bool,
 ) -> Fitted:
-    """A fitted profile's data before it is calibrated; without a gate, to see the gate's inputs."""
+    """Fitted data before calibration; without a gate it serves to compute the gate's inputs."""
     return Fitted(
         digest=digest_of(profile.modules),
         table=table,
-        gate=gate or _blank(GATE_INPUTS, len(table.columns)),
+        gate=gate or _blank_gate(GATE_INPUTS, len(table.columns)),
         calibration=NOT_CALIBRATED,
         trusts_lists=trusts_lists,
         semantics=semantics,
     )
 
 
-def _blank(inputs: int, columns: int) -> Gate:
+def _blank_gate(inputs: int, columns: int) -> Gate:
     return Gate(weights=np.zeros(inputs), bias=0.0, later_shift=0.0, offsets=np.zeros(columns))
 
 
 def _semantics(columns: Sequence[int], documents: Sequence[Document], embedded: Embedded) -> Semantics:
-    """Module vectors, before gate and calibration."""
+    """Module vectors with a blank gate and no calibration."""
     vectors, bias = train_vectors(columns, documents, embedded)
     return Semantics(
         model=embedded.model,
         vectors=vectors,
         bias=bias,
-        gate=_blank(GATE_INPUTS + SEMANTIC_INPUTS, len(columns)),
+        gate=_blank_gate(GATE_INPUTS + SEMANTIC_INPUTS, len(columns)),
         calibration=NOT_CALIBRATED,
     )
 
 
-def observe(
+def weigh_held_out(
     profile: Profile,
     columns: Sequence[int],
     cases: Sequence[Numbered],
-    known: Conversations,
+    conversations: Conversations,
     options: FitOptions,
     advance: Advance,
     *,
     trusts_lists: bool,
     embedded: Embedded | None = None,
-) -> tuple[list[Observed], list[Observed]]:
-    """Each case, and each example as a case, weighed with a table that learned from the other conversations.
+) -> tuple[list[HeldOutCase], list[HeldOutCase]]:
+    """Each case, and each example as a case, weighed with a table that learned from the other conversations only.
 
-    By words alone, and with ``embedded`` once more by words and meaning.
+    The first list is by words alone; the second, with ``embedded``, by words and meaning.
     """
     examples = [(0, case) for case in examples_as_cases(profile)]
     every = [*cases, *examples]
-    names = sorted({known.name_of(case) for _, case in every})
+    names = sorted({conversations.name_of(case) for _, case in every})
     random.Random(options.seed + 1).shuffle(names)  # noqa: S311
     fold_of = {name: number % FOLDS for number, name in enumerate(names)}
-    observed: list[Observed] = []
-    fused: list[Observed] = []
+    observed: list[HeldOutCase] = []
+    fused: list[HeldOutCase] = []
     for fold in range(FOLDS):
         advance("gate", fold, FOLDS)
-        here = [case for _, case in every if fold_of[known.name_of(case)] == fold]
+        here = [case for _, case in every if fold_of[conversations.name_of(case)] == fold]
         if not here:
             continue
-        others = [(line, case) for line, case in cases if fold_of[known.name_of(case)] != fold]
+        others = [(line, case) for line, case in cases if fold_of[conversations.name_of(case)] != fold]
         texts = {case.text for case in here}
-        documents = [d for d in documents_of(profile, columns, others, known) if d.text not in texts]
+        documents = [d for d in documents_of(profile, columns, others, conversations) if d.text not in texts]
         table = _table(profile, columns, documents, others)
         semantics = None
         if embedded is not None:
-            semantics = _semantics(columns, described(profile, columns, documents, others), embedded)
+            semantics = _semantics(columns, vector_documents(profile, columns, documents, others), embedded)
         held_out = replace(profile, fitted=fitted_with(profile, table, semantics=semantics, trusts_lists=trusts_lists))
         router = Router(held_out)
         for case in here:
-            turns = known.turns_of(case)
-            observed.append(_observed(case, weigh(router, held_out, turns), turns, profile))
+            turns = conversations.turns_of(case)
+            observed.append(_held_out_case(case, weigh(router, held_out, turns), turns, profile))
             if embedded is not None:
-                fused.append(_observed(case, weigh(router, held_out, turns, embedded.lookup), turns, profile))
+                fused.append(_held_out_case(case, weigh(router, held_out, turns, embedded.lookup), turns, profile))
     advance("gate", FOLDS, FOLDS)
     return observed, fused
 
 
-def _observed(case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile) -> Observed:
+def _held_out_case(case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile) -> HeldOutCase:
     last = max(at for at, turn in enumerate(turns) if turn.role == "user")
     is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
-    return Observed(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored)
+    return HeldOutCase(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored)
 
 
 def _table(

@@ -1,4 +1,4 @@
-"""The gate: weights learned from messages that the table didn't learn from, then tuned for what is kept."""
+"""The gate: weights learned from messages that the table didn't learn from, then tuned to keep few tokens."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.table_training import libraries
+from litellm_prompt_router.authoring.fit.training_documents import EXAMPLE_CATEGORY
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.profile.fitted import (
     GATE_INPUTS,
@@ -26,8 +27,7 @@ SIZE_POWERS = (0.0, 0.5, 1.0)
 LATER_SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 GATE_REGULARISATION = 1.0
 FIRST_TURN, LATER = (0, 1, 12, 13), 6
-"""Of the gate's inputs: those that a first turn has, and the one that says it is a later turn."""
-EXAMPLE_CATEGORY = "example"
+"""Indexes of gate inputs: those that a first turn has, and the one that marks a later turn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +38,12 @@ class FitOptions:
     at_most: Promise = "guaranteed"
     seed: int = 0
     unseen_modules: tuple[int, ...] = ()
-    """Modules that the labels can't tell the need of: sent with every task."""
+    """Indexes of modules whose need the labels can't show: sent with every task."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Observed:
-    """One labelled message as the gate sees it, turn by turn, with scores from a table that didn't learn from it."""
+class HeldOutCase:
+    """One labelled message, weighed turn by turn with scores from a table that didn't learn from it."""
 
     case: Case
     weighted: WeightedConversation
@@ -52,12 +52,12 @@ class Observed:
     """True when the case's own message was scored, and not dismissed or beyond the table's reach."""
 
 
-def counts(case: Case, seen: WeightedConversation, profile: Profile, over: CoverageOver) -> bool:
-    """True for a message that the promise is over: any, or one that needs what the state doesn't have yet."""
+def is_counted(case: Case, seen: WeightedConversation, profile: Profile, over: CoverageOver) -> bool:
+    """True for a message that the promise covers: any, or only one that needs a module not yet in use."""
     return over == "messages" or any(not seen.used[profile.order[module]] for module in case.needs)
 
 
-def value_of(case: Case, seen: WeightedConversation, profile: Profile) -> float:
+def highest_threshold(case: Case, seen: WeightedConversation, profile: Profile) -> float:
     """The highest threshold at which every needed module is selected."""
     left = [n for module in case.needs if not seen.firm[n := profile.order[module]]]
     return min((float(seen.values[n]) for n in left), default=np.inf)
@@ -69,10 +69,10 @@ def needed_of(case: Case, profile: Profile) -> Flags:
     return needed
 
 
-def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Observed], options: FitOptions) -> Gate:
-    """The gate's weights from unseen messages' inputs; then how much a module's size and a later turn count.
+def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[HeldOutCase], options: FitOptions) -> Gate:
+    """The gate's weights from the held-out messages' inputs, then its offsets by module size and its later-turn shift.
 
-    It is fused where the messages were weighed by their meaning.
+    It also weighs semantic inputs where the messages were weighed by their meaning.
     """
     linear_model, _ = libraries()
     is_fused = any(item.weighted.is_fused for item in observed)
@@ -106,9 +106,12 @@ def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Obse
 
 
 def _tuned(
-    profile: Profile, columns: Sequence[int], gate: Gate, observed: Sequence[Observed], options: FitOptions
+    profile: Profile, columns: Sequence[int], gate: Gate, observed: Sequence[HeldOutCase], options: FitOptions
 ) -> Gate:
-    """The gate that keeps the fewest tokens on the teaching messages at the target; any choice is valid."""
+    """The gate that keeps the fewest tokens on the teaching messages at the target coverage.
+
+    Calibration comes afterwards, so that no choice here affects the promise.
+    """
     sizes = np.array([max(1, profile.modules[n].tokens) for n in columns], dtype=float)
     offsets = {power: np.round(-power * np.log(sizes / sizes.mean()), 4) for power in SIZE_POWERS}
     fixed = np.isin(columns, options.unseen_modules)
@@ -116,7 +119,7 @@ def _tuned(
     def made(power: float, shift: float) -> Gate:
         return replace(gate, later_shift=shift, offsets=np.where(fixed, np.inf, offsets[power]))
 
-    counted = [item for item in observed if counts(item.case, item.weighted, profile, options.over)]
+    counted = [item for item in observed if is_counted(item.case, item.weighted, profile, options.over)]
     if len(counted) < ENOUGH_TO_TUNE:
         return made(0.5, 0.0)
     has_later = any(len(item.case.history) for item in observed)
@@ -128,8 +131,8 @@ def _kept_at_target(
     profile: Profile,
     columns: Sequence[int],
     gate: Gate,
-    observed: Sequence[Observed],
-    counted: Sequence[Observed],
+    observed: Sequence[HeldOutCase],
+    counted: Sequence[HeldOutCase],
     options: FitOptions,
 ) -> float:
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
@@ -140,13 +143,13 @@ def _kept_at_target(
     return float(np.mean(kept))
 
 
-def _values(profile: Profile, columns: Sequence[int], gate: Gate, item: Observed) -> Floats:
+def _values(profile: Profile, columns: Sequence[int], gate: Gate, item: HeldOutCase) -> Floats:
     out = np.full(len(profile.modules), -np.inf)
     if item.weighted.seen:
         out[list(columns)] = np.max([gate_values(gate, seen.inputs) for seen in item.weighted.seen], axis=0)
     return out
 
 
-def _lowest(item: Observed, values: Floats) -> float:
+def _lowest(item: HeldOutCase, values: Floats) -> float:
     left = item.needed & ~item.weighted.firm
     return float(values[left].min()) if left.any() else np.inf

@@ -1,4 +1,4 @@
-"""Labels to look at again: one wrong need in a hundred messages costs a third of the saving."""
+"""Labels that look wrong: one wrong need in a hundred messages costs a third of the saving."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.fitting import Advance, Fit, columns_of, observe
+from litellm_prompt_router.authoring.fit.fitting import Advance, Fit, columns_of, weigh_held_out
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
 from litellm_prompt_router.profile.profile import Profile
@@ -21,7 +21,7 @@ LIKELY = 0.9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelDoubt:
-    """A label that disagrees: with the same message elsewhere, or with all other conversations.
+    """A label that contradicts the same message elsewhere, or what the other conversations taught.
 
     ``chance``: how likely messages like this need the module, by a table and gate that didn't learn from it.
     """
@@ -36,10 +36,10 @@ class LabelDoubt:
 def label_doubts(
     profile: Profile, cases: Sequence[Numbered], done: Fit, options: FitOptions, advance: Advance
 ) -> tuple[LabelDoubt, ...]:
-    """Every doubtful label: conflicts first, then by how unlikely it is."""
+    """Every doubtful label: conflicts first, then the least plausible."""
     columns = columns_of(profile)
     line_of = {id(case): line for line, case in cases}
-    observed, _ = observe(
+    observed, _ = weigh_held_out(
         profile, columns, cases, done.conversations, options, advance, trusts_lists=done.fitted.trusts_lists
     )
     gate = done.fitted.gate
@@ -57,11 +57,11 @@ def label_doubts(
                 found.append(LabelDoubt(line=line, kind="needless", module=id_, chance=chance))
             elif not item.needed[number] and chance > LIKELY:
                 found.append(LabelDoubt(line=line, kind="missing", module=id_, chance=chance))
-    found.sort(key=lambda doubt: (_surprise(doubt), doubt.line, doubt.module))
+    found.sort(key=lambda doubt: (_plausibility(doubt), doubt.line, doubt.module))
     return (*_conflicts(cases), *found)
 
 
-def _surprise(doubt: LabelDoubt) -> float:
+def _plausibility(doubt: LabelDoubt) -> float:
     chance = doubt.chance or 0.0
     return chance if doubt.kind == "needless" else 1 - chance
 

@@ -9,13 +9,13 @@ at twenty examples a module than with BM25; the centroid matters where a module 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import log, log1p, sqrt
 from typing import Any
 
 import numpy as np
 
+from litellm_prompt_router.authoring.fit.training_documents import Document, module_documents
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.fitted import Flags, Floats, ScoreTable, TokenRows
 from litellm_prompt_router.profile.profile import Profile
@@ -30,27 +30,9 @@ NEVER_NEEDED = -8.0
 """Bias of a module without a single example."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
-    """A text and the columns that it speaks for; none: small talk, or a message that needs the core alone."""
-
-    text: str
-    columns: frozenset[int]
-
-
 def forms_of(text: str) -> list[str]:
-    """Distinct tokens of a message as the table knows them, in order."""
+    """Distinct tokens of a message in the table's normal form, in order."""
     return list(dict.fromkeys(form_of(token) for token in tokens_of(folded(capped(text)))))
-
-
-def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
-    """Titles and the sentences of descriptions, as if somebody had asked with them."""
-    documents: list[Document] = []
-    for column, number in enumerate(columns):
-        module = profile.modules[number]
-        sentences = [line for part in module.description.split("\n") for line in part.split(". ") if line.strip()]
-        documents += [Document(text=text, columns=frozenset({column})) for text in (module.title, *sentences)]
-    return documents
 
 
 def train_table(
@@ -94,8 +76,38 @@ def train_table(
     )
 
 
+def table_of_texts(profile: Profile, columns: Sequence[int]) -> ScoreTable:
+    """A score table without fitting or scikit-learn: BM25 over titles, descriptions, bodies and examples.
+
+    Nothing is calibrated on it, so it explains decisions and selects nothing: without triggers every module is sent.
+    """
+    documents = [(document.text, document.columns) for document in module_documents(profile, columns)]
+    examples = [(text, frozenset({column})) for column, n in enumerate(columns) for text in profile.modules[n].examples]
+    every = [*documents, *examples]
+    forms = [forms_of(text) for text, _ in every]
+    bodies = [forms_of_body(profile.modules[number].text) for number in columns]
+    found = Counter(form for text in forms for form in text)
+    found.update({form: 0 for body in bodies for form in body})
+    tokens = {form: row for row, form in enumerate(sorted(found))}
+    wanted = np.zeros((len(every), len(columns)), dtype=np.bool_)
+    for number, (_, needed) in enumerate(every):
+        wanted[number, sorted(needed)] = True
+    rarest = log1p(len(every))
+    return ScoreTable(
+        columns=tuple(columns),
+        tokens=TokenRows(tokens),
+        token_scores=bm25(forms, bodies, wanted, tokens).astype(np.float32),
+        token_weights=np.ones(len(tokens), dtype=np.float32),
+        is_chat_token=np.zeros(len(tokens), dtype=np.bool_),
+        pieces={},
+        piece_scores=np.zeros((0, len(columns)), dtype=np.float32),
+        unseen_weight=rarest,
+        bias=np.zeros(len(columns)),
+    )
+
+
 def forms_of_body(text: str) -> list[str]:
-    """All tokens of a module's text, repeated as they are: no reading limit."""
+    """All tokens of a module's whole text, repetitions included."""
     return [form_of(token) for token in tokens_of(folded(text))]
 
 
@@ -171,13 +183,5 @@ def bm25(forms: Sequence[list[str]], bodies: Sequence[list[str]], wanted: Flags,
 
 
 def _stored(scores: Floats) -> Any:
-    """In the precision that the file keeps, so that what is calibrated is what will run."""
+    """Scores in the precision that the file keeps, so that calibration and proxy use the same values."""
     return scores.astype(np.float16).astype(np.float32)
-
-
-def labelled_documents(pairs: Iterable[tuple[str, frozenset[int]]]) -> list[Document]:
-    """One document a text; a text that is there twice speaks for the columns of both."""
-    columns: dict[str, frozenset[int]] = {}
-    for text, needed in pairs:
-        columns[text] = columns.get(text, frozenset()) | needed
-    return [Document(text=text, columns=needed) for text, needed in columns.items()]

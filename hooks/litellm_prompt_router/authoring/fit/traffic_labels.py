@@ -1,4 +1,4 @@
-"""Labels from captured traffic: what a message needed is what owns the tools that were called for it.
+"""Labels from captured traffic: a message needed the modules that own the tools called for it.
 
 That holds only for calls in which the model could have called any tool, so a call counts when its system prompt
 holds every module. Modules without tools leave no trace; they are sent with every task.
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
 from litellm_prompt_router.documents.parsing import parse_json_lines
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
-from litellm_prompt_router.profile.agents import EVERY
+from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import closure_of
@@ -38,13 +38,13 @@ class _AnsweredCall(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inferred:
-    """Cases from traffic. ``skipped_calls`` couldn't be read or had a module missing."""
+    """Labelled cases from traffic. ``skipped_calls`` couldn't be read or had a module missing."""
 
     cases: tuple[Numbered, ...]
     calls: int
     skipped_calls: int
     untraceable: tuple[int, ...]
-    """Modules, as indexes, of which tool calls can't tell."""
+    """Indexes of modules whose need no tool call can show."""
 
 
 def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
@@ -54,11 +54,11 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     needs: dict[tuple[str, ...], tuple[int, Case]] = {}
     skipped = 0
     for number, line in sorted(lines, key=lambda item: item[1].ts):
-        request = _whole(line, catalogue, profile)
+        request = _complete_request(line, catalogue, profile)
         if request is None:
             skipped += 1
             continue
-        answer = Turn(role="assistant", text="", tool_calls=tuple(_called(line.response or {})))
+        answer = Turn(role="assistant", text="", tool_calls=tuple(_called_tools(line.response or {})))
         for case in _cases((*request.turns, answer), profile):
             key = (line.conversation, *case.history, case.text)
             known = needs.get(key)
@@ -71,8 +71,8 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     )
 
 
-def _whole(line: _AnsweredCall, catalogue: Catalogue, profile: Profile) -> Request | None:
-    """The request, if it can be read and every module is in its system prompt."""
+def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profile) -> Request | None:
+    """The request, if it can be read and its system prompt holds every module; else None."""
     shape = SHAPES.get(line.endpoint)
     try:
         request = shape.read(line.request) if shape is not None else None
@@ -90,23 +90,23 @@ def _whole(line: _AnsweredCall, catalogue: Catalogue, profile: Profile) -> Reque
 
 def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
     owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
-    ignore = EVERY.with_(profile.ignore)
+    ignore = EVERY_AGENT.with_(profile.ignore)
     words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
-    said = {at: text for at, text in words.items() if text is not None}
-    users = list(said)
+    messages = {at: text for at, text in words.items() if text is not None}
+    users = list(messages)
     for number, at in enumerate(users):
         until = users[number + 1] if number + 1 < len(users) else len(turns)
         called = [tool for turn in turns[at:until] for tool in turn.tool_calls]
         yield Case(
-            text=said[at],
-            history=tuple(said[earlier] for earlier in users[:number]),
+            text=messages[at],
+            history=tuple(messages[earlier] for earlier in users[:number]),
             tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
             category=CATEGORY,
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),
         )
 
 
-def _called(response: dict[str, Any]) -> Iterable[str]:
+def _called_tools(response: dict[str, Any]) -> Iterable[str]:
     """Names of the tools called in a response message, in either provider's form."""
     message = response.get("message", response)
     if not isinstance(message, dict):

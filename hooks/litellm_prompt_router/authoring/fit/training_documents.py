@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from litellm_prompt_router.authoring.fit.gate_training import EXAMPLE_CATEGORY
-from litellm_prompt_router.authoring.fit.small_talk import SMALL_TALK
-from litellm_prompt_router.authoring.fit.table_training import Document, labelled_documents, module_documents
-from litellm_prompt_router.authoring.fit.vector_training import body_documents
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS
+
+EXAMPLE_CATEGORY = "example"
+MAX_PIECES = 8
+"""Embedded from the start of a module's text; the rest isn't."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A text and the columns of the modules that it needs; none: small talk, or a message that needs the core alone."""
+
+    text: str
+    columns: frozenset[int]
 
 
 def documents_of(
     profile: Profile, columns: Sequence[int], cases: Sequence[Numbered], known: Conversations
 ) -> list[Document]:
-    """Module texts, examples, and the labelled messages for what each of them newly needs."""
+    """Titles, descriptions, examples, and labelled messages with the modules that each newly needs."""
     column_of = {profile.modules[n].id: column for column, n in enumerate(columns)}
     pairs = [
         (example, frozenset({column_of[module.id]}))
@@ -39,10 +49,10 @@ def chat_documents(cases: Sequence[Numbered]) -> list[Document]:
     return [Document(text=text, columns=nothing) for text in dict.fromkeys((*SMALL_TALK, *needless))]
 
 
-def described(
+def vector_documents(
     profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
 ) -> list[Document]:
-    """What module vectors learn from: the table's documents, and the modules' own texts in its words' place."""
+    """The table's documents and, since vectors don't count words, pieces of the modules' own texts."""
     return [*documents, *body_documents(profile, columns), *chat_documents(cases)]
 
 
@@ -53,3 +63,166 @@ def examples_as_cases(profile: Profile) -> list[Case]:
         for example in module.examples:
             needs.setdefault(example, []).append(module.id)
     return [Case(text=text, category=EXAMPLE_CATEGORY, needs=tuple(ids)) for text, ids in needs.items()]
+
+
+def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
+    """Titles and sentences of descriptions, taken as messages that need their module."""
+    documents: list[Document] = []
+    for column, number in enumerate(columns):
+        module = profile.modules[number]
+        sentences = [line for part in module.description.split("\n") for line in part.split(". ") if line.strip()]
+        documents += [Document(text=text, columns=frozenset({column})) for text in (module.title, *sentences)]
+    return documents
+
+
+def body_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
+    """Modules' texts in pieces that an embedding model reads whole."""
+    documents: list[Document] = []
+    for column, number in enumerate(columns):
+        text = profile.modules[number].text
+        for at in range(0, min(len(text), MAX_PIECES * EMBEDDED_CHARS), EMBEDDED_CHARS):
+            piece = text[at : at + EMBEDDED_CHARS]
+            documents += [Document(text=piece, columns=frozenset({column}))] if piece.strip() else []
+    return documents
+
+
+def labelled_documents(pairs: Iterable[tuple[str, frozenset[int]]]) -> list[Document]:
+    """One document a text; a text that occurs twice has the columns of both."""
+    columns: dict[str, frozenset[int]] = {}
+    for text, needed in pairs:
+        columns[text] = columns.get(text, frozenset()) | needed
+    return [Document(text=text, columns=needed) for text, needed in columns.items()]
+
+
+SMALL_TALK = tuple(
+    line.strip()
+    for line in """
+    hi
+    hello there
+    hey, how is it going?
+    good morning everyone
+    good evening, how are you today?
+    how have you been?
+    nice to meet you
+    what is up?
+    thanks a lot, that was great
+    thank you, you are the best
+    perfect, thanks for your help
+    awesome, that is all for today
+    great job
+    no problem
+    you are welcome
+    have a nice weekend
+    see you tomorrow
+    goodbye and good night
+    haha that was funny
+    I am fine, thanks, and you?
+    happy birthday
+    merry christmas to you
+    sorry, my mistake
+    who are you?
+    what can you do?
+    are you a human or a robot?
+    how old are you?
+    where do you live?
+    do you like music?
+    what is your favourite colour?
+    tell me a joke
+    tell me something interesting
+    do you ever sleep?
+    what is the meaning of life?
+    what is the capital of France?
+    who wrote Hamlet?
+    who painted the Mona Lisa?
+    how tall is Mount Everest?
+    how many continents are there?
+    when did the second world war end?
+    what is the largest planet in the solar system?
+    why is the sky blue?
+    how far away is the moon?
+    which language is spoken in Brazil?
+    hallo zusammen
+    guten Morgen, wie geht es dir?
+    vielen Dank, das war sehr hilfreich
+    danke dir, bis morgen
+    schönes Wochenende
+    alles klar, danke
+    wer bist du?
+    was kannst du?
+    erzähl mir einen Witz
+    wie hoch ist die Zugspitze?
+    wer hat den Faust geschrieben?
+    bonjour, comment vas-tu ?
+    salut, ça va ?
+    merci beaucoup, c'était parfait
+    bonne journée et à demain
+    qui es-tu ?
+    raconte-moi une blague
+    quelle est la capitale de l'Italie ?
+    hola, ¿qué tal?
+    buenos días, ¿cómo estás?
+    muchas gracias, perfecto
+    hasta mañana
+    ¿quién eres?
+    cuéntame un chiste
+    ¿cuál es la capital de Chile?
+    olá, tudo bem?
+    bom dia
+    muito obrigado pela ajuda
+    até amanhã
+    quem é você?
+    conte uma piada
+    ciao, come stai?
+    buongiorno a tutti
+    grazie mille, perfetto
+    chi sei?
+    raccontami una barzelletta
+    hallo, hoe gaat het?
+    goedemorgen
+    dank je wel, tot morgen
+    wie ben jij?
+    cześć, jak się masz?
+    dziękuję bardzo
+    hej, hur mår du?
+    tack så mycket
+    hei, mitä kuuluu?
+    kiitos paljon
+    merhaba, nasılsın?
+    çok teşekkür ederim
+    привет, как дела?
+    спасибо большое
+    кто ты?
+    добрый день
+    привіт, як справи?
+    дякую
+    γεια σου, τι κάνεις;
+    ευχαριστώ πολύ
+    مرحبا، كيف حالك؟
+    شكرا جزيلا
+    שלום, מה שלומך?
+    תודה רבה
+    नमस्ते, आप कैसे हैं?
+    बहुत धन्यवाद
+    你好，最近怎么样？
+    早上好
+    非常感谢
+    你是谁？
+    讲个笑话
+    こんにちは、元気ですか？
+    ありがとうございました
+    あなたは誰ですか？
+    안녕하세요, 잘 지내요?
+    정말 감사합니다
+    สวัสดีครับ สบายดีไหม
+    ขอบคุณมากค่ะ
+    xin chào, bạn khỏe không?
+    cảm ơn rất nhiều
+    halo, apa kabar?
+    terima kasih banyak
+    """.strip().split("\n")
+)
+"""Messages that need the core alone, in several languages.
+
+Beside the narrow lists of request/route/phrases.py these only lower scores; a message made of such words alone,
+with nothing above the threshold, gets the core.
+"""

@@ -10,33 +10,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.small_talk import SMALL_TALK
-from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, Document, libraries, module_documents
+from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, libraries
+from litellm_prompt_router.authoring.fit.training_documents import (
+    SMALL_TALK,
+    Document,
+    body_documents,
+    module_documents,
+)
 from litellm_prompt_router.files.labelled_messages import Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats, SmallFloats
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, MessageEmbedding, embedded_part
+from litellm_prompt_router.request.route.embeddings import MessageEmbedding, embedded_part
 
 REGULARISATION = 10.0
 CENTROID_SHARE = 3.0
-MAX_PIECES = 8
-"""Of a module's text, from its start: as much as there is room for in this many questions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Embedded:
-    """Vectors of every text that a fit reads, by the part of it that was embedded."""
+    """Vectors of every text that a fit reads, keyed by the part of the text that was embedded."""
 
     model: str
     known: Mapping[str, MessageEmbedding]
 
     def lookup(self, _model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
-        """A Lookup that knows these texts and asks nobody."""
+        """A Lookup over these texts alone, without calls to the model."""
         return {text: self.known[text] for text in texts if text in self.known}
 
 
 def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]) -> tuple[str, ...]:
-    """All that a fit needs vectors of, each once."""
+    """Every text that a fit needs a vector of, each once."""
     texts = [document.text for document in module_documents(profile, columns)]
     texts += [piece.text for piece in body_documents(profile, columns)]
     texts += [example for module in profile.modules for example in module.examples]
@@ -45,21 +48,10 @@ def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Num
     return tuple(dict.fromkeys(part for text in texts if (part := embedded_part(text)).strip()))
 
 
-def body_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
-    """Modules' texts in pieces that an embedding model reads whole."""
-    documents: list[Document] = []
-    for column, number in enumerate(columns):
-        text = profile.modules[number].text
-        for at in range(0, min(len(text), MAX_PIECES * EMBEDDED_CHARS), EMBEDDED_CHARS):
-            piece = text[at : at + EMBEDDED_CHARS]
-            documents += [Document(text=piece, columns=frozenset({column}))] if piece.strip() else []
-    return documents
-
-
 def train_vectors(
     columns: Sequence[int], documents: Sequence[Document], embedded: Embedded
 ) -> tuple[SmallFloats, Floats]:
-    """``(vectors, bias)``: a row and a number for each column."""
+    """``(vectors, bias)``: a vector and a bias for each column."""
     linear_model, _ = libraries()
     taught = [(document, m) for document in documents if (m := embedded.known.get(embedded_part(document.text)))]
     points = np.array([meaning.vector for _, meaning in taught], dtype=np.float64)

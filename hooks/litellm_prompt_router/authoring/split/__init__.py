@@ -1,6 +1,6 @@
-"""Onboarding: a monolithic prompt, in one version or several, becomes a profile to check.
+"""Drafts a profile from a monolithic prompt, in one version or several, for its owner to review.
 
-structure -> tree -> cut -> slots -> metadata -> draft; ``write_draft`` puts the draft on disk.
+slots -> lines -> tree -> pieces -> metadata -> draft; ``write_draft`` puts the draft on disk.
 """
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftModule, DraftSlot, Proposal

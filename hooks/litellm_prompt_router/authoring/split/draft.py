@@ -1,7 +1,9 @@
-"""What a split prompt is until its owner has checked it: modules, slots, and what to look at."""
+"""A draft profile: its modules and slots, and the doubts and proposals for its owner to review."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 DEFAULT_VERSION = "1"
@@ -17,6 +19,48 @@ class DraftSlot:
     volatile: bool
     description: str = ""
     max_chars: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacedSlot:
+    """A slot at ``[start, end)`` of the first version, and its value in each version."""
+
+    start: int
+    end: int
+    slot: DraftSlot
+    values: tuple[str, ...]
+
+
+class SlottedPrompt:
+    """The first version of a prompt and the slots in it, in order. An empty slot belongs to what follows it."""
+
+    def __init__(self, text: str, placed: Sequence[PlacedSlot]) -> None:
+        self.text = text
+        self.placed = tuple(placed)
+        self._starts = [slot.start for slot in placed]
+
+    def is_inside(self, at: int) -> bool:
+        """True when a cut at ``at`` would go through a slot."""
+        number = bisect_left(self._starts, at) - 1
+        return number >= 0 and at < self.placed[number].end
+
+    def literal(self, start: int, end: int) -> str:
+        """The text of ``[start, end)`` without its slots."""
+        return "".join(part for part in self._parts(start, end) if isinstance(part, str))
+
+    def file_text(self, start: int, end: int) -> str:
+        """The text of ``[start, end)`` with ``{{name}}`` for each slot."""
+        parts = self._parts(start, end)
+        return "".join(part if isinstance(part, str) else f"{{{{{part.slot.name}}}}}" for part in parts)
+
+    def _parts(self, start: int, end: int) -> Iterator[str | PlacedSlot]:
+        at = start
+        last = len(self.placed) if end == len(self.text) else bisect_left(self._starts, end)
+        for slot in self.placed[bisect_left(self._starts, start) : last]:
+            yield self.text[at : slot.start]
+            yield slot
+            at = slot.end
+        yield self.text[at:end]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +87,7 @@ class DraftModule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DraftDoubt:
-    """Something for the owner to decide. ``module`` None: it concerns the whole profile."""
+    """A question for the owner to decide. ``module`` None: it concerns the whole profile."""
 
     module: str | None
     text: str
@@ -51,7 +95,7 @@ class DraftDoubt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """A value that looks as if it varied, seen in the only sample there is."""
+    """A value of a single sample that probably varies, such as a date: a likely slot."""
 
     kind: str
     value: str
@@ -63,7 +107,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """A profile to be checked: modules in prompt order. ``prompt`` is the first sample, exactly."""
+    """A profile to be reviewed: modules in prompt order. ``prompt`` is the first sample, exactly."""
 
     name: str
     version: str
@@ -75,7 +119,7 @@ class Draft:
     doubts: tuple[DraftDoubt, ...]
     sample_count: int
     ignore: tuple[tuple[str, str], ...] = ()
-    """Rules of what the agent puts around its users' words, by field."""
+    """``(field, value)`` of each rule of ``ignore:``."""
 
     @property
     def tokens(self) -> int:

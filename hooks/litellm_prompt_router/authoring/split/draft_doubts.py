@@ -1,4 +1,4 @@
-"""What the draft's owner should look at, found on the draft as a whole."""
+"""Doubts and likely slots for the owner to look at, found on the draft as a whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftSlot, Proposal
 from litellm_prompt_router.authoring.split.pieces import SMALL_PROMPT_TOKENS, PromptPiece
-from litellm_prompt_router.authoring.split.slot_finding import likely_values
+from litellm_prompt_router.authoring.split.value_kinds import likely_values
 from litellm_prompt_router.profile.patterns import compile_pattern
 
 MAX_PROPOSALS = 60
@@ -28,7 +28,9 @@ def doubts_of(draft: Draft, pieces: Sequence[PromptPiece], max_share: float) -> 
         )
     for module, piece in zip(draft.modules, pieces, strict=True):
         if module.tokens > max_share * draft.tokens:
-            yield DraftDoubt(module=module.id, text=_large(module.tokens / draft.tokens, piece, draft.tokens))
+            yield DraftDoubt(
+                module=module.id, text=_large_module_text(module.tokens / draft.tokens, piece, draft.tokens)
+            )
     for slot in draft.slots:
         yield from _slot_doubts(slot, draft)
     for module in draft.modules:
@@ -42,7 +44,7 @@ def doubts_of(draft: Draft, pieces: Sequence[PromptPiece], max_share: float) -> 
             )
 
 
-def _large(share: float, piece: PromptPiece, tokens: int) -> str:
+def _large_module_text(share: float, piece: PromptPiece, tokens: int) -> str:
     if tokens <= SMALL_PROMPT_TOKENS:
         return f"{share:.0%} of the prompt, which is too small to be cut further"
     kinds = {node.kind for node in piece.nodes}
@@ -81,7 +83,7 @@ def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[DraftDoubt]:
 
 
 def proposals_of(draft: Draft) -> tuple[Proposal, ...]:
-    """Values of the only sample that look as if they varied, with their places; the first of each only."""
+    """Values of the only sample that probably vary; each value once, where it occurs first."""
     text = draft.prompt
     ends = list(accumulate(len(module.text) for module in draft.modules))
     found: dict[str, Proposal] = {}

@@ -1,4 +1,4 @@
-"""Drafts what profile.yaml says of each piece. What nothing speaks for leaving out stays in the core."""
+"""Drafts each piece's entry in profile.yaml. A piece stays in the core unless something can select it."""
 
 from __future__ import annotations
 
@@ -10,29 +10,36 @@ from litellm_prompt_router.authoring.split.piece_tools import tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, role_of
-from litellm_prompt_router.authoring.split.slugs import MAX_SLUG_CHARS, slug, unique
-from litellm_prompt_router.authoring.split.titles import WHOLE_PROMPT_SHARE, PieceTitles, inner_titles, name_piece
+from litellm_prompt_router.authoring.split.titles import (
+    MAX_SLUG_CHARS,
+    WHOLE_PROMPT_SHARE,
+    PieceTitles,
+    inner_titles,
+    name_piece,
+    slug,
+    unique,
+)
 from litellm_prompt_router.authoring.split.topics import triggers_of
 from litellm_prompt_router.authoring.split.tree import Node
 
 MIN_REFERRERS = 3
 REFERRER_SHARE = 0.3
-"""A piece that so many of the others lean on belongs to the core."""
+"""A piece that this share of the others refers to belongs to the core."""
 CATALOGUE_TOOLS = 8
 """A piece that names more tools than this lists them rather than needing them."""
 MIN_TRIGGERS = 2
 MIN_BODY_TRIGGERS = 3
-"""Telling words that a piece needs to be left out; the larger number without any in its title."""
+"""Triggers that a piece needs to be left out of the core; the larger number when none is in its title."""
 COPY_SHARE = 0.9
-"""A copy begins with so much of the earlier piece: behind the end of a copied text stands something else."""
+"""A copy begins with this share of the earlier piece: other text may follow the copied text."""
 COPIED = "says what an earlier module says, and goes where that one goes"
-UNCALLED = "doubt: too little in it tells which messages need it"
-ONLY_UNCALLED = "in the core only because too little in it tells which messages need it"
+FEW_TRIGGERS = "doubt: too little in it tells which messages need it"
+FEW_TRIGGERS_DOUBT = "in the core only because too little in it tells which messages need it"
 
 
 @dataclass(slots=True)
 class DraftedEntry:
-    """What is drafted of one piece. ``reason`` is empty outside the core."""
+    """The draft of one piece's metadata. ``reason``: why it is in the core; empty outside it."""
 
     naming: PieceTitles
     id: str = ""
@@ -61,14 +68,14 @@ def draft_metadata(
         [*entry.naming.own, *more] if n not in copies else []
         for n, (entry, (more, _)) in enumerate(zip(entries, inside, strict=True))
     ]
-    once = ["" if n in copies else literal for n, literal in enumerate(literals)]
-    around = [entry.naming.around for entry in entries]
-    owned, unmentioned = tools_of(once, titles, [blocks for _, blocks in inside], around, declared)
+    originals = ["" if n in copies else literal for n, literal in enumerate(literals)]
+    enclosing = [entry.naming.enclosing for entry in entries]
+    owned, unmentioned = tools_of(originals, titles, [blocks for _, blocks in inside], enclosing, declared)
     for entry, names in zip(entries, owned, strict=True):
         entry.tools = tuple(names)
-    heads = {**_heads(pieces, entries), **copies}
+    heads = {**_continued_pieces(pieces, entries), **copies}
     for number, entry in enumerate(entries):
-        role = role_of(entry.naming.headings, entry.naming.around, literals[number], is_first=number == 0)
+        role = role_of(entry.naming.headings, entry.naming.enclosing, literals[number], is_first=number == 0)
         has_tools = bool(entry.tools) and role != "safety" and number > 0
         if number in copies:
             entry.reason = entries[copies[number]].reason
@@ -82,11 +89,11 @@ def draft_metadata(
         for number, entry in enumerate(entries)
     ]
     wanted = [not entry.always and number not in copies for number, entry in enumerate(entries)]
-    groups = [_outermost(piece, len(text)) for piece in pieces]
-    for entry, triggers in zip(entries, triggers_of(once, headings, owned, wanted, groups), strict=True):
+    groups = [_outermost_section_start(piece, len(text)) for piece in pieces]
+    for entry, triggers in zip(entries, triggers_of(originals, headings, owned, wanted, groups), strict=True):
         entry.triggers = triggers
-    _settle_doubts(entries, headings, heads, frozenset(declared))
-    _require(entries, _found(root, pieces, once, owned), heads)
+    _keep_uncallable_in_core(entries, headings, heads, frozenset(declared))
+    _require(entries, _references_between(root, pieces, originals, owned), heads)
     for copy, first in copies.items():
         entries[copy].reason = entries[first].reason
     for number, name in enumerate(unique(_id(entry) for entry in entries)):
@@ -98,12 +105,12 @@ def draft_metadata(
 
 
 def _copies(literals: Sequence[str]) -> dict[int, int]:
-    """For each piece that an earlier one says already, that piece: agents send some rules twice."""
+    """Pieces that repeat an earlier piece -> that piece: agents send some rules twice."""
     seen: list[tuple[str, int]] = []
     copies: dict[int, int] = {}
     for number, literal in enumerate(literals):
         text = literal.strip()
-        first = next((n for said, n in seen if _is_copy(text, said)), None)
+        first = next((n for earlier, n in seen if _is_copy(text, earlier)), None)
         if first is None:
             seen.append((text, number))
         else:
@@ -111,19 +118,19 @@ def _copies(literals: Sequence[str]) -> dict[int, int]:
     return copies
 
 
-def _is_copy(text: str, said: str) -> bool:
-    shorter, longer = sorted((text, said), key=len)
-    return bool(text) and (text in said or shorter.startswith(longer[: int(COPY_SHARE * len(longer))]))
+def _is_copy(text: str, earlier: str) -> bool:
+    shorter, longer = sorted((text, earlier), key=len)
+    return bool(text) and (text in earlier or shorter.startswith(longer[: int(COPY_SHARE * len(longer))]))
 
 
-def _outermost(piece: PromptPiece, total_chars: int) -> int:
-    """Where the outermost section begins that a piece stands in: what is said of one thing stands there."""
-    holders = [n for n in piece.nodes[0].holders() if n.title and n.chars <= WHOLE_PROMPT_SHARE * total_chars]
+def _outermost_section_start(piece: PromptPiece, total_chars: int) -> int:
+    """Where the outermost section that contains the piece begins; pieces of one section share a subject."""
+    holders = [n for n in piece.nodes[0].ancestors() if n.title and n.chars <= WHOLE_PROMPT_SHARE * total_chars]
     return holders[-1].start if holders else piece.start
 
 
-def _heads(pieces: Sequence[PromptPiece], entries: Sequence[DraftedEntry]) -> dict[int, int]:
-    """For each piece that only continues a section, the piece that the section begins in."""
+def _continued_pieces(pieces: Sequence[PromptPiece], entries: Sequence[DraftedEntry]) -> dict[int, int]:
+    """Pieces that only continue a section -> the piece that the section begins in."""
     starts = {}
     for number, piece in enumerate(pieces):
         for node in piece.nodes:
@@ -131,9 +138,9 @@ def _heads(pieces: Sequence[PromptPiece], entries: Sequence[DraftedEntry]) -> di
     heads: dict[int, int] = {}
     for number, piece in enumerate(pieces):
         naming = entries[number].naming
-        if naming.own or not naming.around:
+        if naming.own or not naming.enclosing:
             continue
-        titled = next((node for node in piece.nodes[0].holders() if node.title), None)
+        titled = next((node for node in piece.nodes[0].ancestors() if node.title), None)
         if titled is not None:
             head = max((n for start, n in starts.items() if start <= titled.start), default=number)
             if head < number:
@@ -141,12 +148,12 @@ def _heads(pieces: Sequence[PromptPiece], entries: Sequence[DraftedEntry]) -> di
     return heads
 
 
-def _settle_doubts(
+def _keep_uncallable_in_core(
     entries: Sequence[DraftedEntry], headings: Sequence[Sequence[str]], heads: dict[int, int], declared: frozenset[str]
 ) -> None:
-    """Puts into the core what neither a tool nor a title nor enough telling words can call for.
+    """Puts into the core each piece that no declared tool and too few triggers can select.
 
-    A tool calls for its module only if requests declare it: else the model knows of it from this text alone.
+    A tool counts only if requests declare it: otherwise the model knows of it from this text alone.
     """
     for number, entry in enumerate(entries):
         if entry.always:
@@ -162,17 +169,17 @@ def _settle_doubts(
             if not named and not entry.tools:
                 entry.doubts.append("left out of the core by words of its text alone, not by its title")
             continue
-        if head is not None and entries[head].reason and entries[head].reason != UNCALLED:
+        if head is not None and entries[head].reason and entries[head].reason != FEW_TRIGGERS:
             entry.reason = entries[head].reason
         else:
-            entry.reason = UNCALLED
-            entry.doubts.append(ONLY_UNCALLED)
+            entry.reason = FEW_TRIGGERS
+            entry.doubts.append(FEW_TRIGGERS_DOUBT)
 
 
 # References
 
 
-def _found(
+def _references_between(
     root: Node, pieces: Sequence[PromptPiece], literals: Sequence[str], owned: Sequence[Sequence[str]]
 ) -> list[Reference]:
     starts = [piece.start for piece in pieces]
@@ -190,24 +197,24 @@ def _found(
 
 
 def _require(entries: Sequence[DraftedEntry], found: Sequence[Reference], heads: dict[int, int]) -> None:
-    """Turns references into requirements; what the core or many others lean on joins the core."""
+    """Turns references into requirements; what the core or many others refer to joins the core."""
     listed: dict[int, int] = defaultdict(int)
     for reference in found:
         listed[reference.source] += reference.kind == "tool"
-    leaning = [r for r in found if r.kind != "tool" or listed[r.source] <= CATALOGUE_TOOLS]
-    _promote(entries, leaning)
+    dependencies = [r for r in found if r.kind != "tool" or listed[r.source] <= CATALOGUE_TOOLS]
+    _promote(entries, dependencies)
     edges: dict[tuple[int, int], tuple[bool, str]] = {}
-    for source, target, kind, what in leaning:
+    for source, target, kind, what in dependencies:
         if not entries[source].always and not entries[target].always:
             is_firm = kind in ("section", "tag")
-            firm, said = edges.get((source, target), (False, what))
-            edges[source, target] = (firm or is_firm, said)
+            firm, first_what = edges.get((source, target), (False, what))
+            edges[source, target] = (firm or is_firm, first_what)
     for part, head in heads.items():
         if not entries[part].always and not entries[head].always:
             edges[head, part] = (True, "its continuation")
             edges.pop((part, head), None)
     _break_cycles(entries, edges)
-    _promote(entries, leaning)
+    _promote(entries, dependencies)
     for source, target in sorted(edges):
         if not entries[source].always and not entries[target].always:
             entries[source].requires.append(target)
@@ -226,16 +233,16 @@ def _promote(entries: Sequence[DraftedEntry], found: Sequence[Reference]) -> Non
     while changed:
         changed = False
         for source, target, kind, what in found:
-            is_said = kind in ("section", "tag") or (kind == "term" and not what.isupper())
+            is_stated = kind in ("section", "tag") or (kind == "term" and not what.isupper())
             entry = entries[target]
-            if is_said and entries[source].always and entry.reason in ("", UNCALLED):
+            if is_stated and entries[source].always and entry.reason in ("", FEW_TRIGGERS):
                 entry.reason = f"the core refers to it ({what})"
-                entry.doubts = [doubt for doubt in entry.doubts if doubt != ONLY_UNCALLED]
+                entry.doubts = [doubt for doubt in entry.doubts if doubt != FEW_TRIGGERS_DOUBT]
                 changed = True
 
 
 def _break_cycles(entries: Sequence[DraftedEntry], edges: dict[tuple[int, int], tuple[bool, str]]) -> None:
-    """Leaves no module requiring itself through others: mentions give way, modules that say so join the core."""
+    """Removes circles of requirements: mere mentions go, modules that firmly require each other join the core."""
     while cycle := _cycle(edges):
         pairs = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
         loose = [pair for pair in pairs if not edges[pair][0]]
@@ -280,7 +287,7 @@ def _cycle(edges: Iterable[tuple[int, int]]) -> list[int]:
 
 def _id(entry: DraftedEntry) -> str:
     naming = entry.naming
-    path = (*naming.own, *naming.around)
+    path = (*naming.own, *naming.enclosing)
     if entry.reason == "identity":
         folder = "core"
     elif entry.tools or is_about_tools(path):
@@ -290,9 +297,9 @@ def _id(entry: DraftedEntry) -> str:
     elif entry.always:
         folder = "core"
     else:
-        folder = slug(naming.around[0])[:24].strip("_") if naming.around else ""
+        folder = slug(naming.enclosing[0])[:24].strip("_") if naming.enclosing else ""
         folder = folder if folder not in ("", "core", "response", "tools") else "topics"
-    section = slug(naming.around[-1]) if naming.around and not naming.own else ""
+    section = slug(naming.enclosing[-1]) if naming.enclosing and not naming.own else ""
     label = slug(naming.label)
     if section and section[:24].strip("_") != folder:
         label = f"{section[: MAX_SLUG_CHARS - 16].strip('_')}_{label}"

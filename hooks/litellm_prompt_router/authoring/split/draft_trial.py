@@ -1,4 +1,4 @@
-"""A draft as the proxy would load it, without a disk in between: to try recognition and routing on it."""
+"""A draft as the profile that the proxy would load, to try recognition and routing on it before it is written."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def profile_of(draft: Draft) -> Profile:
 
 
 def unrecognised(draft: Draft, samples: Sequence[str]) -> list[int]:
-    """The numbers of the samples that recognition doesn't place from end to end."""
+    """The numbers of the samples that aren't recognised from end to end."""
     catalogue = Catalogue([profile_of(draft)])
     found = [catalogue.recognise(sample, only=draft.name) for sample in samples]
     return [
@@ -65,7 +65,7 @@ def unrecognised(draft: Draft, samples: Sequence[str]) -> list[int]:
 
 
 def selects(router: Router, module: str, message: str) -> bool:
-    """True when the message makes routing choose the module, and not for want of anything better."""
+    """True when routing selects the module for this message, other than as core or fallback."""
     decision = router.decide((Turn(role="user", text=message),))
     return any(e.module == module and e.kind not in ("fallback", "always") for e in decision.selected)
 
@@ -73,6 +73,6 @@ def selects(router: Router, module: str, message: str) -> bool:
 def _parts(text: str, slots: dict[str, Slot]) -> tuple[str | Slot, ...]:
     if not slots:
         return (text,)
-    places = re.split("(" + "|".join(re.escape(f"{{{{{name}}}}}") for name in slots) + ")", text)
-    parts = [slots[part[2:-2]] if number % 2 else part for number, part in enumerate(places)]
+    pieces = re.split("(" + "|".join(re.escape(f"{{{{{name}}}}}") for name in slots) + ")", text)
+    parts = [slots[part[2:-2]] if number % 2 else part for number, part in enumerate(pieces)]
     return tuple(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""A prompt's lines, each with what it is in the prompt's structure: heading, rule, tag, fence, item, row, text.
+"""A prompt's lines, each with its kind in the prompt's structure: heading, rule, tag, fence, item, row, text.
 
 Only the shape of lines counts, not their words, so that prompts in any language and script are read alike.
 """
@@ -12,10 +12,8 @@ from typing import Literal, NamedTuple
 
 LineKind = Literal["blank", "heading", "open", "close", "fence", "item", "row", "text"]
 
-ATX_LEVELS = 6
 MAX_HEADING_CHARS = 100
 MAX_CAPS_CHARS = 80
-MAX_LABEL_WORDS = 8
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(\S.*?))?(?:[ \t]+#+)?\s*\Z")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{3,}|~{4,}|\^{4,})\s*\Z")

@@ -1,4 +1,4 @@
-"""What a model is asked about each module of a draft, and how its answers are taken in."""
+"""The question to a model about each module of a draft, and the draft with the answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Answer with one JSON object and nothing else:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleAnswer:
-    """What a model said of one module."""
+    """A model's answer about one module."""
 
     description: str
     requires: tuple[str, ...]
@@ -50,7 +50,7 @@ def question_of(draft: Draft, module: DraftModule) -> tuple[str, str]:
 
 
 def key_of(draft: Draft, module: DraftModule, model: str) -> str:
-    """The same for the same question to the same model."""
+    """A key to store the answer under: equal for the same question to the same model."""
     return hashlib.sha256("\0".join((model, *question_of(draft, module))).encode()).hexdigest()
 
 
@@ -73,7 +73,7 @@ def read_answer(reply: str) -> ModuleAnswer | None:
 def with_answers(draft: Draft, answers: Mapping[str, ModuleAnswer | None]) -> Draft:
     """The draft with the model's descriptions, requirements and examples, by module id.
 
-    Requirements that the text itself states stay. One that would close a circle is left out, and doubted.
+    Requirements that the text itself states stay. One that would close a circle is left out and becomes a doubt.
     """
     needs = {module.id: list(module.requires) for module in draft.modules}
     core = {module.id for module in draft.modules if module.always}

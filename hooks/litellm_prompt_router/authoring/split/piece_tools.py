@@ -1,4 +1,4 @@
-"""Which tools a piece of the prompt defines, by the ways in which prompts define them."""
+"""The tools that each piece of the prompt defines: in headings, lists, JSON, signatures or plain sentences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _JSON = re.compile(
     rf"\"name\"\s*:\s*\"({_NAME})\"(?=[^{{}}]{{0,4000}}\"(?:description|parameters|input_schema)\")|\"description\"\s*:\s*\"[^\"]{{0,4000}}\"\s*,\s*\"name\"\s*:\s*\"({_NAME})\""
 )
 _TYPED = re.compile(rf"^[ \t]*(?:type\s+({_NAME})\s*=\s*\(|(?:async\s+)?def\s+({_NAME})\s*\()", re.M)
-_SAID = re.compile(rf"(?:the|call|use|using|via|with)\s+[`\"']({_NAME})[`\"']\s+(?:tool|function|command)\b", re.I)
+_CALLED_TOOL = re.compile(
+    rf"(?:the|call|use|using|via|with)\s+[`\"']({_NAME})[`\"']\s+(?:tool|function|command)\b", re.I
+)
 _CODE_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.-][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*")
 _PLACEHOLDER = re.compile(r"(?:tool|function|command|parameter\d*|param\d*|arg\d*)_?name|your_\w+|example_\w+", re.I)
 _FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -39,18 +41,18 @@ def tools_of(
     pieces: Sequence[str],
     headings: Sequence[Sequence[str]],
     blocks: Sequence[Sequence[str]],
-    around: Sequence[Sequence[str]],
+    enclosing: Sequence[Sequence[str]],
     declared: Sequence[str],
 ) -> tuple[list[list[str]], list[str]]:
-    """For each piece the tools that belong to it, each tool to one piece; and the declared ones nobody mentions.
+    """For each piece the tools that belong to it, each tool to one piece; and the declared ones that no piece mentions.
 
-    ``headings``: of all sections inside each piece; ``blocks``: its outermost tagged blocks; ``around``: what it
-    stands in. ``declared``: the tools of a captured request.
+    ``headings``: of all sections inside each piece; ``blocks``: its outermost tagged blocks; ``enclosing``: titles
+    of the sections it stands in. ``declared``: the tools of a captured request.
     """
     weights: dict[str, dict[int, int]] = {}
     for number, text in enumerate(pieces):
-        in_tools = is_about_tools((*headings[number], *around[number]))
-        for name, weight in _defined(text, headings[number], blocks[number], in_tools):
+        in_tools = is_about_tools((*headings[number], *enclosing[number]))
+        for name, weight in _tool_evidence(text, headings[number], blocks[number], in_tools):
             where = weights.setdefault(name, {})
             where[number] = max(where.get(number, 0), weight)
     mentions = [Counter(_WORD.findall(text)) for text in pieces]
@@ -67,16 +69,18 @@ def tools_of(
     return owned, [name for name in declared if not weights[name]]
 
 
-def mentioned(text: str, names: frozenset[str]) -> frozenset[str]:
+def tools_named_in(text: str, names: frozenset[str]) -> frozenset[str]:
     """The tools that a text names as whole words."""
     return names & set(_WORD.findall(text))
 
 
-def _defined(text: str, headings: Iterable[str], blocks: Iterable[str], in_tools: bool) -> Iterable[tuple[str, int]]:
-    defined = {name for title in headings if (name := _titled(text, title, in_tools))}
+def _tool_evidence(
+    text: str, headings: Iterable[str], blocks: Iterable[str], in_tools: bool
+) -> Iterable[tuple[str, int]]:
+    defined = {name for title in headings if (name := _tool_in_heading(text, title, in_tools))}
     defined |= {match[1] or match[2] for match in _JSON.finditer(text)}
     yield from ((name, DEFINES) for name in sorted(defined))
-    yield from ((match[1], LISTS) for match in _SAID.finditer(text) if not _PLACEHOLDER.fullmatch(match[1]))
+    yield from ((match[1], LISTS) for match in _CALLED_TOOL.finditer(text) if not _PLACEHOLDER.fullmatch(match[1]))
     if not in_tools or defined:  # what a tool's own section lists are its parameters
         return
     yield from ((name, SHOWS) for name in blocks if _is_name(name))
@@ -85,7 +89,7 @@ def _defined(text: str, headings: Iterable[str], blocks: Iterable[str], in_tools
     yield from ((match[1] or match[2], LISTS) for match in _TYPED.finditer(prose))
 
 
-def _titled(text: str, title: str, in_tools: bool) -> str | None:
+def _tool_in_heading(text: str, title: str, in_tools: bool) -> str | None:
     """The tool that a heading names, if what follows explains one."""
     bare = _NUMBER.sub("", title)
     ticked = _TICKED_TITLE.match(bare)

@@ -1,19 +1,19 @@
-"""The tree of a prompt -> contiguous pieces of useful size, each of which becomes a module."""
+"""Cuts the tree of a prompt into contiguous pieces of useful size, each of which becomes a module."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from litellm_prompt_router.authoring.split.template import Template
-from litellm_prompt_router.authoring.split.tree import Node, finer
+from litellm_prompt_router.authoring.split.draft import SlottedPrompt
+from litellm_prompt_router.authoring.split.tree import Node, divide_leaf
 
 USUAL_PIECES = 25
 SMALLEST_TARGET_CHARS = 1_200
 LARGEST_TARGET_CHARS = 8_000
 MAX_SHARE = 0.15
 SHARE_MARGIN = 0.95
-"""Of the largest share, what cutting aims at: token counts of pieces don't quite add up."""
+"""Pieces are cut to this part of the largest share: a whole's tokens aren't the exact sum of its parts'."""
 SMALL_PROMPT_TOKENS = 150
 """A prompt this small isn't worth cutting."""
 
@@ -73,27 +73,29 @@ def bounds_of(
     )
 
 
-def cut(prompt: Template, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
+def cut_prompt(
+    prompt: SlottedPrompt, root: Node, bounds: Bounds, count_tokens: Callable[[str], int]
+) -> list[PromptPiece]:
     """The prompt in pieces, in order and without gaps. Only what can't be divided is over the bounds."""
     pieces = _pieces(prompt, root, bounds, count_tokens)
     return _without_blanks(prompt, _with_whole_slots(prompt, pieces))
 
 
-def _with_whole_slots(prompt: Template, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
+def _with_whole_slots(prompt: SlottedPrompt, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
     """Pieces none of which begins inside a slot: a slot may hold headings and blocks of its own."""
     whole: list[PromptPiece] = []
     for piece in pieces:
         if whole and prompt.is_inside(piece.start):
-            whole[-1] = _both(whole[-1], piece)
+            whole[-1] = _merged(whole[-1], piece)
         else:
             whole.append(piece)
     return whole
 
 
-def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
+def _pieces(prompt: SlottedPrompt, node: Node, bounds: Bounds, count_tokens: Callable[[str], int]) -> list[PromptPiece]:
     if node.chars <= bounds.max_chars and node.tokens <= bounds.max_tokens:
         return [PromptPiece(nodes=(node,))]
-    children = node.children or finer(prompt.text, node, count_tokens, prompt.is_inside)
+    children = node.children or divide_leaf(prompt.text, node, count_tokens, prompt.is_inside)
     if not children:
         return [PromptPiece(nodes=(node,), is_block=True)]
     pieces: list[PromptPiece] = []
@@ -104,25 +106,29 @@ def _pieces(prompt: Template, node: Node, bounds: Bounds, count_tokens: Callable
 
 
 def _joined(pieces: Sequence[PromptPiece], bounds: Bounds) -> list[PromptPiece]:
-    """Headings with what follows them, closing tags with what they close, crumbs with a neighbour."""
+    """Joins headings with what follows them, closing tags with what they close, small pieces with a neighbour."""
     glued: list[PromptPiece] = []
     for piece in pieces:
-        if glued and (_leans_back(piece) or _leans_on(glued[-1])) and _fits(glued[-1], piece, bounds):
-            glued[-1] = _both(glued[-1], piece)
+        if (
+            glued
+            and (_closes_previous(piece) or _introduces_next(glued[-1]))
+            and _fits_together(glued[-1], piece, bounds)
+        ):
+            glued[-1] = _merged(glued[-1], piece)
         else:
             glued.append(piece)
     packed: list[PromptPiece] = []
     for piece in glued:
-        if packed and _packs(packed[-1], piece, bounds):
-            packed[-1] = _both(packed[-1], piece)
+        if packed and _may_join(packed[-1], piece, bounds):
+            packed[-1] = _merged(packed[-1], piece)
         else:
             packed.append(piece)
-    return _without_crumbs(packed, bounds)
+    return _without_small_pieces(packed, bounds)
 
 
-def _packs(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
-    """True for two crumbs, and for untitled neighbours that stay under the target together."""
-    if not _fits(left, right, bounds) or left.is_block or right.is_block:
+def _may_join(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
+    """True for two small pieces, and for untitled siblings that together stay under the target size."""
+    if not _fits_together(left, right, bounds) or left.is_block or right.is_block:
         return False
     together = left.chars + right.chars
     if left.chars < bounds.min_chars and right.chars < bounds.min_chars:
@@ -131,7 +137,7 @@ def _packs(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
     return siblings and not _is_titled(right) and not _is_titled(left) and together <= bounds.target_chars
 
 
-def _without_crumbs(pieces: list[PromptPiece], bounds: Bounds) -> list[PromptPiece]:
+def _without_small_pieces(pieces: list[PromptPiece], bounds: Bounds) -> list[PromptPiece]:
     number = 0
     while number < len(pieces) and len(pieces) > 1:
         piece = pieces[number]
@@ -139,52 +145,54 @@ def _without_crumbs(pieces: list[PromptPiece], bounds: Bounds) -> list[PromptPie
             number += 1
             continue
         near = [n for n in (number - 1, number + 1) if 0 <= n < len(pieces)]
-        near = [n for n in near if _fits(piece, pieces[n], bounds) and not pieces[n].is_block]
+        near = [n for n in near if _fits_together(piece, pieces[n], bounds) and not pieces[n].is_block]
         if not near:
             number += 1
             continue
-        other = max(near, key=lambda n: (_kinship(pieces[min(n, number)], pieces[max(n, number)]), -pieces[n].chars))
+        other = max(
+            near, key=lambda n: (_shared_ancestors(pieces[min(n, number)], pieces[max(n, number)]), -pieces[n].chars)
+        )
         first = min(number, other)
-        pieces[first : first + 2] = [_both(pieces[first], pieces[first + 1])]
+        pieces[first : first + 2] = [_merged(pieces[first], pieces[first + 1])]
         number = first
     return pieces
 
 
-def _without_blanks(prompt: Template, pieces: list[PromptPiece]) -> list[PromptPiece]:
-    """Pieces without visible text of their own go to a neighbour, whatever its size."""
+def _without_blanks(prompt: SlottedPrompt, pieces: list[PromptPiece]) -> list[PromptPiece]:
+    """The pieces, those without visible literal text joined to a neighbour, whatever its size."""
     kept: list[PromptPiece] = []
     lead: PromptPiece | None = None
     for piece in pieces:
         if not prompt.literal(piece.start, piece.end).strip():
             if kept:
-                kept[-1] = _both(kept[-1], piece)
+                kept[-1] = _merged(kept[-1], piece)
             else:
-                lead = piece if lead is None else _both(lead, piece)
+                lead = piece if lead is None else _merged(lead, piece)
         else:
-            kept.append(piece if lead is None or kept else _both(lead, piece))
+            kept.append(piece if lead is None or kept else _merged(lead, piece))
     return kept or pieces[:1]
 
 
-def _both(left: PromptPiece, right: PromptPiece) -> PromptPiece:
+def _merged(left: PromptPiece, right: PromptPiece) -> PromptPiece:
     return PromptPiece(nodes=(*left.nodes, *right.nodes), is_block=left.is_block or right.is_block)
 
 
-def _fits(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
+def _fits_together(left: PromptPiece, right: PromptPiece, bounds: Bounds) -> bool:
     return left.chars + right.chars <= bounds.max_chars and left.tokens + right.tokens <= bounds.max_tokens
 
 
-def _kinship(left: PromptPiece, right: PromptPiece) -> int:
-    """How many sections and blocks hold both sides of the seam between two neighbours."""
-    holders = set(left.nodes[-1].holders())
-    return sum(node in holders for node in right.nodes[0].holders())
+def _shared_ancestors(left: PromptPiece, right: PromptPiece) -> int:
+    """How many sections and blocks contain both the end of the left piece and the beginning of the right one."""
+    holders = set(left.nodes[-1].ancestors())
+    return sum(node in holders for node in right.nodes[0].ancestors())
 
 
-def _leans_on(piece: PromptPiece) -> bool:
-    """True when it is nothing but a heading, or introduces what follows."""
+def _introduces_next(piece: PromptPiece) -> bool:
+    """True when the piece ends with a heading."""
     return piece.nodes[-1].kind == "heading"
 
 
-def _leans_back(piece: PromptPiece) -> bool:
+def _closes_previous(piece: PromptPiece) -> bool:
     return piece.nodes[0].kind == "closing"
 
 

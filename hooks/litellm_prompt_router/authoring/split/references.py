@@ -1,4 +1,4 @@
-"""Which pieces of a prompt lean on which others: cross-references, and terms and tools defined elsewhere."""
+"""Which pieces of a prompt refer to which others: cross-references, and terms and tools defined elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from litellm_prompt_router.authoring.split.piece_tools import mentioned
+from litellm_prompt_router.authoring.split.piece_tools import tools_named_in
 
 ReferenceKind = Literal["section", "tag", "term", "tool"]
 
@@ -41,7 +41,7 @@ _CAPITALS = re.compile(r"\b[A-Z][A-Z0-9]{1,7}\b")
 
 
 class Reference(NamedTuple):
-    """Piece ``source`` leans on piece ``target``. ``what`` is the section, tag, term or tool."""
+    """Piece ``source`` refers to piece ``target``. ``what`` is the section, tag, term or tool."""
 
     source: int
     target: int
@@ -57,13 +57,13 @@ def references(
     ``sections``: every section's title and the piece it begins in. ``tags``: tagged blocks that are there once.
     """
     found: dict[tuple[int, int, ReferenceKind], Reference] = {}
-    for reference in _all(pieces, sections, tags, tools):
+    for reference in _find(pieces, sections, tags, tools):
         if reference.source != reference.target:
             found.setdefault(reference[:3], reference)
     return list(found.values())
 
 
-def _all(
+def _find(
     pieces: Sequence[str], sections: Sequence[tuple[str, int]], tags: Mapping[str, int], tools: Sequence[Sequence[str]]
 ) -> Iterable[Reference]:
     numbers: dict[str, int] = {}
@@ -72,11 +72,11 @@ def _all(
     for title, piece in sections:
         if match := _NUMBERED_TITLE.match(title):
             numbers.setdefault(match[1], piece)
-        bare = _bare(title)
+        bare = _title_key(title)
         if len(bare) >= MIN_TITLE_CHARS:
             titles[bare] = piece if titles.get(bare, piece) == piece else None
         anchors.setdefault(re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")), piece)
-    named = {_bare(name) for names in tools for name in names}
+    named = {_title_key(name) for names in tools for name in names}
     once = {title: piece for title, piece in titles.items() if piece is not None and title not in named}
     owners = {name: number for number, names in enumerate(tools) for name in names}
     terms = _terms(pieces)
@@ -91,7 +91,7 @@ def _all(
         for match in _TAG_NAMED.finditer(text):
             if match[1] in tags:
                 yield Reference(source, tags[match[1]], "tag", match[1])
-        for name in sorted(mentioned(text, frozenset(owners))):
+        for name in sorted(tools_named_in(text, frozenset(owners))):
             yield Reference(source, owners[name], "tool", name)
         for term in sorted(set(_CAPITALS.findall(text)) & set(terms)):
             yield Reference(source, terms[term], "term", term)
@@ -109,7 +109,7 @@ def _by_title(source: int, text: str, titles: Mapping[str, int]) -> Iterable[Ref
         stop = text.find("\n", cue.end())
         high = min(stop if stop >= 0 else len(text), cue.end() + CUE_WINDOW_CHARS)
         window = text[low:high]
-        words = _bare(window).split()
+        words = _title_key(window).split()
         for at in range(len(words)):
             for size in range(1, min(MAX_TITLE_WORDS, len(words) - at) + 1):
                 title = " ".join(words[at : at + size])
@@ -126,7 +126,7 @@ def _is_marked(window: str, title: str) -> bool:
     return quoted.search(window) is not None
 
 
-def _bare(text: str) -> str:
+def _title_key(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 

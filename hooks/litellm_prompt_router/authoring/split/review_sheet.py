@@ -1,4 +1,4 @@
-"""The review sheet: what an agent's owner reads, in ten minutes, before the profile goes live."""
+"""REVIEW.md: what an agent's owner reads before the drafted profile goes live."""
 
 from __future__ import annotations
 

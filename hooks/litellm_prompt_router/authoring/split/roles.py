@@ -1,7 +1,7 @@
-"""What a piece of a prompt is for, by its titles and its wording: identity, rules, safety, output format, tools.
+"""The role of a piece of a prompt by its titles and wording: identity, rules, safety, output format, tools.
 
 Word lists cover the languages that agent prompts are mostly written in; in any other, distinctive words and
-tool names decide, and a doubt means core.
+tool names decide, and what is unclear goes into the core.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 Role = Literal["identity", "rules", "safety", "output format"]
 
 FIRM_WORDS_PER_1000_CHARS = 4.0
-"""From here on a text without a topic of its own is a set of rules."""
+"""An untitled text with more words of obligation than this is a set of rules."""
 
 
 def _words(*lists: str) -> re.Pattern[str]:
@@ -67,25 +67,25 @@ _FIRM = re.compile(
 )
 
 
-def role_of(headings: Sequence[str], around: Sequence[str], text: str, *, is_first: bool) -> Role | None:
-    """The role by which a piece belongs to the core; None when nothing of it says so.
+def role_of(headings: Sequence[str], enclosing: Sequence[str], text: str, *, is_first: bool) -> Role | None:
+    """The role that puts a piece into the core; None without one.
 
-    A title counts when nothing but its role is in it ("Rules"), safety wherever it is named.
+    A title counts when it names nothing but the role ("Rules"); safety counts wherever it is named.
     """
     if is_first:
         return "identity"
-    for title in (*headings, *around):
-        if _SAFETY.search(spread(title)):
+    for title in (*headings, *enclosing):
+        if _SAFETY.search(split_words(title)):
             return "safety"
-    titles = [spread(title) for title in headings]
-    for title in titles or [spread(title) for title in around[-1:]]:
+    titles = [split_words(title) for title in headings]
+    for title in titles or [split_words(title) for title in enclosing[-1:]]:
         rest = _FILLER.sub(" ", _RULES.sub(" ", _FORMAT.sub(" ", _IDENTITY.sub(" ", _TOOLS.sub(" ", title)))))
-        if rest.strip() and not _is_only(title):
+        if rest.strip() and not _names_only_role(title):
             continue
         for role, words in (("rules", _RULES), ("output format", _FORMAT), ("identity", _IDENTITY)):
             if words.search(title):
                 return role  # type: ignore[return-value]  # mypy widens the literals of a tuple
-    if any(_is_only(spread(title)) and _RULES.search(spread(title)) for title in around):
+    if any(_names_only_role(split_words(title)) and _RULES.search(split_words(title)) for title in enclosing):
         return "rules"
     if not titles and _firmness(text) >= FIRM_WORDS_PER_1000_CHARS:
         return "rules"
@@ -93,20 +93,20 @@ def role_of(headings: Sequence[str], around: Sequence[str], text: str, *, is_fir
 
 
 def is_about_tools(titles: Sequence[str]) -> bool:
-    return any(_TOOLS.search(spread(title)) for title in titles)
+    return any(_TOOLS.search(split_words(title)) for title in titles)
 
 
 def is_about_output(titles: Sequence[str]) -> bool:
-    return any(_FORMAT.search(spread(title)) for title in titles)
+    return any(_FORMAT.search(split_words(title)) for title in titles)
 
 
-def spread(title: str) -> str:
-    """A title with its words apart: ``chain_of_thoughtRules`` is ``chain of thought Rules``."""
+def split_words(title: str) -> str:
+    """A title with its words separated: ``chain_of_thoughtRules`` is ``chain of thought Rules``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title.replace("_", " ").replace("-", " "))
 
 
-def _is_only(title: str) -> bool:
-    """True when nothing is left of a title without its role and the small words."""
+def _names_only_role(title: str) -> bool:
+    """True when a title has nothing but words of a role and filler words."""
     rest = title
     for words in (_RULES, _FORMAT, _IDENTITY, _FILLER):
         rest = words.sub(" ", rest)

@@ -1,26 +1,18 @@
-"""What varies between the versions of a prompt -> its slots: where they stand, their names and patterns."""
+"""Finds the slots of a prompt from what varies between its versions: positions, names and patterns."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from litellm_prompt_router.authoring.split.draft import DraftSlot
-from litellm_prompt_router.authoring.split.slugs import slug
-from litellm_prompt_router.authoring.split.value_kinds import (
-    KINDS,
-    MIN_PATH_DEPTH,
-    PROPOSED,
-    ValueKind,
-    kind_of,
-    pattern_of,
-)
-from litellm_prompt_router.authoring.split.version_alignment import VersionGap, gaps_of, merged
+from litellm_prompt_router.authoring.split.draft import DraftSlot, PlacedSlot
+from litellm_prompt_router.authoring.split.titles import slug
+from litellm_prompt_router.authoring.split.value_kinds import KINDS, kind_of, pattern_of
+from litellm_prompt_router.authoring.split.version_alignment import VersionGap, find_gaps, merged
 from litellm_prompt_router.request.route.triggers import is_unspaced
 
 NEARBY_CHARS = 200
-"""How far around a difference a date or a path is looked for that it is part of."""
+"""How far around a difference to look for the date or path that it is part of."""
 FEW_LETTERS = 4
 LITTLE_TEXT = 24
 COARSEST = 3
@@ -45,57 +37,28 @@ _ENTRY = re.compile(r"\s*(?:[-*+•├└│|]|\d+[.)])|.*[\w)][./\\]\w|.*[/\\]"
 _RUNS = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "0"), (re.compile(r"[ \t]+"), " "))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
-    """A slot at ``[start, end)`` of the first version, and its value in each version."""
-
-    start: int
-    end: int
-    slot: DraftSlot
-    values: tuple[str, ...]
-
-
-def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[Placed, ...], tuple[int, ...]]:
-    """The slots of the first version, and the numbers of the versions that are of some other prompt.
+def find_slots(samples: Sequence[str], coarseness: int = 0) -> tuple[tuple[PlacedSlot, ...], tuple[int, ...]]:
+    """The slots of the first version, and the numbers of the versions that are of another prompt.
 
     ``coarseness``: from 1 on, what differs on one line is one slot; then on neighbouring lines; then nearby.
     """
     first = samples[0]
-    found, strangers = gaps_of(_with_one_line_ending(samples))
+    found, unrelated = find_gaps(_with_one_line_ending(samples))
     gaps = [gap for gap in found if any(value.strip() for value in gap.values)]
-    gaps = _widened(first, _in_words(first, gaps))
-    gaps = _without_weak_islands(first, gaps, coarseness)
-    kept = [sample for number, sample in enumerate(samples) if number not in strangers]
-    return tuple(_named(first, gaps, kept)), strangers
+    gaps = _widened(first, _whole_words(first, gaps))
+    gaps = _joined_over_chance_matches(first, gaps, coarseness)
+    kept = [sample for number, sample in enumerate(samples) if number not in unrelated]
+    return tuple(_as_slots(first, gaps, kept)), unrelated
 
 
-def slots_at(first: str, spans: Iterable[tuple[int, int]]) -> tuple[Placed, ...]:
-    """Slots over these spans of the only version there is."""
+def slots_at(first: str, spans: Iterable[tuple[int, int]]) -> tuple[PlacedSlot, ...]:
+    """Slots over these spans of the prompt's only version."""
     gaps = [VersionGap(start, end, (first[start:end],)) for start, end in spans]
-    return tuple(_named(first, gaps, [first]))
-
-
-def likely_values(text: str) -> list[tuple[int, int, ValueKind]]:
-    """Dates, times, ids, paths and addresses in the only version there is, longest first where they overlap."""
-    found: list[tuple[int, int, ValueKind]] = []
-    taken_to: dict[int, int] = {}
-    for kind in PROPOSED:
-        for match in kind.finder.finditer(text):
-            start, end = match.span()
-            if kind.name == "path" and not _is_telling_path(match.group()):
-                continue
-            if kind.is_value(match.group()) and not any(s < end and start < e for s, e in taken_to.items()):
-                taken_to[start] = end
-                found.append((start, end, kind))
-    return sorted(found, key=lambda item: item[0])
-
-
-def _is_telling_path(path: str) -> bool:
-    return path[0] not in "." and len(re.findall(r"[/\\]\w", path)) >= MIN_PATH_DEPTH
+    return tuple(_as_slots(first, gaps, [first]))
 
 
 def _with_one_line_ending(samples: Sequence[str]) -> list[str]:
-    """The versions with the first one's line endings, which recognition doesn't care about."""
+    """The versions with the line endings of the first; recognition takes either."""
     first = samples[0]
     if "\r\n" not in first:
         return [sample.replace("\r\n", "\n") if "\n" in first else sample for sample in samples]
@@ -107,11 +70,11 @@ def _with_one_line_ending(samples: Sequence[str]) -> list[str]:
 # Where a slot begins and ends
 
 
-def _in_words(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
+def _whole_words(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     """Gaps that begin and end outside words; several in one word are one."""
     out: list[tuple[int, int, list[VersionGap]]] = []
     for gap in gaps:
-        start, end = _to_words(first, gap)
+        start, end = _word_edges(first, gap)
         if out and start <= out[-1][1]:
             before, until, inside = out[-1]
             out[-1] = (min(before, start), max(until, end), [*inside, gap])
@@ -120,14 +83,14 @@ def _in_words(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     return [merged(first, inside, start, end) for start, end, inside in out]
 
 
-def _to_words(first: str, gap: VersionGap) -> tuple[int, int]:
-    """Where the gap would have to begin and end so as not to be inside a word."""
+def _word_edges(first: str, gap: VersionGap) -> tuple[int, int]:
+    """The gap's start and end moved outwards to the edges of words."""
     start, end = gap.start, gap.end
-    if any(value and _in_word(value[0]) for value in gap.values) or _inside(first, start, end):
-        while start > 0 and _in_word(first[start - 1]):
+    if any(value and _is_word_character(value[0]) for value in gap.values) or _splits_word(first, start, end):
+        while start > 0 and _is_word_character(first[start - 1]):
             start -= 1
-    if any(value and _in_word(value[-1]) for value in gap.values) or _inside(first, start, end):
-        while end < len(first) and _in_word(first[end]):
+    if any(value and _is_word_character(value[-1]) for value in gap.values) or _splits_word(first, start, end):
+        while end < len(first) and _is_word_character(first[end]):
             end += 1
     if any("/" in value or "\n" in value for value in gap.values) and gap.end == end:
         # Files often end alike: what follows a name without a space is part of it.
@@ -135,18 +98,23 @@ def _to_words(first: str, gap: VersionGap) -> tuple[int, int]:
     return start, end
 
 
-def _inside(first: str, start: int, end: int) -> bool:
-    return start == end and 0 < start < len(first) and _in_word(first[start - 1]) and _in_word(first[start])
+def _splits_word(first: str, start: int, end: int) -> bool:
+    return (
+        start == end
+        and 0 < start < len(first)
+        and _is_word_character(first[start - 1])
+        and _is_word_character(first[start])
+    )
 
 
-def _in_word(character: str) -> bool:
+def _is_word_character(character: str) -> bool:
     return (character.isalnum() or character == "_") and not is_unspaced(character)
 
 
 def _widened(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     """Gaps that cover the whole date, path or number that they are part of."""
     out: list[VersionGap] = []
-    rest = _apart(first, gaps)
+    rest = _merged_where_touching(first, gaps)
     while rest:
         gap = rest.pop(0)
         low = max(gap.start - NEARBY_CHARS, out[-1].end if out else 0)
@@ -172,8 +140,8 @@ def _widened(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     return out
 
 
-def _apart(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
-    """The same gaps, those that touch as one."""
+def _merged_where_touching(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
+    """The same gaps, with those that touch joined into one."""
     out: list[VersionGap] = []
     for gap in gaps:
         if out and gap.start <= out[-1].end:
@@ -183,42 +151,43 @@ def _apart(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:
     return out
 
 
-def _without_weak_islands(first: str, gaps: Sequence[VersionGap], coarseness: int) -> list[VersionGap]:
+def _joined_over_chance_matches(first: str, gaps: Sequence[VersionGap], coarseness: int) -> list[VersionGap]:
+    """The gaps, joined where the text between two is equal by chance only."""
     out: list[VersionGap] = []
-    for gap in _apart(first, gaps):
-        if out and _is_weak(first[out[-1].end : gap.start], out[-1], gap, coarseness):
+    for gap in _merged_where_touching(first, gaps):
+        if out and _is_chance_match(first[out[-1].end : gap.start], out[-1], gap, coarseness):
             out[-1] = merged(first, [out[-1], gap], out[-1].start, gap.end)
         else:
             out.append(gap)
     return out
 
 
-def _is_weak(island: str, left: VersionGap, right: VersionGap, coarseness: int) -> bool:
-    """True when what two gaps have between them is there by chance, or too little to tell them apart by."""
-    newlines = island.count("\n") + island.count("\r")
+def _is_chance_match(between: str, left: VersionGap, right: VersionGap, coarseness: int) -> bool:
+    """True when the text between two gaps is equal by chance, or too little to separate two slots."""
+    newlines = between.count("\n") + between.count("\r")
     if (
         (coarseness >= 1 and not newlines)
         or (coarseness >= 2 and newlines <= 2)
         or (coarseness >= 3 and newlines <= 12)
     ):
         return True
-    if newlines and any(_MARKUP.match(line) for line in island.splitlines()):
+    if newlines and any(_MARKUP.match(line) for line in between.splitlines()):
         return False
     values = (*left.values, *right.values)
-    letters = sum(character.isalnum() for character in island)
+    letters = sum(character.isalnum() for character in between)
     if any("\n" in value for value in values):
         shapes = {_shape(line) for value in values for line in value.splitlines()}
-        lines = [line for line in island.splitlines() if line.strip()]
+        lines = [line for line in between.splitlines() if line.strip()]
         if newlines and all(_shape(line) in shapes for line in lines):
             return True
-        return letters < LITTLE_TEXT and _STRUCTURE.search(island.strip()) is None
+        return letters < LITTLE_TEXT and _STRUCTURE.search(between.strip()) is None
     if newlines:
         return False
-    if island.strip() in _JOINT:
+    if between.strip() in _JOINT:
         return True
-    if letters >= FEW_LETTERS or _STRUCTURE.search(island):
+    if letters >= FEW_LETTERS or _STRUCTURE.search(between):
         return False
-    if not any(character.isspace() for character in island):
+    if not any(character.isspace() for character in between):
         return True
     return any(" " in value.strip() for value in values)
 
@@ -232,7 +201,7 @@ def _shape(line: str) -> str:
 # What a slot is called
 
 
-def _named(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> Iterable[Placed]:
+def _as_slots(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> Iterable[PlacedSlot]:
     taken: set[str] = set()
     known: dict[tuple[tuple[str, ...], str], DraftSlot] = {}
     unnamed = 0
@@ -242,33 +211,33 @@ def _named(first: str, gaps: Sequence[VersionGap], samples: Sequence[str]) -> It
         pattern, max_chars = pattern_of(gap.values, before, after)
         slot = known.get((gap.values, pattern))
         if slot is None:
-            base = _name(gap.values, before)
+            base = _slot_name(gap.values, before)
             if base is None:
                 unnamed += 1
                 base = f"slot_{unnamed}"
             slot = known[gap.values, pattern] = DraftSlot(
-                name=_free(base, taken, samples),
+                name=_unused_name(base, taken, samples),
                 pattern=pattern,
                 sample=gap.values[0],
                 volatile=len(gap.values) > 1
                 and len(set(gap.values)) == len(gap.values)
-                and not _is_place_in_a_line(first, gap),
+                and not _is_path_inside_line(first, gap),
                 description=_description(gap.values, before),
                 max_chars=max_chars,
             )
-        yield Placed(start=gap.start, end=gap.end, slot=slot, values=gap.values)
+        yield PlacedSlot(start=gap.start, end=gap.end, slot=slot, values=gap.values)
 
 
-def _is_place_in_a_line(first: str, gap: VersionGap) -> bool:
-    """A path that words stand around: one for the whole conversation, and at the prompt's end nobody knew whose."""
+def _is_path_inside_line(first: str, gap: VersionGap) -> bool:
+    """True for a path with other words on its line: moved to the prompt's end, it would lose their explanation."""
     kind = kind_of(gap.values)
     line_start = max(first.rfind("\n", 0, gap.start), first.rfind("\r", 0, gap.start)) + 1
     has_words = first[line_start : gap.start].strip() or first[gap.end : gap.end + 1].strip("\r\n")
     return kind is not None and kind.name == "path" and bool(has_words)
 
 
-def _free(base: str, taken: set[str], samples: Sequence[str]) -> str:
-    """A name that no other slot has and that the prompt itself doesn't have between double braces."""
+def _unused_name(base: str, taken: set[str], samples: Sequence[str]) -> str:
+    """A name that no other slot has and that no sample holds in double braces."""
     name, number = base, 1
     while name in taken or any(f"{{{{{name}}}}}" in sample for sample in samples):
         number += 1
@@ -277,8 +246,8 @@ def _free(base: str, taken: set[str], samples: Sequence[str]) -> str:
     return name
 
 
-def _name(values: Sequence[str], before: str) -> str | None:
-    """What the content says it is, else the label or tag it stands behind."""
+def _slot_name(values: Sequence[str], before: str) -> str | None:
+    """A slot's name by the kind of its values, else by the label or tag in front of it."""
     label = _label(before)
     kind = kind_of(values)
     if kind is not None and kind.name not in ("number", "id", "version"):
@@ -313,5 +282,5 @@ def _description(values: Sequence[str], before: str) -> str:
     if len(values) < 2:
         return "Proposed from one sample."
     distinct = len(set(values))
-    comes = ", and is not always there" if any(not value.strip() for value in values) else ""
-    return f"{distinct} values in {len(values)} samples{comes}."
+    absent = ", and is not always there" if any(not value.strip() for value in values) else ""
+    return f"{distinct} values in {len(values)} samples{absent}."

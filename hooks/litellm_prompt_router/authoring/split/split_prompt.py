@@ -1,27 +1,34 @@
-"""The walk of a split: structure -> tree -> cut -> slots -> metadata -> draft."""
+"""Splits a prompt: slots -> lines -> tree -> pieces -> metadata -> draft."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from litellm_prompt_router.authoring.split.draft import DEFAULT_VERSION, Draft, DraftDoubt, DraftModule
+from litellm_prompt_router.authoring.split.draft import (
+    DEFAULT_VERSION,
+    Draft,
+    DraftDoubt,
+    DraftModule,
+    PlacedSlot,
+    SlottedPrompt,
+)
 from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, proposals_of
 from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
-from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut
-from litellm_prompt_router.authoring.split.slot_finding import COARSEST, Placed, find_slots, likely_values, slots_at
-from litellm_prompt_router.authoring.split.template import Template
+from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut_prompt
+from litellm_prompt_router.authoring.split.slot_finding import COARSEST, find_slots, slots_at
 from litellm_prompt_router.authoring.split.topics import MAX_EXAMPLES, likely_messages
-from litellm_prompt_router.authoring.split.tree import grow
+from litellm_prompt_router.authoring.split.tree import build_tree
+from litellm_prompt_router.authoring.split.value_kinds import likely_values
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.request.route import Router
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sizes:
-    """Sizes of modules, where they are asked for; ``max_share`` is of the prompt's tokens."""
+class SizeOptions:
+    """The module sizes asked for; None follows from the prompt's size. ``max_share`` is of the prompt's tokens."""
 
     target_chars: int | None
     min_chars: int | None
@@ -51,14 +58,14 @@ def split_prompt(
     if not samples or not samples[0]:
         raise ConfigurationError([f"{name}: the prompt is empty; there is nothing to split"])
     count = count_tokens or _usual_counter()
-    sizes = Sizes(target_chars=target_chars, min_chars=min_chars, max_chars=max_chars, max_share=max_share)
+    sizes = SizeOptions(target_chars=target_chars, min_chars=min_chars, max_chars=max_chars, max_share=max_share)
     versions = list(dict.fromkeys(samples))
     doubts: list[str] = []
-    placed, strangers = find_slots(versions)
-    for number in strangers:
+    placed, unrelated = find_slots(versions)
+    for number in unrelated:
         which = samples.index(versions[number]) + 1
         doubts.append(f"sample {which} has too little in common with the first; it was left out")
-    versions = [version for number, version in enumerate(versions) if number not in strangers]
+    versions = [version for number, version in enumerate(versions) if number not in unrelated]
     if len(versions) == 1:
         spans = [(start, end) for start, end, _ in likely_values(versions[0])] if apply_proposals else []
         draft = _draft(versions, slots_at(versions[0], spans), name, tools, sizes, count)
@@ -88,14 +95,14 @@ def _usual_counter() -> Callable[[str], int]:
 
 def _draft(
     versions: Sequence[str],
-    placed: Sequence[Placed],
+    placed: Sequence[PlacedSlot],
     name: str,
     tools: Sequence[str],
-    sizes: Sizes,
+    sizes: SizeOptions,
     count: Callable[[str], int],
 ) -> Draft:
-    prompt = Template(versions[0], placed)
-    root = grow(prompt.text, read_lines(prompt.text, [(slot.start, slot.end) for slot in placed]), count)
+    prompt = SlottedPrompt(versions[0], placed)
+    root = build_tree(prompt.text, read_lines(prompt.text, [(slot.start, slot.end) for slot in placed]), count)
     bounds = bounds_of(
         len(prompt.text),
         root.tokens,
@@ -104,7 +111,7 @@ def _draft(
         max_chars=sizes.max_chars,
         max_share=sizes.max_share,
     )
-    pieces = cut(prompt, root, bounds, count)
+    pieces = cut_prompt(prompt, root, bounds, count)
     literals = [prompt.literal(piece.start, piece.end) for piece in pieces]
     entries, unmentioned = draft_metadata(prompt.text, root, pieces, literals, tools)
     modules = [
@@ -137,13 +144,13 @@ def _draft(
         sample_count=len(versions),
     )
     draft = _with_working_examples(draft)
-    said = [DraftDoubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
-    said += [DraftDoubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
-    return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *said))
+    found = [DraftDoubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
+    found += [DraftDoubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
+    return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *found))
 
 
 def _with_working_examples(draft: Draft) -> Draft:
-    """The draft with those candidate messages only that select their module."""
+    """The draft with only those candidate examples that select their module."""
     router = Router(profile_of(draft))
     modules = []
     for module in draft.modules:
@@ -153,5 +160,5 @@ def _with_working_examples(draft: Draft) -> Draft:
 
 
 def _with_doubts(draft: Draft, sample_count: int, doubts: Sequence[str]) -> Draft:
-    said = [DraftDoubt(module=None, text=doubt) for doubt in doubts]
-    return replace(draft, sample_count=sample_count, doubts=(*said, *draft.doubts))
+    first = [DraftDoubt(module=None, text=doubt) for doubt in doubts]
+    return replace(draft, sample_count=sample_count, doubts=(*first, *draft.doubts))

@@ -1,4 +1,4 @@
-"""What sets a piece of the prompt apart: distinctive words for triggers, and lines that could be user messages."""
+"""Triggers and example messages of each piece: its distinctive words, and lines that a user could have sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from litellm_prompt_router.authoring.split.roles import spread
-from litellm_prompt_router.authoring.split.titles import clean, plain
+from litellm_prompt_router.authoring.split.roles import split_words
+from litellm_prompt_router.authoring.split.titles import clean_title, without_markup
 from litellm_prompt_router.request.route.triggers import check_trigger, folded, is_unspaced, words_of
 
 MAX_TRIGGERS = 8
@@ -17,12 +17,12 @@ MAX_EXAMPLES = 6
 MIN_EXAMPLE_CHARS, MAX_EXAMPLE_CHARS = 12, 120
 MAX_SHARE = 0.2
 MAX_TITLE_SHARE = 0.35
-"""Of the sections a word may be in and still tell one of them apart: of its text, and of its title."""
+"""The share of sections that a word may be in and still be a trigger: found in the text, and found in the title."""
 READ_CHARS = 20_000
 TITLE_WEIGHT = 6.0
 MIN_BODY_COUNT = 3
 HOME_SHARE = 0.6
-"""Of all uses of a word, what makes a piece its home."""
+"""A piece with this share of all uses of a word may have it as a trigger."""
 MIN_STEM_CHARS = 5
 
 _STOP = frozenset(
@@ -63,7 +63,7 @@ _UNSPACED_RUN = re.compile(
 )
 _PARTICLES = re.compile(r"[的和与與及或在是了请請应應您你我の・をにはがでとも]")
 _QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』\n]{8,160})[\"”」』]")
-_SAID_BY_USER = re.compile(
+_USER_LINE = re.compile(
     r"^\W*(?:user|human|nutzer|utilisateur|usuario|用户|ユーザー|пользователь)\W{1,6}(\S.*)$", re.IGNORECASE
 )
 _CLAUSE = re.compile(r"(?<=[.!?;:。！？；：।])\s*|\s+[—–]\s+|,\s+(?=\w+\s+\w+)")
@@ -77,7 +77,7 @@ def triggers_of(
     wanted: Sequence[bool],
     groups: Sequence[int],
 ) -> list[tuple[str, ...]]:
-    """For each wanted piece a few words that are hardly anywhere else, most telling first; no word for two pieces.
+    """For each wanted piece a few words that are rare elsewhere, most distinctive first; no word for two pieces.
 
     ``groups``: pieces with the same number are parts of one section, in which a word counts once.
     """
@@ -92,8 +92,8 @@ def triggers_of(
     for number in range(len(pieces)):
         if not wanted[number]:
             continue
-        headings = set(_terms(" ".join(spread(title) for title in titles[number])))
-        names = set(_terms(" ".join(spread(name) for name in tools[number])))
+        headings = set(_terms(" ".join(split_words(title) for title in titles[number])))
+        names = set(_terms(" ".join(split_words(name) for name in tools[number])))
         for term in headings | names | set(counts[number]):
             if not _is_telling(term):
                 continue
@@ -101,7 +101,7 @@ def triggers_of(
             if frequency[term] > most:
                 continue
             named = TITLE_WEIGHT * (term in headings) + TITLE_WEIGHT / 2 * (term in names)
-            if not named and not _is_at_home(term, counts[number][term], everywhere[term], frequency[term]):
+            if not named and not _is_mostly_used_here(term, counts[number][term], everywhere[term], frequency[term]):
                 continue
             rarity = math.log((2 + total) / max(frequency[term], 1))
             scores.setdefault(term, {})[number] = (named + math.log1p(counts[number][term])) * rarity
@@ -110,17 +110,17 @@ def triggers_of(
         number = max(where, key=lambda n: (where[n], -n))
         best[number].append((where[number], term, where[number] >= TITLE_WEIGHT))
     stems = Counter(term[:MIN_STEM_CHARS] for term in scores)
-    return [tuple(_chosen(ranked, stems)) if wanted[n] else () for n, ranked in enumerate(best)]
+    return [tuple(_best_triggers(ranked, stems)) if wanted[n] else () for n, ranked in enumerate(best)]
 
 
-def _is_at_home(term: str, here: int, everywhere: int, sections: int) -> bool:
+def _is_mostly_used_here(term: str, here: int, everywhere: int, sections: int) -> bool:
     """True for a word of the text that is mostly used in this piece."""
     if here < MIN_BODY_COUNT or len(term) < 4 - is_unspaced(term) * 2:
         return sections == 1 and here >= MIN_BODY_COUNT and len(term) >= 3
     return here >= HOME_SHARE * everywhere
 
 
-def _chosen(ranked: list[tuple[float, str, bool]], stems: Counter[str]) -> Iterable[str]:
+def _best_triggers(ranked: list[tuple[float, str, bool]], stems: Counter[str]) -> Iterable[str]:
     plain_words = 0
     chosen: list[str] = []
     for _, term, is_named in sorted(ranked, key=lambda item: (-item[0], item[1])):
@@ -172,22 +172,22 @@ def _prose(text: str) -> str:
 
 
 def likely_messages(text: str, title: str, triggers: Sequence[str]) -> list[str]:
-    """Stretches of the text that hold a trigger and could be a user's message: what users say in it first."""
+    """Stretches of the text that hold a trigger and could be a user's message; quoted messages of users come first."""
     stems = [trigger.rstrip("*") for trigger in triggers]
     if not stems:
         return []
     quoted: list[str] = []
     plain_lines: list[str] = []
     for line in _prose(text).splitlines():
-        if said := _SAID_BY_USER.match(line[:400]):
+        if said := _USER_LINE.match(line[:400]):
             quoted.append(said[1])
         quoted.extend(match[1] for match in _QUOTED.finditer(line[:2_000]))
         if not line.lstrip().startswith(("<", "|", "{", "}")):
             plain_lines.extend(_clauses(line))
-    candidates = [*quoted, spread(title), *plain_lines]
+    candidates = [*quoted, split_words(title), *plain_lines]
     kept: dict[str, str] = {}
     for candidate in candidates:
-        message = clean(plain(candidate)).strip("\"'“”.,;()[]{} ")
+        message = clean_title(without_markup(candidate)).strip("\"'“”.,;()[]{} ")
         form = folded(message)
         wide = is_unspaced(form)
         fits = len(message) * (1 + wide) >= MIN_EXAMPLE_CHARS and len(message) <= MAX_EXAMPLE_CHARS
@@ -199,7 +199,7 @@ def likely_messages(text: str, title: str, triggers: Sequence[str]) -> list[str]
 
 
 def _clauses(line: str) -> Iterable[str]:
-    text = plain(line)
+    text = without_markup(line)
     if len(text) <= MAX_EXAMPLE_CHARS:
         yield text
     else:

@@ -39,13 +39,8 @@ class Node:
     def chars(self) -> int:
         return self.end - self.start
 
-    def titles(self) -> tuple[str, ...]:
-        """The titles from the outermost section to this one."""
-        path = [node.title for node in (self, *self.holders()) if node.title]
-        return tuple(reversed(path))
-
-    def holders(self) -> Iterator[Node]:
-        """What this node stands in, from the inside out."""
+    def ancestors(self) -> Iterator[Node]:
+        """The nodes that contain this one, innermost first."""
         node = self.parent
         while node is not None:
             yield node
@@ -58,7 +53,7 @@ class Node:
             yield from child.walk()
 
 
-def grow(text: str, lines: Sequence[StructuredLine], count_tokens: Callable[[str], int]) -> Node:
+def build_tree(text: str, lines: Sequence[StructuredLine], count_tokens: Callable[[str], int]) -> Node:
     """The tree of a prompt; sizes are counted once for each leaf and added up."""
     builder = _Builder(text, lines)
     root = builder.root
@@ -67,7 +62,7 @@ def grow(text: str, lines: Sequence[StructuredLine], count_tokens: Callable[[str
 
 
 class _Builder:
-    """Walks the lines with the open sections on a stack."""
+    """Builds the tree line by line, with the sections that are still open on a stack."""
 
     def __init__(self, text: str, lines: Sequence[StructuredLine]) -> None:
         self._text = text
@@ -149,6 +144,7 @@ class _Builder:
         return all(child.kind == "heading" for child in node.children)
 
     def _retitle_rule(self, title: str) -> None:
+        """Names the section that a rule without a title has just opened."""
         top = self._stack[-1]
         if top.style.startswith("rule") and not top.title and self._is_bare(top):
             top.title = title
@@ -198,8 +194,10 @@ def _measure(text: str, node: Node, end: int, count_tokens: Callable[[str], int]
     node.tokens = sum(child.tokens for child in node.children)
 
 
-def finer(text: str, leaf: Node, count_tokens: Callable[[str], int], is_inside: Callable[[int], bool]) -> list[Node]:
-    """A leaf in smaller pieces: its lines or, when it is one line, its sentences. Empty: it can't be divided.
+def divide_leaf(
+    text: str, leaf: Node, count_tokens: Callable[[str], int], is_inside: Callable[[int], bool]
+) -> list[Node]:
+    """A leaf's lines or, when it is one line, its sentences. Empty: it can't be divided.
 
     ``is_inside``: whether a place in the text is inside a slot, where nothing is cut.
     """

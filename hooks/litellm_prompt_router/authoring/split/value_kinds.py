@@ -1,4 +1,4 @@
-"""What a varying value is, by its look: a date, a path, a listing; and the pattern that fits values of its kind."""
+"""Kinds of values by their form, such as dates and paths, and patterns that fit values of a kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DATE = (
 
 
 class ValueKind(NamedTuple):
-    """A kind of value that is plain to see. ``name`` is what a slot of this kind is called."""
+    """A kind of value with a form of its own. ``name`` is also that of a slot of this kind."""
 
     name: str
     pattern: str
@@ -63,7 +63,7 @@ KINDS: tuple[ValueKind, ...] = (
 PROPOSED = tuple(kind for kind in KINDS if kind.is_proposed)
 MIN_PATH_DEPTH = 2
 LINE_CHARS = 2_000
-"""What a value on one line may grow to."""
+"""The most characters of a value on one line."""
 BLOCK_CHARS = 50_000
 
 _patterns: dict[str, ValuePattern] = {}
@@ -84,6 +84,25 @@ def kind_of(values: Sequence[str]) -> ValueKind | None:
     return next((kind for kind in KINDS if all(kind.is_value(value) for value in present)), None)
 
 
+def likely_values(text: str) -> list[tuple[int, int, ValueKind]]:
+    """``(start, end, kind)`` of dates, times, ids, paths and addresses in a text, in order and without overlaps."""
+    found: list[tuple[int, int, ValueKind]] = []
+    taken_to: dict[int, int] = {}
+    for kind in PROPOSED:
+        for match in kind.finder.finditer(text):
+            start, end = match.span()
+            if kind.name == "path" and not _is_telling_path(match.group()):
+                continue
+            if kind.is_value(match.group()) and not any(s < end and start < e for s, e in taken_to.items()):
+                taken_to[start] = end
+                found.append((start, end, kind))
+    return sorted(found, key=lambda item: item[0])
+
+
+def _is_telling_path(path: str) -> bool:
+    return path[0] not in "." and len(re.findall(r"[/\\]\w", path)) >= MIN_PATH_DEPTH
+
+
 def pattern_of(values: Sequence[str], before: str, after: str) -> tuple[str, int | None]:
     """A pattern for values like these, and the most characters one may have.
 
@@ -95,16 +114,16 @@ def pattern_of(values: Sequence[str], before: str, after: str) -> tuple[str, int
         return _optional(kind.pattern, values), LINE_CHARS
     stop = after[:1]
     excluded = "" if not stop or any(stop in value for value in values) else stop
-    if not any(_breaks(value) for value in values):
+    if not any(_has_line_break(value) for value in values):
         if not excluded.isspace() and excluded in ("", "\r", "\n"):
             excluded = ""
-        return f"[^\\r\\n{_in_class(excluded, 'rn')}]*", max(LINE_CHARS, 4 * longest)
+        return f"[^\\r\\n{_escaped_for_class(excluded, 'rn')}]*", max(LINE_CHARS, 4 * longest)
     limit = max(BLOCK_CHARS, 4 * longest)
     tagged = _tagged(values)
     if tagged is not None:
         return tagged, min(limit, 1_000_000)
     if excluded and not excluded.isspace():
-        return f"[^{_in_class(excluded, '')}]*", min(limit, 1_000_000)
+        return f"[^{_escaped_for_class(excluded, '')}]*", min(limit, 1_000_000)
     return r"[\s\S]*", min(limit, 1_000_000)
 
 
@@ -112,11 +131,11 @@ def _optional(pattern: str, values: Sequence[str]) -> str:
     return pattern if all(values) else f"(?:{pattern})?"
 
 
-def _breaks(value: str) -> bool:
+def _has_line_break(value: str) -> bool:
     return "\n" in value or "\r" in value
 
 
-def _in_class(character: str, already: str) -> str:
+def _escaped_for_class(character: str, already: str) -> str:
     if not character or (character == "\n" and "n" in already) or (character == "\r" and "r" in already):
         return ""
     if character in "\\]^-[":

@@ -1,4 +1,4 @@
-"""Several versions of one prompt -> where they differ: by lines first, then by words inside what is left."""
+"""Finds where versions of one prompt differ: by lines first, then by words inside the lines that differ."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 MAX_COMPARED = 250_000
-"""Pairs of lines or words compared one by one where no unique one tells how two stretches belong together."""
+"""Pairs of lines or words compared one by one where two stretches share no unique one to align them by."""
 MIN_LIKENESS = 0.5
-"""Of the first version's characters, in a version that counts as one of the same prompt."""
+"""The share of the first version's characters that a version of the same prompt has at least."""
 
 _WORDS = re.compile(r"[^\W\d_]+|\d+|[^\S\r\n]+|\r\n|[\s\S]")
 
@@ -33,22 +33,22 @@ class _Match(NamedTuple):
     size: int
 
 
-def gaps_of(samples: Sequence[str]) -> tuple[tuple[VersionGap, ...], tuple[int, ...]]:
+def find_gaps(samples: Sequence[str]) -> tuple[tuple[VersionGap, ...], tuple[int, ...]]:
     """Where the samples differ, in order; and the numbers of those that have too little in common with the first."""
     first = samples[0]
     matched: list[list[_Match]] = []
     kept = [0]
-    strangers: list[int] = []
+    unrelated: list[int] = []
     for number, sample in enumerate(samples[1:], 1):
         matches = _matches(first, sample)
         if sum(match.size for match in matches) < MIN_LIKENESS * len(first):
-            strangers.append(number)
+            unrelated.append(number)
         else:
             matched.append(matches)
             kept.append(number)
     if not matched:
-        return (), tuple(strangers)
-    return tuple(_gaps([samples[number] for number in kept], matched)), tuple(strangers)
+        return (), tuple(unrelated)
+    return tuple(_gaps([samples[number] for number in kept], matched)), tuple(unrelated)
 
 
 def merged(first: str, gaps: Sequence[VersionGap], start: int, end: int) -> VersionGap:
@@ -65,7 +65,7 @@ def merged(first: str, gaps: Sequence[VersionGap], start: int, end: int) -> Vers
 
 
 def _gaps(samples: Sequence[str], matched: Sequence[Sequence[_Match]]) -> Iterable[VersionGap]:
-    """What lies between the stretches that all versions share."""
+    """The gaps between the stretches that all versions share."""
     at = [0] * len(samples)
     for start, size, others in _shared(matched):
         here = (start, *others)
@@ -78,7 +78,7 @@ def _gaps(samples: Sequence[str], matched: Sequence[Sequence[_Match]]) -> Iterab
 
 
 def _shared(matched: Sequence[Sequence[_Match]]) -> list[tuple[int, int, tuple[int, ...]]]:
-    """``(start in the first, size, starts in the others)`` of what is in every version."""
+    """``(start in the first, size, starts in the others)`` of each stretch that every version has."""
     shared: list[tuple[int, int, tuple[int, ...]]] = [(match.a, match.size, (match.b,)) for match in matched[0]]
     for matches in matched[1:]:
         both: list[tuple[int, int, tuple[int, ...]]] = []
@@ -99,7 +99,7 @@ def _shared(matched: Sequence[Sequence[_Match]]) -> list[tuple[int, int, tuple[i
 
 
 def _matches(a: str, b: str) -> list[_Match]:
-    """What two versions share, in order."""
+    """The stretches that two versions share, in order."""
     found: list[_Match] = []
     at_a = at_b = 0
     a_lines, b_lines = a.splitlines(keepends=True), b.splitlines(keepends=True)
@@ -159,20 +159,20 @@ def _aligned(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
 def _anchors(
     a: Sequence[str], a_low: int, a_high: int, b: Sequence[str], b_low: int, b_high: int
 ) -> list[tuple[int, int]]:
-    """Positions of what is there once on either side, as far as its order is the same on both."""
+    """Positions of items that occur once on either side, in the longest run that has the same order on both."""
     in_a, in_b = Counter(a[a_low:a_high]), Counter(b[b_low:b_high])
-    place = {b[n]: n for n in range(b_low, b_high) if in_b[b[n]] == 1}
-    pairs = [(n, place[a[n]]) for n in range(a_low, a_high) if in_a[a[n]] == 1 and a[n] in place and a[n].strip()]
+    in_b_at = {b[n]: n for n in range(b_low, b_high) if in_b[b[n]] == 1}
+    pairs = [(n, in_b_at[a[n]]) for n in range(a_low, a_high) if in_a[a[n]] == 1 and a[n] in in_b_at and a[n].strip()]
     tails: list[int] = []
     last: list[int] = []
     before: list[int] = []
-    for number, (_, there) in enumerate(pairs):
-        depth = bisect_left(tails, there)
+    for number, (_, b_at) in enumerate(pairs):
+        depth = bisect_left(tails, b_at)
         if depth == len(tails):
-            tails.append(there)
+            tails.append(b_at)
             last.append(number)
         else:
-            tails[depth], last[depth] = there, number
+            tails[depth], last[depth] = b_at, number
         before.append(last[depth - 1] if depth else -1)
     chain: list[tuple[int, int]] = []
     number = last[-1] if last else -1

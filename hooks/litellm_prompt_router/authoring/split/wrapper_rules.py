@@ -1,4 +1,4 @@
-"""What stands around the users' own words in seen messages -> proposed rules for ``ignore:``.
+"""Proposes rules for ``ignore:`` from what surrounds the users' own words in captured messages.
 
 First the ready-made set that fits, then elements that most messages have, then what the messages begin and end
 with. Numbers count as alike. A rule that would leave most messages without a word isn't proposed.
@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt
-from litellm_prompt_router.files.ignore_rules import MAX_PATTERN_CHARS
-from litellm_prompt_router.profile.agents import AGENTS, EVERY
+from litellm_prompt_router.profile.agents import AGENTS, EVERY_AGENT
+from litellm_prompt_router.profile.ignore_rules import MAX_PATTERN_CHARS
 from litellm_prompt_router.profile.patterns import compile_pattern
 from litellm_prompt_router.profile.profile import Ignore
 from litellm_prompt_router.request.route.own_words import own_words
@@ -23,9 +23,9 @@ from litellm_prompt_router.request.types import Turn
 MIN_MESSAGES = 3
 COMMON_SHARE = 0.6
 AGENT_SHARE = 0.2
-"""Of the messages a ready-made set has to touch this much: not every message is wrapped."""
+"""The share of the messages that a ready-made set has to change: not every message is wrapped."""
 KEY_CHARS = 10
-"""Messages begin, or end, alike when they agree in so many characters."""
+"""Messages begin, or end, alike when they share this many characters."""
 MAX_LITERAL_CHARS = 400
 
 _ELEMENT = re.compile(r"^\s*<([A-Za-z_][\w.:-]{0,99})>", re.MULTILINE)
@@ -33,7 +33,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 class WrapperRule(NamedTuple):
-    """One entry of ``ignore:``, and in how many messages it was seen."""
+    """One entry of ``ignore:``, and the number of messages that it matched."""
 
     name: str
     value: str
@@ -56,21 +56,21 @@ def with_wrappers(draft: Draft, messages: Sequence[Turn]) -> Draft:
 
 def propose_rules(messages: Sequence[Turn]) -> tuple[WrapperRule, ...]:
     """Rules in the order they are to stand in; from fewer than MIN_MESSAGES messages only a ready-made set."""
-    ignore = EVERY
+    ignore = EVERY_AGENT
     rules: list[WrapperRule] = []
     for step in (_agent, _elements, _beginnings, _endings) if len(messages) >= MIN_MESSAGES else (_agent,):
         found = tuple(step(messages, ignore))
         tried = ignore
         for rule in found:
             tried = tried.with_(_ignore(rule))
-        if found and _are_left(messages, tried, ignore):
+        if found and _leaves_words(messages, tried, ignore):
             rules += found
             ignore = tried
     return tuple(rules)
 
 
 def _agent(messages: Sequence[Turn], ignore: Ignore) -> Iterable[WrapperRule]:
-    """The ready-made set that touches the most messages; of several that do, the first by name."""
+    """The ready-made set that changes the most messages; of several, the first by name."""
     touched = {
         name: sum(own_words(m, ignore.with_(replace(own, block="all"))) != own_words(m, ignore) for m in messages)
         for name, own in AGENTS.items()
@@ -151,10 +151,10 @@ def _texts(messages: Sequence[Turn], ignore: Ignore) -> list[str]:
     return [text for message in messages if (text := own_words(message, ignore).text)]
 
 
-def _are_left(messages: Sequence[Turn], tried: Ignore, ignore: Ignore) -> bool:
-    """True when at least half of the messages that had words before have some with the rules that are tried.
+def _leaves_words(messages: Sequence[Turn], tried: Ignore, ignore: Ignore) -> bool:
+    """True when at least half of the messages that had words before still have some under the rules that are tried.
 
-    A block that a ready-made set skips is one that the agent makes up: messages of nothing else had no words.
+    A block that a ready-made set skips is the agent's, so a message of such blocks alone counts as having no words.
     """
     before = [m for m in messages if own_words(m, ignore.with_(Ignore(skip=tried.skip))).text]
     return bool(before) and 2 * sum(bool(own_words(message, tried).text) for message in before) >= len(before)

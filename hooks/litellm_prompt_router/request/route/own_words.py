@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from litellm_prompt_router.profile.agents import TAKEN_OUT, TAKEN_OUT_INITIALS
+from litellm_prompt_router.profile.agents import HISTORY_REMOVED, HISTORY_REMOVED_INITIALS
 from litellm_prompt_router.profile.profile import Ignore, PatternMatch, ValuePattern
 from litellm_prompt_router.request.types import Turn
 
@@ -63,9 +63,11 @@ def stands_for_history(turn: Turn, ignore: Ignore) -> bool:
     """
     if turn.role in INSTRUCTING:
         return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), ignore.summaries)
-    if turn.role != "assistant" or not turn.text[:SPACE_CHARS].lstrip()[:1].lower().startswith(TAKEN_OUT_INITIALS):
+    if turn.role != "assistant" or not turn.text[:SPACE_CHARS].lstrip()[:1].lower().startswith(
+        HISTORY_REMOVED_INITIALS
+    ):
         return False  # asked of every turn in every call, so nearly all of them mustn't take a pattern
-    return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), TAKEN_OUT)
+    return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), HISTORY_REMOVED)
 
 
 def _kept_elsewhere(blocks: Iterable[str], ignore: Ignore) -> str | None:

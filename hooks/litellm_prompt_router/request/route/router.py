@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from litellm_prompt_router.profile.agents import EVERY
+from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import (
@@ -76,7 +76,7 @@ class Router:
         self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
         self._core = core_of(profile, self._requires)
         self._ids = tuple(module.id for module in profile.modules)
-        self._ignore = EVERY.with_(profile.ignore)
+        self._ignore = EVERY_AGENT.with_(profile.ignore)
         self._read = Reader(profile, self._ignore).read
         self._tokens = tuple(module.tokens for module in profile.modules)
         self._most_tokens = MOST_TOKENS_SHARE * sum(self._tokens)

@@ -12,9 +12,9 @@ from typing import Any
 from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES, Request, Rewritten, Target
 from litellm_prompt_router.request.wire import bridged_marks, chat, chat_marks, gemini, messages, responses
-from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, client_body, snapshot, tool_names
+from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, client_body, snapshot
 from litellm_prompt_router.request.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
-from litellm_prompt_router.request.wire.declared_tools import tools_chars
+from litellm_prompt_router.request.wire.declared_tools import tool_names, tools_chars
 from litellm_prompt_router.request.wire.marking import MarkPlan, Texts
 
 __all__ = [

@@ -39,14 +39,6 @@ def snapshot(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body, default=str).encode()
 
 
-def tool_names(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the tools that a request body declares, in either provider's form."""
-    tools = body.get("tools")
-    declared = [tool for tool in (tools if isinstance(tools, list) else ()) if isinstance(tool, dict)]
-    functions = [tool["function"] if isinstance(tool.get("function"), dict) else tool for tool in declared]
-    return tuple(name for function in functions if isinstance(name := function.get("name"), str) and name)
-
-
 def answer_of(response: Any) -> dict[str, Any] | None:
     """``message`` and ``usage`` of a response object, in Chat's form and plain JSON types; None when it has neither."""
     answer: dict[str, Any] = {}

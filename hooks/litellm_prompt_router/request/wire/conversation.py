@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from litellm_prompt_router.profile.agents import ALL
+from litellm_prompt_router.profile.agents import ALL_AGENTS
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import Request, Turn
 
@@ -117,7 +117,7 @@ def _first_words(request: Request) -> str:
 
 
 def _words(turn: Turn) -> str | None:
-    text = own_words(turn, ALL).text
+    text = own_words(turn, ALL_AGENTS).text
     return text if text is not None and text.strip() else None
 
 

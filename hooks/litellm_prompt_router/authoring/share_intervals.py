@@ -1,4 +1,4 @@
-"""Exact intervals of shares."""
+"""Exact binomial arithmetic: the distribution of misses, and confidence intervals of shares."""
 
 from __future__ import annotations
 

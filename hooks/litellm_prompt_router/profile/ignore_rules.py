@@ -1,18 +1,17 @@
-"""``ignore:`` of a profile.yaml: what its agent puts into user messages beside the user's own words.
+"""``ignore:`` of a profile.yaml: rules for what its agent adds to user messages beside the user's own words.
 
-A rule has one field. ``agent`` takes over a ready-made set (profile/agents.py); the others are those of Ignore.
+A rule has one field. ``agent`` takes over a ready-made set of agents.yaml; the others are those of Ignore.
 Patterns are RE2's, and an upper bound on their size keeps a profile from slowing requests down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from litellm_prompt_router.profile.agents import AGENTS
 from litellm_prompt_router.profile.patterns import compile_pattern
 from litellm_prompt_router.profile.profile import Ignore, ValuePattern
 
@@ -45,26 +44,34 @@ class IgnoreFile(BaseModel):
         return self
 
 
-def ignore_of(declared: Sequence[IgnoreFile], where: str, problems: list[str]) -> Ignore:
-    """The rules that are in order, together; what is wrong with the others is added to ``problems``."""
+IgnoreRules = Annotated[tuple[IgnoreFile, ...], Field(max_length=MAX_RULES)]
+
+
+def ignore_of(
+    declared: Sequence[IgnoreFile], where: str, problems: list[str], *, agents: Mapping[str, Ignore]
+) -> Ignore:
+    """The valid rules together; what is wrong with the others is added to ``problems``.
+
+    ``agents``: the ready-made sets that a rule may name.
+    """
     rules: list[Ignore] = []
     for number, rule in enumerate(declared):
         [(name, value)] = rule.model_dump(exclude_none=True).items()
         path = f"{where}: ignore[{number}].{name}"
         try:
-            rules.append(_rule(name, value))
+            rules.append(_rule(name, value, agents))
         except ValueError as error:
             problems.append(f"{path}: {error}")
     return reduce(Ignore.with_, rules, Ignore())
 
 
-def _rule(name: str, value: str) -> Ignore:
+def _rule(name: str, value: str, agents: Mapping[str, Ignore]) -> Ignore:
     """One rule. Raises ValueError saying what is wrong with it."""
     match name:
         case "agent":
-            if value not in AGENTS:
-                raise ValueError(f"no ready-made set of that name; there are {', '.join(sorted(AGENTS))}")
-            return AGENTS[value]
+            if value not in agents:
+                raise ValueError(f"no ready-made set of that name; there are {', '.join(sorted(agents))}")
+            return agents[value]
         case "tag":
             return Ignore(tags=(value,))
         case "inside":
