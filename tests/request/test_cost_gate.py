@@ -8,7 +8,7 @@ import pytest
 
 from litellm_prompt_router.authoring.check.lint import lint
 from litellm_prompt_router.profile.profile import Economics
-from litellm_prompt_router.request.cost_gate import admitted
+from litellm_prompt_router.request.cost_gate import modules_to_send
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
 from tests.made_profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words
@@ -23,7 +23,7 @@ EVERY = frozenset(range(1, 11))
 
 
 def gate(target: Target, *selected: int, economics: Economics | None = None) -> frozenset[int] | None:
-    return admitted(economics, target, frozenset(selected), TOKENS, CORE_TOKENS)
+    return modules_to_send(economics, target, frozenset(selected), TOKENS, CORE_TOKENS)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_a_bundle_brings_only_what_is_in_the_prompt() -> None:
 def test_an_hour_costs_more_to_write() -> None:
     """Profiles whose marks last an hour are judged by that price."""
     target = replace(CLAUDE, cache_write_1h_share=2.0)
-    five = admitted(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS)
+    five = modules_to_send(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS)
     assert five == frozenset({1, 2, 3, 4})
-    assert admitted(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS, is_hour=True) == EVERY
+    assert modules_to_send(None, target, frozenset({1, 2, 3, 4}), TOKENS, CORE_TOKENS, is_hour=True) == EVERY
 
 
 @pytest.mark.parametrize(
@@ -195,6 +195,6 @@ def test_check_tells_of_stale_tuning(tuned: str | None, warned: bool) -> None:
 def test_a_large_core_is_no_reason_to_leave_a_prompt_alone() -> None:
     """Where too little can be left out every module is sent."""
     core_tokens = 9 * CORE_TOKENS
-    assert admitted(None, CLAUDE, frozenset({1}), TOKENS, core_tokens) == EVERY
-    assert admitted(None, CLAUDE, frozenset(), TOKENS, core_tokens) == EVERY
-    assert admitted(None, CLAUDE, frozenset(), (0, 0), core_tokens) is None
+    assert modules_to_send(None, CLAUDE, frozenset({1}), TOKENS, core_tokens) == EVERY
+    assert modules_to_send(None, CLAUDE, frozenset(), TOKENS, core_tokens) == EVERY
+    assert modules_to_send(None, CLAUDE, frozenset(), (0, 0), core_tokens) is None

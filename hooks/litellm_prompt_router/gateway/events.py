@@ -18,7 +18,7 @@ USD_DIGITS = 12
 """The cheapest token costs about 1e-9 USD; what stands three digits below that is noise."""
 
 
-def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
+def success_record(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
     """The record of an answered request, from LiteLLM's success event."""
     cached = bool(kwargs.get("cache_hit"))
     usage = read_usage(getattr(response, "usage", None))
@@ -43,13 +43,13 @@ def success_of(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record
 _WHY_UNBILLED = ("LiteLLM knows no price for this model", "the provider reported no usage")
 
 
-def response_in(kwargs: Mapping[str, Any], result: Any) -> Any:
+def answered_response(kwargs: Mapping[str, Any], result: Any) -> Any:
     """What LiteLLM's success event will bring: of a stream the whole answer (litellm_logging.py, 1.106)."""
     whole = kwargs.get("async_complete_streaming_response") if kwargs.get("stream") is True else None
     return result if whole is None else whole
 
 
-def answer_of_event(kwargs: Mapping[str, Any], response: Any) -> AnsweredAttempt:
+def answered_attempt(kwargs: Mapping[str, Any], response: Any) -> AnsweredAttempt:
     """The attempt that answered, from the same event."""
     params = kwargs.get("litellm_params") or {}
     payload = kwargs.get("standard_logging_object") or {}
@@ -91,7 +91,7 @@ def _usd(cost: object) -> Decimal | None:
     return round(Decimal(cost), USD_DIGITS).normalize()
 
 
-def failure_of(facts: Facts, error: Exception) -> Record:
+def failure_record(facts: Facts, error: Exception) -> Record:
     """The record of a request that failed for the client."""
     model, provider = text_of(getattr(error, "model", None)), text_of(getattr(error, "llm_provider", None))
     return Record(

@@ -19,7 +19,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
 from litellm_prompt_router.gateway.completion import Accounts
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
-from litellm_prompt_router.gateway.events import answer_of_event, failure_of, response_in, success_of
+from litellm_prompt_router.gateway.events import answered_attempt, answered_response, failure_record, success_record
 from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
 from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
 from litellm_prompt_router.gateway.models.embedding_model import ask
@@ -136,9 +136,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             bag = metadata_bag.stamped_in(kwargs.get("litellm_params") or {})
             facts = metadata_bag.facts_in(bag) if bag is not None else None
             if bag is not None and facts is not None:
-                response = response_in(kwargs, result)
-                record = success_of(facts, kwargs, response)
-                record = await self._accounts.complete(record, answer_of_event(kwargs, response))
+                response = answered_response(kwargs, result)
+                record = success_record(facts, kwargs, response)
+                record = await self._accounts.complete(record, answered_attempt(kwargs, response))
                 price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
                 metadata_bag.settle(bag, record, price, self._handler.configuration.settings.cost_page)
                 metadata_bag.show(kwargs, bag)
@@ -156,8 +156,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             if facts is not None:
                 record = self._accounts.completed(facts.caller.request_id)
                 if record is None:
-                    record = success_of(facts, kwargs, response_obj)
-                    record = await self._accounts.complete(record, answer_of_event(kwargs, response_obj))
+                    record = success_record(facts, kwargs, response_obj)
+                    record = await self._accounts.complete(record, answered_attempt(kwargs, response_obj))
                     self._accounts.drop(facts.caller.request_id)
                 self._dispatcher.submit(record)
                 self._capture_answer(facts, response_obj)
@@ -177,7 +177,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             facts = _facts(request_data)
             if facts is not None:
                 self._accounts.drop(facts.caller.request_id)
-                self._dispatcher.submit(failure_of(facts, original_exception))
+                self._dispatcher.submit(failure_record(facts, original_exception))
                 self._capture_answer(facts, None)
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")

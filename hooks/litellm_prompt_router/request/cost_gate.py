@@ -24,7 +24,7 @@ out dearer than the full prompt; with fewer calls or a larger share it forgoes s
 """
 
 
-def admitted(
+def modules_to_send(
     economics: Economics | None,
     target: Target,
     selected: frozenset[int],
@@ -64,7 +64,7 @@ def optional_tokens(recognition: Recognition) -> tuple[tuple[int, ...], int]:
     return tuple(tokens), core_tokens
 
 
-def widened(decision: RoutingDecision, profile: Profile, sent: frozenset[int]) -> RoutingDecision:
+def with_modules(decision: RoutingDecision, profile: Profile, sent: frozenset[int]) -> RoutingDecision:
     """The same decision with all of ``sent`` there from the first turn on."""
     why = {profile.order[evidence.module]: evidence for evidence in decision.selected}
     for module in sent:

@@ -10,7 +10,7 @@ from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, settled_at_seams
-from litellm_prompt_router.request.cost_gate import admitted, optional_tokens, widened
+from litellm_prompt_router.request.cost_gate import modules_to_send, optional_tokens, with_modules
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import Lookup, Router, no_embeddings
 from litellm_prompt_router.request.types import (
@@ -262,10 +262,10 @@ def _gated(
         return None if profile.economics is not None and not profile.economics.rewrites else decision
     tokens, core_tokens = optional_tokens(recognition)
     first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
-    sent = admitted(profile.economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
+    sent = modules_to_send(profile.economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
     if sent is None:
         return None
-    return decision if sent == first else widened(decision, profile, sent)
+    return decision if sent == first else with_modules(decision, profile, sent)
 
 
 def _first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int]:

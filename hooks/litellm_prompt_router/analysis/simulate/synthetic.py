@@ -16,7 +16,7 @@ from litellm_prompt_router.analysis.simulate.workload import SyntheticCall, Work
 from litellm_prompt_router.cache_model import MarkedPrefixes, PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.profile.profile import Economics
-from litellm_prompt_router.request.cost_gate import admitted
+from litellm_prompt_router.request.cost_gate import modules_to_send
 from litellm_prompt_router.request.types import Target
 
 ACCOUNTED: tuple[Policy, ...] = ("full-cached", "latest", "grow", "append", "auto")
@@ -71,7 +71,7 @@ def admission(workload: Workload, target: Target, economics: Economics | None) -
     @cache
     def admit(selection: int) -> int | None:
         selected = frozenset(modules_of(selection))
-        sent = admitted(economics, target, selected, tokens, workload.core_tokens)
+        sent = modules_to_send(economics, target, selected, tokens, workload.core_tokens)
         return None if sent is None else sum(1 << module for module in sent)
 
     return admit

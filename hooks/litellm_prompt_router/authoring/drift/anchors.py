@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.profile.profile import Profile, Slot
-from litellm_prompt_router.request.recognise.placing import Claim, Raw, shape_of, walk
+from litellm_prompt_router.request.recognise.placing import PlacedSpan, RawText, module_shape, place_modules
 
 
 class Value(NamedTuple):
@@ -50,9 +50,9 @@ class AnchorGap(NamedTuple):
 
 def find_anchors(profile: Profile, text: str) -> Iterable[Stretch]:
     """What stands there as it was, outer white space off; of several copies the first."""
-    shapes = tuple(shape_of(module, squeezed=False) for module in profile.modules)
-    groups: list[list[Claim]] = []
-    for claim in walk(Raw(text), shapes, skips_space=True):
+    shapes = tuple(module_shape(module, squeezed=False) for module in profile.modules)
+    groups: list[list[PlacedSpan]] = []
+    for claim in place_modules(RawText(text), shapes, skips_space=True):
         if claim.opens:
             groups.append([])
         groups[-1].append(claim)

@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Profile, Slot
 from litellm_prompt_router.request.recognise.placing import (
-    Claim,
     ModuleShape,
-    Raw,
-    Squeezed,
-    shape_of,
+    PlacedSpan,
+    RawText,
+    SqueezedText,
+    module_shape,
+    place_modules,
     skip_space,
     slot_end,
-    walk,
 )
 from litellm_prompt_router.request.types import Recognition, Span
 
@@ -53,8 +53,8 @@ class Aligner:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._raw = tuple(shape_of(module, squeezed=False) for module in profile.modules)
-        self._squeezed = tuple(shape_of(module, squeezed=True) for module in profile.modules)
+        self._raw = tuple(module_shape(module, squeezed=False) for module in profile.modules)
+        self._squeezed = tuple(module_shape(module, squeezed=True) for module in profile.modules)
         self._runs = _runs(profile)
         self._layouts: dict[tuple[int, ...], Recognition] = {}
 
@@ -85,7 +85,7 @@ class Aligner:
 
     def align(self, text: str) -> Recognition:
         """The best recognition of any text; coverage 0 when nothing of the profile is in it."""
-        claims = walk(Raw(text), self._raw, skips_space=True)
+        claims = place_modules(RawText(text), self._raw, skips_space=True)
         raw = self._recognition(_partition(text, claims))
         residue = sum(len(text[s.start : s.end].strip()) for s in raw.spans if s.kind == "residue")
         placed = {claim.module for claim in claims}
@@ -94,25 +94,27 @@ class Aligner:
         if raw.coverage >= MOSTLY_PLACED:
             claims = self._with_gaps_filled(text, claims, raw, placed)
         else:
-            space = Squeezed(text)
-            claims = [_in_raw(claim, space) for claim in walk(space, self._squeezed, skips_space=False)]
+            space = SqueezedText(text)
+            claims = [_in_raw(claim, space) for claim in place_modules(space, self._squeezed, skips_space=False)]
         squeezed = self._recognition(_partition(text, claims))
         return squeezed if squeezed.coverage > raw.coverage else raw
 
-    def _with_gaps_filled(self, text: str, claims: list[Claim], raw: Recognition, placed: set[int]) -> list[Claim]:
+    def _with_gaps_filled(
+        self, text: str, claims: list[PlacedSpan], raw: Recognition, placed: set[int]
+    ) -> list[PlacedSpan]:
         """The claims, and those of modules without a place that a squeezed walk finds in the residue alone."""
         missing = tuple(NOWHERE if n in placed else shape for n, shape in enumerate(self._squeezed))
         filled = list(claims)
         for span in raw.spans:
             if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS:
-                space = Squeezed(text[span.start : span.end])
-                for claim in walk(space, missing, skips_space=False):
+                space = SqueezedText(text[span.start : span.end])
+                for claim in place_modules(space, missing, skips_space=False):
                     found = _in_raw(claim, space)
                     filled.append(found._replace(start=found.start + span.start, end=found.end + span.start))
         return sorted(filled, key=lambda claim: (claim.start, claim.end))
 
     def _value_end(self, text: str, at: int, end: int, number: int, slot: Slot) -> int | None:
-        space = Raw(text)
+        space = RawText(text)
         if number + 1 < len(self._runs) and self._runs[number + 1].text:
             return slot_end(space, at, slot, self._runs[number + 1].text)
         return end if number + 1 == len(self._runs) and space.is_value(slot, at, end) else None
@@ -132,7 +134,7 @@ class Aligner:
         return Recognition(profile=self.profile, spans=spans, coverage=known / total if total else 0.0)
 
 
-def _in_raw(claim: Claim, space: Squeezed) -> Claim:
+def _in_raw(claim: PlacedSpan, space: SqueezedText) -> PlacedSpan:
     start = space.raw_start(claim.start)
     # An empty value has no last character to end behind.
     return claim._replace(start=start, end=space.raw_end(claim.end) if claim.end > claim.start else start)
@@ -161,7 +163,7 @@ def _runs(profile: Profile) -> tuple[_Run, ...]:
     return tuple(runs)
 
 
-def _partition(text: str, claims: list[Claim]) -> tuple[Span, ...]:
+def _partition(text: str, claims: list[PlacedSpan]) -> tuple[Span, ...]:
     """Claims in text order plus residue between them, covering the whole text."""
     spans: list[Span] = []
     at = 0

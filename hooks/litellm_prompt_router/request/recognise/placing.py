@@ -1,6 +1,6 @@
 """Places modules on a text one after the other, wherever they are, and skips what it doesn't know.
 
-A text is looked at in one of two ways: as it came (``Raw``), or without its white space (``Squeezed``).
+A text is looked at in one of two ways: as it came (``RawText``), or without its white space (``SqueezedText``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHUNK_CHARS = 256
 """A prompt on one line is looked through in chunks of this size."""
 
 
-class Space(Protocol):
+class SearchText(Protocol):
     """A text to place modules on."""
 
     @property
@@ -32,7 +32,7 @@ class Space(Protocol):
         """Where, behind ``at``, a value of the slot begins that ends at ``end``."""
 
 
-class Raw:
+class RawText:
     """A text as it came."""
 
     def __init__(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Raw:
         return None if found is None else first + found
 
 
-class Squeezed:
+class SqueezedText:
     """A text without its white space, and the way back to positions in the original."""
 
     def __init__(self, raw: str) -> None:
@@ -132,7 +132,7 @@ MAX_RESYNCS = 256
 _SPACE = re.compile(r"\s*")
 
 
-class Claim(NamedTuple):
+class PlacedSpan(NamedTuple):
     """A placed literal or slot, ``[start, end)`` in the space being walked."""
 
     start: int
@@ -152,7 +152,7 @@ class ModuleShape(NamedTuple):
     """What stands before that literal: nothing, a slot, or a few characters and a slot."""
 
 
-def shape_of(module: Module, *, squeezed: bool) -> ModuleShape:
+def module_shape(module: Module, *, squeezed: bool) -> ModuleShape:
     parts: list[str | Slot] = list(module.parts)
     if squeezed:
         parts = [part if isinstance(part, Slot) else squeeze(part) for part in parts]
@@ -168,9 +168,9 @@ def shape_of(module: Module, *, squeezed: bool) -> ModuleShape:
     return ModuleShape(parts=tuple(parts), probe="", ahead=())
 
 
-def walk(space: Space, shapes: tuple[ModuleShape, ...], *, skips_space: bool) -> list[Claim]:
+def place_modules(space: SearchText, shapes: tuple[ModuleShape, ...], *, skips_space: bool) -> list[PlacedSpan]:
     """Claims in text order. After each placed module the next in prompt order is tried first."""
-    claims: list[Claim] = []
+    claims: list[PlacedSpan] = []
     end = len(space.text)
     at = skip_space(space.text, 0) if skips_space else 0
     expected = 0
@@ -195,7 +195,7 @@ def skip_space(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def slot_end(space: Space, at: int, slot: Slot, following: str) -> int | None:
+def slot_end(space: SearchText, at: int, slot: Slot, following: str) -> int | None:
     """Where the slot's value ends before the literal that follows it."""
     head = following[:PROBE_CHARS]
     limit = min(len(space.text), at + slot.max_chars + len(head))
@@ -209,13 +209,13 @@ def slot_end(space: Space, at: int, slot: Slot, following: str) -> int | None:
     return None
 
 
-def _match_here(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[Claim] | None:
+def _match_here(space: SearchText, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[PlacedSpan] | None:
     """The claims of the module that stands at ``at``: the expected one, else the longest that fits."""
     if expected < len(shapes):
         claims = _match(space, at, shapes, expected)
         if claims:
             return claims
-    best: list[Claim] | None = None
+    best: list[PlacedSpan] | None = None
     for module, shape in enumerate(shapes):
         if shape.probe and not shape.ahead and space.text.startswith(shape.probe, at):
             claims = _match(space, at, shapes, module)
@@ -224,9 +224,9 @@ def _match_here(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected
     return best
 
 
-def _resync(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[Claim] | None:
+def _resync(space: SearchText, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[PlacedSpan] | None:
     """The claims of the module that begins soonest behind ``at``; None when there is none."""
-    best: list[Claim] | None = None
+    best: list[PlacedSpan] | None = None
     limit = len(space.text)
     for module in (*range(expected, len(shapes)), *range(min(expected, len(shapes)))):
         shape = shapes[module]
@@ -243,8 +243,8 @@ def _resync(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected: in
 
 
 def _match_around(
-    space: Space, at: int, found: int, shapes: tuple[ModuleShape, ...], module: int
-) -> list[Claim] | None:
+    space: SearchText, at: int, found: int, shapes: tuple[ModuleShape, ...], module: int
+) -> list[PlacedSpan] | None:
     """The claims of ``module`` whose probe stands at ``found`` and which begins at ``at`` or behind it."""
     match shapes[module].ahead:
         case ():
@@ -262,15 +262,15 @@ def _match_around(
     return None
 
 
-def _match(space: Space, at: int, shapes: tuple[ModuleShape, ...], module: int) -> list[Claim] | None:
+def _match(space: SearchText, at: int, shapes: tuple[ModuleShape, ...], module: int) -> list[PlacedSpan] | None:
     """The claims of ``module`` placed exactly at ``at``, or None."""
     parts = shapes[module].parts
-    claims: list[Claim] = []
+    claims: list[PlacedSpan] = []
     for number, part in enumerate(parts):
         if isinstance(part, str):
             if not space.text.startswith(part, at):
                 return None
-            claims.append(Claim(at, at + len(part), module, None, not claims))
+            claims.append(PlacedSpan(at, at + len(part), module, None, not claims))
             at += len(part)
             continue
         end = slot_end(space, at, part, _literal_after(shapes, module, number))
@@ -281,7 +281,7 @@ def _match(space: Space, at: int, shapes: tuple[ModuleShape, ...], module: int) 
             continue
         if end is None:
             return None
-        claims.append(Claim(at, end, module, part, not claims))
+        claims.append(PlacedSpan(at, end, module, part, not claims))
         at = end
     return claims
 
@@ -292,7 +292,7 @@ def _literal_after(shapes: tuple[ModuleShape, ...], module: int, part: int) -> s
     return rest[0] if rest and isinstance(rest[0], str) else ""
 
 
-def _open_end(space: Space, at: int, slot: Slot, shapes: tuple[ModuleShape, ...]) -> int | None:
+def _open_end(space: SearchText, at: int, slot: Slot, shapes: tuple[ModuleShape, ...]) -> int | None:
     """Where a value ends that no literal of its own closes: where known text begins, else where its pattern ends."""
     limit = min(len(space.text), at + slot.max_chars)
     for shape in shapes:

@@ -83,7 +83,7 @@ class Need:
             self._named.add(module)
 
 
-def core_of(profile: Profile, requires: Mapping[int, tuple[int, ...]]) -> dict[int, Evidence]:
+def core_evidence(profile: Profile, requires: Mapping[int, tuple[int, ...]]) -> dict[int, Evidence]:
     """Evidence of what every request gets: the ``always`` modules and what they require."""
     modules = profile.modules
     core = {n: Evidence(module.id, "always") for n, module in enumerate(modules) if module.always}

@@ -35,7 +35,7 @@ from litellm_prompt_router.request.route.embeddings import (
     promised,
     semantic_scores,
 )
-from litellm_prompt_router.request.route.need import Need, closure_of, core_of
+from litellm_prompt_router.request.route.need import Need, closure_of, core_evidence
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
@@ -74,7 +74,7 @@ class Router:
     def __init__(self, profile: Profile) -> None:
         self._owner_of_tool = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
         self._requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
-        self._core = core_of(profile, self._requires)
+        self._core = core_evidence(profile, self._requires)
         self._ids = tuple(module.id for module in profile.modules)
         self._ignore = EVERY_AGENT.with_(profile.ignore)
         self._read = Reader(profile, self._ignore).read

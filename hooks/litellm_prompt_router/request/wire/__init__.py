@@ -61,7 +61,7 @@ _GEMINI = EndpointShape(
     write=gemini.write,
     marked=_unmarked,
     texts=Texts(items="contents"),
-    bridged=bridged_marks.of_gemini,
+    bridged=bridged_marks.plan_for_gemini,
 )
 
 SHAPES: Mapping[str, EndpointShape] = {
@@ -71,7 +71,7 @@ SHAPES: Mapping[str, EndpointShape] = {
         write=responses.write,
         marked=_unmarked,
         texts=Texts(fields=("instructions",), items="input", kind="input_text"),
-        bridged=bridged_marks.of_responses,
+        bridged=bridged_marks.plan_for_responses,
     ),
     "agenerate_content": _GEMINI,
     "agenerate_content_stream": _GEMINI,

@@ -17,7 +17,7 @@ from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_RO
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
 
 
-def of_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> MarkPlan:
+def plan_for_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> MarkPlan:
     """For a Responses body: ``instructions`` become the first message, each leading item one of its own."""
     items = responses.items_of(data)
     runs = responses.runs_of(request, rewritten)
@@ -25,7 +25,7 @@ def of_responses(data: Mapping[str, Any], request: Request, rewritten: Rewritten
     return _plan(data, rewritten, [runs[number] for number in sorted(runs)], roles)
 
 
-def of_gemini(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> MarkPlan:
+def plan_for_gemini(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> MarkPlan:
     """For a Gemini body: the system instruction becomes the first message."""
     return _plan(data, rewritten, [list(out_blocks(request, rewritten))], ["system"])
 

@@ -16,12 +16,12 @@ from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     INJECTION_POINTS,
     SYSTEM_ROLES,
+    added_parameters,
     mark_of,
     marked,
     marks_after,
-    parameters,
+    moved_points,
     points_for,
-    resettled,
 )
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
 
@@ -173,9 +173,9 @@ def _parameters(
     points = points_for(data, rewritten)
     late_turns = [late.turn for late in rewritten.composition.late]
     if late_turns or len(system) != leading:
-        points = resettled(points, data["messages"], leading, system, late_turns)
+        points = moved_points(points, data["messages"], leading, system, late_turns)
     # LiteLLM places these, so that the messages themselves go through as they came.
-    return parameters(data, rewritten, [*points, *map(dict, rewritten.breakpoints.history)])
+    return added_parameters(data, rewritten, [*points, *map(dict, rewritten.breakpoints.history)])
 
 
 def _message(messages: list[dict[str, Any]], request: Request, run: list[OutBlock]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Places:
 
 def marked(body: Mapping[str, Any], request: Request, target: Target, ttl: Ttl = "5m") -> tuple[Mapping[str, Any], int]:
     """``marked_at`` of a chat body."""
-    return marked_at(CHAT, body, request, target, ttl)
+    return marked_at(CHAT_PLACES, body, request, target, ttl)
 
 
 def marked_at(
@@ -122,4 +122,4 @@ def _with_system_mark(body: Mapping[str, Any], mark: Mark) -> Mapping[str, Any]:
     return body
 
 
-CHAT = Places(at_system_end=_with_system_mark, at_history_ends=_with_points)
+CHAT_PLACES = Places(at_system_end=_with_system_mark, at_history_ends=_with_points)

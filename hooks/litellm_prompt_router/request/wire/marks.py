@@ -96,7 +96,7 @@ def points_for(data: Mapping[str, Any], rewritten: Rewritten) -> list[Any]:
     return stated if isinstance(stated, list) else []
 
 
-def parameters(data: Mapping[str, Any], rewritten: Rewritten, points: list[Any]) -> dict[str, Any]:
+def added_parameters(data: Mapping[str, Any], rewritten: Rewritten, points: list[Any]) -> dict[str, Any]:
     """What goes beside the texts: these points where they aren't stated already, OpenAI's cache key."""
     added: dict[str, Any] = {}
     if rewritten.breakpoints.points is not None or (points and points != data.get(INJECTION_POINTS)):
@@ -106,7 +106,7 @@ def parameters(data: Mapping[str, Any], rewritten: Rewritten, points: list[Any])
     return added
 
 
-def resettled(
+def moved_points(
     points: Iterable[Any],
     before: Sequence[dict[str, Any]],
     leading: int,

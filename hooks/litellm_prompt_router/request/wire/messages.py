@@ -17,12 +17,12 @@ from litellm_prompt_router.request.wire.chat_marks import Places, marked_at
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     INJECTION_POINTS,
+    added_parameters,
     end_marked,
     mark_of,
     marks_after,
-    parameters,
+    moved_points,
     points_for,
-    resettled,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks, without_blank
@@ -145,8 +145,8 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     if late or len(system) != leading:
         # A point for all system messages means the top-level field here (anthropic_cache_control_hook.py, 1.106).
         late_turns = [turn for turn, _ in late]
-        points = resettled(points, messages, leading, system, late_turns, roles=frozenset())
-    added = parameters(data, rewritten, points)
+        points = moved_points(points, messages, leading, system, late_turns, roles=frozenset())
+    added = added_parameters(data, rewritten, points)
     if not points and not rewritten.target.injection_points:
         added.pop(INJECTION_POINTS, None)  # there are none to take the place of
     return {**body, **added}
