@@ -7,6 +7,7 @@ it, one record after the other, ahead of LiteLLM's loggers, so that they can be 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,9 @@ from typing import Any
 
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt
 from litellm_prompt_router.accounting.in_flight import InFlightRequests, PackedRequest
-from litellm_prompt_router.accounting.shared_entries import RedisEntries, redis_of_litellm
+from litellm_prompt_router.accounting.shared_entries import RedisEntries
+from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
+from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.pipeline import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
@@ -35,7 +38,13 @@ class Accounts:
     def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
         self._dispatcher = dispatcher
         self._kept = InFlightRequests()
-        self._accountant = Accountant(count_tokens, since_seconds, self._shared)
+        self._accountant = Accountant(
+            count_tokens,
+            since_seconds,
+            deployments=AnsweringDeployments(),
+            translator=LiteLLMTranslator(),
+            shared=self._shared,
+        )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
         self._redis: RedisEntries | None = None
         self._completing = 0
@@ -101,7 +110,16 @@ class Accounts:
     def _shared(self) -> RedisEntries | None:
         """LiteLLM's Redis, from the moment that it has one."""
         if self._redis is None:
-            found = redis_of_litellm()
+            found = _redis_of_litellm()
             if found is not None:
                 self._redis = RedisEntries(found, lambda line: self._dispatcher.submit_problem(REDIS_TITLE, (line,)))
         return self._redis
+
+
+def _redis_of_litellm() -> Any:
+    """The proxy's Redis; None where none is configured."""
+    proxy = sys.modules.get("litellm.proxy.proxy_server")
+    cache = getattr(proxy, "redis_usage_cache", None)
+    if cache is None:
+        cache = getattr(getattr(getattr(proxy, "llm_router", None), "cache", None), "redis_cache", None)
+    return cache if hasattr(cache, "redis_client") and hasattr(cache, "check_and_fix_namespace") else None
