@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
-from tests.accounting.driving import Endpoint, Lane, driving
+from tests.accounting.driving import Driver, Endpoint, Lane, driving
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import model_list
 from tests.emulators.upstream import Upstream
@@ -46,10 +46,16 @@ async def compared(
     caching: EmulatedCache | None = None,
     settings: Mapping[str, Any] | None = None,
     endpoint: Endpoint = "acompletion",
+    models: Callable[[str], list[dict[str, Any]]] = model_list,
+    prepare: Callable[[Driver], object] = lambda _: None,
 ) -> list[Compared]:
-    """Every call of every group under both. Groups share no cache, so their clocks run on their own."""
+    """Every call of every group under both. Groups share no cache, so their clocks run on their own.
+
+    ``models``: LiteLLM's model list by the upstream's address; ``prepare`` sees each driver before its first call.
+    """
     ledgers = [
-        await _ledger(folder / mode, lanes, mode, caching, settings or {}, endpoint) for mode in ("rewrite", "off")
+        await _ledger(folder / mode, lanes, mode, caching, settings or {}, endpoint, models, prepare)
+        for mode in ("rewrite", "off")
     ]
     calls = [(group, call) for group, of_group in lanes.items() for call in of_group]
     return [
@@ -65,11 +71,14 @@ async def _ledger(
     caching: EmulatedCache | None,
     settings: Any,
     endpoint: Endpoint,
+    models: Callable[[str], list[dict[str, Any]]],
+    prepare: Callable[[Driver], object],
 ) -> list[dict[str, Any]]:
-    with Upstream() as upstream, driving(folder, model_list(upstream.url), upstream, settings=settings) as driver:
+    with Upstream() as upstream, driving(folder, models(upstream.url), upstream, settings=settings) as driver:
         if caching is not None:
             caching.clear()
             upstream.caching = caching
+        prepare(driver)
         for group, calls in lanes.items():
             await driver.run(Lane(group=group, calls=calls, mode=mode, endpoint=endpoint))
         assert not str(driver.hook._dispatcher.trouble())

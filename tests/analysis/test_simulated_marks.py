@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.cache_model import refuse_anthropic
-from litellm_prompt_router.gateway.deployments.translation import ClaudeWire, prices_of_model
+from litellm_prompt_router.gateway.deployments.map_prices import prices_of_model
+from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.cache_model.calls import words
+from tests.emulators.refusals import refuse_anthropic
 from tests.made_profiles import TAKES_MARKS
 
 MARK = {"type": "ephemeral"}

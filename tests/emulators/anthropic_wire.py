@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.cache_model.refusals import refuse_marks
 from tests.emulators.loopback import Answer
+from tests.emulators.refusals import refuse_marks
 from tests.emulators.replies import HttpError, Text, ToolCall, Usage, split_pieces
 
 ERROR_TYPES = {

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.cache_model import refuse_anthropic
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Rewritten, Target
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
+from tests.emulators.refusals import refuse_anthropic
 from tests.made_profiles import TAKES_MARKS, count_words, module, profile
 
 M5, H1, EXPLICIT = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}, {"mode": "explicit"}

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from litellm_prompt_router.cache_model import refuse_anthropic
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
 from litellm_prompt_router.request.wire import SHAPES
+from tests.emulators.refusals import refuse_anthropic
 from tests.emulators.structure import refuse_anthropic_structure
 from tests.end_to_end.workbench import as_messages
 from tests.law_examples import examples

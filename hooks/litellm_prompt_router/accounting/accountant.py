@@ -18,12 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from litellm_prompt_router.accounting.answering_deployment import KnownDeployments
 from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, difference, priced
 from litellm_prompt_router.accounting.block_sizes import UNITS, BlockSizes
-from litellm_prompt_router.accounting.call_blocks import CallBlocks, CalledModel, has_answer, rules_of
+from litellm_prompt_router.accounting.call_blocks import CallBlocks, Translator, has_answer
 from litellm_prompt_router.accounting.counterfactual import (
     CounterfactualCaches,
     Estimate,
@@ -33,7 +32,7 @@ from litellm_prompt_router.accounting.counterfactual import (
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.rates import Info, rates_of
-from litellm_prompt_router.cache_model import MarkedPrefixes
+from litellm_prompt_router.cache_model import DeployedModel, MarkedPrefixes, rules_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.request.wire.marking import ANY, MarkPlan
@@ -63,6 +62,13 @@ class AnsweredAttempt:
     first_token_seconds: float
 
 
+class AnsweringDeployment(NamedTuple):
+    """The deployment that an attempt went to. ``info``: the entry of LiteLLM's map that it is priced by."""
+
+    model: DeployedModel
+    info: Info
+
+
 class Accountant:
     """Completes records. Used by one thread; ``shared`` is asked for at every call, as LiteLLM connects late."""
 
@@ -70,18 +76,20 @@ class Accountant:
         self,
         count_tokens: Callable[[str], int],
         since_seconds: float,
+        *,
+        deployments: Callable[[AnsweredAttempt], AnsweringDeployment],
+        translator: Translator,
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
-        self._bodies = CallBlocks(count_tokens)
+        self._bodies = CallBlocks(count_tokens, translator)
         self._baseline = CounterfactualCaches(since_seconds)
-        self._deployments = KnownDeployments()
+        self._deployments = deployments
         self._sizes = BlockSizes()
         self._shared = shared
 
     def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
-        wire = CalledModel(provider=answer.provider or "", model=answer.model or "")
-        info, points = self._deployments.get(answer.deployment_id, wire.name)
+        model, info = self._deployments(answer)
         basis = bill_terms(answer.breakdown, answer.usage, info)
         record = _priced(record, answer, info, basis)
         if record.response_cached:
@@ -91,9 +99,8 @@ class Accountant:
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
         kept = packed.opened()
-        wire = replace(wire, points=points)
         try:
-            estimate, method = self._estimate(record, answer, kept, wire, info, basis)
+            estimate, method = self._estimate(record, answer, kept, model, info, basis)
         except _UnavailableError as error:
             if kept.other is None:
                 return _unchanged(record)
@@ -107,7 +114,7 @@ class Accountant:
         record: Record,
         answer: AnsweredAttempt,
         kept: InFlightRequest,
-        wire: CalledModel,
+        model: DeployedModel,
         info: Info,
         basis: BillTerms,
     ) -> tuple[Usage, str]:
@@ -115,16 +122,16 @@ class Accountant:
         usage = record.usage
         if usage is None or not self._bodies.can_read(kept.endpoint):
             raise _UnavailableError("this endpoint isn't modelled")
-        rules = rules_of(wire)
-        is_cached_free = rules is None and _caches_for_nothing(info, basis, usage, wire)
+        rules = rules_of(model)
+        is_cached_free = rules is None and _caches_for_nothing(info, basis, usage, model)
         if rules is None and not is_cached_free:
-            raise _UnavailableError(f"no model of how {wire.provider or 'the provider'} caches")
-        original = self._blocks(kept, kept.original, wire)
-        other = None if kept.other is None else self._blocks(kept, kept.other, wire, _plan(kept, answer))
+            raise _UnavailableError(f"no model of how {answer.provider or 'the provider'} caches")
+        original = self._blocks(kept, kept.original, model)
+        other = None if kept.other is None else self._blocks(kept, kept.other, model, _plan(kept, answer))
         sent, unsent = (other, original) if other is not None and kept.is_sent else (original, other)
         if not sum(block.tokens for block in sent) or not usage.input_tokens:
             raise _UnavailableError("no input to compare by")
-        name = ((answer.scope, wire.model), record.facts.profile)
+        name = ((answer.scope, model.name), record.facts.profile)
         sent, unsent = self._sizes.sized(name, sent, unsent, rules, usage)
         if rules is None:
             tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
@@ -134,7 +141,7 @@ class Accountant:
         def call(world: World, prompt: Prompt, blocks: Any) -> ObservedCall:
             key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
             return ObservedCall(
-                scope=scope_in(answer.scope, world, wire.model, key),
+                scope=scope_in(answer.scope, world, model.name, key),
                 rules=rules,
                 blocks=blocks,
                 started_seconds=record.facts.caller.started_seconds,
@@ -151,9 +158,9 @@ class Accountant:
             raise _UnavailableError("what was cached before the start isn't known")
         return estimate.usage, METHOD if shared is None else METHOD_SHARED
 
-    def _blocks(self, kept: InFlightRequest, prompt: Prompt, wire: CalledModel, plan: MarkPlan | None = None) -> Any:
+    def _blocks(self, kept: InFlightRequest, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None = None) -> Any:
         try:
-            return self._bodies.blocks(kept.endpoint, prompt, wire, plan)
+            return self._bodies.blocks(kept.endpoint, prompt, model, plan)
         except ValueError as error:
             raise _UnavailableError(str(error)) from error
 
@@ -233,9 +240,9 @@ def _plan(kept: InFlightRequest, answer: AnsweredAttempt) -> MarkPlan | None:
     return None if marking is None or number is None else marking.plans[number]
 
 
-def _caches_for_nothing(info: Info, basis: BillTerms, usage: Usage, wire: CalledModel) -> bool:
+def _caches_for_nothing(info: Info, basis: BillTerms, usage: Usage, model: DeployedModel) -> bool:
     """True where cached tokens cost what others do, so that it doesn't matter what is cached."""
-    rates = rates_of(info, usage.input_tokens, service_tier=basis.service_tier, provider=wire.provider)
+    rates = rates_of(info, usage.input_tokens, service_tier=basis.service_tier, provider=model.provider)
     return rates is not None and rates.read == rates.write_5m == rates.uncached
 
 

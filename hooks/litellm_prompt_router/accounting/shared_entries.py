@@ -8,7 +8,6 @@ a while: until it is back, each process goes by what it sees itself.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -67,15 +66,6 @@ class RedisEntries:
 
     def _since(self, scope: int) -> str:
         return str(self._cache.check_and_fix_namespace(key=f"{PREFIX}:since:{scope:016x}"))
-
-
-def redis_of_litellm() -> Any:
-    """The proxy's Redis; None where none is configured."""
-    proxy = sys.modules.get("litellm.proxy.proxy_server")
-    cache = getattr(proxy, "redis_usage_cache", None)
-    if cache is None:
-        cache = getattr(getattr(getattr(proxy, "llm_router", None), "cache", None), "redis_cache", None)
-    return cache if hasattr(cache, "redis_client") and hasattr(cache, "check_and_fix_namespace") else None
 
 
 def _text(entry: CacheEntry) -> str:

@@ -1,18 +1,17 @@
 """How providers cache prompt prefixes and what that costs. Pure: no I/O, no clock, no LiteLLM.
 
-``blocks`` turns a body on the wire into what the provider reads, ``rules`` holds each provider's documented
-rules, ``model`` accounts one call after the other, ``prices`` turns the buckets into USD, ``refusals`` tells what
-the provider would answer with 400. The simulator and the emulated providers share it, so that they can't
-disagree.
+``deployed_model`` tells whose model answers, ``prompt_blocks`` turns a body on the wire into what the provider reads,
+``rules`` holds each provider's documented rules, ``prefix_cache`` accounts one call after the other, and ``prices``
+turns the buckets into USD. Accounting, simulator and the emulated providers of the tests share it.
 """
 
 from __future__ import annotations
 
 from litellm_prompt_router.cache_model.converse_as_messages import messages_of_converse
+from litellm_prompt_router.cache_model.deployed_model import DeployedModel, deployed_model
 from litellm_prompt_router.cache_model.prefix_cache import CacheEntry, PrefixCache
 from litellm_prompt_router.cache_model.prices import Prices, cost_usd, total_usage
 from litellm_prompt_router.cache_model.prompt_blocks import Block, BlockReader, anthropic_blocks, openai_blocks
-from litellm_prompt_router.cache_model.refusals import refuse_anthropic, refuse_openai
 from litellm_prompt_router.cache_model.responses_as_chat import chat_of_responses
 from litellm_prompt_router.cache_model.rules import (
     AutomaticPrefixes,
@@ -21,6 +20,7 @@ from litellm_prompt_router.cache_model.rules import (
     Rules,
     anthropic_rules,
     openai_rules,
+    rules_of,
     takes_breakpoints,
     takes_mid_system,
 )
@@ -31,6 +31,7 @@ __all__ = [
     "BlockReader",
     "BreakpointPrefixes",
     "CacheEntry",
+    "DeployedModel",
     "MarkedPrefixes",
     "PrefixCache",
     "Prices",
@@ -39,11 +40,11 @@ __all__ = [
     "anthropic_rules",
     "chat_of_responses",
     "cost_usd",
+    "deployed_model",
     "messages_of_converse",
     "openai_blocks",
     "openai_rules",
-    "refuse_anthropic",
-    "refuse_openai",
+    "rules_of",
     "takes_breakpoints",
     "takes_mid_system",
     "total_usage",

@@ -13,8 +13,9 @@ Sources, all checked 2026-11:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, DeployedModel
 from litellm_prompt_router.cache_model.prompt_blocks import Lifetime
 
 LIFETIME_SECONDS: dict[Lifetime, int] = {
@@ -106,6 +107,13 @@ class BreakpointPrefixes:
 
 
 Rules = MarkedPrefixes | AutomaticPrefixes | BreakpointPrefixes
+
+
+def rules_of(model: DeployedModel) -> Rules | None:
+    """How the host of a model caches; None where no documented rules are modelled."""
+    if model.takes_marks:
+        return replace(anthropic_rules(model.known_name), joins_tool_runs=model.provider == ANTHROPIC)
+    return openai_rules(model.known_name) if model.is_openai else None
 
 
 def anthropic_rules(model: str) -> MarkedPrefixes:

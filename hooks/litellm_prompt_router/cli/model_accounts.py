@@ -79,7 +79,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
 
 def _prices(model: str, stated: str | None) -> Prices:
     if stated is None:
-        from litellm_prompt_router.gateway.deployments.translation import prices_of_model
+        from litellm_prompt_router.gateway.deployments.map_prices import prices_of_model
 
         prices = prices_of_model(model)
         if prices is None:

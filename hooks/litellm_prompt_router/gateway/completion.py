@@ -15,7 +15,10 @@ from typing import Any
 
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt
 from litellm_prompt_router.accounting.in_flight import InFlightRequests, PackedRequest
-from litellm_prompt_router.accounting.shared_entries import RedisEntries, redis_of_litellm
+from litellm_prompt_router.accounting.shared_entries import RedisEntries
+from litellm_prompt_router.gateway import proxy_server
+from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
+from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.pipeline import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
@@ -35,7 +38,13 @@ class Accounts:
     def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
         self._dispatcher = dispatcher
         self._kept = InFlightRequests()
-        self._accountant = Accountant(count_tokens, since_seconds, self._shared)
+        self._accountant = Accountant(
+            count_tokens,
+            since_seconds,
+            deployments=AnsweringDeployments(),
+            translator=LiteLLMTranslator(),
+            shared=self._shared,
+        )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
         self._redis: RedisEntries | None = None
         self._completing = 0
@@ -101,7 +110,7 @@ class Accounts:
     def _shared(self) -> RedisEntries | None:
         """LiteLLM's Redis, from the moment that it has one."""
         if self._redis is None:
-            found = redis_of_litellm()
+            found = proxy_server.redis()
             if found is not None:
                 self._redis = RedisEntries(found, lambda line: self._dispatcher.submit_problem(REDIS_TITLE, (line,)))
         return self._redis

@@ -1,6 +1,6 @@
-"""Chat bodies as the provider gets them, and the provider's prices: by LiteLLM's own code and model map.
+"""Bodies as the provider gets them, made by LiteLLM's own code. Token counts of accounting and simulator come from it.
 
-The adapter that the simulator's token counts and money come from. Claude's wire is what LiteLLM makes for its host:
+Claude's wire is what LiteLLM makes for its host:
 Anthropic's Messages on Anthropic, Vertex, Azure and Bedrock's invoke; Bedrock's Converse, whose cache points are read
 as marks. OpenRouter and Databricks take chat bodies and are accounted as Anthropic's Messages; what they make of
 them is theirs. Every other provider is accounted by the chat body itself.
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import litellm
 from litellm.integrations.anthropic_cache_control_hook import AnthropicCacheControlHook
-from litellm.llms.bedrock.common_utils import BedrockModelInfo
 from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import LlmProviders
 from litellm.utils import (
@@ -26,7 +25,8 @@ from litellm.utils import (
     validate_and_fix_openai_tools,
 )
 
-from litellm_prompt_router.cache_model import Prices, messages_of_converse
+from litellm_prompt_router.cache_model import DeployedModel, messages_of_converse
+from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 
 _NOT_PROMPT = frozenset(
@@ -36,25 +36,24 @@ _NOT_PROMPT = frozenset(
 """Fields that are handled apart or don't reach the prompt."""
 _OF_BRIDGE = frozenset({"custom_llm_provider", "reasoning_summary", "context_management"})
 """What LiteLLM hands itself beside the chat body."""
-_OWN_WIRES = frozenset({"bedrock", "bedrock_converse", "vertex_ai", "azure_ai"})
-_WRITE_5M, _WRITE_1H = Decimal("1.25"), Decimal(2)
-"""Anthropic's multiples of the input price (platform.claude.com, "Prompt caching", checked 2026-11)."""
+MAX_WIRES = 256
 
 
 class ClaudeWire:
     """Chat bodies -> Anthropic Messages bodies, for one model by LiteLLM's name."""
 
     def __init__(self, model: str) -> None:
-        name, provider, _, _ = litellm.get_llm_provider(model=model)
-        self._name = name
-        self._model = name.rsplit("/", 1)[-1]
-        self._provider = provider if provider in _OWN_WIRES else "anthropic"
-        self._is_converse = is_converse(name, provider)
+        described = describe(model)
+        name = described.own_name
+        self._is_converse = described.wire == "converse"
+        self._provider = "anthropic"
+        self._model = self._name = name[name.index("arn:") :] if "arn:" in name else name.rsplit("/", 1)[-1]
         self._config: Any = litellm.AnthropicConfig()
-        if provider in _OWN_WIRES:
-            self._config = ProviderConfigManager.get_provider_chat_config(model=name, provider=LlmProviders(provider))
-        else:
-            self._name = self._model
+        if described.wire != "chat" and described.provider is not None:
+            self._name, self._provider = name, described.provider
+            self._config = ProviderConfigManager.get_provider_chat_config(
+                model=name, provider=LlmProviders(described.provider)
+            )
         self._points = AnthropicCacheControlHook()
 
     def body(self, chat: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,60 +105,27 @@ class ClaudeWire:
         return messages_of_converse(body) if self._is_converse else body
 
 
-def bridged_chat(body: Mapping[str, Any], model: str, provider: str) -> dict[str, Any]:
-    """The Chat body that LiteLLM makes of a Responses body where the provider has no such endpoint.
+class LiteLLMTranslator:
+    """``Translator`` of accounting. Wires of models are remembered."""
 
-    Raises ValueError for a body that LiteLLM can't send.
-    """
-    given = copy.deepcopy(dict(body))
-    try:
-        chat: dict[str, Any] = (
-            LiteLLMCompletionResponsesConfig.transform_responses_api_request_to_chat_completion_request(
-                model=model, input=given.pop("input"), responses_api_request=given, custom_llm_provider=provider
+    def __init__(self) -> None:
+        self._wire = lru_cache(MAX_WIRES)(ClaudeWire)
+
+    def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
+        return self._wire(model.name).body(body)
+
+    def chat_of_responses(self, body: Mapping[str, Any], model: DeployedModel) -> dict[str, Any]:
+        given = copy.deepcopy(dict(body))
+        try:
+            chat: dict[str, Any] = (
+                LiteLLMCompletionResponsesConfig.transform_responses_api_request_to_chat_completion_request(
+                    model=model.own_name,
+                    input=given.pop("input"),
+                    responses_api_request=given,
+                    custom_llm_provider=model.provider,
+                )
             )
-        )
-    except Exception as error:  # LiteLLM raises dozens of types for a body it can't translate
-        raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
-    kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
-    return {**{name: value for name, value in chat.items() if name not in _OF_BRIDGE}, **kept}
-
-
-def is_converse(name: str, provider: str | None) -> bool:
-    """True where LiteLLM sends a model on Bedrock through Converse; ``name`` is without the provider."""
-    route: object = BedrockModelInfo.get_bedrock_route(name) if provider == "bedrock" else None
-    return provider == "bedrock_converse" or route in ("converse", "converse_like")
-
-
-def prices_of_model(model: str) -> Prices | None:
-    """What LiteLLM's map charges for ``model``; None when it doesn't know it or has no input price.
-
-    Where the map has no price for cached tokens they cost what others do, except that Claude's are known.
-    """
-    try:
-        info: Mapping[str, Any] = litellm.get_model_info(model)
-    except Exception:  # noqa: BLE001  # LiteLLM raises a bare Exception for names that its map lacks
-        return None
-    base = _usd_per_mtok(info.get("input_cost_per_token"))
-    if not base:
-        return None
-    is_claude = "claude" in model.lower()
-    write_5m = _usd_per_mtok(info.get("cache_creation_input_token_cost"))
-    write_1h = _usd_per_mtok(info.get("cache_creation_input_token_cost_above_1hr"))
-    read = _usd_per_mtok(info.get("cache_read_input_token_cost"))
-    if not write_5m:  # DeepSeek's 0: written tokens cost no more than others, not nothing
-        write_5m = base * _WRITE_5M if is_claude else base
-    if not write_1h:
-        write_1h = base * _WRITE_1H if is_claude else write_5m
-    return Prices(
-        input_usd_per_mtok=base,
-        cache_read_usd_per_mtok=base if read is None else read,
-        cache_write_5m_usd_per_mtok=write_5m,
-        cache_write_1h_usd_per_mtok=write_1h,
-        output_usd_per_mtok=_usd_per_mtok(info.get("output_cost_per_token")) or Decimal(0),
-    )
-
-
-def _usd_per_mtok(price: object) -> Decimal | None:
-    if not isinstance(price, (int, float)) or isinstance(price, bool):
-        return None
-    return (Decimal(str(price)).scaleb(6)).normalize() + 0
+        except Exception as error:  # LiteLLM raises dozens of types for a body it can't translate
+            raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
+        kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
+        return {**{name: value for name, value in chat.items() if name not in _OF_BRIDGE}, **kept}

@@ -1,4 +1,4 @@
-"""What providers answer with 400; sources in cache_model/refusals.py."""
+"""What providers answer with 400; sources in tests/emulators/refusals.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.cache_model import refuse_anthropic, refuse_openai
 from tests.cache_model.calls import text
+from tests.emulators.refusals import refuse_anthropic, refuse_openai
 
 FIVE = {"type": "ephemeral"}
 FIVE_SAID = {"type": "ephemeral", "ttl": "5m"}

@@ -1,0 +1,41 @@
+"""The deployment that answered, from LiteLLM's router: what its model is, and the entry that LiteLLM prices it by."""
+
+from __future__ import annotations
+
+import time
+
+from litellm_prompt_router.accounting.accountant import AnsweredAttempt, AnsweringDeployment
+from litellm_prompt_router.gateway import proxy_server
+from litellm_prompt_router.gateway.deployments.describe import describe
+from litellm_prompt_router.gateway.deployments.groups import REFRESH_SECONDS
+from litellm_prompt_router.gateway.deployments.map_prices import map_entry
+
+MAX_DEPLOYMENTS = 4_096
+
+
+class AnsweringDeployments:
+    """Looks deployments up and remembers the answer for a few seconds."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str | None, ...], tuple[float, AnsweringDeployment]] = {}
+
+    def __call__(self, answer: AnsweredAttempt) -> AnsweringDeployment:
+        key = (answer.deployment_id, answer.provider, answer.model)
+        now = time.monotonic()
+        found = self._known.get(key)
+        if found is None or found[0] < now:
+            if len(self._known) >= MAX_DEPLOYMENTS:
+                self._known.clear()
+            found = self._known[key] = (now + REFRESH_SECONDS, _look_up(answer))
+        return found[1]
+
+
+def _look_up(answer: AnsweredAttempt) -> AnsweringDeployment:
+    router = proxy_server.llm_router()
+    found = None
+    if router is not None and answer.deployment_id is not None:
+        found = router.get_deployment(model_id=answer.deployment_id)
+    deployment = None if found is None else found.to_json(exclude_none=True)
+    # By the event's name: that of a wildcard deployment says nothing.
+    model = describe(answer.model or "", provider=answer.provider, deployment=deployment)
+    return AnsweringDeployment(model, map_entry(model, answer.deployment_id, router))
