@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt
-from litellm_prompt_router.gateway.completion import Accounts
+from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.record.record import Caller, Facts, Record
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
@@ -53,7 +53,7 @@ def record() -> Record:
 async def test_what_litellm_cancels_is_no_longer_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LiteLLM cancels logging that takes too long, and the wait for our thread with it."""
     dispatcher = Dispatcher(load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {}))
-    accounts = Accounts(dispatcher, len, 0.0)
+    accounts = RecordCompleter(dispatcher, len, 0.0)
     is_free, is_busy = threading.Event(), threading.Event()
 
     def slow(_: object, record: Record, *__: Any) -> Record:
@@ -78,7 +78,7 @@ async def test_a_long_line_is_not_joined(tmp_path: Path, monkeypatch: pytest.Mon
     """Records beyond so many go without an estimate, with the reason."""
     monkeypatch.setattr("litellm_prompt_router.gateway.completion.MAX_COMPLETING", 1)
     dispatcher = Dispatcher(load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {}))
-    accounts = Accounts(dispatcher, len, 0.0)
+    accounts = RecordCompleter(dispatcher, len, 0.0)
     is_free, is_busy = threading.Event(), threading.Event()
 
     def slow(_: object, record: Record, *__: Any) -> Record:

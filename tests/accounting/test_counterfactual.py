@@ -68,6 +68,15 @@ def test_of_before_the_start(calls: Sequence[ObservedCall], known: Sequence[bool
     assert [baseline.account(one).is_known for one in calls] == known
 
 
+def test_after_a_gap_nothing_is_known_until_what_was_cached_in_it_is_gone() -> None:
+    """While everything is stopped calls pass unseen: another conversation's may have warmed what is asked for next."""
+    caches = CounterfactualCaches(0.0)
+    assert caches.account(call(400.0)).is_known
+    caches.observe_anew(1_000.0)
+    assert not caches.account(call(1_100.0, 5, first=9_000)).is_known
+    assert caches.account(call(1_301.0, 5, first=7_000)).is_known
+
+
 def test_calls_may_end_in_another_order_than_they_began() -> None:
     """An early call that comes late takes nothing from what a later one wrote, and shortens no life."""
     baseline = CounterfactualCaches(-10_000.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -529,5 +530,7 @@ async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> No
     logging = ProxyLogging(user_api_key_cache=DualCache())
     headers = await logging.post_call_response_headers_hook(data=out, user_api_key_dict=key(), response=None)
     assert not any(name.startswith("x-prompt-router") for name in headers)
+    began = time.time()
     hook._handler.publish(running)
+    assert hook._accounts._accountant._caches._gap_seconds >= began
     assert (await dispatch(body()))["metadata"]["prompt_router"]["outcome"] == "rewritten"

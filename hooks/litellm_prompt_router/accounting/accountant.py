@@ -82,10 +82,14 @@ class Accountant:
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
         self._bodies = CallBlocks(count_tokens, translator)
-        self._baseline = CounterfactualCaches(since_seconds)
+        self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
         self._shared = shared
+
+    def observe_anew(self, now_seconds: float) -> None:
+        """Tells that calls before this moment may have gone unobserved."""
+        self._caches.observe_anew(now_seconds)
 
     def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
@@ -151,9 +155,9 @@ class Accountant:
             )
 
         shared = self._shared()
-        estimate: Estimate = self._baseline.account(call("original", kept.original, original), shared)
+        estimate: Estimate = self._caches.account(call("original", kept.original, original), shared)
         if other is not None and not kept.is_sent and kept.other is not None:
-            estimate = self._baseline.account(call("rewritten", kept.other, other), shared)
+            estimate = self._caches.account(call("rewritten", kept.other, other), shared)
         if not estimate.is_known:
             raise _UnavailableError("what was cached before the start isn't known")
         return estimate.usage, METHOD if shared is None else METHOD_SHARED

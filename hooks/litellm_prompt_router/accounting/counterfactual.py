@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import inf
 from typing import Protocol
 
 from litellm_prompt_router.cache_model import (
@@ -83,12 +84,17 @@ class CounterfactualCaches:
     def __init__(self, since_seconds: float, *, max_entries: int = MAX_ENTRIES) -> None:
         self.evicted = 0
         self._since = since_seconds
+        self._gap_seconds = -inf
         self._entries = _Entries()
         self._max_entries = max_entries
         self._sweep_at = min(SWEEP_ENTRIES, max_entries)
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def observe_anew(self, now_seconds: float) -> None:
+        """Tells that calls before this moment may have gone unobserved, though others were observed before them."""
+        self._gap_seconds = now_seconds
 
     def account(self, call: ObservedCall, shared: SharedEntries | None = None) -> Estimate:
         """What the call is billed for, from what was observed before it; it counts as observed itself from now on."""
@@ -114,7 +120,7 @@ class CounterfactualCaches:
             kept = {digest: self._entries[digest] for digest in _shareable(call, changed)}
             shared.keep(call.scope, kept, call.started_seconds, since)
         self._bound(call.started_seconds)
-        return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, since))
+        return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, max(since, self._gap_seconds)))
 
     def _take_in(self, entries: Mapping[int, CacheEntry]) -> None:
         for digest, entry in entries.items():

@@ -29,10 +29,10 @@ MAX_COMPLETED = 4_096
 """Records that wait for LiteLLM's own event, which follows at once."""
 MAX_COMPLETING = 1_000
 """Records in line for the thread; a slow Redis can't make it longer."""
-BEHIND = "unavailable: accounting is behind"
+ACCOUNTING_BEHIND = "unavailable: accounting is behind"
 
 
-class Accounts:
+class RecordCompleter:
     """The requests in flight of one process, and the accountant. ``keep`` and ``drop`` never wait and raise nothing."""
 
     def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
@@ -71,6 +71,10 @@ class Accounts:
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")
 
+    def observe_anew(self, now_seconds: float) -> None:
+        """Tells accounting that requests before this moment passed unseen: what they cached isn't known."""
+        self._accountant.observe_anew(now_seconds)
+
     def drop(self, request_id: str) -> None:
         """Forgets a request that was never answered."""
         self._kept.take(request_id)
@@ -82,7 +86,7 @@ class Accounts:
         if self._completing < MAX_COMPLETING:
             record = await self._in_thread(record, answer, kept)
         else:
-            record = replace(record, estimated_net_saved_reason=BEHIND)
+            record = replace(record, estimated_net_saved_reason=ACCOUNTING_BEHIND)
         while len(self._completed) >= MAX_COMPLETED:
             self._completed.popitem(last=False)
         self._completed[record.facts.caller.request_id] = record

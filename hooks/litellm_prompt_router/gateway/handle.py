@@ -45,10 +45,16 @@ MAX_CONVERSATIONS = 20_000
 Result = TypeVar("Result")
 
 
-class Keep(Protocol):
-    """Takes what accounting will ask for when the request is answered."""
+class Accounting(Protocol):
+    """What accounting is told of requests. Neither method waits or raises."""
 
-    def __call__(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None: ...
+    def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
+        """Takes what will be asked for when the request is answered."""
+        ...
+
+    def observe_anew(self, now_seconds: float) -> None:
+        """Tells that requests before this moment passed unseen."""
+        ...
 
 
 class KnownEmbeddings(Protocol):
@@ -115,7 +121,7 @@ class RequestHandler:
         self,
         configuration: ActiveConfiguration,
         dispatcher: Dispatcher,
-        keep: Keep,
+        accounting: Accounting,
         embeddings: KnownEmbeddings,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -125,7 +131,7 @@ class RequestHandler:
         self.passed_while_stopped = 0
         """Requests of this process that came while everything was stopped. They have no record."""
         self._dispatcher = dispatcher
-        self._keep = keep
+        self._accounting = accounting
         self._embeddings = embeddings
         self._clock = clock
         self._deployments = Deployments()
@@ -135,6 +141,8 @@ class RequestHandler:
         """Puts this in force for the requests to come."""
         if configuration.thresholds != self.breaker.thresholds:
             self.breaker = Breaker(configuration.thresholds)
+        if self.configuration.stopped_by is not None and configuration.stopped_by is None:
+            self._accounting.observe_anew(self._clock())
         self.configuration = configuration
 
     def open(self, key: Any, data: dict[str, Any], call_type: str, bag: dict[str, Any]) -> IncomingRequest:
@@ -230,7 +238,7 @@ class RequestHandler:
         facts = facts_of(handled.caller, mode, walked.outcome, target, decision_us, handled.decided_by)
         facts = with_shares(facts, walked.request, data)
         metadata_bag.stamp(request.bag, facts, walked.marking)
-        self._keep(handled.caller, data, walked, is_sent=mode == "rewrite")
+        self._accounting.keep(handled.caller, data, walked, is_sent=mode == "rewrite")
         if handled.ran_without_fault:
             self.breaker.succeeded(request.scope, time.monotonic())
         return {**walked.body} if mode == "rewrite" and walked.body is not data else None

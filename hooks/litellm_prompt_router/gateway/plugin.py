@@ -17,7 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
-from litellm_prompt_router.gateway.completion import Accounts
+from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import answered_attempt, answered_response, failure_record, success_record
 from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
@@ -70,9 +70,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         super().__init__()
         self._dispatcher = Dispatcher(configuration.settings)
-        self._accounts = Accounts(self._dispatcher, count_tokens or token_counter(), clock())
+        self._accounts = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
         self._embeddings = EmbeddingCache(ask, self._dispatcher.submit_problem)
-        self._handler = RequestHandler(configuration, self._dispatcher, self._accounts.keep, self._embeddings, clock)
+        self._handler = RequestHandler(configuration, self._dispatcher, self._accounts, self._embeddings, clock)
         self._watcher: Watcher | None = None
         self._dispatcher.serve(self._in_force)
 
