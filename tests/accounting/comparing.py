@@ -81,7 +81,7 @@ async def _ledger(
         prepare(driver)
         for group, calls in lanes.items():
             await driver.run(Lane(group=group, calls=calls, mode=mode, endpoint=endpoint))
-        assert not str(driver.hook._dispatcher.trouble())
+        assert not str(driver.hook._dispatcher.failures())
         return driver.records()
 
 

@@ -30,7 +30,7 @@ IN_FORCE = InForce(
 def raw(tmp_path: Path) -> dict[str, Any]:
     """A worker's own word of itself, after one request."""
     worker = Dispatcher(Settings(ledger=LedgerSettings(path=tmp_path / "l" / "ledger.jsonl")))
-    worker.serve(lambda: IN_FORCE)
+    worker.report_in_force(lambda: IN_FORCE)
     worker.submit(RECORD)
     assert worker.flush()
     status = worker.status()

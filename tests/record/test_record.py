@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.cache_model.usage import Usage
-from litellm_prompt_router.record.facts import facts_of
-from litellm_prompt_router.record.list_price import NO_PRICE
+from litellm_prompt_router.record.facts import NO_LIST_PRICE, facts_of
 from litellm_prompt_router.record.record import Caller, Facts, Record
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Evidence, Rewritten, Target
@@ -100,7 +99,7 @@ def test_list_price_saving_is_exact_and_signed() -> None:
     assert Decimal(found.list_price_saved_usd) == removed * Decimal("0.000003")
     assert "E" not in found.list_price_saved_usd
     unpriced, _ = facts(target=UNPRICED)
-    assert (unpriced.list_price_saved_usd, unpriced.list_price_saved_reason) == (None, NO_PRICE)
+    assert (unpriced.list_price_saved_usd, unpriced.list_price_saved_reason) == (None, NO_LIST_PRICE)
 
 
 def test_tiny_sums_of_money_are_plain_text() -> None:

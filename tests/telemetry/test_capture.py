@@ -58,12 +58,12 @@ def lines(path: Path) -> list[tuple[str, bool]]:
 def test_a_call_is_written_once_it_is_answered(path: Path) -> None:
     """In the order of answers; an answer to nothing known is nothing."""
     capture = Capture(settings(path))
-    capture.ask(asked("a"), 0)
-    capture.ask(asked("b"), 0)
+    capture.add_request(asked("a"), 0)
+    capture.add_request(asked("b"), 0)
     assert not path.exists()
-    capture.answer(CapturedAnswer(request_id="b", response=ANSWER))
-    capture.answer(CapturedAnswer(request_id="a", response=None))
-    capture.answer(CapturedAnswer(request_id="a", response=ANSWER))
+    capture.add_answer(CapturedAnswer(request_id="b", response=ANSWER))
+    capture.add_answer(CapturedAnswer(request_id="a", response=None))
+    capture.add_answer(CapturedAnswer(request_id="a", response=ANSWER))
     assert lines(path) == [("b", True), ("a", False)]
     assert (capture.written, capture.lost) == (2, 0)
 
@@ -72,15 +72,15 @@ def test_what_is_never_answered_is_written_all_the_same(path: Path, monkeypatch:
     """When it has waited long enough, when there are too many or too large ones, and at the end."""
     monkeypatch.setattr(capture_file, "MAX_PENDING_BYTES", 1_000_000)
     capture = Capture(settings(path))
-    capture.ask(asked("old"), 0)
-    capture.ask(asked("new"), PENDING_SECONDS)
+    capture.add_request(asked("old"), 0)
+    capture.add_request(asked("new"), PENDING_SECONDS)
     assert lines(path) == [("old", False)]
     for number in range(MAX_PENDING):
-        capture.ask(asked(str(number)), PENDING_SECONDS)
+        capture.add_request(asked(str(number)), PENDING_SECONDS)
     assert lines(path) == [("old", False), ("new", False)]
-    capture.ask(asked("huge", size=1_000_000), PENDING_SECONDS)
+    capture.add_request(asked("huge", size=1_000_000), PENDING_SECONDS)
     assert len(lines(path)) == MAX_PENDING + 2
-    capture.ask(asked("last"), PENDING_SECONDS)
+    capture.add_request(asked("last"), PENDING_SECONDS)
     assert lines(path)[-1] == ("huge", False)
     capture.close()
     assert lines(path)[-1] == ("last", False)
@@ -90,12 +90,12 @@ def test_what_is_never_answered_is_written_all_the_same(path: Path, monkeypatch:
 def test_what_cannot_be_written_is_lost_alone_and_counted(path: Path) -> None:
     """The next call is written."""
     capture = Capture(settings(path))
-    capture.ask(asked("a"), 0)
-    capture.answer(CapturedAnswer(request_id="a", response={"message": object()}))
-    capture.ask(replace(asked("b"), request=b"{"), 0)
-    capture.answer(CapturedAnswer(request_id="b", response=None))
-    capture.ask(asked("c"), 0)
-    capture.answer(CapturedAnswer(request_id="c", response=None))
+    capture.add_request(asked("a"), 0)
+    capture.add_answer(CapturedAnswer(request_id="a", response={"message": object()}))
+    capture.add_request(replace(asked("b"), request=b"{"), 0)
+    capture.add_answer(CapturedAnswer(request_id="b", response=None))
+    capture.add_request(asked("c"), 0)
+    capture.add_answer(CapturedAnswer(request_id="c", response=None))
     assert lines(path) == [("c", False)]
     assert (capture.lost, capture.last_error) == (2, "JSONDecodeError")
 
@@ -104,7 +104,7 @@ def test_a_file_that_others_could_read_becomes_private(path: Path) -> None:
     """Whoever made it."""
     path.touch(0o644)
     capture = Capture(settings(path))
-    capture.ask(asked(), 0)
+    capture.add_request(asked(), 0)
     capture.close()
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -117,7 +117,7 @@ from tests.telemetry.test_capture import asked
 
 capture = Capture(CaptureSettings(path=sys.argv[1], keys={"alpha"}, max_mb=1))
 for number in range(60):
-    capture.ask(asked(f"{sys.argv[2]}-{number}", more="w " * 10_000), 0)
+    capture.add_request(asked(f"{sys.argv[2]}-{number}", more="w " * 10_000), 0)
 capture.close()
 assert capture.lost == 0
 """
@@ -140,15 +140,15 @@ def test_every_dropped_line_is_counted(
     """More text than may wait, or a dispatcher that is closed: the request goes on, the count tells."""
     dispatcher = Dispatcher(Settings(ledger=LedgerSettings(path=None), capture=settings(path)))
     monkeypatch.setattr(dispatch, "MAX_QUEUED_CAPTURE_BYTES", 100)
-    dispatcher.submit_asked(asked("too much", size=101))
-    dispatcher.submit_asked(asked("a", size=100))
+    dispatcher.submit_captured_request(asked("too much", size=101))
+    dispatcher.submit_captured_request(asked("a", size=100))
     assert dispatcher.flush()
-    dispatcher.submit_asked(asked("b", size=100))
-    dispatcher.submit_answered(CapturedAnswer(request_id="a", response=ANSWER))
+    dispatcher.submit_captured_request(asked("b", size=100))
+    dispatcher.submit_captured_answer(CapturedAnswer(request_id="a", response=ANSWER))
     assert dispatcher.close()
-    dispatcher.submit_asked(asked("late", size=1))
+    dispatcher.submit_captured_request(asked("late", size=1))
     assert lines(path) == [("a", True), ("b", False)]
-    assert dispatcher.trouble().capture_lost == 2
+    assert dispatcher.failures().capture_lost == 2
     assert [entry.getMessage() for entry in caplog.records] == [
         f"prompt router: capture is on: messages of alpha are written to {path}",
         "prompt router: capture_lost: 1",
@@ -161,17 +161,17 @@ def test_an_unwritable_file_is_told(tmp_path: Path) -> None:
     dispatcher = Dispatcher(
         Settings(ledger=LedgerSettings(path=None), capture=settings(tmp_path / "file" / "traffic.jsonl"))
     )
-    dispatcher.submit_asked(asked())
+    dispatcher.submit_captured_request(asked())
     assert dispatcher.close()
-    trouble = dispatcher.trouble()
-    assert (trouble.capture_lost, trouble.capture_error) == (1, "FileExistsError EEXIST")
+    failures = dispatcher.failures()
+    assert (failures.capture_lost, failures.capture_error) == (1, "FileExistsError EEXIST")
 
 
 def test_off_by_default() -> None:
     """No key is captured, not even one without an alias."""
     dispatcher = Dispatcher(Settings(ledger=LedgerSettings(path=None)))
-    assert not dispatcher.captures("alpha")
-    assert not dispatcher.captures(None)
+    assert not dispatcher.is_captured("alpha")
+    assert not dispatcher.is_captured(None)
 
 
 FORKING = """
@@ -182,11 +182,11 @@ from tests.telemetry.test_capture import asked
 
 capture = CaptureSettings(path=sys.argv[1], keys={"alpha"})
 dispatcher = Dispatcher(Settings(ledger=LedgerSettings(path=None), capture=capture))
-dispatcher.submit_asked(asked("parent"))
+dispatcher.submit_captured_request(asked("parent"))
 assert dispatcher.flush(30)
 child = os.fork()
 if child == 0:
-    dispatcher.submit_asked(asked("child"))
+    dispatcher.submit_captured_request(asked("child"))
     os._exit(0 if dispatcher.close(30) else 1)
 assert os.waitpid(child, 0)[1] == 0
 assert dispatcher.close(30)

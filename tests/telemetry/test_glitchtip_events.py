@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.telemetry.glitchtip_events import is_sampled, request_events, size_bucket
-from litellm_prompt_router.telemetry.storable import plain, tag_text
+from litellm_prompt_router.telemetry.glitchtip_events import is_sampled, plain, request_events, size_bucket, tag_text
 from tests.telemetry.records import passthrough, record
 
 

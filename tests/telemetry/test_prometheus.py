@@ -121,7 +121,7 @@ from tests.telemetry.records import RECORD
 dispatcher = Dispatcher(Settings(ledger={"path": None}))
 dispatcher.submit(RECORD)
 assert dispatcher.flush()
-print(dispatcher.status()["prometheus"], dispatcher.trouble().faults)
+print(dispatcher.status()["prometheus"], dispatcher.failures().faults)
 """
 
 

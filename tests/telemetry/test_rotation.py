@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from litellm_prompt_router.policy.settings import LedgerSettings
-from litellm_prompt_router.telemetry.archive import tidy
 from litellm_prompt_router.telemetry.ledger import Ledger
-from litellm_prompt_router.telemetry.rotation import rotated_files
+from litellm_prompt_router.telemetry.rotation import compress_and_remove, rotated_files
 from tests.telemetry.records import record
 
 NAME = re.compile(r"ledger\.\d{8}T\d{6}\.\d{6}Z\.[0-9a-f]{8}\.jsonl(\.gz)?")
@@ -25,7 +24,7 @@ import sys
 from litellm_prompt_router.policy.settings import LedgerSettings
 from litellm_prompt_router.telemetry.ledger import Ledger
 from tests.telemetry.records import record
-ledger = Ledger(sys.argv[1], rotated=LedgerSettings(max_mb=1, gzip=True))
+ledger = Ledger(sys.argv[1], rotation=LedgerSettings(max_mb=1, gzip=True))
 for batch in range(60):
     ledger.write([record(f"{sys.argv[2]}-{batch}-{n}", profile="p" * 4000) for n in range(10)])
 ledger.close()
@@ -58,7 +57,7 @@ def fill(ledger: Ledger, prefix: str, megabytes: float) -> list[str]:
 def test_a_full_file_is_moved_before_the_batch_that_would_pass_it(tmp_path: Path) -> None:
     """No file is over the size, no name is used twice, and names sort as records were written."""
     path = tmp_path / "ledger.jsonl"
-    ledger = Ledger(path, rotated=settings())
+    ledger = Ledger(path, rotation=settings())
     names = fill(ledger, "a", 3.5)
     files = [*rotated_files(path), path]
     assert len(files) == 4
@@ -71,7 +70,7 @@ def test_a_full_file_is_moved_before_the_batch_that_would_pass_it(tmp_path: Path
 def test_yesterdays_file_is_moved(tmp_path: Path) -> None:
     """By the UTC day of its last line, which its new name tells; the same day goes on in it."""
     path = tmp_path / "ledger.jsonl"
-    ledger = Ledger(path, rotated=settings())
+    ledger = Ledger(path, rotation=settings())
     ledger.write([record("yesterday")])
     yesterday = time.time() - 86_400
     os.utime(path, (yesterday, yesterday))
@@ -84,7 +83,7 @@ def test_yesterdays_file_is_moved(tmp_path: Path) -> None:
 
 def test_days_may_share_a_file(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    ledger = Ledger(path, rotated=settings(daily=False))
+    ledger = Ledger(path, rotation=settings(daily=False))
     ledger.write([record("yesterday")])
     os.utime(path, (0, 0))
     ledger.write([record("today")])
@@ -98,7 +97,7 @@ def test_processes_rotate_and_compress_one_ledger(tmp_path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len([*rotated_files(path)]) >= 7
     assert sorted(ids_in(tmp_path)) == sorted(f"{p}-{b}-{n}" for p in "xyz" for b in range(60) for n in range(10))
-    tidy(path, compresses=True, keep=None, settled_seconds=0)
+    compress_and_remove(path, compresses=True, keep=None, settled_seconds=0)
     assert {file.suffix for file in rotated_files(path)} == {".gz"}
     assert len(ids_in(tmp_path)) == 1_800
 
@@ -106,11 +105,11 @@ def test_processes_rotate_and_compress_one_ledger(tmp_path: Path) -> None:
 def test_rotated_files_are_compressed_in_the_background(tmp_path: Path) -> None:
     """By the ledger itself, what an earlier process left included."""
     path = tmp_path / "ledger.jsonl"
-    names = fill(Ledger(path, rotated=settings()), "earlier", 1.5)
-    ledger = Ledger(path, rotated=settings(gzip=True))
+    names = fill(Ledger(path, rotation=settings()), "earlier", 1.5)
+    ledger = Ledger(path, rotation=settings(gzip=True))
     names += fill(ledger, "later", 1.5)
-    assert ledger._archive is not None
-    ledger._archive.join(60)
+    assert ledger._rotated is not None
+    ledger._rotated.join(60)
     assert [file.suffix for file in rotated_files(path)] == [".gz"] * len([*rotated_files(path)])
     assert len([*rotated_files(path)]) >= 2
     assert sorted(ids_in(tmp_path)) == sorted(names)
@@ -119,12 +118,12 @@ def test_rotated_files_are_compressed_in_the_background(tmp_path: Path) -> None:
 def test_a_crash_while_compressing_loses_nothing(tmp_path: Path) -> None:
     """A draft is made again; of two whole copies the plain one goes."""
     path = tmp_path / "ledger.jsonl"
-    names = fill(Ledger(path, rotated=settings()), "a", 2.5)
+    names = fill(Ledger(path, rotation=settings()), "a", 2.5)
     first, second = rotated_files(path)
     first.with_name(f"{first.name}.gz.tmp").write_bytes(gzip.compress(first.read_bytes())[:100])
     second.with_name(f"{second.name}.gz").write_bytes(gzip.compress(second.read_bytes()))
     assert [*rotated_files(path)] == [first, second]
-    tidy(path, compresses=True, keep=None, settled_seconds=0)
+    compress_and_remove(path, compresses=True, keep=None, settled_seconds=0)
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
         [f"{first.name}.gz", f"{second.name}.gz", path.name]
     )
@@ -136,8 +135,8 @@ def test_only_so_many_rotated_files_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     other = tmp_path / "ledger.backup.jsonl"
     other.write_text("mine")
-    names = fill(Ledger(path, rotated=settings()), "a", 4)
-    tidy(path, compresses=False, keep=2)
+    names = fill(Ledger(path, rotation=settings()), "a", 4)
+    compress_and_remove(path, compresses=False, keep=2)
     other.unlink()
     assert ids_in(tmp_path) == names[-len(ids_in(tmp_path)) :]
     assert len([*rotated_files(path)]) == 2

@@ -26,7 +26,7 @@ IN_FORCE = InForce(default_mode="rewrite", profiles=(PROFILE,), configuration=1)
 def dispatcher(tmp_path: Path, **settings: Any) -> Dispatcher:
     ledger = LedgerSettings(path=tmp_path / "ledger.jsonl")
     worker = Dispatcher(Settings(ledger=ledger, **settings))
-    worker.serve(lambda: IN_FORCE)
+    worker.report_in_force(lambda: IN_FORCE)
     return worker
 
 
@@ -59,7 +59,7 @@ def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
     assert (error["kind"], error["text"]) == ("problem", "Key metadata: mode: nonsense")
     assert (status["ledger"]["written"], status["ledger"]["waiting"], status["ledger"]["lag_seconds"]) == (3, 0, 0.0)
     assert (status["queue"]["waiting"], status["queue"]["dropped"]) == (0, 0)
-    worker.serve(
+    worker.report_in_force(
         lambda: replace(IN_FORCE, profiles=(), stopped_by="kill switch", policy_digest="abcd", problems=("x",))
     )
     changed = worker.status()
@@ -132,8 +132,8 @@ def test_a_folder_that_cannot_be_written_is_told_and_harms_nothing(tmp_path: Pat
     assert worker.flush()
     worker.submit(RECORD)
     assert worker.close()
-    assert worker.trouble().status_error == "FileExistsError EEXIST"
-    assert worker.trouble().ledger_lost == 0
+    assert worker.failures().status_error == "FileExistsError EEXIST"
+    assert worker.failures().ledger_lost == 0
 
 
 def test_counts_stay_bounded() -> None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
+from litellm_prompt_router.record.ledger_fields import LEDGER_FIELDS
 from litellm_prompt_router.record.record import Facts, Record
-from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 
 BAG_KEYS = ("litellm_metadata", "metadata")
@@ -33,29 +33,9 @@ _SECRET = secrets.token_bytes(32)
 """Of this process, where a request ends that began here."""
 
 CostPage = Literal["net", "raw", "off"]
-MAX_MODULES = 100
+MAX_NAMES = 100
 MAX_TEXT_CHARS = 200
-
-_CALLER_NAMES = (
-    *("request_id", "conversation", "thread_id", "key_alias", "team_id", "model_group", "endpoint", "stream"),
-    *("tool_count", "started_seconds"),
-)
-_FACT_NAMES = (
-    *("outcome", "mode", "reason", "profile", "profile_version", "profile_digest", "coverage", "placement"),
-    *("module_total", "is_fallback", "fallback_reason", "is_drift", "arm", "policy", "decision_us"),
-    *("original_chars", "prompt_chars", "residue_chars", "original_tokens", "prompt_tokens"),
-    *("tools_chars", "history_chars", "breakpoints_added", "breakpoints_client", "breakpoints_total"),
-    *("list_price_saved_usd", "list_price_saved_reason"),
-)
-_USAGE_NAMES = (
-    *("uncached_input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
-    "output_tokens",
-)
-_RECORD_NAMES = (
-    *("finished_seconds", "status", "model", "provider", "deployment_id", "service_tier", "usage_reason"),
-    *("billed_usd", "billed_reason", "priced_usd", "counterfactual_usd", "response_cached"),
-    *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method"),
-)
+_SUMMARY_NAMES = frozenset(field.name for field in LEDGER_FIELDS if field.in_summary)
 """Everything in a summary has the ledger's name and form. Key hash and user stand in LiteLLM's own columns."""
 
 
@@ -79,19 +59,19 @@ def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> 
     ``marking`` is for the deployment hook, where no one body does for all deployments.
     """
     bag[OWN_KEY] = {**facts.to_bag(), SEAL: _seal(facts.caller.request_id)}
-    if marking is not None and facts.outcome == "rewritten":
+    if marking is not None and facts.is_rewritten:
         bag[OWN_KEY][MARKING] = {"plan_of": dict(marking.plan_of), "plans": [list(plan) for plan in marking.plans]}
     spend_logs = bag.get("spend_logs_metadata")
     bag["spend_logs_metadata"] = {
         **(spend_logs if isinstance(spend_logs, dict) else {}),
-        OWN_KEY: _summary(facts),
+        OWN_KEY: _summary(facts.to_dict()),
     }
-    if facts.outcome != "shadow" and facts.breakpoints_added:
+    if facts.sends_added_marks:
         bag[INJECTED_KEY] = EVERY_DEPLOYMENT
 
 
 def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> None:
-    """Completes the summary with what the answer brought, and makes the claim for the Cost Optimization page.
+    """Puts the whole record's summary there, and makes the claim for the Cost Optimization page.
 
     The page multiplies a number of tokens by ``input_usd_per_token``, whatever caches did. ``net`` gives it the
     number that comes out at our net figure, to half a token, where that is positive, and none elsewhere; ``raw``
@@ -103,9 +83,7 @@ def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | N
         bag.pop(INJECTED_KEY, None)
     spend_logs = bag.get("spend_logs_metadata")
     spend_logs = spend_logs if isinstance(spend_logs, dict) else {}
-    summary = spend_logs.get(OWN_KEY)
-    summary = summary if isinstance(summary, dict) else _summary(record.facts)
-    bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: {**summary, **_outcome(record)}}
+    bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: _summary(record.to_dict())}
     saved_tokens = 0 if record.response_cached else _claimed_tokens(record, input_usd_per_token, page)
     if saved_tokens > 0:
         before = record.facts.original_tokens or saved_tokens
@@ -186,55 +164,22 @@ def restamp(bag: dict[str, Any], deployment_id: str, plan: MarkPlan) -> None:
 
 
 def _claimed_tokens(record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> int:
-    facts = record.facts
-    if page == "off" or facts.outcome == "shadow":
-        return 0
     if page == "raw":
-        before, after = facts.original_tokens, facts.prompt_tokens
-        return before - after if facts.outcome == "rewritten" and before is not None and after is not None else 0
-    net_usd = record.estimated_net_saved_usd
-    return round(net_usd / input_usd_per_token) if net_usd is not None and input_usd_per_token else 0
+        return record.facts.removed_tokens
+    if page == "off" or record.net_saved_usd is None or not input_usd_per_token:
+        return 0
+    return round(record.net_saved_usd / input_usd_per_token)
 
 
-def _summary(facts: Facts) -> dict[str, Any]:
-    """What is known when the request leaves."""
-    caller = facts.caller
-    return {
-        **{name: _bounded(getattr(caller, name)) for name in _CALLER_NAMES},
-        **{name: _bounded(getattr(facts, name)) for name in _FACT_NAMES},
-        "modules": [_module(evidence) for evidence in facts.modules[:MAX_MODULES]],
-        "module_count": len(facts.modules) or None,
-        "late_modules": _names(facts.late_modules),
-        "absent_modules": _names(facts.absent_modules),
-    }
-
-
-def _outcome(record: Record) -> dict[str, Any]:
-    """What the answer brought."""
-    usage = record.usage
-    known = {
-        **{name: _bounded(getattr(record, name)) for name in _RECORD_NAMES},
-        **{name: getattr(usage, name) if usage else None for name in _USAGE_NAMES},
-        # By then the deployment that answered is known, and how it was marked.
-        "breakpoints_added": record.facts.breakpoints_added,
-        "breakpoints_total": record.facts.breakpoints_total,
-    }
-    if record.response_cached:
-        known |= {"list_price_saved_usd": None, "list_price_saved_reason": "answered from the response cache"}
-    return known
-
-
-def _module(evidence: Evidence) -> dict[str, Any]:
-    detail = _bounded(evidence.detail)
-    return {"id": _bounded(evidence.module), "evidence": evidence.kind, "detail": detail, "late": evidence.late}
-
-
-def _names(names: Sequence[str]) -> list[str]:
-    return [_bounded(name) for name in names[:MAX_MODULES]]
+def _summary(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a ledger line, or the beginning of one, what spend logs get."""
+    return {name: _bounded(value) for name, value in line.items() if name in _SUMMARY_NAMES}
 
 
 def _bounded(value: Any) -> Any:
-    """Plain JSON of bounded size; money as the ledger's decimal text."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value[:MAX_TEXT_CHARS] if isinstance(value, str) else value
+    """Plain JSON of bounded size."""
+    if isinstance(value, str):
+        return value[:MAX_TEXT_CHARS]
+    if isinstance(value, dict):
+        return {name: _bounded(item) for name, item in value.items()}
+    return [_bounded(item) for item in value[:MAX_NAMES]] if isinstance(value, (list, tuple)) else value

@@ -74,7 +74,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._embeddings = EmbeddingCache(ask, self._dispatcher.submit_problem)
         self._handler = RequestHandler(configuration, self._dispatcher, self._accounts, self._embeddings, clock)
         self._watcher: Watcher | None = None
-        self._dispatcher.serve(self._in_force)
+        self._dispatcher.report_in_force(self._in_force)
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -222,7 +222,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
         """The client's own body on its way to the traffic file, whatever became of it in our hands."""
         alias = getattr(key, "key_alias", None)
-        if not isinstance(alias, str) or not self._dispatcher.captures(alias) or call_type not in SHAPES:
+        if not isinstance(alias, str) or not self._dispatcher.is_captured(alias) or call_type not in SHAPES:
             return
         try:
             facts = _facts(data)
@@ -235,14 +235,14 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     endpoint=call_type,
                     request=snapshot(client_body(data)),
                 )
-                self._dispatcher.submit_asked(asked)
+                self._dispatcher.submit_captured_request(asked)
         except Exception as error:
             self._dispatcher.submit_error(error, "capture")
 
     def _capture_answer(self, facts: Facts, response: Any) -> None:
-        if self._dispatcher.captures(facts.caller.key_alias):
+        if self._dispatcher.is_captured(facts.caller.key_alias):
             answered = CapturedAnswer(request_id=facts.caller.request_id, response=answer_of(response))
-            self._dispatcher.submit_answered(answered)
+            self._dispatcher.submit_captured_answer(answered)
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:

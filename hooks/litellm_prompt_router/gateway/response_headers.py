@@ -13,11 +13,11 @@ MAX_VALUE_CHARS = 3_000
 def headers_of(facts: Facts) -> dict[str, str]:
     """The headers of one response. Values are ASCII and bounded."""
     values: dict[str, object] = {"outcome": facts.outcome, "reason": facts.reason}
-    if facts.profile is not None and (facts.outcome != "passthrough" or facts.modules):
+    if facts.has_selection:
         values |= {
             "profile": f"{facts.profile}@{facts.profile_version}",
             "modules": ",".join(evidence.module for evidence in facts.modules),
-            "evidence": ",".join(map(_because, facts.modules)),
+            "evidence": ",".join(map(_evidence, facts.modules)),
             "chars-before": facts.original_chars,
             "chars-after": facts.prompt_chars,
             "tokens-before": facts.original_tokens,
@@ -27,7 +27,7 @@ def headers_of(facts: Facts) -> dict[str, str]:
     return {PREFIX + name: _printable(value) for name, value in values.items() if value is not None}
 
 
-def _because(evidence: Evidence) -> str:
+def _evidence(evidence: Evidence) -> str:
     """``module=kind`` with ``:detail`` where the profile's own words explain it; ``+late`` when it came late."""
     detail = f":{evidence.detail}" if evidence.detail and evidence.kind != "fallback" else ""
     return f"{evidence.module}={evidence.kind}{detail.replace(',', ' ')}{'+late' if evidence.late else ''}"

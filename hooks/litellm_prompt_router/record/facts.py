@@ -1,15 +1,16 @@
-"""From who asked and what the walk decided to the facts of one request."""
+"""The facts of one request, from its caller and the walk's outcome, and what rewriting saves at list price."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from litellm_prompt_router.record.list_price import list_price_saved
 from litellm_prompt_router.record.record import Arm, Caller, Facts
 from litellm_prompt_router.request.types import (
+    Composition,
     Mode,
     Outcome,
     Passthrough,
@@ -24,6 +25,7 @@ from litellm_prompt_router.request.wire import tools_chars
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
 NOTHING_REMOVED = "nothing was removed"
+NO_LIST_PRICE = "no price for the model, or its deployments differ"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +128,7 @@ def _recognised(
             list_price_saved_reason=NOTHING_REMOVED,
         )
     composition, breakpoints = outcome.composition, outcome.breakpoints
-    saved, why_not = list_price_saved(composition, target)
+    saved, why_not = _list_price_saved(composition, target)
     return told(
         outcome="shadow" if mode == "shadow" else "rewritten",
         reason=None,
@@ -153,3 +155,14 @@ def _absent_modules(recognition: Recognition) -> tuple[str, ...]:
     """The modules that recognition didn't place: edited in the agent's prompt, or gone from it."""
     placed = {span.module for span in recognition.spans}
     return tuple(module.id for number, module in enumerate(recognition.profile.modules) if number not in placed)
+
+
+def _list_price_saved(composition: Composition, target: Target) -> tuple[Decimal | None, str | None]:
+    """``(usd, reason)``: removed system tokens at the plain input price, signed; None with the reason.
+
+    Ignores caching on both sides, so it overstates what a warm cache leaves to be saved.
+    """
+    if target.input_usd_per_token is None:
+        return None, NO_LIST_PRICE
+    removed_tokens = composition.original_tokens - composition.tokens
+    return removed_tokens * target.input_usd_per_token, None

@@ -1,14 +1,18 @@
-"""The finished facts of one request, as every sink receives them.
+"""The finished facts of one request, as every sink receives them, and what follows from them.
 
 ``Facts`` are known when the request leaves; they travel in LiteLLM's own metadata bag as plain JSON, so that
-nothing is kept per request on our side. ``Record`` adds what the response brought.
+nothing is kept per request on our side. ``Record`` adds what the response brought. What a request counts as (off,
+a side call, a gain) is a property here; sinks only format.
+
+A field is named once, in its class. It is then a field of the ledger line of the same name, a column of Parquet files
+(``ledger_fields``) and part of the summary in LiteLLM's spend logs, unless it is marked ``LEDGER_ONLY``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -17,10 +21,21 @@ from litellm_prompt_router.request.types import Evidence, Mode
 
 OutcomeName = Literal["rewritten", "shadow", "passthrough"]
 Arm = Literal["treatment", "holdout"]
+NetDirection = Literal["gain", "loss", "zero"]
 
-
+LEDGER_ONLY: Mapping[str, Any] = {"is_ledger_only": True}
+"""Metadata of a field that the summary in LiteLLM's spend logs leaves out: LiteLLM has it in a column of its own, or
+it serves the review of a profile and not that of a bill."""
 SIDE_CALLS = frozenset({"unrecognised", "no_system_prompt"})
 """Reasons of requests whose system prompt is no profile's: other agents', and side calls of known ones."""
+REFUSALS = frozenset({"BadRequestError", "UnprocessableEntityError", "UnsupportedParamsError"})
+"""LiteLLM's exceptions for a body that the provider won't take (litellm/exceptions.py, 1.106)."""
+FROM_RESPONSE_CACHE = "answered from the response cache"
+PROMPT_SIZE_EDGES = (5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
+"""Characters of system text at which sinks part small prompts from large ones."""
+USAGE_BUCKETS = tuple(bucket.name for bucket in fields(Usage))
+USAGE_PREFIXES: Mapping[str, str] = {"usage": "", "counterfactual": "counterfactual_"}
+"""The fields of a record that hold token usage, and how the names of their buckets begin in the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,24 +44,29 @@ class Caller:
 
     request_id: str
     """Ours and unique; LiteLLM's call id can be set by clients."""
-    call_id: str | None
+    call_id: str | None = field(metadata=LEDGER_ONLY)
     started_seconds: float
     """Unix seconds."""
     endpoint: str
     stream: bool
     thread_id: str | None
     key_alias: str | None
-    key_hash: str | None
+    key_hash: str | None = field(metadata=LEDGER_ONLY)
     team_id: str | None
     model_group: str | None
     tool_count: int
-    user_id: str | None = None
-    tags: tuple[str, ...] = ()
+    user_id: str | None = field(default=None, metadata=LEDGER_ONLY)
+    tags: tuple[str, ...] = field(default=(), metadata=LEDGER_ONLY)
     conversation: str | None = None
     """The same for all calls of a conversation, ``c-`` and a hash; None where the body wasn't read.
 
     Side calls (titles, probes, summaries by a helper) have one too, and are no conversation: ``Facts.is_conversation``.
     """
+
+    @property
+    def conversation_or_request(self) -> str:
+        """What a request is summed up with: its conversation's calls, or itself alone where that isn't known."""
+        return self.conversation or self.request_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +85,11 @@ class Facts:
     profile_version: str | None = None
     profile_digest: str | None = None
     coverage: float | None = None
-    known_lines: float | None = None
+    known_lines: float | None = field(default=None, metadata=LEDGER_ONLY)
     """Of a drifted prompt: the share of the profile's lines that are still in it."""
     placement: str | None = None
-    message_kind: str | None = None
-    query_chars: int | None = None
+    message_kind: str | None = field(default=None, metadata=LEDGER_ONLY)
+    query_chars: int | None = field(default=None, metadata=LEDGER_ONLY)
     modules: tuple[Evidence, ...] = ()
     module_total: int | None = None
     is_fallback: bool = False
@@ -94,12 +114,29 @@ class Facts:
     """Of the control group's experiment; None where none runs."""
     policy: str | None = None
     """What decided the mode: ``settings``, ``key metadata``, a rule of the policy file, the breaker and so on."""
-    profile_changed_from: str | None = None
+    profile_changed_from: str | None = field(default=None, metadata=LEDGER_ONLY)
     """The profile's version and digest at this conversation's call before, where it is another now."""
     tools_chars: int | None = None
     """The tool schemas as JSON: what routing system text can't save."""
     history_chars: int | None = None
     """The text of the messages behind the system prompt, without the arguments of tool calls and attachments."""
+
+    @property
+    def is_off(self) -> bool:
+        """True where settings, a key or the client switched routing off: the request is none of ours."""
+        return self.reason == "off"
+
+    @property
+    def is_passthrough(self) -> bool:
+        return self.outcome == "passthrough"
+
+    @property
+    def is_rewritten(self) -> bool:
+        return self.outcome == "rewritten"
+
+    @property
+    def is_shadow(self) -> bool:
+        return self.outcome == "shadow"
 
     @property
     def is_conversation(self) -> bool:
@@ -110,13 +147,54 @@ class Facts:
         return self.profile is not None and self.reason not in SIDE_CALLS
 
     @property
+    def has_selection(self) -> bool:
+        """True where modules were selected, also if the prompt wasn't worth rewriting then."""
+        return self.profile is not None and (not self.is_passthrough or bool(self.modules))
+
+    @property
     def late_modules(self) -> tuple[str, ...]:
         return tuple(evidence.module for evidence in self.modules if evidence.late)
 
+    @property
+    def module_count(self) -> int | None:
+        return len(self.modules) or None
+
+    @property
+    def sent_chars(self) -> int | None:
+        """Characters of system text that really left: the original's unless it was rewritten."""
+        return self.prompt_chars if self.is_rewritten else self.original_chars
+
+    @property
+    def removed_tokens(self) -> int:
+        """System tokens that were really left out, signed; 0 where that isn't known."""
+        if not self.is_rewritten or self.original_tokens is None or self.prompt_tokens is None:
+            return 0
+        return self.original_tokens - self.prompt_tokens
+
+    @property
+    def sends_added_marks(self) -> bool:
+        """True where cache marks of ours are in the body that left."""
+        return not self.is_shadow and self.breakpoints_added > 0
+
+    @property
+    def selection_us(self) -> int | None:
+        """``decision_us`` where the decision was to rewrite, in shadow mode too: passing through is quicker."""
+        return None if self.is_passthrough else self.decision_us
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts flat, as the ledger line begins."""
+        caller = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
+        own = {name: getattr(self, name) for name in _FACT_NAMES if name != "caller"}
+        own["modules"] = [
+            {"id": module, "evidence": kind, "detail": detail, "late": late}
+            for module, kind, detail, late in self.modules
+        ]
+        return {**caller, **own, "late_modules": list(self.late_modules), "module_count": self.module_count}
+
     def to_bag(self) -> dict[str, Any]:
         """Plain JSON types, for LiteLLM's metadata bag."""
-        bag: dict[str, Any] = {name: getattr(self, name) for name in _FACT_FIELDS}
-        bag["caller"] = {name: getattr(self.caller, name) for name in _CALLER_FIELDS}
+        bag: dict[str, Any] = {name: getattr(self, name) for name in _FACT_NAMES}
+        bag["caller"] = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
         bag["modules"] = [list(evidence) for evidence in self.modules]
         return bag
 
@@ -124,9 +202,7 @@ class Facts:
     def from_bag(cls, bag: Mapping[str, Any]) -> Facts:
         """The facts that ``to_bag`` wrote. Raises TypeError or KeyError on anything else."""
         modules = tuple(Evidence(*evidence) for evidence in bag["modules"])
-        absent = tuple(bag["absent_modules"])
-        caller = Caller(**{**bag["caller"], "tags": tuple(bag["caller"]["tags"])})
-        return cls(**{**bag, "caller": caller, "modules": modules, "absent_modules": absent})
+        return cls(**_with_tuples({**bag, "caller": Caller(**_with_tuples({**bag["caller"]})), "modules": modules}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +213,7 @@ class Record:
     finished_seconds: float
     """Unix seconds."""
     status: Literal["success", "failure"]
-    error_type: str | None
+    error_type: str | None = field(metadata=LEDGER_ONLY)
     model: str | None
     """The deployment's model, as the provider knows it."""
     provider: str | None
@@ -151,8 +227,8 @@ class Record:
     service_tier: str | None = None
     priced_usd: Decimal | None = None
     """The usage at the deployment's prices by our own arithmetic, to check ``billed_usd`` with."""
-    priced_reason: str | None = None
-    counterfactual: Usage | None = None
+    priced_reason: str | None = field(default=None, metadata=LEDGER_ONLY)
+    counterfactual: Usage | None = field(default=None, metadata=LEDGER_ONLY)
     """What the same call would have used with the original prompt, by the model of the provider's cache."""
     counterfactual_usd: Decimal | None = None
     estimated_net_saved_usd: Decimal | None = None
@@ -160,53 +236,59 @@ class Record:
     estimated_net_saved_reason: str | None = None
     estimated_net_saved_method: str | None = None
 
+    @property
+    def is_failure(self) -> bool:
+        return self.status == "failure"
+
+    @property
+    def is_refused_rewrite(self) -> bool:
+        """True where the provider wouldn't take the body that we wrote: that may be our doing."""
+        return self.is_failure and self.facts.is_rewritten and self.error_type in REFUSALS
+
+    @property
+    def counts_as_net(self) -> bool:
+        """False in shadow mode, whose figures are of what didn't happen: they are never added to the others."""
+        return not self.facts.is_shadow
+
+    @property
+    def net_saved_usd(self) -> Decimal | None:
+        """The estimated net saving that counts, signed; None where it is unknown or shadow mode's."""
+        return self.estimated_net_saved_usd if self.counts_as_net else None
+
+    @property
+    def net_direction(self) -> NetDirection | None:
+        """The estimated net saving in a word, which can be counted; None where it is unknown."""
+        net = self.estimated_net_saved_usd
+        return None if net is None else "gain" if net > 0 else "loss" if net < 0 else "zero"
+
+    @property
+    def model_or_group(self) -> str | None:
+        """The deployment's model, or the group that was asked for where none answered."""
+        return self.model or self.facts.caller.model_group
+
     def to_json(self) -> str:
         """One ledger line, without the newline, in ASCII."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The record flat, in plain JSON types. Money is exact decimal text."""
-        facts = {**asdict(self.facts.caller), **asdict(self.facts)}
-        del facts["caller"]
-        facts["modules"] = [
-            {"id": module, "evidence": kind, "detail": detail, "late": late}
-            for module, kind, detail, late in self.facts.modules
-        ]
-        facts["late_modules"] = list(self.facts.late_modules)
-        facts["module_count"] = len(self.facts.modules) or None
+        line = self.facts.to_dict()
         if self.response_cached:
-            facts["list_price_saved_usd"] = None
-            facts["list_price_saved_reason"] = "answered from the response cache"
-        usage = asdict(self.usage) if self.usage else dict.fromkeys(_USAGE_FIELDS)
-        counterfactual = asdict(self.counterfactual) if self.counterfactual else dict.fromkeys(_USAGE_FIELDS)
-        rest = {
-            "finished_seconds": self.finished_seconds,
-            "status": self.status,
-            "error_type": self.error_type,
-            "model": self.model,
-            "provider": self.provider,
-            **usage,
-            "usage_reason": self.usage_reason,
-            "billed_usd": _decimal_text(self.billed_usd),
-            "billed_reason": self.billed_reason,
-            "response_cached": self.response_cached,
-            "deployment_id": self.deployment_id,
-            "service_tier": self.service_tier,
-            "priced_usd": _decimal_text(self.priced_usd),
-            "priced_reason": self.priced_reason,
-            **{f"counterfactual_{name}": tokens for name, tokens in counterfactual.items()},
-            "counterfactual_usd": _decimal_text(self.counterfactual_usd),
-            "estimated_net_saved_usd": _decimal_text(self.estimated_net_saved_usd),
-            "estimated_net_saved_reason": self.estimated_net_saved_reason,
-            "estimated_net_saved_method": self.estimated_net_saved_method,
-        }
-        return {**facts, **rest}
+            line |= {"list_price_saved_usd": None, "list_price_saved_reason": FROM_RESPONSE_CACHE}
+        for name in _RECORD_NAMES:
+            value = getattr(self, name)
+            if name in USAGE_PREFIXES:
+                line |= {USAGE_PREFIXES[name] + bucket: getattr(value, bucket, None) for bucket in USAGE_BUCKETS}
+            else:
+                line[name] = format(value, "f") if isinstance(value, Decimal) else value
+        return line
 
 
-def _decimal_text(usd: Decimal | None) -> str | None:
-    return None if usd is None else format(usd, "f")
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no tuples, and the classes here have no lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-_CALLER_FIELDS = tuple(field.name for field in fields(Caller))
-_FACT_FIELDS = tuple(field.name for field in fields(Facts))
-_USAGE_FIELDS = tuple(field.name for field in fields(Usage))
+_CALLER_NAMES = tuple(each.name for each in fields(Caller))
+_FACT_NAMES = tuple(each.name for each in fields(Facts))
+_RECORD_NAMES = tuple(each.name for each in fields(Record) if each.name != "facts")

@@ -30,9 +30,6 @@ TITLES: Mapping[AlertName, str] = {
 MAX_DECISIONS = 10_000
 MAX_PROFILES = 100
 MAX_TYPES = 20
-REFUSALS = frozenset({"BadRequestError", "UnprocessableEntityError", "UnsupportedParamsError"})
-"""LiteLLM's exceptions for a body that the provider won't take (litellm/exceptions.py, 1.106): where we rewrote it,
-that may be our doing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,11 +81,11 @@ class AlertWatch:
     def add(self, record: Record) -> None:
         """Takes a finished request; one that is off is none of ours."""
         facts = record.facts
-        if facts.reason == "off":
+        if facts.is_off:
             return
         self._count(record)
-        if facts.decision_us is not None and facts.outcome != "passthrough":
-            self._decisions.append(facts.decision_us)
+        if facts.selection_us is not None:
+            self._decisions.append(facts.selection_us)
         self._add_net(record)
         if facts.profile is not None and (facts.profile in self._profiles or len(self._profiles) < MAX_PROFILES):
             coverage = self._profiles.setdefault(facts.profile, _Coverage())
@@ -124,22 +121,19 @@ class AlertWatch:
         )
 
     def _count(self, record: Record) -> None:
-        failed = record.status == "failure"
-        refused = failed and record.facts.outcome == "rewritten" and record.error_type in REFUSALS
         for requests in (self._errors, self._failures):
             requests.total += 1
-            requests.refused += refused
-            requests.failed += failed
+            requests.refused += record.is_refused_rewrite
+            requests.failed += record.is_failure
             kind = record.error_type or "unknown"
-            if failed and (kind in requests.types or len(requests.types) < MAX_TYPES):
+            if record.is_failure and (kind in requests.types or len(requests.types) < MAX_TYPES):
                 requests.types[kind] += 1
 
     def _add_net(self, record: Record) -> None:
-        """Shadow's figures are of what didn't happen."""
-        net, limit = record.estimated_net_saved_usd, self._settings.net_loss_conversations
-        if net is None or limit is None or record.facts.outcome == "shadow":
+        net, limit = record.net_saved_usd, self._settings.net_loss_conversations
+        if net is None or limit is None:
             return
-        conversation = record.facts.caller.conversation or record.facts.caller.request_id
+        conversation = record.facts.caller.conversation_or_request
         self._conversations[conversation] = self._conversations.get(conversation, Decimal(0)) + net
         self._conversations.move_to_end(conversation)
         if len(self._conversations) > limit:

@@ -1,4 +1,4 @@
-"""From any thread to one thread of this process, without waiting. Knows nothing of what is handed over."""
+"""A fork-safe bounded queue with one consumer thread per process. Knows nothing of the items."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 
 class QueueConsumer(Protocol):
-    """What the thread does. Raises nothing."""
+    """What the thread does with items. Raises nothing."""
 
     def take(self, item: Any, /) -> None: ...
 
-    def tick(self) -> None:
-        """Does what is due. Called behind each item, and when ``wait_seconds`` are over."""
+    def do_due_work(self) -> None:
+        """Called behind each item, and when ``wait_seconds`` are over."""
 
     def wait_seconds(self) -> float | None:
-        """Until the next ``tick`` at the latest; None: nothing is due before the next item."""
+        """Until the next ``do_due_work`` at the latest; None: nothing is due before the next item."""
 
-    def hurry(self) -> None:
+    def prepare_for_exit(self) -> None:
         """From now on leaves nothing for later: the process may end at any time."""
 
     def finish(self, seconds: float, *, is_last: bool) -> None:
-        """Brings all that was taken to its end, within so many seconds."""
+        """Writes and sends what was taken, within so many seconds."""
 
 
-W = TypeVar("W", bound=QueueConsumer)
+C = TypeVar("C", bound=QueueConsumer)
 
 
-class _Flush(NamedTuple):
+class _FlushRequest(NamedTuple):
     """``is_last``: the thread ends behind it."""
 
     deadline: float
@@ -40,59 +40,59 @@ class _Flush(NamedTuple):
     is_last: bool
 
 
-class _Hurry(NamedTuple):
-    """Comes when the process is told to end."""
+class _ExitNotice(NamedTuple):
+    """The process has been told to end."""
 
 
-class Inbox:
-    """What waits for the thread, ``limit`` items at most. What finds it full or closed is dropped and counted."""
+class BoundedQueue:
+    """Items that wait for the thread, ``limit`` at most. One that finds it full or closed is dropped and counted."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.dropped = 0
-        self.queue: SimpleQueue[Any] = SimpleQueue()
+        self.items: SimpleQueue[Any] = SimpleQueue()
 
     @property
     def waiting(self) -> int:
-        return self.queue.qsize()
+        return self.items.qsize()
 
 
-class _ProcessQueue(NamedTuple, Generic[W]):
-    inbox: Inbox
-    work: W
+class _ConsumerThread(NamedTuple, Generic[C]):
+    queue: BoundedQueue
+    consumer: C
     thread: threading.Thread
 
 
-class BackgroundQueue(Generic[W]):
-    """One inbox, one thread and one ``QueueConsumer`` in each process.
+class BackgroundQueue(Generic[C]):
+    """One queue, one thread and one ``QueueConsumer`` in each process.
 
     They start with the first item, and again in a forked child; what waits at the fork stays with the parent.
     """
 
-    def __init__(self, make: Callable[[Inbox], W], *, limit: int, name: str) -> None:
-        self._make = make
+    def __init__(self, make_consumer: Callable[[BoundedQueue], C], *, limit: int, name: str) -> None:
+        self._make_consumer = make_consumer
         self._limit = limit
         self._name = name
-        self._lanes: dict[int, _ProcessQueue[W]] = {}
+        self._by_process: dict[int, _ConsumerThread[C]] = {}
         self._is_closed = False
 
     def put(self, item: object) -> bool:
         """True if the thread gets it. Never waits."""
-        inbox = self._own().inbox
-        if self._is_closed or inbox.waiting >= self._limit:
-            inbox.dropped += 1
+        queue = self._of_this_process().queue
+        if self._is_closed or queue.waiting >= self._limit:
+            queue.dropped += 1
             return False
-        inbox.queue.put(item)
+        queue.items.put(item)
         return True
 
     def start(self) -> None:
         """Starts the thread ahead of the first item."""
-        self._own()
+        self._of_this_process()
 
     @property
-    def work(self) -> W:
+    def consumer(self) -> C:
         """This process's; starts its thread."""
-        return self._own().work
+        return self._of_this_process().consumer
 
     def flush(self, timeout: float) -> bool:
         """True once all that was put is finished; False after ``timeout`` seconds."""
@@ -105,53 +105,53 @@ class BackgroundQueue(Generic[W]):
         self._is_closed = True
         return self._flush(timeout, is_last=True)
 
-    def hurry(self) -> None:
+    def prepare_for_exit(self) -> None:
         """Tells the thread that the process is about to end. Waits for nothing: a signal's handler may call it."""
-        lane = self._lanes.get(os.getpid())
-        if lane is not None:
-            lane.inbox.queue.put(_Hurry())
+        own = self._by_process.get(os.getpid())
+        if own is not None:
+            own.queue.items.put(_ExitNotice())
 
-    def _own(self) -> _ProcessQueue[W]:
-        """This process's lane. If several threads come first, the one whose lane got in starts it."""
+    def _of_this_process(self) -> _ConsumerThread[C]:
+        """Made at the first call. Of several threads that come first, one starts what it made."""
         pid = os.getpid()
-        lane = self._lanes.get(pid)
-        if lane is None:
-            inbox = Inbox(self._limit)
-            work = self._make(inbox)
-            thread = threading.Thread(target=_run, args=(inbox, work), name=self._name, daemon=True)
-            fresh = _ProcessQueue(inbox, work, thread)
-            lane = self._lanes.setdefault(pid, fresh)
-            if lane is fresh:
+        own = self._by_process.get(pid)
+        if own is None:
+            queue = BoundedQueue(self._limit)
+            consumer = self._make_consumer(queue)
+            thread = threading.Thread(target=_consume, args=(queue, consumer), name=self._name, daemon=True)
+            fresh = _ConsumerThread(queue, consumer, thread)
+            own = self._by_process.setdefault(pid, fresh)
+            if own is fresh:
                 with contextlib.suppress(RuntimeError):  # the interpreter is ending: ``close`` does the work
                     thread.start()
-        return lane
+        return own
 
     def _flush(self, timeout: float, *, is_last: bool) -> bool:
-        lane = self._lanes.get(os.getpid())
-        if lane is None:
+        own = self._by_process.get(os.getpid())
+        if own is None:
             return True
-        flush = _Flush(time.monotonic() + timeout, threading.Event(), is_last)
-        is_started = lane.thread.is_alive()  # asked first: a thread that takes the last flush at once is gone behind it
-        lane.inbox.queue.put(flush)
+        flush = _FlushRequest(time.monotonic() + timeout, threading.Event(), is_last)
+        is_started = own.thread.is_alive()  # asked first: a thread that takes the last flush at once is gone behind it
+        own.queue.items.put(flush)
         if is_last and not is_started:
-            _run(lane.inbox, lane.work)
+            _consume(own.queue, own.consumer)
         return flush.done.wait(timeout)
 
 
-def _run(inbox: Inbox, work: QueueConsumer) -> None:
+def _consume(queue: BoundedQueue, consumer: QueueConsumer) -> None:
     while True:
         try:
-            item = inbox.queue.get(timeout=work.wait_seconds())
+            item = queue.items.get(timeout=consumer.wait_seconds())
         except Empty:
-            work.tick()
+            consumer.do_due_work()
             continue
-        if isinstance(item, _Flush):
-            work.finish(max(0.0, item.deadline - time.monotonic()), is_last=item.is_last)
+        if isinstance(item, _FlushRequest):
+            consumer.finish(max(0.0, item.deadline - time.monotonic()), is_last=item.is_last)
             item.done.set()
             if item.is_last:
                 return
-        elif isinstance(item, _Hurry):
-            work.hurry()
+        elif isinstance(item, _ExitNotice):
+            consumer.prepare_for_exit()
         else:
-            work.take(item)
-        work.tick()
+            consumer.take(item)
+        consumer.do_due_work()

@@ -1,8 +1,7 @@
-"""Requests and responses of chosen keys -> a traffic file (DESIGN: "Traffic file"), secrets masked.
+"""Requests and responses of chosen keys -> a traffic file (DESIGN: "Traffic file"), secrets mcaptured.
 
-A call's two halves come one after the other: the request when it arrives, the response when it is known. They
-are joined here, in the sinks' thread; nothing is kept on the request's side. A request whose response never
-comes is written without one.
+The request comes first, the response when it is known. They are joined here, in the dispatcher's thread; nothing
+is kept on the request's side. A request whose response never comes is written without one.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ class CapturedRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CapturedAnswer:
-    """What came of a request; ``response`` is None when nothing did."""
+    """The response to a request; ``response`` is None where none came."""
 
     request_id: str
     response: Mapping[str, Any] | None
 
 
 class Capture(LineFile):
-    """Writes the calls that it is given. For one thread; ``now`` is a clock's reading in seconds."""
+    """Writes captured calls. For one thread; ``now`` is a clock's reading in seconds."""
 
     def __init__(self, settings: CaptureSettings) -> None:
         super().__init__(settings.path or "", backlog=BACKLOG, max_bytes=settings.max_mb * 1_000_000, is_private=True)
@@ -57,51 +56,51 @@ class Capture(LineFile):
         self._pending_bytes = 0
         self._owner = os.getpid()
 
-    def ask(self, asked: CapturedRequest, now: float) -> None:
-        """Takes a request; those that have waited too long, or are too many, are written as they are."""
-        self._disown()
-        self._pending[asked.request_id] = (now, asked)
-        self._pending_bytes += len(asked.request)
+    def add_request(self, captured: CapturedRequest, now: float) -> None:
+        """Keeps a request until its response comes. The oldest are written without, if too many or too old."""
+        self._drop_parents_requests()
+        self._pending[captured.request_id] = (now, captured)
+        self._pending_bytes += len(captured.request)
         while self._pending:
             since, oldest = next(iter(self._pending.values()))
             is_crowded = len(self._pending) > MAX_PENDING or self._pending_bytes > MAX_PENDING_BYTES
             if not is_crowded and now - since < PENDING_SECONDS:
                 break
-            self.answer(CapturedAnswer(request_id=oldest.request_id, response=None))
+            self.add_answer(CapturedAnswer(request_id=oldest.request_id, response=None))
 
-    def answer(self, answered: CapturedAnswer) -> None:
-        """Writes the request with its response. One that isn't waiting was written before."""
-        _, asked = self._pending.pop(answered.request_id, (0.0, None))
-        if asked is None:
+    def add_answer(self, answer: CapturedAnswer) -> None:
+        """Writes the request with its response. A request that isn't kept was written before."""
+        _, captured = self._pending.pop(answer.request_id, (0.0, None))
+        if captured is None:
             return
-        self._pending_bytes -= len(asked.request)
+        self._pending_bytes -= len(captured.request)
         try:
-            self.append([self._line(asked, answered.response)])
+            self.append([self._line(captured, answer.response)])
         except (TypeError, ValueError, RecursionError) as error:
             self.lost += 1
             self.last_error = type(error).__name__
 
     def close(self) -> None:
         """Writes what still waits for a response, without one."""
-        self._disown()
+        self._drop_parents_requests()
         for request_id in tuple(self._pending):
-            self.answer(CapturedAnswer(request_id=request_id, response=None))
+            self.add_answer(CapturedAnswer(request_id=request_id, response=None))
         super().close()
 
-    def _disown(self) -> None:
+    def _drop_parents_requests(self) -> None:
         """In a forked child: what waited at the fork is its parent's to write."""
         if self._owner != os.getpid():
             self._owner = os.getpid()
             self._pending.clear()
             self._pending_bytes = 0
 
-    def _line(self, asked: CapturedRequest, response: Mapping[str, Any] | None) -> bytes:
-        request = json.loads(asked.request)
+    def _line(self, captured: CapturedRequest, response: Mapping[str, Any] | None) -> bytes:
+        request = json.loads(captured.request)
         line = {
-            "ts": asked.at_seconds,
-            "key": asked.key,
-            "conversation": _conversation(asked, request),
-            "endpoint": asked.endpoint,
+            "ts": captured.at_seconds,
+            "key": captured.key,
+            "conversation": _conversation(captured, request),
+            "endpoint": captured.endpoint,
             "request": self._masker.masked(request),
         }
         if response is not None:
@@ -109,9 +108,9 @@ class Capture(LineFile):
         return json.dumps(line).encode() + b"\n"
 
 
-def _conversation(asked: CapturedRequest, request: Mapping[str, Any]) -> str:
+def _conversation(captured: CapturedRequest, request: Mapping[str, Any]) -> str:
     """The id that the call's record has too."""
     try:
-        return conversation_of(asked.key, SHAPES[asked.endpoint].read(request), asked.sender)
+        return conversation_of(captured.key, SHAPES[captured.endpoint].read(request), captured.sender)
     except UnreadableRequestError:
-        return asked.request_id
+        return captured.request_id

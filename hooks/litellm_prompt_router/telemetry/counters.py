@@ -52,15 +52,14 @@ class Counters:
             reasons = self._by["reason"]
             reasons[facts.reason if facts.reason in reasons or len(reasons) < MAX_NAMES else OTHER] += 1
         self._billed_usd += record.billed_usd or 0
-        net = record.estimated_net_saved_usd if facts.outcome != "shadow" else None
         key = self._key(facts.caller.key_alias)
         key.mode, key.policy, key.profile = facts.mode, facts.policy, facts.profile or key.profile
         key.outcomes[facts.outcome] += 1
-        key.failures += record.status == "failure"
-        if net is not None:
-            self._net_saved_usd += net
+        key.failures += record.is_failure
+        if record.net_saved_usd is not None:
+            self._net_saved_usd += record.net_saved_usd
             self._net_known += 1
-            key.net_saved_usd += net
+            key.net_saved_usd += record.net_saved_usd
             key.net_known += 1
 
     def add_error(self, kind: str, text: str, at_seconds: float) -> None:

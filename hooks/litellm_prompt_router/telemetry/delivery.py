@@ -1,4 +1,4 @@
-"""What becomes of each item that was submitted: the sinks get it, it is counted and watched. In one thread."""
+"""Hands each submitted item to the sinks it is for, and counts and watches records. In the dispatcher's thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, ParamSpec
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.telemetry.alerts import AlertWatch
-from litellm_prompt_router.telemetry.background_queue import Inbox
+from litellm_prompt_router.telemetry.background_queue import BoundedQueue
 from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.counters import Counters
 from litellm_prompt_router.telemetry.faults import Fault
-from litellm_prompt_router.telemetry.sink_health import Sinks, Trouble, health_of
+from litellm_prompt_router.telemetry.sinks import DeliveryFailures, Sinks, sink_states
 from litellm_prompt_router.telemetry.status_file import STATUS_SECONDS, Identity, StatusFile
 
 BATCH_SECONDS = 0.2
@@ -42,11 +42,11 @@ Item = Record | Problem | Fault | CapturedRequest | CapturedAnswer
 class Delivery:
     """Takes the items of one process, in its thread. A sink's failure harms no other sink."""
 
-    def __init__(self, settings: Settings, sinks: Sinks, identity: Identity, inbox: Inbox) -> None:
+    def __init__(self, settings: Settings, sinks: Sinks, identity: Identity, queue: BoundedQueue) -> None:
         self._sinks = sinks
-        self._inbox = inbox
+        self._queue = queue
         self._identity = identity
-        self._captures = settings.capture
+        self._capture_settings = settings.capture
         self._batch: list[Record] = []
         self._batch_due = 0.0
         self._unwritten_since: float | None = None
@@ -68,7 +68,7 @@ class Delivery:
         self.capture_given = 0
         self.capture_taken = 0
 
-    # In the thread
+    # Called in the dispatcher's thread
 
     def take(self, item: Item, /) -> None:
         """Hands one item to the sinks it is for."""
@@ -88,9 +88,9 @@ class Delivery:
                 self._fault(item)
                 self._attempt(self._sinks.glitchtip.fault, item)
             case CapturedRequest() | CapturedAnswer():
-                self._attempt(self._take_down, item)
+                self._attempt(self._capture, item)
 
-    def tick(self) -> None:
+    def do_due_work(self) -> None:
         """Does what is due by now."""
         now = time.monotonic()
         if self._batch and now >= self._batch_due:
@@ -104,11 +104,11 @@ class Delivery:
         self._attempt(self._log)
 
     def wait_seconds(self) -> float | None:
-        """Until the next ``tick`` at the latest."""
+        """Until the next ``do_due_work`` at the latest."""
         due = list(self._due())
         return max(0.0, min(due) - time.monotonic()) if due else None
 
-    def hurry(self) -> None:
+    def prepare_for_exit(self) -> None:
         """Writes what was taken, from now on each record as it comes, and takes the status file away."""
         self._batch_seconds = 0.0
         self._write()
@@ -132,13 +132,13 @@ class Delivery:
             if self._status is not None:
                 self._attempt(self._status.remove)
 
-    # In any thread
+    # Called in any thread
 
-    def trouble(self) -> Trouble:
+    def failures(self) -> DeliveryFailures:
         """What went wrong so far in this process."""
         ledger, capture, counts = self._sinks.ledger, self._sinks.capture, self._sinks.glitchtip.stats()
-        return Trouble(
-            dropped=self._inbox.dropped,
+        return DeliveryFailures(
+            dropped=self._queue.dropped,
             ledger_lost=ledger.lost if ledger else 0,
             ledger_error=ledger.last_error if ledger else None,
             capture_lost=self.capture_dropped + (capture.lost if capture else 0),
@@ -152,7 +152,7 @@ class Delivery:
 
     def status(self) -> dict[str, Any]:
         """How this worker is, in plain JSON types: ``docs/status.md`` tells the fields."""
-        since, inbox = self._unwritten_since, self._inbox
+        since, queue = self._unwritten_since, self._queue
         lag_seconds = time.monotonic() - since if since is not None else 0.0
         return {
             **self._identity.to_dict(),
@@ -160,11 +160,11 @@ class Delivery:
             "keys": self._counters.keys(),
             "counters": self._counters.to_dict(),
             "last_errors": self._counters.errors(),
-            "queue": {"waiting": inbox.waiting, "limit": inbox.limit, "dropped": inbox.dropped},
-            **health_of(self._sinks, self.trouble(), batched=len(self._batch), lag_seconds=lag_seconds),
+            "queue": {"waiting": queue.waiting, "limit": queue.limit, "dropped": queue.dropped},
+            **sink_states(self._sinks, self.failures(), batched=len(self._batch), lag_seconds=lag_seconds),
         }
 
-    # In the thread, in parts
+    # Parts of the above
 
     def _due(self) -> Iterable[float]:
         if self._batch:
@@ -200,35 +200,35 @@ class Delivery:
         file.write(self.status())
 
     def _close_window(self, now: float) -> None:
-        for alert in self._watch.close(now, self.trouble().lost()) if self._alerts.enabled else ():
+        for alert in self._watch.close(now, self.failures().lost()) if self._alerts.enabled else ():
             self._counters.add_alert(alert.name, alert.summary, time.time())
             self._attempt(self._sinks.glitchtip.alert, alert)
             if self._sinks.prometheus is not None:
                 self._attempt(self._sinks.prometheus.alert, alert)
 
-    def _take_down(self, item: CapturedRequest | CapturedAnswer) -> None:
+    def _capture(self, item: CapturedRequest | CapturedAnswer) -> None:
         capture = self._sinks.capture
         if capture is None:
             return
         if isinstance(item, CapturedRequest):
             self.capture_taken += len(item.request)
-            capture.ask(item, time.monotonic())
+            capture.add_request(item, time.monotonic())
             now = time.monotonic()
             if now >= self._next_capture_warning:
                 self._next_capture_warning = now + CAPTURE_WARNING_SECONDS
-                warn_of_capture(self._captures.keys, self._captures.path)
+                warn_of_capture(self._capture_settings.keys, self._capture_settings.path)
         else:
-            capture.answer(item)
+            capture.add_answer(item)
 
     def _log(self) -> None:
-        """One line with all the trouble, when there is more of it than in the line before."""
+        """Logs all failures in one line, where they are others than in the line before."""
         now = time.monotonic()
         if now < self._next_log:
             return
-        trouble = self.trouble()
+        failures = self.failures()
         if self._sinks.prometheus is not None:
-            self._sinks.prometheus.losses(trouble.lost())
-        text = str(trouble)
+            self._sinks.prometheus.losses(failures.lost())
+        text = str(failures)
         if text != self._logged:
             self._logged, self._next_log = text, now + LOG_SECONDS
             log.warning("prompt router: %s", text)

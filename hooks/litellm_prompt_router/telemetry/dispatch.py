@@ -1,4 +1,4 @@
-"""From the request to the sinks without waiting: what hooks call, and which sinks the settings ask for."""
+"""What hooks hand records and faults to, without waiting; which sinks get them is the settings' to say."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.telemetry.background_queue import BackgroundQueue, Inbox
+from litellm_prompt_router.telemetry.background_queue import BackgroundQueue, BoundedQueue
 from litellm_prompt_router.telemetry.capture import Capture, CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.delivery import Delivery, Item, Problem, warn_of_capture
+from litellm_prompt_router.telemetry.exit_signal import call_on_exit_signal
 from litellm_prompt_router.telemetry.faults import Fault
 from litellm_prompt_router.telemetry.glitchtip import Glitchtip
 from litellm_prompt_router.telemetry.ledger import Ledger
 from litellm_prompt_router.telemetry.prometheus import prometheus_of
-from litellm_prompt_router.telemetry.shutdown import when_told_to_end
-from litellm_prompt_router.telemetry.sink_health import Sinks, Trouble
+from litellm_prompt_router.telemetry.sinks import DeliveryFailures, Sinks
 from litellm_prompt_router.telemetry.status_file import Identity, InForce
 
 DISTRIBUTION = "litellm-prompt-router"
@@ -30,7 +30,7 @@ class Dispatcher:
 
     The ``submit`` methods never wait, do no I/O and raise nothing; with ``ledger.queue_size`` items waiting
     they drop and count. Each process has a thread of its own, which starts at the first of them (where
-    there is a folder for status files: at once). Trouble is logged, once a minute at most. The end of the process
+    there is a folder for status files: at once). Failures are logged, once a minute at most. The end of the process
     closes the dispatcher.
     """
 
@@ -45,7 +45,7 @@ class Dispatcher:
         version = _version()
         self._captures = settings.capture
         sinks = Sinks(
-            ledger=ledger or (Ledger(path, rotated=settings.ledger) if path is not None else None),
+            ledger=ledger or (Ledger(path, rotation=settings.ledger) if path is not None else None),
             glitchtip=glitchtip or Glitchtip(settings.glitchtip, f"{DISTRIBUTION}@{version}"),
             capture=Capture(settings.capture) if settings.capture.path is not None else None,
             prometheus=prometheus_of(settings.metrics),
@@ -55,14 +55,14 @@ class Dispatcher:
         self._is_capturing = sinks.capture is not None
         self._identity = Identity(version=version, in_force=lambda: InForce(default_mode=settings.mode))
 
-        def delivery(inbox: Inbox) -> Delivery:
-            return Delivery(settings, sinks, self._identity, inbox)
+        def delivery(queue: BoundedQueue) -> Delivery:
+            return Delivery(settings, sinks, self._identity, queue)
 
-        self._lanes = BackgroundQueue(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
+        self._queue = BackgroundQueue(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
         atexit.register(self.close)
-        when_told_to_end(self._lanes.hurry)
+        call_on_exit_signal(self._queue.prepare_for_exit)
         if settings.status_folder is not None:
-            self._lanes.start()
+            self._queue.start()
 
     def submit(self, record: Record) -> None:
         """Queues a finished request."""
@@ -81,46 +81,46 @@ class Dispatcher:
         """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""
         self._put(Fault.of(error, where))
 
-    def captures(self, key_alias: str | None) -> bool:
+    def is_captured(self, key_alias: str | None) -> bool:
         """True when this key's requests are to be captured."""
         return self._is_capturing and key_alias in self._captures.keys
 
-    def submit_asked(self, asked: CapturedRequest) -> None:
+    def submit_captured_request(self, captured: CapturedRequest) -> None:
         """Queues a captured request, if there is room for its text."""
-        delivery = self._lanes.work
-        is_full = delivery.capture_given - delivery.capture_taken + len(asked.request) > MAX_QUEUED_CAPTURE_BYTES
-        if is_full or not self._put(asked):
+        delivery = self._queue.consumer
+        is_full = delivery.capture_given - delivery.capture_taken + len(captured.request) > MAX_QUEUED_CAPTURE_BYTES
+        if is_full or not self._put(captured):
             delivery.capture_dropped += 1
         else:
-            delivery.capture_given += len(asked.request)
+            delivery.capture_given += len(captured.request)
 
-    def submit_answered(self, answered: CapturedAnswer) -> None:
-        """Queues what came of a captured request."""
-        self._put(answered)
+    def submit_captured_answer(self, captured: CapturedAnswer) -> None:
+        """Queues the response to a captured request, or that there was none."""
+        self._put(captured)
 
-    def serve(self, in_force: Callable[[], InForce]) -> None:
-        """Says whom to ask what is in force, for ``status``; it is asked in the dispatcher's thread."""
+    def report_in_force(self, in_force: Callable[[], InForce]) -> None:
+        """Sets the function that tells ``status`` what is in force; it is called in the dispatcher's thread."""
         self._identity.in_force = in_force
 
     def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
         """True once all that was submitted is written, and sent or lost; False after ``timeout`` seconds."""
-        return self._lanes.flush(timeout)
+        return self._queue.flush(timeout)
 
     def close(self, timeout: float = FLUSH_SECONDS) -> bool:
         """Flushes and ends the thread. Whatever is submitted later is dropped."""
         atexit.unregister(self.close)
-        return self._lanes.close(timeout)
+        return self._queue.close(timeout)
 
-    def trouble(self) -> Trouble:
+    def failures(self) -> DeliveryFailures:
         """What went wrong so far in this process."""
-        return self._lanes.work.trouble()
+        return self._queue.consumer.failures()
 
     def status(self) -> dict[str, Any]:
         """How this worker is, in plain JSON types: ``docs/status.md`` tells the fields."""
-        return self._lanes.work.status()
+        return self._queue.consumer.status()
 
     def _put(self, item: Item) -> bool:
-        return self._lanes.put(item)
+        return self._queue.put(item)
 
 
 def _version() -> str:

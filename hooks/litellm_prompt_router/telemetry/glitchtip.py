@@ -22,7 +22,7 @@ from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.telemetry import glitchtip_events
 from litellm_prompt_router.telemetry.alerts import Alert
 from litellm_prompt_router.telemetry.faults import Fault
-from litellm_prompt_router.telemetry.storable import plain, tag_text
+from litellm_prompt_router.telemetry.glitchtip_events import plain, tag_text
 
 SERVER_NAME = "prompt-router"
 """Sent instead of the host name, which is the SDK's default."""
@@ -150,7 +150,7 @@ class Glitchtip:
         A request that is off sends nothing.
         """
         facts = record.facts
-        if self._settings.dsn is None or facts.reason == "off":
+        if self._settings.dsn is None or facts.is_off:
             return
         if glitchtip_events.is_sampled(facts.caller.request_id, self._settings.sample_rate):
             for event in glitchtip_events.request_events(record):

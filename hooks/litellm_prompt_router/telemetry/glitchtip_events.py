@@ -7,22 +7,25 @@ first event: both are fixed, figures go into contexts, and what is to be searche
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from litellm_prompt_router.cache_model.usage import Usage
-from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record
+from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.telemetry.alerts import Alert
 from litellm_prompt_router.telemetry.faults import Fault, Raised
-from litellm_prompt_router.telemetry.storable import present
 
 NAME = "prompt_router"
 """Logger, transaction op, and how fingerprints begin."""
 TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
-SIZE_EDGES = (5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
+MAX_TAG_CHARS = 200
+MAX_TEXT_CHARS = 2_000
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""A NUL or a lone surrogate makes GlitchTip drop the event, or others stored with it, behind a 200."""
 
 
 def is_sampled(request_id: str, rate: float) -> bool:
@@ -33,14 +36,13 @@ def is_sampled(request_id: str, rate: float) -> bool:
 
 def request_events(record: Record) -> Iterator[dict[str, Any]]:
     """The events of one request. Field names and figures are the ledger's."""
-    line = record.to_dict()
-    is_routed = line["outcome"] != "passthrough"
-    if is_routed:
-        yield _message(record, "Routing: modules selected", "routing", _routing(line), _tags(line))
-        yield _message(record, "Prompt built", "prompt", _prompt(line), _tags(line))
-    yield _message(record, "Prompt Request", "request", _request(line), _tags(line))
-    if is_routed and line["decision_us"] is not None:
-        yield _decision(line)
+    tags = _tags(record)
+    if not record.facts.is_passthrough:
+        yield _message(record, "Routing: modules selected", "routing", _routing(record.facts), tags)
+        yield _message(record, "Prompt built", "prompt", _prompt(record.facts), tags)
+    yield _message(record, "Prompt Request", "request", _request(record), tags)
+    if record.facts.selection_us is not None:
+        yield _decision(record.facts.caller, record.facts.selection_us, tags)
 
 
 def drift_event(record: Record) -> dict[str, Any]:
@@ -48,15 +50,15 @@ def drift_event(record: Record) -> dict[str, Any]:
 
     Every process gives the drift of one profile version and hour the same id, and GlitchTip keeps one of them.
     """
-    line = record.to_dict()
+    facts = record.facts
     drift = {
-        "summary": f"Prompt drift: {line['profile']}, coverage {line['coverage']}",
-        **_picked(line, "profile", "profile_version", "coverage", "known_lines", "reason", "original_chars"),
-        **_picked(line, "residue_chars", "absent_modules"),
+        "summary": f"Prompt drift: {facts.profile}, coverage {facts.coverage}",
+        **_picked(facts, "profile", "profile_version", "coverage", "known_lines", "reason", "original_chars"),
+        **_picked(facts, "residue_chars", "absent_modules"),
     }
     once = ":".join(map(str, drift_key(record)))
-    event = _message(record, "Prompt drift", "drift", drift, _tags(line))
-    fingerprint = [f"{NAME}.drift:{line['profile']}"]
+    event = _message(record, "Prompt drift", "drift", drift, _tags(record))
+    fingerprint = [f"{NAME}.drift:{facts.profile}"]
     return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
 
 
@@ -146,58 +148,59 @@ def _message(record: Record, title: str, context: str, content: dict[str, Any], 
     }
 
 
-def _routing(line: Mapping[str, Any]) -> dict[str, Any]:
-    modules = line["modules"]
+def _routing(facts: Facts) -> dict[str, Any]:
+    count = len(facts.modules)
     return {
-        "summary": f"Routing: {len(modules)} modules selected",
-        "query_length": line["query_chars"],
-        "modules_selected": [module["id"] for module in modules],
-        "module_count": len(modules),
-        "evidence": {module["id"]: _evidence(module) for module in modules},
-        "is_fallback": line["is_fallback"],
-        "decision_us": line["decision_us"],
+        "summary": f"Routing: {count} modules selected",
+        "query_length": facts.query_chars,
+        "modules_selected": [evidence.module for evidence in facts.modules],
+        "module_count": count,
+        "evidence": {evidence.module: _evidence(evidence) for evidence in facts.modules},
+        "is_fallback": facts.is_fallback,
+        "decision_us": facts.decision_us,
     }
 
 
-def _evidence(module: Mapping[str, Any]) -> str:
-    kind, detail = module["evidence"], module["detail"]
-    return str(kind) if detail is None else f"{kind}:{detail}"
+def _evidence(evidence: Evidence) -> str:
+    return evidence.kind if evidence.detail is None else f"{evidence.kind}:{evidence.detail}"
 
 
-def _prompt(line: Mapping[str, Any]) -> dict[str, Any]:
-    modules = [module["id"] for module in line["modules"]]
+def _prompt(facts: Facts) -> dict[str, Any]:
     return {
-        "summary": f"Prompt built: {len(modules)} modules, {line['prompt_chars']} chars",
-        "modules": modules,
-        "total_chars": line["prompt_chars"],
-        "original_chars": line["original_chars"],
-        "cache_eligible_count": _breakpoints(line),
-        "breakpoints": {"added": line["breakpoints_added"], "client": line["breakpoints_client"]},
+        "summary": f"Prompt built: {len(facts.modules)} modules, {facts.prompt_chars} chars",
+        "modules": [evidence.module for evidence in facts.modules],
+        "total_chars": facts.prompt_chars,
+        "original_chars": facts.original_chars,
+        "cache_eligible_count": facts.breakpoints_total,
+        "breakpoints": {"added": facts.breakpoints_added, "client": facts.breakpoints_client},
     }
 
 
-def _request(line: Mapping[str, Any]) -> dict[str, Any]:
-    model, size = _model(line), _sent_chars(line)
+def _request(record: Record) -> dict[str, Any]:
+    line, facts = record.to_dict(), record.facts
+    model, size = record.model_or_group, facts.sent_chars
+    names = (
+        *("request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
+        *("original_tokens", "prompt_tokens", *USAGE_BUCKETS, "usage_reason"),
+        *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
+        *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
+        *("conversation", "arm", "policy"),
+    )
     chars = "unknown size" if size is None else f"{size} chars"
-    money = ("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd")
-    net = ("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method")
-    usage = (*(field.name for field in fields(Usage)), "usage_reason")
     return {
-        "summary": f"Prompt Request: {model or 'unknown model'}, {chars}, {line['tool_count']} tools",
+        "summary": f"Prompt Request: {model or 'unknown model'}, {chars}, {facts.caller.tool_count} tools",
         "model": model,
         "prompt_size": size,
-        "cache_enabled": _breakpoints(line) > 0,
-        **_picked(line, "request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
-        **_picked(line, "original_tokens", "prompt_tokens", *usage, *money, *net, "response_cached"),
-        **_picked(line, "conversation", "arm", "policy"),
+        "cache_enabled": facts.breakpoints_total > 0,
+        **{name: line[name] for name in names},
     }
 
 
-def _decision(line: Mapping[str, Any]) -> dict[str, Any]:
+def _decision(caller: Caller, decision_us: int, tags: dict[str, str]) -> dict[str, Any]:
     """A transaction as long as the decision took: GlitchTip shows mean duration and count."""
-    began = datetime.fromtimestamp(line["started_seconds"], UTC)
-    ended = began + timedelta(microseconds=line["decision_us"])
-    trace = hashlib.sha256(line["request_id"].encode("utf-8", "backslashreplace")).hexdigest()
+    began = datetime.fromtimestamp(caller.started_seconds, UTC)
+    ended = began + timedelta(microseconds=decision_us)
+    trace = hashlib.sha256(caller.request_id.encode("utf-8", "backslashreplace")).hexdigest()
     return {
         "type": "transaction",
         "transaction": f"{NAME}.decision",
@@ -207,58 +210,75 @@ def _decision(line: Mapping[str, Any]) -> dict[str, Any]:
         "contexts": {
             "trace": {"trace_id": trace[:32], "span_id": trace[32:48], "op": NAME, "status": "ok"},
         },
-        "tags": _tags(line),
+        "tags": tags,
         "spans": [],
     }
 
 
-def _tags(line: Mapping[str, Any]) -> dict[str, str]:
-    is_routed = line["outcome"] != "passthrough"
+def _tags(record: Record) -> dict[str, str]:
+    """What GlitchTip can search and count. To add a tag, add a line here."""
+    facts = record.facts
+    is_passthrough = facts.is_passthrough
     return present(
         {
-            **_picked(line, "provider", "profile", "profile_version", "key_alias"),
-            **_picked(line, "mode", "outcome", "reason", "arm"),
-            "net": _sign(line["estimated_net_saved_usd"]),
-            "model": _model(line),
-            "prompt_size_bucket": size_bucket(_sent_chars(line)),
-            "module_count": len(line["modules"]) if is_routed else None,
-            "is_fallback": str(line["is_fallback"]).lower() if is_routed else None,
+            "provider": record.provider,
+            "profile": facts.profile,
+            "profile_version": facts.profile_version,
+            "key_alias": facts.caller.key_alias,
+            "mode": facts.mode,
+            "outcome": facts.outcome,
+            "reason": facts.reason,
+            "arm": facts.arm,
+            "net": record.net_direction,
+            "model": record.model_or_group,
+            "prompt_size_bucket": size_bucket(facts.sent_chars),
+            "module_count": None if is_passthrough else len(facts.modules),
+            "is_fallback": None if is_passthrough else str(facts.is_fallback).lower(),
         }
     )
 
 
-def _sign(usd: str | None) -> str | None:
-    """``gain``, ``loss`` or ``zero``, which can be counted; the figure itself can't."""
-    if usd is None:
-        return None
-    net = Decimal(usd)
-    return "gain" if net > 0 else "loss" if net < 0 else "zero"
-
-
-def _picked(line: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: line[name] for name in names}
-
-
-def _model(line: Mapping[str, Any]) -> str | None:
-    model: str | None = line["model"] or line["model_group"]
-    return model
-
-
-def _sent_chars(line: Mapping[str, Any]) -> int | None:
-    """Characters of system text that really left: the original's unless it was rewritten."""
-    size: int | None = line["prompt_chars"] if line["outcome"] == "rewritten" else line["original_chars"]
-    return size
-
-
-def _breakpoints(line: Mapping[str, Any]) -> int:
-    return int(line["breakpoints_total"])
+def _picked(facts: Facts, *names: str) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in names}
 
 
 def size_bucket(chars: int | None) -> str | None:
     """Such as ``20k-50k``: the lower edge is in the bucket."""
     if chars is None:
         return None
-    edges = (0, *SIZE_EDGES)
+    edges = (0, *PROMPT_SIZE_EDGES)
     below = max(index for index, edge in enumerate(edges) if chars >= edge)
     names = [f"{edge // 1000}k" if edge else "0" for edge in edges]
     return f"{names[below]}-{names[below + 1]}" if below + 1 < len(names) else f"{names[below]}+"
+
+
+def plain(value: object) -> Any:
+    """``value`` in JSON types that GlitchTip stores: text bounded, without NULs and lone surrogates."""
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return _UNSTORABLE.sub("", value)[:MAX_TEXT_CHARS]
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():
+            return format(value, "f")
+        case Mapping():
+            return {plain(str(key)): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case set() | frozenset():
+            return [plain(item) for item in sorted(value, key=str)]
+        case _:
+            return f"<{type(value).__name__}>"
+
+
+def present(tags: Mapping[str, object]) -> dict[str, str]:
+    """Tags with a value, as text. GlitchTip drops an event with anything else in a tag."""
+    texts = {name: tag_text(value) for name, value in tags.items() if isinstance(value, (str, int))}
+    return {name: text for name, text in texts.items() if text}
+
+
+def tag_text(value: object) -> str:
+    """One line of bounded, storable text; empty if nothing of ``value`` is."""
+    return " ".join(_UNSTORABLE.sub("", str(value))[:MAX_TAG_CHARS].split())

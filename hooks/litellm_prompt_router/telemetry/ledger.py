@@ -1,4 +1,4 @@
-"""Finished records -> a JSON Lines file that several processes append to and anyone may rotate."""
+"""The ledger: finished records as JSON Lines, in a file that several processes append to."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 from litellm_prompt_router.policy.settings import LedgerSettings
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.telemetry.archive import Archive
 from litellm_prompt_router.telemetry.line_file import LineFile
-from litellm_prompt_router.telemetry.rotation import Rotation
+from litellm_prompt_router.telemetry.rotation import RotatedFiles, Rotation
 
 BACKLOG = 10_000
 
@@ -17,22 +16,22 @@ BACKLOG = 10_000
 class Ledger(LineFile):
     """Appends records to ``path``, a line each. A record that can't be encoded is lost alone.
 
-    With ``rotated`` settings the file is rotated, and what was rotated is looked after.
+    With ``rotation`` settings the file is rotated, and rotated files are compressed and removed as these say.
     """
 
-    def __init__(self, path: Path | str, *, backlog: int = BACKLOG, rotated: LedgerSettings | None = None) -> None:
-        self._archive: Archive | None = None
-        if rotated is None:
+    def __init__(self, path: Path | str, *, backlog: int = BACKLOG, rotation: LedgerSettings | None = None) -> None:
+        self._rotated: RotatedFiles | None = None
+        if rotation is None:
             super().__init__(path, backlog=backlog)
             return
-        self._archive = Archive(Path(path), compresses=rotated.gzip, keep=rotated.keep)
+        self._rotated = RotatedFiles(Path(path), compresses=rotation.gzip, keep=rotation.keep)
         super().__init__(
             path,
             backlog=backlog,
-            rotation=Rotation(max_bytes=rotated.max_mb * 1_000_000, is_daily=rotated.daily),
-            on_rotated=self._archive.wake,
+            rotation=Rotation(max_bytes=rotation.max_mb * 1_000_000, is_daily=rotation.daily),
+            on_rotated=self._rotated.wake,
         )
-        self._archive.wake()  # what an earlier process left
+        self._rotated.wake()  # what an earlier process left
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends what earlier writes left, then ``records``. Raises nothing."""

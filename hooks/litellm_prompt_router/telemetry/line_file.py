@@ -1,4 +1,4 @@
-"""Lines of bytes -> a file that several processes append to and anyone may rotate."""
+"""A file of lines that several processes append to and anyone may rotate."""
 
 from __future__ import annotations
 

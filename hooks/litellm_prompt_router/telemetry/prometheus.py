@@ -10,13 +10,11 @@ Label values are bounded: the first ``MAX_VALUES`` of each label are kept apart,
 from __future__ import annotations
 
 import functools
-from decimal import Decimal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Record
 from litellm_prompt_router.telemetry.alerts import Alert
-from litellm_prompt_router.telemetry.glitchtip_events import SIZE_EDGES
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -72,7 +70,9 @@ def _families(registry: CollectorRegistry) -> _Families:
         saved=counter("net_saved_usd", "Estimated net savings of the requests that saved.", *money),
         lost=counter("net_lost_usd", "Estimated net losses of the requests that lost; subtract them.", *money),
         unpriced=counter("net_unknown", "Requests sent on without an estimate of what was saved.", *money),
-        prompt=histogram("prompt_chars", "System text as it came and as it left.", SIZE_EDGES, "when", "profile"),
+        prompt=histogram(
+            "prompt_chars", "System text as it came and as it left.", PROMPT_SIZE_EDGES, "when", "profile"
+        ),
         decision=histogram("decision_seconds", "Time from the request's arrival to its new body.", DECISION_SECONDS),
         modules=histogram("modules_selected", "Modules that a prompt needed.", MODULE_COUNTS, "profile"),
         faults=counter("faults", "Exceptions in the router's own code.", "where"),
@@ -96,20 +96,19 @@ class Prometheus:
         families.requests.labels(
             facts.outcome, self._label("reason", facts.reason), profile, facts.mode, record.status
         ).inc()
-        if facts.reason == "off":
+        if facts.is_off:
             return
         if record.usage is not None:
-            for bucket in _BUCKETS:
+            for bucket in USAGE_BUCKETS:
                 families.tokens.labels(bucket.removesuffix("_tokens"), profile).inc(getattr(record.usage, bucket))
         self._count_money(record, profile)
-        is_routed = facts.outcome != "passthrough"
-        if is_routed and facts.original_chars is not None and facts.prompt_chars is not None:
-            families.prompt.labels("before", profile).observe(facts.original_chars)
-            left = facts.prompt_chars if facts.outcome == "rewritten" else facts.original_chars
-            families.prompt.labels("after", profile).observe(left)
+        before, after = facts.original_chars, facts.sent_chars
+        if not facts.is_passthrough and before is not None and after is not None and facts.prompt_chars is not None:
+            families.prompt.labels("before", profile).observe(before)
+            families.prompt.labels("after", profile).observe(after)
             families.modules.labels(profile).observe(len(facts.modules))
-        if is_routed and facts.decision_us is not None:
-            families.decision.observe(facts.decision_us / 1e6)
+        if facts.selection_us is not None:
+            families.decision.observe(facts.selection_us / 1e6)
 
     def fault(self, where: str) -> None:
         """Counts a fault of ours."""
@@ -130,15 +129,12 @@ class Prometheus:
         provider = self._label("provider", record.provider)
         if record.billed_usd is not None and record.billed_usd > 0:
             self._families.billed.labels(profile, provider).inc(float(record.billed_usd))
-        if record.facts.outcome == "shadow":
-            return
-        net: Decimal | None = record.estimated_net_saved_usd
-        if net is None:
-            if record.facts.outcome == "rewritten":
-                self._families.unpriced.labels(profile, provider).inc()
-        else:
+        net = record.net_saved_usd
+        if net is not None:
             family = self._families.saved if net >= 0 else self._families.lost
             family.labels(profile, provider).inc(float(abs(net)))
+        elif record.facts.is_rewritten:
+            self._families.unpriced.labels(profile, provider).inc()
 
     def _label(self, name: str, value: str | None) -> str:
         if value is None:
@@ -148,12 +144,3 @@ class Prometheus:
             return OTHER
         known.add(value)
         return value
-
-
-_BUCKETS = (
-    "uncached_input_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-)

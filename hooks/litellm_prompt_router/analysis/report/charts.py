@@ -1,4 +1,4 @@
-"""Figures -> charts, drawn by Vega-Lite into SVG that needs neither scripts nor a network.
+"""The report's charts, drawn by Vega-Lite into SVG that needs neither scripts nor a network.
 
 Colours are the page's CSS variables, so that one drawing serves light, dark and print. Each chart is drawn twice,
 for wide and for narrow screens: text keeps its size on a phone.

@@ -12,84 +12,24 @@ from typing import Any
 import orjson
 import polars as pl
 
+from litellm_prompt_router.record.ledger_fields import LEDGER_FIELDS, FieldType
+
 MONEY = pl.Decimal(38, 18)
 """Sums of it are exact. Records have 12 digits behind the point."""
 EXTRA = "extra"
 MODULES = "modules"
 """Its list of objects is JSON text: equal selections are equal texts, which Parquet stores once."""
-_TEXTS = pl.List(pl.String)
-_BUCKETS = ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
-
-COLUMNS: Mapping[str, Any] = {
-    "request_id": pl.String,
-    "call_id": pl.String,
-    "started_seconds": pl.Float64,
-    "finished_seconds": pl.Float64,
-    "endpoint": pl.String,
-    "stream": pl.Boolean,
-    "thread_id": pl.String,
-    "conversation": pl.String,
-    "key_alias": pl.String,
-    "key_hash": pl.String,
-    "team_id": pl.String,
-    "user_id": pl.String,
-    "tags": _TEXTS,
-    "model_group": pl.String,
-    "model": pl.String,
-    "provider": pl.String,
-    "deployment_id": pl.String,
-    "service_tier": pl.String,
-    "mode": pl.String,
-    "outcome": pl.String,
-    "reason": pl.String,
-    "arm": pl.String,
-    "policy": pl.String,
-    "status": pl.String,
-    "error_type": pl.String,
-    "profile": pl.String,
-    "profile_version": pl.String,
-    "profile_digest": pl.String,
-    "profile_changed_from": pl.String,
-    "coverage": pl.Float64,
-    "known_lines": pl.Float64,
-    "is_drift": pl.Boolean,
-    "absent_modules": _TEXTS,
-    "placement": pl.String,
-    "message_kind": pl.String,
-    "query_chars": pl.Int64,
-    MODULES: pl.String,
-    "late_modules": _TEXTS,
-    "module_count": pl.Int64,
-    "module_total": pl.Int64,
-    "is_fallback": pl.Boolean,
-    "fallback_reason": pl.String,
-    "tool_count": pl.Int64,
-    "original_chars": pl.Int64,
-    "prompt_chars": pl.Int64,
-    "residue_chars": pl.Int64,
-    "tools_chars": pl.Int64,
-    "history_chars": pl.Int64,
-    "original_tokens": pl.Int64,
-    "prompt_tokens": pl.Int64,
-    "breakpoints_added": pl.Int64,
-    "breakpoints_client": pl.Int64,
-    "breakpoints_total": pl.Int64,
-    **{f"{bucket}_tokens": pl.Int64 for bucket in _BUCKETS},
-    "usage_reason": pl.String,
-    "response_cached": pl.Boolean,
-    "billed_usd": MONEY,
-    "billed_reason": pl.String,
-    "priced_usd": MONEY,
-    "priced_reason": pl.String,
-    **{f"counterfactual_{bucket}_tokens": pl.Int64 for bucket in _BUCKETS},
-    "counterfactual_usd": MONEY,
-    "estimated_net_saved_usd": MONEY,
-    "estimated_net_saved_reason": pl.String,
-    "estimated_net_saved_method": pl.String,
-    "list_price_saved_usd": MONEY,
-    "list_price_saved_reason": pl.String,
-    "decision_us": pl.Int64,
+_TYPES: Mapping[FieldType, Any] = {
+    "text": pl.String,
+    "integer": pl.Int64,
+    "number": pl.Float64,
+    "boolean": pl.Boolean,
+    "money": MONEY,
+    "texts": pl.List(pl.String),
+    "modules": pl.String,
 }
+COLUMNS: Mapping[str, Any] = {field.name: _TYPES[field.type] for field in LEDGER_FIELDS}
+"""The ledger's fields, in its order."""
 SCHEMA: Mapping[str, Any] = {**COLUMNS, EXTRA: pl.String}
 _EXACT = re.compile(r"[+-]?\d{1,20}(\.\d{1,18})?(E[+-]?\d)?", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Ledger files of JSON Lines -> Parquet, with nothing lost.
+"""Ledger files of JSON Lines compacted into Parquet, with nothing lost.
 
 Rows are written in parts first and joined as a stream, so no file has to fit into memory. Sources are deleted only
 after the result has been read back and found to hold the same rows.

@@ -1,4 +1,4 @@
-"""A frame of records -> what conversations cost and saved: intervals, greatest losses and gains, the control group."""
+"""What conversations cost and saved: intervals, greatest losses and gains, the control group."""
 
 from __future__ import annotations
 
@@ -34,14 +34,13 @@ def conversations_of(frame: pl.LazyFrame) -> pl.DataFrame:
     known = known.with_columns(pl.struct("key", "conversation").hash().alias("unit")).with_columns(
         pl.col(name).cast(pl.Enum(found[name].sort())) for name, found in names.items()
     )
-    failed = (pl.col("status") == "failure").fill_null(False)
     identity = ["unit", "key", "is_shadow", "arm"]
     parts = collected(
         known.group_by(*identity, "model").agg(
             pl.len().alias("calls"),
             pl.col("billed_usd").sum().alias("billed"),
             pl.col("billed_usd").count().alias("billed_calls"),
-            (pl.col("billed_usd").is_null() & ~failed).sum().alias("unbilled"),
+            (pl.col("billed_usd").is_null() & ~pl.col("is_failure")).sum().alias("unbilled"),
             pl.col("estimated_net_saved_usd").sum().alias("net"),
             pl.col("estimated_net_saved_usd").count().alias("net_calls"),
         )
@@ -68,7 +67,7 @@ def _names_of(frame: pl.LazyFrame, units: Sequence[int]) -> dict[int, str]:
 
 
 def loose_of(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Calls without a conversation stand for themselves, here in groups of any."""
+    """Calls without a conversation, each of which stands for itself; by chance in groups, to bound their number."""
     loose = frame.filter(pl.col("conversation").is_null())
     return collected(
         loose.group_by("is_shadow", (pl.col("request_id").hash() % LOOSE_GROUPS).alias("group")).agg(
@@ -80,6 +79,7 @@ def loose_of(frame: pl.LazyFrame) -> pl.DataFrame:
 
 
 def net_interval(conversations: pl.DataFrame, loose: pl.DataFrame, *, is_shadow: bool) -> Interval | None:
+    """The confidence interval of the summed net saving, of shadow records or of all others."""
     units = [
         side.filter((pl.col("is_shadow") == is_shadow) & (pl.col("net_calls") > 0))["net"].cast(pl.Float64).to_numpy()
         for side in (conversations, loose)
@@ -107,6 +107,7 @@ def ranked(frame: pl.LazyFrame, conversations: pl.DataFrame) -> list[Conversatio
 
 
 def control_of(conversations: pl.DataFrame) -> Control | None:
+    """The comparison of the control group's arms; None where no conversation was put into one."""
     arms = conversations.filter(pl.col("arm").is_not_null())
     if arms.is_empty():
         return None

@@ -1,4 +1,6 @@
-"""A lazy frame of ledger records -> one with a column for all that is grouped by."""
+"""A lazy frame of ledger records with what the report groups and counts by as columns of their own.
+
+What a record counts as is said in ``record.Facts`` and ``record.Record``; here it is said of whole columns."""
 
 from __future__ import annotations
 
@@ -22,8 +24,13 @@ DAY_SECONDS = 86_400
 HOUR_SECONDS = 3_600
 
 
-def grouped(records: pl.LazyFrame) -> pl.LazyFrame:
-    """The records with ``key``, ``team``, ``day`` and the like: texts that are never null, and what is shadow."""
+def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
+    """The records with ``key``, ``team``, ``day`` and the like, which are never null.
+
+    ``is_shadow``, ``is_failure`` and ``sent_chars`` are as the record's properties, and ``conversation`` is null
+    where ``is_conversation`` is false: side calls count as calls alone.
+    """
+    is_side_call = pl.col("profile").is_null() | pl.col("reason").is_in(sorted(SIDE_CALLS)).fill_null(False)
     return records.with_columns(
         pl.coalesce("key_alias", "key_" + pl.col("key_hash").str.slice(0, 8), pl.lit(NO_KEY)).alias("key"),
         pl.coalesce("team_id", pl.lit(NONE)).alias("team"),
@@ -33,15 +40,12 @@ def grouped(records: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("finished_seconds") // DAY_SECONDS).cast(pl.Int32).alias("day"),
         (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
         (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
-        _conversation().alias("conversation"),
+        (pl.col("status") == "failure").fill_null(False).alias("is_failure"),
+        pl.when(pl.col("outcome") == "rewritten").then("prompt_chars").otherwise("original_chars").alias("sent_chars"),
+        pl.when(~is_side_call).then("conversation").alias("conversation"),
     )
 
 
-def _conversation() -> pl.Expr:
-    """Null for side calls, as ``Facts.is_conversation`` has it: they count as calls alone."""
-    is_side = pl.col("profile").is_null() | pl.col("reason").is_in(sorted(SIDE_CALLS)).fill_null(False)
-    return pl.when(~is_side).then("conversation")
-
-
 def collected(lazy: pl.LazyFrame) -> pl.DataFrame:
+    """The frame's rows, worked out in bounded memory."""
     return lazy.collect(engine="streaming")

@@ -1,4 +1,4 @@
-"""Ledger files of any kind -> one lazy frame. Lines that are no records are counted, not fatal."""
+"""One lazy frame of ledger files of any kind. Lines that are no records are counted, not fatal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures -> one HTML file that asks for nothing: no script, no network, no font of its own."""
+"""The report as one HTML file that loads nothing: no script, no network, no font of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export of LiteLLM's SpendLogs table -> the ledger's columns.
+"""An export of LiteLLM's SpendLogs table read as ledger records.
 
 Names are those of ``LiteLLM_SpendLogs`` in LiteLLM's schema.prisma (1.106, checked 2026-11). What we left there is
 the summary under ``metadata.spend_logs_metadata.prompt_router``; the bill, the tokens and the key are LiteLLM's.

@@ -1,11 +1,13 @@
-"""A lazy frame of ledger records -> every figure of the report. Sums of money are exact decimals."""
+"""Every figure of the report from a lazy frame of ledger records. Sums of money are exact decimals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Literal
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -17,23 +19,23 @@ from litellm_prompt_router.analysis.report.conversations import (
     net_interval,
     ranked,
 )
-from litellm_prompt_router.analysis.report.figures import By, Figures, ModuleUse
-from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected, grouped
-from litellm_prompt_router.analysis.report.sums import groups_of, summed_of
+from litellm_prompt_router.analysis.report.figures import DIMENSIONS, By, Figures, Group, ModuleUse, Sums
+from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected, with_groups
+from litellm_prompt_router.record.record import USAGE_BUCKETS
 
 
 def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
     """All figures of the records; None when there are none."""
-    frame = grouped(records)
+    frame = with_groups(records)
     span = collected(
         frame.select(pl.col("finished_seconds").min().alias("since"), pl.col("finished_seconds").max().alias("until"))
     ).row(0)
     if span[0] is None:
         return None
     steps: Literal["day", "hour"] = "day" if span[1] // DAY_SECONDS - span[0] // DAY_SECONDS > 1 else "hour"
-    summed = summed_of(frame, steps, by)
-    (total,) = groups_of(summed, None)
-    timeline = groups_of(summed, steps)
+    summed = _summed(frame, steps, by)
+    (total,) = _groups(summed, None)
+    timeline = _groups(summed, steps)
     conversations = conversations_of(frame)
     loose = loose_of(frame)
     priced = conversations.filter(pl.col("billed_calls") > 0)
@@ -51,7 +53,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         net_interval=net_interval(conversations, loose, is_shadow=False),
         would_interval=net_interval(conversations, loose, is_shadow=True),
         by=by,
-        groups=timeline if by == steps else groups_of(summed, by) if by else (),
+        groups=timeline if by == steps else _groups(summed, by) if by else (),
         steps=steps,
         timeline=timeline,
         modules=_modules(frame),
@@ -67,6 +69,90 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         gains=tuple(c for c in extremes[::-1][:TOP] if c.net_saved_usd > 0),
         control=control_of(conversations),
     )
+
+
+def _summed(frame: pl.LazyFrame, steps: By, by: By | None) -> pl.DataFrame:
+    """Sums by time step and by the dimension asked for, of shadow records apart; in one pass."""
+    return collected(frame.group_by("is_shadow", *dict.fromkeys((steps, by or steps))).agg(_sum_expressions()))
+
+
+def _groups(summed: pl.DataFrame, by: By | None) -> tuple[Group, ...]:
+    """The sums of each value of ``by``, in time's order or the dearest first; without it one group of all."""
+    keys = ["is_shadow", *([by] if by else [])]
+    sums = pl.selectors.exclude(pl.selectors.by_name("is_shadow", *DIMENSIONS, require_all=False)).sum()
+    found: dict[Any, dict[bool, Sums]] = {}
+    for row in summed.group_by(keys).agg(sums).to_dicts():
+        found.setdefault(row.get(by or ""), {})[row["is_shadow"]] = _sums(row)
+    groups = [
+        Group(name=_group_name(value, by), actual=sides.get(False), would=sides.get(True))
+        for value, sides in found.items()
+    ]
+    if by in ("day", "hour"):
+        return tuple(sorted(groups, key=lambda group: group.name))
+    return tuple(sorted(groups, key=lambda group: (-(group.billed_usd or 0), group.name)))
+
+
+def _sum_expressions() -> list[pl.Expr]:
+    column = pl.col
+    is_sized = column("original_chars").is_not_null() & column("prompt_chars").is_not_null()
+    has_parts = pl.all_horizontal(column("sent_chars", "tools_chars", "history_chars").is_not_null())
+    is_compared = column("counterfactual_cache_read_tokens").is_not_null() & column("cache_read_tokens").is_not_null()
+    buckets = [bucket for bucket in USAGE_BUCKETS if bucket != "output_tokens"]
+
+    def inputs(prefix: str) -> pl.Expr:
+        return pl.sum_horizontal(*(column(f"{prefix}{bucket}") for bucket in buckets))
+
+    def where(condition: pl.Expr, value: pl.Expr) -> pl.Expr:
+        return pl.when(condition).then(value).otherwise(0).sum()
+
+    is_failure = column("is_failure")
+    return [
+        pl.len().alias("calls"),
+        is_failure.sum().alias("failures"),
+        (column("outcome") == "rewritten").sum().alias("rewritten"),
+        column("is_fallback").sum().alias("fallbacks"),
+        *(column(bucket).sum() for bucket in USAGE_BUCKETS),
+        column("billed_usd").sum(),
+        column("billed_usd").count().alias("billed_calls"),
+        (column("billed_usd").is_null() & ~is_failure).sum().alias("unbilled_calls"),
+        column("estimated_net_saved_usd").sum().alias("net_saved_usd"),
+        column("estimated_net_saved_usd").count().alias("net_calls"),
+        column("list_price_saved_usd").sum().alias("list_saved_usd"),
+        column("list_price_saved_usd").count().alias("list_calls"),
+        is_sized.sum().alias("sized_calls"),
+        where(is_sized, column("original_chars")).alias("original_chars"),
+        where(is_sized, column("prompt_chars")).alias("prompt_chars"),
+        has_parts.sum().alias("parts_calls"),
+        where(has_parts, column("sent_chars")).alias("part_prompt_chars"),
+        where(has_parts, column("tools_chars")).alias("part_tools_chars"),
+        where(has_parts, column("history_chars")).alias("part_history_chars"),
+        where(is_compared, inputs("")).alias("compared_input_tokens"),
+        where(is_compared, column("cache_read_tokens")).alias("compared_read_tokens"),
+        where(is_compared, inputs("counterfactual_")).alias("without_input_tokens"),
+        where(is_compared, column("counterfactual_cache_read_tokens")).alias("without_read_tokens"),
+    ]
+
+
+def _sums(row: Mapping[str, Any]) -> Sums:
+    values: dict[str, Any] = {item.name: row[item.name] for item in fields(Sums)}
+    for money, count in (
+        ("billed_usd", "billed_calls"),
+        ("net_saved_usd", "net_calls"),
+        ("list_saved_usd", "list_calls"),
+    ):
+        values[money] = row[money].normalize() if row[count] else None
+    for name, value in values.items():
+        if value is None and not name.endswith("_usd"):
+            values[name] = 0
+    return Sums(**values)
+
+
+def _group_name(value: Any, by: By | None) -> str:
+    if by == "day":
+        return str(np.datetime64(int(value), "D"))
+    if by == "hour":
+        return f"{np.datetime64(int(value), 'h')}:00".replace("T", " ")
+    return str(value)
 
 
 def _modules(frame: pl.LazyFrame) -> tuple[ModuleUse, ...]:

@@ -1,4 +1,4 @@
-"""The sinks of one process and how they are."""
+"""The sinks of one process, and what each has written, sent and lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from litellm_prompt_router.telemetry.prometheus import Prometheus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sinks:
-    """Where items go; None where that is not wanted. All of them outlive a fork."""
+    """Where items go; None where a sink is switched off. All of them go on working in a forked child."""
 
     ledger: Ledger | None
     glitchtip: Glitchtip
@@ -23,7 +23,7 @@ class Sinks:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trouble:
+class DeliveryFailures:
     """What went wrong so far in this process.
 
     ``dropped``: items that found the queue full or closed. ``capture_lost``: lines missing in the capture file.
@@ -56,8 +56,8 @@ class Trouble:
         }
 
 
-def health_of(sinks: Sinks, trouble: Trouble, *, batched: int, lag_seconds: float) -> dict[str, Any]:
-    """Each sink's state in plain JSON types. ``batched`` records have waited for the ledger's next write so long."""
+def sink_states(sinks: Sinks, failures: DeliveryFailures, *, batched: int, lag_seconds: float) -> dict[str, Any]:
+    """Each sink's state in plain JSON types. ``batched`` records have waited ``lag_seconds`` for the ledger's write."""
     ledger, counts = sinks.ledger, sinks.glitchtip.stats()
     return {
         "ledger": {
@@ -65,8 +65,8 @@ def health_of(sinks: Sinks, trouble: Trouble, *, batched: int, lag_seconds: floa
             "written": ledger.written if ledger else 0,
             "waiting": batched + (ledger.waiting if ledger else 0),
             "lag_seconds": round(lag_seconds, 3),
-            "lost": trouble.ledger_lost,
-            "last_error": trouble.ledger_error,
+            "lost": failures.ledger_lost,
+            "last_error": failures.ledger_error,
         },
         "glitchtip": {
             "is_on": sinks.glitchtip.is_on,
@@ -77,9 +77,9 @@ def health_of(sinks: Sinks, trouble: Trouble, *, batched: int, lag_seconds: floa
         },
         "capture": {
             "is_on": sinks.capture is not None,
-            "lost": trouble.capture_lost,
-            "last_error": trouble.capture_error,
+            "lost": failures.capture_lost,
+            "last_error": failures.capture_error,
         },
         "prometheus": {"is_on": sinks.prometheus is not None},
-        "faults": {"count": trouble.faults, "last": trouble.last_fault},
+        "faults": {"count": failures.faults, "last": failures.last_fault},
     }
