@@ -93,6 +93,12 @@ def test_errors_are_news_for_an_hour(raw: dict[str, Any], tmp_path: Path) -> Non
     assert attention(workers, now + 3_700) == ()
 
 
+def test_what_passed_while_stopped_is_counted_over_workers(run: Run, raw: dict[str, Any]) -> None:
+    put(raw, 1, passed_while_stopped=1_200)
+    put(raw, 2, passed_while_stopped=34)
+    assert "1,234 requests, without a record" in run("status").stdout
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"version": "9"}, {"profiles": []}, {"stopped_by": "kill switch"}],

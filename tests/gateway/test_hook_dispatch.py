@@ -378,7 +378,10 @@ async def test_the_deployment_hook_never_raises(hook: PromptRouter, kwargs: dict
 @pytest.mark.usefixtures("mixed")
 @pytest.mark.parametrize(
     "step",
-    ["litellm_prompt_router.gateway.plugin.follow", "litellm_prompt_router.gateway.plugin.metadata_bag.marking_in"],
+    [
+        "litellm_prompt_router.gateway.plugin.apply_instructions",
+        "litellm_prompt_router.gateway.plugin.metadata_bag.marking_in",
+    ],
 )
 async def test_a_fault_in_the_deployment_hook_leaves_the_body_unmarked(
     hook: PromptRouter, monkeypatch: pytest.MonkeyPatch, step: str
@@ -526,7 +529,7 @@ async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> No
         assert out["messages"] is data["messages"]
         assert out["metadata"] == {"tags": ["t"]}
     assert len(hook._accounts) == 0
-    assert hook._handler.passed_while_stopped == 200
+    assert hook._in_force().passed_while_stopped == 200
     logging = ProxyLogging(user_api_key_cache=DualCache())
     headers = await logging.post_call_response_headers_hook(data=out, user_api_key_dict=key(), response=None)
     assert not any(name.startswith("x-prompt-router") for name in headers)

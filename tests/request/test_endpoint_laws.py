@@ -15,7 +15,7 @@ from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Rewritten
 from litellm_prompt_router.request.wire import SHAPES
-from litellm_prompt_router.request.wire.marking import follow
+from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.emulators.structure import refuse_responses_structure
 from tests.end_to_end.workbench import as_contents, as_items
 from tests.law_examples import examples
@@ -187,7 +187,9 @@ def test_what_claude_gets_is_cut_and_never_changed(call_type: str, sample: Sampl
         leading = [i for i in body["input"] if i.get("role") in ("system", "developer") and "content" in i]
         contents = [i["content"] for i in leading]
         texts = [*runs, *(c if isinstance(c, str) else "".join(b["text"] for b in c) for c in contents)]
-    changed = follow(plan.instructions, {"messages": [{"role": "system", "content": text} for text in texts]})
+    changed = apply_instructions(
+        plan.instructions, {"messages": [{"role": "system", "content": text} for text in texts]}
+    )
     assert changed is not None
     cut = [message["content"] for message in changed.get("messages", [])]
     joined = [c if isinstance(c, str) else "".join(block["text"] for block in c) for c in cut]

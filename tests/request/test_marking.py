@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Target
-from litellm_prompt_router.request.wire.marking import follow
+from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.made_profiles import count_words, module, profile, slot
 
 CORE = "# Weather mast\n\nYou read the instruments of a weather mast on a hill.\n\n"
@@ -78,7 +78,7 @@ def test_following_gives_what_the_deployment_would_get_alone(
     for name in names[:count]:
         plan = walked.marking.plans[walked.marking.plan_of[name]]
         travelled = json.loads(json.dumps(plan.instructions))
-        changed = follow(travelled, walked.body)
+        changed = apply_instructions(travelled, walked.body)
         assert changed is not None
         alone = walk(body, KINDS[name])
         assert {**walked.body, **changed} == alone.body
@@ -117,4 +117,4 @@ def test_a_body_that_something_else_changed_is_left_alone(edit: str) -> None:
         "shorter": text[:-1],
         "blocks": [{"type": "text", "text": text}, {"type": "text", "text": "!"}],
     }[edit]
-    assert follow(plan.instructions, {"messages": messages}) is None
+    assert apply_instructions(plan.instructions, {"messages": messages}) is None

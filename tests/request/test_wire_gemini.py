@@ -12,7 +12,7 @@ from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
 from litellm_prompt_router.request.wire import SHAPES, gemini
-from litellm_prompt_router.request.wire.marking import follow
+from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.end_to_end.workbench import GEMINI_TOOLS, PROFILE, PROMPT, as_contents, conversation
 
 GEMINI = Target(
@@ -112,7 +112,7 @@ def test_where_the_first_part_is_all_that_arrives_it_holds_everything() -> None:
     (part,) = found.body["systemInstruction"]["parts"]
     assert found.marking is not None
     (plan,) = found.marking.plans
-    changed = follow(plan.instructions, {"messages": [{"role": "system", "content": part["text"]}]})
+    changed = apply_instructions(plan.instructions, {"messages": [{"role": "system", "content": part["text"]}]})
     assert changed is not None
     blocks = changed["messages"][0]["content"]
     assert "".join(block["text"] for block in blocks) == part["text"]

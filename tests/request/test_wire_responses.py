@@ -15,7 +15,7 @@ from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
 from litellm_prompt_router.request.wire import SHAPES, responses
 from litellm_prompt_router.request.wire.captured_body import answer_of
-from litellm_prompt_router.request.wire.marking import follow
+from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.end_to_end.workbench import PROFILE, PROMPT, RESPONSES_TOOLS, TASK, as_items, conversation
 
 PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, placement="append")
@@ -174,7 +174,7 @@ def test_the_chat_request_that_claude_gets_is_cut_where_the_prompt_was_planned_t
     (plan,) = found.marking.plans
     assert plan.endpoint == "acompletion"
     chat = {"messages": [{"role": "system", "content": found.body["instructions"]}, {"role": "user", "content": "x"}]}
-    changed = follow(plan.instructions, chat)
+    changed = apply_instructions(plan.instructions, chat)
     assert changed is not None
     blocks = changed["messages"][0]["content"]
     assert "".join(block["text"] for block in blocks) == found.body["instructions"]
@@ -197,7 +197,7 @@ def test_leading_items_become_messages_behind_the_instructions() -> None:
             {"role": "developer", "content": [{"type": "text", "text": block["text"]} for block in item]},
         ]
     }
-    changed = follow(plan.instructions, chat)
+    changed = apply_instructions(plan.instructions, chat)
     assert changed is not None
     assert "cache_control" in json.dumps(changed["messages"])
 

@@ -35,7 +35,7 @@ from litellm_prompt_router.accounting.rates import Info, rates_of
 from litellm_prompt_router.cache_model import DeployedModel, MarkedPrefixes, rules_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.request.wire.marking import ANY, MarkPlan
+from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
 
 METHOD = "cache model 1, this process's calls"
 METHOD_SHARED = "cache model 1, all replicas' calls"
@@ -240,7 +240,11 @@ def _unchanged(record: Record) -> Record:
 def _plan(kept: InFlightRequest, answer: AnsweredAttempt) -> MarkPlan | None:
     """How the request was marked for the deployment that answered."""
     marking = kept.marking
-    number = marking.plan_of.get(str(answer.deployment_id), marking.plan_of.get(ANY)) if marking is not None else None
+    number = (
+        marking.plan_of.get(str(answer.deployment_id), marking.plan_of.get(ANY_DEPLOYMENT))
+        if marking is not None
+        else None
+    )
     return None if marking is None or number is None else marking.plans[number]
 
 

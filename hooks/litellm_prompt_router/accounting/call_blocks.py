@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from litellm_prompt_router.accounting.in_flight import Prompt
 from litellm_prompt_router.cache_model import Block, BlockReader, DeployedModel
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
-from litellm_prompt_router.request.wire.marking import MarkPlan, follow
+from litellm_prompt_router.request.wire.marking import MarkPlan, apply_instructions
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 
 HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
@@ -77,7 +77,7 @@ class CallBlocks:
 def _marked(prompt: Prompt, plan: MarkPlan | None, endpoint: str) -> Prompt:
     if plan is None or plan.endpoint not in (None, endpoint):
         return prompt
-    return {**prompt, **(follow(plan.instructions, prompt) or {})}
+    return {**prompt, **(apply_instructions(plan.instructions, prompt) or {})}
 
 
 def has_answer(prompt: Prompt) -> bool:

@@ -143,6 +143,9 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         if status.stopped_by is not None:
             rows.add(("stopped by", status.stopped_by))
         rows.add(("mode where no one says", status.default_mode))
+    passed = sum(status.passed_while_stopped for status in live)
+    if passed:
+        rows.add(("passed while stopped", f"{passed:,} requests, without a record"))
     if rows:
         click.echo()
         show_table(("in force", "what"), sorted(rows))

@@ -31,7 +31,7 @@ from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.wire import SHAPES, answer_of, client_body, sender_of, snapshot
-from litellm_prompt_router.request.wire.marking import ANY, follow
+from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
 from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
@@ -209,6 +209,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
             configuration=configuration.number,
             stopped_by=configuration.stopped_by,
+            passed_while_stopped=handler.passed_while_stopped,
             policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
             policy_digest=configuration.policy.digest,
             policy_rules=len(configuration.policy.rules),
@@ -251,11 +252,11 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
     if bag is None or marking is None:
         return None
     own_id = str((kwargs.get("model_info") or {}).get("id"))
-    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY))
+    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY_DEPLOYMENT))
     if number is None:
         return None
     plan = marking.plans[number]
-    changed = follow(plan.instructions, kwargs)
+    changed = apply_instructions(plan.instructions, kwargs)
     if changed is None:
         return None
     metadata_bag.restamp(bag, own_id, plan)

@@ -105,6 +105,7 @@ class WorkerStatus(_StatusPart):
     default_mode: str
     profiles: tuple[ProfileServed, ...] = ()
     stopped_by: str | None = None
+    passed_while_stopped: int = 0
     policy: PolicyInForce = PolicyInForce()
     problems: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState()

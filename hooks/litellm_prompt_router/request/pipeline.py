@@ -23,7 +23,7 @@ from litellm_prompt_router.request.types import (
     Target,
 )
 from litellm_prompt_router.request.wire import SHAPES, EndpointShape
-from litellm_prompt_router.request.wire.marking import ANY, Marking, MarkPlan, Texts, instructions_for
+from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, Marking, MarkPlan, Texts, instructions_for
 
 _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
     ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
@@ -286,7 +286,7 @@ def _marking(
     if not reach.each:
         if bridged is None or not reach.takes_marks:
             return None
-        return Marking(plan_of={ANY: 0}, plans=(bridged(rewritten_for(reach)),))
+        return Marking(plan_of={ANY_DEPLOYMENT: 0}, plans=(bridged(rewritten_for(reach)),))
     # What has no say in marks mustn't make two plans of one.
     alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
     plans: list[MarkPlan] = []

@@ -34,16 +34,18 @@ class ServedProfile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InForce:
-    """What decides on requests now. ``stopped_by``: the kill switch or the environment.
+    """What decides on requests now.
 
-    ``problems``: what is broken on disk, so that something older is in force. ``breaker_keys``: keys whose requests
-    pass through because of our faults; ``is_breaker_open``: so do all.
+    ``stopped_by``: the kill switch or the environment; ``passed_while_stopped``: requests since the process's start that
+    passed because of it, without a record. ``problems``: what is broken on disk, so that something older is in force.
+    ``breaker_keys``: keys whose requests pass through because of our faults; ``is_breaker_open``: so do all.
     """
 
     default_mode: str
     profiles: tuple[ServedProfile, ...] = ()
     configuration: int = 0
     stopped_by: str | None = None
+    passed_while_stopped: int = 0
     policy_path: str | None = None
     policy_digest: str | None = None
     policy_rules: int = 0
@@ -58,6 +60,7 @@ class InForce:
             "profiles": [asdict(profile) for profile in self.profiles],
             "configuration": self.configuration,
             "stopped_by": self.stopped_by,
+            "passed_while_stopped": self.passed_while_stopped,
             "policy": {"path": self.policy_path, "digest": self.policy_digest, "rules": self.policy_rules},
             "problems": list(self.problems),
             "breaker": {"is_open": self.is_breaker_open, "open_keys": self.breaker_keys},

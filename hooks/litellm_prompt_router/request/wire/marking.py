@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from litellm_prompt_router.request.wire.marks import BREAKPOINT, CACHE_CONTROL, CACHE_KEY, INJECTION_POINTS, marked
 
 Instructions = dict[str, Any]
-ANY = ""
+ANY_DEPLOYMENT = ""
 """Stands for every deployment id that isn't named."""
 
 
@@ -84,7 +84,7 @@ def _pairs(
                 yield [texts.items, number, "content"], one.get("content"), other.get("content")
 
 
-def follow(instructions: Instructions, plain: Mapping[str, Any]) -> dict[str, Any] | None:
+def apply_instructions(instructions: Instructions, plain: Mapping[str, Any]) -> dict[str, Any] | None:
     """The fields of ``plain`` that change, in new objects; None where its texts are no longer those planned for."""
     changed: dict[str, Any] = {}
     try:
