@@ -36,8 +36,8 @@ class ServedProfile:
 class InForce:
     """What decides on requests now.
 
-    ``stopped_by``: the kill switch or the environment; ``passed_while_stopped``: requests since the process's start that
-    passed because of it, without a record. ``problems``: what is broken on disk, so that something older is in force.
+    ``stopped_by``: the kill switch or the environment; ``passed_while_stopped``: requests since the start that passed
+    because of it, without a record. ``problems``: what is broken on disk, so that something older is in force.
     ``breaker_keys``: keys whose requests pass through because of our faults; ``is_breaker_open``: so do all.
     """
 
