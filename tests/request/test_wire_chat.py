@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.types import Passthrough, Rewritten, SystemBlock, Target, Turn
+from litellm_prompt_router.request.types import (
+    Passthrough,
+    Rewritten,
+    SystemBlock,
+    Target,
+    Turn,
+    UnreadableRequestError,
+)
 from litellm_prompt_router.request.wire import SHAPES, chat
 from tests.made_profiles import (
     BERTHS,

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.request.recognise import Catalogue
-from litellm_prompt_router.request.types import Request, Turn
+from litellm_prompt_router.request.types import Request, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire import MASK, SHAPES, tool_names
 
 MAX_AGENTS = 200

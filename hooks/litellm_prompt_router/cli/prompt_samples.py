@@ -13,8 +13,9 @@ import click
 
 from litellm_prompt_router.authoring.check.sample_report import PromptSample
 from litellm_prompt_router.cli.inputs import read_bytes, shown
-from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import read_traffic
+from litellm_prompt_router.request.types import UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
 SHOWN_PROBLEMS = 5

@@ -24,12 +24,12 @@ from litellm_prompt_router.cli.inputs import (
     shown,
 )
 from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
-from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.route.scores import score
 from litellm_prompt_router.request.route.triggers import capped, folded
-from litellm_prompt_router.request.types import RoutingDecision, Turn
+from litellm_prompt_router.request.types import RoutingDecision, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
 NEXT_SHOWN = 3

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.documents.parsing import each_json_line, parse_json_lines
-from litellm_prompt_router.request.types import CHAT, MESSAGES
+from litellm_prompt_router.request.types import CHAT, MESSAGES, UnreadableRequestError
 from litellm_prompt_router.request.wire.messages_as_chat import chat_of
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, settled_at_seams
@@ -21,6 +20,7 @@ from litellm_prompt_router.request.types import (
     Rewritten,
     RoutingDecision,
     Target,
+    UnreadableRequestError,
 )
 from litellm_prompt_router.request.wire import SHAPES, EndpointShape
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, Marking, MarkPlan, Texts, instructions_for

@@ -32,6 +32,14 @@ LOOKBACK_BLOCKS = 20
 # Requests
 
 
+class UnreadableRequestError(Exception):
+    """The request is not of a shape we read; the argument is the passthrough reason."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemBlock:
     """One stretch of system text as the client sent it. ``message`` and ``block`` are its address."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.policy.settings import CaptureSettings
+from litellm_prompt_router.request.types import UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES, Sender, conversation_of
 from litellm_prompt_router.telemetry.line_file import LineFile
 from litellm_prompt_router.telemetry.masking import Masker

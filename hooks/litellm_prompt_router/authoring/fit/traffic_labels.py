@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from litellm_prompt_router.documents.errors import ConfigurationError, UnreadableRequestError
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_json_lines
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
 from litellm_prompt_router.profile.agents import EVERY_AGENT
@@ -20,7 +20,7 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import closure_of
 from litellm_prompt_router.request.route.own_words import own_words
-from litellm_prompt_router.request.types import CHAT, Request, Turn
+from litellm_prompt_router.request.types import CHAT, Request, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
 CATEGORY = "traffic"

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.breakpoints import EPHEMERAL, EXPLICIT, history_ends
-from litellm_prompt_router.request.types import MAX_MARKS, Mark, Request, Target
+from litellm_prompt_router.request.types import MAX_MARKS, Mark, Request, Target, UnreadableRequestError
 from litellm_prompt_router.request.wire.chat import read
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
 from litellm_prompt_router.request.wire.marks import marked as marked_block

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn
+from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
 
 _SYSTEM_KEYS = ("systemInstruction", "system_instruction")

@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
 from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.breakpoints import EPHEMERAL
-from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Target, Turn
+from litellm_prompt_router.request.types import (
+    Mark,
+    Request,
+    Rewritten,
+    SystemBlock,
+    Target,
+    Turn,
+    UnreadableRequestError,
+)
 from litellm_prompt_router.request.wire.chat_marks import Places, marked_at
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,

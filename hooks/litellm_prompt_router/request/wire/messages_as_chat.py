@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
+from litellm_prompt_router.request.types import UnreadableRequestError
 from litellm_prompt_router.request.wire.marks import CACHE_CONTROL, INJECTION_POINTS
 from litellm_prompt_router.request.wire.messages import SYSTEM, read
 

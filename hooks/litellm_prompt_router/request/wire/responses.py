@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.documents.errors import UnreadableRequestError
-from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn
+from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     CACHE_KEY,
