@@ -62,12 +62,20 @@ def report(
     if not paths and spend_logs is None:
         raise click.UsageError("say which files: PATHS... or --spend-logs FILE")
     require_extra("report", "polars", *(("jinja2", "vl_convert") if html is not None else ()), by="report")
+    from litellm_prompt_router.analysis.report.selection import selected_records
     from litellm_prompt_router.analysis.report.totals import figures_of
 
     by = by or ("day" if as_csv else "key" if html is not None else None)
     with tempfile.TemporaryDirectory(prefix="prompt-router-") as name:
-        records, tally = _records(paths, spend_logs, Path(name))
-        figures = figures_of(_filtered(records, since, until, mode), by)
+        records, tally = selected_records(
+            paths,
+            None if spend_logs is None else Path(spend_logs),
+            Path(name),
+            since_seconds=_seconds(since, "--since"),
+            until_seconds=_seconds(until, "--until"),
+            mode=mode,
+        )
+        figures = figures_of(records, by)
     if figures is None:
         for line in told(tally):
             click.echo(line, err=True)
@@ -86,31 +94,9 @@ def report(
         click.echo(line, err=True)
 
 
-def _records(paths: tuple[str, ...], spend_logs: str | None, workplace: Path) -> tuple[Any, LedgerTally]:
-    import polars as pl
-
-    from litellm_prompt_router.analysis.report.frames import NAMES
-    from litellm_prompt_router.analysis.report.ledger_files import LedgerTally, ledger_files, scan
-    from litellm_prompt_router.analysis.report.spend_logs import read_spend_logs
-
-    tally = LedgerTally()
-    frames = [scan(ledger_files(paths), tally, NAMES, workplace)] if paths else []
-    if spend_logs is not None:
-        frames.append(read_spend_logs(Path(spend_logs), tally).lazy().select(NAMES))
-    return pl.concat(frames), tally
-
-
-def _filtered(records: Any, since: str | None, until: str | None, mode: str | None) -> Any:
-    import polars as pl
-
-    if since is not None:
-        records = records.filter(pl.col("finished_seconds") >= _seconds(since, "--since"))
-    if until is not None:
-        records = records.filter(pl.col("finished_seconds") < _seconds(until, "--until"))
-    return records if mode is None else records.filter(pl.col("mode") == mode)
-
-
-def _seconds(text: str, option: str) -> float:
+def _seconds(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
     ago = AGO.fullmatch(text)
     if ago is not None:
         return time.time() - int(ago[1]) * UNIT_SECONDS[ago[2]]
