@@ -81,6 +81,7 @@ def _clear_session_emulators(request: pytest.FixtureRequest) -> None:
         proxy.clear()
 
 
+@pytest.hookimpl(tryfirst=True)  # ahead of xdist, which reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For ``--dist loadgroup``: a file stays on one worker, and all that share a proxy of the session do."""
     for item in items:
