@@ -138,4 +138,4 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         sent = [TOOLS, CORE, Block(1_000 + call, 50)]
         known.sized(NAME, sent, [TOOLS, WHOLE._replace(key=call + 2_000), sent[-1]], AutomaticPrefixes(), usage(5_000))
     assert len(known._prefixes) == 8
-    assert len(known._sights) == 4
+    assert len(known._prompts) == 4

@@ -96,13 +96,12 @@ def test_the_scale_makes_the_providers_tokens() -> None:
 
 
 def test_entries_are_bounded() -> None:
-    """The ones that expire first go, and those that were alive are counted."""
+    """The ones that expire first go."""
     baseline = CounterfactualCaches(-10_000.0, max_entries=1_000)
     for number in range(3_000):
         blocks = [Block(number, 5_000, "5m", section="system")]
         baseline.account(ObservedCall(scope=SCOPE, rules=CLAUDE, blocks=blocks, started_seconds=number / 100))
         assert len(baseline) <= 1_000
-    assert baseline.evicted >= 2_000
     assert baseline.account(
         ObservedCall(scope=SCOPE, rules=CLAUDE, blocks=[Block(2_999, 5_000, "5m")], started_seconds=40.0)
     ).usage.cache_read_tokens
@@ -112,7 +111,7 @@ def test_requests_without_an_answer_are_dropped() -> None:
     kept = InFlightRequests()
     for number in range(MAX_REQUESTS + 10):
         kept.put(str(number), "acompletion", {"messages": []}, {"messages": []}, 0.0, is_sent=True)
-    assert (len(kept), kept.lost) == (MAX_REQUESTS, 10)
+    assert len(kept) == MAX_REQUESTS
     assert kept.take("0") is None
     assert kept.take("10") is not None
     kept.put("new", "acompletion", {}, {}, MAX_AGE_SECONDS + 1, is_sent=True)
@@ -142,7 +141,7 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
     packed, same = requests.take("1"), requests.take("2")
     assert packed is not None
     assert same is not None
-    kept = packed.opened()
+    kept = packed.unpacked()
     assert kept.other is not None
     for prompt, text in ((kept.original, "all of it"), (kept.other, "a part")):
         assert prompt == {
@@ -152,7 +151,7 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
             ],
             "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
         }
-    assert same.opened().other is None
+    assert same.unpacked().other is None
 
 
 def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,10 +159,10 @@ def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> N
     kept = InFlightRequests()
     for number in range(10):
         kept.put(str(number), "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
-    assert (len(kept), kept.lost) == (3, 7)
+    assert len(kept) == 3
     assert kept.take("9") is not None
     kept.put("new", "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
-    assert (len(kept), kept.lost) == (3, 7)
+    assert len(kept) == 3
 
 
 # Fingerprints
@@ -303,5 +302,5 @@ def test_a_redis_out_of_reach_is_told_once_and_left_alone(redis_port: int) -> No
     baseline = CounterfactualCaches(-10_000.0)
     baseline.account(call(0.0), shared)
     assert baseline.account(call(10.0), shared).usage.cache_read_tokens == 5_300
-    assert (shared.errors, len(reports)) == (1, 1)
+    assert len(reports) == 1
     assert reports == ["ConnectionError: replicas don't see each other's calls for 30 s"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from litellm_prompt_router.cache_model import Block, PrefixCache, Rules
+from litellm_prompt_router.cache_model import Block, BlockReader, PrefixCache, Rules
 from litellm_prompt_router.cache_model.prompt_blocks import Lifetime, Run, Section
 from litellm_prompt_router.cache_model.usage import Usage
 
@@ -73,3 +74,13 @@ def words(count: int, word: str = "word") -> str:
 
 def text(content: str, mark: dict[str, str] | None = None) -> dict[str, Any]:
     return {"type": "text", "text": content} | ({"cache_control": mark} if mark else {})
+
+
+def anthropic_blocks(body: Mapping[str, Any], count_tokens: Callable[[str], int]) -> tuple[Block, ...]:
+    """The blocks of an Anthropic Messages body."""
+    return BlockReader(count_tokens).anthropic(body)
+
+
+def openai_blocks(body: Mapping[str, Any], count_tokens: Callable[[str], int]) -> tuple[Block, ...]:
+    """The blocks of an OpenAI Chat body."""
+    return BlockReader(count_tokens).openai(body)

@@ -14,13 +14,11 @@ from openai.types.chat import ChatCompletion
 
 from litellm_prompt_router.cache_model import (
     PrefixCache,
-    anthropic_blocks,
     anthropic_rules,
-    openai_blocks,
     openai_rules,
 )
 from litellm_prompt_router.cache_model.usage import read_usage
-from tests.cache_model.calls import buckets, count_words, text, words
+from tests.cache_model.calls import anthropic_blocks, buckets, count_words, openai_blocks, text, words
 from tests.emulators.caching import TIME_HEADER, EmulatedCache, VirtualClock
 from tests.emulators.two_keys import TwoKeyProxy, anthropic_client, openai_client
 from tests.emulators.upstream import HttpError, Text, Upstream, Usage

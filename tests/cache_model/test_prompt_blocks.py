@@ -11,12 +11,10 @@ from litellm_prompt_router.cache_model import (
     Block,
     BlockReader,
     PrefixCache,
-    anthropic_blocks,
-    openai_blocks,
     openai_rules,
 )
 from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS, IMAGE_TOKENS, MEMO_ENTRIES
-from tests.cache_model.calls import buckets, count_words, text, words
+from tests.cache_model.calls import anthropic_blocks, buckets, count_words, openai_blocks, text, words
 
 FIVE = {"type": "ephemeral"}
 HOUR = {"type": "ephemeral", "ttl": "1h"}
@@ -235,7 +233,7 @@ def test_openai_settings_change_everything(change: dict[str, Any]) -> None:
     assert before[1:] == after[1:]
 
 
-def test_sizes_are_counted_once() -> None:
+def test_sizes_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same block in a thousand bodies is one count; the memory is bounded."""
     seen: list[str] = []
 
@@ -243,7 +241,9 @@ def test_sizes_are_counted_once() -> None:
         seen.append(content)
         return len(content)
 
-    reader = BlockReader(count, memo_entries=2)
+    assert MEMO_ENTRIES >= 10_000
+    monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MEMO_ENTRIES", 2)
+    reader = BlockReader(count)
     for _ in range(1_000):
         reader.anthropic({"system": words(10_000)})
     assert len(seen) == 1
@@ -251,7 +251,6 @@ def test_sizes_are_counted_once() -> None:
         reader.anthropic({"system": f"{number}"})
     reader.anthropic({"system": words(10_000)})
     assert len(seen) == 5
-    assert MEMO_ENTRIES >= 10_000
 
 
 def test_bodies_are_left_alone() -> None:

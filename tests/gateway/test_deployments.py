@@ -103,6 +103,9 @@ def test_the_base_model_tells_what_a_name_does_not(monkeypatch: pytest.MonkeyPat
     assert not look(monkeypatch, arn).takes_marks
     known = look(monkeypatch, (arn, {"base_model": "anthropic.claude-haiku-4-5-20251001-v1:0"}))
     assert (known.takes_marks, known.placement, known.min_cache_tokens) == (True, "append", 4_096)
+    for target in (azure, known, look(monkeypatch, {**AZURE, "base_model": "azure/gpt-4.1"})):
+        assert target.input_usd_per_token
+        assert target.cache_read_share
 
 
 @pytest.mark.parametrize(

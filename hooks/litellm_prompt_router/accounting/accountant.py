@@ -1,6 +1,6 @@
 """One answered call after the other: its price by our own arithmetic, and what it would have cost as it came.
 
-Three cases, and which one a record shows is told by its ``outcome``, ``mode`` and method:
+Three cases, told apart by a record's ``outcome``, ``mode`` and method:
 
 - rewritten, or only marked: the counterfactual is the request as it came, by the model of the provider's cache. What
   the client, or LiteLLM's own settings, would have cached is part of it and no credit of ours.
@@ -8,9 +8,9 @@ Three cases, and which one a record shows is told by its ``outcome``, ``mode`` a
   rewriting *would have* saved: the bill less the counterfactual.
 - nothing changed, or LiteLLM's own cache answered: nothing was saved, exactly.
 
-All traffic feeds the baseline, rewritten or not: it is the traffic that there would have been. The answer is taken to
-be the same. The provider counts tokens its own way: what it counted is taken as it is, and what was never sent is
-estimated by it (``sizes``).
+All traffic feeds the counterfactual caches, rewritten or not: it is the traffic that there would have been. The answer
+is taken to be the same. The provider's own count of tokens is taken for what was sent, and what was never sent is
+estimated from it (``block_sizes``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from litellm_prompt_router.accounting.counterfactual import (
     scope_in,
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
-from litellm_prompt_router.accounting.rates import Info, rates_of
+from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import DeployedModel, MarkedPrefixes, rules_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import Record
@@ -48,29 +48,34 @@ World = Literal["original", "rewritten"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnsweredAttempt:
-    """What LiteLLM's success event says of the attempt that answered, as far as accounting needs it."""
+    """What accounting needs of LiteLLM's success event: the attempt that answered."""
 
     deployment_id: str | None
     provider: str | None
     model: str | None
-    """As the provider knows it."""
+    """The name that went to the provider."""
     scope: int
-    """Of the account at the provider: its key, host and region, hashed."""
+    """A hash of the account at the provider: its key, host and region."""
     usage: object
     """As LiteLLM reported it."""
     breakdown: Mapping[str, Any] | None
+    """LiteLLM's ``cost_breakdown``."""
     first_token_seconds: float
+    """From the start of the attempt."""
 
 
 class AnsweringDeployment(NamedTuple):
     """The deployment that an attempt went to. ``info``: the entry of LiteLLM's map that it is priced by."""
 
     model: DeployedModel
-    info: Info
+    info: MapEntry
 
 
 class Accountant:
-    """Completes records. Used by one thread; ``shared`` is asked for at every call, as LiteLLM connects late."""
+    """Completes records. Used by one thread.
+
+    ``deployments`` and ``translator`` ask LiteLLM; ``shared`` is called for each record, as LiteLLM connects late.
+    """
 
     def __init__(
         self,
@@ -81,7 +86,7 @@ class Accountant:
         translator: Translator,
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
-        self._bodies = CallBlocks(count_tokens, translator)
+        self._call_blocks = CallBlocks(count_tokens, translator)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
@@ -94,24 +99,24 @@ class Accountant:
     def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
         model, info = self._deployments(answer)
-        basis = bill_terms(answer.breakdown, answer.usage, info)
-        record = _priced(record, answer, info, basis)
+        terms = bill_terms(answer.breakdown, answer.usage, info)
+        record = _priced(record, answer, info, terms)
         if record.response_cached:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
             return replace(record, estimated_net_saved_reason="unavailable: no usage")
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
-        kept = packed.opened()
+        kept = packed.unpacked()
         try:
-            estimate, method = self._estimate(record, answer, kept, model, info, basis)
+            estimate, method = self._estimate(record, answer, kept, model, info, terms)
         except _UnavailableError as error:
             if kept.other is None:
                 return _unchanged(record)
             return replace(record, estimated_net_saved_reason=f"unavailable: {error.reason}")
         if kept.other is None:
             return _unchanged(record)
-        return _with(record, answer, kept, estimate, method, info, basis)
+        return _with_saving(record, answer, kept, estimate, method, info, terms)
 
     def _estimate(
         self,
@@ -119,33 +124,36 @@ class Accountant:
         answer: AnsweredAttempt,
         kept: InFlightRequest,
         model: DeployedModel,
-        info: Info,
-        basis: BillTerms,
+        info: MapEntry,
+        terms: BillTerms,
     ) -> tuple[Usage, str]:
-        """The input buckets of what wasn't sent. Raises _UnavailableError with the reason why not."""
+        """``(input buckets of the request that wasn't sent, method)``; in shadow that is the rewritten one.
+
+        Raises _UnavailableError with the reason where there is no estimate.
+        """
         usage = record.usage
-        if usage is None or not self._bodies.can_read(kept.endpoint):
+        if usage is None or not self._call_blocks.can_read(kept.endpoint):
             raise _UnavailableError("this endpoint isn't modelled")
         rules = rules_of(model)
-        is_cached_free = rules is None and _caches_for_nothing(info, basis, usage, model)
-        if rules is None and not is_cached_free:
+        is_cache_irrelevant = rules is None and _caching_saves_nothing(info, terms, usage, model)
+        if rules is None and not is_cache_irrelevant:
             raise _UnavailableError(f"no model of how {answer.provider or 'the provider'} caches")
         original = self._blocks(kept, kept.original, model)
-        other = None if kept.other is None else self._blocks(kept, kept.other, model, _plan(kept, answer))
+        other = None if kept.other is None else self._blocks(kept, kept.other, model, _mark_plan(kept, answer))
         sent, unsent = (other, original) if other is not None and kept.is_sent else (original, other)
         if not sum(block.tokens for block in sent) or not usage.input_tokens:
             raise _UnavailableError("no input to compare by")
-        name = ((answer.scope, model.name), record.facts.profile)
-        sent, unsent = self._sizes.sized(name, sent, unsent, rules, usage)
+        key = ((answer.scope, model.name), record.facts.profile)
+        sent, unsent = self._sizes.sized(key, sent, unsent, rules, usage)
         if rules is None:
             tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
-            return _uncached(round(tokens / UNITS)), METHOD_UNCACHED
+            return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
         original, other = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
 
         def call(world: World, prompt: Prompt, blocks: Any) -> ObservedCall:
-            key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
+            cache_key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
             return ObservedCall(
-                scope=scope_in(answer.scope, world, model.name, key),
+                scope=scope_in(answer.scope, world, model.name, cache_key),
                 rules=rules,
                 blocks=blocks,
                 started_seconds=record.facts.caller.started_seconds,
@@ -164,7 +172,7 @@ class Accountant:
 
     def _blocks(self, kept: InFlightRequest, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None = None) -> Any:
         try:
-            return self._bodies.blocks(kept.endpoint, prompt, model, plan)
+            return self._call_blocks.blocks(kept.endpoint, prompt, model, plan)
         except ValueError as error:
             raise _UnavailableError(str(error)) from error
 
@@ -175,36 +183,37 @@ class _UnavailableError(Exception):
         self.reason = reason
 
 
-def _priced(record: Record, answer: AnsweredAttempt, info: Info, basis: BillTerms) -> Record:
+def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: BillTerms) -> Record:
     """The record with our own price, and with no bill of 0 where there is no price to bill by."""
-    record = replace(record, deployment_id=answer.deployment_id, service_tier=basis.service_tier)
+    record = replace(record, deployment_id=answer.deployment_id, service_tier=terms.service_tier)
     if record.response_cached:
         return replace(record, priced_usd=Decimal(0), priced_reason=None)
     if record.usage is None:
         return replace(record, priced_reason=record.usage_reason)
-    ours = priced(record.usage, info, basis, answer.provider, read_kinds(answer.usage))
+    ours = priced(record.usage, info, terms, answer.provider, read_kinds(answer.usage))
     if ours is None:
         if not record.billed_usd:
             record = replace(record, billed_usd=None, billed_reason=NO_PRICE)
         return replace(record, priced_reason=NO_PRICE)
-    why = None if record.billed_usd is None else difference(record.billed_usd, ours, basis, info)
+    why = None if record.billed_usd is None else difference(record.billed_usd, ours, terms, info)
     return replace(record, priced_usd=ours, priced_reason=why)
 
 
-def _with(
+def _with_saving(
     record: Record,
     answer: AnsweredAttempt,
     kept: InFlightRequest,
     estimate: Usage,
     method: str,
-    info: Info,
-    basis: BillTerms,
+    info: MapEntry,
+    terms: BillTerms,
 ) -> Record:
+    """The record with the counterfactual's price and what was saved against it."""
     assert record.usage is not None
     counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
     record = replace(record, counterfactual=counterfactual)
-    kinds = _fitting(read_kinds(answer.usage), counterfactual)
-    cost = priced(counterfactual, info, basis, answer.provider, kinds)
+    kinds = _kinds_within(read_kinds(answer.usage), counterfactual)
+    cost = priced(counterfactual, info, terms, answer.provider, kinds)
     if cost is None or record.billed_usd is None or record.priced_usd is None:
         return replace(record, estimated_net_saved_reason=NO_PRICE)
     # What LiteLLM billed beyond our own arithmetic, it would have billed for the other request, too.
@@ -218,8 +227,8 @@ def _with(
     )
 
 
-def _fitting(kinds: Kinds, usage: Usage) -> Kinds:
-    """The same audio and images, if what isn't cached has room for them; where they are cached isn't modelled."""
+def _kinds_within(kinds: Kinds, usage: Usage) -> Kinds:
+    """The same audio and images, where uncached input has room for them; cached media isn't modelled."""
     media = kinds.audio_input_tokens + kinds.image_input_tokens + kinds.video_input_tokens
     if media <= usage.uncached_input_tokens and kinds.cached_audio_tokens <= usage.cache_read_tokens:
         return kinds
@@ -227,7 +236,7 @@ def _fitting(kinds: Kinds, usage: Usage) -> Kinds:
 
 
 def _unchanged(record: Record) -> Record:
-    """What would have happened without us is what happened, whatever it cost."""
+    """A request that we didn't change would have cost what it did, whatever that was."""
     return replace(
         record,
         counterfactual=record.usage,
@@ -237,8 +246,8 @@ def _unchanged(record: Record) -> Record:
     )
 
 
-def _plan(kept: InFlightRequest, answer: AnsweredAttempt) -> MarkPlan | None:
-    """How the request was marked for the deployment that answered."""
+def _mark_plan(kept: InFlightRequest, answer: AnsweredAttempt) -> MarkPlan | None:
+    """How the request was marked for the deployment that answered; None where it wasn't."""
     marking = kept.marking
     number = (
         marking.plan_of.get(str(answer.deployment_id), marking.plan_of.get(ANY_DEPLOYMENT))
@@ -248,13 +257,13 @@ def _plan(kept: InFlightRequest, answer: AnsweredAttempt) -> MarkPlan | None:
     return None if marking is None or number is None else marking.plans[number]
 
 
-def _caches_for_nothing(info: Info, basis: BillTerms, usage: Usage, model: DeployedModel) -> bool:
-    """True where cached tokens cost what others do, so that it doesn't matter what is cached."""
-    rates = rates_of(info, usage.input_tokens, service_tier=basis.service_tier, provider=model.provider)
+def _caching_saves_nothing(info: MapEntry, terms: BillTerms, usage: Usage, model: DeployedModel) -> bool:
+    """True where cached and written tokens cost what others do."""
+    rates = rates_of(info, usage.input_tokens, service_tier=terms.service_tier, provider=model.provider)
     return rates is not None and rates.read == rates.write_5m == rates.uncached
 
 
-def _uncached(tokens: int) -> Usage:
+def _uncached_usage(tokens: int) -> Usage:
     return Usage(
         uncached_input_tokens=tokens,
         cache_read_tokens=0,

@@ -1,4 +1,4 @@
-"""What a bill is made of beside tokens and their rates, as LiteLLM told it with its own."""
+"""LiteLLM's bill by our own arithmetic: tokens at their rates, with the fees, discounts and margins that it states."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from litellm_prompt_router.accounting.rates import Info, cost_usd, rates_of
+from litellm_prompt_router.accounting.rates import MapEntry, cost_usd, rates_of
 from litellm_prompt_router.cache_model.usage import NO_KINDS, Kinds, Usage
 
 GLOBAL_GEOS = frozenset({"global", "not_available"})
 SAME_USD = Decimal("0.000001")
-"""A hundredth of the cent of a cent that our bill and LiteLLM's may differ by: floats, and their order of adding."""
+"""Our bill and LiteLLM's, which adds floats in another order, may differ by this much."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,49 +28,51 @@ class BillTerms:
     margin: Decimal = Decimal(0)
     fixed_usd: Decimal = Decimal(0)
     is_stated: bool = False
-    """True when the provider told the cost itself, which LiteLLM then takes."""
+    """True where the provider stated the cost itself, which LiteLLM then takes."""
 
 
-def bill_terms(breakdown: Mapping[str, Any] | None, usage: object, info: Info) -> BillTerms:
+def bill_terms(breakdown: Mapping[str, Any] | None, usage: object, info: MapEntry) -> BillTerms:
     """From LiteLLM's ``cost_breakdown`` (litellm/types/utils.py, 1.106), the raw usage and the deployment's entry."""
-    told = breakdown or {}
-    fees = told.get("additional_costs")
+    stated = breakdown or {}
+    fees = stated.get("additional_costs")
     return BillTerms(
-        service_tier=tier if isinstance(tier := told.get("service_tier"), str) else None,
-        multiplier=_multiplier(told, usage, info),
-        extra_usd=_decimal(told.get("tool_usage_cost"))
+        service_tier=tier if isinstance(tier := stated.get("service_tier"), str) else None,
+        multiplier=_multiplier(stated, usage, info),
+        extra_usd=_decimal(stated.get("tool_usage_cost"))
         + sum((_decimal(fee) for fee in (fees.values() if isinstance(fees, Mapping) else ())), Decimal(0)),
-        discount=_decimal(told.get("discount_percent")),
-        margin=_decimal(told.get("margin_percent")),
-        fixed_usd=_decimal(told.get("margin_fixed_amount")),
-        is_stated=not told or isinstance(getattr(usage, "cost", None), (int, float)),
+        discount=_decimal(stated.get("discount_percent")),
+        margin=_decimal(stated.get("margin_percent")),
+        fixed_usd=_decimal(stated.get("margin_fixed_amount")),
+        is_stated=not stated or isinstance(getattr(usage, "cost", None), (int, float)),
     )
 
 
-def priced(usage: Usage, info: Info, basis: BillTerms, provider: str | None, kinds: Kinds = NO_KINDS) -> Decimal | None:
+def priced(
+    usage: Usage, info: MapEntry, terms: BillTerms, provider: str | None, kinds: Kinds = NO_KINDS
+) -> Decimal | None:
     """What a call with this usage is charged; None where there is no price."""
-    rates = rates_of(info, usage.input_tokens, service_tier=basis.service_tier, provider=provider)
+    rates = rates_of(info, usage.input_tokens, service_tier=terms.service_tier, provider=provider)
     if rates is None:
         return None
-    tokens = cost_usd(usage, rates, kinds) * basis.multiplier + basis.extra_usd
-    return (tokens * (1 - basis.discount) * (1 + basis.margin) + basis.fixed_usd).normalize()
+    tokens = cost_usd(usage, rates, kinds) * terms.multiplier + terms.extra_usd
+    return (tokens * (1 - terms.discount) * (1 + terms.margin) + terms.fixed_usd).normalize()
 
 
-def difference(billed: Decimal, ours: Decimal, basis: BillTerms, info: Info) -> str | None:
+def difference(billed: Decimal, ours: Decimal, terms: BillTerms, info: MapEntry) -> str | None:
     """Why LiteLLM's bill isn't ours; None when they agree."""
     if abs(billed - ours) <= SAME_USD:
         return None
-    if basis.is_stated:
+    if terms.is_stated:
         return "differs from the bill: LiteLLM took the cost that the provider stated"
     if info.get("off_peak_pricing") is not None:
         return "differs from the bill: the model has off-peak prices, which are not ours to tell"
     return "differs from the bill: LiteLLM priced it by another rule or entry"
 
 
-def _multiplier(told: Mapping[str, Any], usage: object, info: Info) -> Decimal:
+def _multiplier(stated: Mapping[str, Any], usage: object, info: MapEntry) -> Decimal:
     """Region and speed, by LiteLLM's fields for them (``get_regional_uplift_multiplier`` and those beside it)."""
     factor = Decimal(1)
-    residency, location = told.get("data_residency"), told.get("vertex_location")
+    residency, location = stated.get("data_residency"), stated.get("vertex_location")
     if isinstance(residency, str):
         factor *= _decimal(info.get(f"regional_processing_uplift_multiplier_{residency.lower()}"), 1)
     if isinstance(location, str) and location.lower() != "global":

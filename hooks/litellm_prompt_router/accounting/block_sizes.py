@@ -1,12 +1,13 @@
-"""The provider's tokens in each block of a call, and in the blocks of the request that wasn't sent in its place.
+"""How many of the provider's tokens each block has: of the request that was sent, and of its unsent alternative.
 
-Measured, wherever a usage tells: all of the call, its prefix up to the last mark, and the prefix that was read. What
-a prefix came to is remembered by its hash, so that the next call of the conversation measures what is new in it, and
-a prompt that was ever sent as it came is known exactly. Inside a measured stretch blocks share by ``token_weights``.
+Of a sent request a usage measures the whole, the prefix up to the last mark, and the prefix that was read. Measured
+prefixes are remembered by their hashes: the next call of the conversation measures what is new in it, and a prompt
+that was ever sent unchanged is known exactly. Between the ends of two of them the blocks share the tokens by
+``token_weights``.
 
-The unsent request is its blocks that were sent, too, at their measured sizes, and its own prompt. That one is put
-together from a measured prompt and the difference of the two texts: of all that were sent in its place, the one that
-was nearest to it, so that the calls of a conversation are compared with one and the same.
+In the unsent request, the messages that were sent as well have their measured sizes. Its prompt is estimated: the
+measured tokens of a prompt sent in its place, and the weighted difference of the two texts. Of all prompts that were
+sent in its place the one nearest to it is taken, so that the calls of a conversation are compared with the same one.
 """
 
 from __future__ import annotations
@@ -24,132 +25,140 @@ from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS
 from litellm_prompt_router.cache_model.usage import Usage
 
 EDGE_TOKENS = 0.5
-"""What a count may change by where a text is cut. Ours."""
+"""By how much cutting a text at one place may change its count. Ours."""
 UNITS = 1_000
-"""Sized blocks are counted in thousandths, so that many small ones don't round away."""
+"""Block sizes are in thousandths of a token, so that many small ones don't round away."""
 MAX_PREFIXES = 32_768
 MAX_PROMPTS = 4_096
 NEAREST_SHARE = 0.25
-"""Of the smaller neighbour: a read prefix ends where our estimate is nearer than this, or it isn't told where."""
+"""A read prefix ends behind the block where our estimate is off by less than this share of both neighbouring blocks;
+where it is off by more, nothing is concluded. Ours."""
 FURTHEST = 2.0
-"""A measured stretch further from its estimate than this factor is not what we take it for."""
+"""A measurement further from its estimate than this factor isn't one of the blocks that we take it for."""
 
-Name = tuple[Hashable, Hashable]
-"""What counts tokens alike, a model of one account, and the profile."""
-Ended = tuple[int, int]
-"""A prefix: its blocks, and its tokens by the provider."""
-T = TypeVar("T")
+CountingKey = tuple[Hashable, Hashable]
+"""``(a model of one account, a profile)``: calls with the same key have their tokens counted alike."""
+Prefix = tuple[int, int]
+"""``(number of blocks, their tokens as the provider counts)``."""
+Item = TypeVar("Item")
 
 
-class _Sized(NamedTuple):
+class _SizedCall(NamedTuple):
+    """The sent blocks with each one's kind (an index of ``KINDS``) and the provider's tokens in it."""
+
     blocks: Sequence[Block]
     kinds: Sequence[int]
     sizes: Sequence[float]
 
 
 class MeasuredPrompt(NamedTuple):
-    """A prompt that was sent in place of another: what it came to, and what it lacked of that one, in our tokens."""
+    """A prompt that was sent in place of another: its billed tokens, and what the other has beyond them.
 
-    measured_tokens: float
-    lacking: tuple[int, ...]
+    ``missing`` is in tokens by our own count, by kind, and in blocks.
+    """
+
+    billed_tokens: float
+    missing: tuple[int, ...]
 
 
 class BlockSizes:
-    """Bounded; those unused for longest go first. Used by one thread."""
+    """Sizes blocks from what earlier calls measured; bounded, the longest unused go first. Used by one thread."""
 
     def __init__(self) -> None:
         self._weights = TokenWeights()
         self._prefixes: OrderedDict[int, int] = OrderedDict()
-        self._sights: OrderedDict[int, MeasuredPrompt] = OrderedDict()
+        self._prompts: OrderedDict[int, MeasuredPrompt] = OrderedDict()
 
     def sized(
-        self, name: Name, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage
+        self, key: CountingKey, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage
     ) -> tuple[Sequence[Block], Sequence[Block] | None]:
-        """Both with the provider's tokens in thousandths; those of ``sent`` come to the usage's input."""
-        foreign = frozenset() if unsent is None else _keys(sent) - _keys(unsent)
-        kinds = _kinds(sent, foreign)
-        ends = self._measured(name, sent, kinds, rules, usage)
-        weights = self._weights.of(name) or _common(sent, usage)
-        call = _Sized(sent, kinds, _within(ends, _weighed(sent, kinds, weights)))
+        """Both lists with the provider's tokens in thousandths; those of ``sent`` add up to the usage's input."""
+        only_sent = frozenset() if unsent is None else _keys(sent) - _keys(unsent)
+        kinds = _kinds(sent, only_sent)
+        prefixes = self._measured_prefixes(key, sent, kinds, rules, usage)
+        weights = self._weights.of(key) or _common_weights(sent, usage)
+        call = _SizedCall(sent, kinds, _fitted(prefixes, _estimated(sent, kinds, weights)))
         if unsent is None:
-            return _with(sent, call.sizes), None
+            return _with_sizes(sent, call.sizes), None
         is_exact = sum(block.tokens for block in sent) == usage.input_tokens
-        others = self._of_unsent(name, call, unsent, foreign, weights, is_exact=is_exact)
-        return _with(sent, call.sizes), _with(unsent, others)
+        others = self._unsent_sizes(key, call, unsent, only_sent, weights, is_exact=is_exact)
+        return _with_sizes(sent, call.sizes), _with_sizes(unsent, others)
 
-    def _measured(
-        self, name: Name, blocks: Sequence[Block], kinds: Sequence[int], rules: Rules | None, usage: Usage
-    ) -> list[Ended]:
-        """All prefixes whose size is known, the whole call the last of them. They are remembered."""
-        hashes = prefix_hashes(blocks, name[0])
+    def _measured_prefixes(
+        self, key: CountingKey, blocks: Sequence[Block], kinds: Sequence[int], rules: Rules | None, usage: Usage
+    ) -> list[Prefix]:
+        """The prefixes whose size is known, in order of length, the whole call last. Remembers them."""
+        hashes = prefix_hashes(blocks, key[0])
         whole = (len(blocks), usage.input_tokens)
-        known = self._recalled(hashes)
-        weighed = _weighed(blocks, kinds, self._weights.of(name) or _common(blocks, usage))
-        ends = [(0, 0), *sorted(dict([*known, *_told(blocks, weighed, known, rules, usage), whole]).items())]
-        if not _is_likely(ends, weighed):
-            ends = [(0, 0), whole]
+        known = self._remembered(hashes)
+        estimated = _estimated(blocks, kinds, self._weights.of(key) or _common_weights(blocks, usage))
+        reported = _reported_prefixes(blocks, estimated, known, rules, usage)
+        prefixes = [(0, 0), *sorted(dict([*known, *reported, whole]).items())]
+        if not _is_plausible(prefixes, estimated):
+            prefixes = [(0, 0), whole]
             for digest in hashes:
                 self._prefixes.pop(digest, None)
-        for (start, before), (end, tokens) in pairwise(ends):
+        for (start, before), (end, tokens) in pairwise(prefixes):
             if hashes[end] not in self._prefixes:
-                self._weights.observe(name, _amounts(blocks[start:end], kinds[start:end]), tokens - before)
+                self._weights.observe(key, _amounts(blocks[start:end], kinds[start:end]), tokens - before)
             self._prefixes[hashes[end]] = tokens
             self._prefixes.move_to_end(hashes[end])
         _shrink(self._prefixes, MAX_PREFIXES)
-        if self._weights.of(name) is None:
-            self._weights.observe(name, _amounts(blocks, kinds), usage.input_tokens)
-        return ends
+        if self._weights.of(key) is None:
+            self._weights.observe(key, _amounts(blocks, kinds), usage.input_tokens)
+        return prefixes
 
-    def _recalled(self, hashes: Sequence[int]) -> list[Ended]:
+    def _remembered(self, hashes: Sequence[int]) -> list[Prefix]:
         return [(end, self._prefixes[digest]) for end, digest in enumerate(hashes) if end and digest in self._prefixes]
 
-    def _of_unsent(
+    def _unsent_sizes(
         self,
-        name: Name,
-        call: _Sized,
+        key: CountingKey,
+        call: _SizedCall,
         unsent: Sequence[Block],
-        foreign: frozenset[int],
+        only_sent: frozenset[int],
         weights: Sequence[float],
         *,
         is_exact: bool,
     ) -> Sequence[float]:
-        shared = _shared(call, unsent)
-        is_prompt = [size is None for size in shared]
+        """The provider's tokens in each unsent block. ``is_exact``: it counts as we do."""
+        measured_sizes = _measured_sizes(call, unsent)
+        is_prompt = [size is None for size in measured_sizes]
         kinds = _kinds(unsent, _keys(unsent) - _keys(call.blocks))
-        stands_in = [block.section != "messages" or block.key in foreign for block in call.blocks]
+        stands_in = [block.section != "messages" or block.key in only_sent for block in call.blocks]
         ours, theirs = _picked(unsent, is_prompt), _picked(call.blocks, stands_in)
-        lacking = _lacking(
+        missing = _difference(
             _amounts(ours, _picked(kinds, is_prompt)),
             _amounts(theirs, _picked(call.kinds, stands_in)),
             0.0 if is_exact else EDGE_TOKENS * sqrt(len(ours) + len(theirs)),
         )
-        sight = MeasuredPrompt(measured_tokens=sum(_picked(call.sizes, stands_in)), lacking=lacking)
-        nearest = self._nearest(prefix_hashes(ours, name)[-1], sight)
-        total = nearest.measured_tokens + sum(w * n for w, n in zip(weights, nearest.lacking, strict=True))
-        weighed = _weighed(unsent, kinds, weights)
-        share = total / (sum(_picked(weighed, is_prompt)) or 1.0)
-        sizes = [size * share if same is None else same for size, same in zip(weighed, shared, strict=True)]
-        known = [(0, 0), *self._recalled(prefix_hashes(unsent, name[0]))]
-        return _within(known, sizes) if _is_likely(known, sizes) else sizes
+        measured = MeasuredPrompt(billed_tokens=sum(_picked(call.sizes, stands_in)), missing=missing)
+        nearest = self._nearest(prefix_hashes(ours, key)[-1], measured)
+        total = nearest.billed_tokens + sum(w * n for w, n in zip(weights, nearest.missing, strict=True))
+        estimated = _estimated(unsent, kinds, weights)
+        share = total / (sum(_picked(estimated, is_prompt)) or 1.0)
+        sizes = [size * share if same is None else same for size, same in zip(estimated, measured_sizes, strict=True)]
+        known = [(0, 0), *self._remembered(prefix_hashes(unsent, key[0]))]
+        return _fitted(known, sizes) if _is_plausible(known, sizes) else sizes
 
-    def _nearest(self, signature: int, sight: MeasuredPrompt) -> MeasuredPrompt:
-        """Of two that are equally near this call's own: it was measured with this call's messages."""
-        known = self._sights.get(signature)
-        if known is None or _distance(sight) <= _distance(known):
-            known = self._sights[signature] = sight
-        self._sights.move_to_end(signature)
-        _shrink(self._sights, MAX_PROMPTS)
+    def _nearest(self, signature: int, measured: MeasuredPrompt) -> MeasuredPrompt:
+        """The prompt sent in place of this original that differs least from it; of two equals, this call's own."""
+        known = self._prompts.get(signature)
+        if known is None or _distance(measured) <= _distance(known):
+            known = self._prompts[signature] = measured
+        self._prompts.move_to_end(signature)
+        _shrink(self._prompts, MAX_PROMPTS)
         return known
 
 
-def _common(blocks: Sequence[Block], usage: Usage) -> tuple[float, float, float, float]:
-    """The weights of a call of which nothing else is known."""
+def _common_weights(blocks: Sequence[Block], usage: Usage) -> tuple[float, float, float, float]:
+    """One weight for all kinds of text: what is known from a single call."""
     share = usage.input_tokens / sum(block.tokens for block in blocks)
     return share, share, share, 0.0
 
 
-def _shared(call: _Sized, unsent: Sequence[Block]) -> list[float | None]:
-    """What each block came to as part of a message that was sent; None for those that weren't, and for prompts."""
+def _measured_sizes(call: _SizedCall, unsent: Sequence[Block]) -> list[float | None]:
+    """The measured size of each unsent block that was sent in a message too; None for others and for prompts."""
     measured: dict[int, deque[float]] = {}
     for block, size in zip(call.blocks, call.sizes, strict=True):
         if block.section == "messages":
@@ -158,42 +167,43 @@ def _shared(call: _Sized, unsent: Sequence[Block]) -> list[float | None]:
     return [sizes.popleft() if sizes else None for sizes in left]
 
 
-def _told(
+def _reported_prefixes(
     blocks: Sequence[Block],
-    weighed: Sequence[float],
-    known: Sequence[Ended],
+    estimated: Sequence[float],
+    known: Sequence[Prefix],
     rules: Rules | None,
     usage: Usage,
-) -> list[Ended]:
-    """Where the read prefix ends, and what was written behind it."""
+) -> list[Prefix]:
+    """The prefixes that the usage tells the sizes of: what was read, and what was read and written together."""
     end = 0 if rules is None else last_written(rules, blocks)
     if not end:
         return []
     read = usage.cache_read_tokens
     cached = read + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    told = [(end, cached)] if cached else []
-    if read and read not in {tokens for _, tokens in [*known, *told]}:
-        ends = list(accumulate(weighed))
-        nearest = min(range(len(ends)), key=lambda number: abs(ends[number] - read))
-        neighbours = weighed[nearest : nearest + 2]
-        if abs(ends[nearest] - read) < NEAREST_SHARE * min(neighbours):
-            told.append((nearest + 1, read))
-    return told
+    reported = [(end, cached)] if cached else []
+    if read and read not in {tokens for _, tokens in [*known, *reported]}:
+        until = list(accumulate(estimated))
+        nearest = min(range(len(until)), key=lambda number: abs(until[number] - read))
+        neighbours = estimated[nearest : nearest + 2]
+        if abs(until[nearest] - read) < NEAREST_SHARE * min(neighbours):
+            reported.append((nearest + 1, read))
+    return reported
 
 
-def _is_likely(ends: Sequence[Ended], weighed: Sequence[float]) -> bool:
-    until = list(accumulate(weighed, initial=0.0))
-    stretches = [(until[end] - until[start], tokens - before) for (start, before), (end, tokens) in pairwise(ends)]
+def _is_plausible(prefixes: Sequence[Prefix], estimated: Sequence[float]) -> bool:
+    """False where what was measured between two prefixes is far from what the blocks there are estimated at."""
+    until = list(accumulate(estimated, initial=0.0))
+    stretches = [(until[end] - until[start], tokens - before) for (start, before), (end, tokens) in pairwise(prefixes)]
     return all(theirs >= 0 and is_near(theirs, ours, FURTHEST) for ours, theirs in stretches)
 
 
-def _within(ends: Sequence[Ended], weighed: Sequence[float]) -> list[float]:
-    """The sizes, those inside a measured stretch brought to what it came to."""
-    sizes = list(weighed)
-    for (start, before), (end, tokens) in pairwise(ends):
-        total = sum(weighed[start:end])
+def _fitted(prefixes: Sequence[Prefix], estimated: Sequence[float]) -> list[float]:
+    """The estimated sizes, scaled so that each prefix adds up to its measured tokens."""
+    sizes = list(estimated)
+    for (start, before), (end, tokens) in pairwise(prefixes):
+        total = sum(estimated[start:end])
         share = (tokens - before) / (total or end - start)
-        sizes[start:end] = [(size if total else 1.0) * share for size in weighed[start:end]]
+        sizes[start:end] = [(size if total else 1.0) * share for size in estimated[start:end]]
     return sizes
 
 
@@ -201,38 +211,39 @@ def _keys(blocks: Iterable[Block]) -> frozenset[int]:
     return frozenset([block.key for block in blocks])
 
 
-def _kinds(blocks: Sequence[Block], foreign: frozenset[int]) -> list[int]:
-    """Of each block, as a number in ``KINDS``. What the other request lacks is system text, wherever it stands."""
+def _kinds(blocks: Sequence[Block], only_sent: frozenset[int]) -> list[int]:
+    """The kind of each block, an index of ``KINDS``. What only one request has is system text, wherever it stands."""
     return [
-        KINDS.index("system" if block.key in foreign and block.section == "messages" else block.section)
+        KINDS.index("system" if block.key in only_sent and block.section == "messages" else block.section)
         for block in blocks
     ]
 
 
 def _amounts(blocks: Sequence[Block], kinds: Sequence[int]) -> list[int]:
+    """Our tokens of each kind, and the number of framed blocks: what ``TokenWeights`` goes by."""
     sums = [0] * len(KINDS)
     for block, kind in zip(blocks, kinds, strict=True):
         sums[kind] += block.tokens
     return [*sums, sum(block.is_framed for block in blocks)]
 
 
-def _weighed(blocks: Sequence[Block], kinds: Sequence[int], weights: Sequence[float]) -> list[float]:
+def _estimated(blocks: Sequence[Block], kinds: Sequence[int], weights: Sequence[float]) -> list[float]:
     return [
         max(0.0, block.tokens * weights[kind] + block.is_framed * weights[-1])
         for block, kind in zip(blocks, kinds, strict=True)
     ]
 
 
-def _with(blocks: Sequence[Block], sizes: Sequence[float]) -> list[Block]:
+def _with_sizes(blocks: Sequence[Block], sizes: Sequence[float]) -> list[Block]:
     return [block._replace(tokens=round(UNITS * size)) for block, size in zip(blocks, sizes, strict=True)]
 
 
-def _picked(items: Sequence[T], wanted: Sequence[bool]) -> list[T]:
+def _picked(items: Sequence[Item], wanted: Sequence[bool]) -> list[Item]:
     return [item for item, is_wanted in zip(items, wanted, strict=True) if is_wanted]
 
 
-def _lacking(ours: Sequence[int], theirs: Sequence[int], noise_tokens: float) -> tuple[int, ...]:
-    """By kind, and the number of blocks. The same text cut elsewhere differs by chance, and lacks nothing."""
+def _difference(ours: Sequence[int], theirs: Sequence[int], noise_tokens: float) -> tuple[int, ...]:
+    """``ours`` less ``theirs``, both as ``_amounts``. The same text cut at other places differs by ``noise_tokens``."""
     tools, system, messages, blocks = (one - other for one, other in zip(ours, theirs, strict=True))
     text = tools + system + messages - FRAMING_TOKENS * blocks
     if abs(text) <= noise_tokens:
@@ -240,8 +251,8 @@ def _lacking(ours: Sequence[int], theirs: Sequence[int], noise_tokens: float) ->
     return (tools, system, messages, blocks)
 
 
-def _distance(sight: MeasuredPrompt) -> int:
-    return sum(map(abs, sight.lacking))
+def _distance(measured: MeasuredPrompt) -> int:
+    return sum(map(abs, measured.missing))
 
 
 def _shrink(memory: OrderedDict[int, Any], most: int) -> None:

@@ -1,12 +1,12 @@
-"""The provider's caches as they would stand if nobody's prompt had been rewritten: what the observed calls leave there.
+"""The provider's caches as they would stand if nobody's prompt had been rewritten.
 
-Entries are hashes of prefixes with their times, never texts. They are what this process saw, and what other replicas
-left in a shared store. Two things follow from that:
+Entries are hashes of prefixes with their times, never texts. They come from the calls that this process observed, and
+from other replicas through a shared store. Two things follow from that:
 
 - Of before the observation began nothing is known. A call is accounted only if no entry from then could have served
   it: ``Estimate.is_known`` is False otherwise, until the longest lifetime is over.
-- Calls are observed when they end, in another order than they began in. The cache model bears that; a call that runs
-  beside one which warms the cache for it may be taken for cold.
+- Calls are observed when they end, in another order than they began in. A call that ran beside one that warmed the
+  cache for it may be taken for one that found nothing cached.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from litellm_prompt_router.cache_model.rules import LIFETIME_SECONDS
 from litellm_prompt_router.cache_model.usage import Usage
 
 MAX_ENTRIES = 200_000
-"""About 40 MB. Beyond that those that expire first go, and the baseline looks colder than it is: see ``evicted``."""
+"""About 40 MB. Beyond that those that expire first go, and estimates see a colder cache than there would be."""
 SWEEP_ENTRIES = 4_096
 SAMPLE = 8
 """Of the pieces that OpenAI's automatic caching matches by, one in so many is shared among replicas."""
 
 
 class SharedEntries(Protocol):
-    """Entries that all replicas see. Neither method raises; what fails is as if it weren't there."""
+    """Entries that all replicas see. Neither method raises: a store out of reach looks empty."""
 
     def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, CacheEntry], float | None]:
-        """The entries there are of these, and since when calls of the scope have been observed by anybody."""
+        """The entries found under ``hashes``, and since when any replica has observed the scope; None if none has."""
         ...
 
     def keep(self, scope: int, entries: Mapping[int, CacheEntry], now_seconds: float, since_seconds: float) -> None:
-        """Leaves entries for the others."""
+        """Stores entries for other replicas."""
         ...
 
 
@@ -73,7 +73,7 @@ class Estimate:
 
 
 def scope_in(*names: object) -> int:
-    """A number for what shares one cache, the same in every process."""
+    """A hash of the names, the same in every process: calls with the same one share a cache."""
     text = "\0".join(map(str, names)).encode("utf-8", "backslashreplace")
     return int.from_bytes(blake2b(text, digest_size=7).digest())
 
@@ -82,7 +82,6 @@ class CounterfactualCaches:
     """The entries of all deployments. Used by one thread."""
 
     def __init__(self, since_seconds: float, *, max_entries: int = MAX_ENTRIES) -> None:
-        self.evicted = 0
         self._since = since_seconds
         self._gap_seconds = -inf
         self._entries = _Entries()
@@ -97,13 +96,13 @@ class CounterfactualCaches:
         self._gap_seconds = now_seconds
 
     def account(self, call: ObservedCall, shared: SharedEntries | None = None) -> Estimate:
-        """What the call is billed for, from what was observed before it; it counts as observed itself from now on."""
+        """What the call would be billed for, given the calls observed so far; it is observed itself by this."""
         cache = PrefixCache(call.rules, self._entries)
         lookups = cache.lookups(call.blocks, scope=call.scope, scale=call.scale)
         since = self._since
         if shared is not None:
             entries, theirs = shared.fetch(call.scope, _shareable(call, lookups))
-            self._take_in(entries)
+            self._merge(entries)
             since = since if theirs is None else min(since, theirs)
         seen = max((end for digest, end in lookups.items() if digest in self._entries), default=0)
         self._entries.changed.clear()
@@ -122,7 +121,7 @@ class CounterfactualCaches:
         self._bound(call.started_seconds)
         return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, max(since, self._gap_seconds)))
 
-    def _take_in(self, entries: Mapping[int, CacheEntry]) -> None:
+    def _merge(self, entries: Mapping[int, CacheEntry]) -> None:
         for digest, entry in entries.items():
             own = self._entries.get(digest)
             if own is None or own.expires_seconds < entry.expires_seconds:
@@ -130,22 +129,20 @@ class CounterfactualCaches:
                 self._entries[digest] = entry._replace(ready_seconds=ready)
 
     def _bound(self, now: float) -> None:
-        """Expired entries go from time to time, and those that expire first when there are too many."""
+        """Removes expired entries from time to time, and where there are too many those that expire first."""
         if len(self._entries) < self._sweep_at:
             return
         in_order = sorted(self._entries.items(), key=lambda item: item[1].expires_seconds)
         surplus = len(in_order) - 3 * self._max_entries // 4
         for number, (digest, entry) in enumerate(in_order):
-            is_alive = entry.expires_seconds > now
-            if is_alive and number >= surplus:
+            if entry.expires_seconds > now and number >= surplus:
                 break
-            self.evicted += is_alive
             del self._entries[digest]
         self._sweep_at = min(self._max_entries, max(SWEEP_ENTRIES, 2 * len(self._entries)))
 
 
 class _Entries(dict[int, CacheEntry]):
-    """Remembers what was written."""
+    """A dict that remembers which keys were set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,7 +154,7 @@ class _Entries(dict[int, CacheEntry]):
 
 
 def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: float) -> bool:
-    """False where an entry that nobody observed may have been alive: one longer than the longest that was."""
+    """False where an unobserved entry may have served the call: one longer than the longest observed."""
     if call.started_seconds >= since + _longest_lifetime(call):
         return True
     prompt = sum(block.section != "messages" for block in call.blocks)
@@ -178,9 +175,9 @@ def _longest_lifetime(call: ObservedCall) -> float:
 
 
 def _shareable(call: ObservedCall, prefixes: Mapping[int, int]) -> list[int]:
-    """Those worth a place in the shared store: all, but of the many that automatic caching has a sample.
+    """The hashes to share: all, but of the many of automatic caching a sample.
 
-    The sample goes by the hash, so that every replica takes the same; ends of messages are always in it.
+    The sample goes by the hash, so that every replica takes the same one; ends of messages are always in it.
     """
     if not isinstance(call.rules, AutomaticPrefixes):
         return list(prefixes)

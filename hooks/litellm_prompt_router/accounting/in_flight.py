@@ -1,8 +1,8 @@
 """What clients sent, from the request to its answer: in this process alone, and never for long.
 
-Of a request only what the provider caches by is kept, as a copy, because LiteLLM changes lists and dicts on the way to
-the provider. The interpreter's own marshalling makes it: some ten times faster than copying them one by one, and what
-two bodies share is in it once. Bodies with anything but JSON's types in them are copied one by one.
+Only the fields that the provider caches by are kept, as a copy, because LiteLLM changes lists and dicts on the way to
+the provider. ``marshal`` copies some ten times faster than Python code does, and what two bodies share is in it once.
+Bodies with other types than JSON's are copied container by container.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Prompt = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InFlightRequest:
-    """One request. ``other`` is what the walk made of it, None where that is nothing else.
+    """One request. ``other`` is the rewritten prompt, None where the walk changed nothing.
 
-    ``is_sent``: ``other`` went to the provider, not ``original`` (which did in shadow mode).
+    ``is_sent``: ``other`` went to the provider; in shadow mode ``original`` did.
     """
 
     endpoint: str
@@ -49,7 +49,7 @@ class InFlightRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedRequest:
-    """One request until somebody asks what it was."""
+    """One request, its prompts serialised."""
 
     endpoint: str
     prompts: bytes | tuple[Prompt, Prompt | None]
@@ -61,8 +61,8 @@ class PackedRequest:
     def size_bytes(self) -> int:
         return len(self.prompts) if isinstance(self.prompts, bytes) else 0
 
-    def opened(self) -> InFlightRequest:
-        """Takes about as long as copying did: not for the request's time."""
+    def unpacked(self) -> InFlightRequest:
+        """The request itself. Takes as long as packing did, so it isn't done while the client waits."""
         original, other = (
             marshal.loads(self.prompts)  # noqa: S302 - what ``_packed`` made in this process
             if isinstance(self.prompts, bytes)
@@ -82,7 +82,6 @@ class InFlightRequests:
     """The requests in flight, by our request id. Bounded in number, size and age; the oldest go first."""
 
     def __init__(self) -> None:
-        self.lost = 0
         self._kept: dict[str, PackedRequest] = {}
         self._bytes = 0
 
@@ -114,7 +113,6 @@ class InFlightRequests:
             if not is_old and len(self._kept) < MAX_REQUESTS and self._bytes + packed.size_bytes <= MAX_BYTES:
                 break
             self.take(oldest)
-            self.lost += 1
         self._kept[request_id] = packed
         self._bytes += packed.size_bytes
 
@@ -126,23 +124,21 @@ class InFlightRequests:
 
 
 def _packed(original: Mapping[str, Any], other: Mapping[str, Any]) -> bytes | tuple[Prompt, Prompt | None]:
-    """Both, ``other`` as None where it is ``original`` itself."""
+    """Both prompts serialised, or copied where that fails; ``other`` as None where it is ``original`` itself."""
     fields = {name: original[name] for name in PROMPT_FIELDS & original.keys()}
     others = None if other is original else {name: other[name] for name in PROMPT_FIELDS & other.keys()}
     try:
         return marshal.dumps((fields, others))
     except ValueError:  # a type that JSON doesn't have
         copies: dict[int, Any] = {}
-        return prompt_of(original, copies), None if others is None else prompt_of(other, copies)
+        return _copied_prompt(original, copies), None if others is None else _copied_prompt(other, copies)
 
 
-def prompt_of(body: Mapping[str, Any], copies: dict[int, Any] | None = None) -> dict[str, Any]:
-    """The fields that caches go by, in containers of their own.
-
-    ``copies`` by the id of what was copied, so that bodies which share messages share their copies.
+def _copied_prompt(body: Mapping[str, Any], copies: dict[int, Any]) -> dict[str, Any]:
+    """The fields that caches go by, copied. ``copies`` are by the id of what was copied: bodies that share messages
+    share their copies.
     """
-    known = {} if copies is None else copies
-    return {name: _copied_field(body[name], known) for name in PROMPT_FIELDS & body.keys()}
+    return {name: _copied_field(body[name], copies) for name in PROMPT_FIELDS & body.keys()}
 
 
 def _copied_field(value: Any, copies: dict[int, Any]) -> Any:
@@ -152,7 +148,7 @@ def _copied_field(value: Any, copies: dict[int, Any]) -> Any:
 
 
 def _copied(value: Any, levels: int) -> Any:
-    """In the request's time: one copy of a container, then only what in it is a container too."""
+    """A copy, ``levels`` of containers deep. Fast, as the client waits: ``dict.copy``, then nested containers alone."""
     if not levels:
         return value
     if isinstance(value, dict):

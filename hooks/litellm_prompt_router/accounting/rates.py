@@ -8,7 +8,7 @@ The rules are those of LiteLLM 1.106, litellm_core_utils/llm_cost_calc/utils.py 
 - Otherwise the field of the service tier (``_priority``, ``_flex``...), the plain one where that is absent; past each
   ``_above_Nk_tokens`` threshold that the prompt exceeds, the field of the threshold. xAI's are inclusive.
 - Cached tokens without a price cost what others do; an hour's writes without one cost what other writes do.
-- Off-peak prices aren't mirrored: a model that has them is one of which the two bills may differ, and that is told.
+- Off-peak prices aren't mirrored: for a model that has them the two bills may differ, and the record says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
-from typing import Any
+from typing import Any, TypeVar
 
 from litellm_prompt_router.cache_model.usage import NO_KINDS, Kinds, Usage
 
@@ -37,7 +37,7 @@ _WRITE_1H = f"{_WRITE}_above_1hr"
 _THRESHOLD = re.compile(rf"(?:{_INPUT}|{_OUTPUT}|{_READ}|{_WRITE})_above_(\d+)(k?)_tokens(_\w+)?")
 _ARITHMETIC = Context(prec=60, traps=[InvalidOperation, Overflow])
 
-Info = Mapping[str, Any]
+MapEntry = Mapping[str, Any]
 """A deployment's entry in LiteLLM's model map, merged with its own configured prices."""
 
 
@@ -61,12 +61,12 @@ class Rates:
 
 
 def rates_of(
-    info: Info, input_tokens: int, *, service_tier: str | None = None, provider: str | None = None
+    info: MapEntry, input_tokens: int, *, service_tier: str | None = None, provider: str | None = None
 ) -> Rates | None:
     """The rates of a call with so many input tokens, cached ones included; None where there is no price."""
     tiered = _tier_of(info, input_tokens)
     if tiered is not None:
-        return _tiered(info, tiered)
+        return _rates_of_tier(info, tiered)
     suffix = TIER_SUFFIXES.get((service_tier or "").lower(), "")
     uncached, output = _price(info, _INPUT, suffix), _price(info, _OUTPUT, suffix)
     if uncached is None and output is None:
@@ -74,24 +74,24 @@ def rates_of(
     uncached, output = uncached or Decimal(0), output or Decimal(0)
     read, write = _price(info, _READ, suffix), _price(info, _WRITE, suffix)
     write_1h = _price(info, _WRITE_1H)
-    for threshold in _crossed(info, input_tokens, suffix, is_inclusive=provider in INCLUSIVE_PROVIDERS):
-        uncached = _or(_price(info, f"{_INPUT}_above_{threshold}_tokens", suffix), uncached)
-        output = _or(_price(info, f"{_OUTPUT}_above_{threshold}_tokens", suffix), output)
-        read = _first(_price(info, f"{_READ}_above_{threshold}_tokens", suffix), read)
-        write = _first(_price(info, f"{_WRITE}_above_{threshold}_tokens", suffix), write)
-        write_1h = _first(_price(info, f"{_WRITE_1H}_above_{threshold}_tokens", suffix), write_1h)
-    write = _or(write, uncached)
+    for threshold in _thresholds_exceeded(info, input_tokens, suffix, is_inclusive=provider in INCLUSIVE_PROVIDERS):
+        uncached = _price_or(_price(info, f"{_INPUT}_above_{threshold}_tokens", suffix), uncached)
+        output = _price_or(_price(info, f"{_OUTPUT}_above_{threshold}_tokens", suffix), output)
+        read = _price_or(_price(info, f"{_READ}_above_{threshold}_tokens", suffix), read)
+        write = _price_or(_price(info, f"{_WRITE}_above_{threshold}_tokens", suffix), write)
+        write_1h = _price_or(_price(info, f"{_WRITE_1H}_above_{threshold}_tokens", suffix), write_1h)
+    write = _price_or(write, uncached)
     return Rates(
         uncached=uncached,
-        read=_or(read, uncached),
+        read=_price_or(read, uncached),
         write_5m=write,
-        write_1h=_or(write_1h, write),
+        write_1h=_price_or(write_1h, write),
         output=output,
         cached_audio=_price(info, "cache_read_input_audio_token_cost", suffix),
         audio_input=_price(info, "input_cost_per_audio_token", suffix),
         image_input=_price(info, "input_cost_per_image_token", suffix),
         video_input=_price(info, "input_cost_per_video_token", suffix),
-        reasoning=_reasoning(info, suffix),
+        reasoning=_reasoning_price(info, suffix),
         audio_output=_price(info, "output_cost_per_audio_token"),
         image_output=_price(info, "output_cost_per_image_token"),
         video_output=_price(info, "output_cost_per_video_token"),
@@ -123,10 +123,11 @@ def cost_usd(usage: Usage, rates: Rates, kinds: Kinds = NO_KINDS) -> Decimal:
 
 
 Part = tuple[int, Decimal]
+Fallback = TypeVar("Fallback", bound=Decimal | None)
 
 
 def _parts(tokens: int, rate: Decimal, *kinds: tuple[int, Decimal | None]) -> list[Part]:
-    """A bucket by the rates of the kinds in it."""
+    """``(tokens, rate)`` of each kind in a bucket that has a price of its own, and of the bucket's rest."""
     own = [(count, price) for count, price in kinds if count and price is not None]
     return [(tokens - sum(count for count, _ in own), rate), *own]
 
@@ -142,7 +143,7 @@ def _total(*parts: Part) -> Decimal:
 # LiteLLM's fields
 
 
-def _price(info: Info, name: str, suffix: str = "") -> Decimal | None:
+def _price(info: MapEntry, name: str, suffix: str = "") -> Decimal | None:
     """A field of this service tier; without one, the plain field. Prices from YAML may be text."""
     for key in (f"{name}{suffix}", name) if suffix else (name,):
         value = info.get(key)
@@ -155,15 +156,11 @@ def _price(info: Info, name: str, suffix: str = "") -> Decimal | None:
     return None
 
 
-def _or(price: Decimal | None, other: Decimal) -> Decimal:
+def _price_or(price: Decimal | None, other: Fallback) -> Decimal | Fallback:
     return other if price is None else price
 
 
-def _first(price: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return other if price is None else price
-
-
-def _reasoning(info: Info, suffix: str) -> Decimal | None:
+def _reasoning_price(info: MapEntry, suffix: str) -> Decimal | None:
     """A tier that prices output but not reasoning charges its output price for it."""
     own = _price(info, f"output_cost_per_reasoning_token{suffix}")
     if own is not None or (suffix and info.get(f"{_OUTPUT}{suffix}") is not None):
@@ -171,7 +168,7 @@ def _reasoning(info: Info, suffix: str) -> Decimal | None:
     return _price(info, "output_cost_per_reasoning_token")
 
 
-def _crossed(info: Info, input_tokens: int, suffix: str, *, is_inclusive: bool) -> list[str]:
+def _thresholds_exceeded(info: MapEntry, input_tokens: int, suffix: str, *, is_inclusive: bool) -> list[str]:
     """The thresholds that the prompt exceeds, lowest first, as they stand in the fields' names."""
     found: dict[str, int] = {}
     for key, value in info.items():
@@ -186,7 +183,7 @@ def _crossed(info: Info, input_tokens: int, suffix: str, *, is_inclusive: bool) 
     ]
 
 
-def _tier_of(info: Info, input_tokens: int) -> Info | None:
+def _tier_of(info: MapEntry, input_tokens: int) -> MapEntry | None:
     """The tier that the whole prompt falls into; past the last one, the last."""
     table = info.get("tiered_pricing")
     tiers = [
@@ -197,17 +194,17 @@ def _tier_of(info: Info, input_tokens: int) -> Info | None:
     if not tiers or input_tokens <= 0:
         return None
     tiers.sort(key=lambda tier: tier["range"][0])
-    found: Info = next((tier for tier in tiers if tier["range"][0] < input_tokens <= tier["range"][1]), tiers[-1])
+    found: MapEntry = next((tier for tier in tiers if tier["range"][0] < input_tokens <= tier["range"][1]), tiers[-1])
     return found if _INPUT in found else None
 
 
-def _tiered(info: Info, tier: Info) -> Rates:
+def _rates_of_tier(info: MapEntry, tier: MapEntry) -> Rates:
     uncached = _price(tier, _INPUT) or Decimal(0)
-    write = _or(_price(tier, _WRITE), uncached)
+    write = _price_or(_price(tier, _WRITE), uncached)
     output = _price(tier, _OUTPUT) if _OUTPUT in tier else _price(info, _OUTPUT)
     return Rates(
         uncached=uncached,
-        read=_or(_price(tier, _READ), uncached),
+        read=_price_or(_price(tier, _READ), uncached),
         write_5m=write,
         write_1h=_price(tier, _WRITE_1H) or write,
         output=output or Decimal(0),

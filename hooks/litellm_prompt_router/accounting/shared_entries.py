@@ -1,8 +1,8 @@
-"""Entries of the baseline in LiteLLM's Redis, so that replicas and workers account as one.
+"""Entries of the counterfactual caches in LiteLLM's Redis, so that replicas and workers account as one.
 
-One read and one pipeline a call, from the writer's thread; keys are hashes under a prefix of ours, behind LiteLLM's
-own namespace, and every key expires with what it stands for. Redis out of reach costs one time-out, then nothing for
-a while: until it is back, each process goes by what it sees itself.
+One read and one pipeline a call, from the accounting thread; keys are hashes under a prefix of ours, behind LiteLLM's
+own namespace, and every key expires with its entry. A Redis out of reach costs one time-out, then it isn't asked for
+a while, in which each process knows its own calls alone.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ PAUSE_SECONDS = 30.0
 
 
 class RedisEntries:
-    """``baseline.Shared`` in a Redis that LiteLLM is connected to. ``errors``: reads and writes that failed."""
+    """``SharedEntries`` in a Redis. ``cache`` is LiteLLM's; ``report`` is told of failures."""
 
     def __init__(self, cache: Any, report: Callable[[str], None]) -> None:
         self._cache = cache
         self._report = report
         self._paused_until = 0.0
-        self.errors = 0
 
     def fetch(self, scope: int, hashes: Sequence[int]) -> tuple[Mapping[int, CacheEntry], float | None]:
         names = [self._since(scope), *(self._name(digest) for digest in hashes)]
@@ -56,7 +55,6 @@ class RedisEntries:
         try:
             return call()
         except Exception as error:  # the client's own and the network's: whatever it is, the next pause ends it
-            self.errors += 1
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._report(f"{type(error).__name__}: replicas don't see each other's calls for {PAUSE_SECONDS:.0f} s")
             return None

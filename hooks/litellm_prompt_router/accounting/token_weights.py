@@ -1,8 +1,7 @@
-"""What the provider counts for one of our tokens, told apart by the kind of text: tools, system, messages.
+"""How many of the provider's tokens make one of ours, by the kind of text: tools, system, messages.
 
-The calls of one deployment and profile say how much stretches of them came to. Schemas, prompts and chat vary among
-these, and least squares tell them apart. What the calls don't tell apart stays at the common ratio, which the first
-call has.
+Fitted by least squares over measured stretches of calls of one deployment and profile, which have schemas, prompts and
+chat in varying shares. Kinds whose shares don't vary keep the common ratio, which the first call gives.
 """
 
 from __future__ import annotations
@@ -14,46 +13,46 @@ import numpy as np
 
 KINDS = ("tools", "system", "messages")
 PRIOR_TOKENS = 300.0
-"""How much a kind must vary to be told apart from the others. Ours."""
+"""By how much a kind's tokens must vary among stretches to get a weight of its own. Ours."""
 PRIOR_BLOCKS = 10.0
-"""As much of the number of blocks, which may each cost more or less than we have them cost."""
-FURTHEST = 2.0
-"""A kind further from the common ratio than this factor isn't believed."""
-STRANGEST = 5.0
-"""No tokenizer counts so many times what another does: a usage further off says nothing about texts. Ours."""
+"""The same for the number of blocks, whose framing may cost more or less than we assume."""
+MAX_KIND_FACTOR = 2.0
+"""A weight further from the common ratio than this factor is discarded. Ours."""
+MAX_COUNT_FACTOR = 5.0
+"""A usage further from our count than this factor is no count of the texts, and is ignored. Ours."""
 SLACK_TOKENS = 16
-"""Beside that factor, for stretches of a few words."""
+"""Added to those factors, for stretches of a few words."""
 MAX_FITS = 1_024
 _PRIOR = np.diag([PRIOR_TOKENS**2] * 3 + [PRIOR_BLOCKS**2])
 
 
 def is_near(theirs: float, ours: float, factor: float) -> bool:
-    """True for two counts that are no further apart than the factor, and a few words."""
+    """True where two counts differ by no more than the factor and ``SLACK_TOKENS``."""
     return ours / factor - SLACK_TOKENS < theirs < ours * factor + SLACK_TOKENS
 
 
 class TokenWeights:
-    """One fit for each name, those unused for longest go first. Used by one thread."""
+    """One fit for each key; the longest unused go first. Used by one thread."""
 
     def __init__(self) -> None:
         self._fits: OrderedDict[Hashable, _Fit] = OrderedDict()
 
-    def observe(self, name: Hashable, ours: Sequence[int], theirs: int) -> None:
-        """Takes in what the provider counted for so many of our tokens of each kind, if it may be a count of them."""
+    def observe(self, key: Hashable, ours: Sequence[int], theirs: int) -> None:
+        """Adds a measured stretch: our tokens of each kind and its number of blocks, and the provider's tokens."""
         counted = sum(ours[:3])
-        if counted <= 0 or theirs <= 0 or not is_near(theirs, counted, STRANGEST):
+        if counted <= 0 or theirs <= 0 or not is_near(theirs, counted, MAX_COUNT_FACTOR):
             return
-        fit = self._fits.get(name)
+        fit = self._fits.get(key)
         if fit is None:
             while len(self._fits) >= MAX_FITS:
                 self._fits.popitem(last=False)
-            fit = self._fits[name] = _Fit()
-        self._fits.move_to_end(name)
+            fit = self._fits[key] = _Fit()
+        self._fits.move_to_end(key)
         fit.add(ours, theirs)
 
-    def of(self, name: Hashable) -> Sequence[float] | None:
+    def of(self, key: Hashable) -> Sequence[float] | None:
         """The provider's tokens for one of ours of each kind; None before the first call."""
-        fit = self._fits.get(name)
+        fit = self._fits.get(key)
         return None if fit is None else fit.weights()
 
 
@@ -78,5 +77,5 @@ class _Fit:
         start = np.array([common] * 3 + [0.0])
         rest = self._answers - self._products @ start
         weights = start + np.linalg.solve(self._products + _PRIOR, rest)
-        is_likely = all(common / FURTHEST < weight < common * FURTHEST for weight in weights[:3])
+        is_likely = all(common / MAX_KIND_FACTOR < weight < common * MAX_KIND_FACTOR for weight in weights[:3])
         return [float(weight) for weight in (weights if is_likely else start)]

@@ -1,18 +1,18 @@
 """How providers cache prompt prefixes and what that costs. Pure: no I/O, no clock, no LiteLLM.
 
-``deployed_model`` tells whose model answers, ``prompt_blocks`` turns a body on the wire into what the provider reads,
+``deployed_model`` tells whose model answers, ``prompt_blocks`` turns a body on the wire into what the provider reads
+(``equivalent_bodies`` those of other endpoints),
 ``rules`` holds each provider's documented rules, ``prefix_cache`` accounts one call after the other, and ``prices``
 turns the buckets into USD. Accounting, simulator and the emulated providers of the tests share it.
 """
 
 from __future__ import annotations
 
-from litellm_prompt_router.cache_model.converse_as_messages import messages_of_converse
 from litellm_prompt_router.cache_model.deployed_model import DeployedModel, deployed_model
+from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses, messages_of_converse
 from litellm_prompt_router.cache_model.prefix_cache import CacheEntry, PrefixCache
 from litellm_prompt_router.cache_model.prices import Prices, cost_usd, total_usage
-from litellm_prompt_router.cache_model.prompt_blocks import Block, BlockReader, anthropic_blocks, openai_blocks
-from litellm_prompt_router.cache_model.responses_as_chat import chat_of_responses
+from litellm_prompt_router.cache_model.prompt_blocks import Block, BlockReader
 from litellm_prompt_router.cache_model.rules import (
     AutomaticPrefixes,
     BreakpointPrefixes,
@@ -36,13 +36,11 @@ __all__ = [
     "PrefixCache",
     "Prices",
     "Rules",
-    "anthropic_blocks",
     "anthropic_rules",
     "chat_of_responses",
     "cost_usd",
     "deployed_model",
     "messages_of_converse",
-    "openai_blocks",
     "openai_rules",
     "rules_of",
     "takes_breakpoints",

@@ -1,9 +1,9 @@
 """What of a call is read from the provider's cache, what is written to it, and what is neither.
 
-Beyond the rules in ``rules``, four things that providers leave open, each settled on the dearer side:
+It follows ``rules``, and four things that providers leave open are each decided for the dearer reading:
 
-- A mark ahead of the longest hit keeps the entry it finds alive, and adds a missing one: nothing is billed for
-  either. A missing one gets the shorter lifetime of its mark and of the entry that was read.
+- A mark ahead of the longest hit refreshes the entry at its place, or writes a missing one; neither is billed. What it
+  writes gets the shorter lifetime of the mark's own and that of the entry that was read.
 - A read refreshes an entry for the lifetime it was written with: a 1-hour mark doesn't lengthen a 5-minute entry.
 - An entry is gone at the very second its lifetime ends.
 - OpenAI's automatic entries live for the short end of the documented range.
@@ -35,7 +35,7 @@ _WORD = (1 << 64) - 1
 
 
 class CacheEntry(NamedTuple):
-    """A cached prefix. Times are in seconds of the clock that the calls are told by."""
+    """A cached prefix. Times are in seconds of the clock that gives the calls' times."""
 
     ready_seconds: float
     """When the response that wrote it begins: nobody reads it before."""
@@ -64,13 +64,8 @@ class PrefixCache:
         self._sweep_at = SWEEP_ENTRIES
 
     def __len__(self) -> int:
-        """Entries held, expired ones that no sweep has met included."""
+        """Entries held, including expired ones that no sweep has removed yet."""
         return len(self._entries)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
-        self._sweep_at = SWEEP_ENTRIES
 
     def account(
         self,
@@ -79,27 +74,25 @@ class PrefixCache:
         *,
         scope: Hashable = "",
         first_token_seconds: float = 0.0,
-        commit: bool = True,
         scale: float = 1.0,
     ) -> Usage:
         """The input buckets of a call that starts at ``now_seconds``; output is 0.
 
-        What it writes is readable ``first_token_seconds`` later, when its response begins. Without ``commit`` the
-        cache stays as it is. ``scale`` makes the provider's tokens of the blocks'. OpenAI's priced writes are in
-        ``cache_write_5m_tokens``. Time should not run backwards: a call that began before the one ahead of it
-        finds nothing that this one wrote, and what it writes itself comes too late for it.
+        What it writes is readable ``first_token_seconds`` later, when its response begins. ``scale``: the provider's
+        tokens for one of the blocks'. OpenAI's priced writes are in ``cache_write_5m_tokens``. Time should not run
+        backwards: a call accounted after one that began later reads nothing of that one's, nor the other way round.
         """
         prefixes = _prefixes(blocks, scope, scale)
-        if commit and self._sweeps and len(self._entries) >= self._sweep_at:
+        if self._sweeps and len(self._entries) >= self._sweep_at:
             self._sweep(now_seconds)
         ready_seconds = now_seconds + first_token_seconds
         match self.rules:
             case MarkedPrefixes():
-                return self._marked(self.rules, blocks, prefixes, now_seconds, ready_seconds, commit)
+                return self._marked(self.rules, blocks, prefixes, now_seconds, ready_seconds)
             case AutomaticPrefixes():
-                return self._automatic(self.rules, prefixes, now_seconds, ready_seconds, commit)
+                return self._automatic(self.rules, prefixes, now_seconds, ready_seconds)
             case BreakpointPrefixes():
-                return self._breakpoints(self.rules, blocks, prefixes, now_seconds, ready_seconds, commit)
+                return self._breakpoints(self.rules, blocks, prefixes, now_seconds, ready_seconds)
 
     def lookups(self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0) -> dict[int, int]:
         """Hash -> number of blocks, of every prefix that would be read from here if it were cached."""
@@ -124,7 +117,6 @@ class PrefixCache:
         prefixes: _Prefixes,
         now: float,
         ready: float,
-        commit: bool,
     ) -> Usage:
         tokens = prefixes.tokens
         marks = [
@@ -139,13 +131,10 @@ class PrefixCache:
         a = tokens[hit]
         b = max((tokens[end] for end, _, is_hour in marks if is_hour and end > hit), default=a)
         c = tokens[marks[-1][0]]
-        if commit:
-            self._keep(prefixes, hit, [(end, lifetime) for end, lifetime, _ in marks], now, ready)
+        self._write_and_refresh(prefixes, hit, [(end, lifetime) for end, lifetime, _ in marks], now, ready)
         return _usage(tokens[-1], read=a, write_1h=b - a, write_5m=c - b)
 
-    def _automatic(
-        self, rules: AutomaticPrefixes, prefixes: _Prefixes, now: float, ready: float, commit: bool
-    ) -> Usage:
+    def _automatic(self, rules: AutomaticPrefixes, prefixes: _Prefixes, now: float, ready: float) -> Usage:
         hashes, tokens = prefixes
         shared = len(hashes) - 1
         while tokens[shared] >= rules.min_tokens and not self._is_alive(hashes[shared], now):
@@ -153,17 +142,16 @@ class PrefixCache:
         read = tokens[shared] - tokens[shared] % rules.interval_tokens
         if read < rules.min_tokens:
             read = 0
-        if commit:
-            lifetime = rules.retention_seconds
-            fresh = CacheEntry(now, now + lifetime, lifetime)
-            for end in range(len(hashes) - 1, 0, -1):
-                if tokens[end] < rules.min_tokens:
-                    break
-                if end <= shared:
-                    before = self._entries.get(hashes[end], fresh)
-                    self._entries[hashes[end]] = max(before, fresh, key=_expiry)
-                else:
-                    self._write(hashes[end], lifetime, now, ready)
+        lifetime = rules.retention_seconds
+        fresh = CacheEntry(now, now + lifetime, lifetime)
+        for end in range(len(hashes) - 1, 0, -1):
+            if tokens[end] < rules.min_tokens:
+                break
+            if end <= shared:
+                before = self._entries.get(hashes[end], fresh)
+                self._entries[hashes[end]] = max(before, fresh, key=_expiry)
+            else:
+                self._write(hashes[end], lifetime, now, ready)
         return _usage(tokens[-1], read=read - read % rules.reported_step_tokens)
 
     def _breakpoints(
@@ -173,7 +161,6 @@ class PrefixCache:
         prefixes: _Prefixes,
         now: float,
         ready: float,
-        commit: bool,
     ) -> Usage:
         tokens = prefixes.tokens
         lookups, writes = _breakpoints(rules, blocks)
@@ -184,8 +171,7 @@ class PrefixCache:
         writes = [end for end in writes if tokens[end] >= rules.min_tokens]
         read = tokens[hit]
         written = max((tokens[end] - read for end in writes if end > hit), default=0)
-        if commit:
-            self._keep(prefixes, hit, [(end, LIFETIME_SECONDS["30m"]) for end in writes], now, ready)
+        self._write_and_refresh(prefixes, hit, [(end, LIFETIME_SECONDS["30m"]) for end in writes], now, ready)
         return _usage(tokens[-1], read=read, write_5m=written)
 
     # Entries
@@ -205,7 +191,9 @@ class PrefixCache:
                     return end
         return 0
 
-    def _keep(self, prefixes: _Prefixes, hit: int, marks: list[tuple[int, int]], now: float, ready: float) -> None:
+    def _write_and_refresh(
+        self, prefixes: _Prefixes, hit: int, marks: list[tuple[int, int]], now: float, ready: float
+    ) -> None:
         """Write the marked prefixes and refresh those that were read."""
         found = self._entries[prefixes.hashes[hit]] if hit else None
         for end, lifetime in marks:
@@ -273,7 +261,7 @@ def _breakpoints(rules: BreakpointPrefixes, blocks: Sequence[Block]) -> tuple[se
 
 
 def last_written(rules: Rules, blocks: Sequence[Block]) -> int:
-    """The blocks of the longest prefix that a call may write, which is what it reads and writes together; 0: untold."""
+    """The number of blocks that a call reads and writes, taken together; 0 where the rules don't say."""
     match rules:
         case MarkedPrefixes():
             return max((end for end, block in enumerate(blocks, 1) if block.mark is not None), default=0)
@@ -299,7 +287,7 @@ def _prefixes(blocks: Sequence[Block], scope: Hashable, scale: float) -> _Prefix
 
 
 def _extend(prefix: int, key: int) -> int:
-    """Order counts, and no interpreter's own hashing does: processes of other versions come to the same."""
+    """The hash of a prefix and one more block. Doesn't use Python's ``hash``, which differs between versions."""
     return (prefix * _MULTIPLIER + key) & _WORD
 
 

@@ -22,7 +22,7 @@ from hashlib import blake2b
 from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
 
-from litellm_prompt_router.cache_model.responses_as_chat import chat_of_responses
+from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses
 
 Section = Literal["tools", "system", "messages"]
 Lifetime = Literal["5m", "30m", "1h"]
@@ -63,25 +63,11 @@ class Block(NamedTuple):
     """False for the further pieces of a message, which cost no framing of their own."""
 
 
-def anthropic_blocks(body: Mapping[str, Any], count_tokens: CountTokens) -> tuple[Block, ...]:
-    """The blocks of an Anthropic Messages body. ``BlockReader`` remembers counts from body to body."""
-    return BlockReader(count_tokens).anthropic(body)
-
-
-def openai_blocks(body: Mapping[str, Any], count_tokens: CountTokens) -> tuple[Block, ...]:
-    """The blocks of an OpenAI Chat body. ``BlockReader`` remembers counts from body to body."""
-    return BlockReader(count_tokens).openai(body)
-
-
 class BlockReader:
-    """Bodies -> blocks; a block's size is counted once, whatever the number of bodies it comes in."""
+    """Bodies -> blocks. Sizes are remembered by content, so that a block of many bodies is counted once."""
 
-    def __init__(
-        self, count_tokens: CountTokens, *, framing_tokens: int = FRAMING_TOKENS, memo_entries: int = MEMO_ENTRIES
-    ) -> None:
+    def __init__(self, count_tokens: CountTokens) -> None:
         self._count_tokens = count_tokens
-        self._framing_tokens = framing_tokens
-        self._memo_entries = memo_entries
         self._memo: dict[int, int] = {}
         self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -142,7 +128,7 @@ class BlockReader:
 
     def _openai_message(self, message: Mapping[str, Any], section: Section, settings: list[Any]) -> Iterator[Block]:
         frame: list[Any] = [*settings, *(message.get(name) for name in ("role", "name", "tool_call_id"))]
-        framing = self._framing_tokens
+        framing = FRAMING_TOKENS
         for text, rest, mark in _openai_parts(message):
             pieces = _PIECE.findall(text) or [""]
             for number, (piece, size) in enumerate(zip(pieces, self._sizes(text, pieces), strict=True)):
@@ -173,20 +159,19 @@ class BlockReader:
                 whole = self._count_tokens(text)
                 until = [round(end * whole / until[-1]) for end in until]
             sizes = tuple([end - start for start, end in pairwise(until)])
-            if len(self._sizes_of) >= self._memo_entries:
+            if len(self._sizes_of) >= MEMO_ENTRIES:
                 self._sizes_of.pop(next(iter(self._sizes_of)))
             self._sizes_of[name] = sizes
         return sizes
 
     # Both
 
-    def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object, framing: int | None = None) -> int:
+    def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object) -> int:
         size = self._memo.get(key)
         if size is None:
             content = text_of(raw)
-            framing = self._framing_tokens if framing is None else framing
-            size = framing + (content if isinstance(content, int) else self._count_tokens(content))
-            if len(self._memo) >= self._memo_entries:
+            size = FRAMING_TOKENS + (content if isinstance(content, int) else self._count_tokens(content))
+            if len(self._memo) >= MEMO_ENTRIES:
                 self._memo.pop(next(iter(self._memo)))
             self._memo[key] = size
         return size
@@ -196,7 +181,7 @@ _OPENAI_SETTINGS = ("response_format", "reasoning_effort", "verbosity", "paralle
 
 
 class _Reach:
-    """Settings that change the prompt from some section on, handed out with the first block they reach."""
+    """Settings that change the prompt from some section on; each belongs to the first block that it reaches."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         outer = [block for m in body.get("messages") or () for block in _as_blocks(m.get("content"))]
@@ -220,7 +205,7 @@ class _Reach:
 
 
 def _anthropic_items(body: Mapping[str, Any]) -> Iterator[tuple[Section, list[Any], Mapping[str, Any]]]:
-    """``(section, framing, block)`` for all that may be marked, in the order it is read."""
+    """``(section, what else is part of the block's key, block)`` for all that may be marked, in reading order."""
     for tool in body.get("tools") or ():
         yield "tools", [], tool
     for block in _as_blocks(body.get("system")):
@@ -231,7 +216,7 @@ def _anthropic_items(body: Mapping[str, Any]) -> Iterator[tuple[Section, list[An
 
 
 def _as_blocks(content: Any) -> list[Mapping[str, Any]]:
-    """A string is rendered as one text block is."""
+    """The content's blocks; a string is read as one text block."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return content if isinstance(content, list) else []
@@ -244,7 +229,7 @@ def _lifetime(mark: object) -> Lifetime | None:
 
 
 def _without_marks(raw: Any) -> Any:
-    """A block as the model sees it. Tool inputs and schemas are left alone: there it is a name like any other."""
+    """A block as the model sees it. Tool inputs and schemas are left alone: there a mark's name is any other key."""
     if not isinstance(raw, Mapping):
         return raw
     bare = {k: v for k, v in raw.items() if k not in ("cache_control", "prompt_cache_breakpoint")}
@@ -268,7 +253,7 @@ def _tool_text(tool: Mapping[str, Any]) -> str:
 
 
 def _content_text(block: Mapping[str, Any]) -> str | int:
-    """The text that counts, or tokens where there is none to read."""
+    """The block's text, or its tokens where there is no text to count."""
     match block.get("type"):
         case "text":
             return str(block.get("text") or "")
@@ -290,7 +275,7 @@ def _content_text(block: Mapping[str, Any]) -> str | int:
 
 
 def _openai_parts(message: Mapping[str, Any]) -> Iterator[tuple[str, Any, Lifetime | None]]:
-    """``(text, what is no text, mark)`` for each part of a message's content."""
+    """``(text, the part where it has no text, mark)`` for each part of a message's content."""
     content = message.get("content")
     if isinstance(content, str):
         yield content, None, None

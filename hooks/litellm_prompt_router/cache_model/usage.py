@@ -40,7 +40,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kinds:
-    """Tokens that may have prices of their own. Each is part of one of the usage's buckets, never beside them."""
+    """Tokens that may have prices of their own. Each count is part of one of the usage's buckets, not added to it."""
 
     audio_input_tokens: int = 0
     image_input_tokens: int = 0
@@ -56,7 +56,7 @@ NO_KINDS = Kinds()
 
 
 def read_usage(raw: object) -> Usage | None:
-    """Buckets from usage of any of the shapes above; None where it is none of them, or tells no totals."""
+    """Buckets from usage in any of the shapes above; None for other shapes and where totals are missing."""
     if raw is None:
         return None
     if _count(raw, "prompt_tokens") is not None:
@@ -71,22 +71,27 @@ def read_usage(raw: object) -> Usage | None:
 
 
 def read_kinds(raw: object) -> Kinds:
-    """What of chat-shaped usage isn't text. Clipped to the buckets where a provider counts the same tokens twice."""
+    """Tokens of chat-shaped usage that aren't text, never more than the bucket that they are part of."""
     usage = read_usage(raw)
     if usage is None:
         return NO_KINDS
-    given, told = _get(raw, "prompt_tokens_details"), _get(raw, "completion_tokens_details")
-    cached_audio = min(_n(_get(given, "cached_tokens_details"), "audio_tokens"), usage.cache_read_tokens)
-    cached_image = min(_n(_get(given, "cached_tokens_details"), "image_tokens"), usage.cache_read_tokens - cached_audio)
+    prompt, completion = _get(raw, "prompt_tokens_details"), _get(raw, "completion_tokens_details")
+    cached_audio = min(_count_or_0(_get(prompt, "cached_tokens_details"), "audio_tokens"), usage.cache_read_tokens)
+    cached_image = min(
+        _count_or_0(_get(prompt, "cached_tokens_details"), "image_tokens"), usage.cache_read_tokens - cached_audio
+    )
     audio, image, video = _clipped(
         usage.uncached_input_tokens,
-        _n(given, "audio_tokens") - cached_audio,
-        _n(given, "image_tokens") - cached_image,
-        _n(given, "video_tokens"),
+        _count_or_0(prompt, "audio_tokens") - cached_audio,
+        _count_or_0(prompt, "image_tokens") - cached_image,
+        _count_or_0(prompt, "video_tokens"),
     )
     reasoning, audio_out, image_out, video_out = _clipped(
         usage.output_tokens,
-        *(_n(told, name) for name in ("reasoning_tokens", "audio_tokens", "image_tokens", "video_tokens")),
+        *(
+            _count_or_0(completion, name)
+            for name in ("reasoning_tokens", "audio_tokens", "image_tokens", "video_tokens")
+        ),
     )
     return Kinds(
         audio_input_tokens=audio,
@@ -101,7 +106,7 @@ def read_kinds(raw: object) -> Kinds:
 
 
 def _clipped(budget: int, *counts: int) -> list[int]:
-    """Each count, as long as the budget lasts."""
+    """The counts, each cut down to what the ones before it leave of the budget."""
     kept = []
     for count in counts:
         kept.append(min(max(0, count), budget))
@@ -129,7 +134,7 @@ def _chat(raw: object) -> Usage | None:
         or _count(details, "cache_creation_tokens")
         or 0
     )
-    hour = _n(_get(details, "cache_creation_token_details"), "ephemeral_1h_input_tokens")
+    hour = _count_or_0(_get(details, "cache_creation_token_details"), "ephemeral_1h_input_tokens")
     return _usage(prompt - read - write, read, write, hour, output)
 
 
@@ -138,7 +143,7 @@ def _responses(raw: object) -> Usage | None:
     if prompt is None or output is None:
         return None
     details = _get(raw, "input_tokens_details")
-    read, write = _n(details, "cached_tokens"), _n(details, "cache_write_tokens")
+    read, write = _count_or_0(details, "cached_tokens"), _count_or_0(details, "cache_write_tokens")
     return _usage(prompt - read - write, read, write, 0, output)
 
 
@@ -147,9 +152,9 @@ def _anthropic(raw: object) -> Usage | None:
     if uncached is None or output is None:
         return None
     by_ttl = _get(raw, "cache_creation")
-    hour = _n(by_ttl, "ephemeral_1h_input_tokens")
-    write = _count(raw, "cache_creation_input_tokens") or _n(by_ttl, "ephemeral_5m_input_tokens") + hour
-    return _usage(uncached, _n(raw, "cache_read_input_tokens"), write, hour, output)
+    hour = _count_or_0(by_ttl, "ephemeral_1h_input_tokens")
+    write = _count(raw, "cache_creation_input_tokens") or _count_or_0(by_ttl, "ephemeral_5m_input_tokens") + hour
+    return _usage(uncached, _count_or_0(raw, "cache_read_input_tokens"), write, hour, output)
 
 
 def _converse(raw: object) -> Usage | None:
@@ -158,15 +163,19 @@ def _converse(raw: object) -> Usage | None:
         return None
     details = _get(raw, "cacheDetails")
     hour = sum(
-        _n(part, "inputTokens") for part in (details if isinstance(details, list) else ()) if _get(part, "ttl") == "1h"
+        _count_or_0(part, "inputTokens")
+        for part in (details if isinstance(details, list) else ())
+        if _get(part, "ttl") == "1h"
     )
-    return _usage(uncached, _n(raw, "cacheReadInputTokens"), _n(raw, "cacheWriteInputTokens"), hour, output)
+    return _usage(
+        uncached, _count_or_0(raw, "cacheReadInputTokens"), _count_or_0(raw, "cacheWriteInputTokens"), hour, output
+    )
 
 
 def _gemini(raw: object) -> Usage:
-    read = _n(raw, "cachedContentTokenCount")
-    prompt = _n(raw, "promptTokenCount") + _n(raw, "toolUsePromptTokenCount")
-    output = _n(raw, "candidatesTokenCount") + _n(raw, "thoughtsTokenCount")
+    read = _count_or_0(raw, "cachedContentTokenCount")
+    prompt = _count_or_0(raw, "promptTokenCount") + _count_or_0(raw, "toolUsePromptTokenCount")
+    output = _count_or_0(raw, "candidatesTokenCount") + _count_or_0(raw, "thoughtsTokenCount")
     return _usage(prompt - read, read, 0, 0, output)
 
 
@@ -190,6 +199,6 @@ def _count(holder: object, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _n(holder: object, name: str) -> int:
-    """A count that is 0 where it isn't told."""
+def _count_or_0(holder: object, name: str) -> int:
+    """A count; 0 where there is none."""
     return _count(holder, name) or 0

@@ -1,6 +1,6 @@
 """What the deployments behind a model group have in common: cache marks, minimum lengths, prices.
 
-The adapter to LiteLLM's router.
+Looked up in LiteLLM's router.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Bodies as the provider gets them, made by LiteLLM's own code. Token counts of accounting and simulator come from it.
 
-Claude's wire is what LiteLLM makes for its host:
-Anthropic's Messages on Anthropic, Vertex, Azure and Bedrock's invoke; Bedrock's Converse, whose cache points are read
-as marks. OpenRouter and Databricks take chat bodies and are accounted as Anthropic's Messages; what they make of
-them is theirs. Every other provider is accounted by the chat body itself.
+A Claude gets Anthropic's Messages on Anthropic, Vertex, Azure and Bedrock's invoke, and Bedrock's Converse, whose cache
+points are read as marks. OpenRouter and Databricks take chat bodies; what they make of these isn't known, and they are
+accounted as Messages. Every other provider is accounted by the chat body itself.
 """
 
 from __future__ import annotations
@@ -34,13 +33,16 @@ _NOT_PROMPT = frozenset(
     | {"extra_headers", "extra_body", "extra_query", "enable_prompt_caching"}
 )
 """Fields that are handled apart or don't reach the prompt."""
-_OF_BRIDGE = frozenset({"custom_llm_provider", "reasoning_summary", "context_management"})
-"""What LiteLLM hands itself beside the chat body."""
+_NOT_CHAT = frozenset({"custom_llm_provider", "reasoning_summary", "context_management"})
+"""What LiteLLM's translation of a Responses body has beside the chat body."""
 MAX_WIRES = 256
 
 
 class ClaudeWire:
-    """Chat bodies -> Anthropic Messages bodies, for one model by LiteLLM's name."""
+    """Chat bodies -> Anthropic Messages bodies, for one model by LiteLLM's name.
+
+    A base model has no say here: LiteLLM goes by the name that it sends.
+    """
 
     def __init__(self, model: str) -> None:
         described = describe(model)
@@ -106,7 +108,7 @@ class ClaudeWire:
 
 
 class LiteLLMTranslator:
-    """``Translator`` of accounting. Wires of models are remembered."""
+    """Accounting's ``Translator`` by LiteLLM's own code. ``ClaudeWire`` objects are kept by model."""
 
     def __init__(self) -> None:
         self._wire = lru_cache(MAX_WIRES)(ClaudeWire)
@@ -128,4 +130,4 @@ class LiteLLMTranslator:
         except Exception as error:  # LiteLLM raises dozens of types for a body it can't translate
             raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
         kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
-        return {**{name: value for name, value in chat.items() if name not in _OF_BRIDGE}, **kept}
+        return {**{name: value for name, value in chat.items() if name not in _NOT_CHAT}, **kept}
