@@ -74,6 +74,20 @@ def test_an_indented_mapping() -> None:
     assert out == "  profile: x\n  economics:\n    choice: full\n\n  modules: []\n"
 
 
+@pytest.mark.parametrize("kept", [(), ("b",)], ids=["none left", "one left"])
+@pytest.mark.parametrize("why", ["", "  # why"])
+def test_requirements_go_where_a_commented_entry_follows(kept: tuple[str, ...], why: str) -> None:
+    """In block style, as the entry's last field: the comment, and the line that it stands on, are the next entry's."""
+    wanted = "".join(f"      - {name}{why}\n" for name in (*kept, "c"))
+    first = f"  - id: a\n    requires:\n{wanted}"
+    rest = "  # about b\n  - id: b\n  # about c\n  - id: c\n"
+    raw = f"profile: x\nversion: '1'\nmodules:\n{first}{rest}"
+    modules = [ModuleEntry(id="a", dropped=("c",)), ModuleEntry(id="b"), ModuleEntry(id="c")]
+    out = with_entries(raw, version="1", modules=modules, slots=[])
+    head = f"profile: x\nversion: '1'\nmodules:\n  - id: a\n    requires: [{', '.join(kept)}]{why}\n"
+    assert out == head + rest
+
+
 def test_lists_are_indented_and_lines_end_as_the_others_do() -> None:
     out = with_section((HEAD + MODULES).replace("\n", "\r\n"), "economics", {"bundles": [["a", "b"], ["c"]]})
     new = "economics:\n  bundles:\n    - - a\n      - b\n    - - c\n\n"
