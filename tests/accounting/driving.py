@@ -106,9 +106,9 @@ class Driver:
             answer = [chunk async for chunk in answer]
         await GLOBAL_LOGGING_WORKER.flush()
         deadline = time.monotonic() + WAIT_SECONDS
-        while len(self.hook._accounts) and time.monotonic() < deadline:
+        while len(self.hook._completer) and time.monotonic() < deadline:
             await asyncio.sleep(0.001)
-        assert not len(self.hook._accounts), "the success event didn't come"
+        assert not len(self.hook._completer), "the success event didn't come"
         return answer
 
     async def run(self, lane: Lane) -> None:

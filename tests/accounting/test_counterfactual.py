@@ -142,8 +142,8 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
     assert packed is not None
     assert same is not None
     kept = packed.unpacked()
-    assert kept.other is not None
-    for prompt, text in ((kept.original, "all of it"), (kept.other, "a part")):
+    assert kept.rewritten is not None
+    for prompt, text in ((kept.original, "all of it"), (kept.rewritten, "a part")):
         assert prompt == {
             "messages": [
                 {"role": "system", "content": text},
@@ -151,7 +151,7 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
             ],
             "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
         }
-    assert same.unpacked().other is None
+    assert same.unpacked().rewritten is None
 
 
 def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from litellm.caching.caching import Cache
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
-from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.accounting.comparing import accuracy_of, compared
 from tests.accounting.counting import WAYS

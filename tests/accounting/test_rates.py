@@ -11,7 +11,7 @@ import pytest
 from litellm.types.utils import CacheCreationTokenDetails, CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper
 from litellm.types.utils import Usage as Reported
 
-from litellm_prompt_router.accounting.bill import SAME_USD, BillTerms, bill_terms, difference, priced
+from litellm_prompt_router.accounting.bill import SAME_USD, BillTerms, bill_terms, explain_difference, priced
 from litellm_prompt_router.accounting.rates import rates_of
 from litellm_prompt_router.cache_model.usage import Usage, read_kinds, read_usage
 
@@ -176,7 +176,7 @@ def test_regions_and_speed_cost_more() -> None:
     ],
 )
 def test_why_two_bills_differ(billed: str, stated: bool, info: dict[str, Any], why: str | None) -> None:
-    assert difference(Decimal(billed), Decimal("0.5"), BillTerms(is_stated=stated), info) == why
+    assert explain_difference(Decimal(billed), Decimal("0.5"), BillTerms(is_stated=stated), info) == why
 
 
 def test_no_price_is_no_bill_of_0() -> None:

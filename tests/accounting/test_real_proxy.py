@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.accounting.bill import SAME_USD
-from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import GROUPS, KeyName, ProviderProxy

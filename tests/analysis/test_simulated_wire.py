@@ -25,9 +25,9 @@ from litellm_prompt_router.analysis.simulate import Policy, RecordedCall, Replay
 from litellm_prompt_router.cache_model import BlockReader, anthropic_rules, cost_usd, openai_rules
 from litellm_prompt_router.cache_model.usage import Usage, read_usage
 from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.deployments.groups import Deployments
 from litellm_prompt_router.gateway.deployments.map_prices import prices_of_model
-from litellm_prompt_router.gateway.deployments.target import target_of_model
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.types import Target

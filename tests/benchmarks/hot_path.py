@@ -129,7 +129,7 @@ def measure(folder: Path, rounds: int, table: Table) -> None:
     hook._handler._deployments.target = lambda *_: TARGET  # type: ignore[method-assign]  # no proxy: no router to ask
     key, cache = UserAPIKeyAuth(api_key="0" * 64, key_alias="bench"), DualCache()
 
-    kept = hook._accounts._kept
+    kept = hook._completer._kept
     long = [with_history(body, HISTORY_TURNS) for body in bodies]
     long_wire = [json.dumps(body) for body in long]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.files import bundled_profiles, load_profiles
-from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 from litellm_prompt_router.policy.active import pipeline_of
 from litellm_prompt_router.policy.settings import Settings

@@ -42,7 +42,7 @@ AUTO = {
     "deepseek": "grow",
     "mistral": "grow",
 }
-"""What ``auto`` chooses for each provider; why, see gateway/deployments/bridges.py."""
+"""What ``auto`` chooses for each provider; why, see gateway/deployments/endpoint_capabilities.py."""
 MARKED = ("claude", "claude-mid", "azure-claude", "bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid")
 
 

@@ -15,7 +15,7 @@ import yaml
 from litellm_prompt_router.analysis.simulate import Policy, Replay, rewrites_of
 from litellm_prompt_router.cache_model import BlockReader, openai_rules
 from litellm_prompt_router.files import bundled_profiles, load_profiles
-from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.analysis.recordings import recorded

@@ -32,7 +32,7 @@ RESPONSES = {
     **dict.fromkeys((*CLAUDE, "gpt", "gpt-new", "azure", "deepseek"), "append"),
     **dict.fromkeys(("compatible", "xai", "mistral", "openrouter-claude", "openrouter-gpt", "gemini"), "grow"),
 }
-"""What ``auto`` chooses for a Responses body; why, see gateway/deployments/bridges.py."""
+"""What ``auto`` chooses for a Responses body; why, see gateway/deployments/endpoint_capabilities.py."""
 GEMINI = ("claude", "bedrock", "bedrock-invoke", "azure", "deepseek", "mistral", "gemini")
 """A Gemini body's prompt grows, whoever answers."""
 UNLOGGED = [("gemini", group) for group in CLAUDE if group.startswith("bedrock")]

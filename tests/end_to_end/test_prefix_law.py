@@ -53,7 +53,7 @@ AUTO = {
     **dict.fromkeys(("gpt", "gpt-new", "azure", "deepseek", "xai", "openrouter-gpt"), "append"),
     **dict.fromkeys(("compatible", "mistral", "openrouter-claude", "gemini"), "grow"),
 }
-"""What ``auto`` chooses for each provider; why, see gateway/deployments/target.py."""
+"""What ``auto`` chooses for each provider; why, see gateway/deployments/capabilities.py."""
 HOISTS = ("gemini", *(() if KEEPS_MID_SYSTEM else CLAUDE))
 """Providers for which LiteLLM moves every system message to the front."""
 REFUSES = ("mistral",)

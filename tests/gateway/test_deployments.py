@@ -11,8 +11,8 @@ import litellm
 import pytest
 
 from litellm_prompt_router.cache_model import anthropic_rules
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.deployments.groups import Deployments
-from litellm_prompt_router.gateway.deployments.target import target_of_model
 from litellm_prompt_router.request.types import Target
 
 needs_mid_system = pytest.mark.skipif(

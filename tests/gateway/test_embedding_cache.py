@@ -230,10 +230,12 @@ async def shared(redis_port: int) -> AsyncIterator[RedisCache]:
 
 async def test_replicas_share_vectors_and_failures(shared: RedisCache, embedder: Embedder) -> None:
     """A second process asks nobody; no text is in Redis, and another model's vectors are not taken for these."""
-    from litellm_prompt_router.gateway.models.embedding_model import ask
+    from litellm_prompt_router.gateway.models.embedding_model import ask_embedding_model
 
     problems: list[Any] = []
-    one, other = (EmbeddingCache(ask, lambda title, lines: problems.append((title, lines))) for _ in range(2))
+    one, other = (
+        EmbeddingCache(ask_embedding_model, lambda title, lines: problems.append((title, lines))) for _ in range(2)
+    )
     await one.fetch(MODEL, ["the tide", "the quay"], SECONDS, shared)
     embedder.faults.append(Fault(status=400))
     await one.fetch(MODEL, ["too long"], SECONDS, shared)
@@ -269,7 +271,7 @@ async def test_the_hook_shares_through_litellms_own_cache(
 
 
 async def test_a_redis_that_is_gone_changes_nothing(embedder: Embedder) -> None:
-    from litellm_prompt_router.gateway.models.embedding_model import ask
+    from litellm_prompt_router.gateway.models.embedding_model import ask_embedding_model
 
     class Gone:
         async def async_batch_get_cache(self, keys: list[str]) -> dict[str, Any]:
@@ -278,7 +280,7 @@ async def test_a_redis_that_is_gone_changes_nothing(embedder: Embedder) -> None:
         async def async_set_cache_pipeline(self, pairs: list[Any], ttl: int) -> None:
             raise ConnectionError
 
-    memory = EmbeddingCache(ask, lambda *_: None)
+    memory = EmbeddingCache(ask_embedding_model, lambda *_: None)
     await memory.fetch(MODEL, ["the tide"], SECONDS, Gone())
     assert list(memory.known(MODEL, ["the tide"])) == ["the tide"]
 
@@ -297,14 +299,14 @@ async def test_a_failure_holds_as_long_as_it_is_asked_for() -> None:
     """And the model is left in peace for a while; then new messages are asked for again."""
     asked: list[list[str]] = []
 
-    async def ask(_model: str, texts: Any, _seconds: float) -> list[MessageEmbedding]:
+    async def ask_embedding_model(_model: str, texts: Any, _seconds: float) -> list[MessageEmbedding]:
         asked.append(list(texts))
         if len(asked) == 1:
             raise OSError
         return list(meanings(texts).values())
 
     clock, problems = Clock(), []
-    memory = EmbeddingCache(ask, lambda title, lines: problems.append((title, *lines)), clock=clock)
+    memory = EmbeddingCache(ask_embedding_model, lambda title, lines: problems.append((title, *lines)), clock=clock)
     await memory.fetch("m", ["a"], 1.0)
     await memory.fetch("m", ["b"], 1.0)
     assert (asked, len(problems)) == ([["a"]], 1)
@@ -321,11 +323,11 @@ async def test_a_failure_holds_as_long_as_it_is_asked_for() -> None:
 async def test_memory_and_calls_are_bounded() -> None:
     asked: list[int] = []
 
-    async def ask(_model: str, texts: Any, _seconds: float) -> list[MessageEmbedding]:
+    async def ask_embedding_model(_model: str, texts: Any, _seconds: float) -> list[MessageEmbedding]:
         asked.append(len(texts))
         return list(meanings(["x"]).values()) * len(texts)
 
-    memory = EmbeddingCache(ask, lambda *_: None)
+    memory = EmbeddingCache(ask_embedding_model, lambda *_: None)
     texts = [str(number) for number in range(MAX_TEXTS + 5)]
     await memory.fetch("m", texts, 5.0)
     assert asked == [MAX_TEXTS]

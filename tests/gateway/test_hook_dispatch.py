@@ -201,8 +201,8 @@ async def test_a_body_without_a_bag_is_not_given_one(hook: PromptRouter) -> None
 STEPS = [
     "litellm_prompt_router.gateway.handle.decide_policy",
     "litellm_prompt_router.gateway.handle.facts_of",
-    "litellm_prompt_router.gateway.handle.metadata_bag.stamp",
-    "litellm_prompt_router.gateway.handle.metadata_bag.scrub",
+    "litellm_prompt_router.gateway.handle.metadata_bag.write_facts",
+    "litellm_prompt_router.gateway.handle.metadata_bag.drop_reserved_keys",
     "litellm_prompt_router.request.wire.chat._system_blocks",
     "litellm_prompt_router.request.wire.chat._message",
     "litellm_prompt_router.request.recognise.catalogue.Catalogue.recognise",
@@ -528,12 +528,12 @@ async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> No
         out = await dispatch(data)
         assert out["messages"] is data["messages"]
         assert out["metadata"] == {"tags": ["t"]}
-    assert len(hook._accounts) == 0
+    assert len(hook._completer) == 0
     assert hook._in_force().passed_while_stopped == 200
     logging = ProxyLogging(user_api_key_cache=DualCache())
     headers = await logging.post_call_response_headers_hook(data=out, user_api_key_dict=key(), response=None)
     assert not any(name.startswith("x-prompt-router") for name in headers)
     began = time.time()
     hook._handler.publish(running)
-    assert hook._accounts._accountant._caches._gap_seconds >= began
+    assert hook._completer._accountant._caches._gap_seconds >= began
     assert (await dispatch(body()))["metadata"]["prompt_router"]["outcome"] == "rewritten"

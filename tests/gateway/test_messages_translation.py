@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import litellm
 import pytest
 
-from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.profile.profile import Placement
 from litellm_prompt_router.request.pipeline import Pipeline
 from tests.emulators.upstream import Upstream

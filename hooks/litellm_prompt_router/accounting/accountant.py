@@ -1,4 +1,4 @@
-"""One answered call after the other: its price by our own arithmetic, and what it would have cost as it came.
+"""The price of each answered call by our own arithmetic, and what the version that wasn't sent would have cost.
 
 Three cases, told apart by a record's ``outcome``, ``mode`` and method:
 
@@ -8,8 +8,8 @@ Three cases, told apart by a record's ``outcome``, ``mode`` and method:
   rewriting *would have* saved: the bill less the counterfactual.
 - nothing changed, or LiteLLM's own cache answered: nothing was saved, exactly.
 
-All traffic feeds the counterfactual caches, rewritten or not: it is the traffic that there would have been. The answer
-is taken to be the same. The provider's own count of tokens is taken for what was sent, and what was never sent is
+Every call feeds the counterfactual caches, rewritten or not, because it would have come anyway. The answer is taken to
+be the same. The provider's own count of tokens is taken for what was sent, and what was never sent is
 estimated from it (``block_sizes``).
 """
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, difference, priced
+from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, explain_difference, priced
 from litellm_prompt_router.accounting.block_sizes import UNITS, BlockSizes
 from litellm_prompt_router.accounting.call_blocks import CallBlocks, Translator, has_answer
 from litellm_prompt_router.accounting.counterfactual import (
@@ -43,7 +43,7 @@ METHOD_UNCACHED = "no cache prices"
 UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"
 NO_PRICE = "unavailable: no price"
-World = Literal["original", "rewritten"]
+PromptVersion = Literal["original", "rewritten"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,11 +110,11 @@ class Accountant:
         kept = packed.unpacked()
         try:
             estimate, method = self._estimate(record, answer, kept, model, info, terms)
-        except _UnavailableError as error:
-            if kept.other is None:
+        except NoEstimateError as error:
+            if kept.rewritten is None:
                 return _unchanged(record)
             return replace(record, estimated_net_saved_reason=f"unavailable: {error.reason}")
-        if kept.other is None:
+        if kept.rewritten is None:
             return _unchanged(record)
         return _with_saving(record, answer, kept, estimate, method, info, terms)
 
@@ -129,31 +129,33 @@ class Accountant:
     ) -> tuple[Usage, str]:
         """``(input buckets of the request that wasn't sent, method)``; in shadow that is the rewritten one.
 
-        Raises _UnavailableError with the reason where there is no estimate.
+        Raises NoEstimateError with the reason where there is no estimate.
         """
         usage = record.usage
         if usage is None or not self._call_blocks.can_read(kept.endpoint):
-            raise _UnavailableError("this endpoint isn't modelled")
+            raise NoEstimateError("this endpoint isn't modelled")
         rules = rules_of(model)
         is_cache_irrelevant = rules is None and _caching_saves_nothing(info, terms, usage, model)
         if rules is None and not is_cache_irrelevant:
-            raise _UnavailableError(f"no model of how {answer.provider or 'the provider'} caches")
+            raise NoEstimateError(f"no model of how {answer.provider or 'the provider'} caches")
         original = self._blocks(kept, kept.original, model)
-        other = None if kept.other is None else self._blocks(kept, kept.other, model, _mark_plan(kept, answer))
-        sent, unsent = (other, original) if other is not None and kept.is_sent else (original, other)
+        rewritten = (
+            None if kept.rewritten is None else self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
+        )
+        sent, unsent = (rewritten, original) if rewritten is not None and kept.is_sent else (original, rewritten)
         if not sum(block.tokens for block in sent) or not usage.input_tokens:
-            raise _UnavailableError("no input to compare by")
+            raise NoEstimateError("no input to compare by")
         key = ((answer.scope, model.name), record.facts.profile)
         sent, unsent = self._sizes.sized(key, sent, unsent, rules, usage)
         if rules is None:
             tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
             return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
-        original, other = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
+        original, rewritten = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
 
-        def call(world: World, prompt: Prompt, blocks: Any) -> ObservedCall:
+        def call(version: PromptVersion, prompt: Prompt, blocks: Any) -> ObservedCall:
             cache_key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
             return ObservedCall(
-                scope=scope_in(answer.scope, world, model.name, cache_key),
+                scope=scope_in(answer.scope, version, model.name, cache_key),
                 rules=rules,
                 blocks=blocks,
                 started_seconds=record.facts.caller.started_seconds,
@@ -164,20 +166,20 @@ class Accountant:
 
         shared = self._shared()
         estimate: Estimate = self._caches.account(call("original", kept.original, original), shared)
-        if other is not None and not kept.is_sent and kept.other is not None:
-            estimate = self._caches.account(call("rewritten", kept.other, other), shared)
+        if rewritten is not None and not kept.is_sent and kept.rewritten is not None:
+            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten), shared)
         if not estimate.is_known:
-            raise _UnavailableError("what was cached before the start isn't known")
+            raise NoEstimateError("what was cached before the start isn't known")
         return estimate.usage, METHOD if shared is None else METHOD_SHARED
 
     def _blocks(self, kept: InFlightRequest, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None = None) -> Any:
         try:
             return self._call_blocks.blocks(kept.endpoint, prompt, model, plan)
         except ValueError as error:
-            raise _UnavailableError(str(error)) from error
+            raise NoEstimateError(str(error)) from error
 
 
-class _UnavailableError(Exception):
+class NoEstimateError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -195,7 +197,7 @@ def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: Bill
         if not record.billed_usd:
             record = replace(record, billed_usd=None, billed_reason=NO_PRICE)
         return replace(record, priced_reason=NO_PRICE)
-    why = None if record.billed_usd is None else difference(record.billed_usd, ours, terms, info)
+    why = None if record.billed_usd is None else explain_difference(record.billed_usd, ours, terms, info)
     return replace(record, priced_usd=ours, priced_reason=why)
 
 

@@ -58,7 +58,7 @@ def priced(
     return (tokens * (1 - terms.discount) * (1 + terms.margin) + terms.fixed_usd).normalize()
 
 
-def difference(billed: Decimal, ours: Decimal, terms: BillTerms, info: MapEntry) -> str | None:
+def explain_difference(billed: Decimal, ours: Decimal, terms: BillTerms, info: MapEntry) -> str | None:
     """Why LiteLLM's bill isn't ours; None when they agree."""
     if abs(billed - ours) <= SAME_USD:
         return None

@@ -34,14 +34,14 @@ Prompt = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InFlightRequest:
-    """One request. ``other`` is the rewritten prompt, None where the walk changed nothing.
+    """One request. ``rewritten`` is the rewritten prompt, None where the walk changed nothing.
 
-    ``is_sent``: ``other`` went to the provider; in shadow mode ``original`` did.
+    ``is_sent``: ``rewritten`` went to the provider; in shadow mode ``original`` did.
     """
 
     endpoint: str
     original: Prompt
-    other: Prompt | None
+    rewritten: Prompt | None
     is_sent: bool
     marking: Marking | None
     kept_seconds: float
@@ -63,7 +63,7 @@ class PackedRequest:
 
     def unpacked(self) -> InFlightRequest:
         """The request itself. Takes as long as packing did, so it isn't done while the client waits."""
-        original, other = (
+        original, rewritten = (
             marshal.loads(self.prompts)  # noqa: S302 - what ``_packed`` made in this process
             if isinstance(self.prompts, bytes)
             else self.prompts
@@ -71,7 +71,7 @@ class PackedRequest:
         return InFlightRequest(
             endpoint=self.endpoint,
             original=original,
-            other=other,
+            rewritten=rewritten,
             is_sent=self.is_sent,
             marking=self.marking,
             kept_seconds=self.kept_seconds,
@@ -93,16 +93,16 @@ class InFlightRequests:
         request_id: str,
         endpoint: str,
         original: Mapping[str, Any],
-        other: Mapping[str, Any],
+        rewritten: Mapping[str, Any],
         now_seconds: float,
         *,
         is_sent: bool,
         marking: Marking | None = None,
     ) -> None:
-        """Keeps a request until ``take``. ``other`` may be ``original`` itself."""
+        """Keeps a request until ``take``. ``rewritten`` may be ``original`` itself."""
         packed = PackedRequest(
             endpoint=endpoint,
-            prompts=_packed(original, other),
+            prompts=_packed(original, rewritten),
             is_sent=is_sent,
             marking=marking,
             kept_seconds=now_seconds,
@@ -123,15 +123,17 @@ class InFlightRequests:
         return packed
 
 
-def _packed(original: Mapping[str, Any], other: Mapping[str, Any]) -> bytes | tuple[Prompt, Prompt | None]:
-    """Both prompts serialised, or copied where that fails; ``other`` as None where it is ``original`` itself."""
+def _packed(original: Mapping[str, Any], rewritten: Mapping[str, Any]) -> bytes | tuple[Prompt, Prompt | None]:
+    """Both prompts serialised, or copied where that fails; ``rewritten`` as None where it is ``original`` itself."""
     fields = {name: original[name] for name in PROMPT_FIELDS & original.keys()}
-    others = None if other is original else {name: other[name] for name in PROMPT_FIELDS & other.keys()}
+    rewritten_fields = (
+        None if rewritten is original else {name: rewritten[name] for name in PROMPT_FIELDS & rewritten.keys()}
+    )
     try:
-        return marshal.dumps((fields, others))
+        return marshal.dumps((fields, rewritten_fields))
     except ValueError:  # a type that JSON doesn't have
         copies: dict[int, Any] = {}
-        return _copied_prompt(original, copies), None if others is None else _copied_prompt(other, copies)
+        return _copied_prompt(original, copies), None if rewritten_fields is None else _copied_prompt(rewritten, copies)
 
 
 def _copied_prompt(body: Mapping[str, Any], copies: dict[int, Any]) -> dict[str, Any]:

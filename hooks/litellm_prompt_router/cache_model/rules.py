@@ -117,8 +117,9 @@ def rules_of(model: DeployedModel) -> Rules | None:
 
 
 def anthropic_rules(model: str) -> MarkedPrefixes:
-    """The rules of a Claude model by its name, with or without a provider and a date."""
-    fitting = [(len(name), tokens) for name, tokens in CLAUDE_MIN_TOKENS_BY_NAME if name in model]
+    """The rules of a Claude model by its name, with or without a provider and a date, in either spelling (``4.5``)."""
+    dashed = model.replace(".", "-")
+    fitting = [(len(name), tokens) for name, tokens in CLAUDE_MIN_TOKENS_BY_NAME if name in dashed]
     return MarkedPrefixes(
         min_tokens=max(fitting)[1] if fitting else CLAUDE_MIN_TOKENS,
         joins_tool_runs=model.startswith(("claude", "anthropic/")),

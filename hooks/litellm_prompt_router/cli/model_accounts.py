@@ -59,7 +59,9 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
     ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from litellm_prompt_router.gateway.deployments.target import target_of_model  # imports LiteLLM, which takes seconds
+    from litellm_prompt_router.gateway.deployments.capabilities import (
+        target_of_model,  # imports LiteLLM, which takes seconds
+    )
 
     prices, target = _prices(model, stated), target_of_model(model, endpoint)
     if not prices.input_usd_per_mtok:

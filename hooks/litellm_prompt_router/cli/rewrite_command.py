@@ -65,7 +65,9 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
 
 def _target(body: dict[str, Any], call_type: str) -> Target:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from litellm_prompt_router.gateway.deployments.target import target_of_model  # imports LiteLLM, which takes seconds
+    from litellm_prompt_router.gateway.deployments.capabilities import (
+        target_of_model,  # imports LiteLLM, which takes seconds
+    )
 
     return target_of_model(str(body.get("model") or ""), call_type)
 

@@ -30,7 +30,7 @@ from litellm_prompt_router.policy import (
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.record.facts import DecidedBy, facts_of, with_shares
+from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
 from litellm_prompt_router.record.record import Caller
 from litellm_prompt_router.request.pipeline import EmbeddingsWanted, RecognisedRequest, WalkResult
 from litellm_prompt_router.request.route import MessageEmbedding
@@ -53,7 +53,7 @@ class Accounting(Protocol):
         ...
 
     def observe_anew(self, now_seconds: float) -> None:
-        """Tells that requests before this moment passed unseen."""
+        """Tells that requests before this moment passed unseen: what they cached isn't known."""
         ...
 
 
@@ -71,7 +71,7 @@ class KnownEmbeddings(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IncomingRequest:
-    """A request and its lazy look-ups."""
+    """A request. ``target`` looks its deployments up when it is called, not before."""
 
     key: Any
     """LiteLLM's UserAPIKeyAuth."""
@@ -86,18 +86,18 @@ class IncomingRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HandledRequest:
-    """What becomes of one request. ``ran_without_fault``: our walk went all the way, so the breaker may close."""
+class RequestOutcome:
+    """What becomes of one request. ``ran_without_fault``: it was decided to the end, so the breaker may close."""
 
     caller: Caller
     mode: Mode
     walked: WalkResult
-    decided_by: DecidedBy
+    decided_by: DecisionContext
     ran_without_fault: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Routable:
+class _RequestToRoute:
     """A recognised request that is to be routed, with what the policy says of it."""
 
     caller: Caller
@@ -111,7 +111,7 @@ class AwaitingEmbeddings:
     """A recognised request whose decision waits for the vectors of ``wanted``."""
 
     wanted: EmbeddingsWanted
-    routable: _Routable
+    to_route: _RequestToRoute
 
 
 class RequestHandler:
@@ -138,7 +138,7 @@ class RequestHandler:
         self._profiles = _ProfileVersions()
 
     def publish(self, configuration: ActiveConfiguration) -> None:
-        """Puts this in force for the requests to come."""
+        """Puts this configuration in force for the requests to come. May be called in any thread."""
         if configuration.thresholds != self.breaker.thresholds:
             self.breaker = Breaker(configuration.thresholds)
         if self.configuration.stopped_by is not None and configuration.stopped_by is None:
@@ -146,9 +146,9 @@ class RequestHandler:
         self.configuration = configuration
 
     def open(self, key: Any, data: dict[str, Any], call_type: str, bag: dict[str, Any]) -> IncomingRequest:
-        """The request under the configuration in force. What only the gateway may say is dropped from the bag."""
+        """The request under the configuration in force. Fields of ours that the client sent are dropped."""
         began_ns = time.perf_counter_ns()
-        metadata_bag.scrub(bag)
+        metadata_bag.drop_reserved_keys(bag)
         caller = caller_of(key, data, call_type, bag, self._clock())
 
         def target() -> Target:
@@ -168,13 +168,13 @@ class RequestHandler:
             target=target,
         )
 
-    def decide(self, request: IncomingRequest) -> HandledRequest | AwaitingEmbeddings:
-        """What the policy gives this request, guard by guard, as far as it needs to know."""
+    def decide(self, request: IncomingRequest) -> RequestOutcome | AwaitingEmbeddings:
+        """Whether this request is rewritten, and how. Reasons to pass it through come first, the cheapest first."""
         data, caller, configuration = request.data, request.caller, request.configuration
 
-        def passed(reason: str, policy: Policy, source: str | None = None) -> HandledRequest:
+        def passed(reason: str, policy: Policy, source: str | None = None) -> RequestOutcome:
             walked = WalkResult(outcome=Passthrough(reason=reason), body=data)
-            return _handled(caller, walked, policy, source)
+            return _outcome_before_routing(caller, walked, policy, source)
 
         metadata, problems = metadata_layers(
             configuration.default_mode,
@@ -182,62 +182,62 @@ class RequestHandler:
             dict_of(request.key, "metadata"),
             dict_of(request.key, "team_metadata"),
         )
-        possible = _possible_policies(configuration, caller, metadata, header_of(data, HEADER))
-        likely = possible[-1][1]
+        candidates = _candidate_policies(configuration, caller, metadata, header_of(data, HEADER))
+        without_profile = candidates[-1][1]
         if problems:
             self._dispatcher.submit_problem("Key metadata", problems, caller.key_alias)
-            return passed("bad_key_metadata", likely)
-        if all(policy.mode == "off" for _, policy in possible):
-            return passed("off", likely)
+            return passed("bad_key_metadata", without_profile)
+        if all(policy.mode == "off" for _, policy in candidates):
+            return passed("off", without_profile)
         if has_client_oauth(data, request.bag):
-            return passed("client_oauth", likely)
+            return passed("client_oauth", without_profile)
         if not self.breaker.admits(request.scope, time.monotonic()):
-            return passed("breaker", likely, "breaker")
+            return passed("breaker", without_profile, "breaker")
         pipeline = configuration.pipeline
-        opened = self._tried(lambda: pipeline.open(data, caller.endpoint), request)
+        opened = self._or_pass_through(lambda: pipeline.open(data, caller.endpoint), request)
         if isinstance(opened, WalkResult):
-            return _handled(caller, opened, likely)
+            return _outcome_before_routing(caller, opened, without_profile)
         sender = sender_of(data, caller.endpoint)
         caller = replace(caller, conversation=conversation_of(request.scope, opened.request, sender))
         recognised: RecognisedRequest | WalkResult | None = None
         only = None
-        policy = likely
-        if len(possible) > 1:  # which rule it is depends on the profile
+        policy = without_profile
+        if len(candidates) > 1:  # which rule it is depends on the profile
             only = decide_policy(configuration.default_policy, (*metadata, configuration.policy.defaults)).profile
             only = only if only in configuration.profile_names else None
-            recognised = self._tried(lambda: pipeline.recognise(opened, only=only), request)
+            recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=only), request)
             name = recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
-            policy = next(policy for rule, policy in possible if _is_for_profile(rule, name))
+            policy = next(policy for rule, policy in candidates if _is_for_profile(rule, name))
         if policy.mode == "off":
             return passed("off", policy)
         if policy.profile is not None and policy.profile not in configuration.profile_names:
-            return passed("unknown_profile", policy)  # of a policy file that waits to be put right
+            return passed("unknown_profile", policy)  # the policy names a profile that isn't loaded
         drawn = draw(request.scope, str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
         if drawn == "not_in_percent":
-            return _handled(caller, pipeline.left_out(opened, drawn), policy)
+            return _outcome_before_routing(caller, pipeline.pass_through(opened, drawn), policy)
         if recognised is None or policy.profile != only:
-            recognised = self._tried(lambda: pipeline.recognise(opened, only=policy.profile), request)
+            recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
         if isinstance(recognised, WalkResult):
-            return _handled(caller, recognised, policy)
+            return _outcome_before_routing(caller, recognised, policy)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
-        routable = _Routable(caller=caller, recognised=recognised, policy=policy, arm=arm)
+        to_route = _RequestToRoute(caller=caller, recognised=recognised, policy=policy, arm=arm)
         if arm == "holdout":
-            walked = pipeline.left_out(opened, arm, recognised.recognition)
-            return self._routed(routable, walked, ran_without_fault=False)
-        return self._await_or_route(request, routable)
+            walked = pipeline.pass_through(opened, arm, recognised.recognition)
+            return self._outcome_of_profile(to_route, walked, ran_without_fault=False)
+        return self._route_or_await_embeddings(request, to_route)
 
-    def resume(self, request: IncomingRequest, waiting: AwaitingEmbeddings) -> HandledRequest:
+    def resume(self, request: IncomingRequest, waiting: AwaitingEmbeddings) -> RequestOutcome:
         """The request decided with the vectors that came; messages whose vector didn't are scored by their words."""
-        return self._route(request, waiting.routable)
+        return self._route(request, waiting.to_route)
 
-    def finish(self, request: IncomingRequest, handled: HandledRequest) -> dict[str, Any] | None:
+    def finish(self, request: IncomingRequest, handled: RequestOutcome) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag."""
         data, walked, mode = request.data, handled.walked, handled.mode
         target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
         facts = facts_of(handled.caller, mode, walked.outcome, target, decision_us, handled.decided_by)
-        facts = with_shares(facts, walked.request, data)
-        metadata_bag.stamp(request.bag, facts, walked.marking)
+        facts = with_part_sizes(facts, walked.request, data)
+        metadata_bag.write_facts(request.bag, facts, walked.marking)
         self._accounting.keep(handled.caller, data, walked, is_sent=mode == "rewrite")
         if handled.ran_without_fault:
             self.breaker.succeeded(request.scope, time.monotonic())
@@ -251,33 +251,37 @@ class RequestHandler:
             lines = _lines_of_trip(trip)
             self._dispatcher.submit_problem(BREAKER_OPENED, lines, alias if isinstance(alias, str) else None)
 
-    def _await_or_route(self, request: IncomingRequest, routable: _Routable) -> HandledRequest | AwaitingEmbeddings:
-        recognised, pipeline = routable.recognised, request.configuration.pipeline
-        wanted = self._tried(lambda: pipeline.embeddings_wanted(recognised), request)
+    def _route_or_await_embeddings(
+        self, request: IncomingRequest, to_route: _RequestToRoute
+    ) -> RequestOutcome | AwaitingEmbeddings:
+        recognised, pipeline = to_route.recognised, request.configuration.pipeline
+        wanted = self._or_pass_through(lambda: pipeline.embeddings_wanted(recognised), request)
         if isinstance(wanted, WalkResult):
-            return self._routed(routable, wanted, ran_without_fault=False)
+            return self._outcome_of_profile(to_route, wanted, ran_without_fault=False)
         if wanted is not None:
             texts = tuple(self._embeddings.never_asked(wanted.model, wanted.texts))
             if texts:
-                return AwaitingEmbeddings(wanted=replace(wanted, texts=texts), routable=routable)
-        return self._route(request, routable)
+                return AwaitingEmbeddings(wanted=replace(wanted, texts=texts), to_route=to_route)
+        return self._route(request, to_route)
 
-    def _route(self, request: IncomingRequest, routable: _Routable) -> HandledRequest:
-        pipeline, placement, lookup = request.configuration.pipeline, routable.policy.placement, self._embeddings.known
+    def _route(self, request: IncomingRequest, to_route: _RequestToRoute) -> RequestOutcome:
+        pipeline, placement, lookup = request.configuration.pipeline, to_route.policy.placement, self._embeddings.known
 
         def decide() -> WalkResult:
-            return pipeline.decide(routable.recognised, request.target, placement=placement, lookup=lookup)
+            return pipeline.decide(to_route.recognised, request.target, placement=placement, lookup=lookup)
 
-        walked = self._tried(decide, request)
+        walked = self._or_pass_through(decide, request)
         is_fault = isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error"
-        return self._routed(routable, walked, ran_without_fault=not is_fault)
+        return self._outcome_of_profile(to_route, walked, ran_without_fault=not is_fault)
 
-    def _routed(self, routable: _Routable, walked: WalkResult, *, ran_without_fault: bool) -> HandledRequest:
-        caller, policy = routable.caller, routable.policy
-        profile = routable.recognised.recognition.profile
+    def _outcome_of_profile(
+        self, to_route: _RequestToRoute, walked: WalkResult, *, ran_without_fault: bool
+    ) -> RequestOutcome:
+        caller, policy = to_route.caller, to_route.policy
+        profile = to_route.recognised.recognition.profile
         changed_from = self._profiles.changed_from(str(caller.conversation), profile)
-        decided_by = DecidedBy(policy=policy.source, arm=routable.arm, profile_changed_from=changed_from)
-        return HandledRequest(
+        decided_by = DecisionContext(policy=policy.source, arm=to_route.arm, profile_changed_from=changed_from)
+        return RequestOutcome(
             caller=caller,
             mode=policy.mode,
             walked=walked,
@@ -285,8 +289,8 @@ class RequestHandler:
             ran_without_fault=ran_without_fault,
         )
 
-    def _tried(self, step: Callable[[], Result], request: IncomingRequest) -> Result | WalkResult:
-        """The step's result; a fault in it is an outcome too."""
+    def _or_pass_through(self, step: Callable[[], Result], request: IncomingRequest) -> Result | WalkResult:
+        """The step's result; where it fails, the fault is reported and the request passes through."""
         try:
             return step()
         except Exception as error:
@@ -311,12 +315,14 @@ class _ProfileVersions:
         return before[1] if before is not None and before[0] == now[0] and before[1] != now[1] else None
 
 
-def _handled(caller: Caller, walked: WalkResult, policy: Policy, source: str | None = None) -> HandledRequest:
-    decided_by = DecidedBy(policy=source or policy.source)
-    return HandledRequest(caller=caller, mode=policy.mode, walked=walked, decided_by=decided_by)
+def _outcome_before_routing(
+    caller: Caller, walked: WalkResult, policy: Policy, source: str | None = None
+) -> RequestOutcome:
+    decided_by = DecisionContext(policy=source or policy.source)
+    return RequestOutcome(caller=caller, mode=policy.mode, walked=walked, decided_by=decided_by)
 
 
-def _possible_policies(
+def _candidate_policies(
     configuration: ActiveConfiguration, caller: Caller, metadata: tuple[PolicyLayer, ...], header: str | None
 ) -> list[tuple[PolicyRule | None, Policy]]:
     """The rules that may decide, in order, with what each gives; None is no rule. The last one needs no profile."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from litellm_prompt_router.record.ledger_fields import LEDGER_FIELDS
+from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from litellm_prompt_router.record.record import Facts, Record
 from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 
@@ -44,7 +44,7 @@ def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
     return next((bag for key in BAG_KEYS if isinstance(bag := data.get(key), dict)), None)
 
 
-def scrub(bag: dict[str, Any]) -> None:
+def drop_reserved_keys(bag: dict[str, Any]) -> None:
     """Drops what only the gateway may say."""
     for key in (OWN_KEY, COMPRESSION_KEY, INJECTED_KEY):
         bag.pop(key, None)
@@ -53,7 +53,7 @@ def scrub(bag: dict[str, Any]) -> None:
         bag["spend_logs_metadata"] = {key: value for key, value in spend_logs.items() if key != OWN_KEY}
 
 
-def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> None:
+def write_facts(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> None:
     """Leaves the facts for our own later hooks, a summary for spend logs and LiteLLM's own savings fields.
 
     ``marking`` is for the deployment hook, where no one body does for all deployments.
@@ -70,7 +70,7 @@ def stamp(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> 
         bag[INJECTED_KEY] = EVERY_DEPLOYMENT
 
 
-def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> None:
+def write_summary(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> None:
     """Puts the whole record's summary there, and makes the claim for the Cost Optimization page.
 
     The page multiplies a number of tokens by ``input_usd_per_token``, whatever caches did. ``net`` gives it the
@@ -95,7 +95,7 @@ def settle(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | N
         }
 
 
-def show(kwargs: Mapping[str, Any], bag: Mapping[str, Any]) -> None:
+def copy_to_log_payload(kwargs: Mapping[str, Any], bag: Mapping[str, Any]) -> None:
     """Puts the settled summary into LiteLLM's standard logging payload, made ahead of us and read by other loggers."""
     payload = kwargs.get("standard_logging_object")
     metadata = payload.get("metadata") if isinstance(payload, dict) else None
@@ -103,7 +103,7 @@ def show(kwargs: Mapping[str, Any], bag: Mapping[str, Any]) -> None:
         metadata["spend_logs_metadata"] = bag["spend_logs_metadata"]
 
 
-def stamped_in(data: Mapping[str, Any]) -> dict[str, Any] | None:
+def bag_with_facts(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """The bag that ``stamp`` left facts in; None when there is none.
 
     A client may send the same key, in the same bag or in metadata of its own, and LiteLLM calls hooks for requests
@@ -154,7 +154,7 @@ def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
     return Marking(plan_of=plan_of, plans=plans) if plan_of else None
 
 
-def restamp(bag: dict[str, Any], deployment_id: str, plan: MarkPlan) -> None:
+def update_marks(bag: dict[str, Any], deployment_id: str, plan: MarkPlan) -> None:
     """Says of this attempt what its deployment gets. Attempts share the bag: the one that answers comes last."""
     bag[OWN_KEY]["breakpoints_added"] = plan.added
     bag[OWN_KEY]["breakpoints_total"] = plan.total

@@ -1,4 +1,4 @@
-"""The callback: guard, call, catch. LiteLLM's hooks on one side, the walk and the sinks on the other.
+"""LiteLLM's hooks.
 
 Every hook fails open: a fault of ours leaves the request as it came and is reported. Hooks are defined on this
 very class because LiteLLM looks for ``async_pre_call_hook`` in ``vars(cls)`` and skips inherited ones.
@@ -22,7 +22,7 @@ from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import answered_attempt, answered_response, failure_record, success_record
 from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
 from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
-from litellm_prompt_router.gateway.models.embedding_model import ask
+from litellm_prompt_router.gateway.models.embedding_model import ask_embedding_model
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
@@ -70,9 +70,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         super().__init__()
         self._dispatcher = Dispatcher(configuration.settings)
-        self._accounts = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
-        self._embeddings = EmbeddingCache(ask, self._dispatcher.submit_problem)
-        self._handler = RequestHandler(configuration, self._dispatcher, self._accounts, self._embeddings, clock)
+        self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
+        self._embeddings = EmbeddingCache(ask_embedding_model, self._dispatcher.submit_problem)
+        self._handler = RequestHandler(configuration, self._dispatcher, self._completer, self._embeddings, clock)
         self._watcher: Watcher | None = None
         self._dispatcher.report_in_force(self._in_force)
 
@@ -98,7 +98,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         except Exception as error:
             body = None
             handler.failed(user_api_key_dict, error, "pre_call")
-            _unstamp(data)
+            _remove_facts(data)
         self._capture_request(user_api_key_dict, data, call_type)
         return body
 
@@ -131,17 +131,17 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     async def async_logging_hook(
         self, kwargs: dict[str, Any], result: Any, call_type: str, **_: Any
     ) -> tuple[Any, Any]:
-        """What LiteLLM logs, with what the answer brought and what may be claimed. Runs ahead of every logger."""
+        """Completes the record and writes summary and claim into what LiteLLM logs. Runs ahead of every logger."""
         try:
-            bag = metadata_bag.stamped_in(kwargs.get("litellm_params") or {})
+            bag = metadata_bag.bag_with_facts(kwargs.get("litellm_params") or {})
             facts = metadata_bag.facts_in(bag) if bag is not None else None
             if bag is not None and facts is not None:
                 response = answered_response(kwargs, result)
                 record = success_record(facts, kwargs, response)
-                record = await self._accounts.complete(record, answered_attempt(kwargs, response))
+                record = await self._completer.complete(record, answered_attempt(kwargs, response))
                 price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
-                metadata_bag.settle(bag, record, price, self._handler.configuration.settings.cost_page)
-                metadata_bag.show(kwargs, bag)
+                metadata_bag.write_summary(bag, record, price, self._handler.configuration.settings.cost_page)
+                metadata_bag.copy_to_log_payload(kwargs, bag)
         except Exception as error:
             self._dispatcher.submit_error(error, "logging")
         return kwargs, result
@@ -154,11 +154,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             params = kwargs.get("litellm_params") or {}
             facts = _facts(params)
             if facts is not None:
-                record = self._accounts.completed(facts.caller.request_id)
+                record = self._completer.completed(facts.caller.request_id)
                 if record is None:
                     record = success_record(facts, kwargs, response_obj)
-                    record = await self._accounts.complete(record, answered_attempt(kwargs, response_obj))
-                    self._accounts.drop(facts.caller.request_id)
+                    record = await self._completer.complete(record, answered_attempt(kwargs, response_obj))
+                    self._completer.drop(facts.caller.request_id)
                 self._dispatcher.submit(record)
                 self._capture_answer(facts, response_obj)
         except Exception as error:
@@ -176,7 +176,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         try:
             facts = _facts(request_data)
             if facts is not None:
-                self._accounts.drop(facts.caller.request_id)
+                self._completer.drop(facts.caller.request_id)
                 self._dispatcher.submit(failure_record(facts, original_exception))
                 self._capture_answer(facts, None)
         except Exception as error:
@@ -192,10 +192,10 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._watcher.start()
 
     def close(self) -> None:
-        """Writes out what waits for the sinks. The end of the process does the same."""
+        """Writes out what waits for the sinks; also called at the process's end."""
         if self._watcher is not None:
             self._watcher.stop()
-        self._accounts.close()
+        self._completer.close()
         self._dispatcher.close()
 
     def _in_force(self) -> InForce:
@@ -203,7 +203,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         handler = self._handler
         configuration = handler.configuration
         profiles = configuration.profiles
-        tripped = handler.breaker.open_for(time.monotonic())
+        open_breakers = handler.breaker.open_for(time.monotonic())
         return InForce(
             default_mode=configuration.default_mode,
             profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
@@ -214,14 +214,14 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             policy_digest=configuration.policy.digest,
             policy_rules=len(configuration.policy.rules),
             problems=self._watcher.problems if self._watcher is not None else (),
-            is_breaker_open=None in tripped,
-            breaker_keys=sum(key is not None for key in tripped),
+            is_breaker_open=None in open_breakers,
+            breaker_keys=sum(key is not None for key in open_breakers),
         )
 
     # Capture
 
     def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
-        """The client's own body on its way to the traffic file, whatever became of it in our hands."""
+        """Hands the body to the traffic file as the client sent it, rewritten or not."""
         alias = getattr(key, "key_alias", None)
         if not isinstance(alias, str) or not self._dispatcher.is_captured(alias) or call_type not in SHAPES:
             return
@@ -247,7 +247,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
-    bag = metadata_bag.stamped_in(kwargs)
+    bag = metadata_bag.bag_with_facts(kwargs)
     marking = metadata_bag.marking_in(bag, call_type) if bag is not None else None
     if bag is None or marking is None:
         return None
@@ -259,17 +259,17 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
     changed = apply_instructions(plan.instructions, kwargs)
     if changed is None:
         return None
-    metadata_bag.restamp(bag, own_id, plan)
+    metadata_bag.update_marks(bag, own_id, plan)
     return {**kwargs, **changed}
 
 
-def _unstamp(data: Mapping[str, Any]) -> None:
-    """Takes back what was said of a request that then went on as it came: no marks for it, and no claim."""
-    bag = metadata_bag.stamped_in(data)
+def _remove_facts(data: Mapping[str, Any]) -> None:
+    """Removes our facts after a fault, so that nothing is marked in, claimed for or told of the request."""
+    bag = metadata_bag.bag_with_facts(data)
     if bag is not None:
-        metadata_bag.scrub(bag)
+        metadata_bag.drop_reserved_keys(bag)
 
 
 def _facts(data: Mapping[str, Any]) -> Facts | None:
-    bag = metadata_bag.stamped_in(data)
+    bag = metadata_bag.bag_with_facts(data)
     return metadata_bag.facts_in(bag) if bag is not None else None

@@ -29,7 +29,7 @@ NO_LIST_PRICE = "no price for the model, or its deployments differ"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DecidedBy:
+class DecisionContext:
     """How the request came to be treated so: what decided its mode, its arm, and a profile new to its conversation."""
 
     policy: str | None = None
@@ -37,11 +37,16 @@ class DecidedBy:
     profile_changed_from: str | None = None
 
 
-UNATTRIBUTED = DecidedBy()
+NO_CONTEXT = DecisionContext()
 
 
 def facts_of(
-    caller: Caller, mode: Mode, outcome: Outcome, target: Target, decision_us: int, standing: DecidedBy = UNATTRIBUTED
+    caller: Caller,
+    mode: Mode,
+    outcome: Outcome,
+    target: Target,
+    decision_us: int,
+    standing: DecisionContext = NO_CONTEXT,
 ) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took."""
     recognition, decision = outcome.recognition, outcome.decision
@@ -72,7 +77,7 @@ def facts_of(
     )
 
 
-def with_shares(facts: Facts, request: Request | None, data: Mapping[str, Any]) -> Facts:
+def with_part_sizes(facts: Facts, request: Request | None, data: Mapping[str, Any]) -> Facts:
     """The facts with the sizes of what isn't system text: routing can't save any of it."""
     if request is None:
         return facts
@@ -88,7 +93,7 @@ def _recognised(
     decision: RoutingDecision,
     target: Target,
     decision_us: int,
-    standing: DecidedBy,
+    standing: DecisionContext,
 ) -> Facts:
     """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left."""
     absent = _absent_modules(recognition)

@@ -5,7 +5,7 @@ nothing is kept per request on our side. ``Record`` adds what the response broug
 a side call, a gain) is a property here; sinks only format.
 
 A field is named once, in its class. It is then a field of the ledger line of the same name, a column of Parquet files
-(``ledger_fields``) and part of the summary in LiteLLM's spend logs, unless it is marked ``LEDGER_ONLY``.
+(``ledger_schema``) and part of the summary in LiteLLM's spend logs, unless it is marked ``LEDGER_ONLY``.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ def _pieces(
     return tuple(out)
 
 
-def settled_at_seams(request: Request, recognition: Recognition) -> Recognition:
+def with_space_behind_seams(request: Request, recognition: Recognition) -> Recognition:
     """The same recognition; white space behind a seam between two client blocks goes to the span that follows."""
     if len(request.system) == 1:
         return recognition

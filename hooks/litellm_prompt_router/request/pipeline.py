@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
-from litellm_prompt_router.request.compose import compose, settled_at_seams
+from litellm_prompt_router.request.compose import compose, with_space_behind_seams
 from litellm_prompt_router.request.cost_gate import modules_to_send, optional_tokens, with_modules
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import Lookup, Router, no_embeddings
@@ -29,9 +29,10 @@ _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
     ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
 )
 CLOSE_COVERAGE = 0.2
+"""An unrecognised prompt is drift when this share of its characters could be placed."""
 CLOSE_LINES = 0.5
-"""An unrecognised prompt is drift when this much of it could be placed, or this share of the profile's lines is
-in it: an agent whose every section was edited a little has no module left as it was."""
+"""It is drift, too, when this share of the profile's lines is in it: an agent whose every section was edited a little
+has no module left as it was."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +49,7 @@ class WalkResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenedRequest:
-    """A body that has been read: ``request`` is it in our types."""
+    """A request body, and ``request``: the same in our types."""
 
     data: Mapping[str, Any]
     shape: EndpointShape
@@ -140,7 +141,7 @@ class Pipeline:
             return WalkResult(outcome=outcome, body=opened.data, request=request)
         return RecognisedRequest(opened=opened, recognition=recognition)
 
-    def left_out(self, opened: OpenedRequest, reason: str, recognition: Recognition | None = None) -> WalkResult:
+    def pass_through(self, opened: OpenedRequest, reason: str, recognition: Recognition | None = None) -> WalkResult:
         """The request as it came, because the policy leaves it out."""
         outcome = Passthrough(
             reason=reason,
@@ -153,7 +154,7 @@ class Pipeline:
     def embeddings_wanted(self, recognised: RecognisedRequest) -> EmbeddingsWanted | None:
         """What an embedding model is to be asked for ahead of ``decide``; None where words alone decide."""
         profile, request = recognised.recognition.profile, recognised.opened.request
-        if profile.embedding is None or request.unseen is not None:
+        if profile.embedding is None or request.missing_history is not None:
             return None
         texts = self._routers[profile.name].texts_to_embed(request.turns)
         if not texts:
@@ -172,28 +173,28 @@ class Pipeline:
         placement: Literal["auto", "append", "grow", "latest"] | None = None,
         lookup: Lookup = no_embeddings,
     ) -> WalkResult:
-        """What becomes of a recognised request. ``placement`` stands over the profile's own and the settings'."""
+        """What becomes of a recognised request. ``placement`` overrides the profile's own and the settings'."""
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
         profile = recognition.profile
-        reach = target()
-        stated = placement or profile.placement or self._placement
-        placement = reach.placement if stated is None or stated == "auto" else stated
-        if placement == "append" and reach.refuses_late_system:
+        common = target()
+        asked = placement or profile.placement or self._placement
+        placement = common.placement if asked is None or asked == "auto" else asked
+        if placement == "append" and common.refuses_late_system:
             placement = "grow"  # no request may fail because of us
         router = self._routers[profile.name]
-        if request.unseen is None:
+        if request.missing_history is None:
             decision = router.decide(request.turns, latest_only=placement == "latest", lookup=lookup)
         else:
-            decision = router.decide_all(request.turns, request.unseen)
+            decision = router.decide_all(request.turns, request.missing_history)
         if self._gates_cost:
-            gated = _gated(decision, recognition, reach, latest_only=placement == "latest")
+            gated = _gated(decision, recognition, common, latest_only=placement == "latest")
             if gated is None:
-                return self._not_worth_it(data, request, shape, recognition, decision, reach)
+                return self._not_worth_it(data, request, shape, recognition, decision, common)
             decision = gated
         arrivals = decision.arrivals if placement != "latest" else ()
         selected = _first_selected(decision, profile)
-        recognition = settled_at_seams(request, recognition)
+        recognition = with_space_behind_seams(request, recognition)
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
         )
@@ -209,12 +210,12 @@ class Pipeline:
                 cache_key=_cache_key(profile, selected) if self._adds_marks and one.takes_cache_key else None,
             )
 
-        rewritten = rewritten_for(reach)
+        rewritten = rewritten_for(common)
         body = shape.write(data, request, rewritten)
         bridged = shape.bridged
         marking = _marking(
             body,
-            reach,
+            common,
             rewritten_for,
             lambda one: shape.write(data, request, one),
             shape.texts,
@@ -255,7 +256,7 @@ def _gated(
 ) -> RoutingDecision | None:
     """The decision behind the cost gate; None where the conversation is to be left as it came.
 
-    One that ``latest_only`` has no first turn to go by: for it all that counts is whether anything is rewritten.
+    With ``latest_only`` no first turn decides: all that counts is whether tuning said to rewrite nothing.
     """
     profile = recognition.profile
     if latest_only:
@@ -275,32 +276,34 @@ def _first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[in
 
 
 def _marking(
-    plain: Mapping[str, Any],
-    reach: Target,
+    unmarked_body: Mapping[str, Any],
+    common: Target,
     rewritten_for: Callable[[Target], Rewritten],
     write: Callable[[Rewritten], Mapping[str, Any]],
     texts: Texts,
     bridged: Callable[[Rewritten], MarkPlan] | None,
 ) -> Marking | None:
     """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
-    if not reach.each:
-        if bridged is None or not reach.takes_marks:
+    if not common.each:
+        if bridged is None or not common.takes_marks:
             return None
-        return Marking(plan_of={ANY_DEPLOYMENT: 0}, plans=(bridged(rewritten_for(reach)),))
-    # What has no say in marks mustn't make two plans of one.
-    alike = {own_id: replace(target, placement=reach.placement, **_NO_PRICES) for own_id, target in reach.each}
+        return Marking(plan_of={ANY_DEPLOYMENT: 0}, plans=(bridged(rewritten_for(common)),))
+    # Deployments that differ in prices or placement alone share a plan.
+    comparable = {own_id: replace(target, placement=common.placement, **_NO_PRICES) for own_id, target in common.each}
     plans: list[MarkPlan] = []
-    known: list[Target] = []
-    for target in alike.values():
-        if target not in known:
+    distinct: list[Target] = []
+    for target in comparable.values():
+        if target not in distinct:
             one = rewritten_for(target)
             marks = one.breakpoints
-            known.append(target)
+            distinct.append(target)
             if bridged is not None and target.takes_marks:
                 plans.append(bridged(one))
             else:
-                plans.append(MarkPlan(instructions_for(plain, write(one), texts), marks.added, marks.total))
-    return Marking(plan_of={own_id: known.index(target) for own_id, target in alike.items()}, plans=tuple(plans))
+                plans.append(MarkPlan(instructions_for(unmarked_body, write(one), texts), marks.added, marks.total))
+    return Marking(
+        plan_of={own_id: distinct.index(target) for own_id, target in comparable.items()}, plans=tuple(plans)
+    )
 
 
 def _is_close(recognition: Recognition) -> bool:

@@ -75,7 +75,7 @@ class Request:
     """The client's breakpoints behind the system prompt (messages, top level)."""
     states_points: bool = False
     """True when the client sends LiteLLM injection points, which then hold in place of a deployment's own."""
-    unseen: str | None = None
+    missing_history: str | None = None
     """Why the conversation so far isn't in the request, so that nobody can say what it needs; None when it is."""
 
     @property

@@ -1,4 +1,8 @@
-"""What hooks hand records and faults to, without waiting; which sinks get them is the settings' to say."""
+"""What hooks hand records and faults to, without waiting.
+
+``Dispatcher`` puts them into a ``BackgroundQueue``; its one consumer thread is a ``Delivery``, which hands each item to
+the ``Sinks`` that the settings switch on.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +32,9 @@ MAX_QUEUED_CAPTURE_BYTES = 64_000_000
 class Dispatcher:
     """Hands records, problems and faults to the sinks of ``settings``, or to those given in their place.
 
-    The ``submit`` methods never wait, do no I/O and raise nothing; with ``ledger.queue_size`` items waiting
-    they drop and count. Each process has a thread of its own, which starts at the first of them (where
-    there is a folder for status files: at once). Failures are logged, once a minute at most. The end of the process
-    closes the dispatcher.
+    The ``submit`` methods never wait, do no I/O and raise nothing; with ``ledger.queue_size`` items waiting they drop
+    and count. The process's thread starts with the first item, or at once where status files are written. Failures are
+    logged, once a minute at most. The end of the process closes the dispatcher.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from litellm_prompt_router.record.ledger_fields import LEDGER_FIELDS, FieldType
+from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS, FieldType
 
 MONEY = pl.Decimal(38, 18)
 """Sums of it are exact. Records have 12 digits behind the point."""

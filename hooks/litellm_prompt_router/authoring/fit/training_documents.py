@@ -223,6 +223,6 @@ SMALL_TALK = tuple(
 )
 """Messages that need the core alone, in several languages.
 
-Beside the narrow lists of request/route/phrases.py these only lower scores; a message made of such words alone,
+Beside the narrow lists of request/route/follow_ups.py these only lower scores; a message made of such words alone,
 with nothing above the threshold, gets the core.
 """

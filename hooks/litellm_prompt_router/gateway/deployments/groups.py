@@ -13,7 +13,7 @@ from typing import Any
 import litellm
 
 from litellm_prompt_router.gateway import proxy_server
-from litellm_prompt_router.gateway.deployments.target import target_of_deployment
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_deployment
 from litellm_prompt_router.request.types import CHAT, Target
 from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
 

@@ -29,6 +29,7 @@ OF_THE_TEXT = frozenset({400, 413, 422})
 SHARED_SECONDS = 0.05
 """Of the timeout, for Redis to answer."""
 SHARED_TTL_SECONDS = 7 * 86_400
+"""How long replicas share a vector through Redis; in memory the MAX_ENTRIES used last stay."""
 SHARED_PREFIX = "prompt_router:meaning:"
 PROBLEM = "Embedding model failed"
 

@@ -22,7 +22,7 @@ class NotVectorsError(Exception):
     """The answer holds no vector for each text."""
 
 
-async def ask(model: str, texts: Sequence[str], timeout_seconds: float) -> list[MessageEmbedding]:
+async def ask_embedding_model(model: str, texts: Sequence[str], timeout_seconds: float) -> list[MessageEmbedding]:
     """A vector for each text, in one call. Raises whatever LiteLLM raises, and NotVectorsError."""
     router = proxy_server.llm_router()
     is_group = router is not None and bool(router.get_model_list(model_name=model))

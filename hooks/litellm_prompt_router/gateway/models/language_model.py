@@ -14,7 +14,7 @@ import litellm
 
 from litellm_prompt_router.authoring.examples import ModelAnswer, ModelFailedError
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.gateway.deployments.target import target_of_model
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.models.embedding_model import vectors_in
 from litellm_prompt_router.request.route import MessageEmbedding
 

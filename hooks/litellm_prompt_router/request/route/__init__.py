@@ -1,7 +1,7 @@
 """Routing: from the conversation's own words and tool calls to the modules it needs, with evidence."""
 
 from litellm_prompt_router.request.route.embeddings import Lookup, MessageEmbedding, no_embeddings
-from litellm_prompt_router.request.route.need import closure_of
+from litellm_prompt_router.request.route.needed_modules import closure_of
 from litellm_prompt_router.request.route.router import MOST_TOKENS_SHARE, Router
 from litellm_prompt_router.request.route.scores import Trace
 from litellm_prompt_router.request.route.scores import values as gate_values

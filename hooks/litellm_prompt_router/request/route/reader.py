@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Ignore, Profile
+from litellm_prompt_router.request.route.follow_ups import is_follow_up, is_small_talk
 from litellm_prompt_router.request.route.own_words import own_words
-from litellm_prompt_router.request.route.phrases import is_follow_up, is_small_talk
 from litellm_prompt_router.request.route.scores import Scores, score
 from litellm_prompt_router.request.route.triggers import TriggerIndex, capped, folded, words_of
 from litellm_prompt_router.request.types import MessageKind, Turn

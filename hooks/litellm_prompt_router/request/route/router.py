@@ -35,7 +35,7 @@ from litellm_prompt_router.request.route.embeddings import (
     promised,
     semantic_scores,
 )
-from litellm_prompt_router.request.route.need import Need, closure_of, core_evidence
+from litellm_prompt_router.request.route.needed_modules import Need, closure_of, core_evidence
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values

@@ -10,7 +10,7 @@ import numpy as np
 from litellm_prompt_router.profile.fitted import Fitted, Flags, Floats
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import Lookup, no_embeddings
-from litellm_prompt_router.request.route.need import closure_of
+from litellm_prompt_router.request.route.needed_modules import closure_of
 from litellm_prompt_router.request.route.router import Router
 from litellm_prompt_router.request.route.scores import Trace, WeighedMessage
 from litellm_prompt_router.request.types import RoutingDecision, Turn

@@ -66,7 +66,7 @@ def read(data: Mapping[str, Any]) -> Request:
         marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
         marks_after=tuple(_marks_after(data, rest)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
-        unseen=UNSEEN_HISTORY if any(data.get(key) for key in _HISTORY_KEYS) else None,
+        missing_history=UNSEEN_HISTORY if any(data.get(key) for key in _HISTORY_KEYS) else None,
     )
 
 

@@ -13,8 +13,8 @@ import pytest
 from litellm_prompt_router.analysis.report.columns import COLUMNS, EXTRA, MONEY, frame_of
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.gateway import metadata_bag
-from litellm_prompt_router.record import ledger_fields
-from litellm_prompt_router.record.ledger_fields import LEDGER_FIELDS
+from litellm_prompt_router.record import ledger_schema
+from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from litellm_prompt_router.record.record import LEDGER_ONLY, Caller, Facts, Record
 from tests.telemetry.records import CALLER, FACTS, MODULES, RECORD, USAGE
 
@@ -80,7 +80,7 @@ def test_every_field_of_the_facts_survives_the_bag() -> None:
 def test_the_summary_has_every_field_that_is_not_for_the_ledger_alone() -> None:
     """With the ledger's values."""
     bag: dict[str, Any] = {}
-    metadata_bag.settle(bag, FULL, None, "off")
+    metadata_bag.write_summary(bag, FULL, None, "off")
     summary = bag["spend_logs_metadata"]["prompt_router"]
     hidden = {field.name for field in declared() if field.metadata == LEDGER_ONLY}
     hidden |= {f"counterfactual_{field.name}" for field in fields(Usage)}
@@ -97,7 +97,7 @@ def test_a_type_that_no_column_can_have_is_refused() -> None:
         found: dict[str, int]
 
     with pytest.raises(TypeError, match=r"^Strange\.found: dict\[str, int\] is no type of a ledger field$"):
-        ledger_fields._ledger_field(Strange, fields(Strange)[0])
+        ledger_schema._ledger_field(Strange, fields(Strange)[0])
 
 
 def test_columns_have_the_types_that_readers_of_older_files_know() -> None:

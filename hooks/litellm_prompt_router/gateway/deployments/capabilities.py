@@ -9,9 +9,9 @@ from typing import Any
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from litellm_prompt_router.cache_model import DeployedModel, takes_breakpoints, takes_mid_system
-from litellm_prompt_router.gateway.deployments.bridges import BRIDGES
+from litellm_prompt_router.cache_model import DeployedModel, rules_of, takes_breakpoints, takes_mid_system
 from litellm_prompt_router.gateway.deployments.describe import describe
+from litellm_prompt_router.gateway.deployments.endpoint_capabilities import BRIDGES
 from litellm_prompt_router.gateway.deployments.map_prices import map_entry, price_in, read_share, write_share
 from litellm_prompt_router.profile.profile import Placement
 from litellm_prompt_router.request.types import CHAT, Target
@@ -42,7 +42,7 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
         takes_breakpoints=(
             model.provider == "openai" and model.is_openai and model.takes_breakpoint_fields and is_new_openai
         ),
-        min_cache_tokens=get_prompt_cache_min_tokens(model.base_model or model.name),
+        min_cache_tokens=_min_cache_tokens(model),
         input_usd_per_token=price_in(entry),
         cache_read_share=read_share(entry),
         cache_write_share=write_share(entry, "cache_creation_input_token_cost"),
@@ -56,6 +56,12 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
     )
     adapt = BRIDGES.get(endpoint)
     return target if adapt is None else adapt(target, model)
+
+
+def _min_cache_tokens(model: DeployedModel) -> int:
+    """The same minimum that accounting goes by; where no rules of the host are modelled, LiteLLM's."""
+    rules = rules_of(model)
+    return get_prompt_cache_min_tokens(model.base_model or model.name) if rules is None else rules.min_tokens
 
 
 def _auto_points() -> tuple[Mapping[str, Any], ...]:
