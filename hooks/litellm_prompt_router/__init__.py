@@ -19,8 +19,8 @@ Imports go one way, from the top of this list down:
 - ``policy``: who gets it: settings, policy file, reload, breaker, control group
 - ``files``: reading and writing profile folders and traffic files
 - ``record``: the facts of one request
-- ``cache_model``: how providers cache prompts, and their prices
 - ``request``: the pure walk
+- ``cache_model``: how providers cache prompts, and their prices
 - ``profile``: what is known of an agent's prompt
 - ``documents``: text, YAML and JSON Lines, with every problem told
 """

@@ -24,6 +24,9 @@ LIFETIME_SECONDS: dict[Lifetime, int] = {
     "1h": 3_600,  # CLAUDE
 }
 
+CLAUDE_MAX_MARKS = 4
+"""CLAUDE: breakpoints in a request, the client's own included; a fifth is refused."""
+
 CLAUDE_LOOKBACK_POSITIONS = 20
 """CLAUDE: at most 20 positions a breakpoint, the breakpoint itself being the first."""
 

@@ -16,9 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from litellm_prompt_router.cache_model.rules import CLAUDE_LOOKBACK_POSITIONS, CLAUDE_MAX_MARKS
 from litellm_prompt_router.request.types import (
-    LOOKBACK_BLOCKS,
-    MAX_MARKS,
     Breakpoints,
     Composition,
     KeptPiece,
@@ -72,7 +71,7 @@ def plan_breakpoints(
     added = 0
     if target.is_marking:
         ours = EXPLICIT if target.takes_breakpoints else _lasting(EPHEMERAL, recognition.profile.cache_ttl == "1h")
-        most = MAX_EXPLICIT if target.takes_breakpoints else MAX_MARKS
+        most = MAX_EXPLICIT if target.takes_breakpoints else CLAUDE_MAX_MARKS
         outside = len(request.marks_before) + len(request.marks_after) + len(kept)
         for edge, prefix_tokens in layout.ours():
             if edge not in edges and outside + len(edges) < most and prefix_tokens >= target.min_cache_tokens:
@@ -83,7 +82,7 @@ def plan_breakpoints(
         edges = _with_lifetimes(
             edges, layout, (*request.marks_before, *points.before), (*request.marks_after, *points.after)
         )
-    room = MAX_MARKS - len(request.marks_before) - len(request.marks_after) - len(kept) - len(edges)
+    room = CLAUDE_MAX_MARKS - len(request.marks_before) - len(request.marks_after) - len(kept) - len(edges)
     history: tuple[int, ...] = ()
     marks_history = target.takes_marks and target.places_points and not request.marks_after
     if marks_history and composition.tokens >= target.min_cache_tokens:
@@ -101,7 +100,7 @@ def plan_breakpoints(
         history=points.at(history),
         added=added + len(history),
         client=request.client_marks,
-        total=MAX_MARKS - room + len(history) + max(0, min(points.reach, room - len(history))),
+        total=CLAUDE_MAX_MARKS - room + len(history) + max(0, min(points.reach, room - len(history))),
     )
 
 
@@ -206,7 +205,7 @@ def history_ends(turns: Sequence[Turn], late_turns: Sequence[int] = ()) -> tuple
 
     As messages counted from the end; ``late_turns`` are those with a late message behind them. The call before
     this one ended ahead of the latest assistant message; what it cached there is found again only from a mark
-    there or within LOOKBACK_BLOCKS behind it.
+    there or within CLAUDE_LOOKBACK_POSITIONS behind it.
     """
     answers = [number for number, turn in enumerate(turns) if turn.role == "assistant"]
     if not turns:
@@ -216,7 +215,7 @@ def history_ends(turns: Sequence[Turn], late_turns: Sequence[int] = ()) -> tuple
     since = turns[answers[-1] :]
     late = sum(turn >= answers[-1] for turn in late_turns)
     blocks = sum(turn.blocks + len(turn.tool_calls) for turn in since) + late
-    return (1,) if blocks < LOOKBACK_BLOCKS else (1, len(since) + late + 1)
+    return (1,) if blocks < CLAUDE_LOOKBACK_POSITIONS else (1, len(since) + late + 1)
 
 
 def _blocks(request: Request) -> list[_Block]:

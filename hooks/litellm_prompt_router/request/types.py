@@ -23,11 +23,6 @@ Mark = Mapping[str, Any]
 """A breakpoint as it stands on the wire: a ``cache_control`` object, such as ``{"type": "ephemeral", "ttl": "1h"}``,
 or a ``prompt_cache_breakpoint``, which has a ``mode``."""
 
-MAX_MARKS = 4
-LOOKBACK_BLOCKS = 20
-"""Claude's limits: marks in a request, and blocks ahead of a mark in which an earlier cache entry is found
-(platform.claude.com, "Prompt caching", checked 2026-11)."""
-
 
 # Requests
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from litellm_prompt_router.cache_model.rules import CLAUDE_MAX_MARKS
 from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.breakpoints import EPHEMERAL, EXPLICIT, history_ends
-from litellm_prompt_router.request.types import MAX_MARKS, Mark, Request, Target, UnreadableRequestError
+from litellm_prompt_router.request.types import Mark, Request, Target, UnreadableRequestError
 from litellm_prompt_router.request.wire.chat import read
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
 from litellm_prompt_router.request.wire.marks import marked as marked_block
@@ -74,7 +75,7 @@ def _with_marks(
     reach from this one's, that place is marked too.
     """
     points = body.get(INJECTION_POINTS)
-    room = before = MAX_MARKS - request.client_marks
+    room = before = CLAUDE_MAX_MARKS - request.client_marks
     if room <= 0:
         return body, 0
     out: Mapping[str, Any] = dict(body)
