@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,10 +84,23 @@ def _clear_session_emulators(request: pytest.FixtureRequest) -> None:
         proxy.clear()
 
 
-@pytest.hookimpl(tryfirst=True)  # ahead of xdist, which reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For ``--dist loadgroup``: a file stays on one worker, and all that share a proxy of the session do."""
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        shared = next((name for name in ("two_key_proxy", "provider_proxy") if name in used), None)
-        item.add_marker(pytest.mark.xdist_group(shared or item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadfile``, but files that share a proxy of the session stay together too, so that it starts once."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByProxyOrFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return proxy_of(config.rootpath / file) or file
+
+    return ByProxyOrFile(config, log)
+
+
+@cache
+def proxy_of(file: Path) -> str | None:
+    """The proxy of the session that the file's tests ask for, if they do."""
+    text = file.read_text("utf-8")
+    return next((name for name in ("two_key_proxy", "provider_proxy") if f"{name}:" in text), None)
