@@ -77,6 +77,16 @@ def test_after_a_gap_nothing_is_known_until_what_was_cached_in_it_is_gone() -> N
     assert caches.account(call(1_301.0, 5, first=7_000)).is_known
 
 
+def test_nor_of_a_conversation_that_was_seen_before_the_gap() -> None:
+    """Its calls in the gap were cached too."""
+    caches = CounterfactualCaches(0.0)
+    assert caches.account(call(1_000.0, 3)).is_known
+    assert caches.account(call(1_060.0, 4)).is_known
+    caches.observe_anew(1_190.0)
+    assert not caches.account(call(1_200.0, 9)).is_known
+    assert caches.account(call(1_490.0, 10)).is_known
+
+
 def test_calls_may_end_in_another_order_than_they_began() -> None:
     """An early call that comes late takes nothing from what a later one wrote, and shortens no life."""
     baseline = CounterfactualCaches(-10_000.0)

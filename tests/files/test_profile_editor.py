@@ -220,6 +220,17 @@ def test_a_replaced_profile_leaves_nothing_of_its_own(root: Path) -> None:
     assert not (folder / "deep").exists()
 
 
+def test_what_lies_behind_a_linked_folder_is_not_the_profiles_own(root: Path) -> None:
+    folder, outside = root / "toy", root.parent / "outside"
+    outside.mkdir()
+    (outside / "more.txt").write_text("x")
+    (folder / "linked").symlink_to(outside, target_is_directory=True)
+    declared = OWN["profile.yaml"] + b"  - {id: more, file: linked/more.txt, title: More}\n"
+    (folder / "profile.yaml").write_bytes(declared)
+    split(root, "toy", replace=True)
+    assert (outside / "more.txt").read_text() == "x"
+
+
 @pytest.mark.parametrize(
     "declared",
     [

@@ -172,6 +172,24 @@ async def test_a_request_that_waits_keeps_the_configuration_that_it_began_with(
     assert (await facts_of(profile, told[0].text))["profile_version"] == "another"
 
 
+async def test_a_request_that_waits_passes_when_all_is_stopped_meanwhile(
+    hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
+) -> None:
+    embedder.faults.append(Fault(delay_seconds=0.3))
+    messages = [{"role": "system", "content": profile.text}, {"role": "user", "content": told[0].text}]
+    data: dict[str, Any] = {"model": "claude", "messages": messages, "metadata": {}, "litellm_call_id": "c"}
+    logging = ProxyLogging(user_api_key_cache=DualCache())
+    who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
+    call = logging.pre_call_hook(user_api_key_dict=who, data=data, call_type="acompletion")
+    waiting = asyncio.create_task(call)
+    while not embedder.batches:
+        await asyncio.sleep(0.01)
+    hook._handler.publish(replace(hook._handler.configuration, stopped_by="kill switch"))
+    out: Any = await waiting
+    assert (out["messages"], out["metadata"]) == (messages, {})
+    assert hook._handler.passed_while_stopped == 1
+
+
 async def test_the_wait_for_vectors_is_part_of_the_decision(
     hook: PromptRouter, profile: Profile, told: list[Telling], embedder: Embedder
 ) -> None:

@@ -524,10 +524,10 @@ async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> No
     hook._handler.publish(replace(running, stopped_by=how))
     for _ in range(200):
         data = body()
-        data["metadata"] = {"tags": ["t"]}
+        data["metadata"] = {**FORGED, "tags": ["t"]}
         out = await dispatch(data)
         assert out["messages"] is data["messages"]
-        assert out["metadata"] == {"tags": ["t"]}
+        assert out["metadata"] == {"tags": ["t"], "spend_logs_metadata": {"cost_centre": "42"}}
     assert len(hook._completer) == 0
     assert hook._in_force().passed_while_stopped == 200
     logging = ProxyLogging(user_api_key_cache=DualCache())

@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    # LITELLM.md 8, CLAUDE-SYSTEM in cache_model/rules.py: flagged models take the role.
+    # LiteLLM's map, and CLAUDE-SYSTEM in cache_model/rules.py: flagged models take the role.
     Row("anthropic/claude-opus-4-8", {}, "system", "append", 3),
     Row("anthropic/claude-sonnet-5-5", {}, "system", "append", 3),
     Row("vertex_ai/claude-opus-4-8", VERTEX, "system", "append", 3),
@@ -106,7 +106,7 @@ ROWS = (
     Row("openrouter/anthropic/claude-sonnet-4.5", {}, "system", "grow", 3),
     Row("openrouter/openai/gpt-4.1", {}, "system", "append"),
     Row("openrouter/google/gemini-2.5-pro", {}, "system", "grow"),
-    # LITELLM.md 8: hoisted. A mark would make LiteLLM create an explicit cache first (LITELLM.md 7).
+    # Hoisted by LiteLLM 1.106. A mark would make it create an explicit cache first.
     Row("gemini/gemini-2.5-pro", {}, "hoisted", "grow"),
     Row("vertex_ai/gemini-2.5-pro", VERTEX, "hoisted", "grow"),
 )

@@ -398,6 +398,27 @@ def test_two_variables_for_one_setting_have_to_agree() -> None:
     assert load_settings(None, dict.fromkeys(environ, "a")).ledger.path == Path("a")
 
 
+@pytest.mark.parametrize("section", ["ledger", "glitchtip", "capture", "breaker", "alerts"])
+def test_a_service_named_after_a_section_is_somebody_elses(section: str) -> None:
+    """Kubernetes sets these for a service ``prompt-router-<section>``, and nobody meant a setting."""
+    start = f"PROMPT_ROUTER_{section.upper()}"
+    environ = {
+        f"{start}_SERVICE_HOST": "10.0.0.1",
+        f"{start}_SERVICE_PORT": "80",
+        f"{start}_SERVICE_PORT_HTTP": "80",
+        f"{start}_PORT": "tcp://10.0.0.1:80",
+        f"{start}_PORT_80_TCP": "tcp://10.0.0.1:80",
+        f"{start}_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+    assert load_settings(None, environ) == load_settings(None, {})
+
+
+def test_null_for_a_section_is_told() -> None:
+    assert problems_of(None, {"PROMPT_ROUTER_LEDGER": "null"}) == [
+        "PROMPT_ROUTER_LEDGER: not a JSON object; set PROMPT_ROUTER_LEDGER_<FIELD> instead"
+    ]
+
+
 def test_every_problem_is_told_under_the_name_that_caused_it() -> None:
     """Of file and environment at once; what the file says wrong is not put down to a variable beside it."""
     section = {"mode": "on", "ledger": {"queue_size": 0}, "glitchtip": {"sample_rate": 2}}
@@ -409,7 +430,7 @@ def test_every_problem_is_told_under_the_name_that_caused_it() -> None:
         "PROMPT_ROUTER_ALERTS": "off",
     }
     assert sorted(problems_of(section, environ)) == [
-        "PROMPT_ROUTER_ALERTS: not JSON; set PROMPT_ROUTER_ALERTS_<FIELD> instead",
+        "PROMPT_ROUTER_ALERTS: not a JSON object; set PROMPT_ROUTER_ALERTS_<FIELD> instead",
         "PROMPT_ROUTER_BREAKER_KEY_FAULT: unknown setting; did you mean PROMPT_ROUTER_BREAKER_KEY_FAULTS?",
         "PROMPT_ROUTER_GLITCHTIP_QUEUE_SIZE (glitchtip.queue_size): input should be greater than or equal to 100",
         "PROMPT_ROUTER_LEDGER (ledger.max_mb): input should be greater than or equal to 1",

@@ -119,7 +119,7 @@ class CounterfactualCaches:
             kept = {digest: self._entries[digest] for digest in _shareable(call, changed)}
             shared.keep(call.scope, kept, call.started_seconds, since)
         self._bound(call.started_seconds)
-        return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, max(since, self._gap_seconds)))
+        return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, since, self._gap_seconds))
 
     def _merge(self, entries: Mapping[int, CacheEntry]) -> None:
         for digest, entry in entries.items():
@@ -153,9 +153,15 @@ class _Entries(dict[int, CacheEntry]):
         self.changed.add(digest)
 
 
-def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: float) -> bool:
-    """False where an unobserved entry may have served the call: one longer than the longest observed."""
-    if call.started_seconds >= since + _longest_lifetime(call):
+def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: float, gap: float) -> bool:
+    """False where an unobserved entry may have served the call: one longer than the longest observed.
+
+    Shortly after a ``gap`` in what was observed nothing is known: what was cached in it lives on, and was extended.
+    """
+    lifetime_seconds = _longest_lifetime(call)
+    if call.started_seconds < gap + lifetime_seconds:
+        return False
+    if call.started_seconds >= since + lifetime_seconds:
         return True
     prompt = sum(block.section != "messages" for block in call.blocks)
     if seen > prompt:  # this conversation's calls are among those observed

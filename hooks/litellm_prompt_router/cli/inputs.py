@@ -15,6 +15,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE, bundled_profiles, load_profiles
 from litellm_prompt_router.policy.settings import Settings, load_settings
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.types import CHAT, GEMINI, MESSAGES, RESPONSES
 
 USUAL_PROFILE = "workbench"
 
@@ -113,7 +114,7 @@ def request_body(document: Any, path: str) -> dict[str, Any]:
 def call_type_of(body: dict[str, Any]) -> str:
     """The proxy's name for the endpoint that takes such a body."""
     if "input" in body or "instructions" in body:
-        return "aresponses"
+        return RESPONSES
     if "contents" in body:
-        return "agenerate_content"
-    return "anthropic_messages" if "system" in body else "acompletion"
+        return GEMINI
+    return MESSAGES if "system" in body else CHAT

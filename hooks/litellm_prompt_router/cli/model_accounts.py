@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, anthropic_rules, openai_rules
+from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, openai_rules, rules_of
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -59,9 +59,9 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
     ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from litellm_prompt_router.gateway.deployments.capabilities import (
-        target_of_model,  # imports LiteLLM, which takes seconds
-    )
+    # These import LiteLLM, which takes seconds.
+    from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
+    from litellm_prompt_router.gateway.deployments.describe import describe
 
     prices, target = _prices(model, stated), target_of_model(model, endpoint)
     if not prices.input_usd_per_mtok:
@@ -75,7 +75,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
             cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
             cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
         ),
-        rules=anthropic_rules(model) if target.takes_marks else openai_rules(model),
+        rules=rules_of(describe(model)) or openai_rules(model),  # whose cache isn't modelled is taken for OpenAI's
     )
 
 

@@ -1,4 +1,4 @@
-"""Labelled messages: what `fit` learns from and `evaluate` measures on (DESIGN: "Labelled messages")."""
+"""Labelled messages: what `fit` learns from and `evaluate` measures on."""
 
 from __future__ import annotations
 

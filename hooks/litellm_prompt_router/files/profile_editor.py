@@ -131,12 +131,13 @@ class ProfileEditor:
             raise ConfigurationError([f"{path}: can't be read ({error.strerror}); fix its permissions"]) from None
 
     def _own_files(self, declaration: bytes | None) -> Iterator[str]:
-        """Those of a profile.yaml that need not be in order; what it names outside the folder isn't its own."""
+        """Those of a profile.yaml that need not be in order; none outside the folder or behind a link."""
         yield from GENERATED_FILES
         with contextlib.suppress(ConfigurationError):
             for _, name in named_files(parse_yaml((declaration or b"").decode(errors="replace"), PROFILE_FILE)):
                 path = PurePosixPath(name)
-                if path.name and name.isprintable() and not path.is_absolute() and ".." not in path.parts:
+                is_inside = path.name and name.isprintable() and not path.is_absolute() and ".." not in path.parts
+                if is_inside and (self.folder / path).parent.resolve().is_relative_to(self.folder.resolve()):
                     yield str(path)
 
     def _remove_empty_folders(self, name: str) -> None:

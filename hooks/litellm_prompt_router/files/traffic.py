@@ -1,4 +1,4 @@
-"""Recorded traffic: JSON Lines, one call a line (DESIGN: "Traffic file")."""
+"""Recorded traffic: JSON Lines, one call a line."""
 
 from __future__ import annotations
 

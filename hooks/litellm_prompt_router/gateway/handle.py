@@ -141,12 +141,21 @@ class RequestHandler:
         """Puts this configuration in force for the requests to come. May be called in any thread."""
         if configuration.thresholds != self.breaker.thresholds:
             self.breaker = Breaker(configuration.thresholds)
-        if self.configuration.stopped_by is not None and configuration.stopped_by is None:
-            self._accounting.observe_anew(self._clock())
+        is_start = self.configuration.stopped_by is not None and configuration.stopped_by is None
         self.configuration = configuration
+        if is_start:
+            self._accounting.observe_anew(self._clock())
 
-    def open(self, key: Any, data: dict[str, Any], call_type: str, bag: dict[str, Any]) -> IncomingRequest:
-        """The request under the configuration in force. Fields of ours that the client sent are dropped."""
+    def pass_while_stopped(self, bag: dict[str, Any] | None) -> None:
+        """Counts a request that passes because everything is stopped, and drops fields of ours that the client sent."""
+        self.passed_while_stopped += 1
+        if bag is not None:
+            metadata_bag.drop_reserved_keys(bag)
+
+    def open(
+        self, configuration: ActiveConfiguration, key: Any, data: dict[str, Any], call_type: str, bag: dict[str, Any]
+    ) -> IncomingRequest:
+        """The request, to be decided by this configuration. Fields of ours that the client sent are dropped."""
         began_ns = time.perf_counter_ns()
         metadata_bag.drop_reserved_keys(bag)
         caller = caller_of(key, data, call_type, bag, self._clock())
@@ -163,7 +172,7 @@ class RequestHandler:
             data=data,
             bag=bag,
             caller=caller,
-            configuration=self.configuration,
+            configuration=configuration,
             began_ns=began_ns,
             target=target,
         )

@@ -20,7 +20,7 @@ from litellm_prompt_router.record.record import Facts, Record
 from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 
 BAG_KEYS = ("litellm_metadata", "metadata")
-"""Where LiteLLM keeps a request's own metadata, first one present wins (LITELLM call types differ)."""
+"""Where LiteLLM keeps a request's own metadata, the first one present (litellm_pre_call_utils.py, 1.106)."""
 OWN_KEY = "prompt_router"
 MARKING = "marking"
 SEAL = "seal"

@@ -81,18 +81,22 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came."""
         handler = self._handler
-        if handler.configuration.stopped_by is not None:  # out of the path: nothing is read, kept or recorded
-            handler.passed_while_stopped += 1
-            return None
+        configuration = handler.configuration
         body = None
         try:
             bag = metadata_bag.bag_of(data)
+            if configuration.stopped_by is not None:  # out of the path: nothing is kept, marked or recorded
+                handler.pass_while_stopped(bag)
+                return None
             if bag is not None:
-                request = handler.open(user_api_key_dict, data, call_type, bag)
+                request = handler.open(configuration, user_api_key_dict, data, call_type, bag)
                 step = handler.decide(request)
                 if isinstance(step, AwaitingEmbeddings):
                     wanted, redis = step.wanted, proxy_server.redis_for_hooks(cache)
                     await self._embeddings.fetch(wanted.model, wanted.texts, wanted.timeout_seconds, redis)
+                    if handler.configuration.stopped_by is not None:
+                        handler.pass_while_stopped(bag)
+                        return None
                     step = handler.resume(request, step)
                 body = handler.finish(request, step)
         except Exception as error:

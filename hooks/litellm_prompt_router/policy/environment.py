@@ -6,6 +6,7 @@ JSON object, over which its fields' own variables stand. The environment is pass
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 SettingPath = tuple[str, ...]
 """``("mode",)``, or ``("ledger", "path")``."""
+_OF_KUBERNETES = re.compile(r"service_(?:host|port)(?:_\w+)?|port(?:_\d+_(?:tcp|udp|sctp)(?:_(?:proto|port|addr))?)?")
+"""What it appends to a service's name (kubernetes.io, "Accessing the Service", checked 2026-11)."""
 SURE_CUTOFF = 0.8
 """How like a section's field a name must be that doesn't begin with the section's: it may be somebody else's."""
 
@@ -80,7 +83,7 @@ def overrides_in(
     source = _MappingSource(model, {"__".join(path): environ[variable] for path, variable in variables.items()})
     values = source()
     problems.extend(
-        f"{variables[name,]}: not JSON; set {prefix}{name.upper()}_<FIELD> instead" for name in source.not_json
+        f"{variables[name,]}: not a JSON object; set {prefix}{name.upper()}_<FIELD> instead" for name in source.not_json
     )
     return EnvironmentOverrides(values=values, problems=tuple(problems), variables=variables)
 
@@ -101,10 +104,13 @@ class _MappingSource(EnvSettingsSource):
         if _section_of(field) is None:
             return value
         try:
-            return super().decode_complex_value(field_name, field, value)
+            decoded = super().decode_complex_value(field_name, field, value)
         except ValueError:
+            decoded = None
+        if decoded is None:
             self.not_json.append(field_name)
             return {}
+        return decoded
 
 
 def _section_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -133,6 +139,8 @@ def _meant_by(name: str, text: str, model: type[BaseModel], others: Collection[s
         return (near,) if near is not None else ()
     for section in sections:
         if name.startswith(f"{section}_"):
+            if _OF_KUBERNETES.fullmatch(name[len(section) + 1 :]):
+                return ()
             return _fields_meant(section, name[len(section) + 1 :].lstrip("_"), sections[section])
     start, separator, rest = name.partition("__")
     near = nearest(start, sections) if separator else None

@@ -46,12 +46,12 @@ def facts_of(
     outcome: Outcome,
     target: Target,
     decision_us: int,
-    standing: DecisionContext = NO_CONTEXT,
+    context: DecisionContext = NO_CONTEXT,
 ) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took."""
     recognition, decision = outcome.recognition, outcome.decision
     if recognition is not None and decision is not None:
-        return _recognised(caller, mode, outcome, recognition, decision, target, decision_us, standing)
+        return _recognised(caller, mode, outcome, recognition, decision, target, decision_us, context)
     assert isinstance(outcome, Passthrough)
     near = outcome.near
     known = near or recognition
@@ -60,9 +60,9 @@ def facts_of(
         mode=mode,
         outcome="passthrough",
         reason=outcome.reason,
-        policy=standing.policy,
-        arm=standing.arm,
-        profile_changed_from=standing.profile_changed_from,
+        policy=context.policy,
+        arm=context.arm,
+        profile_changed_from=context.profile_changed_from,
         profile=known.profile.name if known else None,
         profile_version=known.profile.version if known else None,
         profile_digest=known.profile.digest if known else None,
@@ -93,7 +93,7 @@ def _recognised(
     decision: RoutingDecision,
     target: Target,
     decision_us: int,
-    standing: DecisionContext,
+    context: DecisionContext,
 ) -> Facts:
     """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left."""
     absent = _absent_modules(recognition)
@@ -102,9 +102,9 @@ def _recognised(
         Facts,
         caller=caller,
         mode=mode,
-        policy=standing.policy,
-        arm=standing.arm,
-        profile_changed_from=standing.profile_changed_from,
+        policy=context.policy,
+        arm=context.arm,
+        profile_changed_from=context.profile_changed_from,
         profile=recognition.profile.name,
         profile_version=recognition.profile.version,
         profile_digest=recognition.profile.digest,

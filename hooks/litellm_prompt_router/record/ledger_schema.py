@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from litellm_prompt_router.record.record import LEDGER_ONLY, USAGE_BUCKETS, USAGE_PREFIXES, Caller, Facts, Record
+from litellm_prompt_router.record.record import LEDGER_ONLY_KEY, USAGE_BUCKETS, USAGE_PREFIXES, Caller, Facts, Record
 from litellm_prompt_router.request.types import Evidence
 
 FieldType = Literal["text", "integer", "number", "boolean", "money", "texts", "modules"]
@@ -42,7 +42,7 @@ def _ledger_fields() -> Iterator[LedgerField]:
     yield LedgerField(name="module_count", type="integer")
     for each in fields(Record):
         if each.name in USAGE_PREFIXES:
-            in_summary = each.metadata != LEDGER_ONLY
+            in_summary = not each.metadata.get(LEDGER_ONLY_KEY)
             for bucket in USAGE_BUCKETS:
                 name = USAGE_PREFIXES[each.name] + bucket
                 yield LedgerField(name=name, type="integer", in_summary=in_summary)
@@ -58,7 +58,7 @@ def _ledger_field(owner: type, of: Field[Any]) -> LedgerField:
     if len(options) > 1 or (options[0] not in _TYPES and get_origin(options[0]) is not Literal):
         raise TypeError(f"{owner.__name__}.{of.name}: {stated} is no type of a ledger field")
     of_type = "money" if of.name.endswith(MONEY_SUFFIX) else _TYPES.get(options[0], "text")
-    return LedgerField(name=of.name, type=of_type, in_summary=of.metadata != LEDGER_ONLY)
+    return LedgerField(name=of.name, type=of_type, in_summary=not of.metadata.get(LEDGER_ONLY_KEY))
 
 
 LEDGER_FIELDS: tuple[LedgerField, ...] = tuple(_ledger_fields())

@@ -23,7 +23,8 @@ OutcomeName = Literal["rewritten", "shadow", "passthrough"]
 Arm = Literal["treatment", "holdout"]
 NetDirection = Literal["gain", "loss", "zero"]
 
-LEDGER_ONLY: Mapping[str, Any] = {"is_ledger_only": True}
+LEDGER_ONLY_KEY = "is_ledger_only"
+LEDGER_ONLY: Mapping[str, Any] = {LEDGER_ONLY_KEY: True}
 """Metadata of a field that the summary in LiteLLM's spend logs leaves out: LiteLLM has it in a column of its own, or
 it serves the review of a profile and not that of a bill."""
 SIDE_CALLS = frozenset({"unrecognised", "no_system_prompt"})

@@ -97,6 +97,11 @@ class Pipeline:
         self._placement = placement
         self._adds_marks = adds_marks
         self._gates_cost = gates_cost
+        # Profiles of one model wait alike: a message's vector is there for all of them, or for none.
+        named = [profile.embedding for profile in profiles if profile.embedding is not None]
+        self._embedding_timeouts = {
+            each.model: min(other.timeout_seconds for other in named if other.model == each.model) for each in named
+        }
 
     def walk(
         self,
@@ -161,7 +166,7 @@ class Pipeline:
             return None
         return EmbeddingsWanted(
             model=profile.embedding.model,
-            timeout_seconds=profile.embedding.timeout_seconds,
+            timeout_seconds=self._embedding_timeouts[profile.embedding.model],
             texts=tuple(dict.fromkeys(texts.values())),
         )
 

@@ -12,6 +12,8 @@ from litellm_prompt_router.profile.profile import Placement, Profile, Slot
 CHAT = "acompletion"
 MESSAGES = "anthropic_messages"
 RESPONSES = "aresponses"
+GEMINI = "agenerate_content"
+GEMINI_STREAM = "agenerate_content_stream"
 """LiteLLM's call types of the endpoints that are told apart by name."""
 
 Mode = Literal["rewrite", "shadow", "off"]

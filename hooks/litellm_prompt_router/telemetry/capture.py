@@ -1,4 +1,4 @@
-"""Requests and responses of chosen keys -> a traffic file (DESIGN: "Traffic file"), secrets mcaptured.
+"""Requests and responses of chosen keys -> a traffic file, secrets masked.
 
 The request comes first, the response when it is known. They are joined here, in the dispatcher's thread; nothing
 is kept on the request's side. A request whose response never comes is written without one.

@@ -11,7 +11,7 @@ from litellm_prompt_router.files.labelled_messages import Case, Conversations, N
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import Lookup, no_embeddings
-from litellm_prompt_router.request.types import Evidence, Passthrough, Target
+from litellm_prompt_router.request.types import CHAT, Evidence, Passthrough, Target
 
 TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Neither sizes nor selections depend on who answers."""
@@ -90,7 +90,7 @@ def _walk(
     pipeline: Pipeline, profile: Profile, line: int, case: Case, conversations: Conversations, lookup: Lookup
 ) -> CaseResult:
     request = conversations.request_of(case, profile.text)
-    walked = pipeline.walk(request, "acompletion", lambda: TARGET, only=profile.name, lookup=lookup)
+    walked = pipeline.walk(request, CHAT, lambda: TARGET, only=profile.name, lookup=lookup)
     outcome = walked.outcome
     if isinstance(outcome, Passthrough):
         problem = f"{profile.name}: its own prompt passes through ({outcome.reason}); see `prompt-router check`"

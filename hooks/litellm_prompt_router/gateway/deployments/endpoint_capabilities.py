@@ -12,7 +12,7 @@ import litellm
 
 from litellm_prompt_router.cache_model import DeployedModel, takes_mid_system
 from litellm_prompt_router.profile.profile import Placement
-from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.types import GEMINI, GEMINI_STREAM, MESSAGES, RESPONSES, Target
 
 Bridge = Callable[[Target, DeployedModel], Target]
 
@@ -105,9 +105,9 @@ def _gemini(target: Target, model: DeployedModel) -> Target:
 
 
 BRIDGES: Mapping[str, Bridge] = {
-    "anthropic_messages": _messages,
-    "aresponses": _responses,
-    "agenerate_content": _gemini,
-    "agenerate_content_stream": _gemini,
+    MESSAGES: _messages,
+    RESPONSES: _responses,
+    GEMINI: _gemini,
+    GEMINI_STREAM: _gemini,
 }
 """By call type: what holds of a deployment on that endpoint, from what holds of it on chat."""

@@ -56,7 +56,7 @@ class EmbeddingCache:
     def known(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
         """The vectors of those of the texts that have one."""
         found = {text: self._get(_key(model, text)) for text in texts}
-        return {text: meaning for text, meaning in found.items() if isinstance(meaning, MessageEmbedding)}
+        return {text: embedding for text, embedding in found.items() if isinstance(embedding, MessageEmbedding)}
 
     def never_asked(self, model: str, texts: Sequence[str]) -> Sequence[str]:
         """Those of the texts that have neither a vector nor a failure."""
@@ -150,9 +150,9 @@ async def _read_shared(shared: Any, model: str, texts: Sequence[str]) -> dict[st
 async def _write_shared(shared: Any, model: str, found: Mapping[str, MessageEmbedding | None]) -> None:
     for is_failure, ttl in ((False, SHARED_TTL_SECONDS), (True, int(FAILURE_SECONDS))):
         pairs = [
-            (_shared_key(model, text), {"vector": base64.b64encode(meaning.packed()).decode() if meaning else ""})
-            for text, meaning in found.items()
-            if (meaning is None) is is_failure
+            (_shared_key(model, text), {"vector": base64.b64encode(embedding.packed()).decode() if embedding else ""})
+            for text, embedding in found.items()
+            if (embedding is None) is is_failure
         ]
         try:
             if pairs:

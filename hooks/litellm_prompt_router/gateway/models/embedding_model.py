@@ -29,17 +29,17 @@ async def ask_embedding_model(model: str, texts: Sequence[str], timeout_seconds:
     call = router.aembedding if router is not None and is_group else litellm.aembedding
     # An OpenAI client tries three times all the same: LiteLLM 1.106 takes no retries for the usual number of them.
     answer = await call(model=model, input=list(texts), timeout=timeout_seconds, num_retries=0)
-    meanings: list[MessageEmbedding] = []
+    embeddings: list[MessageEmbedding] = []
     for number, row in enumerate(_rows(answer, len(texts))):
         if number % YIELD_EVERY == YIELD_EVERY - 1:
             await asyncio.sleep(0)
-        meanings.append(_meaning(row))
-    return meanings
+        embeddings.append(_embedding(row))
+    return embeddings
 
 
 def vectors_in(answer: Any, wanted: int) -> list[MessageEmbedding]:
     """The vectors in an answer to so many texts. Raises NotVectorsError."""
-    return [_meaning(row) for row in _rows(answer, wanted)]
+    return [_embedding(row) for row in _rows(answer, wanted)]
 
 
 def _rows(answer: Any, wanted: int) -> list[Any]:
@@ -58,8 +58,8 @@ def _field(item: Any, name: str) -> Any:
     return item.get(name) if isinstance(item, dict) else getattr(item, name, None)
 
 
-def _meaning(row: Any) -> MessageEmbedding:
-    meaning = MessageEmbedding.of(row) if isinstance(row, list) else None
-    if meaning is None:
+def _embedding(row: Any) -> MessageEmbedding:
+    embedding = MessageEmbedding.of(row) if isinstance(row, list) else None
+    if embedding is None:
         raise NotVectorsError("an answer that is no list of numbers")
-    return meaning
+    return embedding

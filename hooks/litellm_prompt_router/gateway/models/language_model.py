@@ -96,7 +96,7 @@ class EmbeddingModel:
                 problem = f"embedding model {self._name!r}: {_problem(error)}; check its name, key and address"
                 raise ConfigurationError([f"{problem} (--embedding-model, --api-base)"]) from None
             advance(len(found))
-        if len({len(meaning.vector) for meaning in found.values()}) > 1:
+        if len({len(embedding.vector) for embedding in found.values()}) > 1:
             raise ConfigurationError([f"embedding model {self._name!r}: its vectors differ in length; use another"])
         return found
 

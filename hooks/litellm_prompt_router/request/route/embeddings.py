@@ -88,9 +88,9 @@ def embedded_part(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()  # a lone surrogate is no JSON
 
 
-def semantic_scores(semantics: Semantics, meaning: MessageEmbedding) -> SemanticScores:
+def semantic_scores(semantics: Semantics, embedding: MessageEmbedding) -> SemanticScores:
     """What the message's meaning says for each module. The vector is as long as the modules' are."""
-    raw = (semantics.vectors @ meaning.vector).astype(np.float64) + semantics.bias
+    raw = (semantics.vectors @ embedding.vector).astype(np.float64) + semantics.bias
     top = float(raw.max())
     return SemanticScores(raw, raw - (top + log(float(np.exp(raw - top).sum()))))
 

@@ -99,12 +99,12 @@ class Router:
         ``lookup`` gives the messages' vectors; one without a vector is scored by its words.
         """
         turns = tuple(turns)
-        meanings = self._embeddings(turns, lookup)
+        embeddings = self._embeddings(turns, lookup)
         if latest_only or trace is not None:
             begin, walk = 0, self._started_anew()
         else:
-            begin, walk = self._resumed(turns, meanings)
-        self._advance(walk, turns, begin, len(turns), meanings, latest_only=latest_only, trace=trace)
+            begin, walk = self._resumed(turns, embeddings)
+        self._advance(walk, turns, begin, len(turns), embeddings, latest_only=latest_only, trace=trace)
         if walk.kind == "none":
             walk.fallback = "no user message"
             walk.need.bring_all(walk.fallback, at=len(turns) - 1)
@@ -155,7 +155,7 @@ class Router:
         size = self._semantics.vectors.shape[1]
         return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
 
-    def _resumed(self, turns: tuple[Turn, ...], meanings: Mapping[int, MessageEmbedding]) -> tuple[int, _Walk]:
+    def _resumed(self, turns: tuple[Turn, ...], embeddings: Mapping[int, MessageEmbedding]) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 
         Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
@@ -166,8 +166,8 @@ class Router:
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 keys.append((at, key))
-                meaning = meanings.get(at)
-                key = hash((key, turn.text, lengths_of(turn), turn.attachments, meaning and meaning.digest))
+                embedding = embeddings.get(at)
+                key = hash((key, turn.text, lengths_of(turn), turn.attachments, embedding and embedding.digest))
             else:
                 key = hash((key, turn.role, turn.tool_calls, stands_for_history(turn, self._ignore)))
         for at, known in reversed(keys):
@@ -178,7 +178,7 @@ class Router:
             at, walk = 0, self._started_anew()
         if keys and keys[-1][0] > at:
             walk = walk.copy()
-            self._advance(walk, turns, at, keys[-1][0], meanings)
+            self._advance(walk, turns, at, keys[-1][0], embeddings)
             at = keys[-1][0]
             if len(self._walks) >= MAX_WALKS:
                 self._walks.pop(next(iter(self._walks)), None)
@@ -194,7 +194,7 @@ class Router:
         turns: Sequence[Turn],
         begin: int,
         end: int,
-        meanings: Mapping[int, MessageEmbedding],
+        embeddings: Mapping[int, MessageEmbedding],
         *,
         latest_only: bool = False,
         trace: Trace | None = None,
@@ -223,7 +223,7 @@ class Router:
                 walk.need.inherit()
                 if latest_only and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
-                self._take(walk, reading, at, trace, meanings.get(at))
+                self._take(walk, reading, at, trace, embeddings.get(at))
 
     def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
         """Every module from turn ``at`` on: which ones were in use before can't be told."""
@@ -231,7 +231,7 @@ class Router:
         walk.need.bring_all(reason, at=at)
 
     def _take(
-        self, walk: _Walk, reading: MessageReading, at: int, trace: Trace | None, meaning: MessageEmbedding | None
+        self, walk: _Walk, reading: MessageReading, at: int, trace: Trace | None, embedding: MessageEmbedding | None
     ) -> None:
         """What one user message brings."""
         need = walk.need
@@ -243,7 +243,7 @@ class Router:
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
         if reading.scores is not None:
-            seen = self._weigh(reading.scores, walk.state, walk.in_use, at, meaning)
+            seen = self._weigh(reading.scores, walk.state, walk.in_use, at, embedding)
             if trace is not None:
                 trace.weighed.append(seen)
             for module, detail in self._chosen(seen, need):
@@ -260,13 +260,13 @@ class Router:
             need.bring_all(reason, at=at)
 
     def _weigh(
-        self, scores: Scores, state: GateState, in_use: set[int], at: int, meaning: MessageEmbedding | None
+        self, scores: Scores, state: GateState, in_use: set[int], at: int, embedding: MessageEmbedding | None
     ) -> WeighedMessage:
         assert self._fitted is not None
         used = sorted(self._column[module] for module in in_use if module in self._column)
         gate, semantic = self._fitted.gate, None
-        if meaning is not None and self._semantics is not None:
-            gate, semantic = self._semantics.gate, semantic_scores(self._semantics, meaning)
+        if embedding is not None and self._semantics is not None:
+            gate, semantic = self._semantics.gate, semantic_scores(self._semantics, embedding)
         inputs = state.inputs(scores, used, semantic)
         state.remember(scores)
         return WeighedMessage(at, inputs, values(gate, inputs), semantic is not None)

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from litellm_prompt_router.profile.profile import Ttl
-from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES, Request, Rewritten, Target
+from litellm_prompt_router.request.types import (
+    CHAT,
+    GEMINI,
+    GEMINI_STREAM,
+    MESSAGES,
+    RESPONSES,
+    Request,
+    Rewritten,
+    Target,
+)
 from litellm_prompt_router.request.wire import bridged_marks, chat, chat_marks, gemini, messages, responses
 from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, client_body, snapshot
 from litellm_prompt_router.request.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
@@ -73,8 +82,8 @@ SHAPES: Mapping[str, EndpointShape] = {
         texts=Texts(fields=("instructions",), items="input", kind="input_text"),
         bridged=bridged_marks.plan_for_responses,
     ),
-    "agenerate_content": _GEMINI,
-    "agenerate_content_stream": _GEMINI,
+    GEMINI: _GEMINI,
+    GEMINI_STREAM: _GEMINI,
     MESSAGES: EndpointShape(
         read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
     ),

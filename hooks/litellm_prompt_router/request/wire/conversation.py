@@ -15,14 +15,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from litellm_prompt_router.profile.agents import ALL_AGENTS
 from litellm_prompt_router.request.route.own_words import own_words
-from litellm_prompt_router.request.types import Request, Turn
+from litellm_prompt_router.request.types import RESPONSES, Request, Turn
 
 SESSION_HEADERS = ("x-claude-code-session-id", "x-session-id", "session-id", "session_id")
 """Claude Code, OpenCode, Codex and pi, as they were seen (2026-11). They go ahead of LiteLLM's own session id, for
 which it takes the parent's where OpenCode sends one."""
 AGENT_HEADERS = ("x-claude-code-agent-id", "x-openai-subagent", "thread-id")
 """What tells a session's agents apart: Claude Code's subagents, Codex's (2026-11)."""
-RESPONSES = "aresponses"
 READ_CHARS = 1_000
 HEAD_WORDS = 50
 """In 17 agents nothing that masking misses varied within these (2026-11)."""
