@@ -104,13 +104,16 @@ class _RequestToRoute:
     recognised: RecognisedRequest
     policy: Policy
     arm: Arm | None
+    wanted: EmbeddingsWanted | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwaitingEmbeddings:
-    """A recognised request whose decision waits for the vectors of ``wanted``."""
+    """A recognised request whose decision waits for the vectors of these texts."""
 
-    wanted: EmbeddingsWanted
+    model: str
+    texts: tuple[str, ...]
+    timeout_seconds: float
     to_route: _RequestToRoute
 
 
@@ -268,16 +271,22 @@ class RequestHandler:
         if isinstance(wanted, WalkResult):
             return self._outcome_of_profile(to_route, wanted, ran_without_fault=False)
         if wanted is not None:
+            to_route = replace(to_route, wanted=wanted)
             texts = tuple(self._embeddings.never_asked(wanted.model, wanted.texts))
             if texts:
-                return AwaitingEmbeddings(wanted=replace(wanted, texts=texts), to_route=to_route)
+                seconds = wanted.timeout_seconds
+                return AwaitingEmbeddings(model=wanted.model, texts=texts, timeout_seconds=seconds, to_route=to_route)
         return self._route(request, to_route)
 
     def _route(self, request: IncomingRequest, to_route: _RequestToRoute) -> RequestOutcome:
-        pipeline, placement, lookup = request.configuration.pipeline, to_route.policy.placement, self._embeddings.known
-
         def decide() -> WalkResult:
-            return pipeline.decide(to_route.recognised, request.target, placement=placement, lookup=lookup)
+            return request.configuration.pipeline.decide(
+                to_route.recognised,
+                request.target,
+                placement=to_route.policy.placement,
+                lookup=self._embeddings.known,
+                wanted=to_route.wanted,
+            )
 
         walked = self._or_pass_through(decide, request)
         is_fault = isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error"

@@ -92,8 +92,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 request = handler.open(configuration, user_api_key_dict, data, call_type, bag)
                 step = handler.decide(request)
                 if isinstance(step, AwaitingEmbeddings):
-                    wanted, redis = step.wanted, proxy_server.redis_for_hooks(cache)
-                    await self._embeddings.fetch(wanted.model, wanted.texts, wanted.timeout_seconds, redis)
+                    redis = proxy_server.redis_for_hooks(cache)
+                    await self._embeddings.fetch(step.model, step.texts, step.timeout_seconds, redis)
                     if handler.configuration.stopped_by is not None:
                         handler.pass_while_stopped(bag)
                         return None

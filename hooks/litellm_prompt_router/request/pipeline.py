@@ -70,7 +70,11 @@ class EmbeddingsWanted:
 
     model: str
     timeout_seconds: float
-    texts: tuple[str, ...]
+    by_turn: Mapping[int, str]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.by_turn.values()))
 
 
 class Pipeline:
@@ -161,13 +165,13 @@ class Pipeline:
         profile, request = recognised.recognition.profile, recognised.opened.request
         if profile.embedding is None or request.missing_history is not None:
             return None
-        texts = self._routers[profile.name].texts_to_embed(request.turns)
-        if not texts:
+        by_turn = self._routers[profile.name].texts_to_embed(request.turns)
+        if not by_turn:
             return None
         return EmbeddingsWanted(
             model=profile.embedding.model,
             timeout_seconds=self._embedding_timeouts[profile.embedding.model],
-            texts=tuple(dict.fromkeys(texts.values())),
+            by_turn=by_turn,
         )
 
     def decide(
@@ -177,8 +181,12 @@ class Pipeline:
         *,
         placement: Literal["auto", "append", "grow", "latest"] | None = None,
         lookup: Lookup = no_embeddings,
+        wanted: EmbeddingsWanted | None = None,
     ) -> WalkResult:
-        """What becomes of a recognised request. ``placement`` overrides the profile's own and the settings'."""
+        """What becomes of a recognised request. ``placement`` overrides the profile's own and the settings'.
+
+        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already.
+        """
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
         profile = recognition.profile
@@ -189,7 +197,12 @@ class Pipeline:
             placement = "grow"  # no request may fail because of us
         router = self._routers[profile.name]
         if request.missing_history is None:
-            decision = router.decide(request.turns, latest_only=placement == "latest", lookup=lookup)
+            decision = router.decide(
+                request.turns,
+                latest_only=placement == "latest",
+                lookup=lookup,
+                to_embed=None if wanted is None else wanted.by_turn,
+            )
         else:
             decision = router.decide_all(request.turns, request.missing_history)
         if self._gates_cost:

@@ -92,14 +92,16 @@ class Router:
         latest_only: bool = False,
         trace: Trace | None = None,
         lookup: Lookup = no_embeddings,
+        to_embed: Mapping[int, str] | None = None,
     ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
         ``latest_only``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
-        ``lookup`` gives the messages' vectors; one without a vector is scored by its words.
+        ``lookup`` gives the messages' vectors; one without a vector is scored by its words. ``to_embed``:
+        what ``texts_to_embed`` says of these turns, where somebody asked already.
         """
         turns = tuple(turns)
-        embeddings = self._embeddings(turns, lookup)
+        embeddings = self._embeddings(lookup, self.texts_to_embed(turns) if to_embed is None else to_embed)
         if latest_only or trace is not None:
             begin, walk = 0, self._started_anew()
         else:
@@ -146,9 +148,8 @@ class Router:
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
         return wanted
 
-    def _embeddings(self, turns: Sequence[Turn], lookup: Lookup) -> dict[int, MessageEmbedding]:
+    def _embeddings(self, lookup: Lookup, wanted: Mapping[int, str]) -> dict[int, MessageEmbedding]:
         """By turn, for the messages whose vectors are known."""
-        wanted = self.texts_to_embed(turns)
         if self._semantics is None or not wanted:
             return {}
         found = lookup(self._semantics.model, tuple(dict.fromkeys(wanted.values())))
