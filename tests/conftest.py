@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.providers import ProviderProxy, running_providers
-from tests.emulators.two_keys import TwoKeyProxy, running_two_keys
+from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.law_examples import register_profiles
 
@@ -57,9 +58,14 @@ def two_key_proxy(
     envelopes_session: Envelopes,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TwoKeyProxy]:
-    """The example with two keys, running for the whole session and cleared before each test."""
+    """The example with two keys, running for the whole session and cleared before each test.
+
+    What fails in one test doesn't cool the deployment down for the next.
+    """
     folder = tmp_path_factory.mktemp("two_keys")
-    with running_two_keys(upstream_session, envelopes_session, folder) as proxy:
+    config = shutil.copytree(CONFIG.parent, folder / "example") / CONFIG.name
+    config.write_text(f"{config.read_text('utf-8')}\nrouter_settings: {{disable_cooldowns: true}}\n", "utf-8")
+    with running_two_keys(upstream_session, envelopes_session, folder, config_path=config) as proxy:
         yield proxy
 
 

@@ -38,7 +38,9 @@ def drawn(seed: int, conversations: int = 6_000, holdout: float = 0.06) -> tuple
     return strata, truth
 
 
-@pytest.mark.parametrize("by_call", [False, True], ids=["per conversation", "per call"])
+@pytest.mark.parametrize(
+    "by_call", [pytest.param(False, id="per conversation"), pytest.param(True, id="per call", marks=pytest.mark.full)]
+)
 def test_the_interval_covers_the_true_saving(by_call: bool) -> None:
     """In at least 90 of 100 seeded runs, and not by being endless: it tells savings from none in most of them."""
     covered = told = 0

@@ -24,6 +24,7 @@ def _body(system: str, *users: str, **rest: Any) -> dict[str, Any]:
     return {"model": CLAUDE, "messages": [{"role": "system", "content": system}, *turns], **rest}
 
 
+@pytest.mark.full
 def test_a_model_that_only_the_proxy_knows_leaves_stdout_to_the_body() -> None:
     """A process of its own: LiteLLM prints for the first caller what another test may have silenced."""
     body = {**_body(PROMPT, TASK), "model": "main-model"}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-BOOT_SECONDS = 90.0
+BOOT_SECONDS = 180.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 TAIL_LINES = 60

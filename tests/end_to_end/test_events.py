@@ -51,6 +51,7 @@ def test_a_prompt_that_changed_too_much_is_drift(two_key_proxy: TwoKeyProxy) -> 
     assert "MARKER" not in json.dumps(event)
 
 
+@pytest.mark.full
 def test_a_misspelt_field_of_a_key_is_an_error_event(tmp_path: Path) -> None:
     """The request goes through as it came; the event says where the mistake is and what was meant."""
     folder = tmp_path / "two_keys"

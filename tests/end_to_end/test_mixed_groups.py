@@ -233,7 +233,7 @@ def test_a_clients_marks_move_for_claude_only(proxy: TwoKeyProxy) -> None:
     ]
 
 
-@pytest.mark.parametrize("policy", ["auto", "full-cached"])
+@pytest.mark.parametrize("policy", ["auto", pytest.param("full-cached", marks=pytest.mark.full)])
 def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy: Policy) -> None:
     """Explicit breakpoints written and read, token for token: ours, and those of the full prompt cached well."""
     calls = recorded(5, 6, "gpt-5.6")

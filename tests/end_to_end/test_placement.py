@@ -111,6 +111,7 @@ def test_the_history_is_marked_at_its_moving_end(two_key_proxy: TwoKeyProxy) -> 
     assert len(keys) == 1
 
 
+@pytest.mark.full
 def test_grow_keeps_the_conversation_as_it_is(growing_proxy: TwoKeyProxy) -> None:
     """Late modules go to the stable end of the system prompt, and nowhere else."""
     tools: Any = TOOLS

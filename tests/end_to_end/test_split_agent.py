@@ -15,7 +15,7 @@ from tests.emulators.upstream import Upstream
 from tests.end_to_end.workbench import record_of, system_text, without_system
 from tests.made_prompts import VALUES, VARIED, VERSIONS
 
-pytestmark = pytest.mark.proxy
+pytestmark = [pytest.mark.proxy, pytest.mark.full]
 UNSEEN = {
     "date": "2027-02-28",
     "user": "Otto Mergenthaler",
