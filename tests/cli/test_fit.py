@@ -194,3 +194,19 @@ def test_a_plot_needs_a_fitted_profile(toy_root: Path, tmp_path: Path, run: Run)
     result = run("evaluate", file, "--profile", "toy", "--profiles", toy_root, "--plot", tmp_path / "x.png")
     assert result.exit_code == 1
     assert result.stderr == "--plot: no threshold can be varied before `prompt-router fit`; leave it out\n"
+
+
+def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> None:
+    """Scripts read them by name."""
+    where = ("--profile", "harbour", "--profiles", root)
+    result = run("fit", _labelled(tmp_path / "fit.jsonl", 60), *where, "--dry-run", "--json")
+    assert list(json.loads(result.stdout)) == [
+        "profile",
+        "calibration",
+        "fused_calibration",
+        "teaching_messages",
+        "calibration_messages",
+        "standings",
+        "doubts",
+        "stored",
+    ]

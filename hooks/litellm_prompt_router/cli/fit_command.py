@@ -138,7 +138,7 @@ def fit(
                 "teaching_messages": len(done.teaching),
                 "calibration_messages": len(done.calibration),
                 "standings": [asdict(standing) for standing in comparison.standings],
-                "label_doubts": [asdict(doubt) for doubt in found],
+                "doubts": [asdict(doubt) for doubt in found],
                 "stored": not dry_run,
             }
         )
