@@ -84,7 +84,7 @@ def test_requirements_go_where_a_commented_entry_follows(kept: tuple[str, ...], 
     raw = f"profile: x\nversion: '1'\nmodules:\n{first}{rest}"
     modules = [ModuleEntry(id="a", dropped=("c",)), ModuleEntry(id="b"), ModuleEntry(id="c")]
     out = with_entries(raw, version="1", modules=modules, slots=[])
-    head = f"profile: x\nversion: '1'\nmodules:\n  - id: a\n    requires: [{', '.join(kept)}]{why}\n"
+    head = f"profile: x\nversion: '1'\nmodules:\n  - id: a\n    requires: [{', '.join(kept)}]\n"
     assert out == head + rest
 
 

@@ -209,8 +209,8 @@ class _BlockDocument:
         start, end = self._span(requires)
         if not requires.flow_style:
             start = self._raw.rindex(":", 0, start) + 1
-            # The list's own end mark lies behind the comment of the entry that follows.
-            end = len(self._raw[: self._span(requires.value[-1])[1]].rstrip())
+            # Up to the last item's line: the list's own end mark lies behind the comment of the entry that follows.
+            end = len(self._raw[: self.line_end(self._span(requires.value[-1])[1])].rstrip())
         lead = "" if self._raw[start - 1].isspace() else " "
         flow = f"{lead}[{', '.join(one_line(value) for value in kept)}]"
         return self._raw[entry.start : start] + flow + self._raw[end : entry.end]
