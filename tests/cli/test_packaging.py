@@ -48,7 +48,7 @@ def test_the_wheel_has_what_the_code_reads(wheel: frozenset[str]) -> None:
 
 
 def test_a_proxy_installs_nothing_of_the_reports() -> None:
-    """What only ``report`` needs is large: polars 182 MB, which LiteLLM's proxy brings too (1.100), vl-convert 84 MB."""
+    """What only ``report`` needs is large: vl-convert 84 MB, and polars 182 MB, which LiteLLM's proxy brings too."""
     extras = PROJECT["optional-dependencies"]
     name_of = re.compile(r"[\w-]+")
     names = {extra: {name_of.match(line)[0] for line in lines} for extra, lines in extras.items()}  # type: ignore[index]
