@@ -100,6 +100,13 @@ class Envelopes:
                 self._arrival.wait(left)
             return self.events
 
+    def wait_until_quiet(self, quiet_seconds: float, seconds: float = 10.0) -> None:
+        """Returns when nothing has come for so long: what belongs to an earlier request is here by then."""
+        deadline = time.monotonic() + seconds
+        with self._arrival:
+            while self._arrival.wait(quiet_seconds) and time.monotonic() < deadline:
+                pass
+
     def behave(self, behaviour: Behaviour, *, seconds: float = 1.0) -> None:
         """Answer like this from now on. ``seconds`` is SLOW's delay and ANSWERS_429's Retry-After."""
         self._behaviour, self._seconds = behaviour, seconds

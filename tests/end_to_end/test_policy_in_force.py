@@ -64,6 +64,7 @@ def sent(proxy: PolicyProxy) -> Any:
     return request.json
 
 
+@pytest.mark.full
 def test_requests_obey_a_policy_that_was_in_force_when_they_began(proxy: PolicyProxy) -> None:
     """Edited under load, broken ones among them: none fails, and both workers follow. The benchmark has it in full."""
     set_policy(proxy, text_of(0, "rewrite"), outcome="rewritten")
