@@ -3,8 +3,8 @@
 LiteLLM reads its metadata bag in place, so it is changed in place. Three of the keys decide what LiteLLM's
 pages credit to the gateway; a client can send them too, so what arrived under them is always dropped.
 
-Twice something is left there: when the request leaves (``stamp``), so that a failed one has its summary too, and
-when the answer is known (``settle``), ahead of every logger and so of LiteLLM's own writer of spend logs.
+Twice something is left there: when the request leaves (``write_facts``), so that a failed one has its summary too, and
+when the answer is known (``write_summary``), ahead of every logger and so of LiteLLM's own writer of spend logs.
 """
 
 from __future__ import annotations
@@ -104,18 +104,18 @@ def copy_to_log_payload(kwargs: Mapping[str, Any], bag: Mapping[str, Any]) -> No
 
 
 def bag_with_facts(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The bag that ``stamp`` left facts in; None when there is none.
+    """The bag that ``write_facts`` left facts in; None when there is none.
 
     A client may send the same key, in the same bag or in metadata of its own, and LiteLLM calls hooks for requests
-    that never came to ``scrub``: those that it refuses at once. Hence the seal. LiteLLM logs Gemini's calls with an
-    empty bag ahead of theirs.
+    that never came to ``drop_reserved_keys``: those that it refuses at once. Hence the seal. LiteLLM logs Gemini's calls
+    with an empty bag ahead of theirs.
     """
     bags = [data.get(key) for key in BAG_KEYS]
     return next((bag for bag in bags if isinstance(bag, dict) and _is_sealed(bag.get(OWN_KEY))), None)
 
 
 def facts_in(bag: dict[str, Any]) -> Facts | None:
-    """The facts that ``stamp`` left; None when there are none."""
+    """The facts that ``write_facts`` left; None when there are none."""
     stamped = bag.get(OWN_KEY)
     if not isinstance(stamped, dict) or not _is_sealed(stamped):
         return None
@@ -143,7 +143,7 @@ def deployment_in(bag: dict[str, Any]) -> str | None:
 
 
 def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
-    """The marking that ``stamp`` left for bodies of this endpoint; None when there is none."""
+    """The marking that ``write_facts`` left for bodies of this endpoint; None when there is none."""
     stamped = bag.get(OWN_KEY)
     left = stamped.get(MARKING) if isinstance(stamped, dict) and _is_sealed(stamped) else None
     if not isinstance(stamped, dict) or not isinstance(left, dict):
@@ -178,8 +178,9 @@ def _summary(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bounded(value: Any) -> Any:
     """Plain JSON of bounded size."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return value[:MAX_TEXT_CHARS]
-    if isinstance(value, dict):
+    if kind is dict:
         return {name: _bounded(item) for name, item in value.items()}
-    return [_bounded(item) for item in value[:MAX_NAMES]] if isinstance(value, (list, tuple)) else value
+    return [_bounded(item) for item in value[:MAX_NAMES]] if kind is list or kind is tuple else value
