@@ -107,8 +107,8 @@ def bag_with_facts(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """The bag that ``write_facts`` left facts in; None when there is none.
 
     A client may send the same key, in the same bag or in metadata of its own, and LiteLLM calls hooks for requests
-    that never came to ``drop_reserved_keys``: those that it refuses at once. Hence the seal. LiteLLM logs Gemini's calls
-    with an empty bag ahead of theirs.
+    that never came to ``drop_reserved_keys``: those that it refuses at once. Hence the seal. LiteLLM logs Gemini's
+    calls with an empty bag ahead of theirs.
     """
     bags = [data.get(key) for key in BAG_KEYS]
     return next((bag for bag in bags if isinstance(bag, dict) and _is_sealed(bag.get(OWN_KEY))), None)
