@@ -37,6 +37,7 @@ OFFLINE = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_LOCAL_POLICY_TEMPLATES": "True",
     "LITELLM_MODE": "PRODUCTION",  # in any other mode LiteLLM reads the nearest .env file
+    "PYTHONFAULTHANDLER": "1",  # where a crash of the interpreter is, in the log
     "PYTHONUNBUFFERED": "1",
 }
 

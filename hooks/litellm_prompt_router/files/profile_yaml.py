@@ -38,13 +38,16 @@ class SlotFile(_StrictProfile):
 
 
 class ModuleFile(_StrictProfile):
-    """``modules[]`` of profile.yaml."""
+    """``modules[]`` of profile.yaml. ``optional``: a person says that words alone may decide whether it is sent."""
 
     id: Annotated[str, Field(pattern=_ID)]
     file: _Text
     title: _Text
     description: str = ""
     always: bool = False
+    optional: bool = False
+    evidence: str = ""
+    """What shows that it isn't always needed; for people."""
     requires: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
@@ -76,6 +79,8 @@ class ProfileFile(_StrictProfile):
     profile: Annotated[str, Field(pattern=_NAME)]
     version: _Text
     description: str = ""
+    reviewed: bool = True
+    """False in drafts: nothing is left out on the wire until a person has looked at it."""
     coverage_floor: Annotated[float, Field(ge=0, le=1)] | None = None
     cache_ttl: Literal["5m", "1h"] = "5m"
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
@@ -107,6 +112,8 @@ def inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable
     yield from _wrong_bundles(declared, where)
     for number, module in enumerate(declared.modules):
         path = f"{where}: modules[{number}]"
+        if module.always and module.optional:
+            yield f"{path}: always and optional exclude each other; keep one"
         for index, needed in enumerate(module.requires):
             if needed not in ids:
                 yield f"{path}.requires[{index}]: unknown module {needed!r}"

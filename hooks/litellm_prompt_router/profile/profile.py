@@ -47,7 +47,8 @@ class Slot:
 class Module:
     """A contiguous piece of the original prompt: literal text and the slots inside it, in order.
 
-    ``tokens`` is the size of its literal text.
+    ``tokens`` is the size of its literal text. ``optional``: a person says that without a fit, too, it may be left out
+    where no trigger, tool call or requirement asks for it.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Module:
     tools: tuple[str, ...]
     parts: tuple[str | Slot, ...]
     tokens: int
+    optional: bool = False
 
     @property
     def text(self) -> str:
@@ -155,6 +157,8 @@ class Profile:
     """What `prompt-router fit` learned; None: triggers alone."""
     embedding: EmbeddingSettings | None = None
     """None: no message is sent to an embedding model."""
+    reviewed: bool = True
+    """False: a draft that no person has looked at; it runs in shadow at most."""
 
     @property
     def text(self) -> str:

@@ -45,6 +45,7 @@ def profile_of(draft: Draft) -> Profile:
         name=draft.name,
         version=draft.version,
         digest="",
+        reviewed=False,
         description=draft.description,
         modules=modules,
         coverage_floor=None,

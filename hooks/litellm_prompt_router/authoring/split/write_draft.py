@@ -46,7 +46,7 @@ def check_free(root: Path, name: str, *, replace: bool = False) -> None:
 
 def profile_yaml(draft: Draft) -> str:
     """``profile.yaml`` of the draft."""
-    document: dict[str, Any] = {"profile": draft.name, "version": draft.version}
+    document: dict[str, Any] = {"profile": draft.name, "version": draft.version, "reviewed": False}
     if draft.description:
         document["description"] = draft.description
     if draft.ignore:
