@@ -161,6 +161,11 @@ class Profile:
     """False: a draft that no person has looked at; it runs in shadow at most."""
 
     @property
+    def is_calibrated(self) -> bool:
+        """True where a fit promises something of what it leaves out."""
+        return self.fitted is not None and self.fitted.calibration.promise != "none"
+
+    @property
     def text(self) -> str:
         """The monolithic prompt."""
         return "".join(module.text for module in self.modules)
