@@ -135,6 +135,11 @@ class Ignore:
         )
 
 
+def how_to_review(name: str) -> str:
+    """What a person does with a profile that nobody reviewed."""
+    return f"read modules/{name}/REVIEW.md, then set `reviewed: true` in modules/{name}/profile.yaml"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Profile:
     """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
