@@ -31,7 +31,9 @@ def module(
     requires: Sequence[str] = (),
     triggers: Sequence[str] = (),
     tools: Sequence[str] = (),
+    optional: bool = False,
 ) -> Module:
+    """``optional``: routed by triggers and tool calls without a fit, too."""
     return Module(
         id=id,
         title=id,
@@ -43,6 +45,7 @@ def module(
         tools=tuple(tools),
         parts=parts,
         tokens=sum(count_words(part) for part in parts if isinstance(part, str)),
+        optional=optional,
     )
 
 
@@ -132,10 +135,12 @@ LETTERS = (
 
 HARBOUR = profile(
     module("identity", IDENTITY, always=True),
-    module("berths", BERTHS, triggers=["berth*", "quay"], tools=["berth_plan", "berth_assign"]),
-    module("tides", TIDES, triggers=["tide*", "weather"], tools=["tide_table"]),
-    module("fees", FEES, triggers=["fee", "fees", "invoice*"], requires=["letters"], tools=["fee_quote"]),
-    module("letters", LETTERS, triggers=["letter*"]),
+    module("berths", BERTHS, triggers=["berth*", "quay"], tools=["berth_plan", "berth_assign"], optional=True),
+    module("tides", TIDES, triggers=["tide*", "weather"], tools=["tide_table"], optional=True),
+    module(
+        "fees", FEES, triggers=["fee", "fees", "invoice*"], requires=["letters"], tools=["fee_quote"], optional=True
+    ),
+    module("letters", LETTERS, triggers=["letter*"], optional=True),
     name="harbour",
 )
 PROMPT = HARBOUR.text

@@ -26,8 +26,8 @@ PRICES = Prices(
 )
 SAMPLE = profile(
     module("core", "core " * 20, always=True),
-    module("a", "letter " * 10, triggers=("alpha",)),
-    module("b", "number " * 30, triggers=("beta",), tools=("count",)),
+    module("a", "letter " * 10, triggers=("alpha",), optional=True),
+    module("b", "number " * 30, triggers=("beta",), tools=("count",), optional=True),
 )
 MODEL = "claude-opus-5"
 

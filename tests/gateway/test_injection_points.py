@@ -38,8 +38,8 @@ SYSTEM = {"location": "message", "role": "system"}
 def mast(ttl: Ttl = "5m") -> Any:
     return profile(
         module("core", CORE, always=True),
-        module("wind", WIND, triggers=["wind"]),
-        module("rain", RAIN, triggers=["rain"]),
+        module("wind", WIND, triggers=["wind"], optional=True),
+        module("rain", RAIN, triggers=["rain"], optional=True),
         name="mast",
         cache_ttl=ttl,
     )

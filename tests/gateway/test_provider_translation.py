@@ -27,8 +27,8 @@ WIND = "## Wind\n\nUse `wind_log` and give the mean of the last ten minutes in k
 RAIN = "## Rain\n\nUse `rain_log` and say when the gauge was emptied the last time.\n"
 MAST = profile(
     module("core", CORE, always=True),
-    module("wind", WIND, triggers=["wind"]),
-    module("rain", RAIN, triggers=["rain"]),
+    module("wind", WIND, triggers=["wind"], optional=True),
+    module("rain", RAIN, triggers=["rain"], optional=True),
     name="mast",
 )
 CALL = {"id": "call_1", "type": "function", "function": {"name": "log", "arguments": "{}"}}

@@ -17,9 +17,9 @@ from tests.request.test_own_words import COMPACT, REMINDER
 
 OFFICE = profile(
     module("core", "Core.\n", always=True, tools=["ask"]),
-    module("files", "Files.\n", triggers=["file*"], tools=["read_file", "write_file"]),
-    module("git", "Git.\n", triggers=["branch"], tools=["git"]),
-    module("charts", "Charts.\n", triggers=["chart*"], tools=["plot"]),
+    module("files", "Files.\n", triggers=["file*"], tools=["read_file", "write_file"], optional=True),
+    module("git", "Git.\n", triggers=["branch"], tools=["git"], optional=True),
+    module("charts", "Charts.\n", triggers=["chart*"], tools=["plot"], optional=True),
     name="office",
 )
 ROUTER = Router(replace(OFFICE, ignore=AGENTS["claude-code"]))

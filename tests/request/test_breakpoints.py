@@ -30,9 +30,9 @@ P = CORE + WIND + RAIN + SNOW
 def mast(ttl: Ttl = "5m") -> Any:
     return profile(
         module("core", CORE, always=True),
-        module("wind", WIND, triggers=["wind"]),
-        module("rain", RAIN, triggers=["rain"]),
-        module("snow", SNOW, triggers=["snow"]),
+        module("wind", WIND, triggers=["wind"], optional=True),
+        module("rain", RAIN, triggers=["rain"], optional=True),
+        module("snow", SNOW, triggers=["snow"], optional=True),
         name="mast",
         cache_ttl=ttl,
     )
@@ -320,9 +320,9 @@ def test_lifetimes_fit_between_the_clients(tools: Marks, messages: Marks, expect
 PLACES = ("front", "core", "between", "modules", "behind")
 DATED = profile(
     module("core", CORE + "Read the date first.\n\n", DATE, "\n\n", always=True),
-    module("wind", WIND, triggers=["wind"]),
-    module("rain", RAIN, triggers=["rain"]),
-    module("snow", SNOW, triggers=["snow"]),
+    module("wind", WIND, triggers=["wind"], optional=True),
+    module("rain", RAIN, triggers=["rain"], optional=True),
+    module("snow", SNOW, triggers=["snow"], optional=True),
     name="mast",
 )
 LAYOUTS = [

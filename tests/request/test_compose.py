@@ -28,9 +28,9 @@ TONE = "## Tone\n\nBe short, be kind, and tell people when to be at the quay.\n"
 
 FERRY = profile(
     module("identity", IDENTITY, always=True),
-    module("cabins", CABINS, triggers=["cabin*"]),
-    module("cargo", CARGO, triggers=["cargo"]),
-    module("meals", MEALS, triggers=["meal*"]),
+    module("cabins", CABINS, triggers=["cabin*"], optional=True),
+    module("cargo", CARGO, triggers=["cargo"], optional=True),
+    module("meals", MEALS, triggers=["meal*"], optional=True),
     module("tone", TONE, always=True),
     name="ferry",
 )

@@ -33,11 +33,12 @@ def count_tokens(text: str) -> int:
 
 @st.composite
 def profiles(draw: st.DrawFn) -> Profile:
-    """A profile of 3 to 9 modules with distinct headings; one may hold a volatile slot."""
+    """A profile of 3 to 9 modules with distinct headings, most of them optional; one may hold a volatile slot."""
     size = draw(st.integers(3, 9))
     with_slot = draw(st.one_of(st.none(), st.integers(0, size - 1)))
     modules = []
     for number in range(size):
+        is_core = number == 0 or draw(st.integers(0, 3)) == 0
         lines = draw(st.lists(LINE, min_size=1, max_size=5))
         body = f"## Section number {number} of the prompt\n" + "\n".join(lines)
         end = draw(st.sampled_from(["\n", "\n\n", "\n\n\n"]))
@@ -49,13 +50,14 @@ def profiles(draw: st.DrawFn) -> Profile:
                 id=f"part/m{number}",
                 title=f"m{number}",
                 description="",
-                always=number == 0 or draw(st.integers(0, 3)) == 0,
+                always=is_core,
                 requires=(f"part/m{number - 1}",) if number > 1 and draw(st.integers(0, 4)) == 0 else (),
                 triggers=(f"topic{number}",),
                 examples=(),
                 tools=(f"tool_{number}",),
                 parts=parts,
                 tokens=sum(count_tokens(part) for part in parts if isinstance(part, str)),
+                optional=not is_core and draw(st.integers(0, 4)) > 0,
             )
         )
     return Profile(

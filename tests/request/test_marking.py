@@ -22,8 +22,8 @@ RAIN = "## Rain\n\nUse `rain_log` and say when the gauge was emptied the last ti
 DATE = slot("date", r"Today is \d{4}-\d{2}-\d{2}\.", "Today is 2026-11-22.", volatile=True)
 MAST = profile(
     module("core", CORE, DATE, "\n\n", always=True),
-    module("wind", WIND, triggers=["wind"]),
-    module("rain", RAIN, triggers=["rain"]),
+    module("wind", WIND, triggers=["wind"], optional=True),
+    module("rain", RAIN, triggers=["rain"], optional=True),
     name="mast",
 )
 PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, placement="append")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,18 +17,39 @@ from litellm_prompt_router.request.types import Evidence, RoutingDecision, Turn
 from tests.made_profiles import module, profile
 
 OFFICE = profile(
-    module("core", "Core.\n", always=True, tools=["ask"]),
-    module("files", "Files.\n", triggers=["file*", "attachment:file", "löschen"], tools=["read_file", "write_file"]),
+    module("core", "Core, für 数据 und 写真のラベル.\n", always=True, tools=["ask"]),
     module(
-        "git", "Git.\n", triggers=["branch", "branches", "pull request*", "merge"], requires=["files"], tools=["git"]
+        "files",
+        "Files.\n",
+        triggers=["file*", "attachment:file", "löschen"],
+        tools=["read_file", "write_file"],
+        optional=True,
     ),
-    module("charts", "Charts.\n", triggers=["chart", "pie chart*", "diagramm*"], requires=["data"]),
-    module("data", "Data.\n", triggers=["csv", "数据", "größe", "attachment:any"], requires=["files"], tools=["load"]),
-    module("images", "Images.\n", triggers=["attachment:image", "photo*", "写真"]),
+    module(
+        "git",
+        "Git.\n",
+        triggers=["branch", "branches", "pull request*", "merge"],
+        requires=["files"],
+        tools=["git"],
+        optional=True,
+    ),
+    module("charts", "Charts.\n", triggers=["chart", "pie chart*", "diagramm*"], requires=["data"], optional=True),
+    module(
+        "data",
+        "Data.\n",
+        triggers=["csv", "数据", "größe", "attachment:any"],
+        requires=["files"],
+        tools=["load"],
+        optional=True,
+    ),
+    module("images", "Images.\n", triggers=["attachment:image", "photo*", "写真"], optional=True),
     module("replies", "Replies.\n", always=True),
     name="office",
 )
+"""A person marked all but the core as optional, so that triggers and tool calls alone select."""
 ROUTER = Router(OFFICE)
+UNMARKED = Router(replace(OFFICE, modules=tuple(replace(each, optional=False) for each in OFFICE.modules)))
+"""The same where nobody did."""
 CORE = {"core", "replies"}
 EVERYTHING = {module.id for module in OFFICE.modules}
 
@@ -99,15 +121,15 @@ TRIGGERS = {
 
 @pytest.mark.parametrize(("text", "expected"), TRIGGERS.values(), ids=TRIGGERS.keys())
 def test_triggers_select_modules_and_what_they_require(text: str, expected: set[str] | None) -> None:
-    """``None``: a task in which nothing is known, so that everything is selected."""
+    """``None``: a task in which nothing is known. What nobody marked optional is there whatever triggers find."""
     decision = decided(text)
-    if expected is None:
-        assert decision.fallback_reason == "nothing known in the message"
-        assert set(decision.modules) == EVERYTHING
-    else:
-        assert extra(decision) == expected
-        assert not decision.is_fallback
+    assert extra(decision) == (expected or set())
+    assert not decision.is_fallback
     assert decision.message_kind == "task"
+    unmarked = UNMARKED.decide([user(text)])
+    assert (set(unmarked.modules), unmarked.fallback_reason) == (EVERYTHING, "not calibrated")
+    named = {module: kind for module, (kind, _, _) in why(decision).items()}
+    assert named == {**named, **{m: kind for m, (kind, _, _) in why(unmarked).items() if kind != "fallback"}}
 
 
 @pytest.mark.parametrize(
@@ -121,15 +143,19 @@ def test_triggers_select_modules_and_what_they_require(text: str, expected: set[
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
 )
 def test_attachments_are_signals(attachments: tuple[str, ...], expected: set[str]) -> None:
-    """A message without text is routed by what it carries."""
-    assert extra(decided(user("", *attachments))) == expected
+    """A message is routed by what it carries, too. Without words nobody knows what is asked of it."""
+    assert extra(decided(user("look at this", *attachments))) == expected
+    bare = decided(user("", *attachments))
+    assert (set(bare.modules), bare.fallback_reason) == (EVERYTHING, "attachment without text")
 
 
-def test_attachment_nobody_asked_for_selects_everything() -> None:
-    router = Router(profile(module("core", "x", always=True), module("files", "x", triggers=["file"])))
-    decision = router.decide([user("hello", "image")])
-    assert decision.modules == ("core", "files")
-    assert decision.fallback_reason == "attachment without a matching trigger"
+def test_words_of_another_script_select_everything() -> None:
+    """Nobody wrote down what they ask for; a trigger in them tells no more of the rest."""
+    for text in ("перезапусти сервер", "смотри csv и сделай отчёт"):
+        decision = decided(text)
+        assert (set(decision.modules), decision.fallback_reason) == (EVERYTHING, "nothing known in the message")
+    assert extra(decided("5 µm of it")) == set()
+    assert extra(decided("привет")) == set()
 
 
 def test_evidence_names_the_trigger_and_never_the_message() -> None:
@@ -145,11 +171,12 @@ def test_evidence_names_the_trigger_and_never_the_message() -> None:
 
 def test_requirements_are_followed_to_the_end_and_in_circles() -> None:
     ring = profile(
-        module("a", "x", triggers=["start"], requires=["b"]),
+        module("a", "x", triggers=["start"], requires=["b"], optional=True),
         module("b", "x", requires=["c"]),
         module("c", "x", requires=["a"]),
-        module("d", "x"),
+        module("d", "x", optional=True),
     )
+    ring = replace(ring, modules=tuple(replace(each, optional=True) for each in ring.modules))
     assert why(Router(ring).decide([user("start")])) == {
         "a": ("trigger", "start", False),
         "b": ("requires", "a", False),
@@ -158,7 +185,9 @@ def test_requirements_are_followed_to_the_end_and_in_circles() -> None:
 
 
 def test_the_core_brings_what_it_requires() -> None:
-    sample = profile(module("core", "x", always=True, requires=["base"]), module("base", "x"), module("more", "x"))
+    sample = profile(
+        module("core", "x", always=True, requires=["base"]), module("base", "x"), module("more", "x", optional=True)
+    )
     assert why(Router(sample).decide([user("hello")])) == {
         "core": ("always", None, False),
         "base": ("requires", "core", False),
@@ -285,12 +314,13 @@ SMALL_TALK = [
 
 
 @pytest.mark.parametrize("text", SMALL_TALK)
-def test_small_talk_gets_the_core_alone(text: str) -> None:
-    """Greetings, thanks and general knowledge need no tool."""
+def test_small_talk_needs_nothing_of_its_own(text: str) -> None:
+    """Greetings, thanks and general knowledge need no tool; a conversation that begins so may go on otherwise."""
     decision = decided(text)
     assert decision.message_kind == "small_talk"
     assert set(decision.modules) == CORE
     assert not decision.is_fallback
+    assert set(UNMARKED.decide([user(text)]).modules) == EVERYTHING
 
 
 TASKS = [
@@ -349,10 +379,11 @@ TASKS = [
 
 @pytest.mark.parametrize("text", TASKS)
 def test_tasks_are_never_swallowed(text: str) -> None:
-    """What may need a tool and names nothing known gets everything."""
-    decision = decided(text)
+    """What may need a tool and names nothing known gets everything that nobody marked."""
+    assert decided(text).message_kind == "task"
+    decision = UNMARKED.decide([user(text)])
     assert decision.message_kind == "task"
-    assert decision.fallback_reason == "nothing known in the message"
+    assert decision.fallback_reason == "not calibrated"
     assert set(decision.modules) == EVERYTHING
 
 
@@ -424,13 +455,13 @@ def test_small_talk_after_a_task_keeps_the_set() -> None:
 
 
 def test_task_after_small_talk_is_a_task() -> None:
-    assert decided("hi", "deploy the crawler").fallback_reason == "nothing known in the message"
+    assert decided("hi", "deploy the crawler").message_kind == "task"
 
 
 def test_fallback_stays_and_keeps_its_first_reason() -> None:
-    decision = decided("deploy the crawler", "thanks", "merge it")
+    decision = decided("go on", "thanks", user("", "image"), "merge it")
     assert decision.is_fallback
-    assert decision.fallback_reason == "nothing known in the message"
+    assert decision.fallback_reason == "nothing to follow up on"
     assert set(decision.modules) == EVERYTHING
 
 
@@ -455,15 +486,15 @@ LATE: dict[str, tuple[list[Turn | str], dict[str, bool]]] = {
     "required early, called late": (["merge it", called("read_file")], {"git": False, "files": False}),
     "called, then named": (["photo", called("git"), "merge it"], {"images": False, "git": True, "files": True}),
     "everything early, named late": (
-        ["deploy the crawler", "merge it"],
+        ["go on", "merge it"],
         {"files": False, "git": False, "charts": False, "data": False, "images": False},
     ),
     "everything early, called late": (
-        ["deploy the crawler", called("git")],
+        ["go on", called("git")],
         {"files": False, "git": False, "charts": False, "data": False, "images": False},
     ),
     "everything late": (
-        ["merge it", "deploy the crawler"],
+        ["merge it", user("", "other")],
         {"files": False, "git": False, "charts": True, "data": True, "images": True},
     ),
     "after small talk": (["hi", "merge it"], {"git": True, "files": True}),
@@ -479,7 +510,7 @@ def test_late_says_first_needed_after_the_first_message(turns: list[Turn | str],
 
 def test_lateness_never_changes_as_a_conversation_goes_on() -> None:
     """Later turns may not move a module from early to late or back."""
-    turns = [user("merge it"), user("open the file"), called("load"), user("chart the csv"), user("deploy the crawler")]
+    turns = [user("merge it"), user("open the file"), called("load"), user("chart the csv"), user("", "other")]
     known: dict[str, bool] = {}
     for end in range(1, len(turns) + 1):
         now = {e.module: e.late for e in decided(*turns[:end]).selected}
@@ -495,14 +526,14 @@ def test_start_and_end_of_a_long_message_are_read() -> None:
     filler = "lorem ipsum " * 5_000
     assert extra(decided(f"merge it: {filler}")) == {"git", "files"}
     assert extra(decided(f"{filler} merge it")) == {"git", "files"}
-    assert decided(f"{filler} branch {filler}").is_fallback
+    assert extra(decided(f"{filler} branch {filler}")) == set()
 
 
 def test_words_cut_by_the_reading_limit_are_no_words() -> None:
     """Half a word at the edge of what is read must not match."""
     start = "x " * ((HEAD_CHARS - 6) // 2) + "branch" + "ial " + "x " * TAIL_CHARS
     assert start[:HEAD_CHARS].endswith("branch")
-    assert decided(start).is_fallback
+    assert extra(decided(start)) == set()
 
 
 @pytest.mark.parametrize(
@@ -511,7 +542,8 @@ def test_words_cut_by_the_reading_limit_are_no_words() -> None:
     ids=["one word", "half a phrase", "digits", "arithmetic", "Han", "brackets", "half a question"],
 )
 def test_hostile_messages_are_tasks(text: str) -> None:
-    assert decided(text).fallback_reason == "nothing known in the message"
+    decision = decided(text)
+    assert (decision.message_kind, extra(decision)) == ("task", set())
 
 
 # Determinism

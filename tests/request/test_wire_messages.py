@@ -24,8 +24,8 @@ WIND = "## Wind\n\nUse `wind_log` and give the mean of the last ten minutes in k
 RAIN = "## Rain\n\nUse `rain_log` and say when the gauge was emptied the last time.\n\n"
 MAST = profile(
     module("core", CORE, always=True),
-    module("wind", WIND, triggers=["wind"]),
-    module("rain", RAIN, triggers=["rain"]),
+    module("wind", WIND, triggers=["wind"], optional=True),
+    module("rain", RAIN, triggers=["rain"], optional=True),
     name="mast",
 )
 PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None)

@@ -22,7 +22,7 @@ from litellm_prompt_router.cli.output import percent, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import read_samples
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile, load_profiles
-from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.profile import Profile, how_to_review
 
 
 @click.command()
@@ -87,7 +87,8 @@ def _load(root: Path, names: Sequence[str]) -> tuple[list[Profile], list[str]]:
 
 def _show(report: ProfileReport) -> None:
     core = f"core {report.core_tokens:,} ({percent(report.core_token_share)})"
-    click.echo(f"{report.name} {report.version} (digest {report.digest[:12]})")
+    review = "" if report.reviewed else f", not reviewed: in shadow at most; {how_to_review(report.name)}"
+    click.echo(f"{report.name} {report.version} (digest {report.digest[:12]}){review}")
     click.echo(f"{len(report.modules)} modules, {report.chars:,} characters, {report.tokens:,} tokens, {core}")
     click.echo(f"recognition covers {percent(report.coverage)} of the joined prompt")
     if report.expected_token_reduction is not None:

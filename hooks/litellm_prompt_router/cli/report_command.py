@@ -159,7 +159,8 @@ def _show(figures: Figures) -> None:
         rows = [(u.module, f"{u.calls:,}", f"{u.share:.1%}", f"{u.late:,}", f"{u.missed:,}",
                  ", ".join(f"{kind} {n:,}" for kind, n in u.evidence.items())) for u in figures.modules]  # fmt: skip
         show_table(("module", "#calls", "#share", "#late", "#missed", "evidence"), rows)
-    for title, counts in (("passed through because", figures.passthroughs), ("failed with", figures.errors),
+    for title, counts in (("held back, not reviewed: profile", figures.held_back),
+                          ("passed through because", figures.passthroughs), ("failed with", figures.errors),
                           ("net saving unavailable because", figures.net_unavailable)):  # fmt: skip
         if counts:
             click.echo("")

@@ -131,6 +131,9 @@ def _row(worker: Worker, now: float) -> tuple[str, ...]:
 
 def _show_in_force(live: list[WorkerStatus]) -> None:
     """Profiles, policy files and sinks, once where workers agree."""
+    from litellm_prompt_router.operations.workers import held_by_profile
+    from litellm_prompt_router.profile.profile import how_to_review
+
     rows = {
         (f"profile {each.name}", f"{each.version}, digest {each.digest[:12]}")
         for status in live
@@ -143,6 +146,8 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         if status.stopped_by is not None:
             rows.add(("stopped by", status.stopped_by))
         rows.add(("mode where no one says", status.default_mode))
+    for name, count in held_by_profile(live).items():
+        rows.add((f"profile {name}, not reviewed", f"{count:,} requests held in shadow; {how_to_review(name)}"))
     passed = sum(status.passed_while_stopped for status in live)
     if passed:
         rows.add(("passed while stopped", f"{passed:,} requests, without a record"))

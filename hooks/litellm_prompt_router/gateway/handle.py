@@ -23,6 +23,7 @@ from litellm_prompt_router.policy import (
     PolicyLayer,
     PolicyRule,
     Subject,
+    at_most_shadow,
     decide_policy,
     draw,
     metadata_layers,
@@ -31,7 +32,7 @@ from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
-from litellm_prompt_router.record.record import Caller
+from litellm_prompt_router.record.record import UNREVIEWED, Caller
 from litellm_prompt_router.request.pipeline import EmbeddingsWanted, RecognisedRequest, WalkResult
 from litellm_prompt_router.request.route import MessageEmbedding
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
@@ -231,6 +232,8 @@ class RequestHandler:
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
         if isinstance(recognised, WalkResult):
             return _outcome_before_routing(caller, recognised, policy)
+        if not recognised.recognition.profile.reviewed:
+            policy = at_most_shadow(policy, UNREVIEWED)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
         to_route = _RequestToRoute(caller=caller, recognised=recognised, policy=policy, arm=arm)
         if arm == "holdout":

@@ -210,7 +210,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         open_breakers = handler.breaker.open_for(time.monotonic())
         return InForce(
             default_mode=configuration.default_mode,
-            profiles=tuple(ServedProfile(name=p.name, version=p.version, digest=p.digest) for p in profiles),
+            profiles=tuple(
+                ServedProfile(name=p.name, version=p.version, digest=p.digest, reviewed=p.reviewed) for p in profiles
+            ),
             configuration=configuration.number,
             stopped_by=configuration.stopped_by,
             passed_while_stopped=handler.passed_while_stopped,

@@ -33,6 +33,7 @@ class ProfileServed(_StatusPart):
     name: str
     version: str
     digest: str
+    reviewed: bool = True
 
 
 class PolicyInForce(_StatusPart):
@@ -59,6 +60,8 @@ class KeySeen(_StatusPart):
 class RequestCounts(_StatusPart):
     requests: int
     by_outcome: dict[str, int] = {}
+    held_as_unreviewed: dict[str, int] = {}
+    """By profile, what was held in shadow because nobody reviewed it."""
     estimated_net_saved_usd: Decimal | None = None
 
 
@@ -223,6 +226,17 @@ def _disagreement(workers: Sequence[Worker]) -> Iterable[str]:
         yield "workers serve several versions of profiles; give a change two seconds, then see that files are the same"
     if len({(status.policy.digest, status.stopped_by) for status in live}) > 1:
         yield "workers have several policies in force; give a change two seconds, then see that files are the same"
+
+
+# Profiles that nobody reviewed
+
+
+def held_by_profile(statuses: Sequence[WorkerStatus]) -> Mapping[str, int]:
+    """Requests held in shadow, by profile; 0 for one that is served unreviewed and had none so far."""
+    held = Counter({each.name: 0 for status in statuses for each in status.profiles if not each.reviewed})
+    for status in statuses:
+        held.update(status.counters.held_as_unreviewed)
+    return dict(sorted(held.items()))
 
 
 # Keys

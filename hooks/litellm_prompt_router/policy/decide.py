@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -144,6 +144,11 @@ def decide_policy(default: DefaultPolicy, layers: Sequence[PolicyLayer], header:
         placement=placement,
         source=source if lowered == mode else REQUEST_HEADER,
     )
+
+
+def at_most_shadow(policy: Policy, source: str) -> Policy:
+    """The policy, lowered to shadow where it would rewrite: ``source`` says why. There is no experiment then."""
+    return replace(policy, mode="shadow", holdout=0.0, source=source) if policy.mode == "rewrite" else policy
 
 
 def sources_of(default: DefaultPolicy, layers: Sequence[PolicyLayer]) -> dict[str, str]:

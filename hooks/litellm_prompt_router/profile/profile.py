@@ -135,6 +135,11 @@ class Ignore:
         )
 
 
+def how_to_review(name: str) -> str:
+    """What a person does with a profile that nobody reviewed."""
+    return f"read modules/{name}/REVIEW.md, then set `reviewed: true` in modules/{name}/profile.yaml"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Profile:
     """All that is known of one agent's prompt, modules in prompt order. ``digest`` covers texts and metadata."""
@@ -159,6 +164,11 @@ class Profile:
     """None: no message is sent to an embedding model."""
     reviewed: bool = True
     """False: a draft that no person has looked at; it runs in shadow at most."""
+
+    @property
+    def is_calibrated(self) -> bool:
+        """True where a fit promises something of what it leaves out."""
+        return self.fitted is not None and self.fitted.calibration.promise != "none"
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from litellm_prompt_router.record.record import Arm, Caller, Facts
+from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts
 from litellm_prompt_router.request.types import (
     Composition,
     Mode,
@@ -136,7 +136,7 @@ def _recognised(
     saved, why_not = _list_price_saved(composition, target)
     return told(
         outcome="shadow" if mode == "shadow" else "rewritten",
-        reason=None,
+        reason=UNREVIEWED if context.policy == UNREVIEWED else None,
         placement=outcome.placement,
         original_chars=recognition.spans[-1].end,
         prompt_chars=composition.chars,

@@ -29,6 +29,8 @@ LEDGER_ONLY: Mapping[str, Any] = {LEDGER_ONLY_KEY: True}
 it serves the review of a profile and not that of a bill."""
 SIDE_CALLS = frozenset({"unrecognised", "no_system_prompt"})
 """Reasons of requests whose system prompt is no profile's: other agents', and side calls of known ones."""
+UNREVIEWED = "unreviewed"
+"""Reason of requests that were to be rewritten and were held in shadow, because nobody reviewed their profile."""
 REFUSALS = frozenset({"BadRequestError", "UnprocessableEntityError", "UnsupportedParamsError"})
 """LiteLLM's exceptions for a body that the provider won't take (litellm/exceptions.py, 1.106)."""
 FROM_RESPONSE_CACHE = "answered from the response cache"
@@ -81,7 +83,7 @@ class Facts:
     mode: Mode
     outcome: OutcomeName
     reason: str | None
-    """Why a passthrough passed through."""
+    """Why a passthrough passed through, or why shadow mode held what the policy would have rewritten."""
     profile: str | None = None
     profile_version: str | None = None
     profile_digest: str | None = None
@@ -114,7 +116,8 @@ class Facts:
     arm: Arm | None = None
     """Of the control group's experiment; None where none runs."""
     policy: str | None = None
-    """What decided the mode: ``settings``, ``key metadata``, a rule of the policy file, the breaker and so on."""
+    """What decided the mode: ``settings``, ``key metadata``, a rule of the policy file, the breaker, ``unreviewed`` and
+    so on."""
     profile_changed_from: str | None = field(default=None, metadata=LEDGER_ONLY)
     """The profile's version and digest at this conversation's call before, where it is another now."""
     tools_chars: int | None = None
@@ -126,6 +129,11 @@ class Facts:
     def is_off(self) -> bool:
         """True where settings, a key or the client switched routing off: the request is none of ours."""
         return self.reason == "off"
+
+    @property
+    def is_held_back(self) -> bool:
+        """True where the policy would have the request rewritten, and nobody has reviewed its profile."""
+        return self.policy == UNREVIEWED
 
     @property
     def is_passthrough(self) -> bool:

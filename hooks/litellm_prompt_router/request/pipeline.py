@@ -22,7 +22,7 @@ from litellm_prompt_router.request.types import (
     Target,
     UnreadableRequestError,
 )
-from litellm_prompt_router.request.wire import SHAPES, EndpointShape
+from litellm_prompt_router.request.wire import SHAPES, EndpointShape, known_tools
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, Marking, MarkPlan, Texts, instructions_for
 
 _NO_PRICES: Mapping[str, Any] = dict.fromkeys(
@@ -202,6 +202,7 @@ class Pipeline:
                 latest_only=placement == "latest",
                 lookup=lookup,
                 to_embed=None if wanted is None else wanted.by_turn,
+                declared=known_tools(data) if router.reads_declared_tools else None,
             )
         else:
             decision = router.decide_all(request.turns, request.missing_history)

@@ -35,6 +35,7 @@ class Counters:
     def __init__(self) -> None:
         self._requests = 0
         self._by: dict[str, Counter[str]] = {name: Counter() for name in ("outcome", "mode", "status", "reason")}
+        self._held: Counter[str] = Counter()
         self._keys: dict[str | None, _KeyCounts] = {}
         self._billed_usd = Decimal(0)
         self._net_saved_usd = Decimal(0)
@@ -51,6 +52,9 @@ class Counters:
         if facts.reason is not None:
             reasons = self._by["reason"]
             reasons[facts.reason if facts.reason in reasons or len(reasons) < MAX_NAMES else OTHER] += 1
+        if facts.is_held_back:
+            profile = str(facts.profile)
+            self._held[profile if profile in self._held or len(self._held) < MAX_NAMES else OTHER] += 1
         self._billed_usd += record.billed_usd or 0
         key = self._key(facts.caller.key_alias)
         key.mode, key.policy, key.profile = facts.mode, facts.policy, facts.profile or key.profile
@@ -76,6 +80,7 @@ class Counters:
         return {
             "requests": self._requests,
             **{f"by_{name}": dict(counts) for name, counts in self._by.items()},
+            "held_as_unreviewed": dict(self._held),
             "billed_usd": format(self._billed_usd, "f"),
             **_net(self._net_saved_usd, self._net_known),
             "alerts": dict(self._alerts),

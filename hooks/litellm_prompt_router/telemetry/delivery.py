@@ -183,6 +183,8 @@ class Delivery:
         self._attempt(glitchtip.write, record)
         if record.facts.is_drift:
             self._attempt(glitchtip.drift, record)
+        if record.facts.is_held_back:
+            self._attempt(glitchtip.unreviewed, record)
 
     def _write(self) -> None:
         """Empties the batch into the ledger, and tells GlitchTip if the ledger can't be written."""

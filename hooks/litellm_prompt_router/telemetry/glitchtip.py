@@ -163,6 +163,12 @@ class Glitchtip:
             self._send(self._alarm_dsn, glitchtip_events.drift_event(record))
 
     @_guarded
+    def unreviewed(self, record: Record) -> None:
+        """Reports a profile whose requests are held in shadow until somebody reviews it, once an hour a version."""
+        if self._alarm_dsn and self._is_first(glitchtip_events.unreviewed_key(record)):
+            self._send(self._alarm_dsn, glitchtip_events.unreviewed_event(record))
+
+    @_guarded
     def problem(
         self, title: str, path_lines: Sequence[str], key_alias: str | None = None, once: str | None = None
     ) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from litellm_prompt_router.profile.profile import how_to_review
 from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record
 from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.telemetry.alerts import Alert
@@ -66,6 +67,26 @@ def drift_key(record: Record) -> tuple[object, ...]:
     """What is reported once: a profile version in an hour. That nothing is rewritten any more is news of its own."""
     facts = record.facts
     return (f"{NAME}.drift", facts.profile, facts.profile_version, facts.reason, int(record.finished_seconds // 3600))
+
+
+def unreviewed_event(record: Record) -> dict[str, Any]:
+    """An issue for each profile whose requests are held in shadow; all processes' events of an hour are one."""
+    facts = record.facts
+    unreviewed = {
+        "summary": f"Profile not reviewed: {facts.profile}, held in shadow",
+        **_picked(facts, "profile", "profile_version"),
+        "todo": how_to_review(str(facts.profile)),
+    }
+    event = _message(record, "Profile not reviewed", "unreviewed", unreviewed, _tags(record))
+    fingerprint = [f"{NAME}.unreviewed:{facts.profile}"]
+    once = ":".join(map(str, unreviewed_key(record)))
+    return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
+
+
+def unreviewed_key(record: Record) -> tuple[object, ...]:
+    """What is reported once: a profile version in an hour."""
+    facts = record.facts
+    return (f"{NAME}.unreviewed", facts.profile, facts.profile_version, int(record.finished_seconds // 3600))
 
 
 def _event_id(text: str) -> str:

@@ -25,11 +25,12 @@ STALE_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServedProfile:
-    """A profile in force."""
+    """A profile in force. One that nobody ``reviewed`` changes no request."""
 
     name: str
     version: str
     digest: str
+    reviewed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -146,6 +146,8 @@ class Figures:
     steps: Literal["day", "hour"]
     timeline: tuple[Group, ...]
     modules: tuple[ModuleUse, ...]
+    held_back: Mapping[str, int]
+    """By profile: calls held in shadow because nobody reviewed it."""
     passthroughs: Mapping[str, int]
     errors: Mapping[str, int]
     net_unavailable: Mapping[str, int]

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from litellm_prompt_router.record.record import SIDE_CALLS
+from litellm_prompt_router.record.record import SIDE_CALLS, UNREVIEWED
 
 NAMES = (
     "request_id", "finished_seconds", "conversation", "key_alias", "key_hash", "team_id", "model_group", "model",
-    "provider", "mode", "outcome", "reason", "arm", "status", "error_type", "profile", "modules", "is_fallback",
-    "original_chars", "prompt_chars", "tools_chars", "history_chars", "uncached_input_tokens", "cache_read_tokens",
-    "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "response_cached", "billed_usd",
-    "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
+    "provider", "mode", "outcome", "reason", "policy", "arm", "status", "error_type", "profile", "modules",
+    "is_fallback", "original_chars", "prompt_chars", "tools_chars", "history_chars", "uncached_input_tokens",
+    "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "response_cached",
+    "billed_usd", "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
     "counterfactual_cache_write_5m_tokens", "counterfactual_cache_write_1h_tokens", "estimated_net_saved_usd",
     "estimated_net_saved_reason", "list_price_saved_usd", "decision_us",
 )  # fmt: skip
@@ -27,8 +27,8 @@ HOUR_SECONDS = 3_600
 def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
     """The records with ``key``, ``team``, ``day`` and the like, which are never null.
 
-    ``is_shadow``, ``is_failure`` and ``sent_chars`` are as the record's properties, and ``conversation`` is null
-    where ``is_conversation`` is false: side calls count as calls alone.
+    ``is_shadow``, ``is_held_back``, ``is_failure`` and ``sent_chars`` are as the record's properties, and
+    ``conversation`` is null where ``is_conversation`` is false: side calls count as calls alone.
     """
     is_side_call = pl.col("profile").is_null() | pl.col("reason").is_in(sorted(SIDE_CALLS)).fill_null(False)
     return records.with_columns(
@@ -40,6 +40,7 @@ def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("finished_seconds") // DAY_SECONDS).cast(pl.Int32).alias("day"),
         (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
         (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
+        (pl.col("policy") == UNREVIEWED).fill_null(False).alias("is_held_back"),
         (pl.col("status") == "failure").fill_null(False).alias("is_failure"),
         pl.when(pl.col("outcome") == "rewritten").then("prompt_chars").otherwise("original_chars").alias("sent_chars"),
         pl.when(~is_side_call).then("conversation").alias("conversation"),

@@ -52,6 +52,8 @@ class ProfileReport:
     expected_token_reduction: float | None = None
     """The mean share of tokens that the examples don't need; None without examples."""
     sample: SampleReport | None = None
+    reviewed: bool = True
+    """False: it runs in shadow at most."""
 
 
 def check_profiles(
@@ -108,6 +110,7 @@ def _report(profile: Profile, catalogue: Catalogue, sample: SampleReport | None)
         notes=findings.notes,
         expected_token_reduction=expected_token_reduction(profile),
         sample=sample,
+        reviewed=profile.reviewed,
     )
 
 

@@ -19,7 +19,7 @@ from litellm_prompt_router.operations.doctor.machine import (
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.litellm_config import has_checkout_callback, resolved
 from litellm_prompt_router.policy.loader import Loader
-from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.profile import Profile, how_to_review
 
 
 def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str]) -> Iterable[Finding]:
@@ -64,6 +64,12 @@ def _examine_own(configuration: ActiveConfiguration) -> Iterable[Finding]:
         yield ok("policy", f"no file at {where}; key metadata and settings decide")
     for profile in configuration.pipeline.profiles.values():
         yield _profile(profile)
+        if not profile.reviewed:
+            yield warn(
+                f"profile {profile.name}, review",
+                "nobody reviewed it: in shadow at most, whatever the policy says",
+                how_to_review(profile.name),
+            )
 
 
 def _profile(profile: Profile) -> Finding:
@@ -71,7 +77,9 @@ def _profile(profile: Profile) -> Finding:
     text = f"{profile.version}, {len(profile.modules)} modules, digest {profile.digest[:12]}"
     if profile.fitted is None:
         return warn(
-            name, f"{text}, not fitted: triggers and words decide", "`prompt-router fit` with labelled messages"
+            name,
+            f"{text}, not fitted: every module is sent but those whose tools are missing and those marked optional",
+            "`prompt-router fit` with labelled messages",
         )
     calibration = profile.fitted.calibration
     if calibration.promise == "none":

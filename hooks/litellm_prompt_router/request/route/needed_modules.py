@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.types import Evidence, EvidenceKind, LateModules
@@ -43,11 +43,21 @@ class Need:
             if needed not in self._why:
                 self._add(needed, "requires", self._ids[module], at)
 
-    def bring_all(self, reason: str, *, at: int) -> None:
+    def bring_all(self, reason: str, *, at: int) -> bool:
+        """Every module. True where one of them wasn't there."""
+        return self.bring_base(range(len(self._ids)), reason, at=at)
+
+    def bring_base(self, modules: Sequence[int], reason: str, *, at: int) -> bool:
+        """Modules that nothing asked for, and what they require. True where one of them wasn't there."""
         self.is_started = True
-        for module in range(len(self._ids)):
-            if module not in self._why:
-                self._add(module, "fallback", reason, at)
+        missing = [module for module in modules if module not in self._why]
+        for module in missing:
+            self._add(module, "fallback", reason, at)
+        for module in missing:
+            for needed in self._requires[module]:
+                if needed not in self._why:
+                    self._add(needed, "requires", self._ids[module], at)
+        return bool(missing)
 
     @property
     def is_core_alone(self) -> bool:

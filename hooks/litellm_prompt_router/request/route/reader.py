@@ -9,8 +9,12 @@ from litellm_prompt_router.request.route.follow_ups import is_follow_up, is_smal
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.route.scores import Scores, score
 from litellm_prompt_router.request.route.triggers import TriggerIndex, capped, folded, words_of
+from litellm_prompt_router.request.route.uncalibrated import is_foreign, scripts_of_prompt
 from litellm_prompt_router.request.types import MessageKind, Turn
 
+NOTHING_KNOWN = "nothing known in the message"
+NOTHING_BEFORE = "nothing to follow up on"
+ATTACHMENT_ALONE = "attachment without text"
 MAX_READINGS = 8192
 """User messages remembered for each profile: as hashes, module numbers and scores, no text."""
 
@@ -18,7 +22,8 @@ MAX_READINGS = 8192
 class MessageReading(NamedTuple):
     """What one user message says by itself. ``found``: a trigger by module.
 
-    ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns.
+    ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns. ``unreadable``:
+    why without a fit every module is sent, whatever triggers found.
     """
 
     kind: MessageKind
@@ -27,6 +32,7 @@ class MessageReading(NamedTuple):
     scores: Scores | None = None
     chars: int = 0
     is_shortened: bool = False
+    unreadable: str | None = None
 
 
 class Reader:
@@ -36,6 +42,7 @@ class Reader:
         self._triggers = TriggerIndex((n, t) for n, module in enumerate(profile.modules) for t in module.triggers)
         self._ignore = ignore
         self._fitted = profile.fitted
+        self._scripts = scripts_of_prompt(profile) if profile.fitted is None else frozenset()
         self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], MessageReading] = {}
 
     def read(self, turn: Turn, *, started: bool) -> MessageReading:
@@ -62,19 +69,37 @@ class Reader:
         text = folded(read)
         words = words_of(text)
         found = self._triggers.match(text, words, turn.attachments)
+        reading = self._read_task(turn, read, text, words, found, started=started)
+        if self._fitted is None:
+            return reading._replace(unreadable=self._unreadable(turn, read, text, words, started=started))
+        return reading
+
+    def _unreadable(self, turn: Turn, read: str, text: str, words: list[str], *, started: bool) -> str | None:
+        """Why words can't say what this message needs. Depends on no trigger (request/route/uncalibrated.py)."""
+        if not text.strip() and turn.attachments:
+            return ATTACHMENT_ALONE
+        if not text.strip() or is_follow_up(text, words):
+            return None if started else NOTHING_BEFORE
+        if is_foreign(text, self._scripts) and not is_small_talk(read, text, words):
+            return NOTHING_KNOWN
+        return None
+
+    def _read_task(
+        self, turn: Turn, read: str, text: str, words: list[str], found: dict[int, str], *, started: bool
+    ) -> MessageReading:
         if found:
             return self._scored(found, text, words)
         if turn.attachments:
             return MessageReading("task", {}, "attachment without a matching trigger")
         if not text.strip():
-            return MessageReading("follow_up", {}, None if started else "nothing to follow up on")
+            return MessageReading("follow_up", {}, None if started else NOTHING_BEFORE)
         if is_small_talk(read, text, words):
             return self._also_scored(MessageReading("small_talk", {}), text, words)
         if is_follow_up(text, words):
-            fallback = None if started else "nothing to follow up on"
+            fallback = None if started else NOTHING_BEFORE
             return self._also_scored(MessageReading("follow_up", {}, fallback), text, words)
         if self._fitted is None:
-            return MessageReading("task", {}, "nothing known in the message")
+            return MessageReading("task", {}, NOTHING_KNOWN)
         return self._scored({}, text, words)
 
     def _scored(self, found: dict[int, str], text: str, words: list[str]) -> MessageReading:
@@ -84,10 +109,10 @@ class Reader:
         if self._fitted.calibration.promise == "none":
             return MessageReading("task", found, "no calibrated threshold")
         if not text.strip():
-            return MessageReading("task", found, "attachment without text")
+            return MessageReading("task", found, ATTACHMENT_ALONE)
         scores = score(self._fitted.table, text, words)
         if not scores.is_known:
-            return MessageReading("task", found, "nothing known in the message")
+            return MessageReading("task", found, NOTHING_KNOWN)
         return MessageReading("task", found, None, scores)
 
     def _also_scored(self, reading: MessageReading, text: str, words: list[str]) -> MessageReading:

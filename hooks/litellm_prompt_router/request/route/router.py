@@ -2,8 +2,12 @@
 
 Walks the conversation once. The core is always there; a tool call brings the module that owns the tool; each
 user message brings what its triggers name and, in a fitted profile, what its scores speak for. A follow-up and
-small talk bring nothing of their own. A task that names nothing known brings everything (fallback). What was
-brought stays, and where it was first needed is known from the history alone.
+small talk bring nothing of their own. What was brought stays, and where it was first needed is known from the history
+alone.
+
+Without a calibrated fit nobody knows what a message needs. There the first message brings every module but what is
+known not to be needed (request/route/uncalibrated.py), and triggers add to that. In a fitted profile a task that names
+nothing known brings everything (fallback).
 
 A fitted profile also falls back where its promise doesn't reach: without a calibrated threshold, for words the
 table has no evidence for, for an attachment without text, when nothing scores above the threshold, and when
@@ -39,6 +43,7 @@ from litellm_prompt_router.request.route.needed_modules import Need, closure_of,
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
+from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED, UncalibratedBase
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
 
 MAX_WALKS = 1024
@@ -59,6 +64,8 @@ class _Walk:
     fallback: str | None = None
     query_chars: int = 0
     in_use: set[int] = field(default_factory=set)
+    absent: frozenset[int] = frozenset()
+    """Modules that the base lacks because their tools aren't declared and weren't called so far."""
 
     def restart(self, anew: _Walk) -> None:
         """This very walk as if it began here."""
@@ -83,7 +90,13 @@ class Router:
         self._fitted: Fitted | None = profile.fitted
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
         self._semantics = promised(profile.fitted)
+        self._base = None if profile.is_calibrated else UncalibratedBase(profile)
         self._walks: dict[tuple[int, int], _Walk] = {}
+
+    @property
+    def reads_declared_tools(self) -> bool:
+        """True where a decision depends on the tools that the request declares."""
+        return self._base is not None and self._base.reads_tools
 
     def decide(
         self,
@@ -93,23 +106,25 @@ class Router:
         trace: Trace | None = None,
         lookup: Lookup = no_embeddings,
         to_embed: Mapping[int, str] | None = None,
+        declared: frozenset[str] | None = None,
     ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
         ``latest_only``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
         ``lookup`` gives the messages' vectors; one without a vector is scored by its words. ``to_embed``:
-        what ``texts_to_embed`` says of these turns, where somebody asked already.
+        what ``texts_to_embed`` says of these turns, where somebody asked already. ``declared``: the names of the tools
+        that the request declares; None where they aren't known, and then no module is left out for want of one.
         """
         turns = tuple(turns)
+        absent = frozenset[int]() if self._base is None else self._base.absent(declared)
         embeddings = self._embeddings(lookup, self.texts_to_embed(turns) if to_embed is None else to_embed)
         if latest_only or trace is not None:
-            begin, walk = 0, self._started_anew()
+            begin, walk = 0, self._started_anew(absent)
         else:
-            begin, walk = self._resumed(turns, embeddings)
+            begin, walk = self._resumed(turns, embeddings, absent)
         self._advance(walk, turns, begin, len(turns), embeddings, latest_only=latest_only, trace=trace)
         if walk.kind == "none":
-            walk.fallback = "no user message"
-            walk.need.bring_all(walk.fallback, at=len(turns) - 1)
+            self._send_all(walk, "no user message", at=len(turns) - 1)
         return RoutingDecision(
             selected=walk.need.selected(),
             arrivals=walk.need.arrivals(),
@@ -156,14 +171,16 @@ class Router:
         size = self._semantics.vectors.shape[1]
         return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
 
-    def _resumed(self, turns: tuple[Turn, ...], embeddings: Mapping[int, MessageEmbedding]) -> tuple[int, _Walk]:
+    def _resumed(
+        self, turns: tuple[Turn, ...], embeddings: Mapping[int, MessageEmbedding], absent: frozenset[int]
+    ) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 
         Walks are remembered ahead of a user message, where all earlier tool calls have their results, under a hash
-        of what routing reads of the turns up to there.
+        of what routing reads of the turns up to there, and of what the request's tools leave out.
         """
         keys: list[tuple[int, int]] = []
-        key = 0
+        key = hash(absent) if absent else 0
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 keys.append((at, key))
@@ -176,7 +193,7 @@ class Router:
             if walk is not None:
                 break
         else:
-            at, walk = 0, self._started_anew()
+            at, walk = 0, self._started_anew(absent)
         if keys and keys[-1][0] > at:
             walk = walk.copy()
             self._advance(walk, turns, at, keys[-1][0], embeddings)
@@ -186,8 +203,8 @@ class Router:
             self._walks[keys[-1]] = walk
         return at, walk.copy()
 
-    def _started_anew(self) -> _Walk:
-        return _Walk(Need(self._core, self._requires, self._ids), GateState(len(self._column)))
+    def _started_anew(self, absent: frozenset[int] = frozenset()) -> _Walk:
+        return _Walk(Need(self._core, self._requires, self._ids), GateState(len(self._column)), absent=absent)
 
     def _advance(
         self,
@@ -211,6 +228,7 @@ class Router:
                     owner = self._owner_of_tool[tool]
                     walk.need.bring(owner, "tool_call", tool, at=_behind_results(turns, at))
                     walk.in_use.add(owner)
+                    walk.absent -= {owner}
                     walk.state.is_later = True
             if turn.role != "user":
                 if stands_for_history(turn, self._ignore):
@@ -228,8 +246,8 @@ class Router:
 
     def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
         """Every module from turn ``at`` on: which ones were in use before can't be told."""
-        walk.fallback = walk.fallback or reason
-        walk.need.bring_all(reason, at=at)
+        if walk.need.bring_all(reason, at=at) or walk.fallback is None:
+            walk.fallback = reason if walk.fallback in (None, NOT_CALIBRATED) else walk.fallback
 
     def _take(
         self, walk: _Walk, reading: MessageReading, at: int, trace: Trace | None, embedding: MessageEmbedding | None
@@ -256,9 +274,12 @@ class Router:
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
+        if self._fitted is None:
+            reason = reading.unreadable
         if reason is not None:
-            walk.fallback = walk.fallback or reason
-            need.bring_all(reason, at=at)
+            self._send_all(walk, reason, at=at)
+        elif self._base is not None and need.bring_base(self._base.modules(walk.absent), NOT_CALIBRATED, at=at):
+            walk.fallback = walk.fallback or NOT_CALIBRATED
 
     def _weigh(
         self, scores: Scores, state: GateState, in_use: set[int], at: int, embedding: MessageEmbedding | None

@@ -23,7 +23,7 @@ from litellm_prompt_router.request.types import (
 from litellm_prompt_router.request.wire import bridged_marks, chat, chat_marks, gemini, messages, responses
 from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, client_body, snapshot
 from litellm_prompt_router.request.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
-from litellm_prompt_router.request.wire.declared_tools import tool_names, tools_chars
+from litellm_prompt_router.request.wire.declared_tools import known_tools, tool_names, tools_chars
 from litellm_prompt_router.request.wire.marking import MarkPlan, Texts
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "answer_of",
     "client_body",
     "conversation_of",
+    "known_tools",
     "sender_of",
     "snapshot",
     "tool_names",
