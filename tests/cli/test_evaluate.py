@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -100,20 +101,18 @@ def test_malformed_lines_all_at_once(toy_root: Path, tmp_path: Path, run: Run) -
     [
         pytest.param(b"\n\n", "holds no case; a case is a line of JSON", id="empty"),
         pytest.param(b'{"text": "\xff"}', "not UTF-8 at byte 10; convert it", id="utf-8"),
-        pytest.param(None, "can't be read (No such file or directory); check the path", id="missing"),
     ],
 )
-def test_unusable_files(content: bytes | None, wrong: str, toy_root: Path, run: Run) -> None:
+def test_unusable_files(content: bytes, wrong: str, toy_root: Path, run: Run) -> None:
     """Without an argument the cases are those in the profile's folder."""
     file = toy_root / "toy" / "ab_cases.jsonl"
-    if content is not None:
-        file.write_bytes(content)
+    file.write_bytes(content)
     result = run("evaluate", "--profile", "toy", "--profiles", toy_root)
     assert (result.exit_code, result.stderr) == (1, f"{file}: {wrong}\n")
 
 
 def test_unknown_profile(toy_root: Path, run: Run) -> None:
-    result = run("evaluate", "--profiles", toy_root)
+    result = run("evaluate", "--profiles", toy_root, "--profile", "workbench")
     assert (result.exit_code, result.stderr) == (1, "workbench: no such profile; there are: toy\n")
 
 
@@ -161,3 +160,18 @@ def test_bundled_cases_walk() -> None:
         assert result.original_chars == len(profile.text)
         assert result.is_fallback == (result.prompt_chars >= result.original_chars)
         assert set(result.missing) <= set(profile.order)
+
+
+def test_without_cases_it_says_how_to_make_them(toy_root: Path, run: Run) -> None:
+    result = run("evaluate", "--profile", "toy", "--profiles", toy_root)
+    assert result.exit_code == 1
+    first, *ways = result.stderr.splitlines()
+    wrong = "no such file; `evaluate` measures on labelled messages. To get some:"
+    assert first == f"{toy_root / 'toy' / 'ab_cases.jsonl'}: {wrong}"
+    named = [re.findall(r"prompt-router (\w+)", way) for way in ways]
+    assert named == [["label"], ["examples"], ["evaluate"], ["fit"]]
+    assert result.stderr.count("--profile toy") == 3
+
+
+def test_without_a_name_it_takes_the_only_profile(toy_root: Path, run: Run) -> None:
+    assert "/toy/ab_cases.jsonl: " in run("evaluate", "--profiles", toy_root).stderr

@@ -70,7 +70,7 @@ def test_join_is_the_concatenation_of_the_module_files(
 
 def test_unknown_profile_names_those_there_are(toy_root: Path, run: Run) -> None:
     result = run("join", "../toy", "--profiles", toy_root)
-    assert (result.exit_code, result.stderr) == (1, "../toy: no such profile; there are: toy\n")
+    assert (result.exit_code, result.stderr) == (1, "../toy: no such profile; did you mean 'toy'?\n")
 
 
 def test_unwritable_output(toy_root: Path, tmp_path: Path, run: Run) -> None:

@@ -85,10 +85,12 @@ def test_each_agent_becomes_a_profile(path: Path, tmp_path: Path, run: Run) -> N
         ["ada-2", "4", "4", "4", f"{len(prompt('Bob')):,}"],
         ["-", "1", "1", "1", "46"],
     ]
-    assert lines[-3:] == [
+    assert lines[-5:] == [
         f"wrote {folders[0]}",
         f"wrote {folders[1]}",
         "Read each REVIEW.md, then `prompt-router check`.",
+        "For a proxy to read them, add to its configuration:",
+        f"  callback_settings: {{prompt_router: {{profiles: {tmp_path / 'profiles'}}}}}",
     ]
     assert run("check", "--profiles", tmp_path / "profiles").exit_code == 0
 

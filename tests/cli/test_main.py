@@ -63,6 +63,28 @@ def test_unknown_command_is_a_usage_error(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (("evalute",), "No such command 'evalute'. Did you mean 'evaluate'?"),
+        (("reports", "x"), "No such command 'reports'. Did you mean 'report'?"),
+        (("policy", "shwo"), "No such command 'shwo'. Did you mean 'show'?"),
+        (("route", "--profils", "x"), "No such option '--profils'. (Did you mean one of: '--profile', '--profiles'?)"),
+    ],
+    ids=["command", "other number", "of a group", "option"],
+)
+def test_nearest_name_is_suggested(arguments: tuple[str, ...], wrong: str, run: Run) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {wrong}")
+
+
+def test_nearest_profile_is_suggested(toy_root: Path, run: Run) -> None:
+    result = run("join", "tox", "--profiles", toy_root)
+    assert (result.exit_code, result.stderr) == (1, "tox: no such profile; did you mean 'toy'?\n")
+    result = run("route", "hi", "--profile", "other", "--profiles", toy_root)
+    assert (result.exit_code, result.stderr) == (1, "other: no such profile; there are: toy\n")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [("check",), ("route", "hi"), ("join", "toy"), ("evaluate", "--profile", "toy"), ("rewrite", "-")],
     ids=lambda arguments: arguments[0],

@@ -1,6 +1,7 @@
 """The output blocks of README and docs, generated: ``python -m tests.docs.blocks`` writes them, the tests compare.
 
-A block stands behind a comment ``<!-- generated: NAME -->``.
+A block stands behind a comment ``<!-- generated: NAME -->``; ahead of that the page shows the command it is of.
+Names behind the module's name make only those: ``python -m tests.docs.blocks before after``.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.files import bundled_profiles, load_profiles
@@ -101,12 +105,20 @@ def shortened(value: Any) -> Any:
     return value
 
 
+def _lines_of(name: str, items: list[Any]) -> str:
+    """A list with an item a line."""
+    return f' "{name}": [\n' + ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in items) + "]"
+
+
 def before() -> str:
-    return json.dumps(shortened(example()[0]), indent=1)
+    body = shortened(example()[0])
+    return f'{{"model": "{body["model"]}",\n{_lines_of("messages", body["messages"])}}}'
 
 
 def after() -> str:
-    return json.dumps(shortened(example()[1]), indent=1)
+    body = shortened(example()[1])
+    lines = ",\n".join(_lines_of(name, body[name]) for name in ("system", "messages"))
+    return f'{{"model": "{body["model"]}",\n{lines}}}'
 
 
 def record() -> str:
@@ -122,51 +134,90 @@ def record() -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def command(*arguments: str) -> Callable[[], str]:
+def settings() -> str:
+    """Every setting with its default, as it stands in the proxy's configuration.
+
+    But ``status_dir``, whose default can't be written: null would switch it off.
+    """
+    defaults = Settings().model_dump(mode="json", exclude={"status_dir"})
+    document = {"callback_settings": {"prompt_router": defaults}}
+    return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=110).strip()
+
+
+def money() -> str:
+    """The two bills at the end of the demo."""
+    with tempfile.TemporaryDirectory() as folder:
+        printed = run_command("demo", "--out", str(Path(folder) / "out"))
+    lines = printed.splitlines()
+    end = next(number for number, line in enumerate(lines) if line.startswith("Routing saved "))
+    start = next(number for number, line in enumerate(lines) if line.split()[:2] == ["calls", "uncached"])
+    return "\n".join(lines[start : end + 1])
+
+
+def run_command(*arguments: str) -> str:
     """What ``prompt-router`` prints for these arguments."""
-
-    def run() -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "litellm_prompt_router.cli", *arguments],
-            cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    return run
+    done = subprocess.run(
+        [sys.executable, "-m", "litellm_prompt_router.cli", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
 
 
-def report(*arguments: str) -> Callable[[], str]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GeneratedBlock:
+    """``command``: what a reader types for it, where there is such a thing."""
+
+    make: Callable[[], str]
+    command: str | None = None
+    is_slow: bool = False
+
+
+def command(*arguments: str, upto: str | None = None, is_slow: bool = False) -> GeneratedBlock:
+    """What ``prompt-router`` prints for these arguments, up to the paragraph that begins with ``upto``."""
+
+    def make() -> str:
+        printed = run_command(*arguments)
+        return printed if upto is None else printed.split(f"\n\n{upto}")[0]
+
+    shown = " ".join(f'"{each}"' if " " in each else each for each in arguments)
+    return GeneratedBlock(make=make, command=f"prompt-router {shown}", is_slow=is_slow)
+
+
+def report() -> str:
     """What ``prompt-router report`` prints for two weeks of made traffic."""
-
-    def run() -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            return command("report", str(write(Path(folder) / "ledger.jsonl", traffic())), *arguments)()
-
-    return run
+    with tempfile.TemporaryDirectory() as folder:
+        return run_command("report", str(write(Path(folder) / "ledger.jsonl", traffic())), "--by", "key")
 
 
-def upto(run: Callable[[], str], end: str) -> Callable[[], str]:
-    return lambda: run().split(f"\n\n{end}")[0]
-
-
-BLOCKS: Mapping[str, Callable[[], str]] = {
-    "before": before,
-    "after": after,
-    "record": record,
-    "evaluate": upto(command("evaluate"), "what other thresholds"),
-    "heldout": upto(command("evaluate", "modules/workbench/labelled_heldout.jsonl"), "what other thresholds"),
-    "simulate": command("simulate", "--synthetic", "--conversations", "300", "--rate", "200"),
-    "tuned": command("simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT),
-    "report": report("--by", "key"),
+THRESHOLDS = "what other thresholds"
+BLOCKS: Mapping[str, GeneratedBlock] = {
+    "before": GeneratedBlock(make=before),
+    "after": GeneratedBlock(make=after),
+    "record": GeneratedBlock(make=record),
+    "money": GeneratedBlock(make=money, command="prompt-router demo", is_slow=True),
+    "settings": GeneratedBlock(make=settings),
+    "evaluate": command("evaluate", upto=THRESHOLDS),
+    "heldout": command("evaluate", "modules/workbench/labelled_heldout.jsonl", upto=THRESHOLDS, is_slow=True),
+    "simulate": command("simulate", "--synthetic", "--conversations", "300", "--rate", "200", is_slow=True),
+    "tuned": command(
+        "simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT, is_slow=True
+    ),
+    "report": GeneratedBlock(make=report, command="prompt-router report"),
     "route": command("route", "Clean up in/orders.csv and plot revenue by month"),
 }
 
 
-def rendered(document: str) -> str:
-    """The document with every generated block as it is today. Raises KeyError for a block nobody generates."""
-    return BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]]() + match[4], document)
+def rendered(document: str, names: Collection[str] = BLOCKS) -> str:
+    """The document with these blocks as they are today. Raises KeyError for a block nobody generates."""
+
+    def block(match: re.Match[str]) -> str:
+        made = BLOCKS[match[2]]
+        return match[1] + made.make() + match[4] if match[2] in names else match[0]
+
+    return BLOCK.sub(block, document)
 
 
 if __name__ == "__main__":
     for document in DOCUMENTS:
-        document.write_text(rendered(document.read_text(encoding="utf-8")), encoding="utf-8")
+        text = rendered(document.read_text(encoding="utf-8"), sys.argv[1:] or BLOCKS)
+        document.write_text(text, encoding="utf-8")

@@ -7,14 +7,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import click
-import pytest
 import yaml
 
-from litellm_prompt_router.cli import COMMANDS, main
 from litellm_prompt_router.operations.doctor import examine
 from litellm_prompt_router.policy import parse_policy
 from litellm_prompt_router.policy.settings import load_settings
+from tests.docs.named_calls import call_in, calls_in
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"
@@ -24,64 +22,19 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8")))
 PROXY = yaml.safe_load((DEPLOY / "proxy_config.yaml").read_text(encoding="utf-8"))
 SECTION = PROXY["callback_settings"]["prompt_router"]
-COMMAND = "prompt-router"
 
 
-def lines_of(page: str) -> list[str]:
-    """The shell lines of a page, continued ones joined."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
-    return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+def text_of(page: str) -> str:
+    return (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
-def calls_of(line: str) -> list[str] | None:
-    """Arguments of a call of ours, wherever it runs; None for another line."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return None
-    at = next((n for n, word in enumerate(words) if word.split("/")[-1] == COMMAND and n + 1 < len(words)), None)
-    rest = words[at + 1 :] if at is not None else []
-    return rest if rest and rest[0] in COMMANDS else None
-
-
-CALLS = [(page, call) for page in PAGES for line in lines_of(page) if (call := calls_of(line))]
-
-
-def test_there_are_calls() -> None:
-    """So that the next test isn't empty."""
-    assert {call[0] for _, call in CALLS} >= {"doctor", "status", "serve", "policy", "stop", "start", "check"}
-
-
-@pytest.mark.parametrize(("page", "call"), CALLS, ids=[" ".join(call) for _, call in CALLS])
-def test_every_call_parses(page: str, call: list[str]) -> None:
-    """With these options and arguments, by the command's own parser; nothing runs."""
-    command: Any = main
-    context = click.Context(main)
-    rest = call
-    while isinstance(command, click.Group):
-        name, rest = rest[0], rest[1:]
-        command = command.get_command(context, name)
-        assert command is not None, name
-    assert command.make_context(call[0], list(rest)).params
-
-
-def test_inline_calls_name_commands() -> None:
-    for page in PAGES:
-        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        for name in re.findall(r"`prompt-router (\w+)", text):
-            assert name in COMMANDS, name
-
-
-def test_links_lead_somewhere() -> None:
-    for page in PAGES:
-        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        for link in re.findall(r"\]\(([^)#]+)\)", text):
-            assert (ROOT / "docs" / link).exists(), f"{page}: {link}"
+def test_the_pages_name_what_an_operator_needs() -> None:
+    named = {call[0] for page in PAGES for call in calls_in(text_of(page))}
+    assert named >= {"doctor", "status", "serve", "policy", "stop", "start", "check"}
 
 
 def test_policies_on_the_pages_are_policies() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    text = text_of("operations.md")
     found = re.findall(r"^( *)```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
     assert len(found) == 2
     for indent, block in found:
@@ -126,7 +79,7 @@ def test_compose_names_what_is_there() -> None:
     assert referred <= set(proxy["environment"])
     ours = {name: "http://k@h/1" for name in proxy["environment"] if name.startswith(("PROMPT_ROUTER_", "GLITCHTIP"))}
     assert load_settings(SECTION, ours).glitchtip.errors_dsn == "http://k@h/1"
-    assert calls_of(shlex.join(proxy["command"])) is not None
+    assert call_in(shlex.join(proxy["command"])) is not None
 
 
 def test_the_manifest_names_what_is_there() -> None:
@@ -147,7 +100,7 @@ def test_the_manifest_names_what_is_there() -> None:
     assert set(mounts.values()) == {volume["name"] for volume in pod["spec"]["volumes"]}
     for path in (SECTION["policy"], SECTION["ledger"]["path"], container["command"][3]):
         assert mounted(mounts, path), path
-    assert calls_of(shlex.join(container["command"])) is not None
+    assert call_in(shlex.join(container["command"])) is not None
     assert service["spec"]["ports"][0]["targetPort"] in ports
 
 

@@ -16,6 +16,8 @@ from litellm_prompt_router.documents.bundled import CHECKOUT
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 DISTRIBUTION = "litellm-prompt-router"
+FOLDER_NOTE = f"{__name__}.folder_note"
+"""Under this a command leaves in Click's ``meta`` which profiles it read where nobody said which."""
 COMMANDS = {
     "serve": "Check the configuration and start the proxy.",
     "demo": "Send three conversations through the proxy and show what became of them.",
@@ -67,15 +69,31 @@ class Commands(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As Click does it; an unknown command is told with the one that was probably meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from litellm_prompt_router.documents.problems import nearest
+
+            near = nearest(name, COMMANDS)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except ConfigurationError as error:
             raise Mistakes(error.problems) from None
+        note = ctx.meta.get(FOLDER_NOTE)
+        if note is not None:
+            click.echo(note, err=True)
+        return result
 
 
 def _version() -> str:

@@ -20,10 +20,10 @@ from litellm_prompt_router.authoring.evaluate import (
 from litellm_prompt_router.cli.embedding_options import api_base_option, lexical_option, lookup_for, model_option
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import (
-    USUAL_PROFILE,
     choose_profile,
     json_option,
     profile_folders,
+    profile_option,
     profiles_option,
     profiles_root,
     read_profiles,
@@ -44,7 +44,7 @@ CURVE_TARGETS = (0.90, 0.95, 0.98, 0.99, 1.0)
 
 @click.command()
 @click.argument("cases", required=False, metavar="[CASES.jsonl]")
-@click.option("--profile", "name", default=USUAL_PROFILE, show_default=True, metavar="NAME")
+@profile_option
 @profiles_option
 @click.option(
     "--plot",
@@ -58,7 +58,7 @@ CURVE_TARGETS = (0.90, 0.95, 0.98, 0.99, 1.0)
 @json_option
 def evaluate(
     cases: str | None,
-    name: str,
+    name: str | None,
     root: Path | None,
     plot: Path | None,
     embedding_model: str | None,
@@ -81,7 +81,7 @@ def evaluate(
     """
     profiles, count_tokens = read_profiles(root)
     profile = choose_profile(profiles, name)
-    path = cases or str(profile_folders(profiles_root(root))[profile.name] / CASES_FILE)
+    path = cases or str(_usual_cases(profile_folders(profiles_root(root))[profile.name]))
     parsed = parse_cases(read_text_file(path), shown(path), profile)
     pipeline = Pipeline(profiles, count_tokens, coverage_floor=settings_of_environment().coverage_floor)
     conversations = Conversations(case for _, case in parsed)
@@ -101,6 +101,23 @@ def evaluate(
         show_json({**asdict(evaluation), "comparison": asdict(comparison), "results": results})
     else:
         _show(evaluation, comparison)
+
+
+def _usual_cases(folder: Path) -> Path:
+    """The profile's own labelled messages. Raises ConfigurationError that says how to make some."""
+    path = folder / CASES_FILE
+    if not path.exists():
+        name = folder.name
+        raise ConfigurationError(
+            [
+                f"{path}: no such file; `evaluate` measures on labelled messages. To get some:",
+                f"  by hand            prompt-router label TRAFFIC.jsonl --profile {name}",
+                f"  by a model         prompt-router examples --llm MODEL --profile {name}",
+                "  by another way     a JSON object a line; `prompt-router evaluate --help` says what is in it",
+                f"Captured tool use needs no labels: prompt-router fit TRAFFIC.jsonl --profile {name}",
+            ]
+        )
+    return path
 
 
 def _plot(comparison: Comparison, file: Path) -> None:

@@ -26,14 +26,14 @@ from litellm_prompt_router.authoring.fit import fit as fit_profile
 from litellm_prompt_router.authoring.fit.fitting import Advance
 from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
 from litellm_prompt_router.cli.inputs import (
-    USUAL_PROFILE,
+    choose_name,
     json_option,
     profile_folders,
+    profile_option,
     profiles_option,
     profiles_root,
     read_text_file,
     shown,
-    unknown_profile,
 )
 from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -50,7 +50,7 @@ MAX_DOUBTS = 20
 
 @click.command()
 @click.argument("path", metavar="MESSAGES.jsonl")
-@click.option("--profile", "name", default=USUAL_PROFILE, show_default=True, metavar="NAME")
+@profile_option
 @profiles_option
 @click.option(
     "--target",
@@ -87,7 +87,7 @@ MAX_DOUBTS = 20
 @json_option
 def fit(
     path: str,
-    name: str,
+    name: str | None,
     root: Path | None,
     target: float,
     over: str,
@@ -115,8 +115,7 @@ def fit(
     from litellm_prompt_router.profile.tokens import token_counter
 
     folders = profile_folders(profiles_root(root))
-    if name not in folders:
-        raise unknown_profile(name, tuple(folders))
+    name = choose_name(tuple(folders), name)
     profile = load_profile(folders[name], token_counter(), as_fitted=False)
     cases, untraceable = _read(path, profile)
     counted_over: CoverageOver = "messages" if over == "messages" else "first_needs"

@@ -11,20 +11,27 @@ from typing import Any
 
 import click
 
+from litellm_prompt_router.cli import FOLDER_NOTE
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files import PROFILE_FILE, bundled_profiles, load_profiles
+from litellm_prompt_router.documents.problems import suggestion
+from litellm_prompt_router.files import OWN_FOLDER, PROFILE_FILE, bundled_profiles, default_profiles, load_profiles
 from litellm_prompt_router.policy.settings import Settings, load_settings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.types import CHAT, GEMINI, MESSAGES, RESPONSES
 
 USUAL_PROFILE = "workbench"
+PIPED = ("join", "rewrite")
+"""Commands whose output is a prompt or a request body."""
 
 profiles_option = click.option(
     "--profiles",
     "root",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder that holds the profiles. Default: PROMPT_ROUTER_PROFILES, else the bundled ones.",
+    help="Folder that holds the profiles. Default: PROMPT_ROUTER_PROFILES, else ./modules, else the bundled ones.",
+)
+profile_option = click.option(
+    "--profile", "name", metavar="NAME", help=f"The profile. Default: the only one there is, or {USUAL_PROFILE}."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
@@ -35,7 +42,37 @@ def settings_of_environment() -> Settings:
 
 
 def profiles_root(root: Path | None) -> Path:
-    return root or settings_of_environment().profiles or bundled_profiles()
+    """The folder to read profiles from. Where it isn't ``root``, it is told when the command is done."""
+    if root is not None:
+        return root
+    found = settings_of_environment().profiles or default_profiles(Path())
+    _note_folder(f"profiles: the bundled ones, {found}" if found == bundled_profiles() else f"profiles: {found}")
+    return found
+
+
+def profiles_target(root: Path | None) -> Path:
+    """The folder to write new profiles to: never the bundled ones, unless told so."""
+    _note_folder(None)
+    return root or settings_of_environment().profiles or Path(OWN_FOLDER)
+
+
+def setting_for(root: Path) -> str:
+    """What makes a proxy read the profiles in this folder, in a line or two for people."""
+    line = f"callback_settings: {{prompt_router: {{profiles: {root.absolute()}}}}}"
+    if root.absolute() == Path(OWN_FOLDER).absolute():
+        return (
+            f"A proxy that runs in this folder reads them from {root}; for another add to its configuration:\n  {line}"
+        )
+    return f"For a proxy to read them, add to its configuration:\n  {line}"
+
+
+def _note_folder(note: str | None) -> None:
+    """Leaves what ``Commands`` prints on stderr at the end; nothing where the output is for programs."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    is_for_programs = context.params.get("as_json") or context.info_name in PIPED
+    context.meta[FOLDER_NOTE] = None if is_for_programs else note
 
 
 def profile_folders(root: Path) -> dict[str, Path]:
@@ -52,19 +89,24 @@ def read_profiles(root: Path | None) -> tuple[tuple[Profile, ...], Callable[[str
 
 
 def unknown_profile(name: str, known: Sequence[str]) -> ConfigurationError:
-    return ConfigurationError([f"{name}: no such profile; there are: {', '.join(sorted(known)) or 'none'}"])
+    return ConfigurationError([f"{name}: no such profile; {suggestion(name, known, 'there are:')}"])
+
+
+def choose_name(known: Sequence[str], name: str | None) -> str:
+    """The name, when there is such a profile; without one the only one there is, or ``workbench``."""
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None and USUAL_PROFILE not in known:
+        raise ConfigurationError([f"--profile: say which one: {', '.join(sorted(known)) or 'there is none'}"])
+    if (name or USUAL_PROFILE) not in known:
+        raise unknown_profile(name or USUAL_PROFILE, known)
+    return name or USUAL_PROFILE
 
 
 def choose_profile(profiles: Sequence[Profile], name: str | None) -> Profile:
     """The named profile; without a name the only one there is, or ``workbench``."""
     by_name = {profile.name: profile for profile in profiles}
-    if name is None and len(profiles) == 1:
-        return profiles[0]
-    if name is None and USUAL_PROFILE not in by_name:
-        raise ConfigurationError([f"--profile: say which one: {', '.join(sorted(by_name))}"])
-    if (name or USUAL_PROFILE) not in by_name:
-        raise unknown_profile(name or USUAL_PROFILE, tuple(by_name))
-    return by_name[name or USUAL_PROFILE]
+    return by_name[choose_name(tuple(by_name), name)]
 
 
 def read_bytes(path: str) -> bytes:

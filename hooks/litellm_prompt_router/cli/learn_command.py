@@ -11,7 +11,15 @@ from pathlib import Path
 import click
 
 from litellm_prompt_router.authoring.learn import Agent, Learned
-from litellm_prompt_router.cli.inputs import json_option, profile_folders, profiles_option, profiles_root, shown
+from litellm_prompt_router.cli.inputs import (
+    json_option,
+    profile_folders,
+    profiles_option,
+    profiles_root,
+    profiles_target,
+    setting_for,
+    shown,
+)
 from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import lines_of, show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -56,7 +64,7 @@ def learn(
     learned = _learned(traffic, profiles_root(root))
     worth = [a for a in learned.agents if a.chars >= min_chars and (takes_known or a.known_as is None)]
     names = {id(agent): f"{name}-{number}" if number > 1 else name or "" for number, agent in enumerate(worth, 1)}
-    written = [] if only_list else _write(worth, list(names.values()), profiles_root(root), replace)
+    written = [] if only_list else _write(worth, list(names.values()), profiles_target(root), replace)
     if as_json:
         agents = [
             {"profile": names.get(id(agent)) if written else None, **_document(agent)} for agent in learned.agents
@@ -74,6 +82,7 @@ def learn(
             )
     if written:
         click.echo("Read each REVIEW.md, then `prompt-router check`.")
+        click.echo(setting_for(written[0].parent))
     elif not only_list:
         raise ConfigurationError(
             [f"{shown(traffic)}: no new system prompt of {min_chars:,} characters or more; see --min-chars and --all"]

@@ -9,14 +9,21 @@ import click
 
 from litellm_prompt_router.authoring.split import Draft, split_prompt, write_draft
 from litellm_prompt_router.authoring.split.write_draft import check_free
-from litellm_prompt_router.cli.inputs import parse_json, profiles_option, profiles_root, read_bytes, request_body, shown
+from litellm_prompt_router.cli.inputs import (
+    parse_json,
+    profiles_option,
+    profiles_target,
+    read_bytes,
+    request_body,
+    setting_for,
+    shown,
+)
 from litellm_prompt_router.cli.llm_drafting import with_model
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files import REVIEW_FILE, bundled_profiles
+from litellm_prompt_router.files import REVIEW_FILE
 from litellm_prompt_router.request.wire.declared_tools import tool_names
 
-CHECKOUT_FOLDER = "modules"
 NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -74,7 +81,7 @@ def split(
         max_share=max_share,
         apply_proposals=apply_slots,
     )
-    target = _target(root)
+    target = profiles_target(root)
     check_free(target, name, replace=replace)
     if llm is not None:
         answers = target / f".{name}.answers.jsonl"
@@ -84,14 +91,7 @@ def split(
         answers.unlink(missing_ok=True)
     _show(draft)
     click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next")
-
-
-def _target(root: Path | None) -> Path:
-    """The folder that profiles are read from; an installed package's own is no place to write to."""
-    target = profiles_root(root)
-    if target == bundled_profiles() and target.name != CHECKOUT_FOLDER:
-        raise ConfigurationError(["--profiles: say which folder the profile goes to, such as --profiles modules"])
-    return target
+    click.echo(setting_for(target))
 
 
 def _check_name(name: str) -> None:

@@ -16,6 +16,8 @@ MAX_NAME_CHARS = 256
 MAX_TAGS = 100
 OAUTH_PREFIX = "sk-ant-oat"
 """Of Anthropic's subscription tokens (litellm/llms/anthropic/common_utils.py, 1.100 and 1.106)."""
+MASTER_KEY = "litellm_proxy_master_key"
+"""What LiteLLM puts in place of the master key (LITELLM_PROXY_MASTER_KEY_ALIAS of its constants, 1.100 and 1.106)."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,7 +33,7 @@ def caller_of(
         endpoint=call_type,
         stream=bool(data.get("stream")),
         thread_id=text_of(data.get("litellm_session_id") or bag.get("session_id")),
-        key_alias=text_of(getattr(key, "key_alias", None)),
+        key_alias=alias_of(key),
         key_hash=_key_hash(getattr(key, "api_key", None)),
         team_id=text_of(getattr(key, "team_id", None)),
         model_group=text_of(data.get("model")),
@@ -50,6 +52,12 @@ def _tags(key: Any) -> tuple[str, ...]:
     listed = [holder["tags"] for holder in holders if holder and isinstance(holder.get("tags"), (list, tuple))]
     texts = [tag for tags in listed for tag in map(text_of, tags) if tag is not None]
     return tuple(dict.fromkeys(texts[:MAX_TAGS]))
+
+
+def alias_of(key: Any) -> str | None:
+    """The key's alias; of the master key, which has none, LiteLLM's own name for it."""
+    alias = text_of(getattr(key, "key_alias", None))
+    return MASTER_KEY if alias is None and getattr(key, "api_key", None) == MASTER_KEY else alias
 
 
 def scope_of(key: Any) -> str:

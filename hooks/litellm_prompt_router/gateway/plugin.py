@@ -17,6 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
+from litellm_prompt_router.gateway.caller import alias_of
 from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import answered_attempt, answered_response, failure_record, success_record
@@ -228,8 +229,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
         """Hands the body to the traffic file as the client sent it, rewritten or not."""
-        alias = getattr(key, "key_alias", None)
-        if not isinstance(alias, str) or not self._dispatcher.is_captured(alias) or call_type not in SHAPES:
+        alias = alias_of(key)
+        if alias is None or not self._dispatcher.is_captured(alias) or call_type not in SHAPES:
             return
         try:
             facts = _facts(data)

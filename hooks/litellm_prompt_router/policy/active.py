@@ -32,6 +32,8 @@ class ActiveConfiguration:
     """The kill switch or the environment; None while nothing is stopped."""
     policy_path: Path | None = None
     """Where the policy file is or would be."""
+    profiles_path: Path | None = None
+    """The folder that the profiles were read from."""
     number: int = 0
     """1 for the configuration at start, and one more for each that took its place."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
-from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.files import bundled_profiles, default_profiles, load_profiles
 from litellm_prompt_router.policy import EMPTY_POLICY, BrokenPolicyError, parse_policy
 from litellm_prompt_router.policy.active import ActiveConfiguration, active_configuration, pipeline_of
 from litellm_prompt_router.policy.change_detection import Fingerprint, file_fingerprint, folder_fingerprint
@@ -66,6 +66,7 @@ class Loader:
         self._settings = self._started_with = Settings()
         self._profiles: tuple[Profile, ...] = ()
         self._profiles_seen: Fingerprint | None = None
+        self._own_profiles: Path | None = None
         self._pipeline_inputs: tuple[object, ...] | None = None
         self._pipeline: Pipeline | None = None
         self._policy = EMPTY_POLICY
@@ -79,6 +80,20 @@ class Loader:
         """Where the policy file is or would be; None without a configuration file and without the setting."""
         return policy_path(self._settings.policy, self._config_path)
 
+    def profiles_path(self, stated: Path | None) -> Path:
+        """The profiles folder: as stated; else ``modules`` in the working directory or beside the configuration,
+        where it holds a profile; else the bundled one.
+
+        Once found, ``modules`` stays the folder, so that a moment without profiles in it doesn't bring others.
+        """
+        if stated is not None:
+            return stated
+        if self._own_profiles is None:
+            beside = () if self._config_path is None else (self._config_path.parent,)
+            found = default_profiles(Path(), *beside)
+            self._own_profiles = None if found == bundled_profiles() else found.absolute()
+        return self._own_profiles or bundled_profiles()
+
     def load_at_start(self) -> ActiveConfiguration:
         """The first configuration. Raises ConfigurationError with every problem of settings, policy and profiles."""
         problems: list[str] = []
@@ -90,7 +105,7 @@ class Loader:
             problems.extend(error.problems)
             root = profiles_folder_in(self._section, self._environ)
         try:
-            self._load_profiles(root or bundled_profiles())
+            self._load_profiles(self.profiles_path(root))
         except ConfigurationError as error:
             problems.extend(error.problems)
         if settings is not None:
@@ -124,7 +139,7 @@ class Loader:
                 problems.extend(error.problems)
         before = self._profiles, self._profiles_seen
         try:
-            self._load_profiles(settings.profiles or bundled_profiles())
+            self._load_profiles(self.profiles_path(settings.profiles))
         except ConfigurationError as error:
             problems.extend(error.problems)
         wrong = self._unknown_profile_problems(settings)
@@ -208,7 +223,13 @@ class Loader:
         self._number += 1
         made = active_configuration(settings, self._pipeline, self._policy)
         stopped_by = DISABLED if is_disabled(self._environ) else made.stopped_by
-        return replace(made, stopped_by=stopped_by, policy_path=self.policy_path, number=self._number)
+        return replace(
+            made,
+            stopped_by=stopped_by,
+            policy_path=self.policy_path,
+            profiles_path=self.profiles_path(settings.profiles),
+            number=self._number,
+        )
 
     # Noticing changes
 
@@ -218,7 +239,7 @@ class Loader:
         return (config, file_fingerprint(self.policy_path), self._tree_now() if with_profiles else None)
 
     def _tree_now(self) -> Fingerprint:
-        return tuple(folder_fingerprint(self._settings.profiles or bundled_profiles()))
+        return tuple(folder_fingerprint(self.profiles_path(self._settings.profiles)))
 
     def changed_at(self) -> str | None:
         """The latest date of configuration and policy file, as UTC in ISO 8601; the same in every worker."""

@@ -62,6 +62,7 @@ def _examine_own(configuration: ActiveConfiguration) -> Iterable[Finding]:
     else:
         where = configuration.policy_path or "its place"
         yield ok("policy", f"no file at {where}; key metadata and settings decide")
+    yield ok("profiles", f"read from {configuration.profiles_path}")
     for profile in configuration.pipeline.profiles.values():
         yield _profile(profile)
         if not profile.reviewed:
