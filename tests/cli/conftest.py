@@ -22,10 +22,12 @@ slots:
 modules:
   - {id: core, file: core.txt, title: Core, always: true}
   - {id: tools/csv, file: csv.txt, title: CSV, triggers: [csv, "spreadsheet*"], tools: [load_csv],
+     optional: true,
      requires: [tools/files], examples: [sum up a csv, read the spreadsheet, csv to json, split this csv, csv please]}
-  - {id: tools/files, file: files.txt, title: Files}
-  - {id: tools/web, file: web.txt, title: Web, triggers: [web], examples: [look it up on the web, who won]}
-  - {id: tools/orphan, file: orphan.txt, title: Orphan, examples: [a, b, c, d, e]}
+  - {id: tools/files, file: files.txt, title: Files, optional: true}
+  - {id: tools/web, file: web.txt, title: Web, optional: true, triggers: [web],
+     examples: [look it up on the web, who won]}
+  - {id: tools/orphan, file: orphan.txt, title: Orphan, optional: true, examples: [a, b, c, d, e]}
 """
 TOY_FILES = {
     "core.txt": "You are a careful helper with tools.\nToday is {{date}}.\n\n",

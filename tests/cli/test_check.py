@@ -31,7 +31,7 @@ def test_report_of_a_profile(toy_root: Path, run: Run) -> None:
     assert lines[1:] == [
         "5 modules, 314 characters, 71 tokens, core 12 (16.9%)",
         "recognition covers 100.0% of the joined prompt",
-        "the modules' examples need 79.6% of the tokens on average",
+        "the modules' examples need 46.2% of the tokens on average",
         "",
         "module        chars  tokens  share  always  requires     triggers  examples  tools",
         "core             49      12  16.9%  always                      0         0",
@@ -41,6 +41,16 @@ def test_report_of_a_profile(toy_root: Path, run: Run) -> None:
         "tools/orphan     44      11  15.5%                              0         5",
         *(f"warning: {warning}" for warning in WARNINGS),
     ]
+
+
+def test_a_profile_that_nobody_reviewed_says_so(toy_root: Path, run: Run) -> None:
+    path = toy_root / "toy" / "profile.yaml"
+    path.write_text(f"{TOY}reviewed: false\n", "utf-8")
+    first = run("check", "--profiles", toy_root).stdout.splitlines()[0]
+    assert first.endswith("), not reviewed: in shadow at most; read modules/toy/REVIEW.md, then set `reviewed: true` "
+                          "in modules/toy/profile.yaml")  # fmt: skip
+    [report] = json.loads(run("check", "--profiles", toy_root, "--json").stdout)["profiles"]
+    assert report["reviewed"] is False
 
 
 def test_from_twenty_examples_on_nothing_is_said_of_them(toy_root: Path, run: Run) -> None:

@@ -84,6 +84,18 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def test_each_profile_that_nobody_reviewed_is_a_finding(run: Run, toy_root: Path) -> None:
+    yaml_file = toy_root / "toy" / "profile.yaml"
+    yaml_file.write_text(yaml_file.read_text() + "reviewed: false\n")
+    write({"profiles": str(toy_root)})
+    finding = found(run)["profile toy, review"]
+    assert finding["level"] == "warn"
+    assert finding["text"] == "nobody reviewed it: in shadow at most, whatever the policy says"
+    assert finding["todo"] == "read modules/toy/REVIEW.md, then set `reviewed: true` in modules/toy/profile.yaml"
+    yaml_file.write_text(yaml_file.read_text().replace("reviewed: false", "reviewed: true"))
+    assert "profile toy, review" not in found(run)
+
+
 def test_what_cannot_be_reached_or_written_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("GLITCHTIP_DSN", f"http://secretkey@127.0.0.1:{closed_port()}/1")

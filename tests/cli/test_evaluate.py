@@ -21,7 +21,7 @@ CASES: list[dict[str, Any]] = [
     {"text": "csv with headings", "category": "data", "needs": ["tools/csv", "tools/web"]},
     {"text": "yes", "history": ["on the web"], "category": "web", "needs": ["tools/web"]},
     {"text": "hello", "tool_calls": ["load_csv"], "category": "data", "needs": ["tools/csv"]},
-    {"text": "frobnicate the gizmo", "category": "generic", "needs": ["tools/orphan"]},
+    {"text": "посчитай", "category": "generic", "needs": ["tools/orphan"]},
 ]
 
 
@@ -49,6 +49,7 @@ def test_table_and_misses(toy_root: Path, tmp_path: Path, run: Run) -> None:
         "router         coverage  at first needs  tokens kept\n"
         "all modules      100.0%          100.0%       100.0%\n"
         "triggers only     80.0%           75.0%        65.6%\n"
+        "without a fit     80.0%           75.0%        65.6%\n"
         "oracle           100.0%          100.0%        52.4%\n"
         "\n"
         "miss at line 2 (data): csv with headings\n"

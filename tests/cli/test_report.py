@@ -141,6 +141,26 @@ def test_a_report_of_some_days(tmp_path: Path, run: Run) -> None:
     assert [(row["day"], row["billed_usd"]) for row in rows] == [(day, "0.0000001") for day in days]
 
 
+def test_calls_held_back_are_counted_by_profile(tmp_path: Path, run: Run) -> None:
+    """In the terminal and on the page; shadow that a policy chose isn't among them, nor is either in an experiment."""
+    shadow: dict[str, Any] = {"mode": "shadow", "outcome": "shadow", "arm": None}
+    held = {**shadow, "reason": "unreviewed", "policy": "unreviewed"}
+    records = [
+        *(made(number, profile="draft", **held) for number in range(12)),
+        made(50, profile="other", **{**held, "outcome": "passthrough", "reason": "not_worth_it"}),
+        *(made(number, policy="settings", **shadow) for number in range(100, 105)),
+        made(200),
+    ]
+    ledger, page = write(tmp_path / "l.jsonl", records), tmp_path / "page.html"
+    figures = reported(run, ledger)
+    assert figures["held_back"] == {"draft": 12, "other": 1}
+    assert figures["control"] is None
+    lines = run("report", ledger, "--html", page).stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("held back, not reviewed: profile"))
+    assert lines[at + 1].split() == ["draft", "12"]
+    assert "<h2>Calls held back because nobody reviewed their profile</h2>" in page.read_text()
+
+
 def test_a_table_for_people(tmp_path: Path, run: Run) -> None:
     shown = run("report", write(tmp_path / "l.jsonl", traffic()), "--by", "key").stdout
     for text in ("cost per conversation", "estimated net saved", "shadow: would have saved, estimated", "tools/charts",

@@ -50,10 +50,10 @@ def test_json_of_a_message(toy_root: Path, run: Run) -> None:
 
 
 def test_before_a_fit_texts_explain_and_select_nothing(toy_root: Path, run: Run) -> None:
-    """A task without a trigger gets everything; what the modules' texts say of it is shown, best first."""
+    """Of a task without a trigger what the modules' texts say is shown, best first."""
     text = "name the pages that you read before you answer"
     lines = run("route", text, "--profiles", toy_root).stdout.splitlines()
-    assert lines[-2] == "5 of 5 modules; the last message is a task; fallback: nothing known in the message"
+    assert lines[-2] == "1 of 5 modules; the last message is a task"
     assert lines[-1].startswith("not fitted, so scores select nothing; closest by their texts: tools/web (")
     scores = json.loads(run("route", text, "--profiles", toy_root, "--json").stdout)["text_scores"]
     assert scores[0]["module"] == "tools/web"
@@ -78,7 +78,7 @@ def test_before_a_fit_texts_explain_and_select_nothing(toy_root: Path, run: Run)
             id="body with a tool call",
         ),
         pytest.param(
-            _messages(("user", "frobnicate the gizmo")),
+            _messages(("user", "посчитай")),
             {
                 "core": "always",
                 "tools/csv": "fallback",

@@ -61,6 +61,23 @@ def test_a_worker_that_is_well(run: Run, raw: dict[str, Any]) -> None:
     assert {name: value for name, value in shown["workers"][0].items() if name != "is_stale"} == raw
 
 
+def test_requests_held_back_are_told_by_profile(run: Run, raw: dict[str, Any]) -> None:
+    """What an unreviewed profile waits for; it is no trouble."""
+    served = [*raw["profiles"], {"name": "draft", "version": "1", "digest": "0", "reviewed": False}]
+    counters = {**raw["counters"], "held_as_unreviewed": {"draft": 1_200}}
+    put(raw, 0, profiles=served, counters=counters)
+    put(raw, 1, profiles=served, counters={**counters, "held_as_unreviewed": {"draft": 34}})
+    result = run("status")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (
+        "profile draft, not reviewed 1,234 requests held in shadow; "
+        "read modules/draft/REVIEW.md, then set `reviewed: true` in modules/draft/profile.yaml"
+    ) in " ".join(result.stdout.split())
+    put(raw, 1, profiles=served)
+    put(raw, 0, profiles=served)
+    assert "profile draft, not reviewed 0 requests" in " ".join(run("status").stdout.split())
+
+
 TROUBLE: list[tuple[str, dict[str, Any], str]] = [
     ("stale", {"process_started_ticks": 1}, "ended badly"),
     ("broken file", {"problems": ["policy.yaml: rules[0].key: unknown field"]}, "rules[0].key"),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from litellm_prompt_router.cache_model.usage import Usage
-from litellm_prompt_router.record.record import Caller, Facts, Record
+from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, Record
 from litellm_prompt_router.request.types import Evidence
 
 CALLER = Caller(
@@ -76,6 +76,12 @@ RECORD = Record(
 def record(request_id: str = "4f9d", **facts: Any) -> Record:
     """A rewritten request's record, its facts changed by name."""
     return replace(RECORD, facts=replace(FACTS, caller=replace(CALLER, request_id=request_id), **facts))
+
+
+def held_back(request_id: str = "4f9d", **facts: Any) -> Record:
+    """The record of a request held in shadow because nobody reviewed its profile."""
+    unreviewed: dict[str, Any] = {"mode": "shadow", "outcome": "shadow", "reason": UNREVIEWED, "policy": UNREVIEWED}
+    return record(request_id, **unreviewed, **facts)
 
 
 def passthrough(reason: str, **facts: Any) -> Record:

@@ -19,7 +19,7 @@ from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.glitchtip import EventCounts, Glitchtip
 from litellm_prompt_router.telemetry.ledger import Ledger
 from tests.emulators.envelopes import Behaviour, Envelopes
-from tests.telemetry.records import passthrough, record
+from tests.telemetry.records import held_back, passthrough, record
 
 Start = Callable[..., Dispatcher]
 PATIENCE = 120.0
@@ -116,6 +116,20 @@ def test_drift_problems_and_faults_are_told(envelopes: Envelopes, start: Start) 
     assert failures.faults == 1
     assert failures.last_problem == "Key metadata: mode: nonsense; profile: unknown"
     assert (failures.last_fault or "").startswith("ValueError in walk, tests/telemetry/test_dispatcher.py:")
+
+
+def test_a_profile_that_nobody_reviewed_is_told_once_and_counted(envelopes: Envelopes, start: Start) -> None:
+    """Every request that it holds back is counted; shadow that a policy chose is not."""
+    dispatcher = start()
+    for number in range(3):
+        dispatcher.submit(held_back(f"held-{number}"))
+    dispatcher.submit(record("chosen", mode="shadow", outcome="shadow", policy="key metadata"))
+    assert dispatcher.flush(PATIENCE)
+    told = [event for event in envelopes.events if event.get("message") == "Profile not reviewed"]
+    assert len(told) == 1
+    counters = dispatcher.status()["counters"]
+    assert counters["held_as_unreviewed"] == {"workbench": 3}
+    assert counters["by_reason"] == {"unreviewed": 3}
 
 
 def test_without_sinks_nothing_happens(start: Start) -> None:

@@ -24,7 +24,7 @@ from sentry_sdk.transport import Transport
 from litellm_prompt_router.policy.settings import GlitchtipSettings
 from litellm_prompt_router.telemetry.glitchtip import FAULTS_PER_MINUTE, CountingTransport, Glitchtip
 from tests.emulators.envelopes import Behaviour, Envelopes
-from tests.telemetry.records import CALLER, RECORD, passthrough, record
+from tests.telemetry.records import CALLER, RECORD, held_back, passthrough, record
 
 MARKER = "the user's own words"
 Connect = Callable[..., Glitchtip]
@@ -340,6 +340,25 @@ def test_drift_that_several_processes_see_is_one_event(envelopes: Envelopes, con
     ids = [event["event_id"] for event in envelopes.events]
     assert (len(ids), len(set(ids))) == (6, 3)
     assert envelopes.events[0]["contexts"]["drift"]["absent_modules"] == ["tools/git"]
+
+
+def test_an_unreviewed_profile_is_reported_once_an_hour(envelopes: Envelopes, connect: Connect) -> None:
+    """For each version, as a warning that says what to do; several processes' events are one."""
+    for sink in (connect(sample_rate=0), connect(sample_rate=0)):
+        for version in ("3", "3", "4"):
+            sink.unreviewed(held_back(profile_version=version))
+        sink.flush(5)
+    assert [(event["message"], event["level"], event["fingerprint"]) for event in envelopes.events] == 4 * [
+        ("Profile not reviewed", "warning", ["prompt_router.unreviewed:workbench"])
+    ]
+    ids = [event["event_id"] for event in envelopes.events]
+    assert (ids[:2], len(set(ids))) == (ids[2:], 2)
+    assert envelopes.events[0]["contexts"]["unreviewed"] == {
+        "summary": "Profile not reviewed: workbench, held in shadow",
+        "profile": "workbench",
+        "profile_version": "3",
+        "todo": "read modules/workbench/REVIEW.md, then set `reviewed: true` in modules/workbench/profile.yaml",
+    }
 
 
 def test_problems_are_reported_once_an_hour(envelopes: Envelopes, connect: Connect) -> None:

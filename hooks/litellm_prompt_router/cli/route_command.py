@@ -27,10 +27,11 @@ from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
+from litellm_prompt_router.request.route.needed_modules import NAMED
 from litellm_prompt_router.request.route.scores import score
 from litellm_prompt_router.request.route.triggers import capped, folded
 from litellm_prompt_router.request.types import RoutingDecision, Turn, UnreadableRequestError
-from litellm_prompt_router.request.wire import SHAPES
+from litellm_prompt_router.request.wire import SHAPES, known_tools
 
 NEXT_SHOWN = 3
 BOTH_SHOWN = 5
@@ -59,18 +60,19 @@ def route(
 
     Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires
     (by which module), score (how much speaks for it, in a fitted profile), inherited (from an earlier message) or
-    fallback (nothing known, so everything is sent). A profile that was fitted with an embedding model has the
-    messages sent to that model, unless --lexical; then both scores are shown. Where a profile that was never fitted
-    falls back, what its modules' own texts say of the message is shown beside it.
+    fallback (nothing known, or not calibrated, so everything is sent). A profile that was fitted with an embedding
+    model has the messages sent to that model, unless --lexical; then both scores are shown. Without a fit every
+    module is sent but those marked optional and those whose tools the request (--messages) doesn't declare; where no
+    trigger names a module, what their own texts say of the message is shown beside it.
     """
     if (text is None) == (path is None):
         raise click.UsageError("give either TEXT or --messages FILE")
-    turns = (Turn(role="user", text=text),) if text is not None else _turns(str(path))
+    turns, declared = ((Turn(role="user", text=text),), None) if text is not None else _conversation(str(path))
     profiles, _ = read_profiles(root)
     profile = choose_profile(profiles, name)
     router = Router(profile)
     lookup = lookup_for(profile, [turns], model=embedding_model, api_base=api_base, is_lexical=lexical)
-    weighted = weigh(router, profile, turns, lookup)
+    weighted = weigh(router, profile, turns, lookup, declared=declared)
     by_words = weigh(router, profile, turns) if weighted.is_fused else None
     decision = weighted.decision
     if as_json:
@@ -115,7 +117,7 @@ def _show_both(fused: WeightedConversation, by_words: WeightedConversation, prof
 
 
 def _show_closest(decision: RoutingDecision, profile: Profile, turns: Sequence[Turn]) -> None:
-    """Where everything is sent for want of a fit: what the modules' own texts would say."""
+    """Where nothing was named for want of a fit: what the modules' own texts would say."""
     scores = _text_scores(decision, profile, turns)
     if scores:
         named = ", ".join(f"{id} ({value:.2f})" for id, value in scores[:NEXT_SHOWN])
@@ -126,7 +128,8 @@ def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Tu
     """What the modules' own texts say of the last user message, best first; nothing where it needs no scores."""
     message = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
     columns = columns_of(profile)
-    if not columns or not message.strip() or not decision.is_fallback:
+    is_named = any(evidence.kind in NAMED for evidence in decision.selected)
+    if not columns or not message.strip() or is_named or decision.message_kind != "task":
         return []
     scores = score(table_of_texts(profile, columns), folded(capped(message)))
     if not scores.is_known:
@@ -175,14 +178,15 @@ def _summary(decision: RoutingDecision, total: int) -> str:
 _KINDS = {"task": "task", "follow_up": "follow-up", "small_talk": "piece of small talk", "none": "missing one"}
 
 
-def _turns(path: str) -> tuple[Turn, ...]:
+def _conversation(path: str) -> tuple[tuple[Turn, ...], frozenset[str] | None]:
+    """The turns, and the tools that are declared beside them; None where that can't be told."""
     document: Any = parse_json(read_bytes(path), path)
     body = {"messages": document} if isinstance(document, list) else request_body(document, path)
     shape = SHAPES.get(call_type_of(body))
     if shape is None:
         raise ConfigurationError([f"{shown(path)}: a body of an endpoint that can't be read; use chat completions"])
     try:
-        return shape.read(body).turns
+        return shape.read(body).turns, known_tools(body)
     except UnreadableRequestError as error:
         problem = f"{shown(path)}: {error.reason}; `messages` must be a list of chat messages"
         raise ConfigurationError([problem]) from None

@@ -82,7 +82,7 @@ def expected_token_reduction(profile: Profile) -> float | None:
     total = sum(module.tokens for module in profile.modules)
     sizes = {module.id: module.tokens for module in profile.modules}
     kept = [
-        sum(sizes[id] for id in router.decide((Turn(role="user", text=example),)).modules)
+        sum(sizes[id] for id in {module.id, *router.decide((Turn(role="user", text=example),)).modules})
         for module in profile.modules
         for example in module.examples
     ]

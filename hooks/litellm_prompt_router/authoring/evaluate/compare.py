@@ -21,9 +21,11 @@ from litellm_prompt_router.request.route import (
     no_embeddings,
     weigh,
 )
+from litellm_prompt_router.request.route.router import NO_MESSAGE, SHORTENED
 from litellm_prompt_router.request.types import Turn
 
 MAX_POINTS = 60
+UNFITTED = "without a fit"
 PICTURE_FORMATS = (".png", ".svg")
 
 
@@ -61,9 +63,11 @@ class Comparison:
 
 
 def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings) -> Comparison:
-    """All modules, triggers alone, the fitted router and an oracle, side by side. ``cases`` must not be empty.
+    """All modules, triggers alone, the router as it is and an oracle, side by side. ``cases`` must not be empty.
 
-    Where ``lookup`` knows their meanings, the router by words alone comes before the one that reads both.
+    Triggers alone are what routing would be without a base: everything where no trigger is found, else what they bring.
+    Without a fit that isn't what the router does. Where ``lookup`` knows their meanings, the router by words alone
+    comes before the one that reads both.
     """
     conversations = Conversations(case for _, case in cases)
     turns = [conversations.turns_of(case) for _, case in cases]
@@ -74,7 +78,7 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
     plain_router = Router(plain)
     seen = [weigh(router, profile, turn, lookup) for turn in turns]
     is_fused = any(item.is_fused for item in seen)
-    by_triggers = np.array([_chosen(plain_router, plain, turn) for turn in turns])
+    by_triggers = np.array([_triggered(weigh(plain_router, plain, turn)) for turn in turns])
     state = np.array([item.used for item in seen])
     first: Flags = np.any(needed & ~state, axis=1)
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
@@ -90,9 +94,10 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
         )
 
     standings = [result_of("all modules", np.ones_like(needed)), result_of("triggers only", by_triggers)]
-    current = by_triggers
-    if profile.fitted is not None:
-        current = np.array([_flags(item.decision.modules, profile) for item in seen])
+    current = np.array([_flags(item.decision.modules, profile) for item in seen])
+    if profile.fitted is None:
+        standings.append(result_of(UNFITTED, current))
+    else:
         if is_fused:
             standings.append(result_of("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
         standings.append(result_of("lexical+semantic" if is_fused else "lexical", current))
@@ -162,6 +167,11 @@ def _curve(seen: Sequence[WeightedConversation], needed: Flags, first: Flags, to
             )
         )
     return tuple(points)
+
+
+def _triggered(seen: WeightedConversation) -> Flags:
+    """What triggers and tool calls alone select; everything where they say nothing."""
+    return np.ones_like(seen.firm) if seen.decision.fallback_reason in (SHORTENED, NO_MESSAGE) else seen.firm
 
 
 def _chosen(router: Router, profile: Profile, turns: Sequence[Turn]) -> Flags:

@@ -52,6 +52,7 @@ MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 RESULT_ROLES = frozenset({"tool", "function"})
 SHORTENED = "the history was shortened"
+NO_MESSAGE = "no user message"
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ class Router:
             begin, walk = self._resumed(turns, embeddings, absent)
         self._advance(walk, turns, begin, len(turns), embeddings, latest_only=latest_only, trace=trace)
         if walk.kind == "none":
-            self._send_all(walk, "no user message", at=len(turns) - 1)
+            self._send_all(walk, NO_MESSAGE, at=len(turns) - 1)
         return RoutingDecision(
             selected=walk.need.selected(),
             arrivals=walk.need.arrivals(),

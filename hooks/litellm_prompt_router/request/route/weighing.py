@@ -38,11 +38,16 @@ class WeightedConversation:
 
 
 def weigh(
-    router: Router, profile: Profile, turns: Sequence[Turn], lookup: Lookup = no_embeddings
+    router: Router,
+    profile: Profile,
+    turns: Sequence[Turn],
+    lookup: Lookup = no_embeddings,
+    *,
+    declared: frozenset[str] | None = None,
 ) -> WeightedConversation:
-    """The conversation as it stands before any threshold."""
+    """The conversation as it stands before any threshold. ``declared``: the request's tools, where they are known."""
     trace = Trace()
-    decision = router.decide(turns, trace=trace, lookup=lookup)
+    decision = router.decide(turns, trace=trace, lookup=lookup, declared=declared)
     size = len(profile.modules)
     values = np.full(size, -np.inf)
     if profile.fitted is not None and trace.weighed:
