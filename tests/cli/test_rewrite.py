@@ -49,6 +49,18 @@ def test_user_messages_stay_and_the_prompt_shrinks(run: Run) -> None:
     assert [block.get("cache_control") for block in blocks] == [{"type": "ephemeral"}, {"type": "ephemeral"}, None]
 
 
+def test_of_a_profile_that_nobody_reviewed_the_proxy_sends_what_came(run: Run, toy_root: Path) -> None:
+    """Shown is what it would send after a review; stderr says that it doesn't yet."""
+    yaml_file = toy_root / "toy" / "profile.yaml"
+    body = json.dumps(_body(TOY_PROMPT, "sum up this csv"))
+    reviewed = run("rewrite", "-", "--profiles", toy_root, stdin=body)
+    assert reviewed.stderr == ""
+    yaml_file.write_text(yaml_file.read_text() + "reviewed: false\n")
+    draft = run("rewrite", "-", "--profiles", toy_root, stdin=body)
+    assert draft.stdout == reviewed.stdout
+    assert draft.stderr.startswith("toy: not reviewed, so the proxy sends the request as it came; read modules/toy/")
+
+
 def test_a_messages_body_is_one_again(run: Run) -> None:
     """Anthropic's shape comes out as it came in: blocks in `system`, the history's end marked in its own block."""
     body = {"model": CLAUDE, "max_tokens": 9, "system": PROMPT, "messages": [{"role": "user", "content": TASK}]}

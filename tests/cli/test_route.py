@@ -103,6 +103,30 @@ def test_conversations(
     assert result.stdout.splitlines()[-1] == last_line
 
 
+def test_a_body_says_which_tools_there_are(toy_root: Path, tmp_path: Path, run: Run) -> None:
+    """Without a fit a module whose tools are missing is left out; a list of messages says nothing of tools."""
+    yaml_file = toy_root / "toy" / "profile.yaml"
+    text = (
+        yaml_file.read_text()
+        .replace("optional: true", "optional: false")
+        .replace("title: Web,", "title: Web, tools: [look],")
+    )
+    yaml_file.write_text(text)
+    messages = _messages(("user", "fix it"))
+    tools = [{"type": "function", "function": {"name": "load_csv"}}]
+    every = ["core", "tools/csv", "tools/files", "tools/web", "tools/orphan"]
+    for document, expected in (
+        (messages, every),
+        ({"model": "m", "messages": messages, "tools": tools}, [id for id in every if id != "tools/web"]),
+        ({"model": "m", "messages": messages, "tools": [*tools, {"type": "mcp", "server_label": "s"}]}, every),
+    ):
+        file = tmp_path / "body.json"
+        file.write_text(json.dumps(document))
+        shown = json.loads(run("route", "--messages", file, "--profiles", toy_root, "--json").stdout)
+        assert [item["module"] for item in shown["selected"]] == expected
+        assert shown["fallback_reason"] == "not calibrated"
+
+
 @pytest.mark.parametrize(
     ("stdin", "wrong"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.request.wire.declared_tools import tool_names
+from litellm_prompt_router.request.wire.declared_tools import known_tools, tool_names
 
 BODIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "chat": ({"tools": [{"type": "function", "function": {"name": "a"}}]}, ("a",)),
@@ -34,3 +34,49 @@ BODIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 @pytest.mark.parametrize(("body", "names"), BODIES.values(), ids=BODIES.keys())
 def test_tool_names(body: dict[str, Any], names: tuple[str, ...]) -> None:
     assert tool_names(body) == names
+
+
+KNOWN: dict[str, tuple[dict[str, Any], set[str] | None]] = {
+    "chat": ({"tools": [{"type": "function", "function": {"name": "a"}}]}, {"a"}),
+    "chat, custom": ({"tools": [{"type": "custom", "custom": {"name": "a"}}]}, {"a"}),
+    "chat, old": ({"functions": [{"name": "a"}]}, {"a"}),
+    "messages": ({"tools": [{"name": "a"}, {"type": "bash_20250124", "name": "bash"}]}, {"a", "bash"}),
+    "messages with servers": ({"tools": [{"name": "a"}], "mcp_servers": [{"name": "s"}]}, None),
+    "messages with a server's tools": ({"tools": [{"name": "a"}, {"type": "mcp_toolset"}]}, None),
+    "messages that search for tools": ({"tools": [{"type": "tool_search_tool_regex_20251119", "name": "t"}]}, None),
+    "no server": ({"tools": [{"name": "a"}], "mcp_servers": []}, {"a"}),
+    "responses": (
+        {"tools": [{"type": "function", "name": "a"}, {"type": "web_search_preview"}]},
+        {"a", "web", "web_search", "web_search_preview"},
+    ),
+    "responses with a server": ({"tools": [{"type": "function", "name": "a"}, {"type": "mcp"}]}, None),
+    "responses, as an item": (
+        {
+            "input": [
+                {"type": "additional_tools", "tools": [{"type": "namespace", "name": "n", "tools": [{"name": "b"}]}]}
+            ]
+        },
+        {"n", "b"},
+    ),
+    "responses, a server in an item": ({"input": [{"type": "additional_tools", "tools": [{"type": "mcp"}]}]}, None),
+    "Gemini": (
+        {"tools": [{"functionDeclarations": [{"name": "a"}]}, {"function_declarations": [{"name": "b"}]}]},
+        {"a", "b"},
+    ),
+    "Gemini's own": ({"tools": [{"functionDeclarations": [{"name": "a"}]}, {"googleSearch": {}}]}, None),
+    "Gemini's own beside functions": ({"tools": [{"functionDeclarations": [{"name": "a"}], "mcpServers": [{}]}]}, None),
+    "none": ({"messages": []}, set()),
+    "not a list": ({"tools": "a"}, None),
+    "broken entries": ({"tools": [{"name": "a"}, None]}, None),
+    "a name that is none": ({"tools": [{"name": "a"}, {"name": 3}]}, None),
+    "thinking": ({"tools": [{"name": "a"}], "thinking": {"type": "adaptive"}}, None),
+    "thinking switched off": ({"tools": [{"name": "a"}], "thinking": {"type": "disabled"}}, {"a"}),
+    "effort": ({"functions": [{"name": "a"}], "reasoning_effort": "low"}, None),
+    "no effort": ({"functions": [{"name": "a"}], "reasoning_effort": "none"}, {"a"}),
+}
+
+
+@pytest.mark.parametrize(("body", "names"), KNOWN.values(), ids=KNOWN.keys())
+def test_all_that_can_be_called(body: dict[str, Any], names: set[str] | None) -> None:
+    """None where a tool may be there that nobody named, or where a change of tools must not be seen."""
+    assert known_tools(body) == names

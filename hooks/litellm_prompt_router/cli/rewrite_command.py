@@ -21,6 +21,7 @@ from litellm_prompt_router.cli.inputs import (
     unknown_profile,
 )
 from litellm_prompt_router.cli.output import change, percent, shortened, show_bytes, show_json, show_table
+from litellm_prompt_router.profile.profile import how_to_review
 from litellm_prompt_router.request.types import Mark, Passthrough, Recognition, Rewritten, Span, Target
 from litellm_prompt_router.request.wire import SHAPES
 
@@ -38,7 +39,8 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
     Breakpoints are placed for the model that `model` names in LiteLLM's terms, such as
     anthropic/claude-sonnet-4-5; a proxy's own model names mean nothing here.
 
-    A request that passes through is printed as it came, with the reason on stderr.
+    A request that passes through is printed as it came, with the reason on stderr. For a profile that nobody reviewed
+    it is what the proxy would send after a review: until then that is the request as it came, which stderr says.
     """
     raw = read_bytes(request)
     body = request_body(parse_json(raw, request), request)
@@ -51,6 +53,9 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
     pipeline = pipeline_of(settings_of_environment(), profiles, count_tokens)
     call_type = call_type_of(body)
     walked = pipeline.walk(body, call_type, lambda: _target(body, call_type), only=name)
+    if isinstance(walked.outcome, Rewritten) and not walked.outcome.recognition.profile.reviewed:
+        name = walked.outcome.recognition.profile.name
+        click.echo(f"{name}: not reviewed, so the proxy sends the request as it came; {how_to_review(name)}", err=True)
     if explain:
         if isinstance(walked.outcome, Passthrough):
             click.echo(_passthrough(walked.outcome))
