@@ -227,20 +227,25 @@ def _run(*arguments: str) -> str:
 
 
 def _trigger(path: Path) -> list[str]:
-    """What an operator would do: words of each task call for one of the modules that need not always be there."""
+    """What an operator would do: review it, and let words of each task call for a module that need not be there."""
     yaml = YAML()
     document = yaml.load(path)
+    modules = document["modules"]
+    required = {id for module in modules for id in module.get("requires", ())}
     optional = [
         module
-        for module in document["modules"]
-        if not module.get("always")
-        and not module.get("requires")
+        for module in sorted(modules[1:], key=lambda module: bool(module.get("always")))
+        if not module.get("requires")
+        and module["id"] not in required
         and "{{" not in (path.parent / module["file"]).read_text()
     ]
     triggered = []
     for trigger, module in zip(TRIGGERS, optional, strict=False):
+        module.pop("always", None)
+        module["optional"] = True
         module["triggers"] = [trigger]
         triggered.append(str(module["id"]))
+    document["reviewed"] = True
     yaml.dump(document, path)
     return triggered
 

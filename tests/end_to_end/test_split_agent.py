@@ -1,4 +1,4 @@
-"""A prompt cut by ``split``, served by the real proxy: captured-style requests arrive rewritten, nothing lost."""
+"""A prompt cut by ``split``, reviewed and served by the real proxy: requests arrive rewritten, nothing lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from litellm_prompt_router.authoring.split import Draft, split_prompt, write_draft
 from tests.emulators.envelopes import Envelopes
@@ -23,6 +24,7 @@ UNSEEN = {
     "listing": "1886/tribune.pdf",
     "notice": "<notice>\nNobody has captured this notice yet.\n</notice>\n",
 }
+PAPER = "paper weights and grain"
 EXTRA = "\nA line that no sample had.\n"
 
 
@@ -35,6 +37,7 @@ def draft() -> Draft:
 def proxy(draft: Draft, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
     folder = tmp_path_factory.mktemp("split")
     write_draft(draft, folder / "profiles")
+    review(folder / "profiles" / "quill" / "profile.yaml", module_of(draft, PAPER).id)
     env = {"PROMPT_ROUTER_PROFILES": str(folder / "profiles")}
     with (
         Upstream() as upstream,
@@ -42,6 +45,18 @@ def proxy(draft: Draft, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tw
         running_two_keys(upstream, envelopes, folder, env=env) as proxy,
     ):
         yield proxy
+
+
+def review(path: Path, paper: str) -> None:
+    """What an owner who trusts triggers does: only the first section must always be there."""
+    document = yaml.safe_load(path.read_text("utf-8"))
+    document["reviewed"] = True
+    for module in document["modules"][1:]:
+        module.pop("always", None)
+        module["optional"] = True
+        if module["id"] == paper:
+            module["triggers"] = ["paper"]
+    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
 
 
 def captured(system: str, task: str) -> dict[str, Any]:
@@ -64,18 +79,18 @@ def test_a_request_is_rewritten_with_all_that_varied(proxy: TwoKeyProxy, draft: 
     text = system_text(sent)
     for value in (*UNSEEN.values(), EXTRA):
         assert value.strip() in text
-    assert "paper weights and grain" in text
+    assert PAPER in text
     dropped = [module for module in draft.modules if module.text not in text and "{{" not in module.text]
     assert dropped
-    assert not any(module.always for module in dropped)
+    assert draft.modules[0] not in dropped
     assert without_system(sent)["messages"] == without_system(body)["messages"]
     record = record_of(proxy.ledger_path, answer)
     assert record["outcome"] == "rewritten"
     assert record["profile"] == "quill"
 
 
-def test_a_message_that_names_nothing_keeps_every_module(proxy: TwoKeyProxy, draft: Draft) -> None:
-    body = captured(VARIED.format(**VALUES[1]), "Please sort out what we talked about yesterday in the shop")
+def test_a_message_that_cant_be_read_keeps_every_module(proxy: TwoKeyProxy, draft: Draft) -> None:
+    body = captured(VARIED.format(**VALUES[1]), "пожалуйста, разбери вчерашнее")
     with proxy.openai("alpha") as client:
         client.chat.completions.create(**body)
     text = system_text(proxy.upstream.last.json)
