@@ -89,7 +89,12 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
 
 
 def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
-    owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
+    owners = {
+        tool: module.id
+        for module in profile.modules
+        if module.until_labelled or not module.always
+        for tool in module.tools
+    }
     ignore = EVERY_AGENT.with_(profile.ignore)
     words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
     messages = {at: text for at, text in words.items() if text is not None}

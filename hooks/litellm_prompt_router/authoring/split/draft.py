@@ -67,7 +67,8 @@ class SlottedPrompt:
 class DraftModule:
     """One module. ``text`` is what its file holds: the prompt's text with ``{{name}}`` where a slot stands.
 
-    ``reason``: why it is in the core; empty when it isn't. ``chars`` and ``tokens`` are of the literal text.
+    ``reason``: why it is in the core; empty when it isn't. ``until_labelled``: it is there only until labels show who
+    needs it. ``evidence``: what shows that it isn't always needed. ``chars`` and ``tokens`` are of the literal text.
     """
 
     id: str
@@ -75,7 +76,9 @@ class DraftModule:
     title: str
     description: str
     always: bool
+    until_labelled: bool
     reason: str
+    evidence: str
     requires: tuple[str, ...]
     tools: tuple[str, ...]
     triggers: tuple[str, ...]

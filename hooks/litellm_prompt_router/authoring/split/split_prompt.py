@@ -14,7 +14,7 @@ from litellm_prompt_router.authoring.split.draft import (
     SlottedPrompt,
 )
 from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, proposals_of
-from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata
+from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata, evidence_of
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut_prompt
@@ -121,10 +121,12 @@ def _draft(
             title=entry.naming.title,
             description=entry.naming.description,
             always=entry.always,
+            until_labelled=entry.always and not entry.essential,
             reason=entry.reason,
+            evidence="" if entry.always else evidence_of(entry.tools, tools),
             requires=tuple(entries[needed].id for needed in entry.requires),
             tools=entry.tools,
-            triggers=entry.triggers,
+            triggers=() if entry.always else entry.triggers,
             examples=tuple(likely_messages(literal, entry.naming.title, entry.triggers)),
             text=prompt.file_text(piece.start, piece.end),
             chars=len(literal),
@@ -143,15 +145,15 @@ def _draft(
         doubts=(),
         sample_count=len(versions),
     )
-    draft = _with_working_examples(draft)
+    draft = _with_working_examples(draft, [entry.triggers for entry in entries])
     found = [DraftDoubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
     found += [DraftDoubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
     return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *found))
 
 
-def _with_working_examples(draft: Draft) -> Draft:
-    """The draft with only those candidate examples that select their module."""
-    router = Router(profile_of(draft))
+def _with_working_examples(draft: Draft, candidates: Sequence[tuple[str, ...]]) -> Draft:
+    """The draft with only those candidate examples that select their module, or would if it weren't in the core."""
+    router = Router(profile_of(draft, candidates))
     modules = []
     for module in draft.modules:
         fitting = [message for message in module.examples if selects(router, module.id, message)]
