@@ -43,8 +43,8 @@ from litellm_prompt_router.cli.output import percent, shortened, show_json, show
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, fitted_files
-from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.files.labelled_messages import Numbered, parse_cases
+from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import no_embeddings

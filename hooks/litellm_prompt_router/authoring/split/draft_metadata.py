@@ -1,4 +1,4 @@
-"""Drafts each piece's entry in profile.yaml: in the core, unless captured requests declare its tools and it says no more.
+"""Drafts each piece's entry in profile.yaml: in the core, unless requests declare its tools and it says no more.
 
 What is in the core is there for good (identity, environment, rules and so on), or until labelled messages show who
 needs it.
@@ -6,20 +6,19 @@ needs it.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from litellm_prompt_router.authoring.split.essential_text import is_about, essential_sentences, unrelated_sentence
+from litellm_prompt_router.authoring.split.drafted_entry import DraftedEntry
+from litellm_prompt_router.authoring.split.essential_text import essential_sentences, is_about, unrelated_sentence
 from litellm_prompt_router.authoring.split.essential_words import ESSENTIAL_TITLE
 from litellm_prompt_router.authoring.split.piece_tools import tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
+from litellm_prompt_router.authoring.split.requirements import require
 from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, role_of, split_words
 from litellm_prompt_router.authoring.split.titles import (
     MAX_SLUG_CHARS,
     WHOLE_PROMPT_SHARE,
-    PieceTitles,
     inner_titles,
     name_piece,
     slug,
@@ -28,42 +27,11 @@ from litellm_prompt_router.authoring.split.titles import (
 from litellm_prompt_router.authoring.split.topics import triggers_of
 from litellm_prompt_router.authoring.split.tree import Node
 
-MIN_REFERRERS = 3
-REFERRER_SHARE = 0.3
-"""A piece that this share of the others refers to belongs to the core."""
-CATALOGUE_TOOLS = 8
-"""A piece that names more tools than this lists them rather than needing them."""
 COPY_SHARE = 0.9
 """A copy begins with this share of the earlier piece: other text may follow the copied text."""
 COPIED = "says what an earlier module says, and goes where that one goes"
 NO_TOOLS = "no tool of its own"
 MAX_QUOTED_CHARS = 100
-
-
-@dataclass(slots=True)
-class DraftedEntry:
-    """The draft of one piece's metadata.
-
-    ``essential``: why it is in the core for good. ``unproven``: why it is there until labels show who needs it. Neither:
-    it is left out where its tools are missing.
-    """
-
-    naming: PieceTitles
-    id: str = ""
-    essential: str = ""
-    unproven: str = ""
-    requires: list[int] = field(default_factory=list)
-    tools: tuple[str, ...] = ()
-    triggers: tuple[str, ...] = ()
-    doubts: list[str] = field(default_factory=list)
-
-    @property
-    def always(self) -> bool:
-        return bool(self.essential or self.unproven)
-
-    @property
-    def reason(self) -> str:
-        return self.essential or self.unproven
 
 
 def draft_metadata(
@@ -103,7 +71,7 @@ def draft_metadata(
         entry.triggers = triggers
     for copy, first in copies.items():
         entries[copy].essential = entries[first].essential
-    _require(entries, _references_between(root, pieces, originals, owned), heads)
+    require(entries, _references_between(root, pieces, originals, owned), heads)
     for copy, first in copies.items():
         entries[copy].essential = entries[first].essential
     for number, name in enumerate(unique(_id(entry) for entry in entries)):
@@ -145,7 +113,8 @@ def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: f
 
 def evidence_of(tools: Sequence[str], declared: Sequence[str]) -> str:
     """What shows that a module with these tools isn't always needed, for profile.yaml."""
-    return f"its tools {_listed([tool for tool in tools if tool in declared])} are declared by the request it was drafted with"
+    known = [tool for tool in tools if tool in declared]
+    return f"its tools {_listed(known)} are declared by the request it was drafted with"
 
 
 def _quoted(sentence: str) -> str:
@@ -220,104 +189,6 @@ def _references_between(
             tags[node.title] = number if node.title not in tags else None
     once = {name: number for name, number in tags.items() if number is not None}
     return references(literals, sections, once, owned)
-
-
-def _require(entries: Sequence[DraftedEntry], found: Sequence[Reference], heads: dict[int, int]) -> None:
-    """Turns references into requirements; what many others refer to is essential.
-
-    What the core firmly refers to joins it, because a request gets all that its modules require.
-    """
-    listed: dict[int, int] = defaultdict(int)
-    for reference in found:
-        listed[reference.source] += reference.kind == "tool"
-    dependencies = [r for r in found if r.kind != "tool" or listed[r.source] <= CATALOGUE_TOOLS]
-    _promote(entries, dependencies)
-    edges: dict[tuple[int, int], tuple[bool, str]] = {}
-    for source, target, kind, what in dependencies:
-        if not entries[source].essential and not entries[target].essential:
-            is_firm = kind in ("section", "tag")
-            firm, first_what = edges.get((source, target), (False, what))
-            edges[source, target] = (firm or is_firm, first_what)
-    for part, head in heads.items():
-        if not entries[part].essential and not entries[head].essential:
-            edges[head, part] = (True, "its continuation")
-            edges.pop((part, head), None)
-    _break_cycles(entries, edges)
-    _promote(entries, dependencies)
-    changed = True
-    while changed:
-        changed = False
-        for (source, target), (is_firm, what) in edges.items():
-            if is_firm and entries[source].always and not entries[target].always:
-                entries[target].unproven = f"the core refers to it ({what})"
-                changed = True
-    for source, target in sorted(edges):
-        if not entries[source].essential and not entries[target].essential:
-            if entries[target].always or not entries[source].always:
-                entries[source].requires.append(target)
-
-
-def _promote(entries: Sequence[DraftedEntry], found: Sequence[Reference]) -> None:
-    routable = sum(not entry.essential for entry in entries)
-    referrers: dict[int, set[int]] = defaultdict(set)
-    for reference in found:
-        if not entries[reference.source].essential:
-            referrers[reference.target].add(reference.source)
-    for target, sources in referrers.items():
-        if not entries[target].essential and len(sources) >= max(MIN_REFERRERS, REFERRER_SHARE * routable):
-            entries[target].essential = f"{len(sources)} other modules refer to it"
-    changed = True
-    while changed:
-        changed = False
-        for source, target, kind, what in found:
-            is_stated = kind in ("section", "tag") or (kind == "term" and not what.isupper())
-            if is_stated and entries[source].essential and not entries[target].essential:
-                entries[target].essential = f"the core refers to it ({what})"
-                changed = True
-
-
-def _break_cycles(entries: Sequence[DraftedEntry], edges: dict[tuple[int, int], tuple[bool, str]]) -> None:
-    """Removes circles of requirements: mere mentions go, modules that firmly require each other join the core."""
-    while cycle := _cycle(edges):
-        pairs = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
-        loose = [pair for pair in pairs if not edges[pair][0]]
-        if loose:
-            source, target = max(loose)
-            _, what = edges.pop((source, target))
-            entries[source].doubts.append(f"mentions {what!r}, which needs this module too: only that way is required")
-            continue
-        for number in cycle:
-            entries[number].essential = "refers to modules that refer to it"
-        for pair in [pair for pair in edges if set(pair) & set(cycle)]:
-            del edges[pair]
-
-
-def _cycle(edges: Iterable[tuple[int, int]]) -> list[int]:
-    """Some cycle of the graph, in order; empty when there is none."""
-    following: dict[int, list[int]] = defaultdict(list)
-    for source, target in sorted(edges):
-        following[source].append(target)
-    done: set[int] = set()
-    for first in sorted(following):
-        path: list[int] = []
-        on_path: set[int] = set()
-        stack: list[tuple[int, bool]] = [(first, True)]
-        while stack:
-            node, enters = stack.pop()
-            if not enters:
-                path.pop()
-                on_path.discard(node)
-                done.add(node)
-                continue
-            if node in on_path:
-                return path[path.index(node) :]
-            if node in done:
-                continue
-            path.append(node)
-            on_path.add(node)
-            stack.append((node, False))
-            stack.extend((target, True) for target in reversed(following[node]))
-    return []
 
 
 def _id(entry: DraftedEntry) -> str:

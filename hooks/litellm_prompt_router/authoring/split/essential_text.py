@@ -155,7 +155,9 @@ def _names(word: str, tool: str) -> bool:
 def _is_about_tools(sentence: str, words: Sequence[str], stems: frozenset[str]) -> bool:
     if TOOL_WORDS.search(sentence) or _PRONOUN.match(sentence) or _CODE.search(sentence) or _LABELLED.match(sentence):
         return True
-    return any(word[:MIN_STEM_CHARS] in stems for word in words if len(word) >= MIN_STEM_CHARS) or len(words) <= 2
+    return any(word[:MIN_STEM_CHARS] in stems for word in words if len(word) >= MIN_STEM_CHARS) or (
+        len(words) <= 2 and sentence.isascii()
+    )
 
 
 def _stems(names: Iterable[str]) -> frozenset[str]:
