@@ -181,7 +181,8 @@ def test_a_defined_tool_belongs_to_its_module() -> None:
 def test_declared_tools_are_given_to_who_mentions_them_most() -> None:
     draft = split(PROMPT.replace("glue binding one.", "glue binding one. Use bind_book."), tools=["bind_book", "fax"])
     assert holding(draft, "# Binding").tools == ("bind_book",)
-    assert "the request's tool 'fax' isn't in the prompt" in [doubt.text for doubt in draft.doubts]
+    wanted = "the prompt doesn't name 1 of the 2 tools that requests declare: fax"
+    assert wanted in [doubt.text for doubt in draft.doubts]
 
 
 def test_only_a_module_that_may_be_left_out_has_triggers() -> None:

@@ -88,7 +88,7 @@ def test_each_agent_becomes_a_profile(path: Path, tmp_path: Path, run: Run) -> N
     assert lines[-3:] == [
         f"wrote {folders[0]}",
         f"wrote {folders[1]}",
-        "Read each REVIEW.md, then `prompt-router check`.",
+        "Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.",
     ]
     assert run("check", "--profiles", tmp_path / "profiles").exit_code == 0
 

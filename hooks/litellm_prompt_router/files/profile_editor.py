@@ -43,6 +43,11 @@ class ProfileEditor:
         self._edits: dict[str, bytes | None] = {}
 
     @property
+    def path(self) -> Path:
+        """Where profile.yaml is."""
+        return self._path
+
+    @property
     def text(self) -> str:
         """profile.yaml with the edits so far. Raises ConfigurationError when there is none."""
         edited = self._edits.get(PROFILE_FILE)

@@ -86,6 +86,8 @@ class DraftModule:
     text: str
     chars: int
     tokens: int
+    lost_messages: tuple[str, ...] = ()
+    """Captured user messages that came without its tools, so without it, when it isn't in the core."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +125,10 @@ class Draft:
     sample_count: int
     ignore: tuple[tuple[str, str], ...] = ()
     """``(field, value)`` of each rule of ``ignore:``."""
+    declared: tuple[str, ...] = ()
+    """The tools that requests with this prompt declare; none where no request was seen."""
+    conversations: int = 0
+    """The captured conversations that it was drafted from; 0 where it wasn't from traffic."""
 
     @property
     def tokens(self) -> int:

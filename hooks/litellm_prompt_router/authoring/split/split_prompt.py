@@ -144,10 +144,16 @@ def _draft(
         proposals=(),
         doubts=(),
         sample_count=len(versions),
+        declared=tuple(tools),
     )
     draft = _with_working_examples(draft, [entry.triggers for entry in entries])
     found = [DraftDoubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
-    found += [DraftDoubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
+    if unmentioned:
+        listed = ", ".join(unmentioned)
+        text = (
+            f"the prompt doesn't name {len(unmentioned)} of the {len(set(tools))} tools that requests declare: {listed}"
+        )
+        found.append(DraftDoubt(module=None, text=text))
     return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *found))
 
 
