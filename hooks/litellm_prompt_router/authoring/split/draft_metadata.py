@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from litellm_prompt_router.authoring.split.drafted_entry import DraftedEntry
-from litellm_prompt_router.authoring.split.essential_text import essential_sentences, is_about, unrelated_sentence
+from litellm_prompt_router.authoring.split.essential_text import first_essential, unrelated_sentence
 from litellm_prompt_router.authoring.split.essential_words import ESSENTIAL_TITLE
 from litellm_prompt_router.authoring.split.piece_tools import tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
@@ -35,11 +35,16 @@ MAX_QUOTED_CHARS = 100
 
 
 def draft_metadata(
-    text: str, root: Node, pieces: Sequence[PromptPiece], literals: Sequence[str], declared: Sequence[str]
+    text: str,
+    root: Node,
+    pieces: Sequence[PromptPiece],
+    literals: Sequence[str],
+    slots: Sequence[Sequence[str]],
+    declared: Sequence[str],
 ) -> tuple[list[DraftedEntry], list[str]]:
     """An entry for each piece, and the declared tools that the prompt doesn't mention.
 
-    ``literals``: the pieces' text without their slots.
+    ``literals``: the pieces' text without their slots; ``slots``: the names of these.
     """
     entries = [DraftedEntry(name_piece(text, piece, n, len(text))) for n, piece in enumerate(pieces)]
     copies = _copies(literals)
@@ -58,7 +63,7 @@ def draft_metadata(
         if number in copies:
             entry.doubts.append(COPIED)
         else:
-            entry.essential = _essential(entry, titles[number], literals[number], is_first=number == 0)
+            entry.essential = _essential(entry, titles[number], literals[number], slots[number], is_first=number == 0)
         if not entry.essential:
             entry.unproven = _unproven(entry, titles[number], literals[number], frozenset(declared))
     headings = [
@@ -82,7 +87,7 @@ def draft_metadata(
     return entries, unmentioned
 
 
-def _essential(entry: DraftedEntry, titles: Sequence[str], text: str, *, is_first: bool) -> str:
+def _essential(entry: DraftedEntry, titles: Sequence[str], text: str, slots: Sequence[str], *, is_first: bool) -> str:
     """Why every request needs the piece; empty when nothing in it says so."""
     role = role_of(entry.naming.headings, entry.naming.enclosing, text, is_first=is_first)
     has_tools = bool(entry.tools) and role != "safety" and not is_first
@@ -90,15 +95,13 @@ def _essential(entry: DraftedEntry, titles: Sequence[str], text: str, *, is_firs
         if has_tools:
             entry.doubts.append(f"{role} and tools in one module, so in the core; cut it in two")
         return role
-    titled = next(
-        (title for title in (*titles, *entry.naming.enclosing) if ESSENTIAL_TITLE.search(split_words(title))), ""
-    )
+    titled = next((title for title in entry.naming.headings if ESSENTIAL_TITLE.search(split_words(title))), "")
     if titled:
         return f"its title: {_quoted(titled)}"
-    for found in essential_sentences(text):
-        if found.kind in ("identity", "environment") or not is_about(found.text, (*entry.tools, *titles)):
-            return f"{found.kind}: {_quoted(found.text)}"
-    return ""
+    if slots:
+        return f"environment: what varies stands in it ({_listed(slots)})"
+    found = first_essential(text, (*entry.tools, *titles))
+    return f"{found.kind}: {_quoted(found.text)}" if found is not None else ""
 
 
 def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: frozenset[str]) -> str:
@@ -107,7 +110,7 @@ def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: f
         return NO_TOOLS
     if declared.isdisjoint(entry.tools):
         return f"no request seen declares {_listed(entry.tools)}"
-    found = unrelated_sentence(text, entry.tools, titles)
+    found = unrelated_sentence(text, entry.tools, titles, declared)
     return "" if found is None else f"more than its tools: {_quoted(found.text)}"
 
 

@@ -8,11 +8,12 @@ that belong to it (``unrelated_sentence`` finds nothing)? Only then may it go wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from litellm_prompt_router.authoring.split.essential_words import (
-    ENVIRONMENT,
+    ENVIRONMENT_LABEL,
     KINDS,
     KNOWN_WORDS,
     OBLIGATION,
@@ -20,7 +21,9 @@ from litellm_prompt_router.authoring.split.essential_words import (
     TOOL_WORDS,
     EssentialKind,
 )
+from litellm_prompt_router.authoring.split.word_pattern import WordPattern
 
+LABELLED_ENVIRONMENT = WordPattern(ENVIRONMENT_LABEL)
 MAX_SENTENCE_CHARS = 1_000
 MIN_STEM_CHARS = 4
 MIN_KNOWN_SHARE = 0.12
@@ -43,6 +46,10 @@ _FOREIGN = re.compile(
     r"[^\W\d_\u0000-\u024f\u0400-\u04ff\u1e00-\u1eff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]"
 )
 _PRONOUN = re.compile(r"^\W*(?:it|this|es|dies\w*|il|elle|cela|esto)\b", re.IGNORECASE)
+_PARAMETER = re.compile(
+    r"""^\W*\w+[`*"']*\s*(?::\s*\((?:required|optional)\)|\((?:required|optional|string|integer|boolean|number|array|object)\b)""",
+    re.IGNORECASE,
+)
 _LABELLED = re.compile(
     r"^\W*(?:description|instructions?|usage|parameters?|arguments?|examples?|when to use|returns?|syntax|notes?)\b",
     re.IGNORECASE,
@@ -60,12 +67,28 @@ class EssentialSentence:
 def essential_sentences(text: str) -> Iterator[EssentialSentence]:
     """The sentences that every request needs: on environment, identity, safety, permissions, conduct and style."""
     for sentence in sentences_of(text):
-        kind = next((kind for kind, words in KINDS if words.search(sentence)), None)
+        kind = _kind(sentence)
         if kind is not None:
             yield EssentialSentence(kind=kind, text=sentence)
     for line in _fenced_lines(text):
-        if ENVIRONMENT.match(line):
+        if LABELLED_ENVIRONMENT.search(line.strip()):
             yield EssentialSentence(kind="environment", text=line)
+
+
+@lru_cache(maxsize=10_000)
+def _kind(sentence: str) -> EssentialKind | None:
+    return next((kind for kind, words in KINDS if words.search(sentence)), None)
+
+
+def first_essential(text: str, names: Sequence[str]) -> EssentialSentence | None:
+    """The first sentence that keeps a module with these tools and titles in the core for good; None without one.
+
+    A rule about the module's own subject, one that shares a word with these names, doesn't: labels tell who needs it.
+    """
+    for found in essential_sentences(text):
+        if found.kind in ("identity", "environment") or not is_about(found.text, names):
+            return found
+    return None
 
 
 def obligations_in(text: str) -> Iterator[str]:
@@ -73,11 +96,13 @@ def obligations_in(text: str) -> Iterator[str]:
     return (sentence for sentence in sentences_of(text) if OBLIGATION.search(sentence))
 
 
-def unrelated_sentence(text: str, tools: Sequence[str], titles: Sequence[str]) -> EssentialSentence | None:
+def unrelated_sentence(
+    text: str, tools: Sequence[str], titles: Sequence[str], declared: Collection[str]
+) -> EssentialSentence | None:
     """The first sentence that keeps a tools' module in the core; None where all of it is about its tools.
 
     A rule is about a tool when it names it; another sentence, when it shares a word with the tool or speaks of tools,
-    parameters or code. Text in a language whose rules aren't known here is never taken to be about a tool alone.
+    parameters or code and names none of the other ``declared`` tools. Text in a language whose rules aren't known here is never taken to be about a tool alone.
     """
     essential = next(essential_sentences(text), None)
     if essential is not None:
@@ -85,15 +110,19 @@ def unrelated_sentence(text: str, tools: Sequence[str], titles: Sequence[str]) -
     if not is_known_language(text):
         return EssentialSentence(kind="rule", text="its language is not one whose rules are recognised")
     names = frozenset(name.casefold() for name in tools)
+    others = frozenset(name.casefold() for name in declared) - names
     stems = _stems((*tools, *titles))
     for sentence in sentences_of(text):
+        if _PARAMETER.match(sentence):
+            continue
         words = [word.casefold() for word in _WORD.findall(sentence)]
         if any(_names(word, name) for word in words for name in names):
             continue
         if OBLIGATION.search(sentence):
-            if not THIS_TOOL.search(sentence):
-                return EssentialSentence(kind="rule", text=sentence)
-        elif not _is_about_tools(sentence, words, stems):
+            is_about_tools = THIS_TOOL.search(sentence) is not None
+        else:
+            is_about_tools = _is_about_tools(sentence, words, stems)
+        if not is_about_tools or not others.isdisjoint(words):
             return EssentialSentence(kind="rule", text=sentence)
     return None
 

@@ -7,31 +7,28 @@ too many costs some saving, a word too few an agent's rule: so they are broad.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
+from litellm_prompt_router.authoring.split.word_pattern import WordPattern
+
 EssentialKind = Literal["environment", "identity", "safety", "permission", "style", "conduct", "rule"]
-
-
-def _any(*patterns: str) -> re.Pattern[str]:
-    """One pattern of all of these, for text whose white space is single spaces."""
-    return re.compile("|".join(patterns), re.IGNORECASE)
 
 
 _LABEL = r"^\W*(?:{})\W{{0,3}}[:：](?! ?[{{\[])"
 """A line such as ``- Platform: linux``."""
 
-ENVIRONMENT = _any(
-    _LABEL.format(
-        r"(?:(?:current|working|home|project|root|workspace) )+(?:dir(?:ectory)?|folder|root|path)|directory|cwd"
-        r"|workspace"
-        r"|(?:today|current)(?:[’']s)? (?:date|time|day|year)|date|time|today|time ?zone|os|operating system"
-        r"|platform|arch(?:itecture)?"
-        r"|(?:default |login )?shell|host ?name|user ?name|git (?:branch|status|repo\w*)|runtime|locale"
-        r"|arbeitsverzeichnis|datum|heute|betriebssystem|zeitzone|plattform|répertoire|dossier|date|système"
-        r"|plateforme|fuseau"
-        r"|directorio|carpeta|fecha|hoy|sistema|plataforma|zona horaria|目录|日期|时间|系统|平台|时区|工作区"
-    ),
+ENVIRONMENT_LABEL = _LABEL.format(
+    r"(?:(?:current|working|home|project|root|workspace) )+(?:dir(?:ectory)?|folder|root|path)|directory|cwd"
+    r"|workspace"
+    r"|(?:today|current)(?:[’']s)? (?:date|time|day|year)|date|time|today|time ?zone|os|operating system"
+    r"|platform|arch(?:itecture)?"
+    r"|(?:default |login )?shell|host ?name|user ?name|git (?:branch|status|repo\w*)|runtime|locale"
+    r"|arbeitsverzeichnis|datum|heute|betriebssystem|zeitzone|plattform|répertoire|dossier|date|système"
+    r"|plateforme|fuseau"
+    r"|directorio|carpeta|fecha|hoy|sistema|plataforma|zona horaria|目录|日期|时间|系统|平台|时区|工作区"
+)
+ENVIRONMENT = WordPattern(
+    ENVIRONMENT_LABEL,
     r"\b(?:working|home|project|base) (?:director(?:y|ies)|folder|dir)\b|\b(?:current|root) (?:directory|folder"
     r"|dir)(?: is\b|:)|\bcwd\b",
     r"\bworkspace (?:director(?:y|ies)|folder|root|path|is|lies)\b|\b(?:your|the) (?:\w+ )?(?:workspace|machine"
@@ -45,14 +42,15 @@ ENVIRONMENT = _any(
     r"|web ?container|kubernetes|environment|terminal|editor|ide|unix|wsl|/\w+)",
     r"\b(?:linux|ubuntu|debian|macos|windows|alpine|fedora|unix) (?:\w+ )?(?:\d|machine|host|server|container"
     r"|box|system|environment)\w*",
-    r"\b(?:internet|network|web|outside) (?:access|connection)\b|\b(?:you|machine|sandbox"
+    r"\b(?:internet|network|outside) (?:access|connection)\b|\b(?:you|machine|sandbox"
     r"|session)\b.{0,30}\boffline\b|\bnon-?interactive\b|\bunattended\b|\bheadless\b",
     r"\b(?:python|node(?:\.js)?|java|go|bash|zsh|fish|powershell) (?:\w+ )?(?:is|are) (?:pre-?)?installed\b"
     r"|\bpre-?installed\b|\bis installed\b",
     r"\b(?:rate|time|token|memory|disk|spending|usage|session|request|call) (?:limits?|budgets?|quotas?)\b"
     r"|\bcontext window (?:is|of|holds)\b|\bknowledge cut-?off\b|\bquotas?\b",
-    r"\b(?:limited|restricted|capped) to\b|\b(?:at most|no more than|up to|maximum of|max\.?) (?:\d+|two|three"
-    r"|four|five|six|ten|twenty|thirty)\b|\b\d+ ?(?:GB|MB|cores|CPUs?|vCPUs?)\b",
+    r"(?<!not )\b(?:limited|restricted|capped) to\b|\b\d+ ?(?:GB|MB|cores|CPUs?|vCPUs?)\b"
+    r"|\b(?:at most|no more than|up to|maximum of|max\.?) (?:[$€£]?[\d.,]+|two|three|four|five|six|ten|twenty|thirty) ?"
+    r"(?:\w+ )?(?:milliseconds|seconds?|minutes?|hours?|days?|tokens?|requests?|calls?|steps?|turns?|euros?|dollars?|users?)\b",
     r"\btime[sd]? ?out (?:after|of)\b|\bends? after \d+|\b(?:stopped|killed|aborted|terminated) after\b"
     r"|\bexpires? after\b",
     r"\barbeitsverzeichnis\w*|\barbeitsordner\w*|\bprojektordner\w*|\bverzeichnis ist\b|\bheute ist\b"
@@ -79,7 +77,7 @@ ENVIRONMENT = _any(
     r"|\bbesturingssysteem\b|\bfuso\b|\btijdzone\b|\bambiente\b|\bomgeving\b|\bal massimo\b|\bno máximo\b"
     r"|\bhoogstens\b",
 )
-IDENTITY = _any(
+IDENTITY = WordPattern(
     _LABEL.format(
         r"(?:your |agent |assistant )?(?:role|persona|identity|maker|employer|operator)|(?:your |agent[’']?s? "
         r"|assistant[’']?s? )?name|rolle|hersteller"
@@ -120,7 +118,7 @@ IDENTITY = _any(
     "|твоя роль|sei un|sei il|você é|o seu papel|je bent een|jouw rol|il tuo ruolo|ti chiami|seu nome"
     "|jouw naam",
 )
-SAFETY = _any(
+SAFETY = WordPattern(
     r"\bsafe(?:ty|ly|guards?)?\b|\bunsafe\b|\bsecur(?:ely|ity)\b|\b(?:kept|keep|be|are|is|stay|stays) secure\b"
     r"|\binsecure\b|\bharm\w*|\bdanger\w*|\bmalicious\w*|\bmalware\b|\bprivacy\b|\bprivate (?:data|keys?"
     r"|information|details)\b|\bpersonal (?:data|information|details)\b|\bconfidential\w*",
@@ -152,7 +150,7 @@ SAFETY = _any(
     r"|\bveilig\w*|\bgeheim\w*|\bwachtwoord\w*|\bgevaarlijk\w*|\bschadelijk\w*|\bvertrouwelijk\w*|\brifiut\w*"
     r"|\brecus\w*|\bweiger\w*",
 )
-PERMISSION = _any(
+PERMISSION = WordPattern(
     r"\bpermi(?:ssions?|t|ts|tted)\b|\bapprov(?:e|es|ed|al|als|ing)\b|\bconfirm(?:s|ed|ation|ing)?\b"
     r"|\bconsent\b|\bauthori[sz](?:e|es|ed|ation)\b(?! header)|\b(?:not|only|never|are|is|be|you) allowed\b"
     r"|\ballow-?lists?\b|\bdisallow\w*|\bforbid\w*|\bforbidden\b|\bprohibit\w*|\bdenied\b|\b(?:is|are|be"
@@ -166,7 +164,7 @@ PERMISSION = _any(
     r"\b(?:unless|until|only (?:if|when|after|once)) (?:the |a |an |your )?(?:user|customer|owner|operator"
     r"|caller|human|client|manager|admin\w*|told|asked|requested|explicitly)\b"
     r"|\bexplicit(?:ly)? (?:\w+ )?(?:ask|request|told|tell|approv|order|permi|consent|instruct|agree|confirm"
-    r"|yes|go)\w*|\bgo-ahead\b|\bon (?:your|its) own\b|\bagree(?:s|d|ment)?\b|\bmay (?:only|not)\b"
+    r"|yes|go)\w*|\bgo-ahead\b|\bon (?:your|its) own\b|\bagree(?:s|d|ment)?\b|\bmay only\b|\bmay not\b(?! (?:always|need))"
     r"|\boff[- ]limits\b|\bhands off\b|\bdo not touch\b|\bnever touch\b|\bleave .{0,40} alone\b",
     r"\b(?:never|don[’']t|do not|must not|mustn[’']t|cannot|can[’']t|not) (?:ever )?(?:delet|remov|overwrit"
     r"|drop|push|force|deploy|publish|send|pay|buy|order|cancel|refund|commit|merg|reset|rewrit|modif|chang"
@@ -185,7 +183,7 @@ PERMISSION = _any(
     r"|\bexplicitement\b|\bexplicite\b",
     r"\bpermi(?:so|sos|te|tido|tida|tidos|tidas|tir|sión)\b|\bautoriz\w*|\bautoric\w*|\baprob\w*|\baprueb\w*"
     r"|\bconfirm\w*|\bconsent\w*|\bprohib\w*|\bprohíb\w*|\bs(?:o|ó)lo lectura\b|\bpregunt\w*|\bpide\b|\bpidas\b"
-    r"|\bpedir\b|\birreversib\w*|\bpermiten\b|\bvisto bueno\b|\bacuerdo\b|\bexplícit\w*|\bexpres[ao]\w*"
+    r"|\bpedir\b|\birreversib\w*|\bpermiten\b|\bvisto bueno\b|\bacuerdo\b|\bexplícit\w*|\bexpresamente\b"
     r"|\bdebe[ns]? aceptar\b",
     "许可|允许|准许|授权|批准|同意|确认|询问|请示|问过|先问|征求|禁止|不得|不准|不许|严禁|只读|权限|擅自|征得|审批|未经|明确要求",
     "許可|承認|確認|禁止|同意|読み取り専用|尋ね|허락|허용|승인|확인|금지|동의|읽기 전용|물어|разреш\\w*"
@@ -194,7 +192,7 @@ PERMISSION = _any(
     r"|\baprova\w*|\bproibid\w*|\bsomente leitura\b|\bpergunt\w*|\btoestemming\b|\bgoedkeur\w*|\bbevestig\w*"
     r"|\bverboden\b|\balleen-lezen\b|\bvraag\b|\btoegestaan\b",
 )
-STYLE = _any(
+STYLE = WordPattern(
     r"\btone\b|\bpolite\w*|\bfriendly\b|\bformal\w*|\binformal\w*|\bconcise\w*|\bterse\w*"
     r"|\bbrief(?:ly)?\b(?! (?:description|summary|overview|pause|note|introduction)s?)|\bbrevity\b|\bverbos\w*"
     r"|\bemojis?\b|\bjargon\b|\bslang\b|\bexclamation\w*|\bhumou?r\w*|\bplain (?:language|english|words|text)\b"
@@ -224,7 +222,7 @@ STYLE = _any(
     r"|\bemojis?\b|\blangue\b|\bexclamation\w*|\bstyle\b|\bfamilier\w*|\bjargon\b|\bcourte?s?\b"
     r"|\ben (?:français|anglais)\b|\binform(?:e|ez|er) (?:l[’']utilisateur|le client)",
     r"\btono\b|\beducad\w*|\bcort(?:é|e)s\w*|\bamable\w*|\bamabilidad\b|\bformal\w*|\btute\w*|\busted\b"
-    r"|\bconcis\w*|\bbreve\w*|\brespond\w*|\brespuesta\w*|\bcontest\w*|\bestilo\b|\bemojis?\b|\bemotic\w*"
+    r"|\bconcis\w*|\bbreve\w*|\bresponde[nrs]?\b|\bresponda[ns]?\b|\brespondid\w*|\brespuesta\w*|\bcontest\w*|\bestilo\b|\bemojis?\b|\bemotic\w*"
     r"|\bidioma\b|\bexclamaci\w*|\bjerga\b|\bcortas?\b|\bcortos?\b|\ben (?:español|inglés)\b"
     r"|\binform\w+ al (?:usuario|cliente)",
     "语气|口吻|礼貌|友好|正式|简洁|简短|简明|回答|回复|答复|作答|回应|风格|表情|感叹号|用户的语言|中文|英文|语言|称呼|敬语|尊称|措辞|术语|专业|亲切|告知用户|告诉用户|通知用户",
@@ -233,21 +231,21 @@ STYLE = _any(
     r"\bcortese\w*|\brispond\w*|\brispost\w*|\bstile\b|\bconcis\w*|\bbreve\w*|\bresposta\w*|\bestilo\b"
     r"|\beducad\w*|\bbeleefd\w*|\bbeknopt\w*|\bantwoord\w*|\bstijl\b|\btoon\b|\blingua\b|\btaal\b",
 )
-CONDUCT = _any(
+CONDUCT = WordPattern(
     r"\bclaim(?:s|ed|ing)?\b|\bpretend\w*|\binvent(?:s|ed|ing)?\b|\bfabricat\w*|\bhallucinat\w*|\b(?:make|made"
     r"|making)[ -]up\b|\bhonest\w*|\btruthful\w*|\bguess(?:es|ed|ing|work)?\b|\bfake\w*|\blying\b|\bown up\b"
     r"|\badmit\w*",
     r"\bbehaupte\w*|\berfind\w*|\berfund\w*|\berfinde\w*|\brate nicht\b|\braten\b|\behrlich\w*|\bvortäusch\w*"
     r"|\bwahrheit\w*",
-    r"\bprétend\w*|\binvente\w*|\binventé\w*|\bdevin\w*|\bhonnêt\w*|\baffirm\w*|\bmentir\b|\binvent\w*"
+    r"\bprétend\w*|\binvente[rsz]?\b|\binventé\w*|\bdevin\w*|\bhonnêt\w*|\baffirm\w*|\bmentir\b|\binventes?\b|\binventar\b|\binventa\b|\binventad\w*"
     r"|\bfinj\w*|\bfing(?:ir|es|e)\b|\badivin\w*|\bhonest\w*|\bafirm\w*|\bmient\w*",
     "声称|宣称|假装|编造|捏造|虚构|猜测|臆测|诚实|如实|撒谎|捏造|推測|でっち上げ|正直|지어내|추측|정직|выдумыва\\w*|честн\\w*|притворя\\w*|угадыва\\w*",
 )
-OBLIGATION = _any(
+OBLIGATION = WordPattern(
     r"\b(?:must|never|always|shall|should|ought|cannot|mustn[’']t|shouldn[’']t|needn[’']t|can[’']t|don[’']t"
     r"|doesn[’']t|won[’']t|isn[’']t|aren[’']t)\b|\b(?:do|does|may|is|are|was|be|can|will|would) (?:\w+ )?not\b"
     r"|\b(?:has|have|had|need|needs) to\b|\bis to be\b|\bare to be\b|\bno (?:\w+ )?(?:is|are|may|can|should)\b",
-    r"\brequir(?:e|es|ed|ement|ements)\b|\bmandatory\b|\bobligat\w*|\bimportant\w*|\bcritical\w*|\bcrucial\w*"
+    r"\brequir(?:e|es|ed|ement|ements)\b(?! (?:and|or|parameters?|fields?|arguments?)\b)|\bmandatory\b|\bobligat\w*|\bimportant\w*|\bcritical\w*|\bcrucial\w*"
     r"|\bessential\w*|\bvital\w*|\bensure\w*|\bmake sure\b|\bbe sure\b|\bbe careful\b|\bavoid\w*|\brefrain\w*"
     r"|\bstrictly\b|\bat all times\b|\bno exceptions?\b|\bwithout exception\b|\bremember\b|\bonly (?:if|when"
     r"|after|once|ever|in|for|use|by)\b|\bunder no circumstances\b|\bin no case\b|\bin (?:any|every"
@@ -272,7 +270,7 @@ OBLIGATION = _any(
     r"\b(?:deve|devi|devono|sempre|mai|non|occorre|bisogna|deve|devem|nunca|não|é preciso|moet|moeten|altijd"
     r"|nooit|niet|geen|verplicht)\b",
 )
-TOOL_WORDS = _any(
+TOOL_WORDS = WordPattern(
     r"\b(?:tools?|functions?|commands?|parameters?|params?|arguments?|args?|options?|flags?|returns?|schemas?"
     r"|syntax|usage|invocations?|endpoints?|json|regex|payloads?|paths?|file ?names?|quer(?:y|ies)|urls?"
     r"|defaults?|values?|strings?|integers?|booleans?|outputs?|inputs?|stdout|stderr|results?|errors?|ids?"
@@ -283,7 +281,7 @@ TOOL_WORDS = _any(
     "工具|函数|命令|参数|返回|调用|ツール|関数|コマンド|引数|도구|함수|명령|매개변수|инструмент\\w*|функци\\w*|команд\\w*|параметр\\w*|аргумент\\w*",
     r"\b(?:strument\w*|funzion\w*|ferramenta\w*|função|funções|gereedschap\w*|functie\w*)\b",
 )
-THIS_TOOL = _any(
+THIS_TOOL = WordPattern(
     r"^\W*(?:(?:instructions?|usage|note)\W+)?(?:do not |don[’']t |never |always |only )?use (?:only |it "
     r"|this )?(?:after|when|if|for|to|it|once|before)\b",
     r"\b(?:this|the) (?:tool|function|command)\b(?!s)|\b(?:call|calling|use|using|invoke|invoking|run"
@@ -292,10 +290,9 @@ THIS_TOOL = _any(
     r"|\besta (?:herramienta|función)\b|\beste comando\b|(?:此|该|这个|本)(?:工具|函数|命令)|このツール|이 도구"
     r"|(?:этот|этого) инструмент\w*",
 )
-ESSENTIAL_TITLE = _any(
-    r"\b(?:allowed|blocked|denied|forbidden|prohibited|permitted|restricted|read-?only|permissions?"
-    r"|approvals?)\b|\benvironment\b|\bsystem (?:info\w*|context)\b|\b(?:working|current) director(?:y|ies)\b"
-    r"|\b(?:your )?workspace\b|\blimits?\b",
+ESSENTIAL_TITLE = WordPattern(
+    r"\b(?:allowed|blocked|denied|forbidden|prohibited|permitted|restricted) (?:\w+ )?(?:commands?|actions?|tools?|domains?|paths?|operations?|files?|topics?)\b|\bread-?only\b|\bpermissions?\b|\bapprovals?\b|\benvironment\b|\bsystem (?:info\w*|context)\b|\b(?:working|current) director(?:y|ies)\b"
+    r"|\b(?:your )?workspace\b",
     r"\bumgebung\w*|\berlaubt\w*|\bverboten\w*|\bgesperrt\w*|\bberechtigung\w*|\benvironnement\b|\bautoris\w*"
     r"|\binterdi\w*|\bentorno\b|\bpermiti\w*|\bprohibid\w*|\bpermisos\b|环境|允许|禁止|权限|限制|環境|환경"
     r"|окружени\w*|разреш\w*|запрещ\w*",
@@ -312,7 +309,7 @@ KNOWN_WORDS = frozenset(
     """.split()  # noqa: SIM905  # a word list reads better so
 )
 """Frequent words of the languages whose rules are known here."""
-KINDS: tuple[tuple[EssentialKind, re.Pattern[str]], ...] = (
+KINDS: tuple[tuple[EssentialKind, WordPattern], ...] = (
     ("identity", IDENTITY),
     ("environment", ENVIRONMENT),
     ("safety", SAFETY),

@@ -14,8 +14,8 @@ RISK_TITLE = "## What may be left out"
 UNPROVEN_TITLE = "## In the core until labels show who needs it"
 NOTHING = "Nothing. Every request gets the whole prompt, until labelled messages show who needs what."
 NO_REQUEST = (
-    "No request was given, so nothing shows which tools requests declare: every module is in the core. To save anything,"
-    " draft it from captured traffic (`learn`) or with `--request`, or label messages and run `prompt-router fit`."
+    "No request was given, so nothing shows which tools requests declare: every module is in the core. To save"
+    " anything, draft it from captured traffic (`learn`) or with `--request`, or label messages and run `prompt-router fit`."
 )
 
 
@@ -46,8 +46,8 @@ def _lines(draft: Draft) -> Iterable[str]:
     yield ""
     yield (
         "Everything here was drafted from the text. This file quotes the prompt"
-        f"{' and captured messages of users' if draft.conversations else ''}: keep it where they may be seen. Until the "
-        f"profile is accepted (last section), it runs in shadow mode at most and leaves nothing out."
+        f"{' and captured messages of users' if draft.conversations else ''}: keep it where they may be seen. "
+        f"Until the profile is accepted (last section), it runs in shadow mode at most and leaves nothing out."
     )
     yield from _risks(draft, optional)
     yield from ("", UNPROVEN_TITLE, "")
@@ -75,11 +75,11 @@ def _risks(draft: Draft, optional: Sequence[DraftModule]) -> Iterable[str]:
         yield NOTHING if draft.declared else NO_REQUEST
     else:
         yield (
-            "Each is left out of requests that declare tools of this profile and none of its own. Read its rules: one that"
-            " holds without the tool belongs into the core (`always: true`)."
+            "Each is left out of requests that declare tools of this profile and none of its own. Read its rules: one"
+            " that holds without the tool belongs into the core (`always: true`)."
         )
     for module in optional:
-        yield from ("", f"### {module.id} ({', '.join(_size(module, draft))})", "")
+        yield from ("", f"### {module.id} ({' tokens, '.join(_size(module, draft))})", "")
         yield f"- [ ] {_cell(module.evidence)}"
         rules = list(obligations_in(module.text))
         yield f"- rules in it: {len(rules) or 'none'}"

@@ -18,6 +18,7 @@ from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata,
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut_prompt
+from litellm_prompt_router.authoring.split.rules_apart import with_rules_apart
 from litellm_prompt_router.authoring.split.slot_finding import COARSEST, find_slots, slots_at
 from litellm_prompt_router.authoring.split.topics import MAX_EXAMPLES, likely_messages
 from litellm_prompt_router.authoring.split.tree import build_tree
@@ -111,9 +112,10 @@ def _draft(
         max_chars=sizes.max_chars,
         max_share=sizes.max_share,
     )
-    pieces = cut_prompt(prompt, root, bounds, count)
+    pieces = with_rules_apart(prompt, cut_prompt(prompt, root, bounds, count), bounds.min_chars)
     literals = [prompt.literal(piece.start, piece.end) for piece in pieces]
-    entries, unmentioned = draft_metadata(prompt.text, root, pieces, literals, tools)
+    slots = [[s.slot.name for s in placed if piece.start <= s.start < piece.end] for piece in pieces]
+    entries, unmentioned = draft_metadata(prompt.text, root, pieces, literals, slots, tools)
     modules = [
         DraftModule(
             id=entry.id,
