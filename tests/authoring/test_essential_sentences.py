@@ -280,7 +280,7 @@ TOPIC = (
     "Two firings a week are usual in winter.",
 )
 OTHERS = "".join(
-    f"## The {place}\n\nThe {place} has a door, a lamp and {number} hooks on the wall. People like the {place} best.\n\n"
+    f"## The {place}\n\nThe {place} has a door, a lamp and {number} hooks. People like the {place} best.\n\n"
     for number, place in enumerate(("yard", "attic", "cellar", "garden", "kitchen", "gallery"))
 )
 
@@ -309,7 +309,7 @@ def drafted(title: str, text: str, sentence: str) -> tuple[bool, bool]:
 
 @pytest.mark.parametrize(("kind", "language", "phrasing", "sentence"), list(cases()), ids=lambda value: value[:24])
 def test_a_sentence_that_every_request_needs_is_core(kind: str, language: str, phrasing: str, sentence: str) -> None:
-    """In whatever module and wherever it stands; labels don't take it out, unless it is about the module's subject."""
+    """In whatever module and wherever it stands; labels don't take it out, unless it is on the module's subject."""
     for position in POSITIONS:
         for title, parts in (("Glazes", TOOL), ("Firing", TOPIC)):
             text = section(parts, sentence, position, is_bullet=phrasing == "bullet")

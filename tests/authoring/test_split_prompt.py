@@ -209,7 +209,8 @@ def test_examples_hold_words_of_their_module() -> None:
 
 TOOLS_PROMPT = (
     f"{OPENING}{INVOICES}{DELIVERY}{LAYOUT}# Binding\n\nUse `bind_book` to bind a book. "
-    "The binding parameter is thread or glue, and the binding tool returns the binding time.\n\n# Paper\n\nThe `paper_stock` tool returns the stock of one "
+    "The binding parameter is thread or glue, and the binding tool returns the binding time.\n\n"
+    "# Paper\n\nThe `paper_stock` tool returns the stock of one "
     f"paper. Always pass an exact colour to paper_stock.\n\n{ANSWERS}"
 )
 

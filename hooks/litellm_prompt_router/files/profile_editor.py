@@ -81,8 +81,8 @@ class ProfileEditor:
         """The version, the modules in their order, and the slots of profile.yaml."""
         self._edit(lambda raw: with_entries(raw, version=version, modules=modules, slots=slots), "modules")
 
-    def set_field(self, name: str, value: Any) -> None:
-        """A single top-level field of profile.yaml."""
+    def set_field(self, name: str, value: bool) -> None:
+        """Another value of a top-level field that profile.yaml has."""
         self._edit(lambda raw: with_field(raw, name, value), name)
 
     def set_module_fields(self, wanted: Mapping[str, Mapping[str, Any]]) -> None:

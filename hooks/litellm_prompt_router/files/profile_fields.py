@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +14,11 @@ BEFORE_FIELDS = ("requires", "triggers", "examples", "tools")
 """A field that a module doesn't have yet goes ahead of the first of these."""
 
 
-def with_field(raw: str, name: str, value: Any) -> str:
-    """The document with this top-level field. Raises ValueError where more than that would change."""
-
-    def change(document: Any) -> None:
-        document[name] = value
-
-    return _checked(raw, round_trip(raw, change), {**yaml.safe_load(raw), name: value})
+def with_field(raw: str, name: str, value: bool) -> str:
+    """The document with another value of this top-level field. Raises ValueError where more than that would change."""
+    value_of_field = re.compile(rf"^({re.escape(name)}[ \t]*:[ \t]*)[^\s#]+", re.MULTILINE)
+    changed = value_of_field.sub(lambda match: f"{match[1]}{str(value).lower()}", raw, count=1)
+    return _checked(raw, changed, {**yaml.safe_load(raw), name: value})
 
 
 def with_module_fields(raw: str, wanted: Mapping[str, Mapping[str, Any]]) -> str:

@@ -102,7 +102,8 @@ def unrelated_sentence(
     """The first sentence that keeps a tools' module in the core; None where all of it is about its tools.
 
     A rule is about a tool when it names it; another sentence, when it shares a word with the tool or speaks of tools,
-    parameters or code and names none of the other ``declared`` tools. Text in a language whose rules aren't known here is never taken to be about a tool alone.
+    parameters or code. Neither may name others of the ``declared`` tools. Text in a language whose rules aren't known
+    here is never taken to be about a tool alone.
     """
     essential = next(essential_sentences(text), None)
     if essential is not None:

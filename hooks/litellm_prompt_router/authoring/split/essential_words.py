@@ -49,8 +49,10 @@ ENVIRONMENT = WordPattern(
     r"\b(?:rate|time|token|memory|disk|spending|usage|session|request|call) (?:limits?|budgets?|quotas?)\b"
     r"|\bcontext window (?:is|of|holds)\b|\bknowledge cut-?off\b|\bquotas?\b",
     r"(?<!not )\b(?:limited|restricted|capped) to\b|\b\d+ ?(?:GB|MB|cores|CPUs?|vCPUs?)\b"
-    r"|\b(?:at most|no more than|up to|maximum of|max\.?) (?:[$€£]?[\d.,]+|two|three|four|five|six|ten|twenty|thirty) ?"
-    r"(?:\w+ )?(?:milliseconds|seconds?|minutes?|hours?|days?|tokens?|requests?|calls?|steps?|turns?|euros?|dollars?|users?)\b",
+    r"|\b(?:at most|no more than|up to|maximum of|max\.?) (?:[$€£]?[\d.,]+|two|three|four|five|six|ten|twenty"
+    r"|thirty) ?"
+    r"(?:\w+ )?(?:milliseconds|seconds?|minutes?|hours?|days?|tokens?|requests?|calls?|steps?|turns?|euros?"
+    r"|dollars?|users?)\b",
     r"\btime[sd]? ?out (?:after|of)\b|\bends? after \d+|\b(?:stopped|killed|aborted|terminated) after\b"
     r"|\bexpires? after\b",
     r"\barbeitsverzeichnis\w*|\barbeitsordner\w*|\bprojektordner\w*|\bverzeichnis ist\b|\bheute ist\b"
@@ -142,7 +144,8 @@ SAFETY = WordPattern(
     r"\bsegur(?:idad|o|os|a|as)\b|\bsecret\w*|\bcontraseñ\w*|\bcredencial\w*|\bclaves?\b|\bconfidencial\w*"
     r"|\bdatos (?:personales|privados|sensibles|de clientes?)\b|\bprivacidad\b|\bpeligr\w*|\bdañin\w*|\bdañ\w*"
     r"|\bmalicios\w*|\brevel\w*|\bdivulg\w*|\bilegal\w*|\bsensible\w*|\brechaz\w*|\bnegarte\b|\bniégate\b",
-    "安全|机密|秘密|保密|密码|密钥|口令|凭据|凭证|隐私|私人|个人信息|个人数据|有害|伤害|危险|恶意|泄露|透露|泄漏|公开.{0,6}(?:数据|信息)|违法|非法|攻击|敏感|拒绝",
+    "安全|机密|秘密|保密|密码|密钥|口令|凭据|凭证|隐私|私人|个人信息|个人数据|有害|伤害|危险|恶意|泄露|透露"
+    "|泄漏|公开.{0,6}(?:数据|信息)|违法|非法|攻击|敏感|拒绝",
     "安全|機密|秘密|パスワード|個人情報|危険|有害|漏ら|拒否|안전|보안|비밀|암호|개인 ?정보|위험|유해|공개하지"
     "|безопас\\w*|секрет\\w*|парол\\w*|конфиденциальн\\w*|персональн\\w+ данн\\w*|опасн\\w*|вредоносн\\w*"
     "|раскрыва\\w*|незаконн\\w*|отказ\\w*",
@@ -164,7 +167,8 @@ PERMISSION = WordPattern(
     r"\b(?:unless|until|only (?:if|when|after|once)) (?:the |a |an |your )?(?:user|customer|owner|operator"
     r"|caller|human|client|manager|admin\w*|told|asked|requested|explicitly)\b"
     r"|\bexplicit(?:ly)? (?:\w+ )?(?:ask|request|told|tell|approv|order|permi|consent|instruct|agree|confirm"
-    r"|yes|go)\w*|\bgo-ahead\b|\bon (?:your|its) own\b|\bagree(?:s|d|ment)?\b|\bmay only\b|\bmay not\b(?! (?:always|need))"
+    r"|yes|go)\w*|\bgo-ahead\b|\bon (?:your|its) own\b|\bagree(?:s|d|ment)?\b|\bmay only\b"
+    r"|\bmay not\b(?! (?:always|need))"
     r"|\boff[- ]limits\b|\bhands off\b|\bdo not touch\b|\bnever touch\b|\bleave .{0,40} alone\b",
     r"\b(?:never|don[’']t|do not|must not|mustn[’']t|cannot|can[’']t|not) (?:ever )?(?:delet|remov|overwrit"
     r"|drop|push|force|deploy|publish|send|pay|buy|order|cancel|refund|commit|merg|reset|rewrit|modif|chang"
@@ -185,7 +189,8 @@ PERMISSION = WordPattern(
     r"|\bconfirm\w*|\bconsent\w*|\bprohib\w*|\bprohíb\w*|\bs(?:o|ó)lo lectura\b|\bpregunt\w*|\bpide\b|\bpidas\b"
     r"|\bpedir\b|\birreversib\w*|\bpermiten\b|\bvisto bueno\b|\bacuerdo\b|\bexplícit\w*|\bexpresamente\b"
     r"|\bdebe[ns]? aceptar\b",
-    "许可|允许|准许|授权|批准|同意|确认|询问|请示|问过|先问|征求|禁止|不得|不准|不许|严禁|只读|权限|擅自|征得|审批|未经|明确要求",
+    "许可|允许|准许|授权|批准|同意|确认|询问|请示|问过|先问|征求|禁止|不得|不准|不许|严禁|只读|权限|擅自|征得"
+    "|审批|未经|明确要求",
     "許可|承認|確認|禁止|同意|読み取り専用|尋ね|허락|허용|승인|확인|금지|동의|읽기 전용|물어|разреш\\w*"
     "|одобр\\w*|подтвержд\\w*|подтверд\\w*|запрещ\\w*|соглас\\w*|только для чтения|спроси\\w*|спрашива\\w*",
     r"\bpermess\w*|\bautorizz\w*|\bconferm\w*|\bvietat\w*|\bconsenso\b|\bsola lettura\b|\bchiedi\b|\bpermiss\w*"
@@ -222,10 +227,12 @@ STYLE = WordPattern(
     r"|\bemojis?\b|\blangue\b|\bexclamation\w*|\bstyle\b|\bfamilier\w*|\bjargon\b|\bcourte?s?\b"
     r"|\ben (?:français|anglais)\b|\binform(?:e|ez|er) (?:l[’']utilisateur|le client)",
     r"\btono\b|\beducad\w*|\bcort(?:é|e)s\w*|\bamable\w*|\bamabilidad\b|\bformal\w*|\btute\w*|\busted\b"
-    r"|\bconcis\w*|\bbreve\w*|\bresponde[nrs]?\b|\bresponda[ns]?\b|\brespondid\w*|\brespuesta\w*|\bcontest\w*|\bestilo\b|\bemojis?\b|\bemotic\w*"
+    r"|\bconcis\w*|\bbreve\w*|\bresponde[nrs]?\b|\bresponda[ns]?\b|\brespondid\w*|\brespuesta\w*|\bcontest\w*"
+    r"|\bestilo\b|\bemojis?\b|\bemotic\w*"
     r"|\bidioma\b|\bexclamaci\w*|\bjerga\b|\bcortas?\b|\bcortos?\b|\ben (?:español|inglés)\b"
     r"|\binform\w+ al (?:usuario|cliente)",
-    "语气|口吻|礼貌|友好|正式|简洁|简短|简明|回答|回复|答复|作答|回应|风格|表情|感叹号|用户的语言|中文|英文|语言|称呼|敬语|尊称|措辞|术语|专业|亲切|告知用户|告诉用户|通知用户",
+    "语气|口吻|礼貌|友好|正式|简洁|简短|简明|回答|回复|答复|作答|回应|风格|表情|感叹号|用户的语言|中文|英文"
+    "|语言|称呼|敬语|尊称|措辞|术语|专业|亲切|告知用户|告诉用户|通知用户",
     "口調|丁寧|簡潔|返答|回答|絵文字|敬語|ユーザーの言語|말투|정중|간결|답변|이모지|존댓말|тон\\b|вежлив\\w*"
     "|кратк\\w*|отвеча\\w*|ответ\\w*|эмодзи|стил\\w*|на языке",
     r"\bcortese\w*|\brispond\w*|\brispost\w*|\bstile\b|\bconcis\w*|\bbreve\w*|\bresposta\w*|\bestilo\b"
@@ -237,15 +244,18 @@ CONDUCT = WordPattern(
     r"|\badmit\w*",
     r"\bbehaupte\w*|\berfind\w*|\berfund\w*|\berfinde\w*|\brate nicht\b|\braten\b|\behrlich\w*|\bvortäusch\w*"
     r"|\bwahrheit\w*",
-    r"\bprétend\w*|\binvente[rsz]?\b|\binventé\w*|\bdevin\w*|\bhonnêt\w*|\baffirm\w*|\bmentir\b|\binventes?\b|\binventar\b|\binventa\b|\binventad\w*"
+    r"\bprétend\w*|\binvente[rsz]?\b|\binventé\w*|\bdevin\w*|\bhonnêt\w*|\baffirm\w*|\bmentir\b|\binventes?\b"
+    r"|\binventar\b|\binventa\b|\binventad\w*"
     r"|\bfinj\w*|\bfing(?:ir|es|e)\b|\badivin\w*|\bhonest\w*|\bafirm\w*|\bmient\w*",
-    "声称|宣称|假装|编造|捏造|虚构|猜测|臆测|诚实|如实|撒谎|捏造|推測|でっち上げ|正直|지어내|추측|정직|выдумыва\\w*|честн\\w*|притворя\\w*|угадыва\\w*",
+    "声称|宣称|假装|编造|捏造|虚构|猜测|臆测|诚实|如实|撒谎|捏造|推測|でっち上げ|正直|지어내|추측|정직"
+    "|выдумыва\\w*|честн\\w*|притворя\\w*|угадыва\\w*",
 )
 OBLIGATION = WordPattern(
     r"\b(?:must|never|always|shall|should|ought|cannot|mustn[’']t|shouldn[’']t|needn[’']t|can[’']t|don[’']t"
     r"|doesn[’']t|won[’']t|isn[’']t|aren[’']t)\b|\b(?:do|does|may|is|are|was|be|can|will|would) (?:\w+ )?not\b"
     r"|\b(?:has|have|had|need|needs) to\b|\bis to be\b|\bare to be\b|\bno (?:\w+ )?(?:is|are|may|can|should)\b",
-    r"\brequir(?:e|es|ed|ement|ements)\b(?! (?:and|or|parameters?|fields?|arguments?)\b)|\bmandatory\b|\bobligat\w*|\bimportant\w*|\bcritical\w*|\bcrucial\w*"
+    r"\brequir(?:e|es|ed|ement|ements)\b(?! (?:and|or|parameters?|fields?|arguments?)\b)|\bmandatory\b"
+    r"|\bobligat\w*|\bimportant\w*|\bcritical\w*|\bcrucial\w*"
     r"|\bessential\w*|\bvital\w*|\bensure\w*|\bmake sure\b|\bbe sure\b|\bbe careful\b|\bavoid\w*|\brefrain\w*"
     r"|\bstrictly\b|\bat all times\b|\bno exceptions?\b|\bwithout exception\b|\bremember\b|\bonly (?:if|when"
     r"|after|once|ever|in|for|use|by)\b|\bunder no circumstances\b|\bin no case\b|\bin (?:any|every"
@@ -278,7 +288,8 @@ TOOL_WORDS = WordPattern(
     r"\b(?:werkzeug\w*|tool\w*|funktion\w*|befehl\w*|kommando\w*|parameter\w*|argument\w*|aufruf\w*"
     r"|rückgabe\w*)\b|\b(?:outils?|fonctions?|commandes?|paramètres?|renvoie\w*)\b|\b(?:herramientas?|función"
     r"|funciones|comandos?|parámetros?|argumentos?|devuelve\w*)\b",
-    "工具|函数|命令|参数|返回|调用|ツール|関数|コマンド|引数|도구|함수|명령|매개변수|инструмент\\w*|функци\\w*|команд\\w*|параметр\\w*|аргумент\\w*",
+    "工具|函数|命令|参数|返回|调用|ツール|関数|コマンド|引数|도구|함수|명령|매개변수|инструмент\\w*|функци\\w*"
+    "|команд\\w*|параметр\\w*|аргумент\\w*",
     r"\b(?:strument\w*|funzion\w*|ferramenta\w*|função|funções|gereedschap\w*|functie\w*)\b",
 )
 THIS_TOOL = WordPattern(
@@ -291,7 +302,9 @@ THIS_TOOL = WordPattern(
     r"|(?:этот|этого) инструмент\w*",
 )
 ESSENTIAL_TITLE = WordPattern(
-    r"\b(?:allowed|blocked|denied|forbidden|prohibited|permitted|restricted) (?:\w+ )?(?:commands?|actions?|tools?|domains?|paths?|operations?|files?|topics?)\b|\bread-?only\b|\bpermissions?\b|\bapprovals?\b|\benvironment\b|\bsystem (?:info\w*|context)\b|\b(?:working|current) director(?:y|ies)\b"
+    r"\b(?:allowed|blocked|denied|forbidden|prohibited|permitted|restricted) (?:\w+ )?(?:commands?|actions?"
+    r"|tools?|domains?|paths?|operations?|files?|topics?)\b|\bread-?only\b|\bpermissions?\b|\bapprovals?\b"
+    r"|\benvironment\b|\bsystem (?:info\w*|context)\b|\b(?:working|current) director(?:y|ies)\b"
     r"|\b(?:your )?workspace\b",
     r"\bumgebung\w*|\berlaubt\w*|\bverboten\w*|\bgesperrt\w*|\bberechtigung\w*|\benvironnement\b|\bautoris\w*"
     r"|\binterdi\w*|\bentorno\b|\bpermiti\w*|\bprohibid\w*|\bpermisos\b|环境|允许|禁止|权限|限制|環境|환경"

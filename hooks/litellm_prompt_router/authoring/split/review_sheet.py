@@ -15,7 +15,7 @@ UNPROVEN_TITLE = "## In the core until labels show who needs it"
 NOTHING = "Nothing. Every request gets the whole prompt, until labelled messages show who needs what."
 NO_REQUEST = (
     "No request was given, so nothing shows which tools requests declare: every module is in the core. To save"
-    " anything, draft it from captured traffic (`learn`) or with `--request`, or label messages and run `prompt-router fit`."
+    " anything, draft it from captured traffic (`learn`) or with `--request`, or label messages and run `fit`."
 )
 
 
