@@ -12,10 +12,12 @@ from litellm_prompt_router.authoring.split.titles import slug, unique
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.patterns import compile_pattern
 from tests.made_prompts import (
+    ANSWERS,
     BINDING,
     DELIVERY,
     FENCE,
     INVOICES,
+    LAYOUT,
     OPENING,
     PAPER,
     PROMPT,
@@ -148,7 +150,7 @@ def test_roles_decide_what_is_core() -> None:
     assert holding(draft, "quote prices with tax").reason == "rules"
     assert holding(draft, "in two sentences").reason == "output format"
     assert holding(draft, "in two sentences").id == "response/output_format"
-    assert not holding(draft, "glue binding one").always
+    assert holding(draft, "glue binding one").reason == "no tool of its own"
 
 
 def test_a_role_that_shares_its_module_with_tools_keeps_it_in_the_core() -> None:
@@ -179,22 +181,68 @@ def test_a_defined_tool_belongs_to_its_module() -> None:
 def test_declared_tools_are_given_to_who_mentions_them_most() -> None:
     draft = split(PROMPT.replace("glue binding one.", "glue binding one. Use bind_book."), tools=["bind_book", "fax"])
     assert holding(draft, "# Binding").tools == ("bind_book",)
-    assert "the request's tool 'fax' isn't in the prompt" in [doubt.text for doubt in draft.doubts]
+    wanted = "the prompt doesn't name 1 of the 2 tools that requests declare: fax"
+    assert wanted in [doubt.text for doubt in draft.doubts]
 
 
-def test_triggers_are_words_of_one_module() -> None:
-    draft = split(PROMPT)
+def test_only_a_module_that_may_be_left_out_has_triggers() -> None:
+    """Words of it alone; where nothing is left out, they would say nothing."""
+    draft = split(TOOLS_PROMPT, tools=["bind_book", "paper_stock"])
     triggers = [trigger for module in draft.modules for trigger in module.triggers]
     assert len(triggers) == len(set(triggers))
     assert "binding*" in holding(draft, "# Binding").triggers or "bind*" in holding(draft, "# Binding").triggers
+    assert all(not module.triggers for module in draft.modules if module.always)
 
 
-def test_examples_hold_what_selects_their_module() -> None:
+def test_examples_hold_words_of_their_module() -> None:
+    """Those of a module in the core too, unless it is there for good: labels may take it out."""
     draft = split(PROMPT)
     binding = holding(draft, "# Binding")
+    assert binding.until_labelled
     assert binding.examples
-    stems = [trigger.rstrip("*") for trigger in binding.triggers]
-    assert all(any(stem in example.lower() for stem in stems) for example in binding.examples)
+    assert all(any(word in example.lower() for word in ("bind", "glue", "thread")) for example in binding.examples)
+    assert not holding(draft, "quote prices with tax").examples
+
+
+# What is in the core
+
+
+TOOLS_PROMPT = (
+    f"{OPENING}{INVOICES}{DELIVERY}{LAYOUT}# Binding\n\nUse `bind_book` to bind a book. "
+    "The binding parameter is thread or glue, and the binding tool returns the binding time.\n\n"
+    "# Paper\n\nThe `paper_stock` tool returns the stock of one "
+    f"paper. Always pass an exact colour to paper_stock.\n\n{ANSWERS}"
+)
+
+
+def test_a_module_of_declared_tools_goes_where_they_are_missing() -> None:
+    """With its evidence; a rule that names its tool has no object without it."""
+    draft = split(TOOLS_PROMPT, tools=["bind_book", "paper_stock"], max_chars=250)
+    paper = holding(draft, "Always pass")
+    assert (paper.always, paper.until_labelled, paper.tools) == (False, False, ("paper_stock",))
+    assert paper.evidence == "its tools paper_stock are declared by the request it was drafted with"
+
+
+def test_without_a_request_all_is_core() -> None:
+    """Until labels show who needs it; not even a section on a tool is left out."""
+    draft = split(TOOLS_PROMPT, max_chars=250)
+    assert all(module.always for module in draft.modules)
+    paper = holding(draft, "Always pass")
+    assert (paper.until_labelled, paper.reason) == (True, "no request seen declares paper_stock")
+    assert holding(draft, "You are Quill").until_labelled is False
+
+
+def test_a_rule_that_names_no_tool_keeps_its_module_in_the_core() -> None:
+    rule = "Never promise a delivery before the proof is signed."
+    draft = split(TOOLS_PROMPT.replace("Always pass", f"{rule} Always pass"), tools=["paper_stock"], max_chars=280)
+    assert holding(draft, "Always pass").reason == f'more than its tools: "{rule}"'
+
+
+def test_a_language_that_is_not_known_keeps_its_module_in_the_core() -> None:
+    """Its rules wouldn't be seen."""
+    polish = "Narzędzie paper_stock zwraca stan jednego papieru. Nigdy nie obiecuj dostawy przed podpisaniem projektu."
+    draft = split(TOOLS_PROMPT.replace("The `paper_stock` tool", f"{polish} The tool"), tools=["paper_stock"])
+    assert holding(draft, "Narzędzie").always
 
 
 def test_a_text_that_stands_twice_is_left_out_twice() -> None:

@@ -196,6 +196,40 @@ def test_a_plot_needs_a_fitted_profile(toy_root: Path, tmp_path: Path, run: Run)
     assert result.stderr == "--plot: no threshold can be varied before `prompt-router fit`; leave it out\n"
 
 
+def test_labels_take_modules_out_of_a_drafts_core(root: Path, tmp_path: Path, run: Run) -> None:
+    """Those marked `until_labelled` that some messages need; the fit is for the profile as it is then."""
+    path = root / "harbour" / "profile.yaml"
+    document = yaml.safe_load(path.read_text())
+    first, second, *_, last = document["modules"][1:]
+    for module in document["modules"][1:]:
+        module |= {"always": True, "until_labelled": module is not last}
+        if module is last:
+            del module["until_labelled"]
+    path.write_text(f"# ours\n{yaml.safe_dump(document)}")
+    before = path.read_text()
+    messages = _labelled(tmp_path / "fit.jsonl", 200)
+    where = ("--profile", "harbour", "--profiles", root)
+
+    kept = run("fit", messages, *where, "--keep-core")
+    assert kept.exit_code == 1
+    assert "every module is in the core" in kept.stderr
+    dry = run("fit", messages, *where, "--dry-run")
+    assert f"would leave the core: {first['id']}: " in dry.stdout
+    assert path.read_text() == before
+
+    done = run("fit", messages, *where)
+    needed = sum(first["id"] in json.loads(line)["needs"] for line in messages.read_text().splitlines())
+    evidence = f"{needed} of 200 labelled messages need it"
+    assert f"left the core: {first['id']}: {evidence}\n" in done.stdout
+    written = {module["id"]: module for module in yaml.safe_load(path.read_text())["modules"]}
+    assert written[first["id"]]["evidence"] == evidence
+    assert "always" not in written[second["id"]]
+    assert written[last["id"]]["always"] is True
+    assert path.read_text().startswith("# ours\n")
+    assert run("check", "harbour", "--profiles", root).exit_code == 0
+    assert first["id"] in json.loads((root / "harbour" / "router.json").read_text())["gate"]["offsets"]
+
+
 def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> None:
     """Scripts read them by name."""
     where = ("--profile", "harbour", "--profiles", root)
@@ -208,5 +242,6 @@ def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> 
         "calibration_messages",
         "standings",
         "doubts",
+        "left_core",
         "stored",
     ]

@@ -88,7 +88,7 @@ def test_each_agent_becomes_a_profile(path: Path, tmp_path: Path, run: Run) -> N
     assert lines[-5:] == [
         f"wrote {folders[0]}",
         f"wrote {folders[1]}",
-        "Read each REVIEW.md, then `prompt-router check`.",
+        "Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.",
         "For a proxy to read them, add to its configuration:",
         f"  callback_settings: {{prompt_router: {{profiles: {tmp_path / 'profiles'}}}}}",
     ]
@@ -113,6 +113,49 @@ def test_what_surrounds_the_users_words_is_proposed(tmp_path: Path, run: Run) ->
     assert "| tag | `shop_state` |" in review
     decision = Router(load_profile(folder, len)).decide([Turn("user", "<shop_state>\n9\n</shop_state>\nGo on")])
     assert decision.query_chars == len("Go on")
+
+
+SECTION = (
+    "\n## draw_chart\n\nThe `draw_chart` tool draws a chart of a table. Never call draw_chart without a title.\n"
+    + "".join(
+        f"The parameters of draw_chart are table {n} and title {n}, and it returns image {n}.\n" for n in range(24)
+    )
+    + "\n## load_table\n\nThe `load_table` tool loads a table. Call load_table first.\n"
+    + "".join(f"The parameters of load_table are file {n} and sheet {n}, and it returns rows {n}.\n" for n in range(24))
+)
+
+
+def test_traffic_shows_what_a_module_is_good_for(tmp_path: Path, run: Run) -> None:
+    """Who declares and calls its tools; the review quotes its rules and the messages that come without them."""
+    lines = []
+    for number, (words, tools) in enumerate(
+        (("Draw the orders", ("draw_chart", "load_table")), ("Load the orders", ("load_table",)), ("Hello", ()))
+    ):
+        system = (
+            prompt("Ada") + SECTION + "## load_table\n\nThe load_table tool loads a table. Call load_table first.\n"
+        )
+        call = json.loads(line(number, "k", f"c{number}", system, *tools))
+        call["request"]["messages"][-1]["content"] = words
+        call["response"] = {"message": {"tool_calls": [{"function": {"name": tool}} for tool in tools[:1]]}}
+        lines.append(json.dumps(call) + "\n")
+    path = tmp_path / "traffic.jsonl"
+    path.write_text("".join(lines), "utf-8")
+    assert run("learn", path, "--name", "ada", "--profiles", tmp_path / "profiles").exit_code == 0
+    folder = tmp_path / "profiles" / "ada"
+    (chart,) = (module for module in load_profile(folder, len).modules if "draw_chart" in module.tools)
+    assert not chart.always
+    evidence = "are declared by 1 of 3 calls; called in 1 of 3 conversations"
+    assert f"its tools draw_chart {evidence}" in " ".join((folder / "profile.yaml").read_text("utf-8").split())
+    review = (folder / "REVIEW.md").read_text("utf-8")
+    assert "- rules in it: 1\n  - > Never call draw_chart without a title.\n" in review
+    assert "without its tools, and would lose it: 1\n  - > Load the orders\n" in review
+    assert review.index("## What may be left out") < review.index("## In the core until labels")
+    assert "Hello" not in review
+    [agent] = json.loads(run("learn", path, "--list", "--json", "--all").stdout)["agents"]
+    assert (agent["declared_in"], agent["called_in"]) == (
+        {"draw_chart": 1, "load_table": 2},
+        {"draw_chart": 1, "load_table": 1},
+    )
 
 
 GEMINI_TOOLS = [

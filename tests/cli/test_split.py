@@ -30,7 +30,11 @@ def test_split_join_and_check(prompt: Path, tmp_path: Path, run: Run) -> None:
     root = tmp_path / "profiles"
     done = run("split", prompt, "--name", "quill", "--profiles", root)
     assert done.exit_code == 0
-    assert f"wrote {root / 'quill'}; read {root / 'quill' / 'REVIEW.md'} next" in done.stdout
+    assert (
+        f"wrote {root / 'quill'}; read {root / 'quill' / 'REVIEW.md'} next, or `prompt-router review quill`"
+        in done.stdout
+    )
+    assert "No request was given" in done.stdout
     assert run("join", "quill", "--profiles", root).stdout_bytes == PROMPT.encode()
     checked = run("check", "--profiles", root, "--json")
     assert (checked.exit_code, json.loads(checked.stdout)["problems"]) == (0, [])
@@ -147,7 +151,9 @@ def test_a_captured_request_names_the_tools(prompt: Path, tmp_path: Path, run: R
     assert run("split", prompt, "--name", "q", "--profiles", tmp_path, "--request", request).exit_code == 0
     declared = yaml.safe_load((tmp_path / "q" / "profile.yaml").read_text("utf-8"))
     assert [module["tools"] for module in declared["modules"] if "tools" in module] == [["paper_stock"]]
-    assert "the request's tool 'fax' isn't in the prompt" in (tmp_path / "q" / "REVIEW.md").read_text("utf-8")
+    assert "the prompt doesn't name 1 of the 2 tools that requests declare: fax" in (
+        tmp_path / "q" / "REVIEW.md"
+    ).read_text("utf-8")
 
 
 def test_sizes_can_be_set(prompt: Path, tmp_path: Path, run: Run) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from litellm_prompt_router.authoring.called_tools import called_tools
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.types import Request, Turn, UnreadableRequestError
@@ -26,7 +27,10 @@ MAX_MESSAGES = 60
 """User messages kept of an agent: those with the lowest digests, whatever their order."""
 MAX_MESSAGE_CHARS = 8_000
 MAX_COUNTED = 100_000
-"""The most versions and conversations counted of an agent, and prompt texts remembered."""
+"""The most versions, conversations and tool uses counted of an agent, and prompt texts remembered."""
+MAX_TOOLS = 2_000
+MAX_TOOL_SETS = 8
+"""The most tools counted of an agent, and different sets of tools remembered beside a message."""
 FEATURES = 1_000
 FEW_LINES = 40
 MIN_LINE_CHARS = 12
@@ -59,6 +63,12 @@ class Agent:
     samples: tuple[str, ...]
     messages: tuple[Turn, ...]
     """Some of the user messages that came with it."""
+    message_tools: tuple[tuple[frozenset[str], ...], ...]
+    """For each of ``messages``, the different sets of tools that calls with it declared."""
+    declared_in: Mapping[str, int]
+    """The calls that declare each tool."""
+    called_in: Mapping[str, frozenset[int]]
+    """The conversations, by a number of their own, in which each tool was called."""
     tokens: int
     known_as: str | None
     """The profile that recognises the latest version."""
@@ -91,11 +101,15 @@ class _Cluster:
     latest_seconds: float = -1.0
     chosen: dict[bytes, str] = field(default_factory=dict)
     versions: set[bytes] = field(default_factory=set)
-    conversations: set[bytes] = field(default_factory=set)
+    conversations: dict[bytes, int] = field(default_factory=dict)
     keys: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
     tools: dict[str, None] = field(default_factory=dict)
     messages: dict[bytes, Turn] = field(default_factory=dict)
+    message_tools: dict[bytes, set[frozenset[str]]] = field(default_factory=dict)
+    declared_in: Counter[str] = field(default_factory=Counter)
+    called_in: dict[str, set[int]] = field(default_factory=dict)
+    uses: int = 0
 
     def add(self, call: RecordedCall, request: Request, text: str, digest: bytes) -> None:
         self.calls += 1
@@ -107,28 +121,54 @@ class _Cluster:
             if len(self.chosen) >= MAX_SAMPLES:
                 del self.chosen[max(self.chosen)]
         _add_bounded(self.versions, digest)
-        _add_bounded(self.conversations, _digest(f"{call.key}\0{call.conversation}"))
+        conversation = _digest(f"{call.key}\0{call.conversation}")
+        if len(self.conversations) < MAX_COUNTED:
+            self.conversations.setdefault(conversation, len(self.conversations))
         self.keys[call.key] += 1
         model = call.request.get("model")
         if isinstance(model, str):
             self.models[model] += 1
-        self.tools.update(dict.fromkeys(tool_names(call.request)))
+        declared = frozenset(names := tool_names(call.request))
+        for name in dict.fromkeys(names):
+            if name in self.tools or len(self.tools) < MAX_TOOLS:
+                self.tools[name] = None
+                self.declared_in[name] += 1
+        self._count_uses(call, request, self.conversations.get(conversation))
         for turn in request.turns:
             if turn.role == "user" and turn.text.strip():
-                self._keep_message(turn)
+                self._keep_message(turn, declared)
 
-    def _keep_message(self, turn: Turn) -> None:
+    def _count_uses(self, call: RecordedCall, request: Request, conversation: int | None) -> None:
+        """Remembers that the tools called in this history and its answer were called in this conversation."""
+        called = {name for turn in request.turns for name in turn.tool_calls}
+        called.update(called_tools(call.response or {}))
+        for name in called if conversation is not None else ():
+            users = self.called_in.get(name)
+            if users is None and len(self.called_in) < MAX_TOOLS:
+                users = self.called_in[name] = set()
+            if users is not None and conversation not in users and self.uses < MAX_COUNTED:
+                users.add(conversation)
+                self.uses += 1
+
+    def _keep_message(self, turn: Turn, declared: frozenset[str]) -> None:
         """Keeps the message if its digest is among the lowest: a choice that doesn't depend on order."""
         digest = _digest(turn.text)
-        if digest in self.messages:
+        if digest not in self.messages and not self._add_message(turn, digest):
             return
+        sets = self.message_tools[digest]
+        if len(sets) < MAX_TOOL_SETS:
+            sets.add(declared)
+
+    def _add_message(self, turn: Turn, digest: bytes) -> bool:
         if len(self.messages) >= MAX_MESSAGES:
             highest = max(self.messages)
             if digest > highest:
-                return
-            del self.messages[highest]
+                return False
+            del self.messages[highest], self.message_tools[highest]
         parts = tuple(_shortened(part) for part in turn.parts)
         self.messages[digest] = Turn("user", _shortened(turn.text), parts=parts)
+        self.message_tools[digest] = set()
+        return True
 
 
 class Learner:
@@ -217,6 +257,9 @@ def _agent(cluster: _Cluster, count_tokens: Callable[[str], int], known: Catalog
         tools=tuple(cluster.tools),
         samples=(latest, *others),
         messages=tuple(turn for _, turn in sorted(cluster.messages.items())),
+        message_tools=tuple(tuple(sets) for _, sets in sorted(cluster.message_tools.items())),
+        declared_in=dict(cluster.declared_in),
+        called_in={name: frozenset(users) for name, users in cluster.called_in.items()},
         tokens=round(count_tokens(latest) * cluster.chars / len(latest)),
         known_as=found.profile.name if found is not None and found.coverage >= KNOWN_COVERAGE else None,
         masked=latest.count(MASK),

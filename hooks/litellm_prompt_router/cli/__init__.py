@@ -27,6 +27,7 @@ COMMANDS = {
     "learn": "Find the agents in captured traffic and draft their profiles.",
     "diff": "Show what a new version of an agent's prompt does to its profile.",
     "update": "Bring a profile up to date with a new version of its prompt.",
+    "review": "Show what a draft may leave out, and accept it.",
     "check": "Report every problem of every profile, and its sizes.",
     "join": "Print a profile's whole prompt, exact bytes.",
     "examples": "Let a language model write messages that need each module.",

@@ -16,11 +16,15 @@ from litellm_prompt_router.authoring.fit import (
     Embedded,
     Fit,
     FitOptions,
+    FreedModule,
     LabelDoubt,
     columns_of,
+    fields_of,
+    freed_modules,
     infer_cases,
     label_doubts,
     texts_to_embed,
+    with_freed,
 )
 from litellm_prompt_router.authoring.fit import fit as fit_profile
 from litellm_prompt_router.authoring.fit.fitting import Advance
@@ -38,8 +42,9 @@ from litellm_prompt_router.cli.inputs import (
 from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
-from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, write_fitted
+from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, fitted_files
 from litellm_prompt_router.files.labelled_messages import Numbered, parse_cases
+from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import no_embeddings
@@ -83,6 +88,7 @@ MAX_DOUBTS = 20
 )
 @model_option
 @api_base_option
+@click.option("--keep-core", is_flag=True, help="Leave in the core what a draft put there until it is labelled.")
 @click.option("--dry-run", is_flag=True, help="Report, and store nothing.")
 @json_option
 def fit(
@@ -95,6 +101,7 @@ def fit(
     seed: int,
     embedding_model: str | None,
     api_base: str | None,
+    keep_core: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -105,6 +112,9 @@ def fit(
     together with the examples in profile.yaml; the other sets the threshold. The result goes to router.json and
     router.npz in the profile's folder, is used from the next start on, and belongs to the module texts as they
     are now: change those and `check` asks for another fit.
+
+    A draft keeps most modules in the core (`always: true`) for want of evidence, marked `until_labelled: true`. Those
+    that some of these messages need and others don't leave the core, with the count beside them in profile.yaml.
 
     Where profile.yaml says `router: {embedding_model: NAME}`, the modules' texts, examples and all messages are sent
     to that model, words and meaning are fitted together, and beside them words alone, for when the model doesn't
@@ -119,6 +129,8 @@ def fit(
     profile = load_profile(folders[name], token_counter(), as_fitted=False)
     cases, untraceable = _read(path, profile)
     counted_over: CoverageOver = "messages" if over == "messages" else "first_needs"
+    freed = () if keep_core else freed_modules(profile, cases)
+    profile = with_freed(profile, freed)
     options = FitOptions(target=target, over=counted_over, at_most=at_most, seed=seed, unseen_modules=untraceable)
     embedded = _embedded(profile, cases, embedding_model, api_base)
     with _progress() as advance:
@@ -126,7 +138,7 @@ def fit(
         found = label_doubts(profile, cases, done, options, advance)
         comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_embeddings)
     if not dry_run:
-        write_fitted(folders[name], done.fitted, profile.modules)
+        _store(folders[name], profile, done, freed)
     if as_json:
         semantics = done.fitted.semantics
         show_json(
@@ -138,16 +150,29 @@ def fit(
                 "calibration_messages": len(done.calibration),
                 "standings": [asdict(standing) for standing in comparison.standings],
                 "doubts": [asdict(doubt) for doubt in found],
+                "left_core": [asdict(module) for module in freed],
                 "stored": not dry_run,
             }
         )
         return
     _show(profile, done, comparison)
+    for module in freed:
+        click.echo(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}")
     _show_doubts(found, cases)
     if untraceable:
         ids = ", ".join(profile.modules[number].id for number in untraceable)
         click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
     click.echo(f"\n{'not stored (--dry-run)' if dry_run else f'stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}'}")
+
+
+def _store(folder: Path, profile: Profile, done: Fit, freed: Sequence[FreedModule]) -> None:
+    """The fit's files, and what it changes in profile.yaml; all of it or nothing."""
+    editor = ProfileEditor(folder)
+    if freed:
+        editor.set_module_fields(fields_of(freed))
+    for name, content in fitted_files(done.fitted, profile.modules).items():
+        editor.write(name, content)
+    editor.save()
 
 
 def _calibration_for_json(calibration: Calibration) -> dict[str, object]:

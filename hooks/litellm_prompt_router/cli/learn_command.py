@@ -81,8 +81,12 @@ def learn(
                 err=True,
             )
     if written:
+<<<<<<< HEAD
         click.echo("Read each REVIEW.md, then `prompt-router check`.")
         click.echo(setting_for(written[0].parent))
+=======
+        click.echo("Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.")
+>>>>>>> draft
     elif not only_list:
         raise ConfigurationError(
             [f"{shown(traffic)}: no new system prompt of {min_chars:,} characters or more; see --min-chars and --all"]
@@ -112,7 +116,8 @@ def _learned(traffic: str, root: Path) -> Learned:
 
 
 def _write(agents: Sequence[Agent], names: Sequence[str], root: Path, replace: bool) -> list[Path]:
-    from litellm_prompt_router.authoring.split import split_prompt, with_wrappers, write_draft
+    from litellm_prompt_router.authoring.agent_draft import draft_agent
+    from litellm_prompt_router.authoring.split import write_draft
     from litellm_prompt_router.authoring.split.write_draft import check_free
 
     problems: list[str] = []
@@ -123,16 +128,14 @@ def _write(agents: Sequence[Agent], names: Sequence[str], root: Path, replace: b
             problems.extend(error.problems)
     if problems:
         raise ConfigurationError(problems)
-    drafts = [
-        with_wrappers(split_prompt(agent.samples, name=name, tools=agent.tools), agent.messages)
-        for name, agent in zip(names, agents, strict=True)
-    ]
+    drafts = [draft_agent(agent, name) for name, agent in zip(names, agents, strict=True)]
     return [write_draft(draft, root, replace=replace) for draft in drafts]
 
 
 def _document(agent: Agent) -> dict[str, object]:
     document = asdict(agent)
-    del document["samples"], document["messages"]
+    del document["samples"], document["messages"], document["message_tools"]
+    document["called_in"] = {tool: len(users) for tool, users in agent.called_in.items()}
     return {**document, "chars": agent.chars, "begins": shortened(agent.samples[0], PREVIEW_CHARS)}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from litellm_prompt_router.authoring.split import Draft, split_prompt, write_draft
+from litellm_prompt_router.authoring.split.review_sheet import NO_REQUEST
 from litellm_prompt_router.authoring.split.write_draft import check_free
 from litellm_prompt_router.cli.inputs import (
     parse_json,
@@ -65,6 +66,10 @@ def split(
     Every byte is in one module: `prompt-router join NAME` prints PROMPT.txt again. Further samples are other
     captured versions of the same prompt: what differs between them becomes slots.
 
+    A module is left out only where requests declare tools of the profile and none of that module's, and only if it
+    holds nothing else; so without --request every module is in the core (`always: true`). Where that is for want of
+    evidence, it says `until_labelled: true`: `fit` takes out what labelled messages show to be needed by some only.
+
     Read REVIEW.md in the profile's folder before you use it. Nothing goes over the network without --llm, which
     sends the prompt to that model, prints what it cost, and goes on where it was stopped when run again.
     """
@@ -90,8 +95,20 @@ def split(
     if llm is not None:
         answers.unlink(missing_ok=True)
     _show(draft)
+<<<<<<< HEAD
     click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next")
     click.echo(setting_for(target))
+=======
+    click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next, or `prompt-router review {name}`")
+
+
+def _target(root: Path | None) -> Path:
+    """The folder that profiles are read from; an installed package's own is no place to write to."""
+    target = profiles_root(root)
+    if target == bundled_profiles() and target.name != CHECKOUT_FOLDER:
+        raise ConfigurationError(["--profiles: say which folder the profile goes to, such as --profiles modules"])
+    return target
+>>>>>>> draft
 
 
 def _check_name(name: str) -> None:
@@ -128,9 +145,13 @@ def _tools(path: str) -> tuple[str, ...]:
 def _show(draft: Draft) -> None:
     slots = f", {len(draft.slots)} slots" if draft.slots else ""
     core = f"core {draft.core_tokens:,} ({percent(draft.core_tokens / max(draft.tokens, 1))})"
+    unproven = sum(module.tokens for module in draft.modules if module.until_labelled)
+    core += f", of it {unproven:,} until labels show who needs it"
     click.echo(
         f"{len(draft.modules)} modules, {len(draft.prompt):,} characters, {draft.tokens:,} tokens, {core}{slots}"
     )
+    if not draft.declared:
+        click.echo(NO_REQUEST)
     click.echo(f"{len(draft.doubts)} doubts, {len(draft.proposals)} likely slots to look at\n")
     columns = ("module", "#tokens", "#share", "core because", "triggers", "tools")
     show_table(

@@ -105,6 +105,11 @@ def _routing(module: Module) -> tuple[object, ...]:
 
 def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> None:
     """Replaces both files or neither. Raises ConfigurationError."""
+    replace_files({folder / name: content for name, content in fitted_files(fitted, modules).items()}, folder)
+
+
+def fitted_files(fitted: Fitted, modules: Sequence[Module]) -> dict[str, bytes]:
+    """Both files by their name, the table first."""
     table, semantics = fitted.table, fitted.semantics
     vectors: dict[str, Any] = {}
     if semantics is not None:
@@ -135,7 +140,7 @@ def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> Non
             "calibration": calibration_for_file(semantics.calibration),
             "gate": gate_for_file(semantics.gate, ids),
         }
-    replace_files({folder / TABLE_FILE: raw, folder / FIT_FILE: _document(document)}, folder)
+    return {TABLE_FILE: raw, FIT_FILE: _document(document)}
 
 
 def _document(document: dict[str, Any]) -> bytes:

@@ -182,6 +182,7 @@ def _module(declared: ModuleFile, parts: tuple[str | Slot, ...], count_tokens: C
         description=declared.description,
         always=declared.always,
         optional=declared.optional,
+        until_labelled=declared.until_labelled,
         requires=declared.requires,
         triggers=declared.triggers,
         examples=declared.examples,

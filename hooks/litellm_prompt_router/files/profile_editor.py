@@ -14,6 +14,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml, read_text
 from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE
 from litellm_prompt_router.files.load import load_profile
+from litellm_prompt_router.files.profile_fields import with_field, with_module_fields
 from litellm_prompt_router.files.profile_text import (
     ModuleEntry,
     SlotEntry,
@@ -40,6 +41,11 @@ class ProfileEditor:
         self.folder = folder
         self._path = folder / PROFILE_FILE
         self._edits: dict[str, bytes | None] = {}
+
+    @property
+    def path(self) -> Path:
+        """Where profile.yaml is."""
+        return self._path
 
     @property
     def text(self) -> str:
@@ -74,6 +80,14 @@ class ProfileEditor:
     def set_entries(self, *, version: str, modules: Sequence[ModuleEntry], slots: Sequence[SlotEntry]) -> None:
         """The version, the modules in their order, and the slots of profile.yaml."""
         self._edit(lambda raw: with_entries(raw, version=version, modules=modules, slots=slots), "modules")
+
+    def set_field(self, name: str, value: bool) -> None:
+        """Another value of a top-level field that profile.yaml has."""
+        self._edit(lambda raw: with_field(raw, name, value), name)
+
+    def set_module_fields(self, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+        """Fields of modules, by their id; None takes a field out."""
+        self._edit(lambda raw: with_module_fields(raw, wanted), "modules")
 
     def add_examples(self, wanted: Mapping[str, Sequence[str]]) -> int:
         """How many examples were added to modules, by their id, that don't have them yet."""

@@ -121,8 +121,8 @@ def with_examples(raw: str, wanted: Mapping[str, Sequence[str]]) -> tuple[str, i
             elif quoted:
                 entry["examples"] = quoted
 
-    changed = _round_trip(raw, extend)
-    if _comments(raw) - _comments(changed) or yaml.safe_load(changed) != expected:
+    changed = round_trip(raw, extend)
+    if comments_of(raw) - comments_of(changed) or yaml.safe_load(changed) != expected:
         raise ValueError("can't be extended without a loss")
     return changed, added
 
@@ -285,10 +285,10 @@ def _with_block_lists(raw: str) -> str:
         for name in lists:
             document[name].fa.set_block_style()
 
-    return _round_trip(raw, change) if lists else raw
+    return round_trip(raw, change) if lists else raw
 
 
-def _round_trip(raw: str, change: Callable[[Any], None]) -> str:
+def round_trip(raw: str, change: Callable[[Any], None]) -> str:
     """The document with a change made to its parsed form, in its own indentation and line endings."""
     _, sequence, dash = load_yaml_guess_indent(raw)
     parser = YAML()
@@ -302,5 +302,6 @@ def _round_trip(raw: str, change: Callable[[Any], None]) -> str:
     return out.getvalue().replace("\n", "\r\n") if "\r\n" in raw else out.getvalue()
 
 
-def _comments(raw: str) -> set[str]:
+def comments_of(raw: str) -> set[str]:
+    """The document's comment lines."""
     return {line.strip() for line in raw.splitlines() if line.lstrip().startswith("#")}

@@ -45,6 +45,8 @@ class ModuleFile(_StrictProfile):
     title: _Text
     description: str = ""
     always: bool = False
+    until_labelled: bool = False
+    """Beside ``always``: only because nothing shows who needs it, so labels may take it out of the core."""
     optional: bool = False
     evidence: str = ""
     """What shows that it isn't always needed; for people."""
@@ -114,6 +116,8 @@ def inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable
         path = f"{where}: modules[{number}]"
         if module.always and module.optional:
             yield f"{path}: always and optional exclude each other; keep one"
+        if module.until_labelled and not module.always:
+            yield f"{path}: until_labelled goes with `always: true`; add that, or remove until_labelled"
         for index, needed in enumerate(module.requires):
             if needed not in ids:
                 yield f"{path}.requires[{index}]: unknown module {needed!r}"

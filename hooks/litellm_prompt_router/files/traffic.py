@@ -38,6 +38,8 @@ class RecordedCall:
     request: dict[str, Any]
     endpoint: str = CHAT
     """The proxy's name for the shape of the request."""
+    response: dict[str, Any] | None = None
+    """What came back, where it was recorded."""
 
 
 def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Iterator[RecordedCall]:
@@ -50,6 +52,7 @@ def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Itera
             conversation=line.conversation,
             request=line.request,
             endpoint=line.endpoint,
+            response=line.response,
         )
 
 

@@ -62,6 +62,8 @@ class Module:
     parts: tuple[str | Slot, ...]
     tokens: int
     optional: bool = False
+    until_labelled: bool = False
+    """Always sent only because nothing shows who needs it: `fit` may route it, by labels."""
 
     @property
     def text(self) -> str:

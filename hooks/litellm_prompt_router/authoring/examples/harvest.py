@@ -73,4 +73,4 @@ class Harvest:
 
 def routed(profile: Profile) -> tuple[Module, ...]:
     """The modules that a request may or may not need."""
-    return tuple(module for module in profile.modules if not module.always)
+    return tuple(module for module in profile.modules if module.until_labelled or not module.always)

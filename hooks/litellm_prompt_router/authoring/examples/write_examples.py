@@ -114,7 +114,7 @@ def _with_required(needs: Iterable[str], profile: Profile) -> frozenset[str]:
     while waiting:
         id = waiting.pop()
         module = by_id.get(id)
-        if id not in found and not (module is not None and module.always):
+        if id not in found and not (module is not None and module.always and not module.until_labelled):
             found.add(id)
             waiting.extend(module.requires if module is not None else ())
     return frozenset(found)

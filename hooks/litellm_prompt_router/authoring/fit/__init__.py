@@ -1,6 +1,7 @@
 """Fitting: from examples and labelled messages to a score table, a gate and a calibrated threshold."""
 
 from litellm_prompt_router.authoring.fit.fitting import Fit, columns_of, fit
+from litellm_prompt_router.authoring.fit.freed_modules import FreedModule, fields_of, freed_modules, with_freed
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
 from litellm_prompt_router.authoring.fit.label_doubts import LabelDoubt, label_doubts
 from litellm_prompt_router.authoring.fit.table_training import table_of_texts
@@ -11,12 +12,16 @@ __all__ = [
     "Embedded",
     "Fit",
     "FitOptions",
+    "FreedModule",
     "Inferred",
     "LabelDoubt",
     "columns_of",
+    "fields_of",
     "fit",
+    "freed_modules",
     "infer_cases",
     "label_doubts",
     "table_of_texts",
     "texts_to_embed",
+    "with_freed",
 ]

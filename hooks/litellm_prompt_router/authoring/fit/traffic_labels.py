@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from litellm_prompt_router.authoring.called_tools import called_tools
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_json_lines
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
@@ -58,7 +59,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
         if request is None:
             skipped += 1
             continue
-        answer = Turn(role="assistant", text="", tool_calls=tuple(_called_tools(line.response or {})))
+        answer = Turn(role="assistant", text="", tool_calls=tuple(called_tools(line.response or {})))
         for case in _cases((*request.turns, answer), profile):
             key = (line.conversation, *case.history, case.text)
             known = needs.get(key)
@@ -89,7 +90,12 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
 
 
 def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
-    owners = {tool: module.id for module in profile.modules if not module.always for tool in module.tools}
+    owners = {
+        tool: module.id
+        for module in profile.modules
+        if module.until_labelled or not module.always
+        for tool in module.tools
+    }
     ignore = EVERY_AGENT.with_(profile.ignore)
     words = {at: own_words(turn, ignore).text for at, turn in enumerate(turns) if turn.role == "user"}
     messages = {at: text for at, text in words.items() if text is not None}
@@ -104,21 +110,6 @@ def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
             category=CATEGORY,
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),
         )
-
-
-def _called_tools(response: dict[str, Any]) -> Iterable[str]:
-    """Names of the tools called in a response message, in either provider's form."""
-    message = response.get("message", response)
-    if not isinstance(message, dict):
-        return
-    for call in message.get("tool_calls") or ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            yield function["name"]
-    content = message.get("content")
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(block.get("name"), str):
-            yield block["name"]
 
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:

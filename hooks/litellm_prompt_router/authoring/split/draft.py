@@ -67,7 +67,8 @@ class SlottedPrompt:
 class DraftModule:
     """One module. ``text`` is what its file holds: the prompt's text with ``{{name}}`` where a slot stands.
 
-    ``reason``: why it is in the core; empty when it isn't. ``chars`` and ``tokens`` are of the literal text.
+    ``reason``: why it is in the core; empty when it isn't. ``until_labelled``: it is there only until labels show who
+    needs it. ``evidence``: what shows that it isn't always needed. ``chars`` and ``tokens`` are of the literal text.
     """
 
     id: str
@@ -75,7 +76,9 @@ class DraftModule:
     title: str
     description: str
     always: bool
+    until_labelled: bool
     reason: str
+    evidence: str
     requires: tuple[str, ...]
     tools: tuple[str, ...]
     triggers: tuple[str, ...]
@@ -83,6 +86,8 @@ class DraftModule:
     text: str
     chars: int
     tokens: int
+    lost_messages: tuple[str, ...] = ()
+    """Captured user messages that came without its tools, so without it, when it isn't in the core."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +125,10 @@ class Draft:
     sample_count: int
     ignore: tuple[tuple[str, str], ...] = ()
     """``(field, value)`` of each rule of ``ignore:``."""
+    declared: tuple[str, ...] = ()
+    """The tools that requests with this prompt declare; none where no request was seen."""
+    conversations: int = 0
+    """The captured conversations that it was drafted from; 0 where it wasn't from traffic."""
 
     @property
     def tokens(self) -> int:

@@ -19,12 +19,13 @@ ENOUGH_EXAMPLES = 5
 
 def doubts_of(draft: Draft, pieces: Sequence[PromptPiece], max_share: float) -> Iterable[DraftDoubt]:
     """Doubts about sizes, slots, tools and examples, each with what to do about it."""
-    if draft.core_tokens > LARGE_CORE_SHARE * draft.tokens:
-        share = draft.core_tokens / max(draft.tokens, 1)
+    essential_tokens = sum(module.tokens for module in draft.modules if module.always and not module.until_labelled)
+    if essential_tokens > LARGE_CORE_SHARE * draft.tokens:
+        share = essential_tokens / max(draft.tokens, 1)
         yield DraftDoubt(
             module=None,
-            text=f"the core is {share:.0%} of the prompt, so no request can save more than {1 - share:.0%}; "
-            "see which core modules only some requests need",
+            text=f"{share:.0%} of the prompt is in the core for good, so labels can't save more than {1 - share:.0%} "
+            "of it; see which of these modules only some requests need",
         )
     for module, piece in zip(draft.modules, pieces, strict=True):
         if module.tokens > max_share * draft.tokens:
@@ -34,10 +35,7 @@ def doubts_of(draft: Draft, pieces: Sequence[PromptPiece], max_share: float) -> 
     for slot in draft.slots:
         yield from _slot_doubts(slot, draft)
     for module in draft.modules:
-        if not module.always and not module.triggers and not module.tools:
-            if not any(module.id in other.requires for other in draft.modules):
-                yield DraftDoubt(module=module.id, text="nothing but a fallback selects it; add triggers")
-        elif not module.always and len(module.examples) < ENOUGH_EXAMPLES:
+        if not module.always and len(module.examples) < ENOUGH_EXAMPLES:
             yield DraftDoubt(
                 module=module.id,
                 text=f"{len(module.examples)} of {ENOUGH_EXAMPLES} example messages found; add some of your users' own",

@@ -14,8 +14,12 @@ from litellm_prompt_router.request.route import Router
 from litellm_prompt_router.request.types import Turn
 
 
-def profile_of(draft: Draft) -> Profile:
-    """The profile that the library would read from the draft's folder."""
+def profile_of(draft: Draft, candidates: Sequence[tuple[str, ...]] | None = None) -> Profile:
+    """The profile that the library would read from the draft's folder.
+
+    With ``candidates``, triggers for each module: as it would be if those that have any were outside the core.
+    """
+    triggers = candidates if candidates is not None else [module.triggers for module in draft.modules]
     slots = {
         slot.name: Slot(
             name=slot.name,
@@ -31,15 +35,16 @@ def profile_of(draft: Draft) -> Profile:
             id=module.id,
             title=module.title,
             description=module.description,
-            always=module.always,
+            always=module.always and not (candidates and own),
+            until_labelled=module.until_labelled,
             requires=module.requires,
-            triggers=module.triggers,
+            triggers=own,
             examples=module.examples,
             tools=module.tools,
             parts=_parts(module.text, slots),
             tokens=module.tokens,
         )
-        for module in draft.modules
+        for module, own in zip(draft.modules, triggers, strict=True)
     )
     return Profile(
         name=draft.name,

@@ -76,6 +76,7 @@ def with_answers(draft: Draft, answers: Mapping[str, ModuleAnswer | None]) -> Dr
     Requirements that the text itself states stay. One that would close a circle is left out and becomes a doubt.
     """
     needs = {module.id: list(module.requires) for module in draft.modules}
+    essential = {module.id for module in draft.modules if module.always and not module.until_labelled}
     core = {module.id for module in draft.modules if module.always}
     doubts: list[DraftDoubt] = []
     modules: list[DraftModule] = []
@@ -88,9 +89,11 @@ def with_answers(draft: Draft, answers: Mapping[str, ModuleAnswer | None]) -> Dr
                 )
             modules.append(module)
             continue
-        for needed in answer.requires if not module.always else ():
-            if needed == module.id or needed in core or needed not in needs or needed in needs[module.id]:
+        for needed in answer.requires if module.id not in essential else ():
+            if needed == module.id or needed in essential or needed not in needs or needed in needs[module.id]:
                 continue
+            if module.always and needed not in core:
+                continue  # what the core requires would always be sent
             if _reaches(needs, needed, module.id):
                 doubts.append(
                     DraftDoubt(module=module.id, text=f"the model says it requires {needed}, which requires it")
@@ -102,7 +105,7 @@ def with_answers(draft: Draft, answers: Mapping[str, ModuleAnswer | None]) -> Dr
             replace(
                 module,
                 description=answer.description or module.description,
-                examples=module.examples if module.always else examples or module.examples,
+                examples=module.examples if module.id in essential else examples or module.examples,
             )
         )
     modules = [replace(module, requires=tuple(needs[module.id])) for module in modules]

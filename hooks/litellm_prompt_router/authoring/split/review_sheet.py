@@ -1,47 +1,109 @@
-"""REVIEW.md: what an agent's owner reads before the drafted profile goes live."""
+"""REVIEW.md: what an agent's owner reads before the drafted profile goes live, what could go wrong first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftModule
+from litellm_prompt_router.authoring.split.essential_text import obligations_in
 
 MAX_SHOWN_CHARS = 80
+MAX_RULES = 12
+MAX_MESSAGES = 8
+RISK_TITLE = "## What may be left out"
+UNPROVEN_TITLE = "## In the core until labels show who needs it"
+NOTHING = "Nothing. Every request gets the whole prompt, until labelled messages show who needs what."
+NO_REQUEST = (
+    "No request was given, so nothing shows which tools requests declare: every module is in the core. To save"
+    " anything, draft it from captured traffic (`learn`) or with `--request`, or label messages and run `fit`."
+)
 
 
 def review_of(draft: Draft) -> str:
-    """``REVIEW.md`` of the draft: sizes, what is core and why, every doubt, slots and proposals."""
+    """``REVIEW.md`` of the draft: what may be left out, what is core and why, every doubt, how to accept it."""
     return "\n".join(_lines(draft)) + "\n"
 
 
+def risky_part(sheet: str) -> str:
+    """The part of a REVIEW.md on what may be left out; empty where it has none."""
+    start = sheet.find(RISK_TITLE)
+    end = sheet.find("\n## ", start + 1)
+    return sheet[start : end if end >= 0 else len(sheet)].strip() if start >= 0 else ""
+
+
 def _lines(draft: Draft) -> Iterable[str]:
-    core = [module for module in draft.modules if module.always]
-    share = draft.core_tokens / max(draft.tokens, 1)
+    optional = [module for module in draft.modules if not module.always]
+    unproven = [module for module in draft.modules if module.until_labelled]
+    essential = [module for module in draft.modules if module.always and not module.until_labelled]
     yield f"# Review of the draft profile {draft.name}"
     yield ""
     yield (
         f"{len(draft.modules)} modules, {len(draft.prompt):,} characters, {draft.tokens:,} tokens, from "
         f"{draft.sample_count} {'sample' if draft.sample_count == 1 else 'samples'}. "
-        f"The core, sent with every request, is {len(core)} modules with {draft.core_tokens:,} tokens ({share:.0%})."
+        f"{_share_of(optional, draft)} may be left out, {_share_of(unproven, draft)} "
+        f"could be once messages are labelled, {_share_of(essential, draft)} is sent with every request for good."
     )
     yield ""
     yield (
-        "Everything here was drafted from the text. Go through the doubts, then the core, then the modules that are "
-        "left out at times; change `profile.yaml`, and run `prompt-router check` again."
+        "Everything here was drafted from the text. This file quotes the prompt"
+        f"{' and captured messages of users' if draft.conversations else ''}: keep it where they may be seen. "
+        f"Until the profile is accepted (last section), it runs in shadow mode at most and leaves nothing out."
     )
+    yield from _risks(draft, optional)
+    yield from ("", UNPROVEN_TITLE, "")
+    yield "Sent with every request, because nothing shows who needs it. `prompt-router fit` takes out what labels show."
+    yield ""
+    yield from _core(unproven, draft)
+    yield from ("", "## In the core for good", "")
+    yield "Labels don't take these out. Where the reason is wrong, add `until_labelled: true` in `profile.yaml`."
+    yield ""
+    yield from _core(essential, draft)
     yield from _doubts(draft)
-    yield from ("", "## Core: sent with every request", "")
-    yield from _table(("module", "tokens", "share", "why"), [(m.id, *_size(m, draft), _cell(m.reason)) for m in core])
-    yield from ("", "## Sent when needed", "")
-    rows = [
-        (m.id, *_size(m, draft), _list(m.triggers), _list(m.tools), _list(m.requires))
-        for m in draft.modules
-        if not m.always
-    ]
-    yield from _table(("module", "tokens", "share", "triggers", "tools", "requires"), rows)
     yield from _ignored(draft)
     yield from _slots(draft)
     yield from _proposals(draft)
+    yield from ("", "## To accept", "")
+    yield (
+        f"`prompt-router review {draft.name} --accept` checks the profile and sets `reviewed: true` in `profile.yaml`; "
+        "setting it by hand does the same."
+    )
+
+
+def _risks(draft: Draft, optional: Sequence[DraftModule]) -> Iterable[str]:
+    yield from ("", f"{RISK_TITLE} ({len(optional)} modules)", "")
+    if not optional:
+        yield NOTHING if draft.declared else NO_REQUEST
+    else:
+        yield (
+            "Each is left out of requests that declare tools of this profile and none of its own. Read its rules: one"
+            " that holds without the tool belongs into the core (`always: true`)."
+        )
+    for module in optional:
+        yield from ("", f"### {module.id} ({' tokens, '.join(_size(module, draft))})", "")
+        yield f"- [ ] {_cell(module.evidence)}"
+        rules = list(obligations_in(module.text))
+        yield f"- rules in it: {len(rules) or 'none'}"
+        yield from _quotes(rules, MAX_RULES)
+        lost = module.lost_messages
+        if draft.conversations:
+            yield f"- captured messages that came without its tools, and would lose it: {len(lost) or 'none'}"
+            yield from _quotes(lost, MAX_MESSAGES)
+        if module.triggers:
+            yield f"- words that bring it all the same: {_list(module.triggers)}"
+        if module.requires:
+            yield f"- brings with it: {_list(module.requires)}"
+
+
+def _quotes(texts: Sequence[str], most: int) -> Iterable[str]:
+    yield from (f"  - > {_cell(text)}" for text in texts[:most])
+    if len(texts) > most:
+        yield f"  - and {len(texts) - most} more"
+
+
+def _core(modules: Sequence[DraftModule], draft: Draft) -> Iterable[str]:
+    columns = ("module", "tokens", "share", "why", "tools")
+    rows = [(m.id, *_size(m, draft), _cell(m.reason), _list(m.tools)) for m in modules]
+    yield from _table(columns, rows)
 
 
 def _doubts(draft: Draft) -> Iterable[str]:
@@ -94,6 +156,10 @@ def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterabl
     yield f"|{'---|' * len(columns)}"
     for row in rows:
         yield f"| {' | '.join(row)} |"
+
+
+def _share_of(modules: Sequence[DraftModule], draft: Draft) -> str:
+    return f"{sum(module.tokens for module in modules) / max(draft.tokens, 1):.0%}"
 
 
 def _size(module: DraftModule, draft: Draft) -> tuple[str, str]:

@@ -14,10 +14,11 @@ from litellm_prompt_router.authoring.split.draft import (
     SlottedPrompt,
 )
 from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, proposals_of
-from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata
+from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata, evidence_of
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut_prompt
+from litellm_prompt_router.authoring.split.rules_apart import with_rules_apart
 from litellm_prompt_router.authoring.split.slot_finding import COARSEST, find_slots, slots_at
 from litellm_prompt_router.authoring.split.topics import MAX_EXAMPLES, likely_messages
 from litellm_prompt_router.authoring.split.tree import build_tree
@@ -111,9 +112,10 @@ def _draft(
         max_chars=sizes.max_chars,
         max_share=sizes.max_share,
     )
-    pieces = cut_prompt(prompt, root, bounds, count)
+    pieces = with_rules_apart(prompt, cut_prompt(prompt, root, bounds, count), bounds.min_chars)
     literals = [prompt.literal(piece.start, piece.end) for piece in pieces]
-    entries, unmentioned = draft_metadata(prompt.text, root, pieces, literals, tools)
+    slots = [[s.slot.name for s in placed if piece.start <= s.start < piece.end] for piece in pieces]
+    entries, unmentioned = draft_metadata(prompt.text, root, pieces, literals, slots, tools)
     modules = [
         DraftModule(
             id=entry.id,
@@ -121,10 +123,12 @@ def _draft(
             title=entry.naming.title,
             description=entry.naming.description,
             always=entry.always,
+            until_labelled=entry.always and not entry.essential,
             reason=entry.reason,
+            evidence="" if entry.always else evidence_of(entry.tools, tools),
             requires=tuple(entries[needed].id for needed in entry.requires),
             tools=entry.tools,
-            triggers=entry.triggers,
+            triggers=() if entry.always else entry.triggers,
             examples=tuple(likely_messages(literal, entry.naming.title, entry.triggers)),
             text=prompt.file_text(piece.start, piece.end),
             chars=len(literal),
@@ -142,16 +146,22 @@ def _draft(
         proposals=(),
         doubts=(),
         sample_count=len(versions),
+        declared=tuple(tools),
     )
-    draft = _with_working_examples(draft)
+    draft = _with_working_examples(draft, [entry.triggers for entry in entries])
     found = [DraftDoubt(module=entry.id, text=doubt) for entry in entries for doubt in entry.doubts]
-    found += [DraftDoubt(module=None, text=f"the request's tool {tool!r} isn't in the prompt") for tool in unmentioned]
+    if unmentioned:
+        listed = ", ".join(unmentioned)
+        text = (
+            f"the prompt doesn't name {len(unmentioned)} of the {len(set(tools))} tools that requests declare: {listed}"
+        )
+        found.append(DraftDoubt(module=None, text=text))
     return replace(draft, doubts=(*doubts_of(draft, pieces, sizes.max_share), *found))
 
 
-def _with_working_examples(draft: Draft) -> Draft:
-    """The draft with only those candidate examples that select their module."""
-    router = Router(profile_of(draft))
+def _with_working_examples(draft: Draft, candidates: Sequence[tuple[str, ...]]) -> Draft:
+    """The draft with only those candidate examples that select their module, or would if it weren't in the core."""
+    router = Router(profile_of(draft, candidates))
     modules = []
     for module in draft.modules:
         fitting = [message for message in module.examples if selects(router, module.id, message)]

@@ -54,6 +54,14 @@ def with_wrappers(draft: Draft, messages: Sequence[Turn]) -> Draft:
     return replace(draft, ignore=tuple((rule.name, rule.value) for rule in rules), doubts=(*draft.doubts, *doubts))
 
 
+def ignore_of(draft: Draft) -> Ignore:
+    """The draft's rules together with those for every agent."""
+    ignore = EVERY_AGENT
+    for name, value in draft.ignore:
+        ignore = ignore.with_(_ignore(WrapperRule(name, value, 0)))
+    return ignore
+
+
 def propose_rules(messages: Sequence[Turn]) -> tuple[WrapperRule, ...]:
     """Rules in the order they are to stand in; from fewer than MIN_MESSAGES messages only a ready-made set."""
     ignore = EVERY_AGENT

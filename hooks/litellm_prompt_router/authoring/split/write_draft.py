@@ -76,6 +76,10 @@ def module_entry(module: DraftModule) -> dict[str, Any]:
         entry["description"] = module.description
     if module.always:
         entry["always"] = True
+    if module.until_labelled:
+        entry["until_labelled"] = True
+    if module.evidence:
+        entry["evidence"] = module.evidence
     for field in ("requires", "triggers", "examples", "tools"):
         values = list(getattr(module, field))
         if values:

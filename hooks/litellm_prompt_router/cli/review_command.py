@@ -1,0 +1,83 @@
+"""``prompt-router review``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from litellm_prompt_router.authoring.check import check_profiles
+from litellm_prompt_router.authoring.split.review_sheet import risky_part
+from litellm_prompt_router.cli.inputs import (
+    profile_folders,
+    profiles_option,
+    profiles_root,
+    settings_of_environment,
+    unknown_profile,
+)
+from litellm_prompt_router.cli.output import percent, show_table
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import REVIEW_FILE, load_profile
+from litellm_prompt_router.files.profile_editor import ProfileEditor
+from litellm_prompt_router.profile.profile import Profile
+
+
+@click.command()
+@click.argument("name")
+@click.option("--accept", is_flag=True, help="Set `reviewed: true`, if `check` finds no problem.")
+@profiles_option
+def review(name: str, accept: bool, root: Path | None) -> None:
+    """Show what the profile NAME may leave out, with the rules and captured messages that REVIEW.md quotes for it.
+
+    A draft says `reviewed: false` and runs in shadow mode at most. With --accept it may rewrite, as far as settings and
+    policy let it.
+    """
+    from litellm_prompt_router.profile.tokens import token_counter
+
+    folders = profile_folders(profiles_root(root))
+    if name not in folders:
+        raise unknown_profile(name, tuple(folders))
+    profile = load_profile(folders[name], token_counter())
+    if accept:
+        _accept(folders[name], profile)
+        return
+    _show(profile, ProfileEditor(folders[name]).read(REVIEW_FILE))
+
+
+def _accept(folder: Path, profile: Profile) -> None:
+    """Raises ConfigurationError with what `check` finds; then nothing has changed."""
+    [report] = check_profiles([profile], (), floor=settings_of_environment().coverage_floor)
+    if report.errors:
+        raise ConfigurationError([*report.errors, f"{profile.name}: not accepted; put that right first"])
+    if profile.reviewed:
+        click.echo(f"{profile.name}: reviewed already")
+        return
+    editor = ProfileEditor(folder)
+    editor.set_field("reviewed", True)
+    editor.save()
+    click.echo(
+        f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; running proxies take it up when restarted"
+    )
+
+
+def _show(profile: Profile, sheet: bytes | None) -> None:
+    total = max(sum(module.tokens for module in profile.modules), 1)
+    optional = [module for module in profile.modules if not module.always]
+    click.echo(
+        f"{profile.name} {profile.version}: {'reviewed' if profile.reviewed else 'not reviewed, shadow at most'}"
+    )
+    if optional:
+        share = percent(sum(module.tokens for module in optional) / total)
+        click.echo(f"{len(optional)} of {len(profile.modules)} modules, {share} of the tokens, may be left out:\n")
+        rows = [
+            (m.id, f"{m.tokens:,}", percent(m.tokens / total), ", ".join(m.tools), ", ".join(m.triggers))
+            for m in optional
+        ]
+        show_table(("module", "#tokens", "#share", "tools", "triggers"), rows)
+    else:
+        click.echo("no module may be left out: every one is in the core")
+    part = risky_part(sheet.decode("utf-8", "replace")) if sheet is not None else ""
+    if part:
+        click.echo(f"\nFrom {REVIEW_FILE}, as drafted:\n\n{part}")
+    if not profile.reviewed:
+        click.echo(f"\nto accept it: prompt-router review {profile.name} --accept")

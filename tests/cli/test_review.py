@@ -1,0 +1,80 @@
+"""``review``: what a draft may leave out, and accepting it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from litellm_prompt_router.files import load_profile
+from tests.cli.conftest import TOY, TOY_FILES, Run, write_profile
+
+DRAFT = TOY.replace('version: "2"\n', 'version: "2"\nreviewed: false  # drafted\n')
+SHEET = (
+    "# Review\n\nSizes.\n\n"
+    "## What may be left out (1 modules)\n\n### tools/csv\n\n- a rule\n\n## In the core\n\nMore.\n"
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = write_profile(tmp_path / "profiles", "toy", DRAFT, TOY_FILES)
+    (folder / "REVIEW.md").write_text(SHEET, "utf-8")
+    return tmp_path / "profiles"
+
+
+def test_the_risky_part_is_shown(root: Path, run: Run) -> None:
+    """What may be left out now, and what REVIEW.md quotes for it; nothing is changed."""
+    shown = run("review", "toy", "--profiles", root).stdout
+    assert shown.startswith("toy 2: not reviewed, shadow at most\n4 of 5 modules, ")
+    assert (
+        "From REVIEW.md, as drafted:\n\n## What may be left out (1 modules)\n\n### tools/csv\n\n- a rule\n\n" in shown
+    )
+    assert "Sizes." not in shown
+    assert "More." not in shown
+    assert shown.endswith("to accept it: prompt-router review toy --accept\n")
+    assert (root / "toy" / "profile.yaml").read_text("utf-8") == DRAFT
+
+
+def test_accepting_sets_one_field(root: Path, run: Run) -> None:
+    """Comments, order and quotes stay."""
+    done = run("review", "toy", "--accept", "--profiles", root)
+    path = root / "toy" / "profile.yaml"
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"toy: accepted, `reviewed: true` is in {path}; running proxies take it up when restarted\n",
+    )
+    assert load_profile(root / "toy", len).reviewed
+    assert path.read_text("utf-8") == DRAFT.replace("reviewed: false", "reviewed: true")
+    again = run("review", "toy", "--accept", "--profiles", root)
+    assert (again.exit_code, again.stdout) == (0, "toy: reviewed already\n")
+
+
+PROBLEMS = {
+    "it doesn't load": ("requires: [tools/files]", "requires: [tools/none]", "unknown module 'tools/none'"),
+    "check finds an error": (
+        "title: Files}",
+        "title: Files, requires: [tools/csv]}",
+        "toy: not accepted; put that right first",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_a_profile_with_problems_is_not_accepted(old: str, new: str, problem: str, root: Path, run: Run) -> None:
+    path = root / "toy" / "profile.yaml"
+    path.write_text(DRAFT.replace(old, new), "utf-8")
+    refused = run("review", "toy", "--accept", "--profiles", root)
+    assert (refused.exit_code, problem in refused.stderr) == (1, True)
+    assert path.read_text("utf-8") == DRAFT.replace(old, new)
+
+
+def test_an_unknown_profile_is_told(root: Path, run: Run) -> None:
+    refused = run("review", "tyo", "--profiles", root)
+    assert (refused.exit_code, "toy" in refused.stderr) == (1, True)
+
+
+def test_a_profile_without_a_sheet_is_shown_all_the_same(toy_root: Path, run: Run) -> None:
+    shown = run("review", "toy", "--profiles", toy_root)
+    assert (shown.exit_code, "REVIEW.md" in shown.stdout) == (0, False)
+    assert shown.stdout.startswith("toy 2: reviewed\n")
