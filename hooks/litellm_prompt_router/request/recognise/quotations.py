@@ -26,18 +26,8 @@ _DELIMITER = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _QUOTED_LINE = re.compile(r"[ \t]*(?:[>|][ \t]?)+(?:[-*+][ \t]+)?\Z")
-_QUOTATION_MARKS = {
-    '"': '"',
-    "“": "”",
-    "„": "“",
-    "«": "»",
-    "»": "«",
-    "「": "」",
-    "『": "』",
-    "`": "`",
-    "‘": "’",
-    "'": "'",
-}
+_QUOTATION_MARKS = dict(zip("\"“„«»「『`‘'", "\"”“»«」』`’'", strict=True))
+"""What closes a quotation that each of these opens."""
 
 
 class _Occurrence(NamedTuple):
@@ -223,14 +213,13 @@ def _longest_run(text: str, found: Sequence[_Occurrence]) -> list[int]:
             at -= at & -at
         last = found[number - 1] if number else None
         if last is not None and last.module + 1 == each.module and not text[last.end : each.start].strip():
-            if best[number - 1] + 1 >= weight:
-                weight, previous = best[number - 1] + 1, number - 1
+            weight, previous = max((weight, previous), (best[number - 1] + 1, number - 1))
         weight += 2 * (each.end - each.start)
         best.append(weight)
         before.append(previous)
         at = each.module + 1
         while at < size:
-            if weight > tree[at][0]:
+            if weight >= tree[at][0]:  # of equal ones the nearest
                 tree[at] = (weight, number)
             at += at & -at
     run: list[int] = []
