@@ -21,8 +21,8 @@ _DELIMITER = re.compile(
     r"|\[(?P<closes>/?)(?P<bracket>[^\W\d][\w -]{0,40})\]"
     r"|^[ \t]*(?P<fence>`{3,}|~{3,}|\"{3}|'{3})(?P<info>[^`\r\n]*)$"
     r"|(?P<comment><!--|-->)"
-    r"|^[^\w\r\n]*(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]+(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]*$"
-    r"|^(?P<rule>[-=*#~]{3,})[ \t]*(?P<title>\w[^\r\n]{0,200}?)[ \t]*(?P=rule)[ \t]*$",
+    r"|^[^\w\r\n]*(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]+(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]{0,20}$"
+    r"|^(?P<rule>[-=*#~]{3,40})[ \t]*(?P<title>\w[^\r\n]{0,200}?)[ \t]*(?P=rule)[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _QUOTED_LINE = re.compile(r"[ \t]*(?:[>|][ \t]?)+(?:[-*+][ \t]+)?\Z")
@@ -137,7 +137,9 @@ def _closes(mark: re.Match[str]) -> str:
         return f"<{mark['tag']}"
     if mark["bracket"] and mark["closes"]:
         return f"[{mark['bracket'].lower()}"
-    if mark["fence"] and not mark["info"].strip():
+    if mark["fence"] and (
+        not mark["info"].strip() or mark["info"][0] in "#<-*"
+    ):  # the next block may begin on its line
         return mark["fence"][0]
     if mark["comment"] == "-->":
         return "<!--"
