@@ -64,8 +64,8 @@ def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[DraftDoubt]:
         if slot.stays:
             yield DraftDoubt(
                 module=module.id,
-                text=f"slot {slot.name} varies and stays where it is, for want of a sentence of its own that could move to "
-                "the prompt's end: what follows it is new to the provider's cache, as it is in the original prompt",
+                text=f"slot {slot.name} varies and stays where it is, as no whole sentence could move to the end: "
+                "what follows it is new to the provider's cache, as it is in the original prompt",
             )
         joined = slot.sample + rest.split("{{", 1)[0]
         match = pattern.match(joined)

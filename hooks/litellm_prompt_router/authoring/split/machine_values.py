@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.value_kinds import KINDS
 
-_KIND_PATTERNS = {
-    kind.name: kind.pattern for kind in KINDS if kind.name != "path" or not kind.pattern.startswith("[A-Za-z]")
-}
+_EMAIL = next(kind.pattern for kind in KINDS if kind.name == "email")
+_POSIX = next(kind.pattern for kind in KINDS if kind.name == "path" and not kind.pattern.startswith("[A-Za-z]"))
 _WINDOWS = r"[A-Za-z]:[\\/][^\s\"'`<>|*?]*[^\s\"'`<>|*?.,;:!]"
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 
 class NeutralValue(NamedTuple):
@@ -26,19 +26,18 @@ class NeutralValue(NamedTuple):
     pattern: str
 
 
-PATH = NeutralValue("path", "/home/user/project", _KIND_PATTERNS["path"])
+PATH = NeutralValue("path", "/home/user/project", _POSIX)
 WINDOWS_PATH = NeutralValue("windows_path", "C:\\Users\\user\\project", _WINDOWS)
 SPACED_PATH = NeutralValue("folder", "/home/user/some project", r"[^\r\n\"'`<>|]+")
 PROJECT = NeutralValue("project", "some-project", r"[^\r\n\"'`<>|]+")
 USER = NeutralValue("user_name", "some-user", r"[\pL\pN._-]+(?: [\pL\pN.'_-]+){0,3}")
 HOST = NeutralValue("host", "some-host", r"[\pL\pN._-]+")
 REMOTE = NeutralValue("git_remote", "https://example.com/user/project.git", r"[^\s\"'`<>]+")
-EMAIL = NeutralValue("email", "user@example.com", _KIND_PATTERNS["email"])
-ID = NeutralValue("id", "00000000-0000-0000-0000-000000000000", _KIND_PATTERNS["id"])
+EMAIL = NeutralValue("email", "user@example.com", _EMAIL)
+ID = NeutralValue("id", "00000000-0000-0000-0000-000000000000", _UUID)
 NEUTRAL_VALUES = (PATH, WINDOWS_PATH, SPACED_PATH, PROJECT, USER, HOST, REMOTE, EMAIL, ID)
 
 MIN_NAME_CHARS = 3
-_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _END = r"[^\s\"'`<>|*?,;:()\[\]{}\\]"
 _PATHS = re.compile(rf"(?<![\w.<~@)\]}}-])(?:file://)?(/(?:{_END}*[^\s\"'`<>|*?,;:.!()\[\]{{}}\\]))")
 _WINDOWS_PATHS = re.compile(r"(?<![\w])([A-Za-z]:[\\/](?:[^\s\"'`<>|*?:]*[^\s\"'`<>|*?.,;:!)\]}]))")
@@ -49,8 +48,11 @@ _MADE_UP = re.compile(
     r"<.*|\$.*|\{.*|\[.*|%.*|\.+)$",
     re.IGNORECASE,
 )
-_GENERIC = frozenset("admin app bot build ci code container dev developer devbox docker guest home local node public "
-                     "root runner shared test ubuntu user vagrant vscode work workspace".split())  # fmt: skip
+_GENERIC = re.compile(
+    r"(?:admin|app|bot|build|ci|code|container|dev|developer|devbox|docker|guest|home|local|node|public|root|runner|shared|"
+    r"test|ubuntu|user|vagrant|vscode|work|workspace)\Z",
+    re.IGNORECASE,
+)
 _TEMPORARY = re.compile(r"/(?:private/)?(?:tmp|var/tmp|var/folders|run/user)/")
 _MADE_BY_PROGRAM = re.compile(
     rf"{_UUID}|\b[0-9a-f]{{8,}}\b|/tmp[\w]{{5,}}|\d{{4,}}|[._-](?=\w*\d)(?=\w*[a-zA-Z])\w{{6,}}"
@@ -60,14 +62,16 @@ _FIXED = re.compile(
     r"(?:/workspace|/app|/repo|/testbed|/path|/usr|/bin|/etc|/dev|/proc|/sys|/lib|/absolute|/your)(?:/|$)"
 )
 _LABELLED_PATH = re.compile(
-    r"(?:working[ _-]?dir(?:ectory)?|work[ _-]?dir|\bcwd|\bpwd|current[ _-]dir(?:ectory)?|(?:project|workspace|repo(?:sitory)?|git)"
-    r"[ _-](?:root|dir(?:ectory)?|path|folder)|home[ _-]dir(?:ectory)?|workspace[ _-]folder|\bworkspace|worktree|installed (?:at|in)"
-    r"|arbeitsverzeichnis|répertoire de travail|directorio de trabajo|рабочий каталог|рабочая директория|工作目录|作業ディレクトリ)"
+    r"(?:working[ _-]?dir(?:ectory)?|work[ _-]?dir|\bcwd|\bpwd|current[ _-]dir(?:ectory)?|\bworkspace|worktree"
+    r"|(?:project|workspace|repo(?:sitory)?|git)[ _-](?:root|dir(?:ectory)?|path|folder)|home[ _-]dir(?:ectory)?"
+    r"|workspace[ _-]folder|installed (?:at|in)|arbeitsverzeichnis|répertoire de travail|directorio de trabajo"
+    r"|рабочий каталог|рабочая директория|工作目录|作業ディレクトリ)"
     r"(?:\s+is)?(?:\s*\([^)\n]*\))?[\"'`*_]*\s*[:=：]?[\"'`*_]*\s+[\"'`]?((?:[/~]|[A-Za-z]:[\\/])[^\r\n\"'`<>|*]*)",
     re.IGNORECASE,
 )
 _LABELLED_USER = re.compile(
-    r"\b(?:user[ _-]?name|git user|login(?: name)?|logged in as|os user|current user|whoami|benutzername|用户名|ユーザー名)"
+    r"\b(?:user[ _-]?name|git user|login(?: name)?|logged in as|os user|current user|whoami|benutzername"
+    r"|用户名|ユーザー名)"
     r"[\"'`*_]*\s*[:=：][\"'`*_]*[ \t]*[\"'`]?([^\W\d_][\w.-]*(?: [A-Z][\w.'-]*){0,2})(?=[\"'`)*_.,;]*[ \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -85,9 +89,7 @@ _LABELLED_ID = re.compile(
     rf"\b(?:session|conversation|thread|request|run|chat|trace|task)[ _-]?(?:id)?\b[^\r\n]{{0,20}}?({_UUID})",
     re.IGNORECASE,
 )
-_LABELLED_EMAIL = re.compile(
-    rf"\b(?:user|git|author|e-?mail)\b[^\r\n@]{{0,30}}?(?<![\w.+-])({_KIND_PATTERNS['email']})", re.IGNORECASE
-)
+_LABELLED_EMAIL = re.compile(rf"\b(?:user|git|author|e-?mail)\b[^\r\n@]{{0,30}}?(?<![\w.+-])({_EMAIL})", re.IGNORECASE)
 _LOGIN = re.compile(r"(?<![\w.+-])([a-z_][\w-]{1,31})@([a-z][\w-]*(?:\.(?:local|lan|internal|home))?):[~/]")
 _REMOTES = re.compile(r"(?:git@|ssh://|https?://|git://)[^\s\"'`<>()]+\.git\b")
 _EXAMPLE_DOMAIN = re.compile(
@@ -206,6 +208,6 @@ def _names(text: str, users: Iterable[str], names: Iterable[str]) -> Iterable[Ma
         if not _EXAMPLE_DOMAIN.search(match[1]):
             yield MachineValue(match.start(1), match.end(1), EMAIL)
     for name in users:
-        if len(name) >= MIN_NAME_CHARS and name.lower() not in _GENERIC:
+        if len(name) >= MIN_NAME_CHARS and not _GENERIC.match(name):
             for match in re.finditer(rf"(?<![\w./\\-]){re.escape(name)}(?![\w/\\-])", text):
                 yield MachineValue(*match.span(), USER)

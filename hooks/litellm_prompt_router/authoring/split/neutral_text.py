@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from litellm_prompt_router.authoring.split.machine_values import NEUTRAL_VALUES, machine_values
+from litellm_prompt_router.authoring.split.machine_values import ID, NEUTRAL_VALUES, machine_values
 from litellm_prompt_router.authoring.split.quoted_files import FENCED, quoted_files
 from litellm_prompt_router.authoring.split.value_kinds import BLOCK_CHARS, LINE_CHARS
 from litellm_prompt_router.authoring.split.whole_sentences import obliges
@@ -20,7 +20,7 @@ MAX_QUOTED_CHARS = 1_000_000
 _ITEM = re.compile(r"[ \t]*([-*+•])[ \t]+(\S[^\r\n]*?)\s*")
 _LABELLED = re.compile(r"([ \t]*(?:[-*+•][ \t]+)?\*\*[^*\r\n]{1,40}:\*\*)[ \t]+[^\r\n]{1,80}?(\s*)")
 _ANY_FENCES = rf"(?:{FENCED}\s*)*"
-_SPACE = re.compile(r"(\s+)")
+_SPACE = re.compile(r"([ \t\r\n\f]+)")  # what RE2 takes for white space
 _NEUTRAL = {value.text: value for value in NEUTRAL_VALUES}
 _PLACEHOLDERS = re.compile("|".join(map(re.escape, sorted([*_NEUTRAL, QUOTED], key=len, reverse=True))))
 
@@ -33,6 +33,8 @@ class OwnValue(NamedTuple):
     name: str
     patterns: tuple[str, ...]
     max_chars: int
+    varies: bool = False
+    """No two samples have the same ones."""
 
     @property
     def pattern(self) -> str:
@@ -74,9 +76,12 @@ def neutral_versions(samples: Sequence[str]) -> tuple[tuple[str, NeutralText], .
     Quoted files of all of them fit the slots of each.
     """
     versions: dict[str, tuple[str, NeutralText]] = {}
+    ids: list[tuple[str, ...]] = []
     for sample in dict.fromkeys(samples):
         neutral = neutral_text(sample)
         versions.setdefault(neutral.text, (sample, neutral))
+        ids.append(tuple(sample[value.start : value.end] for value in machine_values(sample) if value.neutral is ID))
+    varies = len(ids) > 1 and len(set(ids)) == len(ids)
     all_patterns = {
         name: tuple(dict.fromkeys(pattern for own in owns for pattern in own.patterns))
         for name, owns in _by_name(neutral for _, neutral in versions.values()).items()
@@ -84,7 +89,13 @@ def neutral_versions(samples: Sequence[str]) -> tuple[tuple[str, NeutralText], .
     return tuple(
         (
             sample,
-            NeutralText(neutral.text, tuple(own._replace(patterns=all_patterns[own.name]) for own in neutral.values)),
+            NeutralText(
+                neutral.text,
+                tuple(
+                    own._replace(patterns=all_patterns[own.name], varies=varies and own.name == ID.name)
+                    for own in neutral.values
+                ),
+            ),
         )
         for sample, neutral in versions.values()
     )

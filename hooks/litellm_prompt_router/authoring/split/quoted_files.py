@@ -26,8 +26,8 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _CONTENTS = re.compile(
-    r"[ \t>*#-]*(?:here (?:is|are) )?(?:the )?(?:full |current )?(?:contents?|text|instructions|rules|source) (?:of|from)"
-    rf"(?: the)?(?: file)?[ :]+{_MARKS}{_PATH}\.?\w+{_MARKS}[^\r\n]{{0,160}}[:：][*]*\s*\Z",
+    r"[ \t>*#-]*(?:here (?:is|are) )?(?:the )?(?:full |current )?(?:contents?|text|instructions|rules|source)"
+    rf" (?:of|from)(?: the)?(?: file)?[ :]+{_MARKS}{_PATH}\.?\w+{_MARKS}[^\r\n]{{0,160}}[:：][*]*\s*\Z",
     re.IGNORECASE,
 )
 _FILE_LINE = re.compile(

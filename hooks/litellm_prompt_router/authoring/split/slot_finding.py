@@ -34,7 +34,7 @@ def find_slots(
     """
     first = samples[0]
     found, unrelated = find_gaps(_with_one_line_ending(samples))
-    gaps = [gap for gap in found if any(value.strip() for value in gap.values)]
+    gaps = [_from_line_start(first, gap) for gap in found if any(value.strip() for value in gap.values)]
     gaps = _widened(first, _whole_words(first, gaps))
     gaps = _joined_over_chance_matches(first, gaps, coarseness)
     kept = [sample for number, sample in enumerate(samples) if number not in unrelated]
@@ -62,6 +62,19 @@ def _with_one_line_ending(samples: Sequence[str]) -> list[str]:
 
 
 # Where a slot begins and ends
+
+
+def _from_line_start(first: str, gap: VersionGap) -> VersionGap:
+    """A text that isn't always there, from the start of its line on if its end is what its line begins with.
+
+    ``## B ... ## `` in front of ``C`` is ``## B ...`` in front of ``## C``.
+    """
+    head = first[max(first.rfind("\n", 0, gap.start), first.rfind("\r", 0, gap.start)) + 1 : gap.start]
+    if all(gap.values) or not head or not all(value.endswith(head) for value in gap.values if value):
+        return gap
+    size = len(head)
+    values = tuple(f"{head}{value[:-size]}" if value else "" for value in gap.values)
+    return VersionGap(gap.start - size, gap.end - size, values)
 
 
 def _whole_words(first: str, gaps: Sequence[VersionGap]) -> list[VersionGap]:

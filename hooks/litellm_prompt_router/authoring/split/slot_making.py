@@ -13,6 +13,7 @@ from litellm_prompt_router.authoring.split.titles import slug
 from litellm_prompt_router.authoring.split.value_kinds import kind_of
 from litellm_prompt_router.authoring.split.version_alignment import VersionGap, merged
 from litellm_prompt_router.authoring.split.whole_sentences import whole_span
+from litellm_prompt_router.profile.patterns import compile_pattern
 
 NEARBY_CHARS = 200
 
@@ -23,7 +24,8 @@ _USER = re.compile(
     r"\b(?:user|nutzer|benutzer|utilisateur|usuario|utente|gebruiker|пользовател)|用户|用戶|ユーザー", re.IGNORECASE
 )
 _USER_BEFORE = re.compile(
-    r"(?:\b(?:user(?:'s)?(?: name)?|username|named|called|name|hello|hi|dear|assist|assisting|help|helping|for)(?: is)?|用户|ユーザー)[\s:,\"'`*@]*\Z",
+    r"(?:\b(?:user(?:'s)?(?: name)?|username|named|called|name|hello|hi|dear|assist|assisting|help|helping|for)(?: is)?"
+    r"|用户|ユーザー)[\s:,\"'`*@]*\Z",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,3}\Z")
@@ -123,7 +125,7 @@ def _own_part(first: str, value: OwnValue, count: int) -> _Part:
         sample=without_marks(first[value.start : value.end]),
         max_chars=value.max_chars,
         description=MADE_UP,
-        varies=False,
+        varies=value.varies,
     )
 
 
@@ -159,9 +161,12 @@ def _widened(first: str, parts: Sequence[_Part]) -> list[tuple[_Part, bool]]:
             out.append((part, False))
             number += 1
             continue
-        # A part before this one that is in the same sentence belongs to it, too.
-        inside = list(parts[number : last + 1])
-        out.append((_joined(first, inside, *span), True))
+        joined = _joined(first, parts[number : last + 1], *span)
+        if compile_pattern(joined.pattern).fullmatch(joined.sample) is None:
+            out.append((part, False))
+            number += 1
+            continue
+        out.append((joined, True))
         number = last + 1
     return out
 

@@ -10,7 +10,13 @@ import re
 from collections.abc import Sequence
 
 from litellm_prompt_router.authoring.split.machine_values import EMAIL, ID, PATH, WINDOWS_PATH
-from litellm_prompt_router.authoring.split.neutral_text import QUOTED, OwnValue, literal_alternatives, without_marks
+from litellm_prompt_router.authoring.split.neutral_text import (
+    QUOTED,
+    OwnValue,
+    literal_alternatives,
+    literal_pattern,
+    without_marks,
+)
 from litellm_prompt_router.authoring.split.value_kinds import kind_of
 from litellm_prompt_router.authoring.split.whole_sentences import obliges
 from litellm_prompt_router.profile.patterns import compile_pattern
@@ -24,6 +30,7 @@ _WHOLE_TAG = re.compile(r"\s*<([^\W\d][\w.:-]*)(?:\s[^<>]*)?>[\s\S]*</\1>\s*\Z")
 _OPENED = re.compile(r"(?:<([^\W\d][\w.:-]*)(?:\s[^<>]*)?>|^[ \t]*(?:`{3,}|~{3,})[^\r\n]*\r?\n)\s*\Z", re.MULTILINE)
 _CLOSED = re.compile(r"\s*(?:</([^\W\d][\w.:-]*)>|[ \t]*(?:`{3,}|~{3,}))")
 _STRUCTURE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|<)")
+_SECTION = re.compile(r"^(?=#{1,6}[ \t])", re.MULTILINE)
 _ONE_LINE = r"[^\r\n#<][^\r\n]*"
 _NEUTRAL = {"path": (PATH.text, WINDOWS_PATH.text), "email": (EMAIL.text,), "id": (ID.text, "0" * 12, "0a" * 6)}
 
@@ -51,11 +58,16 @@ def pattern_of(values: Sequence[str], before: str, after: str, own: Sequence[Own
         if not excluded.isspace() and excluded in ("", "\r", "\n"):
             excluded = ""
         return f"[^\\r\\n{_escaped_for_class(excluded, 'rn')}]*"
-    return _block_pattern(values, present, before, after, excluded)
+    return _block_pattern(values, present, before, after, excluded, own)
 
 
-def _block_pattern(values: Sequence[str], present: Sequence[str], before: str, after: str, excluded: str) -> str:
+def _block_pattern(
+    values: Sequence[str], present: Sequence[str], before: str, after: str, excluded: str, own: Sequence[OwnValue]
+) -> str:
     """A pattern for values of several lines."""
+    sections = _sections(present, own)
+    if sections is not None:
+        return sections
     opened, closed = _OPENED.search(before), _CLOSED.match(after)
     if opened and closed and (opened[1] or "") == (closed[1] or ""):
         return "[^<]*" if opened[1] and not any("<" in value for value in values) else r"[\s\S]*?"
@@ -69,6 +81,25 @@ def _block_pattern(values: Sequence[str], present: Sequence[str], before: str, a
     seen = dict.fromkeys(line.strip() for value in present for line in value.splitlines() if _STRUCTURE.match(line))
     line = "|".join([_ONE_LINE, *(rf"[ \t]*{re.escape(each)}[ \t]*" for each in seen)])
     return rf"(?:(?:{line})?(?:\r?\n|\r|\z))*"
+
+
+def _sections(values: Sequence[str], own: Sequence[OwnValue]) -> str | None:
+    """A pattern for sections that each are there or not, by their own text; None where one's text differs, too."""
+    order: list[str] = []
+    for value in sorted(values, key=len, reverse=True):
+        at = 0
+        for section in filter(None, map(str.strip, _SECTION.split(value))):
+            if section in order:
+                at = order.index(section) + 1
+            else:
+                order.insert(at, section)
+                at += 1
+    titles = [section.splitlines()[0].strip() for section in order]
+    if not any(title.startswith("#") for title in titles) or len(set(titles)) < len(titles):
+        return None
+    pattern = r"\s*" + "".join(rf"(?:{literal_pattern(section, own)}\s*)?" for section in order)
+    compiled = compile_pattern(pattern)
+    return pattern if all(compiled.fullmatch(value) is not None for value in values) else None
 
 
 def neutral_sample(value: str, name: str | None, pattern: str) -> str:

@@ -22,19 +22,25 @@ _STRUCTURE = re.compile(
 )
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})")
 _POINTS_BACK = re.compile(
-    r"[\s\"'“(*_`-]*(?:it|its|this|that|these|those|they|them|he|she|here|there|above|below|es|das|dies\w*|sie|er|dort|il|elle|cela|"
+    r"[\s\"'“(*_`-]*(?:it|its|this|that|these|those|they|them|he|she|here|there|above|below|es|das|dies\w*|sie|er|dort|"
+    r"il|elle|cela|"
     r"ça|ce|cette|ils|esto|eso|este|esta|ello|isso|isto|este|это|этот|эта|эти|он|она|оно|они)\b"
     r"|[\s\"'“(*_`-]*(?:这|那|它|これ|それ|あれ|이것|그것)",
     re.IGNORECASE,
 )
 _OBLIGES = re.compile(
-    r"\b(?:must|never|always|do not|don[’']?t|should|shall|may not|cannot|can[’']?t|only|avoid|ensure|make sure|please|use|prefer|ask|"
-    r"important|critical|required?|forbidden|prohibited|allowed|refuse|unless|before you|"
-    r"muss|müssen|musst|niemals|nie|immer|nicht|darf|dürfen|soll\w*|vermeide\w*|bitte|nur|verwende\w*|"
-    r"doit|doivent|devez|jamais|toujours|ne pas|n[’']\w+ pas|évite\w*|seulement|utilise\w*|"
-    r"debe\w*|nunca|siempre|evita\w*|no (?:uses|hagas)|solo|usa|deve\w*|sempre|não|apenas|mai|"
-    r"нельзя|никогда|всегда|обязательно|должен|должны|не |только)\b"
-    r"|必须|必須|不得|禁止|切勿|务必|绝不|不要|应该|請|请|しないで|ください|必ず|べき|반드시|절대|하지 ?마|يجب|أبدا|لا |हमेशा|कभी नहीं|चाहिए",
+    r"\b(?:must|never|always|do not|don[’']?t|should|shall|may not|cannot|can[’']?t|only|avoid|ensure|make sure|please"
+    r"|use|prefer|ask|important|critical|required?|forbidden|prohibited|allowed|refuse|unless|before you"
+    r"|muss|müssen|musst|niemals|nie|immer|nicht|darf|dürfen|soll\w*|vermeide\w*|bitte|nur|verwende\w*"
+    r"|doit|doivent|devez|jamais|toujours|ne pas|n[’']\w+ pas|évite\w*|seulement|utilise\w*"
+    r"|debe\w*|nunca|siempre|evita\w*|no (?:uses|hagas)|solo|usa|deve\w*|sempre|não|apenas|mai"
+    r"|нельзя|никогда|всегда|обязательно|должен|должны|не|только)\b"
+    r"|必须|必須|不得|禁止|切勿|务必|绝不|不要|应该|請|请|しないで|ください|必ず|べき|반드시|절대|하지 ?마"
+    r"|يجب|أبدا|لا |हमेशा|कभी नहीं|चाहिए",
+    re.IGNORECASE,
+)
+_TO_YOU = re.compile(
+    r"\b(?:you|your|you[’']re|du|dein\w*|dir|Sie|Ihre?\w*|tu|vous|votre|tú|usted|eres|você|ты|вы|тебя|вас)\b|你|您|あなた|당신",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -43,6 +49,11 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 def obliges(text: str) -> bool:
     """True for a text that tells somebody what to do or not to do."""
     return _OBLIGES.search(text) is not None
+
+
+def _only_says_facts(text: str) -> bool:
+    """True for a text that tells nobody what to do or who they are."""
+    return not obliges(text) and _TO_YOU.search(text) is None
 
 
 def whole_span(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -69,7 +80,7 @@ def _tagged_block(text: str, start: int, end: int) -> tuple[int, int] | None:
         inside = text[at + len(raw) : start] + text[end : closing.start()]
         other = [line for line in inside.splitlines() if line.strip()]
         is_data = all(_LABELLED.match(line) or not _WORD.search(line) or len(line.split()) <= 2 for line in other)
-        if len(other) > MAX_TAGGED_LINES or not is_data or obliges(inside):
+        if len(other) > MAX_TAGGED_LINES or not is_data or not _only_says_facts(inside):
             return None
         first = at + len(raw) - len(raw.lstrip())
         return first, closing.end()
