@@ -46,7 +46,7 @@ def test_samples_make_slots(tmp_path: Path, run: Run) -> None:
     declared = yaml.safe_load((tmp_path / "p" / "quill" / "profile.yaml").read_text("utf-8"))
     assert [slot["name"] for slot in declared["slots"]] == ["date", "user_name", "path", "listing", "notice"]
     joined = run("join", "quill", "--profiles", tmp_path / "p").stdout_bytes.decode()
-    made_up = (("Ada", "User"), ("/srv/orders/17/open", "/home/user/project"), ("17/a.pdf\n17/b.pdf", ""))
+    made_up = (("Ada", "User"), ("/srv/orders/17/open", "/home/user/project"), ("\n17/a.pdf\n17/b.pdf\n", ""))
     expected = VERSIONS[0]
     for value, instead in made_up:
         expected = expected.replace(value, instead)

@@ -66,7 +66,7 @@ _LABELLED_PATH = re.compile(
     r"|(?:project|workspace|repo(?:sitory)?|git)[ _-](?:root|dir(?:ectory)?|path|folder)|home[ _-]dir(?:ectory)?"
     r"|workspace[ _-]folder|installed (?:at|in)|arbeitsverzeichnis|répertoire de travail|directorio de trabajo"
     r"|рабочий каталог|рабочая директория|工作目录|作業ディレクトリ)"
-    r"(?:\s+is)?(?:\s*\([^)\n]*\))?[\"'`*_]*\s*[:=：]?[\"'`*_]*\s+[\"'`]?((?:[/~]|[A-Za-z]:[\\/])[^\r\n\"'`<>|*]*)",
+    r"(?:\s+is)?(?:\s*\([^)\n/\\]*\))?[\"'`*_]*\s*[:=：]?[\"'`*_]*(?:\s+|\s*\()[\"'`]?((?:[/~]|[A-Za-z]:[\\/])[^\r\n\"'`<>|*]*)",
     re.IGNORECASE,
 )
 _LABELLED_USER = re.compile(

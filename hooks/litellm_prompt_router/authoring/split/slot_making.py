@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from litellm_prompt_router.authoring.split.draft import DraftSlot, PlacedSlot
 from litellm_prompt_router.authoring.split.neutral_text import OwnValue, limit_of, literal_pattern, without_marks
-from litellm_prompt_router.authoring.split.slot_patterns import is_listing, neutral_sample, pattern_of
+from litellm_prompt_router.authoring.split.slot_patterns import block_pattern, is_listing, neutral_sample, pattern_of
 from litellm_prompt_router.authoring.split.titles import slug
 from litellm_prompt_router.authoring.split.value_kinds import kind_of
 from litellm_prompt_router.authoring.split.version_alignment import VersionGap, merged
@@ -200,12 +200,19 @@ def _joined(first: str, parts: Sequence[_Part], start: int, end: int) -> _Part:
     patterns.append(literal_pattern(first[at:end]))
     samples.append(first[at:end])
     named = next((part for part in parts if part.varies), parts[0])
+    gap = merged(first, [part.gap for part in parts], start, end)
+    pattern, sample = "".join(patterns), "".join(samples)
+    name = named.name
+    block = block_pattern(gap.values)
+    if block is not None:  # in a tag any number of lines may vary
+        name = "listing" if is_listing([value for value in gap.values if value]) else name
+        pattern, sample = block, neutral_sample(sample, name, block) if name == "listing" else sample
     return _Part(
-        gap=merged(first, [part.gap for part in parts], start, end),
-        name=named.name,
-        pattern="".join(patterns),
-        sample="".join(samples),
-        max_chars=sum(part.max_chars for part in parts) + end - start,
+        gap=gap,
+        name=name,
+        pattern=pattern,
+        sample=sample,
+        max_chars=max(sum(part.max_chars for part in parts) + end - start, limit_of(gap.values)),
         description=named.description,
         varies=True,
     )

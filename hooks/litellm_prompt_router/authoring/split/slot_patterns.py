@@ -29,6 +29,7 @@ _ENTRY = re.compile(r"\s*(?:[-*+•├└│|]|\d+[.)])|.*[\w)][./\\]\w|.*[/\\]"
 _WHOLE_TAG = re.compile(r"\s*<([^\W\d][\w.:-]*)(?:\s[^<>]*)?>[\s\S]*</\1>\s*\Z")
 _OPENED = re.compile(r"(?:<([^\W\d][\w.:-]*)(?:\s[^<>]*)?>|^[ \t]*(?:`{3,}|~{3,})[^\r\n]*\r?\n)\s*\Z", re.MULTILINE)
 _CLOSED = re.compile(r"\s*(?:</([^\W\d][\w.:-]*)>|[ \t]*(?:`{3,}|~{3,}))")
+_FILE = re.compile(r"[^\s<>]*[/\\][^\s<>]*|[\w-]+(?:\.[\w-]+)*\.[A-Za-z]\w{0,4}")
 _STRUCTURE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|<)")
 _SECTION = re.compile(r"^(?=#{1,6}[ \t])", re.MULTILINE)
 _ONE_LINE = r"[^\r\n#<][^\r\n]*"
@@ -73,7 +74,7 @@ def _block_pattern(
         return "[^<]*" if opened[1] and not any("<" in value for value in values) else r"[\s\S]*?"
     if any(obliges(value) for value in present) and len(present) <= MAX_LITERALS:
         return literal_alternatives(values)
-    tagged = _tagged(values)
+    tagged = block_pattern(values)
     if tagged is not None:
         return tagged
     if excluded == "<" and is_listing(present):
@@ -110,6 +111,8 @@ def neutral_sample(value: str, name: str | None, pattern: str) -> str:
         candidates = _NEUTRAL.get(kind.name, ())
     elif name == "user_name":
         candidates = ("User", "user")
+    elif _FILE.fullmatch(value):
+        candidates = ("file.txt", "file")
     else:
         takes_anything = compiled.fullmatch("x") is not None and (name == "listing" or _has_line_break(value))
         tag = _WHOLE_TAG.match(value)
@@ -136,7 +139,7 @@ def _escaped_for_class(character: str, already: str) -> str:
     return character if character.isprintable() else f"\\x{{{ord(character):X}}}"
 
 
-def _tagged(values: Sequence[str]) -> str | None:
+def block_pattern(values: Sequence[str]) -> str | None:
     """A pattern for values that are one whole tagged block, or nothing."""
     names = set()
     for value in values:

@@ -103,7 +103,7 @@ def _sentence(text: str, start: int, end: int) -> tuple[int, int] | None:
     if (
         last - first > MAX_SENTENCE_CHARS
         or not _WORD.search(outside)
-        or obliges(outside)
+        or not _only_says_facts(outside)
         or _POINTS_BACK.match(sentence)
     ):
         return None
