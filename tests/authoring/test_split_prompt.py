@@ -302,17 +302,14 @@ def test_slots_are_named_by_their_content() -> None:
     ]
     for found, name in zip(placed, ("date", "user", "path", "listing", "notice"), strict=True):
         for value, values in zip(found.values, VALUES, strict=True):
-            assert value.strip() == values[name].strip()
+            assert values[name].strip() in value
 
 
 def test_a_path_stays_in_its_sentence() -> None:
-    """A conversation has one, and the words around it would say nothing without it; on lines of its own it may move."""
-    inside, alone = (
-        find_slots([form.format(path) for path in ("/home/ada/shop", "/srv/work/of/grace")])[0]
-        for form in ("# Memory\n\nYour notes lie at `{}`. Keep them short.\n", "# Memory\n\n{}\n\nKeep notes short.\n")
-    )
-    assert [(found.slot.name, found.slot.volatile) for found in inside] == [("path", False)]
-    assert [(found.slot.name, found.slot.volatile) for found in alone] == [("path", True)]
+    """A conversation has one, other sentences speak of it, and without words of its own it would say nothing."""
+    for form in ("# Memory\n\nYour notes lie at `{}`. Keep them short.\n", "# Memory\n\n{}\n\nKeep notes short.\n"):
+        (found,) = find_slots([form.format(path) for path in ("/home/ada/shop", "/srv/work/of/grace")])[0]
+        assert (found.slot.name, found.slot.volatile, found.slot.stays) == ("path", False, True)
 
 
 def test_patterns_stop_where_the_value_does() -> None:

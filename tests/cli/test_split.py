@@ -49,7 +49,12 @@ def test_samples_make_slots(tmp_path: Path, run: Run) -> None:
     assert run("split", *paths, "--name", "quill", "--profiles", tmp_path / "p").exit_code == 0
     declared = yaml.safe_load((tmp_path / "p" / "quill" / "profile.yaml").read_text("utf-8"))
     assert [slot["name"] for slot in declared["slots"]] == ["date", "user_name", "path", "listing", "notice"]
-    assert run("join", "quill", "--profiles", tmp_path / "p").stdout_bytes == VERSIONS[0].encode()
+    joined = run("join", "quill", "--profiles", tmp_path / "p").stdout_bytes.decode()
+    made_up = (("Ada", "User"), ("/srv/orders/17/open", "/home/user/project"), ("\n17/a.pdf\n17/b.pdf\n", ""))
+    expected = VERSIONS[0]
+    for value, instead in made_up:
+        expected = expected.replace(value, instead)
+    assert joined == expected
 
 
 ODD = {

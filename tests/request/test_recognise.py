@@ -115,7 +115,7 @@ PARTIAL = {
     ),
     "a module quoted in the frame": (
         f"Mind this:\n{BERTHS}Now the prompt.\n\n{PROMPT}",
-        ["?", "berths", "?", *ALL],
+        ["?", *ALL],
     ),
     "a heading repeated before its module": (
         IDENTITY + "## Berths\n\nUse `berth_plan` to see which quay is shut.\n\n" + BERTHS + TIDES + FEES + LETTERS,

@@ -19,6 +19,8 @@ class DraftSlot:
     volatile: bool
     description: str = ""
     max_chars: int | None = None
+    stays: bool = False
+    """It varies with every version, but has no sentence or block of its own that could move to the prompt's end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +114,10 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """A profile to be reviewed: modules in prompt order. ``prompt`` is the first sample, exactly."""
+    """A profile to be reviewed: modules in prompt order.
+
+    ``prompt`` is the first sample; where its slots' values are of a machine or a project, with made-up ones.
+    """
 
     name: str
     version: str

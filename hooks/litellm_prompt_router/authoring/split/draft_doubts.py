@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, DraftSlot, Proposal
+from litellm_prompt_router.authoring.split.neutral_text import is_placeholder
 from litellm_prompt_router.authoring.split.pieces import SMALL_PROMPT_TOKENS, PromptPiece
 from litellm_prompt_router.authoring.split.value_kinds import likely_values
 from litellm_prompt_router.profile.patterns import compile_pattern
@@ -57,13 +58,12 @@ def _slot_doubts(slot: DraftSlot, draft: Draft) -> Iterable[DraftDoubt]:
         at = module.text.find(placeholder)
         if at < 0:
             continue
-        line_start = max(module.text.rfind("\n", 0, at), module.text.rfind("\r", 0, at)) + 1
         rest = module.text[at + len(placeholder) :]
-        if slot.volatile and (module.text[line_start:at].strip() or (rest and rest[0] not in "\r\n")):
+        if slot.stays:
             yield DraftDoubt(
                 module=module.id,
-                text=f"slot {slot.name} is volatile and stands inside a line: its value moves to the prompt's end, "
-                "the words around it stay; where that reads badly, make the whole sentence the slot",
+                text=f"slot {slot.name} varies and stays where it is, as no whole sentence could move to the end: "
+                "what follows it is new to the provider's cache, as it is in the original prompt",
             )
         joined = slot.sample + rest.split("{{", 1)[0]
         match = pattern.match(joined)
@@ -89,6 +89,8 @@ def proposals_of(draft: Draft) -> tuple[Proposal, ...]:
         if len(found) >= MAX_PROPOSALS:
             break
         value = text[start:end]
+        if is_placeholder(value):
+            continue
         found.setdefault(
             value,
             Proposal(

@@ -17,9 +17,11 @@ from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, propos
 from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata, evidence_of
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
+from litellm_prompt_router.authoring.split.neutral_text import neutral_versions
 from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut_prompt
 from litellm_prompt_router.authoring.split.rules_apart import with_rules_apart
 from litellm_prompt_router.authoring.split.slot_finding import COARSEST, find_slots, slots_at
+from litellm_prompt_router.authoring.split.slot_making import settled
 from litellm_prompt_router.authoring.split.topics import MAX_EXAMPLES, likely_messages
 from litellm_prompt_router.authoring.split.tree import build_tree
 from litellm_prompt_router.authoring.split.value_kinds import likely_values
@@ -51,6 +53,9 @@ def split_prompt(
 ) -> Draft:
     """A draft profile of the prompt whose versions are ``samples``; joined, it is the first of them.
 
+    Names and paths of the machine that they come from, and files of a project that they quote, are slots with made-up
+    values, also where one sample is all there is: the draft's prompt has those, and recognition takes any.
+
     ``tools``: names of the tools that requests with this prompt declare. Sizes that aren't given follow from
     the prompt's; ``max_share`` is the largest part of its tokens that a module may be, if it can be divided.
     ``apply_proposals``: likely slots of a single sample become slots. Raises ConfigurationError for a prompt
@@ -60,30 +65,39 @@ def split_prompt(
         raise ConfigurationError([f"{name}: the prompt is empty; there is nothing to split"])
     count = count_tokens or _usual_counter()
     sizes = SizeOptions(target_chars=target_chars, min_chars=min_chars, max_chars=max_chars, max_share=max_share)
-    versions = list(dict.fromkeys(samples))
+    versions = neutral_versions(samples)
+    own = versions[0][1].values
     doubts: list[str] = []
-    placed, unrelated = find_slots(versions)
+    placed, unrelated = find_slots([each.text for _, each in versions], own=own)
     for number in unrelated:
-        which = samples.index(versions[number]) + 1
+        which = samples.index(versions[number][0]) + 1
         doubts.append(f"sample {which} has too little in common with the first; it was left out")
-    versions = [version for number, version in enumerate(versions) if number not in unrelated]
-    if len(versions) == 1:
-        spans = [(start, end) for start, end, _ in likely_values(versions[0])] if apply_proposals else []
-        draft = _draft(versions, slots_at(versions[0], spans), name, tools, sizes, count)
+    texts = [each.text for number, (_, each) in enumerate(versions) if number not in unrelated]
+    related = [sample for number, (sample, _) in enumerate(versions) if number not in unrelated]
+    if len(texts) == 1:
+        spans = [(start, end) for start, end, _ in likely_values(texts[0])] if apply_proposals else []
+        draft = _draft(texts, slots_at(texts[0], spans, own), name, tools, sizes, count)
         if not apply_proposals:
             draft = replace(draft, proposals=proposals_of(draft))
-        return _with_doubts(draft, len(samples), doubts)
-    draft = _draft(versions, placed, name, tools, sizes, count)
-    missed = unrecognised(draft, versions)
-    for coarseness in range(1, COARSEST + 1):
+        return _with_doubts(draft, len(samples), [*doubts, *_missed(related, draft, samples)])
+    tries = [(0, True), *((coarseness, False) for coarseness in range(COARSEST + 1))]
+    for coarseness, widens in tries:
+        if (coarseness, widens) != tries[0]:
+            placed = find_slots(texts, coarseness, own=own, widens=widens)[0]
+        draft = _draft(texts, placed, name, tools, sizes, count)
+        missed = _missed(related, draft, samples)
         if not missed:
             break
-        draft = _draft(versions, find_slots(versions, coarseness)[0], name, tools, sizes, count)
-        missed = unrecognised(draft, versions)
-    for number in missed:
-        which = samples.index(versions[number]) + 1
-        doubts.append(f"recognition doesn't place all of sample {which}; what it doesn't place goes through as it is")
-    return _with_doubts(draft, len(samples), doubts)
+    return _with_doubts(draft, len(samples), [*doubts, *missed])
+
+
+def _missed(versions: Sequence[str], draft: Draft, samples: Sequence[str]) -> list[str]:
+    """A doubt about each version that recognition doesn't place from end to end."""
+    return [
+        f"recognition doesn't place all of sample {samples.index(versions[number]) + 1}; what it doesn't place goes "
+        "through as it is"
+        for number in unrecognised(draft, versions)
+    ]
 
 
 def _usual_counter() -> Callable[[str], int]:
@@ -102,7 +116,8 @@ def _draft(
     sizes: SizeOptions,
     count: Callable[[str], int],
 ) -> Draft:
-    prompt = SlottedPrompt(versions[0], placed)
+    text, placed = settled(versions[0], placed)
+    prompt = SlottedPrompt(text, placed)
     root = build_tree(prompt.text, read_lines(prompt.text, [(slot.start, slot.end) for slot in placed]), count)
     bounds = bounds_of(
         len(prompt.text),

@@ -1,4 +1,4 @@
-"""Kinds of values by their form, such as dates and paths, and patterns that fit values of a kind."""
+"""Kinds of values by their form, such as dates and paths."""
 
 from __future__ import annotations
 
@@ -101,63 +101,3 @@ def likely_values(text: str) -> list[tuple[int, int, ValueKind]]:
 
 def _is_telling_path(path: str) -> bool:
     return path[0] not in "." and len(re.findall(r"[/\\]\w", path)) >= MIN_PATH_DEPTH
-
-
-def pattern_of(values: Sequence[str], before: str, after: str) -> tuple[str, int | None]:
-    """A pattern for values like these, and the most characters one may have.
-
-    ``before`` and ``after`` are the prompt's literal text around them; what follows is kept out where it can be.
-    """
-    longest = max(map(len, values))
-    kind = kind_of(values)
-    if kind is not None:
-        return _optional(kind.pattern, values), LINE_CHARS
-    stop = after[:1]
-    excluded = "" if not stop or any(stop in value for value in values) else stop
-    if not any(_has_line_break(value) for value in values):
-        if not excluded.isspace() and excluded in ("", "\r", "\n"):
-            excluded = ""
-        return f"[^\\r\\n{_escaped_for_class(excluded, 'rn')}]*", max(LINE_CHARS, 4 * longest)
-    limit = max(BLOCK_CHARS, 4 * longest)
-    tagged = _tagged(values)
-    if tagged is not None:
-        return tagged, min(limit, 1_000_000)
-    if excluded and not excluded.isspace():
-        return f"[^{_escaped_for_class(excluded, '')}]*", min(limit, 1_000_000)
-    return r"[\s\S]*", min(limit, 1_000_000)
-
-
-def _optional(pattern: str, values: Sequence[str]) -> str:
-    return pattern if all(values) else f"(?:{pattern})?"
-
-
-def _has_line_break(value: str) -> bool:
-    return "\n" in value or "\r" in value
-
-
-def _escaped_for_class(character: str, already: str) -> str:
-    if not character or (character == "\n" and "n" in already) or (character == "\r" and "r" in already):
-        return ""
-    if character in "\\]^-[":
-        return "\\" + character
-    return character if character.isprintable() else f"\\x{{{ord(character):X}}}"
-
-
-_WHOLE_TAG = re.compile(r"\s*<([^\W\d][\w.:-]*)(?:\s[^<>]*)?>[\s\S]*</\1>\s*\Z")
-
-
-def _tagged(values: Sequence[str]) -> str | None:
-    """A pattern for values that are one whole tagged block, or nothing."""
-    names = set()
-    for value in values:
-        if value.strip():
-            match = _WHOLE_TAG.match(value)
-            if match is None:
-                return None
-            names.add(match[1])
-    if len(names) != 1:
-        return None
-    name = re.escape(names.pop())
-    inside = "[^<]*" if all(value.count("<") <= 2 for value in values) else r"[\s\S]*?"
-    pattern = rf"\s*<{name}(?:\s[^<>]*)?>{inside}</{name}>\s*"
-    return pattern if all(value.strip() for value in values) else f"(?:{pattern})?"

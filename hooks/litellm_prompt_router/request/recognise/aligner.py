@@ -8,6 +8,8 @@ Three ways, each tried only when the one before left something unplaced:
 3. *squeezed walk*: the same with all white space taken out of both sides, for changed line endings, lost
    indentation and modules torn apart by a seam.
 
+Module text that is only quoted in the prompt (``quotations``) is unknown text to all of them.
+
 Spans always point into the text as it came, so whatever is kept is kept byte for byte. White space between
 two spans belongs to the first of them.
 """
@@ -27,6 +29,7 @@ from litellm_prompt_router.request.recognise.placing import (
     skip_space,
     slot_end,
 )
+from litellm_prompt_router.request.recognise.quotations import own_claims
 from litellm_prompt_router.request.types import Recognition, Span
 
 MIN_SQUEEZE_RESIDUE_CHARS = 16
@@ -55,6 +58,9 @@ class Aligner:
         self.profile = profile
         self._raw = tuple(module_shape(module, squeezed=False) for module in profile.modules)
         self._squeezed = tuple(module_shape(module, squeezed=True) for module in profile.modules)
+        self._literals = tuple(
+            "\n".join(part for part in module.parts if isinstance(part, str)) for module in profile.modules
+        )
         self._runs = _runs(profile)
         self._layouts: dict[tuple[int, ...], Recognition] = {}
 
@@ -85,7 +91,7 @@ class Aligner:
 
     def align(self, text: str) -> Recognition:
         """The best recognition of any text; coverage 0 when nothing of the profile is in it."""
-        claims = place_modules(RawText(text), self._raw, skips_space=True)
+        claims = own_claims(text, place_modules(RawText(text), self._raw, skips_space=True), self._literals)
         raw = self._recognition(_partition(text, claims))
         residue = sum(len(text[s.start : s.end].strip()) for s in raw.spans if s.kind == "residue")
         placed = {claim.module for claim in claims}
@@ -96,7 +102,7 @@ class Aligner:
         else:
             space = SqueezedText(text)
             claims = [_in_raw(claim, space) for claim in place_modules(space, self._squeezed, skips_space=False)]
-        squeezed = self._recognition(_partition(text, claims))
+        squeezed = self._recognition(_partition(text, own_claims(text, claims, self._literals)))
         return squeezed if squeezed.coverage > raw.coverage else raw
 
     def _with_gaps_filled(

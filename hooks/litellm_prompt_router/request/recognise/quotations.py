@@ -1,0 +1,232 @@
+"""Tells a prompt's own modules from module text that somebody quotes in it.
+
+A prompt has each module once, in an order of its own. What stands inside foreign delimiters, such as a tag, a fence
+or quotation marks that open in text that the profile doesn't know, is a quotation; so is a module's second time.
+Two things look like that and aren't: a frame around the prompt, and a prompt that is there twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from litellm_prompt_router.request.recognise.placing import PlacedSpan
+
+MAX_COPIES = 8
+"""The most times that a whole prompt is looked for in one text."""
+
+_DELIMITER = re.compile(
+    r"<(?P<close>/?)(?P<tag>[^\W\d][\w.:-]*)(?:\s[^<>]*)?(?<!/)>"
+    r"|\[(?P<closes>/?)(?P<bracket>[^\W\d][\w -]{0,40})\]"
+    r"|^[ \t]*(?P<fence>`{3,}|~{3,}|\"{3}|'{3})(?P<info>[^`\r\n]*)$"
+    r"|(?P<comment><!--|-->)"
+    r"|^[^\w\r\n]*(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]+(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]{0,20}$"
+    r"|^(?P<rule>[-=*#~]{3,40})[ \t]*(?P<title>\w[^\r\n]{0,200}?)[ \t]*(?P=rule)[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_QUOTED_LINE = re.compile(r"[ \t]*(?:[>|][ \t]?)+(?:[-*+][ \t]+)?\Z")
+_QUOTATION_MARKS = dict(zip("\"“„«»「『`‘'", "\"”“»«」』`’'", strict=True))
+"""What closes a quotation that each of these opens."""
+
+
+class _Occurrence(NamedTuple):
+    """One time that a module stands in the text."""
+
+    start: int
+    end: int
+    module: int
+    spans: tuple[PlacedSpan, ...]
+
+
+class _Opened(NamedTuple):
+    """A foreign delimiter that waits for the one that closes it. ``behind``: how many occurrences stand before it."""
+
+    key: str
+    size: int
+    start: int
+    behind: int
+
+
+def own_claims(text: str, claims: Sequence[PlacedSpan], literals: Sequence[str]) -> list[PlacedSpan]:
+    """The claims, in text order, without those of modules that are only quoted.
+
+    ``literals``: each module's literal text, by which a tag of a module that was edited is known as the prompt's own.
+    """
+    found = _occurrences(claims)
+    if not found:
+        return []
+    found = _unquoted(text, found, literals)
+    if len({each.module for each in found}) < len(found):
+        found = _once_each(text, found)
+    return [span for each in found for span in each.spans]
+
+
+def _occurrences(claims: Sequence[PlacedSpan]) -> list[_Occurrence]:
+    out: list[_Occurrence] = []
+    for claim in claims:
+        if claim.opens or not out or out[-1].module != claim.module:
+            out.append(_Occurrence(claim.start, claim.end, claim.module, (claim,)))
+        else:
+            last = out[-1]
+            out[-1] = _Occurrence(last.start, max(last.end, claim.end), last.module, (*last.spans, claim))
+    return out
+
+
+# Quotations by what is around them
+
+
+def _unquoted(text: str, found: list[_Occurrence], literals: Sequence[str]) -> list[_Occurrence]:
+    """The occurrences that no foreign block encloses."""
+    ranges = {*_between_delimiters(text, found, literals), *_between_quotation_marks(text, found)}
+    quoted = set[int]()
+    for first, last in ranges:
+        if not _is_frame(found, first, last):
+            quoted.update(range(first, last))
+    return [each for number, each in enumerate(found) if number not in quoted]
+
+
+def _is_frame(found: Sequence[_Occurrence], first: int, last: int) -> bool:
+    """True when most of the prompt is in there and not outside: somebody put the prompt itself into a tag."""
+    outside = {each.module: each.end - each.start for each in (*found[:first], *found[last:])}
+    inside = {each.module: each.end - each.start for each in found[first:last] if each.module not in outside}
+    return sum(inside.values()) > sum(outside.values())
+
+
+def _between_delimiters(text: str, found: Sequence[_Occurrence], literals: Sequence[str]) -> Iterable[tuple[int, int]]:
+    """``(first, last)``: which occurrences stand between two delimiters that are in unknown text."""
+    opened: list[_Opened] = []
+    depths: dict[str, list[int]] = {}
+    at = 0
+    for number in range(len(found) + 1):
+        until = found[number].start if number < len(found) else len(text)
+        for mark in _DELIMITER.finditer(text, at, max(at, until)):
+            size = len(mark["fence"] or "")
+            waiting = depths.get(_closes(mark))
+            if waiting and opened[waiting[-1]].size <= size:
+                start, behind = opened[waiting[-1]][2:]
+                for closed in reversed(opened[waiting[-1] :]):
+                    depths[closed.key].pop()
+                    opened.pop()
+                if behind < number and not _is_of_edited_module(mark, text, start, found, behind, literals):
+                    yield behind, number
+            elif key := _opens(mark):
+                depths.setdefault(key, []).append(len(opened))
+                opened.append(_Opened(key, size, mark.start(), number))
+        at = max(at, found[number].end) if number < len(found) else until
+
+
+def _opens(mark: re.Match[str]) -> str:
+    """The key of the delimiter that this one opens; empty when it can't open one."""
+    if mark["tag"] and not mark["close"]:
+        return f"<{mark['tag']}"
+    if mark["bracket"] and not mark["closes"]:
+        return f"[{mark['bracket'].lower()}"
+    if mark["fence"]:
+        return mark["fence"][0]
+    if mark["comment"] == "<!--":
+        return "<!--"
+    if mark["edge"] and mark["edge"].lower() != "end":
+        return f"begin {mark['name'].lower()}"
+    return f"begin {mark['title'].lower()}" if mark["title"] else ""
+
+
+def _closes(mark: re.Match[str]) -> str:
+    """The key of the delimiter that this one may close; empty when it closes none."""
+    if mark["tag"] and mark["close"]:
+        return f"<{mark['tag']}"
+    if mark["bracket"] and mark["closes"]:
+        return f"[{mark['bracket'].lower()}"
+    if mark["fence"] and (
+        not mark["info"].strip() or mark["info"][0] in "#<-*"
+    ):  # the next block may begin on its line
+        return mark["fence"][0]
+    if mark["comment"] == "-->":
+        return "<!--"
+    return f"begin {mark['name'].lower()}" if mark["edge"] and mark["edge"].lower() == "end" else ""
+
+
+def _is_of_edited_module(
+    mark: re.Match[str], text: str, start: int, found: Sequence[_Occurrence], behind: int, literals: Sequence[str]
+) -> bool:
+    """True when a module that should stand where the tag was opened, and doesn't, has that tag: it was edited."""
+    if not mark["tag"]:
+        return False
+    opener = text[start : text.find(">", start) + 1]
+    first = found[behind - 1].module + 1 if behind else 0
+    missing = set(range(first, found[behind].module)) - {each.module for each in found}
+    return any(opener in literals[module] for module in missing)
+
+
+def _between_quotation_marks(text: str, found: Sequence[_Occurrence]) -> Iterable[tuple[int, int]]:
+    """Neighbouring modules between quotation marks, and modules on a line that is marked as quoted."""
+    number = 0
+    while number < len(found):
+        last = number
+        while last + 1 < len(found) and not text[found[last].end : found[last + 1].start].strip():
+            last += 1
+        start, end = found[number].start, found[last].end
+        low = found[number - 1].end if number else 0
+        before, behind = text[max(low, start - 200) : start], text[end : end + 200]
+        mark = before.rstrip()[-1:]
+        closing = _QUOTATION_MARKS.get(mark)
+        line = before[max(before.rfind("\n"), before.rfind("\r")) + 1 :]
+        if (closing and behind.lstrip()[:1] == closing) or (line and _QUOTED_LINE.match(line)):
+            yield number, last + 1
+        number = last + 1
+
+
+# Each module once
+
+
+def _once_each(text: str, found: Sequence[_Occurrence]) -> list[_Occurrence]:
+    """The prompt's own run of modules, its further copies if they are most of it, and what stands nowhere else."""
+    own = _longest_run(text, found)
+    weight = sum(found[n].end - found[n].start for n in own)
+    kept = set(own)
+    placed = {found[n].module for n in own}
+    for number, each in enumerate(found):
+        if each.module not in placed:
+            placed.add(each.module)
+            kept.add(number)
+    for _ in range(MAX_COPIES):
+        rest = [n for n in range(len(found)) if n not in kept]
+        copy = [rest[n] for n in _longest_run(text, [found[n] for n in rest])]
+        if 2 * sum(found[n].end - found[n].start for n in copy) <= weight:
+            break
+        kept.update(copy)
+    return [found[number] for number in sorted(kept)]
+
+
+def _longest_run(text: str, found: Sequence[_Occurrence]) -> list[int]:
+    """Numbers of the occurrences that are the longest text in the prompt's order, neighbours that touch preferred."""
+    if not found:
+        return []
+    size = max(each.module for each in found) + 2
+    tree: list[tuple[int, int]] = [(0, -1)] * size  # best so far among modules up to an index, as a Fenwick tree
+    best: list[int] = []
+    before: list[int] = []
+    for number, each in enumerate(found):
+        weight, previous = 0, -1
+        at = each.module
+        while at > 0:
+            if tree[at][0] > weight:
+                weight, previous = tree[at]
+            at -= at & -at
+        last = found[number - 1] if number else None
+        if last is not None and last.module + 1 == each.module and not text[last.end : each.start].strip():
+            weight, previous = max((weight, previous), (best[number - 1] + 1, number - 1))
+        weight += 2 * (each.end - each.start)
+        best.append(weight)
+        before.append(previous)
+        at = each.module + 1
+        while at < size:
+            if weight >= tree[at][0]:  # of equal ones the nearest
+                tree[at] = (weight, number)
+            at += at & -at
+    run: list[int] = []
+    number = max(range(len(found)), key=lambda n: (best[n], -n))
+    while number >= 0:
+        run.append(number)
+        number = before[number]
+    return run[::-1]
