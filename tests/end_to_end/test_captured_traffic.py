@@ -180,7 +180,7 @@ def test_a_session_is_a_conversation_of_each_of_its_prompts(
 
 
 def test_other_keys_leave_no_trace(proxy: TwoKeyProxy, capture_path: Path) -> None:
-    """Neither a key that isn't named nor the master key, which has no alias."""
+    """Neither another virtual key nor the master key, which goes by LiteLLM's name for it."""
     others: tuple[KeyName, ...] = ("beta", "master")
     for key in others:
         assert post(proxy, {"model": "gpt", "messages": conversation()}, key=key).is_success
