@@ -88,7 +88,8 @@ def captured(path: Path, count: int) -> list[dict[str, Any]]:
     lines: list[str] = []
     while len(lines) < count and time.monotonic() < deadline:
         time.sleep(0.05)
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        written = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+        lines = [line for line in written if line.endswith("\n")]  # the last may be half there
     assert len(lines) == count
     return [json.loads(line) for line in lines]
 
