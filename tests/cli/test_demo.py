@@ -130,6 +130,10 @@ def test_passthrough_says_why(serve: Callable[..., str], run: Run) -> None:
     assert result.exit_code == 0
     assert result.stdout.count("          passthrough: off\n") == CALLS
     assert "together" not in result.stdout
+    assert (
+        "\nNothing was routed. Is routing on for this key, and does the proxy read the bundled profiles?\n"
+        in result.stdout
+    )
 
 
 def test_it_ends_with_the_way_for_ones_own_agent(serve: Callable[..., str], run: Run) -> None:
