@@ -130,6 +130,10 @@ def test_passthrough_says_why(serve: Callable[..., str], run: Run) -> None:
     assert result.exit_code == 0
     assert result.stdout.count("          passthrough: off\n") == CALLS
     assert "together" not in result.stdout
+    assert (
+        "\nNothing was routed. Is routing on for this key, and does the proxy read the bundled profiles?\n"
+        in result.stdout
+    )
 
 
 def test_it_ends_with_the_way_for_ones_own_agent(serve: Callable[..., str], run: Run) -> None:
@@ -140,7 +144,8 @@ def test_it_ends_with_the_way_for_ones_own_agent(serve: Callable[..., str], run:
     assert "LITELLM_MASTER_KEY" in told
     stated = dict(re.findall(r"(PROMPT_ROUTER_\w+)=(\S+)", told))
     settings = load_settings(None, stated)
-    assert (settings.mode, settings.capture.keys) == ("shadow", {MASTER_KEY})
+    assert settings.mode == "shadow"
+    assert settings.capture.keys == {MASTER_KEY}
     assert settings.capture.path == Path("traffic.jsonl")
     assert "prompt-router onboard traffic.jsonl --name my-agent" in told
 

@@ -18,6 +18,7 @@ import pytest
 from litellm.proxy.proxy_cli import run_server as litellm_cli
 
 from litellm_prompt_router.cli.proxy_process import base_url, free_port
+from litellm_prompt_router.files import bundled_profiles
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,8 @@ def test_becomes_litellm_with_the_bundled_configuration(run: Run, started: list[
     patience = next(option for option in litellm_cli.params if option.name == "timeout_worker_healthcheck")
     assert env[str(patience.envvar)] == "60", "LiteLLM takes it from the environment"
     assert f"Base URL:      http://127.0.0.1:{port} " in result.stdout
+    assert f"Profiles:      {bundled_profiles()}\n" in result.stdout
+    assert f"prompt-router demo --base-url http://127.0.0.1:{port}\n" in result.stdout
 
 
 def test_without_the_script_litellm_runs_as_a_module(

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from litellm_prompt_router.cli import COMMANDS
+from litellm_prompt_router.policy.loader import RELOADED
 from litellm_prompt_router.policy.settings import load_settings
 from tests.docs.blocks import BLOCK, BLOCKS, DOCUMENTS, ROOT
 from tests.docs.named_calls import calls_in, mentions_in, options_of, parse
@@ -80,6 +81,11 @@ def test_the_reference_names_every_command() -> None:
 def test_config_snippets_are_valid_settings(page: str, raw: str) -> None:
     section: Any = (yaml.safe_load(raw).get("callback_settings") or {}).get("prompt_router")
     load_settings(section, {})
+
+
+def test_what_a_running_proxy_takes_over_is_told() -> None:
+    told = TEXTS["reference.md"].partition("A running proxy takes over")[2].partition(";")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == set(RELOADED)
 
 
 def test_variables_on_shell_lines_are_settings() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,9 @@ import pytest
 import yaml
 
 from litellm_prompt_router.files import bundled_profiles
+from litellm_prompt_router.gateway.caller import MASTER_KEY
 from litellm_prompt_router.policy.litellm_config import CALLBACK, CHECKOUT_CALLBACK
+from litellm_prompt_router.policy.policy_editor import set_rule
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.proxy import RunningProxy, failed_boot, running_proxy
 from tests.emulators.two_keys import ROOT
@@ -55,6 +59,27 @@ def test_installed_the_callback_is_found_from_any_folder(tmp_path: Path) -> None
     """By the package's name: nothing lies beside the config."""
     with running_proxy(config_with(tmp_path, mode="rewrite", ledger={"path": None}), cwd=tmp_path) as proxy:
         assert_rewrites(proxy)
+
+
+def test_with_a_master_key_alone_its_owner_captures_and_switches_on(tmp_path: Path) -> None:
+    """No database: the key goes by LiteLLM's name for it. The profile is that of ``modules`` in the folder."""
+    shutil.copytree(bundled_profiles() / "workbench", tmp_path / "modules" / "workbench")
+    profile = tmp_path / "modules" / "workbench" / "profile.yaml"
+    profile.write_text(profile.read_text("utf-8").replace('"1.0.0"', '"own"', 1), "utf-8")
+    capture = {"path": str(tmp_path / "traffic.jsonl"), "keys": [MASTER_KEY]}
+    config = config_with(tmp_path, mode="shadow", ledger={"path": None}, capture=capture)
+    with running_proxy(config, cwd=tmp_path) as proxy:
+        before = ask(proxy)
+        set_rule(tmp_path / "policy.yaml", "keys", MASTER_KEY, mode="rewrite", percent=100.0, until=None)
+        deadline = time.monotonic() + 30
+        while (after := ask(proxy)).headers["x-prompt-router-outcome"] != "rewritten":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert before.headers["x-prompt-router-outcome"] != "rewritten"
+    assert after.headers["x-prompt-router-profile"] == "workbench@own"
+    lines = [json.loads(line) for line in (tmp_path / "traffic.jsonl").read_text("utf-8").splitlines()]
+    assert {line["key"] for line in lines} == {MASTER_KEY}
+    assert lines[0]["request"]["messages"] == conversation()
 
 
 def test_from_a_checkout_the_callback_is_found_by_its_place(tmp_path: Path) -> None:

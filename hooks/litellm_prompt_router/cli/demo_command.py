@@ -37,10 +37,11 @@ settings cache the full prompt. The provider is emulated: answers are canned, an
 Anthropic's documented rules. The prices are those of LiteLLM's map for {PRICED_AS}."""
 NEXT = f"""
 Your own agent
-  1. PROMPT_ROUTER_MODE=shadow PROMPT_ROUTER_CAPTURE_PATH=traffic.jsonl PROMPT_ROUTER_CAPTURE_KEYS={MASTER_KEY} \\
-       prompt-router serve
-     In the agent: base URL {{url}} (OpenAI clients {{url}}/v1), and the key LITELLM_MASTER_KEY of ./.env.
-     With a virtual key, name its alias instead. Let the agent work.
+  1. export PROMPT_ROUTER_MODE=shadow PROMPT_ROUTER_CAPTURE_PATH=traffic.jsonl
+     export PROMPT_ROUTER_CAPTURE_KEYS={MASTER_KEY}
+     prompt-router serve
+     In the agent: base URL {{url}} (OpenAI clients {{url}}/v1), and the key: LITELLM_MASTER_KEY of ./.env.
+     With virtual keys, capture by their aliases. Let the agent work.
   2. prompt-router onboard traffic.jsonl --name my-agent"""
 USUAL_URL = "http://127.0.0.1:4000"
 CALL_SECONDS = 120.0
@@ -141,6 +142,8 @@ def _run(url: str, key: str, model: str, *, trust_env: bool) -> int:
     if known:
         before, after = sum(size[0] for size in known), sum(size[1] for size in known)
         click.echo(f"\n{len(known)} system prompts together: {change(before, after)} tokens")
+    else:
+        click.echo("\nNothing was routed. Is routing on for this key, and does the proxy read the bundled profiles?")
     return len(sizes)
 
 

@@ -46,11 +46,11 @@ def show_money(records: Sequence[dict[str, Any]], routed: str, unrouted: str) ->
     click.echo(f"\nRouting saved {saved:.4f} of {bills[unrouted]:.4f} USD ({saved / bills[unrouted]:.1%}).")
     estimates = [Decimal(each[NET]) for each in sides[routed] if each[NET] is not None]
     without = len(sides[routed]) - len(estimates)
-    told = f"{sum(estimates):.4f} USD for {len(estimates)} calls, and nothing for {without}"
     click.echo(
-        f"The proxy's own estimate, which knows nothing of the second run: {told} where it can't know what the\n"
-        "provider had cached before the proxy started."
+        f"The proxy's own estimate, made without the second run: {sum(estimates):.4f} USD for {len(estimates)} calls."
     )
+    if without:
+        click.echo(f"For {without} it makes none: it can't know what the provider had cached before the proxy started.")
 
 
 def _row(title: str, side: Sequence[dict[str, Any]], bill: Decimal) -> tuple[str, ...]:

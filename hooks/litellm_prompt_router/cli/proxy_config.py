@@ -39,6 +39,7 @@ class ProxyConfig:
     """A readable configuration. ``key_variable``: where its master key comes from, None when it is in the file."""
 
     path: Path
+    profiles_path: Path | None
     models: tuple[str, ...]
     key_variable: str | None
 
@@ -61,11 +62,13 @@ def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
         missing = f"{CHECKOUT_CALLBACK}: {NO_CHECKOUT_CALLBACK}; list {CALLBACK} instead"
         problems.append(f"{path}: litellm_settings.callbacks: {missing}")
     section = _mapping(document, "callback_settings", path, problems).get("prompt_router")
-    problems.extend(_problems_of(path, resolved(section, environ, str(path)), environ))
+    profiles_path = _loaded_profiles(path, resolved(section, environ, str(path)), environ, problems)
     general = _mapping(document, "general_settings", path, problems)
     if problems:
         raise ConfigurationError(problems)
-    return ProxyConfig(path=path, models=tuple(_models(document)), key_variable=_key_variable(general))
+    return ProxyConfig(
+        path=path, profiles_path=profiles_path, models=tuple(_models(document)), key_variable=_key_variable(general)
+    )
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -92,15 +95,15 @@ def _mapping(document: Mapping[str, Any], name: str, path: Path, problems: list[
     return {}
 
 
-def _problems_of(path: Path, section: Any, environ: Mapping[str, str]) -> list[str]:
-    """What would keep the callback from starting."""
+def _loaded_profiles(path: Path, section: Any, environ: Mapping[str, str], problems: list[str]) -> Path | None:
+    """Where profiles are read from; what would keep the callback from starting is added to ``problems``."""
     from litellm_prompt_router.policy.loader import Loader
 
     try:
-        Loader(section, environ, path.absolute()).load_at_start()
+        return Loader(section, environ, path.absolute()).load_at_start().profiles_path
     except ConfigurationError as error:
-        return list(error.problems)
-    return []
+        problems.extend(error.problems)
+    return None
 
 
 def _models(document: Mapping[str, Any]) -> list[str]:

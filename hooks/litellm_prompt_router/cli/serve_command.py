@@ -67,10 +67,11 @@ def _announce(config: ProxyConfig, url: str) -> None:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
     key = shell_key(config.key_variable, os.environ)
     click.echo(f"Configuration: {config.path}")
+    click.echo(f"Profiles:      {config.profiles_path}")
     click.echo(f"Base URL:      {url}   (OpenAI clients: {url}/v1)")
     click.echo("Try it, from this folder:")
     click.echo(
         f'  curl -i {url}/v1/chat/completions -H "Authorization: Bearer {key}"'
         f" -H 'Content-Type: application/json' -d '{body}'"
     )
-    click.echo("See prompts being rewritten: prompt-router demo\n")
+    click.echo(f"See prompts being rewritten: prompt-router demo --base-url {url}\n")
