@@ -40,7 +40,7 @@ def modules_to_send(
     other cache prices than the target's doesn't count. ``is_hour``: the profile's marks last an hour.
     """
     every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
-    if economics is None or not _holds_for(target, economics):
+    if economics is None or not holds_for(target, economics):
         return _untuned(target, selected, every, tokens, core_tokens, is_hour)
     if not economics.rewrites:
         return None
@@ -103,7 +103,7 @@ def _untuned(
     return every if smallest and _pays(target, core_tokens, smallest, optional_tokens, is_hour) else None
 
 
-def _holds_for(target: Target, economics: Economics) -> bool:
+def holds_for(target: Target, economics: Economics) -> bool:
     """True unless both sides know their prices and one of them differs by more than a tenth of the input price."""
     pairs = (
         (economics.read_share, target.cache_read_share),

@@ -278,11 +278,12 @@ def _gated(
     With ``latest_only`` no first turn decides: all that counts is whether tuning said to rewrite nothing.
     """
     profile = recognition.profile
+    economics = profile.economics_in_force
     if latest_only:
-        return None if profile.economics is not None and not profile.economics.rewrites else decision
+        return None if economics is not None and not economics.rewrites else decision
     tokens, core_tokens = optional_tokens(recognition)
     first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
-    sent = modules_to_send(profile.economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
+    sent = modules_to_send(economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
     if sent is None:
         return None
     return decision if sent == first else with_modules(decision, profile, sent)
