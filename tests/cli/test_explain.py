@@ -219,3 +219,38 @@ def test_route_takes_the_model_of_a_body(run: Run, root: Path) -> None:
     routed = json.loads(run("route", "--messages", "-", "--profiles", root, "--json", stdin=body).stdout)
     assert (routed["gate"]["rule"], routed["gate"]["sent"]) == ("left_alone", None)
     assert routed["to_change_it"][0].startswith("newer traffic: ")
+
+
+def test_an_unreviewed_profile_without_a_fit(run: Run, tmp_path: Path) -> None:
+    """What it takes comes first: a review; then a fit. A module goes whose tools the request doesn't declare."""
+    files = {
+        "core.txt": "Be brief and kind. " * 600,
+        "tea.txt": "Brew the tea. " * 400,
+        "oil.txt": "Press the oil. " * 400,
+    }
+    declared = (
+        'profile: shop\nversion: "1"\nreviewed: false\nmodules:\n'
+        "  - {id: core, file: core.txt, title: Core, always: true}\n"
+        "  - {id: tea, file: tea.txt, title: Tea, tools: [brew]}\n"
+        "  - {id: oil, file: oil.txt, title: Oil, tools: [press]}\n"
+    )
+    write_profile(tmp_path, "shop", declared, files)
+    said = [{"role": "system", "content": "".join(files.values())}, {"role": "user", "content": "how long for tea?"}]
+    tools = [{"type": "function", "function": {"name": "brew"}}]
+    body = json.dumps({"model": CLAUDE, "messages": said, "tools": tools})
+    document = json.loads(run("rewrite", "-", "--explain", "--json", "--profiles", tmp_path, stdin=body).stdout)
+    assert (document["reviewed"], document["fallback_reason"]) == (False, "not calibrated")
+    review, fit, *_ = document["to_change_it"]
+    assert review.startswith("read modules/shop/REVIEW.md, then set `reviewed: true`")
+    assert fit.startswith("a fit on labelled messages (`prompt-router examples`, then `prompt-router fit`)")
+    details = {module["module"]: (module["is_selected"], module["detail"]) for module in document["modules"]}
+    assert details == {
+        "core": (True, ""),
+        "tea": (True, "not calibrated"),
+        "oil": (False, "none of its tools is in the request"),
+    }
+    lines = run("rewrite", "-", "--explain", "--profiles", tmp_path, stdin=body).stdout.splitlines()
+    assert "review       not reviewed: the proxy decides and records, and sends the prompt as it came" in lines
+    routed = run("route", "--messages", "-", "--profiles", tmp_path, "--json", stdin=body).stdout
+    assert json.loads(routed)["left_out"] == [{"module": "oil", "why": "none of its tools is in the request"}]
+    assert json.loads(routed)["to_change_it"] == document["to_change_it"]

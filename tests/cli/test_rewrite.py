@@ -143,12 +143,12 @@ def test_explain(toy_root: Path, tmp_path: Path, run: Run) -> None:
         "sizes        core 12 + selected 15 = 27 of 71 tokens; the selection leaves out 44 (62.0%)",
         "prices       cached 0.1, written 1.25 of the input price; 1,024 tokens or more are cached",
         "",
-        "module                 evidence   detail               tokens  late",
-        "core          kept     always                              12",
-        "tools/csv     kept     trigger    csv                      19  late",
-        "tools/files   kept     requires   tools/csv                14  late",
-        "tools/web     kept     inherited  web                      15",
-        "tools/orphan  dropped             nothing asks for it      11",
+        "module                 evidence   detail                                    tokens  late",
+        "core          kept     always                                                   12",
+        "tools/csv     kept     trigger    csv                                           19  late",
+        "tools/files   kept     requires   tools/csv                                     14  late",
+        "tools/web     kept     inherited  web                                           15",
+        "tools/orphan  dropped             marked optional, and nothing asks for it      11",
     ]
 
 

@@ -23,12 +23,12 @@ def _call(tool: str) -> dict[str, Any]:
 def test_table_of_a_message(toy_root: Path, run: Run) -> None:
     result = run("route", "open the Spreadsheets", "--profiles", toy_root)
     assert result.stdout == (
-        "module        evidence  detail               late\n"
+        "module        evidence  detail                                    late\n"
         "core          always\n"
         "tools/csv     trigger   spreadsheet*\n"
         "tools/files   requires  tools/csv\n"
-        "tools/web     left out  nothing asks for it\n"
-        "tools/orphan  left out  nothing asks for it\n"
+        "tools/web     left out  marked optional, and nothing asks for it\n"
+        "tools/orphan  left out  marked optional, and nothing asks for it\n"
         "\n"
         "3 of 5 modules; the last message is a task\n"
         "\n"
@@ -47,8 +47,8 @@ def test_json_of_a_message(toy_root: Path, run: Run) -> None:
             {"module": "tools/files", "evidence": "requires", "detail": "tools/csv", "late": False},
         ],
         "left_out": [
-            {"module": "tools/web", "why": "nothing asks for it"},
-            {"module": "tools/orphan", "why": "nothing asks for it"},
+            {"module": "tools/web", "why": "marked optional, and nothing asks for it"},
+            {"module": "tools/orphan", "why": "marked optional, and nothing asks for it"},
         ],
         "gate": None,
         "to_change_it": [],

@@ -45,12 +45,12 @@ def threshold_of(weighted: WeightedConversation, profile: Profile) -> float:
 
 def _why_not(number: int, profile: Profile, weighted: WeightedConversation | None, declared: Collection[str]) -> str:
     module = profile.modules[number]
-    if profile.fitted is not None and profile.fitted.calibration.promise != "none":
+    if profile.is_calibrated and profile.fitted is not None:
         if weighted is None or not weighted.seen or number not in profile.fitted.table.columns:
             return "nothing asks for it"
         return f"its score {weighted.values[number]:.2f} is below {threshold_of(weighted, profile):.2f}"
     if module.optional:
         return "marked optional, and nothing asks for it"
-    if module.tools and declared and not set(module.tools) & set(declared):
+    if module.tools and declared:  # the only other way out of what is sent without a calibrated fit
         return "none of its tools is in the request"
     return "nothing asks for it"

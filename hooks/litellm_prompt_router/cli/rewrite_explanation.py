@@ -12,7 +12,7 @@ import click
 from litellm_prompt_router.cli.gate_lines import gate_for_json, gate_lines, labelled
 from litellm_prompt_router.cli.module_evidence import ModuleState, states_of
 from litellm_prompt_router.cli.output import change, percent, shortened, show_table
-from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, passthrough_advice
+from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, passthrough_advice, review_advice
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.gate_explanation import GateExplanation
 from litellm_prompt_router.request.route import Router, weigh
@@ -28,7 +28,6 @@ from litellm_prompt_router.request.types import (
 )
 
 PREVIEW_CHARS = 60
-UNREVIEWED = "unreviewed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +64,9 @@ class ExplainedRequest:
                 outcome.reason, is_near=near is not None, profile=None if near is None else near.profile.name
             )
             return
-        if profile is not None and not profile.reviewed:
-            yield passthrough_advice(UNREVIEWED)
+        unreviewed = None if profile is None else review_advice(profile)
+        if unreviewed is not None:
+            yield unreviewed
         told = None if outcome.decision is None else fallback_advice(outcome.decision)
         if told is not None:
             yield told

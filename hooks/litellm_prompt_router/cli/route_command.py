@@ -28,7 +28,7 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.module_evidence import ModuleState, states_of, threshold_of
 from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
-from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, passthrough_advice
+from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, review_advice
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_decision
@@ -87,7 +87,7 @@ def route(
     router = Router(profile)
     lookup = lookup_for(profile, [turns], model=embedding_model, api_base=api_base, is_lexical=lexical)
     weighted = weigh(router, profile, turns, lookup, declared=declared)
-    by_words = weigh(router, profile, turns) if weighted.is_fused else None
+    by_words = weigh(router, profile, turns, declared=declared) if weighted.is_fused else None
     decision = weighted.decision
     gate = _gate(decision, profile, model)
     states = tuple(states_of(decision, profile, weighted, declared or ()))
@@ -143,9 +143,8 @@ def _show_gate(gate: GateExplanation | None, decision: RoutingDecision, profile:
 
 
 def _advice(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> list[str]:
-    told = fallback_advice(decision)
-    unreviewed = [] if profile.reviewed else [passthrough_advice("unreviewed")]
-    return [*unreviewed, *([told] if told else ()), *(gate_advice(gate, profile) if gate is not None else ())]
+    told = (review_advice(profile), fallback_advice(decision))
+    return [*filter(None, told), *(gate_advice(gate, profile) if gate is not None else ())]
 
 
 def _show_both(fused: WeightedConversation, by_words: WeightedConversation, profile: Profile) -> None:

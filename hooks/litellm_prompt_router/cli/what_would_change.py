@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.profile import Profile, how_to_review
+from litellm_prompt_router.record.record import UNREVIEWED
 from litellm_prompt_router.request.cost_gate import CALLS
 from litellm_prompt_router.request.gate_explanation import GateExplanation
 from litellm_prompt_router.request.types import RoutingDecision
@@ -22,7 +23,7 @@ PASSTHROUGHS: Mapping[str, str] = {
     "stopped": "`prompt-router start`: it is switched off for all",
     "unknown_profile": "correct the profile's name in the policy; `prompt-router check` lists those there are",
     "unrecognised": "a profile of this prompt: `prompt-router learn TRAFFIC.jsonl` or `prompt-router split PROMPT.txt`",
-    "unreviewed": "read REVIEW.md and set `reviewed: true` in profile.yaml; until then it runs in shadow",
+    UNREVIEWED: "read the profile's REVIEW.md, then set `reviewed: true` in profile.yaml; until then it's in shadow",
     "unsupported_endpoint": "another endpoint: chat completions, messages, responses or generateContent",
 }
 """By passthrough reason. ``not_worth_it`` depends on figures: see ``gate_advice``."""
@@ -56,6 +57,11 @@ def passthrough_advice(reason: str, *, is_near: bool = False, profile: str | Non
     return PASSTHROUGHS.get(reason, OTHER_PASSTHROUGH)
 
 
+def review_advice(profile: Profile) -> str | None:
+    """None where a person reviewed it."""
+    return None if profile.reviewed else f"{how_to_review(profile.name)}; until then it is in shadow"
+
+
 def fallback_advice(decision: RoutingDecision) -> str | None:
     """None where the decision is no fallback."""
     return FALLBACKS.get(decision.fallback_reason or "", OTHER_FALLBACK) if decision.is_fallback else None
@@ -80,8 +86,7 @@ def gate_advice(explained: GateExplanation, profile: Profile) -> Iterator[str]:
     if turning.calls is not None and turning.calls > CALLS:
         yield f"conversations of {turning.calls:,} calls or more (the rule takes {CALLS}), once tuned on them"
     if turning.dropped_tokens is not None and turning.dropped_tokens > explained.dropped_tokens:
-        is_calibrated = profile.fitted is not None and profile.fitted.calibration.promise != "none"
-        how = "labels of more messages, then `prompt-router fit`" if is_calibrated else UNFITTED
+        how = "labels of more messages, then `prompt-router fit`" if profile.is_calibrated else UNFITTED
         yield f"{turning.dropped_tokens - explained.dropped_tokens:,} more tokens left out: {how}, or smaller modules"
     elif turning.dropped_tokens is None:
         yield f"a smaller core: {explained.core_tokens:,} of {explained.full_tokens:,} tokens are always sent"
