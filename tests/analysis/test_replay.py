@@ -161,7 +161,7 @@ def test_laws_of_every_replay(calls: list[RecordedCall], takes_marks: bool) -> N
         assert tuple(billed) == POLICIES
         assert buckets(billed["full"].usage)[1:] == (0, 0, 0)
         assert billed["full"].usage.input_tokens == billed["full-cached"].usage.input_tokens
-        for usage, _ in billed.values():
+        for usage, _, _ in billed.values():
             assert min(buckets(usage)) >= 0
             assert sum(buckets(usage)) == usage.input_tokens
 

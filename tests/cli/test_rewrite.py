@@ -105,6 +105,12 @@ def test_passthrough_prints_the_very_bytes_and_says_why(run: Run) -> None:
     raw = b'{"model":"m",  "messages":[{"role":"system","content":"You are a pirate."}]}\n\n'
     result = run("rewrite", "-", stdin=raw)
     assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, raw, "passthrough: unrecognised\n")
+    explained = run("rewrite", "-", "--explain", stdin=raw)
+    assert explained.stdout.splitlines() == [
+        "passthrough: unrecognised",
+        "to change it - a profile of this prompt: `prompt-router learn TRAFFIC.jsonl` or `prompt-router split",
+        "               PROMPT.txt`",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,8 @@ def test_passthrough_reasons(body: dict[str, Any], reason: str, run: Run) -> Non
     assert result.stderr.startswith(f"passthrough: {reason}")
     assert json.loads(result.stdout_bytes) == body
     explained = run("rewrite", "-", "--explain", stdin=json.dumps(body))
-    assert (explained.stdout, explained.stderr) == (result.stderr, "")
+    assert (explained.stdout.splitlines()[0], explained.stderr) == (result.stderr.strip(), "")
+    assert explained.stdout.splitlines()[1].startswith("to change it - ")
 
 
 def test_explain(toy_root: Path, tmp_path: Path, run: Run) -> None:
@@ -143,13 +150,17 @@ def test_explain(toy_root: Path, tmp_path: Path, run: Run) -> None:
         "breakpoints  0 added, 0 the client's",
         "slot         date: 10 characters, moved to the end",
         "residue      13 characters at 316: Always rhyme.",
+        "cost gate    sends the selection: the full prompt is too short to be cached, so less text is always",
+        "             cheaper",
+        "sizes        core 12 + selected 15 = 27 of 71 tokens; the selection leaves out 44 (62.0%)",
+        "prices       cached 0.1, written 1.25 of the input price; 1,024 tokens or more are cached",
         "",
-        "module                 evidence   detail     tokens  late",
-        "core          kept     always                    12",
-        "tools/csv     kept     trigger    csv            19  late",
-        "tools/files   kept     requires   tools/csv      14  late",
-        "tools/web     kept     inherited  web            15",
-        "tools/orphan  dropped                            11",
+        "module                 evidence   detail                                    tokens  late",
+        "core          kept     always                                                   12",
+        "tools/csv     kept     trigger    csv                                           19  late",
+        "tools/files   kept     requires   tools/csv                                     14  late",
+        "tools/web     kept     inherited  web                                           15",
+        "tools/orphan  dropped             marked optional, and nothing asks for it      11",
     ]
 
 

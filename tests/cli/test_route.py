@@ -23,12 +23,16 @@ def _call(tool: str) -> dict[str, Any]:
 def test_table_of_a_message(toy_root: Path, run: Run) -> None:
     result = run("route", "open the Spreadsheets", "--profiles", toy_root)
     assert result.stdout == (
-        "module       evidence  detail        late\n"
-        "core         always\n"
-        "tools/csv    trigger   spreadsheet*\n"
-        "tools/files  requires  tools/csv\n"
+        "module        evidence  detail                                    late\n"
+        "core          always\n"
+        "tools/csv     trigger   spreadsheet*\n"
+        "tools/files   requires  tools/csv\n"
+        "tools/web     left out  marked optional, and nothing asks for it\n"
+        "tools/orphan  left out  marked optional, and nothing asks for it\n"
         "\n"
         "3 of 5 modules; the last message is a task\n"
+        "\n"
+        "cost gate    name a model with --model to see whether this is sent\n"
     )
 
 
@@ -42,6 +46,12 @@ def test_json_of_a_message(toy_root: Path, run: Run) -> None:
             {"module": "tools/csv", "evidence": "trigger", "detail": "csv", "late": False},
             {"module": "tools/files", "evidence": "requires", "detail": "tools/csv", "late": False},
         ],
+        "left_out": [
+            {"module": "tools/web", "why": "marked optional, and nothing asks for it"},
+            {"module": "tools/orphan", "why": "marked optional, and nothing asks for it"},
+        ],
+        "gate": None,
+        "to_change_it": [],
         "message_kind": "task",
         "is_fallback": False,
         "fallback_reason": None,
@@ -53,8 +63,8 @@ def test_before_a_fit_texts_explain_and_select_nothing(toy_root: Path, run: Run)
     """Of a task without a trigger what the modules' texts say is shown, best first."""
     text = "name the pages that you read before you answer"
     lines = run("route", text, "--profiles", toy_root).stdout.splitlines()
-    assert lines[-2] == "1 of 5 modules; the last message is a task"
-    assert lines[-1].startswith("not fitted, so scores select nothing; closest by their texts: tools/web (")
+    at = lines.index("1 of 5 modules; the last message is a task")
+    assert lines[at + 1].startswith("not fitted, so scores select nothing; closest by their texts: tools/web (")
     scores = json.loads(run("route", text, "--profiles", toy_root, "--json").stdout)["text_scores"]
     assert scores[0]["module"] == "tools/web"
     values = [item["score"] for item in scores]
@@ -98,9 +108,11 @@ def test_conversations(
     file.write_text(json.dumps(document))
     result = run("route", "--messages", file, "--profiles", toy_root)
     assert result.exit_code == 0
-    rows = [line.split()[:2] for line in result.stdout.splitlines()[1:-2]]
-    assert dict(rows) == modules
-    assert result.stdout.splitlines()[-1] == last_line
+    table, summary, *_ = result.stdout.split("\n\n")
+    rows = [line.split()[:2] for line in table.splitlines()[1:]]
+    assert {module: evidence for module, evidence in rows if evidence != "left"} == modules
+    assert len(rows) == 5
+    assert summary.splitlines()[0] == last_line
 
 
 def test_a_body_says_which_tools_there_are(toy_root: Path, tmp_path: Path, run: Run) -> None:

@@ -68,12 +68,18 @@ def test_table(traffic: Path, toy_root: Path, run: Run) -> None:
     )
     assert [row.split()[0] for row in lines[4:10]] == list(POLICIES)
     assert lines[4].split()[-1] == "+0.0%"
-    assert lines[10:] == [
+    assert lines[10:15] == [
         "",
         "as they came, the prompts are 89.3% system text, 0.0% tools and 10.7% history, in tokens; routing shortens"
         " system text, so that 0.0% and 10.7% go out whatever it does",
         "",
         "left as they came under auto: 1 of 3 calls (unrecognised 1)",
+        "",
+    ]
+    assert lines[15].startswith("toy: no clear gain, it may be chance. auto costs ")
+    assert lines[16:] == [
+        "More conversations would tell. Until then this has the cost gate leave toy alone:",
+        f"  prompt-router simulate {traffic} --profiles {toy_root} --prices '{PRICES}' --profile toy --tune",
     ]
 
 
@@ -188,8 +194,9 @@ def test_impossible_shapes(run: Run) -> None:
 
 
 def test_tuning_takes_enough_conversations(traffic: Path, toy_root: Path, run: Run) -> None:
-    result = run("simulate", traffic, "--profiles", toy_root, "--profile", "toy", "--tune")
-    wrong = f"{traffic}: tuning takes 40 conversations of profile 'toy'; there are 1; record more\n"
+    strange = write(traffic.parent, line(0, "hello", system="Somebody else's prompt."))
+    result = run("simulate", strange, "--profiles", toy_root, "--profile", "toy", "--tune")
+    wrong = f"{traffic}: tuning takes 40 conversations of profile 'toy'; there are 0; record more\n"
     assert (result.exit_code, result.stderr) == (1, wrong)
     result = run("simulate", *SMALL, "--tune")
     assert (result.exit_code, result.stderr) == (1, "--conversations: tuning takes 80 or more\n")

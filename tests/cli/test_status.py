@@ -45,6 +45,13 @@ def put(raw: dict[str, Any], number: int = 0, **changed: Any) -> Path:
     return folder
 
 
+def test_a_profile_that_is_left_alone(run: Run, raw: dict[str, Any]) -> None:
+    """By what tuning found: nobody has to guess why nothing is rewritten."""
+    put(raw, profiles=[{**raw["profiles"][0], "left_alone": "left alone: no gain in simulate on 8 conversations"}])
+    words = " ".join(run("status").stdout.split())
+    assert "profile workbench 3, digest abcdef012345; left alone: no gain in simulate on 8 conversations" in words
+
+
 def test_a_worker_that_is_well(run: Run, raw: dict[str, Any]) -> None:
     """Found where the default puts it; exit code 0 and nothing on stderr."""
     put(raw)

@@ -41,7 +41,9 @@ def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
     status = worker.status()
     assert json.loads(json.dumps(status, allow_nan=False)) == status
     assert (status["schema"], status["pid"], status["default_mode"]) == (1, os.getpid(), "rewrite")
-    assert status["profiles"] == [{"name": "workbench", "version": "3", "digest": "abc", "reviewed": True}]
+    assert status["profiles"] == [
+        {"name": "workbench", "version": "3", "digest": "abc", "reviewed": True, "left_alone": None}
+    ]
     assert status["counters"] == {
         "requests": 3,
         "by_outcome": {"rewritten": 1, "passthrough": 1, "shadow": 1},

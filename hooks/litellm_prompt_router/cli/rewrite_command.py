@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,18 @@ from litellm_prompt_router.cli.inputs import (
     settings_of_environment,
     unknown_profile,
 )
-from litellm_prompt_router.cli.output import change, percent, shortened, show_bytes, show_json, show_table
+from litellm_prompt_router.cli.output import show_bytes, show_json
+from litellm_prompt_router.cli.rewrite_explanation import (
+    ExplainedRequest,
+    explanation_for_json,
+    passed,
+    show_explanation,
+)
+from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.profile.profile import how_to_review
-from litellm_prompt_router.request.types import Mark, Passthrough, Recognition, Rewritten, Span, Target
-from litellm_prompt_router.request.wire import SHAPES
-
-PREVIEW_CHARS = 60
+from litellm_prompt_router.request.gate_explanation import explain_rewrite
+from litellm_prompt_router.request.types import Outcome, Passthrough, Rewritten, Target, UnreadableRequestError
+from litellm_prompt_router.request.wire import SHAPES, tool_names
 
 
 @click.command()
@@ -33,7 +39,8 @@ PREVIEW_CHARS = 60
 @click.option("--explain", is_flag=True, help="Print what was decided, module by module, instead of the body.")
 @profiles_option
 @click.option("--profile", "name", metavar="NAME", help="The one profile that may be recognised. Default: all.")
-def rewrite(request: str, explain: bool, root: Path | None, name: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="[explain] Print JSON instead of lines and a table.")
+def rewrite(request: str, explain: bool, root: Path | None, name: str | None, as_json: bool) -> None:
     """Print the body that the proxy would send for this request body, as JSON. No network, no proxy.
 
     Breakpoints are placed for the model that `model` names in LiteLLM's terms, such as
@@ -41,7 +48,12 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
 
     A request that passes through is printed as it came, with the reason on stderr. For a profile that nobody reviewed
     it is what the proxy would send after a review: until then that is the request as it came, which stderr says.
+
+    --explain says of every module why it is sent or left out, what the cost gate compared, where that would turn,
+    and what it would take for less to be sent; also of a request that passes through.
     """
+    if as_json and not explain:
+        raise click.UsageError("--json needs --explain: without it the body is printed, which is JSON.")
     raw = read_bytes(request)
     body = request_body(parse_json(raw, request), request)
     profiles, count_tokens = read_profiles(root)
@@ -50,22 +62,45 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None) ->
         raise unknown_profile(name, known)
     from litellm_prompt_router.policy.active import pipeline_of  # brings the tokenizer, which takes a while
 
-    pipeline = pipeline_of(settings_of_environment(), profiles, count_tokens)
+    settings = settings_of_environment()
+    pipeline = pipeline_of(settings, profiles, count_tokens)
     call_type = call_type_of(body)
     walked = pipeline.walk(body, call_type, lambda: _target(body, call_type), only=name)
     if isinstance(walked.outcome, Rewritten) and not walked.outcome.recognition.profile.reviewed:
         name = walked.outcome.recognition.profile.name
         click.echo(f"{name}: not reviewed, so the proxy sends the request as it came; {how_to_review(name)}", err=True)
     if explain:
-        if isinstance(walked.outcome, Passthrough):
-            click.echo(_passthrough(walked.outcome))
-        else:
-            _explain(walked.outcome, SHAPES[call_type].read(body).system_text)
+        explained = _explained(walked.outcome, body, call_type, settings, count_tokens)
+        show_json(explanation_for_json(explained)) if as_json else show_explanation(explained)
     elif isinstance(walked.outcome, Passthrough):
-        click.echo(_passthrough(walked.outcome), err=True)
+        click.echo(passed(walked.outcome), err=True)
         show_bytes(raw) if walked.body is body else show_json(walked.body)
     else:
         show_json(walked.body)
+
+
+def _explained(
+    outcome: Outcome, body: dict[str, Any], call_type: str, settings: Settings, count_tokens: Callable[[str], int]
+) -> ExplainedRequest:
+    """The outcome, beside what would be sent if nothing asked for costs."""
+    request, gate = None, None
+    with contextlib.suppress(UnreadableRequestError, KeyError):
+        request = SHAPES[call_type].read(body)
+    if outcome.recognition is not None:
+        from litellm_prompt_router.policy.active import pipeline_of
+
+        ungated = pipeline_of(
+            settings.model_copy(update={"cost_gate": False}), [outcome.recognition.profile], count_tokens
+        ).walk(body, call_type, lambda: _target(body, call_type))
+        if isinstance(ungated.outcome, Rewritten):
+            gate = explain_rewrite(ungated.outcome, gates_cost=settings.cost_gate)
+    return ExplainedRequest(
+        outcome=outcome,
+        text="" if request is None else request.system_text,
+        turns=() if request is None else request.turns,
+        declared=tool_names(body),
+        gate=gate,
+    )
 
 
 def _target(body: dict[str, Any], call_type: str) -> Target:
@@ -75,65 +110,3 @@ def _target(body: dict[str, Any], call_type: str) -> Target:
     )
 
     return target_of_model(str(body.get("model") or ""), call_type)
-
-
-def _passthrough(outcome: Passthrough) -> str:
-    near = outcome.near
-    closest = f" (closest profile: {near.profile.name}, coverage {percent(near.coverage)})" if near else ""
-    return f"passthrough: {outcome.reason}{closest}"
-
-
-def _explain(outcome: Rewritten, text: str) -> None:
-    recognition, decision, composition = outcome.recognition, outcome.decision, outcome.composition
-    profile = recognition.profile
-    click.echo(f"profile      {profile.name} {profile.version}")
-    click.echo(f"coverage     {percent(recognition.coverage)} of {len(text):,} characters")
-    click.echo(f"message      {decision.message_kind}, {decision.query_chars:,} characters")
-    if decision.is_fallback:
-        click.echo(f"fallback     {decision.fallback_reason}")
-    click.echo(f"characters   {change(len(text), composition.chars)}")
-    click.echo(f"tokens       {change(composition.original_tokens, composition.tokens)}")
-    click.echo(f"breakpoints  {_breakpoints(outcome)}")
-    for span in recognition.spans:
-        if span.kind == "slot" and span.slot is not None:
-            where = ", moved to the end" if span.slot.volatile else ""
-            click.echo(f"slot         {span.slot.name}: {span.end - span.start:,} characters{where}")
-    for span in recognition.spans:
-        if span.kind == "residue":
-            click.echo(f"residue      {_residue(span, text)}")
-    click.echo()
-    show_table(("module", "", "evidence", "detail", "#tokens", "late"), _module_rows(outcome, recognition))
-
-
-def _module_rows(outcome: Rewritten, recognition: Recognition) -> Iterable[tuple[str, ...]]:
-    evidence = {item.module: item for item in outcome.decision.selected}
-    present = {span.module for span in recognition.spans if span.kind == "module"}
-    for number, module in enumerate(recognition.profile.modules):
-        why = evidence.get(module.id)
-        state = "not in the prompt" if number not in present else "kept" if why else "dropped"
-        yield (
-            module.id,
-            state,
-            why.kind if why else "",
-            (why.detail or "") if why else "",
-            f"{module.tokens:,}",
-            "late" if why and why.late else "",
-        )
-
-
-def _residue(span: Span, text: str) -> str:
-    start, end = span.start, span.end
-    return f"{end - start:,} characters at {start:,}: {shortened(text[start:end], PREVIEW_CHARS)}"
-
-
-def _breakpoints(outcome: Rewritten) -> str:
-    marks = outcome.breakpoints
-    edges = (("core", marks.core), ("routed part", marks.routed), ("varying part", marks.varying))
-    places = [f"end of {name} {_mark(mark)}" for name, mark in edges if mark is not None]
-    if marks.kept_blocks:
-        places.append(f"{len(marks.kept_blocks)} in place in the client's own blocks")
-    return f"{marks.added} added, {marks.client} the client's" + "".join(f"; {place}" for place in places)
-
-
-def _mark(mark: Mark) -> str:
-    return json.dumps(dict(mark))

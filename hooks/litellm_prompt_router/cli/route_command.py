@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import inf
@@ -12,6 +13,7 @@ import click
 
 from litellm_prompt_router.authoring.fit import columns_of, table_of_texts
 from litellm_prompt_router.cli.embedding_options import api_base_option, lexical_option, lookup_for, model_option
+from litellm_prompt_router.cli.gate_lines import gate_for_json, gate_lines, labelled
 from litellm_prompt_router.cli.inputs import (
     call_type_of,
     choose_profile,
@@ -21,11 +23,15 @@ from litellm_prompt_router.cli.inputs import (
     read_bytes,
     read_profiles,
     request_body,
+    settings_of_environment,
     shown,
 )
+from litellm_prompt_router.cli.module_evidence import ModuleState, states_of, threshold_of
 from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
+from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, review_advice
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_decision
 from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.route.needed_modules import NAMED
 from litellm_prompt_router.request.route.scores import score
@@ -45,6 +51,7 @@ BOTH_SHOWN = 5
 @model_option
 @api_base_option
 @lexical_option
+@click.option("--model", metavar="NAME", help="LiteLLM's name of a model, for the cost gate. Default: the body's.")
 @json_option
 def route(
     text: str | None,
@@ -54,6 +61,7 @@ def route(
     embedding_model: str | None,
     api_base: str | None,
     lexical: bool,
+    model: str | None,
     as_json: bool,
 ) -> None:
     """Print the routing decision for TEXT, one user message, or for a conversation (--messages).
@@ -64,41 +72,79 @@ def route(
     model has the messages sent to that model, unless --lexical; then both scores are shown. Without a fit every
     module is sent but those marked optional and those whose tools the request (--messages) doesn't declare; where no
     trigger names a module, what their own texts say of the message is shown beside it.
+
+    Modules that are left out come with the reason. With --model, or where FILE is a request body that names one:
+    what the cost gate makes of the decision, what it compared, where that would turn, and what would change it.
     """
     if (text is None) == (path is None):
         raise click.UsageError("give either TEXT or --messages FILE")
-    turns, declared = ((Turn(role="user", text=text),), None) if text is not None else _conversation(str(path))
+    body = None if text is not None else _body(str(path))
+    turns = (Turn(role="user", text=text or ""),) if body is None else _turns(body, str(path))
+    declared = None if body is None else known_tools(body)
+    model = model or (str(body["model"]) if body is not None and body.get("model") else None)
     profiles, _ = read_profiles(root)
     profile = choose_profile(profiles, name)
     router = Router(profile)
     lookup = lookup_for(profile, [turns], model=embedding_model, api_base=api_base, is_lexical=lexical)
     weighted = weigh(router, profile, turns, lookup, declared=declared)
-    by_words = weigh(router, profile, turns) if weighted.is_fused else None
+    by_words = weigh(router, profile, turns, declared=declared) if weighted.is_fused else None
     decision = weighted.decision
+    gate = _gate(decision, profile, model)
+    states = tuple(states_of(decision, profile, weighted, declared or ()))
     if as_json:
         stated = {**asdict(decision), "selected": evidence_for_json(decision.selected)}
         del stated["arrivals"]  # positions in the body; `late` says what a reader wants to know
         scores = _scores_for_json(weighted, by_words, profile, turns)
-        show_json({"profile": profile.name, "profile_version": profile.version, **stated, **scores})
+        left_out = [{"module": state.module, "why": state.detail} for state in states if not state.is_selected]
+        told = {"left_out": left_out, "gate": None if gate is None else gate_for_json(gate, profile)}
+        change = {"to_change_it": _advice(gate, decision, profile)}
+        show_json({"profile": profile.name, "profile_version": profile.version, **stated, **told, **change, **scores})
         return
-    show_table(
-        ("module", "evidence", "detail", "late"),
-        [(e.module, e.kind, e.detail or "", "late" if e.late else "") for e in decision.selected],
-    )
+    show_table(("module", "evidence", "detail", "late"), [_row(state) for state in states])
     click.echo(f"\n{_summary(decision, len(profile.modules))}")
     if profile.fitted is None:
         _show_closest(decision, profile, turns)
     elif weighted.seen:
-        click.echo(f"a score of {_threshold(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
+        click.echo(f"a score of {threshold_of(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
     if by_words is not None:
         _show_both(weighted, by_words, profile)
+    _show_gate(gate, decision, profile)
 
 
-def _threshold(weighted: WeightedConversation, profile: Profile) -> float:
-    assert profile.fitted is not None
-    semantics = profile.fitted.semantics
-    of = semantics if weighted.is_fused and semantics is not None else profile.fitted
-    return of.calibration.threshold
+def _row(state: ModuleState) -> tuple[str, ...]:
+    return (state.module, state.evidence if state.is_selected else "left out", state.detail, "late" * state.is_late)
+
+
+def _gate(decision: RoutingDecision, profile: Profile, model: str | None) -> GateExplanation | None:
+    """What the cost gate makes of it where the whole prompt is sent to this model; None without a model."""
+    if model is None:
+        return None
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    from litellm_prompt_router.gateway.deployments.capabilities import (
+        target_of_model,  # imports LiteLLM, which takes seconds
+    )
+
+    settings = settings_of_environment()
+    target = target_of_model(model)
+    placement = profile.placement or (target.placement if settings.placement == "auto" else settings.placement)
+    return explain_decision(decision, profile, target, is_latest=placement == "latest", gates_cost=settings.cost_gate)
+
+
+def _show_gate(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> None:
+    """What the gate compared, and what would have less sent."""
+    click.echo()
+    if gate is None:
+        click.echo("cost gate    name a model with --model to see whether this is sent")
+    else:
+        for line in gate_lines(gate, profile):
+            click.echo(line)
+    for number, text in enumerate(_advice(gate, decision, profile)):
+        click.echo(labelled("to change it" if number == 0 else "", f"- {text}"))
+
+
+def _advice(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> list[str]:
+    told = (review_advice(profile), fallback_advice(decision))
+    return [*filter(None, told), *(gate_advice(gate, profile) if gate is not None else ())]
 
 
 def _show_both(fused: WeightedConversation, by_words: WeightedConversation, profile: Profile) -> None:
@@ -108,7 +154,7 @@ def _show_both(fused: WeightedConversation, by_words: WeightedConversation, prof
     best = [*_by_score(fused, profile)[:BOTH_SHOWN], *_by_score(by_words, profile)[:BOTH_SHOWN]]
     names = dict.fromkeys(id for id, _ in best)
     rows = [(id, f"{value:.2f}", f"{score_of[id]:.2f}") for id, value in _by_score(fused, profile) if id in names]
-    thresholds = (_threshold(fused, profile), profile.fitted.calibration.threshold)
+    thresholds = (threshold_of(fused, profile), profile.fitted.calibration.threshold)
     click.echo()
     show_table(
         ("score of", "#words and meaning", "#words alone"),
@@ -157,7 +203,7 @@ def _scores_for_json(
     if profile.fitted is None:
         scores = _text_scores(weighted.decision, profile, turns)
         return {"text_scores": [{"module": id, "score": round(value, 4)} for id, value in scores]} if scores else {}
-    calibration, threshold = profile.fitted.calibration, _threshold(weighted, profile)
+    calibration, threshold = profile.fitted.calibration, threshold_of(weighted, profile)
     stated: dict[str, object] = {
         "promise": calibration.promise,
         "threshold": threshold if threshold > -inf else None,
@@ -178,15 +224,17 @@ def _summary(decision: RoutingDecision, total: int) -> str:
 _KINDS = {"task": "task", "follow_up": "follow-up", "small_talk": "piece of small talk", "none": "missing one"}
 
 
-def _conversation(path: str) -> tuple[tuple[Turn, ...], frozenset[str] | None]:
-    """The turns, and the tools that are declared beside them; None where that can't be told."""
+def _body(path: str) -> dict[str, Any]:
     document: Any = parse_json(read_bytes(path), path)
-    body = {"messages": document} if isinstance(document, list) else request_body(document, path)
+    return {"messages": document} if isinstance(document, list) else request_body(document, path)
+
+
+def _turns(body: dict[str, Any], path: str) -> tuple[Turn, ...]:
     shape = SHAPES.get(call_type_of(body))
     if shape is None:
         raise ConfigurationError([f"{shown(path)}: a body of an endpoint that can't be read; use chat completions"])
     try:
-        return shape.read(body).turns, known_tools(body)
+        return shape.read(body).turns
     except UnreadableRequestError as error:
         problem = f"{shown(path)}: {error.reason}; `messages` must be a list of chat messages"
         raise ConfigurationError([problem]) from None

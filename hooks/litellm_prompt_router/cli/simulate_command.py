@@ -17,6 +17,7 @@ from litellm_prompt_router.analysis.simulate import (
     Report,
     Workload,
     arrivals,
+    economics_of,
     parse_traffic,
     replay,
     rewrites_of,
@@ -36,6 +37,7 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.model_accounts import Account, account_for, say_counts, say_parts, show, watched
 from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains
 from litellm_prompt_router.cli.tune_option import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
@@ -132,7 +134,8 @@ def simulate(
 
     --tune tries exact module sets, bundles that many conversations share, every module and no rewriting on the
     first half of the conversations, and measures the cheapest on the second half. With --synthetic it shows what
-    the tuned profile would cost there; with TRAFFIC.jsonl and --profile it writes the profile's `economics:`.
+    the tuned profile would cost there; with TRAFFIC.jsonl and --profile it writes the profile's `economics:`. On
+    fewer than 40 conversations it can only leave the profile alone, and does where they show no gain.
 
     Without --model the one that the traffic names, in LiteLLM's terms; with --synthetic claude-sonnet-4-5.
     --prices takes input_usd_per_mtok, cache_read_usd_per_mtok, cache_write_5m_usd_per_mtok and
@@ -156,7 +159,8 @@ def simulate(
     calls, profiles, count_tokens = _recorded(traffic, name, root)
     account = account_for(model or _model_of(calls), stated, _endpoint_of(calls))
     if not tunes:
-        _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json)
+        again = command_of(traffic, root, model, stated)
+        _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json, again)
     else:
         assert name is not None
         folder = None if dry_run else profile_folders(profiles_root(root))[name]
@@ -189,15 +193,23 @@ def _simulate_traffic(
     where: str,
     name: str | None,
     as_json: bool,
+    again: str,
 ) -> None:
+    """``again``: the command that led here, to which options can be added."""
     floor = settings_of_environment().coverage_floor
     rewrites = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor, only=name)
     replayed = Replay(rewrites, account.blocks_of(count_tokens), account.rules)
     report = replay(watched(calls, "calls"), replayed, account.prices, where)
+    by_name = {profile.name: profile for profile in profiles}
+    advised = [
+        (gain, economics_of(gain, by_name[gain.profile], account.target, account.model)) for gain in report.gains
+    ]
     if as_json:
         counts = {"calls": len(calls), "conversations": report[BASELINE].conversations}
         parts = asdict(report.parts) if report.parts else None
-        show_json({**account.for_json(), **counts, "parts": parts, "policies": report.for_json()})
+        by_profile = gains_for_json(advised, again)
+        policies = report.for_json()
+        show_json({**account.for_json(), **counts, "parts": parts, "policies": policies, "profiles": by_profile})
         return
     account.say()
     say_counts("", len(calls), report)
@@ -207,6 +219,7 @@ def _simulate_traffic(
     if passed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in passed.items())
         click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
+    say_gains(advised, again)
 
 
 def _model_of(calls: Sequence[RecordedCall]) -> str:

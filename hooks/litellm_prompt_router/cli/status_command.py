@@ -17,7 +17,7 @@ from litellm_prompt_router.cli.policy_location import CONFIG_NAME
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.operations.workers import Worker, WorkerStatus
+    from litellm_prompt_router.operations.workers import ProfileServed, Worker, WorkerStatus
 
 SHOWN_CHARS = 160
 
@@ -129,13 +129,17 @@ def _row(worker: Worker, now: float) -> tuple[str, ...]:
     )
 
 
+def _left_alone(profile: ProfileServed) -> str:
+    return "" if profile.left_alone is None else f"; {profile.left_alone}"
+
+
 def _show_in_force(live: list[WorkerStatus]) -> None:
     """Profiles, policy files and sinks, once where workers agree."""
     from litellm_prompt_router.operations.workers import held_by_profile
     from litellm_prompt_router.profile.profile import how_to_review
 
     rows = {
-        (f"profile {each.name}", f"{each.version}, digest {each.digest[:12]}")
+        (f"profile {each.name}", f"{each.version}, digest {each.digest[:12]}{_left_alone(each)}")
         for status in live
         for each in status.profiles
     }

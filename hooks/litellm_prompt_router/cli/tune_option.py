@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from litellm_prompt_router.analysis.simulate import (
+    BASELINE,
+    Policy,
     RecordedCall,
+    Replay,
     Rewrite,
     Workload,
+    economics_of,
     recorded_trial,
+    replay,
     rewrites_of,
     synthetic,
+    write_economics,
 )
+from litellm_prompt_router.analysis.simulate.economics_section import SECTION, section_of_tuning
 from litellm_prompt_router.analysis.simulate.recorded_trial import RecordedTrial, first_turns_of
 from litellm_prompt_router.analysis.simulate.simulated_policies import tuned_rewrite
 from litellm_prompt_router.analysis.simulate.synthetic import SyntheticTrial
@@ -26,11 +34,10 @@ from litellm_prompt_router.cli.model_accounts import Account, watched
 from litellm_prompt_router.cli.output import show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE
-from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Economics, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 
-SECTION = "economics"
+AUTO: Final[Policy] = "auto"
 
 
 def tune_synthetic(
@@ -65,8 +72,8 @@ def tune_traffic(
         raise ConfigurationError([f"--tune: {name} is placed `latest`, which has no first turn to go by; use auto"])
     readings = first_turns_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name)
     if len(readings) < 2 * MIN_CONVERSATIONS:
-        need = f"tuning takes {2 * MIN_CONVERSATIONS} conversations of profile {name!r}; there are {len(readings)}"
-        raise ConfigurationError([f"{where}: {need}; record more"])
+        _judge_few(calls, profiles, count_tokens, account, where, profile, len(readings), folder, as_json)
+        return
 
     def rewrite_of(economics: Economics) -> Rewrite:
         return tuned_rewrite(
@@ -90,12 +97,17 @@ def tune_traffic(
         for half in (first, second)
     ]
     tuning = tune(trials[0], trials[1])
-    demand = trials[0].demand()
-    section = _section(tuning, profile, account, len(readings), len(first) + len(second), demand.calls_per_conversation)
+    section = section_of_tuning(
+        tuning,
+        profile,
+        account.target,
+        account.model,
+        conversations=len(readings),
+        calls=len(first) + len(second),
+        calls_per_conversation=trials[0].demand().calls_per_conversation,
+    )
     if folder is not None:
-        editor = ProfileEditor(folder)
-        editor.set_section(SECTION, section)
-        editor.save()
+        write_economics(folder, section)
     if as_json:
         show_json({**account.for_json(), SECTION: section, **tuning_for_json(tuning)})
         return
@@ -103,6 +115,49 @@ def tune_traffic(
     click.echo(f"\n{name}: {len(readings):,} conversations, {len(first) + len(second):,} calls\n")
     show_table(("on the first half", "#vs full-cached", "clearly cheaper"), _rows(tuning))
     click.echo(f"\n{said(tuning)}")
+    _say_written(folder)
+
+
+def _judge_few(
+    calls: Sequence[RecordedCall],
+    profiles: Sequence[Profile],
+    count_tokens: Callable[[str], int],
+    account: Account,
+    where: str,
+    profile: Profile,
+    conversations: int,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Leaves the profile alone where so few conversations show no gain. A gain on so few is nothing to tune by."""
+    name = profile.name
+    need = f"{where}: tuning takes {2 * MIN_CONVERSATIONS} conversations of profile {name!r}; there are {conversations}"
+    if not conversations:
+        raise ConfigurationError([f"{need}; record more"])
+    untuned = [replace(each, economics=None) if each is profile else each for each in profiles]
+    floor = settings_of_environment().coverage_floor
+    rewrites = rewrites_of(untuned, count_tokens, account.target, coverage_floor=floor, only=name)
+    compared = Replay(
+        {policy: rewrites[policy] for policy in (BASELINE, AUTO)}, account.blocks_of(count_tokens), account.rules
+    )
+    (gain,) = replay(watched(calls, "calls"), compared, account.prices, where).gains
+    advice = economics_of(gain, replace(profile, economics=None), account.target, account.model)
+    if advice.section is None:
+        raise ConfigurationError([f"{need}; record more", f"{advice.sentence}; the untuned rule goes on"])
+    if folder is not None:
+        write_economics(folder, advice.section)
+    if as_json:
+        show_json({**account.for_json(), SECTION: advice.section, "choice": "full", "sentence": advice.sentence})
+        return
+    account.say()
+    click.echo(f"\n{advice.sentence}")
+    click.echo(
+        f"{profile.name} is left alone: {2 * MIN_CONVERSATIONS} conversations or more might find a way that pays"
+    )
+    _say_written(folder)
+
+
+def _say_written(folder: Path | None) -> None:
     click.echo("nothing written" if folder is None else f"written to {folder / PROFILE_FILE}")
 
 
@@ -138,29 +193,3 @@ def tuning_for_json(tuning: Tuning) -> dict[str, Any]:
 
 def _rows(tuning: Tuning) -> list[tuple[str, ...]]:
     return [(way.name, f"{way.versus_full_cached:+.1%}", "yes" if way.is_sure else "") for way in tuning.candidates]
-
-
-def _section(
-    tuning: Tuning, profile: Profile, account: Account, conversations: int, calls: int, calls_per_conversation: float
-) -> dict[str, Any]:
-    """``economics:`` of profile.yaml."""
-    economics = tuning.economics
-    section: dict[str, Any] = {"choice": tuning.choice}
-    if economics.min_dropped:
-        section["min_dropped"] = economics.min_dropped
-    if economics.bundles:
-        section["bundles"] = [[profile.modules[module].id for module in sorted(b)] for b in economics.bundles]
-    section["cache_read_share"] = round(account.target.cache_read_share or 0.0, 4)
-    section["cache_write_share"] = round(account.target.cache_write_share or 0.0, 4)
-    section["tuned_on"] = {
-        "model": account.model,
-        "profile_version": profile.version,
-        "conversations": conversations,
-        "calls": calls,
-        "calls_per_conversation": round(calls_per_conversation, 2),
-        "second_half_full_cached_usd": format(round(tuning.full_cached_usd, 6), "f"),
-        "second_half_usd": format(round(tuning.usd, 6), "f"),
-        "versus_full_cached": f"{tuning.versus_full_cached:+.2%}",
-        "exact_sets_versus_full_cached": f"{tuning.candidates[0].versus_full_cached:+.2%}",
-    }
-    return section

@@ -42,6 +42,7 @@ from litellm_prompt_router.profile.profile import Module
 FORMAT = 1
 FIT_FILE = "router.json"
 TABLE_FILE = "router.npz"
+SHORT_DIGEST = 12
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -59,6 +60,21 @@ def digest_of(modules: Sequence[Module]) -> str:
         for module in modules
     ]
     return hashlib.sha256(json.dumps(facts, ensure_ascii=True).encode()).hexdigest()
+
+
+def routing_digest(modules: Sequence[Module]) -> str:
+    """What a tuning is tied to, beside the fit: all that ``digest_of`` covers, and what a person marked optional."""
+    facts = [digest_of(modules), *(module.id for module in modules if module.optional)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:SHORT_DIGEST]
+
+
+def fit_digest(folder: Path, embedding_model: str | None) -> str:
+    """A short digest of a fit that was read, as it is used with this embedding model or without one."""
+    try:
+        raw = (folder / FIT_FILE).read_bytes()
+    except OSError as error:
+        raise ConfigurationError([f"{folder / FIT_FILE}: can't be read ({error.strerror})"]) from None
+    return hashlib.sha256(json.dumps(embedding_model).encode() + raw).hexdigest()[:SHORT_DIGEST]
 
 
 def read_fitted(folder: Path, where: str, modules: Sequence[Module]) -> Fitted | None:

@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, read_text
 from litellm_prompt_router.documents.problems import explain_validation_error
-from litellm_prompt_router.files.fit_files import read_fitted
+from litellm_prompt_router.files.fit_files import fit_digest, read_fitted, routing_digest
 from litellm_prompt_router.files.profile_yaml import (
     PROFILE_FILE,
+    EconomicsFile,
     ModuleFile,
     ProfileFile,
     RouterFile,
@@ -32,7 +33,7 @@ from litellm_prompt_router.profile.agents import AGENTS
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.ignore_rules import ignore_of
 from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
-from litellm_prompt_router.profile.profile import Economics, EmbeddingSettings, Module, Profile, Slot
+from litellm_prompt_router.profile.profile import NO_ROUTER, Economics, EmbeddingSettings, Module, Profile, Slot
 
 
 def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
@@ -116,6 +117,8 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         order={module.id: number for number, module in enumerate(modules)},
         fitted=fitted,
         embedding=_embedding(declared.router),
+        router=NO_ROUTER if fitted is None else fit_digest(folder, declared.router.embedding_model),
+        routing=routing_digest(modules),
     )
 
 
@@ -144,14 +147,23 @@ def _economics(declared: ProfileFile) -> Economics | None:
         return None
     number = {module.id: n for n, module in enumerate(declared.modules)}
     bundles = tuple(frozenset(number[name] for name in bundle) for bundle in stated.bundles)
+    conversations = stated.tuned_on.get("conversations")
     return Economics(
         rewrites=stated.choice != "full",
         min_dropped=stated.min_dropped,
         bundles=bundles if stated.choice in ("bundles", "all") else None,
         read_share=stated.cache_read_share,
         write_share=stated.cache_write_share,
-        profile_version=str(stated.tuned_on["profile_version"]) if "profile_version" in stated.tuned_on else None,
+        profile_version=_tuned_on(stated, "profile_version"),
+        router=_tuned_on(stated, "router"),
+        routing=_tuned_on(stated, "routing"),
+        conversations=conversations if isinstance(conversations, int) else None,
     )
+
+
+def _tuned_on(stated: EconomicsFile, name: str) -> str | None:
+    value = stated.tuned_on.get(name)
+    return None if value is None else str(value)
 
 
 def _slots(declared: ProfileFile, where: str, problems: list[str]) -> dict[str, Slot]:

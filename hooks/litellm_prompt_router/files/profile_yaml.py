@@ -65,7 +65,11 @@ class EconomicsFile(_StrictProfile):
     cache_read_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     cache_write_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     tuned_on: dict[str, str | int | float] = {}
-    """The traffic and the figures that led to it; for people."""
+    """The traffic and the figures that led to it, for people.
+
+    ``profile_version``, ``router`` (``none`` or a digest of the fit) and ``routing`` (a digest of the modules and their
+    metadata) are more: where one is stated and differs from what is there now, the tuning doesn't hold.
+    """
 
 
 class RouterFile(_StrictProfile):

@@ -29,6 +29,7 @@ from litellm_prompt_router.policy.active import ActiveConfiguration, switched_of
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
+from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.wire import SHAPES, answer_of, client_body, sender_of, snapshot
@@ -211,9 +212,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         open_breakers = handler.breaker.open_for(time.monotonic())
         return InForce(
             default_mode=configuration.default_mode,
-            profiles=tuple(
-                ServedProfile(name=p.name, version=p.version, digest=p.digest, reviewed=p.reviewed) for p in profiles
-            ),
+            profiles=tuple(_served(p) for p in profiles),
             configuration=configuration.number,
             stopped_by=configuration.stopped_by,
             passed_while_stopped=handler.passed_while_stopped,
@@ -280,3 +279,13 @@ def _remove_facts(data: Mapping[str, Any]) -> None:
 def _facts(data: Mapping[str, Any]) -> Facts | None:
     bag = metadata_bag.bag_with_facts(data)
     return metadata_bag.facts_in(bag) if bag is not None else None
+
+
+def _served(profile: Profile) -> ServedProfile:
+    return ServedProfile(
+        name=profile.name,
+        version=profile.version,
+        digest=profile.digest,
+        reviewed=profile.reviewed,
+        left_alone=profile.left_alone,
+    )

@@ -34,6 +34,7 @@ class ProfileServed(_StatusPart):
     version: str
     digest: str
     reviewed: bool = True
+    left_alone: str | None = None
 
 
 class PolicyInForce(_StatusPart):

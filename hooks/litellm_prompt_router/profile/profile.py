@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from litellm_prompt_router.profile.fitted import Fitted
 
+NO_ROUTER = "none"
 Ttl = Literal["5m", "1h"]
 Placement = Literal["append", "grow", "latest"]
 """Where late modules go: behind the message that first needed them; at the system prompt's end; or nowhere,
@@ -88,6 +89,11 @@ class Economics:
     write_share: float | None = None
     profile_version: str | None = None
     """The profile's version when it was tuned."""
+    router: str | None = None
+    """``Profile.router`` then; ``routing`` is ``Profile.routing``. None: not stated, so that nothing can differ."""
+    routing: str | None = None
+    conversations: int | None = None
+    """How many it was tuned on; None where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,6 +172,40 @@ class Profile:
     """None: no message is sent to an embedding model."""
     reviewed: bool = True
     """False: a draft that no person has looked at; it runs in shadow at most."""
+    router: str = NO_ROUTER
+    """A short digest of what was fitted, and of the embedding model that it is used with; ``none``: nothing fitted."""
+    routing: str | None = None
+    """A short digest of all else that selects modules: their texts, triggers, tools, requirements and marks."""
+
+    @property
+    def economics_in_force(self) -> Economics | None:
+        """What tuning found, as long as modules are selected as they were in the tuning."""
+        return self.economics if self.outdated_tuning is None else None
+
+    @property
+    def outdated_tuning(self) -> str | None:
+        """What changed since the tuning, so that it doesn't hold any more; None where it holds or there is none."""
+        tuned = self.economics
+        if tuned is None:
+            return None
+        if tuned.profile_version is not None and tuned.profile_version != self.version:
+            return f"tuned on version {tuned.profile_version}"
+        if tuned.router is not None and tuned.router != self.router:
+            return "tuned with a fit that is gone" if self.router == NO_ROUTER else "tuned before the last fit"
+        if tuned.routing is not None and tuned.routing != self.routing:
+            return "tuned before modules, their triggers, tools or marks were changed"
+        return None
+
+    @property
+    def left_alone(self) -> str | None:
+        """Why every request of this profile is left as it came; None where that isn't so."""
+        tuned = self.economics_in_force
+        if tuned is None or tuned.rewrites:
+            return None
+        if tuned.conversations is None:
+            return "left alone: its economics say so"
+        count = f"{tuned.conversations:,} conversation{'s' * (tuned.conversations != 1)}"
+        return f"left alone: no gain in simulate on {count}"
 
     @property
     def is_calibrated(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Economics, Profile
 from litellm_prompt_router.request.types import Evidence, Recognition, RoutingDecision, Target
@@ -40,14 +41,14 @@ def modules_to_send(
     other cache prices than the target's doesn't count. ``is_hour``: the profile's marks last an hour.
     """
     every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
-    if economics is None or not _holds_for(target, economics):
+    if economics is None or not holds_for(target, economics):
         return _untuned(target, selected, every, tokens, core_tokens, is_hour)
     if not economics.rewrites:
         return None
     if economics.bundles is not None:
         holding = [bundle & every for bundle in economics.bundles if bundle >= selected]
-        return min(holding, key=lambda bundle: _size(bundle, tokens), default=every)
-    routed_tokens = _size(selected, tokens)
+        return min(holding, key=lambda bundle: size_of(bundle, tokens), default=every)
+    routed_tokens = size_of(selected, tokens)
     return selected if sum(tokens) - routed_tokens >= economics.min_dropped * routed_tokens else every
 
 
@@ -84,6 +85,56 @@ def with_modules(decision: RoutingDecision, profile: Profile, sent: frozenset[in
     )
 
 
+def first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int]:
+    """What the first turn selected; all of it when nothing came late."""
+    late = {module for arrival in decision.arrivals for module in arrival.modules}
+    return frozenset([n for n in map(profile.order.__getitem__, decision.modules) if n not in late])
+
+
+class Weighing(NamedTuple):
+    """What a set of modules saves against the full prompt, and what it costs beyond it, in tokens at the input price.
+
+    ``cold_tokens``: what nobody shares, so that it is written. None: the set is too short to be cached; then ``saved``
+    is what reading the full prompt costs at each call, and ``extra`` what the set costs.
+    """
+
+    saved: float
+    extra: float
+    cold_tokens: int | None
+
+
+def weigh_against_full(
+    target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, *, is_hour: bool, calls: int = CALLS
+) -> Weighing | None:
+    """What holds however dense the traffic is: the full prompt always warm, all that is sent beside the core cold.
+
+    None where prices aren't known.
+    """
+    read = target.cache_read_share
+    write = target.cache_write_1h_share if is_hour else target.cache_write_share
+    if read is None or write is None:
+        return None
+    full_tokens, sent_tokens = core_tokens + optional_tokens, core_tokens + routed_tokens
+    if sent_tokens < target.min_cache_tokens:
+        return Weighing(read * full_tokens, sent_tokens, None)
+    # A cache key for each routed set keeps the core apart, too; where writes cost extra that weighs.
+    is_core_shared = core_tokens >= target.min_cache_tokens and not (target.takes_cache_key and write > 1)
+    cold_tokens = routed_tokens if is_core_shared else sent_tokens
+    return Weighing(calls * read * (full_tokens - sent_tokens), (write - read) * cold_tokens, cold_tokens)
+
+
+def drops_enough(target: Target, dropped_tokens: int, full_tokens: int) -> bool:
+    """Whether the untuned rule bothers at all; where cached tokens cost as much as others there is nothing to lose."""
+    if dropped_tokens >= MIN_DROPPED_SHARE * full_tokens:
+        return True
+    return target.cache_read_share is not None and target.cache_read_share >= 1
+
+
+def smallest_module(tokens: Sequence[int]) -> int:
+    """Tokens of the smallest module beside the core; 0 where there is none."""
+    return min([size for size in tokens if size], default=0)
+
+
 def _untuned(
     target: Target,
     selected: frozenset[int],
@@ -92,18 +143,18 @@ def _untuned(
     core_tokens: int,
     is_hour: bool,
 ) -> frozenset[int] | None:
-    optional_tokens, routed_tokens = sum(tokens), _size(selected, tokens)
+    optional_tokens, routed_tokens = sum(tokens), size_of(selected, tokens)
     full_tokens = core_tokens + optional_tokens
     if target.cache_read_share is None or full_tokens < target.min_cache_tokens:
         return selected
-    is_much = optional_tokens - routed_tokens >= MIN_DROPPED_SHARE * full_tokens or target.cache_read_share >= 1
-    if is_much and _pays(target, core_tokens, routed_tokens, optional_tokens, is_hour):
+    is_much = drops_enough(target, optional_tokens - routed_tokens, full_tokens)
+    if is_much and pays(target, core_tokens, routed_tokens, optional_tokens, is_hour):
         return selected
-    smallest = min([size for size in tokens if size], default=0)
-    return every if smallest and _pays(target, core_tokens, smallest, optional_tokens, is_hour) else None
+    smallest = smallest_module(tokens)
+    return every if smallest and pays(target, core_tokens, smallest, optional_tokens, is_hour) else None
 
 
-def _holds_for(target: Target, economics: Economics) -> bool:
+def holds_for(target: Target, economics: Economics) -> bool:
     """True unless both sides know their prices and one of them differs by more than a tenth of the input price."""
     pairs = (
         (economics.read_share, target.cache_read_share),
@@ -112,20 +163,11 @@ def _holds_for(target: Target, economics: Economics) -> bool:
     return all(tuned is None or now is None or abs(tuned - now) <= SAME_SHARE for tuned, now in pairs)
 
 
-def _pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, is_hour: bool) -> bool:
-    """What holds however dense the traffic is: the full prompt always warm, all that is sent beside the core cold."""
-    read = target.cache_read_share
-    write = target.cache_write_1h_share if is_hour else target.cache_write_share
-    if read is None or write is None:
-        return True
-    full_tokens, sent_tokens = core_tokens + optional_tokens, core_tokens + routed_tokens
-    if sent_tokens < target.min_cache_tokens:
-        return sent_tokens <= read * full_tokens
-    # A cache key for each routed set keeps the core apart, too; where writes cost extra that weighs.
-    is_core_shared = core_tokens >= target.min_cache_tokens and not (target.takes_cache_key and write > 1)
-    cold_tokens = routed_tokens if is_core_shared else sent_tokens
-    return CALLS * read * (full_tokens - sent_tokens) >= (write - read) * cold_tokens
+def pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, is_hour: bool) -> bool:
+    """Whether so much beside the core is cheaper than the full prompt by ``CALLS`` calls; True without prices."""
+    weighed = weigh_against_full(target, core_tokens, routed_tokens, optional_tokens, is_hour=is_hour)
+    return weighed is None or weighed.saved >= weighed.extra
 
 
-def _size(modules: frozenset[int], tokens: Sequence[int]) -> int:
+def size_of(modules: frozenset[int], tokens: Sequence[int]) -> int:
     return sum([tokens[module] for module in modules])

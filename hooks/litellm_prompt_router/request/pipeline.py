@@ -9,7 +9,7 @@ from typing import Any, Literal
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, with_space_behind_seams
-from litellm_prompt_router.request.cost_gate import modules_to_send, optional_tokens, with_modules
+from litellm_prompt_router.request.cost_gate import first_selected, modules_to_send, optional_tokens, with_modules
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import Lookup, Router, no_embeddings
 from litellm_prompt_router.request.types import (
@@ -212,7 +212,7 @@ class Pipeline:
                 return self._not_worth_it(data, request, shape, recognition, decision, common)
             decision = gated
         arrivals = decision.arrivals if placement != "latest" else ()
-        selected = _first_selected(decision, profile)
+        selected = first_selected(decision, profile)
         recognition = with_space_behind_seams(request, recognition)
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
@@ -278,20 +278,15 @@ def _gated(
     With ``latest_only`` no first turn decides: all that counts is whether tuning said to rewrite nothing.
     """
     profile = recognition.profile
+    economics = profile.economics_in_force
     if latest_only:
-        return None if profile.economics is not None and not profile.economics.rewrites else decision
+        return None if economics is not None and not economics.rewrites else decision
     tokens, core_tokens = optional_tokens(recognition)
-    first = frozenset([module for module in _first_selected(decision, profile) if tokens[module]])
-    sent = modules_to_send(profile.economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
+    first = frozenset([module for module in first_selected(decision, profile) if tokens[module]])
+    sent = modules_to_send(economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
     if sent is None:
         return None
     return decision if sent == first else with_modules(decision, profile, sent)
-
-
-def _first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int]:
-    """What the first turn selected; all of it when nothing came late."""
-    late = {module for arrival in decision.arrivals for module in arrival.modules}
-    return frozenset([n for n in map(profile.order.__getitem__, decision.modules) if n not in late])
 
 
 def _marking(

@@ -25,12 +25,16 @@ STALE_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServedProfile:
-    """A profile in force. One that nobody ``reviewed`` changes no request."""
+    """A profile in force. One that nobody ``reviewed`` changes no request.
+
+    ``left_alone``: why each of its requests is left as it came; None where that isn't so.
+    """
 
     name: str
     version: str
     digest: str
     reviewed: bool = True
+    left_alone: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

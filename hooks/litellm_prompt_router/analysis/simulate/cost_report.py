@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from litellm_prompt_router.analysis.simulate.gain import ProfileGain
 from litellm_prompt_router.analysis.simulate.simulated_policies import Policy
 from litellm_prompt_router.cache_model import Prices, cost_usd
 from litellm_prompt_router.cache_model.usage import Usage
@@ -59,6 +60,8 @@ class Report:
     results: tuple[PolicyResult, ...]
     parts: Parts | None = None
     """None: the traffic was made from sizes that the caller knows."""
+    gains: tuple[ProfileGain, ...] = ()
+    """What ``auto`` did to each profile's conversations, the profile that costs most first; none in made-up traffic."""
 
     def __getitem__(self, policy: Policy) -> PolicyResult:
         return next(result for result in self.results if result.policy == policy)
@@ -128,5 +131,11 @@ class PolicyTally:
         )
 
 
-def report_of(tallies: Sequence[PolicyTally], prices: Prices, conversations: int, parts: Parts | None = None) -> Report:
-    return Report(results=tuple(tally.result(prices, conversations) for tally in tallies), parts=parts)
+def report_of(
+    tallies: Sequence[PolicyTally],
+    prices: Prices,
+    conversations: int,
+    parts: Parts | None = None,
+    gains: tuple[ProfileGain, ...] = (),
+) -> Report:
+    return Report(results=tuple(tally.result(prices, conversations) for tally in tallies), parts=parts, gains=gains)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from litellm_prompt_router.analysis.simulate.cost_report import Parts, PolicyTally, Report, report_of
+from litellm_prompt_router.analysis.simulate.cost_report import BASELINE, Parts, PolicyTally, Report, report_of
+from litellm_prompt_router.analysis.simulate.gain import GainTally
 from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES, Policy, Rewrite, Sent
 from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules
 from litellm_prompt_router.cache_model.prompt_blocks import Section
@@ -22,10 +23,11 @@ BlocksOf = Callable[[Mapping[str, Any]], Sequence[Block]]
 
 
 class Billed(NamedTuple):
-    """What one call is billed under one policy, and why the policy left it as it came, if it did."""
+    """What one call is billed under one policy, why it was left as it came, if it was, and whose prompt it has."""
 
     usage: Usage
     passed: str | None
+    profile: str | None = None
 
 
 class Replay:
@@ -60,7 +62,7 @@ class Replay:
     def _account(self, policy: Policy, call: RecordedCall, sent: Sent, memo: dict[bytes, Sequence[Block]]) -> Billed:
         scope = (str(call.request.get("model")), call.key, sent.body.get(CACHE_KEY))
         blocks = self._blocks(sent.body, memo)
-        return Billed(self._caches[policy].account(blocks, call.at_seconds, scope=scope), sent.passed)
+        return Billed(self._caches[policy].account(blocks, call.at_seconds, scope=scope), sent.passed, sent.profile)
 
     def _blocks(self, body: Mapping[str, Any], memo: dict[bytes, Sequence[Block]]) -> Sequence[Block]:
         """Policies often send the same body: it is translated once."""
@@ -75,6 +77,7 @@ def replay(calls: Iterable[RecordedCall], replayed: Replay, prices: Prices, wher
     """All calls under all policies. Raises ConfigurationError with every line that can't be sent."""
     tallies: dict[Policy, PolicyTally] = {}
     conversations: set[tuple[str, str]] = set()
+    gains = GainTally(prices)
     problems: list[str] = []
     for call in calls:
         try:
@@ -82,12 +85,16 @@ def replay(calls: Iterable[RecordedCall], replayed: Replay, prices: Prices, wher
         except ValueError as error:
             problems.append(f"{where}: line {call.line}: {error}")
             continue
-        conversations.add((call.key, call.conversation))
-        for policy, (usage, passed) in billed.items():
+        conversation = (call.key, call.conversation)
+        conversations.add(conversation)
+        for policy, (usage, passed, _) in billed.items():
             tallies.setdefault(policy, PolicyTally(policy)).add(usage, passed)
+        full, ours = billed.get(BASELINE), billed.get("auto")
+        if full is not None and ours is not None and ours.profile is not None:
+            gains.add(ours.profile, conversation, full.usage, ours.usage, ours.passed)
     if problems:
         raise ConfigurationError(problems)
-    return report_of(list(tallies.values()), prices, len(conversations), replayed.parts)
+    return report_of(list(tallies.values()), prices, len(conversations), replayed.parts, gains.gains())
 
 
 def digest_of(body: Mapping[str, Any]) -> bytes:

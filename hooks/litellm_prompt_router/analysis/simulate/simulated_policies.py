@@ -18,10 +18,14 @@ PLACEMENTS: Mapping[Policy, Placement | None] = {"latest": "latest", "grow": "gr
 
 
 class Sent(NamedTuple):
-    """A chat body. ``passed``: why a policy of ours left it as it came; None where it was rewritten."""
+    """A chat body. ``passed``: why a policy of ours left it as it came; None where it was rewritten.
+
+    ``profile``: the one whose prompt it has; None where that wasn't asked or there is none.
+    """
 
     body: Mapping[str, Any]
     passed: str | None = None
+    profile: str | None = None
 
 
 Rewrite = Callable[[Mapping[str, Any]], Sent]
@@ -74,6 +78,7 @@ def _rewrite(pipeline: Pipeline, target: Target, only: str | None) -> Rewrite:
     def rewrite(body: Mapping[str, Any]) -> Sent:
         walked = pipeline.walk(body, CHAT, lambda: target, only=only)
         outcome = walked.outcome
-        return Sent(walked.body, outcome.reason if isinstance(outcome, Passthrough) else None)
+        profile = None if outcome.recognition is None else outcome.recognition.profile.name
+        return Sent(walked.body, outcome.reason if isinstance(outcome, Passthrough) else None, profile)
 
     return rewrite

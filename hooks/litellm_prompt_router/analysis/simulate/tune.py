@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import sqrt
-from statistics import fmean, stdev
 from typing import Literal, Protocol
 
 from litellm_prompt_router.analysis.simulate.bundles import Demand, bundlings
+from litellm_prompt_router.analysis.simulate.gain import margin_of
 from litellm_prompt_router.profile.profile import Economics
 
 Choice = Literal["exact", "bundles", "all", "full"]
 MIN_CONVERSATIONS = 20
-MIN_SAVING = 0.01
-"""Of what the full prompt costs. Less isn't worth a changed prompt."""
-SURE = 3.0
-"""Standard errors that a saving must be away from nothing."""
 RATIOS = (2.0, 4.0, 8.0, 16.0)
 FULL = Economics(rewrites=False)
 
@@ -103,15 +98,9 @@ def _ways(demand: Demand) -> Iterator[tuple[str, Economics]]:
 
 
 def _candidate(name: str, economics: Economics, usd: Sequence[Decimal], baseline: Sequence[Decimal]) -> Candidate:
-    total = sum(baseline, Decimal(0))
-    saved = [float(before - after) for before, after in zip(baseline, usd, strict=True)]
-    error = stdev(saved) / sqrt(len(saved)) if len(saved) > 1 else 0.0
-    mean, share = fmean(saved), -float(sum(saved)) / float(total) if total else 0.0
+    margin = margin_of(baseline, usd)
     return Candidate(
-        name=name,
-        economics=economics,
-        versus_full_cached=share,
-        is_sure=share <= -MIN_SAVING and mean >= SURE * error,
+        name=name, economics=economics, versus_full_cached=margin.versus_full_cached, is_sure=margin.is_sure
     )
 
 

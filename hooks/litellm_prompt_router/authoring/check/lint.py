@@ -72,7 +72,9 @@ def lint(profile: Profile) -> Findings:
         *_outdated_tuning(profile),
     ]
     return Findings(
-        errors=tuple(_cycles(profile, paths)), warnings=tuple(warnings), notes=tuple(_needless_triggers(profile, paths))
+        errors=tuple(_cycles(profile, paths)),
+        warnings=tuple(warnings),
+        notes=(*_needless_triggers(profile, paths), *_left_alone(profile)),
     )
 
 
@@ -177,10 +179,16 @@ def _needless_triggers(profile: Profile, paths: Mapping[str, str]) -> Iterable[s
 
 
 def _outdated_tuning(profile: Profile) -> Iterable[str]:
-    """A tuning made for another version, which may no longer be the cheapest."""
-    tuned = profile.economics.profile_version if profile.economics else None
-    if tuned is not None and tuned != profile.version:
-        yield f"{profile.name}: economics: tuned on version {tuned}; run `prompt-router simulate --tune` again"
+    """A tuning that was made when modules were selected otherwise, so that it doesn't hold."""
+    outdated = profile.outdated_tuning
+    if outdated is not None:
+        yield f"{profile.name}: economics: {outdated}, so it doesn't hold: run `prompt-router simulate --tune` again"
+
+
+def _left_alone(profile: Profile) -> Iterable[str]:
+    """A tuning that keeps the profile from doing anything."""
+    if profile.left_alone is not None:
+        yield f"{profile.name}: economics: {profile.left_alone}"
 
 
 def _greedy_slots(profile: Profile) -> Iterable[str]:

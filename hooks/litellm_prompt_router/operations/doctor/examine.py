@@ -71,6 +71,20 @@ def _examine_own(configuration: ActiveConfiguration) -> Iterable[Finding]:
                 "nobody reviewed it: in shadow at most, whatever the policy says",
                 how_to_review(profile.name),
             )
+        yield from _economics(profile)
+
+
+def _economics(profile: Profile) -> Iterable[Finding]:
+    """Where a tuning keeps the profile from doing anything, or doesn't hold any more."""
+    name = f"economics {profile.name}"
+    if profile.outdated_tuning is not None:
+        yield warn(
+            name,
+            f"{profile.outdated_tuning}, so it doesn't hold",
+            "run `prompt-router simulate --tune` again",
+        )
+    elif profile.left_alone is not None:
+        yield warn(name, profile.left_alone, "nothing, or `prompt-router simulate --tune` on newer traffic")
 
 
 def _profile(profile: Profile) -> Finding:

@@ -1,0 +1,170 @@
+"""What the cost gate made of a request, in lines of at most 100 columns, and the same for JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_prompt_router.cli.output import percent
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.cost_gate import CALLS, MIN_DROPPED_SHARE
+from litellm_prompt_router.request.gate_explanation import GateExplanation
+
+WIDTH = 100
+LABEL_WIDTH = 13
+
+
+def labelled(label: str, text: str) -> str:
+    """``label        text``, wrapped, further lines beneath the text."""
+    head = f"{label:<{LABEL_WIDTH}}"
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * (LABEL_WIDTH + 2 * text.startswith("- ")),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def gate_lines(explained: GateExplanation, profile: Profile) -> Iterator[str]:
+    """What was decided, the sizes, what was compared, and where it would turn."""
+    yield labelled("cost gate", _decided(explained, profile))
+    if explained.ignored_economics is not None:
+        yield labelled("", f"the profile's economics have no say: {explained.ignored_economics}")
+    yield labelled("sizes", _sizes(explained))
+    if explained.rule in ("off", "latest"):
+        return
+    if explained.read_share is not None and explained.write_share is not None:
+        yield labelled("prices", _prices(explained))
+    compared = _compared(explained)
+    if compared:
+        yield labelled("compared", compared)
+        yield labelled("break-even", _break_even(explained))
+
+
+def gate_for_json(explained: GateExplanation, profile: Profile) -> dict[str, Any]:
+    """The same facts."""
+    weighing, turning = explained.weighing, explained.break_even
+    ids = [module.id for module in profile.modules]
+    return {
+        "rule": explained.rule,
+        "decided": _decided(explained, profile),
+        "selected": [ids[number] for number in sorted(explained.selected)],
+        "sent": None if explained.sent is None else [ids[number] for number in sorted(explained.sent)],
+        "core_tokens": explained.core_tokens,
+        "full_tokens": explained.full_tokens,
+        "selected_tokens": explained.selected_tokens,
+        "sent_tokens": explained.sent_tokens,
+        "dropped_tokens": explained.dropped_tokens,
+        "min_cache_tokens": explained.min_cache_tokens,
+        "cache_read_share": explained.read_share,
+        "cache_write_share": explained.write_share,
+        "untuned_rule": {
+            "calls": CALLS,
+            "min_dropped_share": round(MIN_DROPPED_SHARE, 4),
+            "drops_enough": explained.drops_enough,
+            "saved_tokens": None if weighing is None else weighing.saved,
+            "extra_tokens": None if weighing is None else weighing.extra,
+            "cold_tokens": None if weighing is None else weighing.cold_tokens,
+            "pays": explained.pays,
+        },
+        "break_even": {
+            "calls": turning.calls,
+            "dropped_tokens": turning.dropped_tokens,
+            "cache_read_share": turning.read_share,
+        },
+        "ignored_economics": explained.ignored_economics,
+    }
+
+
+def _decided(explained: GateExplanation, profile: Profile) -> str:
+    match explained.rule:
+        case "off":
+            return "off in the settings (cost_gate: false), so the selection is sent whatever it costs"
+        case "latest":
+            return "compares nothing: with placement latest each message gets a prompt of its own"
+        case "left_alone":
+            return f"leaves every request of {profile.name} as it came; {profile.left_alone}"
+        case "exact":
+            return "sends the selection, as tuned"
+        case "bundle":
+            return (
+                f"sends the smallest tuned bundle that holds the selection: {explained.sent_tokens:,} tokens beside the"
+                f" core in place of {explained.selected_tokens:,}, warm because many conversations share them"
+            )
+        case "every":
+            return "sends every module, as tuned: for so large a selection that was the cheapest"
+        case "no_prices":
+            return "sends the selection: this model's cache prices aren't known, so nothing is compared"
+        case "never_cached":
+            return "sends the selection: the full prompt is too short to be cached, so less text is always cheaper"
+        case "pays":
+            return "sends the selection: it pays even against a full prompt that is always warm"
+        case "widened" if not explained.dropped_tokens:
+            return "sends every module, as every module is selected"
+        case "widened":
+            return (
+                "sends every module: the selection wouldn't pay, and conversations that send everything share one"
+                " prefix with each other"
+            )
+        case _:
+            return "leaves the request as it came: no selection pays here, unless it is the core alone"
+
+
+def _sizes(explained: GateExplanation) -> str:
+    core, selected, full = explained.core_tokens, explained.selected_tokens, explained.full_tokens
+    left_out = explained.dropped_tokens
+    share = f" ({percent(left_out / full)})" if left_out else ""
+    return (
+        f"core {core:,} + selected {selected:,} = {core + selected:,} of {full:,} tokens; the selection leaves out"
+        f" {left_out:,}{share}"
+    )
+
+
+def _prices(explained: GateExplanation) -> str:
+    cached = f"; {explained.min_cache_tokens:,} tokens or more are cached" if explained.min_cache_tokens else ""
+    return f"cached {explained.read_share:g}, written {explained.write_share:g} of the input price{cached}"
+
+
+def _compared(explained: GateExplanation) -> str:
+    """The untuned rule's inequality with its numbers; empty where it compares nothing."""
+    weighed, read, write = explained.weighing, explained.read_share, explained.write_share
+    if weighed is None or read is None or write is None or explained.rule in ("no_prices", "never_cached"):
+        return ""
+    if not explained.dropped_tokens:
+        return "nothing, as every module is selected"
+    is_saving = weighed.saved >= weighed.extra
+    if weighed.cold_tokens is None:
+        text = (
+            f"so short a prompt isn't cached: {weighed.extra:,.0f} tokens at each call, where reading the full prompt"
+            f" costs {read:g} x {explained.full_tokens:,} = {weighed.saved:,.0f}"
+        )
+    else:
+        text = (
+            f"{CALLS} calls save {CALLS} x {read:g} x {explained.dropped_tokens:,} = {weighed.saved:,.0f} tokens;"
+            f" writing what nobody shares costs ({write:g} - {read:g}) x {weighed.cold_tokens:,} ="
+            f" {weighed.extra:,.0f} more than reading it"
+        )
+    text += ": cheaper" if is_saving else ": dearer"
+    if not explained.drops_enough:
+        text += f", and less than {MIN_DROPPED_SHARE:.1%} would be left out"
+    if explained.rule in ("left_alone", "exact", "bundle", "every"):
+        return f"tuned on traffic, so this has no say: {text}"
+    return text
+
+
+def _break_even(explained: GateExplanation) -> str:
+    """Where the selection would begin to be sent."""
+    turning = explained.break_even
+    ways = []
+    if turning.calls is not None:
+        ways.append(f"{turning.calls:,} call{'s' * (turning.calls != 1)} a conversation")
+    if turning.dropped_tokens is not None:
+        ways.append(f"{turning.dropped_tokens:,} tokens left out")
+    if turning.read_share is not None and turning.read_share < 1:
+        ways.append(f"a cached token at {turning.read_share:g} of the input price")
+    if not ways:
+        return "none: with this core and these prices the selection never pays"
+    return f"the selection pays from {', or '.join(ways)} on, all else as it is"

@@ -1,0 +1,54 @@
+"""What ``prompt-router simulate`` says of each profile beneath its table: a gain, or how to have it left alone."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litellm_prompt_router.analysis.simulate import EconomicsAdvice, ProfileGain
+
+
+def command_of(traffic: str, root: Path | None, model: str | None, stated: str | None) -> str:
+    """The command that replays this traffic, to which further options can be added."""
+    options = (("--profiles", root), ("--model", model), ("--prices", stated))
+    given = [part for option, value in options if value is not None for part in (option, str(value))]
+    return shlex.join(["prompt-router", "simulate", traffic, *given])
+
+
+def tuning_command(again: str, profile: str) -> str:
+    """The command that has the cost gate go by a replay."""
+    return f"{again} --profile {shlex.quote(profile)} --tune"
+
+
+def say_gains(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again: str) -> None:
+    for gain, advice in advised:
+        click.echo(f"\n{advice.sentence}")
+        if advice.section is not None:
+            if gain.shown == "unclear":
+                click.echo(
+                    f"More conversations would tell. Until then this has the cost gate leave {gain.profile} alone:"
+                )
+            else:
+                click.echo(f"This has the cost gate leave {gain.profile} alone, or go by what pays:")
+            click.echo(f"  {tuning_command(again, gain.profile)}")
+
+
+def gains_for_json(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "profile": gain.profile,
+            "conversations": gain.conversations,
+            "calls": gain.calls,
+            "full_cached_usd": str(gain.full_cached_usd),
+            "usd": str(gain.usd),
+            "versus_full_cached": gain.margin.versus_full_cached,
+            "shown": gain.shown,
+            "sentence": advice.sentence,
+            "command": None if advice.section is None else tuning_command(again, gain.profile),
+        }
+        for gain, advice in advised
+    ]
