@@ -79,6 +79,7 @@ def provider_proxy_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def provider_proxy(provider_proxy_session: ProviderProxy) -> ProviderProxy:
     """Every provider on one upstream, running for the whole session and cleared before each test."""
+    provider_proxy_session.proxy.revive()
     provider_proxy_session.upstream.clear()
     return provider_proxy_session
 
@@ -87,6 +88,7 @@ def provider_proxy(provider_proxy_session: ProviderProxy) -> ProviderProxy:
 def _clear_session_emulators(request: pytest.FixtureRequest) -> None:
     if "two_key_proxy" in request.fixturenames:
         proxy: TwoKeyProxy = request.getfixturevalue("two_key_proxy")
+        proxy.proxy.revive()
         proxy.clear()
 
 
