@@ -1,0 +1,233 @@
+"""Recorded calls, accounted once for all of them and for each agent: as they came, under each policy, and at best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from litellm_prompt_router.analysis.simulate import (
+    POLICIES,
+    BlocksOf,
+    Policy,
+    PolicyTally,
+    RecordedCall,
+    Replay,
+    Report,
+    rewrites_of,
+)
+from litellm_prompt_router.analysis.simulate.cost_report import report_of
+from litellm_prompt_router.analysis.simulate.fixed_selection import FixedSelection
+from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules, cost_usd, total_usage
+from litellm_prompt_router.cache_model.usage import Usage
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.onboarding.conversation_needs import (
+    Conversation,
+    needs_by_conversation,
+    request_of,
+    tools_called,
+)
+from litellm_prompt_router.onboarding.findings import AgentCosts, Ceiling, Parts
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.wire.marks import CACHE_KEY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accounting:
+    """What calls are accounted by. ``model`` is LiteLLM's name of the one that all are taken to go to."""
+
+    model: str
+    prices: Prices
+    target: Target
+    rules: Rules
+    blocks_of: BlocksOf
+    count_tokens: Callable[[str], int]
+    coverage_floor: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplayedCosts:
+    """All calls, as `simulate` accounts them, and those of each profile that was recognised."""
+
+    total: Report
+    agents: Mapping[str, AgentCosts]
+
+
+@dataclass(kw_only=True, slots=True)
+class Bill:
+    """One way of sending some calls, through a cache of its own. Calls come in time order."""
+
+    accounting: Accounting
+    cache: PrefixCache = field(init=False)
+    usages: list[Usage] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cache = PrefixCache(self.accounting.rules)
+
+    def add(self, call: RecordedCall, body: Mapping[str, Any], blocks: Sequence[Block] | None = None) -> None:
+        scope = (str(call.request.get("model")), call.key, body.get(CACHE_KEY))
+        read = self.accounting.blocks_of(body) if blocks is None else blocks
+        self.usages.append(self.cache.account(read, call.at_seconds, scope=scope))
+
+    @property
+    def usd(self) -> Decimal:
+        return cost_usd(total_usage(self.usages), self.accounting.prices) if self.usages else Decimal(0)
+
+
+@dataclass(kw_only=True, slots=True)
+class _AgentTally:
+    as_sent: Bill
+    best: Mapping[str, Bill]
+    """By how the oracle chooses: see ``_oracles``."""
+    policies: dict[Policy, PolicyTally] = field(default_factory=dict)
+    sections: Counter[str] = field(default_factory=Counter)
+    conversations: set[Conversation] = field(default_factory=set)
+    turns: dict[Conversation, int] = field(default_factory=dict)
+    calls: int = 0
+    marked_calls: int = 0
+
+
+def replay_agents(
+    calls: Sequence[RecordedCall],
+    profiles: Sequence[Profile],
+    accounting: Accounting,
+    where: str,
+    watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
+) -> ReplayedCosts:
+    """Raises ConfigurationError with every line that can't be sent to the provider."""
+    floor = accounting.coverage_floor
+    called = tools_called(calls)
+    fixed = FixedSelection(profiles, accounting.count_tokens, accounting.target, coverage_floor=floor)
+    owners = _owners(calls, fixed)
+    oracles = {profile.name: _oracles(profile, called, owners) for profile in profiles}
+    rewrites = rewrites_of(profiles, accounting.count_tokens, accounting.target, coverage_floor=floor)
+    replayed = Replay(rewrites, accounting.blocks_of, accounting.rules)
+    total: dict[Policy, PolicyTally] = {}
+    agents: dict[str, _AgentTally] = {}
+    conversations: set[Conversation] = set()
+    problems: list[str] = []
+    for call in watch(calls):
+        conversation = (call.key, call.conversation)
+        before = replayed.parts
+        try:
+            billed = replayed.account(call)
+        except ValueError as error:
+            problems.append(f"{where}: line {call.line}: {error}")
+            continue
+        conversations.add(conversation)
+        for policy, (usage, passed) in billed.items():
+            total.setdefault(policy, PolicyTally(policy)).add(usage, passed)
+        recognised = fixed.recognise(call.request)
+        if recognised is None:
+            continue
+        name = recognised.recognition.profile.name
+        tally = agents.get(name)
+        if tally is None:
+            ways = {way: Bill(accounting=accounting) for way in oracles[name]}
+            tally = agents[name] = _AgentTally(as_sent=Bill(accounting=accounting), best=ways)
+        for policy, (usage, passed) in billed.items():
+            tally.policies.setdefault(policy, PolicyTally(policy)).add(usage, passed)
+        for section in ("system_tokens", "tools_tokens", "history_tokens"):
+            tally.sections[section] += getattr(replayed.parts, section) - getattr(before, section)
+        tally.calls += 1
+        tally.conversations.add(conversation)
+        tally.marked_calls += bool(recognised.opened.request.client_marks)
+        users = sum(turn.role == "user" for turn in recognised.opened.request.turns)
+        tally.turns[conversation] = max(users, tally.turns.get(conversation, 0))
+        tally.as_sent.add(call, call.request)
+        bodies: dict[frozenset[int], Mapping[str, Any]] = {}
+        for way, bill in tally.best.items():
+            selected = oracles[name][way][conversation]
+            if selected not in bodies:
+                bodies[selected] = fixed.body(recognised, selected)
+            bill.add(call, bodies[selected])
+    if problems:
+        raise ConfigurationError(problems)
+    span = calls[-1].at_seconds - calls[0].at_seconds
+    prices = accounting.prices
+    return ReplayedCosts(
+        total=report_of(list(total.values()), prices, len(conversations), replayed.parts),
+        agents={name: _costs(tally, prices, span, called) for name, tally in agents.items()},
+    )
+
+
+def costs_under(
+    calls: Sequence[RecordedCall],
+    profile: Profile,
+    accounting: Accounting,
+    watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
+) -> Decimal:
+    """What the calls with this profile's prompt cost under ``auto``."""
+    floor = accounting.coverage_floor
+    fixed = FixedSelection([profile], accounting.count_tokens, accounting.target, coverage_floor=floor)
+    auto = rewrites_of([profile], accounting.count_tokens, accounting.target, coverage_floor=floor)["auto"]
+    bill = Bill(accounting=accounting)
+    for call in watch(calls):
+        if fixed.recognise(call.request) is not None:
+            bill.add(call, auto(call.request).body)
+    return bill.usd
+
+
+def _owners(calls: Sequence[RecordedCall], fixed: FixedSelection) -> dict[Conversation, set[str]]:
+    """The profiles that each conversation's prompts belong to."""
+    owners: dict[Conversation, set[str]] = {}
+    for call in calls:
+        recognised = fixed.recognise(call.request) if request_of(call) is not None else None
+        if recognised is not None:
+            owners.setdefault((call.key, call.conversation), set()).add(recognised.recognition.profile.name)
+    return owners
+
+
+def _oracles(
+    profile: Profile, called: Mapping[Conversation, frozenset[str]], owners: Mapping[Conversation, set[str]]
+) -> dict[str, Mapping[Conversation, frozenset[int]]]:
+    """Ways to choose with hindsight: what each conversation needs, or what any of them does, which caches better.
+
+    With ``tools`` only modules that own tools are ever left out.
+    """
+    ours = {
+        conversation: tools for conversation, tools in called.items() if profile.name in owners.get(conversation, ())
+    }
+    ways: dict[str, Mapping[Conversation, frozenset[int]]] = {}
+    for name, spares in (("", True), ("tools ", False)):
+        exact = needs_by_conversation(profile, ours, spares_untraceable=spares)
+        together = frozenset[int]().union(*exact.values())
+        ways[f"{name}exact"] = exact
+        ways[f"{name}together"] = dict.fromkeys(exact, together)
+    return ways
+
+
+def _costs(
+    tally: _AgentTally, prices: Prices, span_seconds: float, called: Mapping[Conversation, frozenset[str]]
+) -> AgentCosts:
+    report = report_of([tally.policies[policy] for policy in POLICIES], prices, len(tally.conversations))
+    full_cached = report["full-cached"].usd
+    best = {
+        name: min(
+            [bill.usd for way, bill in tally.best.items() if way.startswith("tools ") == is_tools] + [full_cached]
+        )
+        for name, is_tools in (("all", False), ("tools", True))
+    }
+    return AgentCosts(
+        calls=tally.calls,
+        conversations=len(tally.conversations),
+        parts=Parts(**{name: tally.sections[name] for name in ("system_tokens", "tools_tokens", "history_tokens")}),
+        as_sent_usd=tally.as_sent.usd,
+        full_usd=report["full"].usd,
+        full_cached_usd=full_cached,
+        auto_usd=report["auto"].usd,
+        policies=tuple(report.for_json()),
+        passed=tuple(report["auto"].passed.items()),
+        marked_calls=tally.marked_calls,
+        turns=sum(tally.turns.values()),
+        span_seconds=span_seconds,
+        ceiling=Ceiling(
+            usd=best["all"],
+            usd_tools=best["tools"],
+            conversations=len(tally.conversations),
+            conversations_with_tools=sum(bool(called[conversation]) for conversation in tally.conversations),
+        ),
+    )
