@@ -123,10 +123,8 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
     column = "#a month" if monthly else f"#for {PER_CALLS:,} calls"
 
     def row(name: str, saved: Decimal) -> tuple[str, str, str]:
-        if monthly:
-            long_run = a_month(saved, costs.span_seconds) or Decimal(0)
-        else:
-            long_run = saved * PER_CALLS / costs.calls
+        for_month = a_month(saved, costs.span_seconds)
+        long_run = saved * PER_CALLS / costs.calls if for_month is None else for_month
         return name, percent_text(share_of(saved, bill)), usd_text(long_run)
 
     yield Grid(columns=("saved by leaving text out", "#of the bill", column), rows=tuple(row(*way) for way in ways))
@@ -170,8 +168,8 @@ def _caching(costs: AgentCosts, savings: Savings) -> Block:
         else "nothing"
     )
     return Paragraph(
-        text=f"{saved[0].upper()}{saved[1:]}: {client}; with nothing cached it would be {uncached}. This is caching and "
-        "no part of the figures above."
+        text=f"{saved[0].upper()}{saved[1:]}: {client}; with nothing cached it would be {uncached}. This is caching, "
+        "and no part of the figures above."
     )
 
 
@@ -195,8 +193,8 @@ def _made(made: MadeCosts) -> Iterator[Block]:
     )
     shape = dict(made.shape)
     yield Paragraph(
-        text="Assumed: everything that isn't surely core may be left out once labels show who needs it; a conversation of "
-        "5 user messages and about 30 calls, each message needing 2 of "
+        text="Assumed: everything that isn't surely core may be left out once labels show who needs it; a conversation "
+        "of 5 user messages and about 30 calls, each message needing 2 of "
         f"{shape['modules']} modules on average, as unequal in size as yours are. Real traffic decides; capture some.",
         is_small=True,
     )
@@ -214,8 +212,8 @@ def _losing(left_out: LeftOut, who: str) -> Iterator[Block]:
         return
     shown = f" The {len(left_out.shown)} that lose most:" if len(left_out.shown) < left_out.losing else ""
     yield Paragraph(
-        text=f"Of {left_out.messages:,} messages, {who} leaves something out for {left_out.losing:,}.{notes} They are from "
-        f"your own traffic, verbatim and shortened.{shown}"
+        text=f"Of {left_out.messages:,} messages, {who} leaves something out for {left_out.losing:,}.{notes} They are "
+        f"from your own traffic, verbatim and shortened.{shown}"
     )
     yield Grid(
         columns=("message", "left out", "#tokens"),
@@ -237,8 +235,8 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
     yield Paragraph(text=f"{folder}: {origin}. {_modules_text(sizes)}")
     if agent.masked:
         yield Paragraph(
-            text=f"{agent.masked} places of the prompt were masked by `capture`, so their modules won't match in flight; "
-            "put in what the agent sends, or make each a slot."
+            text=f"{agent.masked} places of the prompt were masked by `capture`, so their modules won't match in "
+            "flight; put in what the agent sends, or make each a slot."
         )
     if sizes.warnings:
         yield Paragraph(text=f"`prompt-router check {agent.profile}` has {sizes.warnings} warnings.")
@@ -247,5 +245,6 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
 def _modules_text(sizes: ProfileSizes) -> str:
     return (
         f"{sizes.modules} modules: {sizes.modules - sizes.optional_modules - sizes.undecided_modules} needed by every "
-        f"request, {sizes.undecided_modules} core until labels show otherwise, {sizes.optional_modules} that may be left out."
+        f"request, {sizes.undecided_modules} core until labels show otherwise, {sizes.optional_modules} that may be "
+        "left out."
     )

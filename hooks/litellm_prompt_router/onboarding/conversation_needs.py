@@ -50,6 +50,12 @@ def undecided_modules(profile: Profile) -> frozenset[int]:
     )
 
 
+def modules_to_ask_for(profile: Profile) -> tuple[int, ...]:
+    """Those that a label may name: all that could be left out once somebody says who needs them."""
+    undecided = undecided_modules(profile)
+    return tuple(number for number, module in enumerate(profile.modules) if not module.always or number in undecided)
+
+
 def needs_by_conversation(
     profile: Profile, called: Mapping[Conversation, frozenset[str]], *, spares_untraceable: bool
 ) -> dict[Conversation, frozenset[int]]:

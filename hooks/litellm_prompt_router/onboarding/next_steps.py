@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from litellm_prompt_router.files import REVIEW_FILE
 from litellm_prompt_router.onboarding.findings import AgentFindings, LabelCounts
 from litellm_prompt_router.onboarding.page_blocks import Block, Commands, Paragraph
+from litellm_prompt_router.onboarding.trial_fit import FOR_EXPECTED, FOR_GUARANTEED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,38 +32,37 @@ def label_blocks(found: AgentFindings, paths: RunPaths) -> list[Block]:
     labelled = f"{name}-labelled.jsonl"
     traffic = paths.traffic or "TRAFFIC.jsonl"
     drafted = f"{paths.profiles.rstrip('/')}/{name}/labelled_examples.jsonl"
-    return [
-        *([] if found.labels is None else [Paragraph(text=_missing(found.labels))]),
-        Commands(
-            title="From captured tool use, free: a message needed the modules whose tools were called for it",
-            lines=(command("fit", traffic, *where, "--dry-run"), command("fit", traffic, *where)),
-        ),
-        Commands(
-            title="By hand: shows real messages and the modules, and writes the file as you answer",
-            lines=(
-                command("label", traffic, *where, "--out", labelled),
-                command("fit", labelled, *where),
-            ),
-        ),
-        Commands(
-            title="By a language model, which is sent the modules' texts and writes messages that need each",
-            lines=(command("examples", "--llm", "MODEL", *where), command("fit", drafted, *where)),
-        ),
-        *(
-            []
-            if paths.traffic is not None
-            else [
-                Paragraph(text="TRAFFIC.jsonl is what the proxy's `capture` writes; see docs/agents.md.", is_small=True)
-            ]
-        ),
-    ]
+    by_tools = Commands(
+        title="From captured tool use, free: a message needed the modules whose tools were called for it",
+        lines=(command("fit", traffic, *where, "--dry-run"), command("fit", traffic, *where)),
+    )
+    by_hand = Commands(
+        title="By hand: shows real messages and the modules, and writes the file as you answer",
+        lines=(command("label", traffic, *where, "--out", labelled), command("fit", labelled, *where)),
+    )
+    by_model = Commands(
+        title="By a language model, which is sent the modules' texts and writes messages that need each",
+        lines=(command("examples", "--llm", "MODEL", *where), command("fit", drafted, *where)),
+    )
+    if paths.traffic is None:
+        need = (
+            f"{_need_text()} "
+            "Without traffic only the first way is open; the others take what the proxy's `capture` writes."
+        )
+        return [Paragraph(text=need), by_model, by_tools, by_hand]
+    missing = [] if found.labels is None else [Paragraph(text=_missing(found.labels))]
+    return [*missing, by_tools, by_hand, by_model]
+
+
+def _need_text() -> str:
+    return (
+        f"A promise of coverage takes {FOR_EXPECTED} calibration messages (expected) or {FOR_GUARANTEED} (guaranteed), "
+        "and more to learn from."
+    )
 
 
 def _missing(labels: LabelCounts) -> str:
-    need = (
-        f"A promise of coverage takes {labels.for_expected} calibration messages (expected) or {labels.for_guaranteed}"
-        " (guaranteed), and about as many to learn from."
-    )
+    need = _need_text()
     if labels.problem is not None:
         return f"{need} Captured tool use gives none: {labels.problem}."
     have = (

@@ -1,4 +1,4 @@
-"""A profile for each agent of the traffic: the one that is there, or a draft. What a person made is never overwritten."""
+"""A profile for each agent: the one that is there, or a draft. What a person made is never overwritten."""
 
 from __future__ import annotations
 

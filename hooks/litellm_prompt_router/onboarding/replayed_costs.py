@@ -118,8 +118,8 @@ def replay_agents(
             problems.append(f"{where}: line {call.line}: {error}")
             continue
         conversations.add(conversation)
-        for policy, (usage, passed) in billed.items():
-            total.setdefault(policy, PolicyTally(policy)).add(usage, passed)
+        for policy, one in billed.items():
+            total.setdefault(policy, PolicyTally(policy)).add(one.usage, one.passed)
         recognised = fixed.recognise(call.request)
         if recognised is None:
             continue
@@ -128,8 +128,8 @@ def replay_agents(
         if tally is None:
             ways = {way: Bill(accounting=accounting) for way in oracles[name]}
             tally = agents[name] = _AgentTally(as_sent=Bill(accounting=accounting), best=ways)
-        for policy, (usage, passed) in billed.items():
-            tally.policies.setdefault(policy, PolicyTally(policy)).add(usage, passed)
+        for policy, one in billed.items():
+            tally.policies.setdefault(policy, PolicyTally(policy)).add(one.usage, one.passed)
         for section in ("system_tokens", "tools_tokens", "history_tokens"):
             tally.sections[section] += getattr(replayed.parts, section) - getattr(before, section)
         tally.calls += 1

@@ -9,7 +9,7 @@ from itertools import count
 from litellm_prompt_router.authoring.fit import FitOptions, Inferred, infer_cases
 from litellm_prompt_router.authoring.fit import fit as fit_profile
 from litellm_prompt_router.authoring.fit.calibrate import misses_expected, misses_guaranteed
-from litellm_prompt_router.authoring.fit.fitting import CALIBRATION_SHARE, Advance
+from litellm_prompt_router.authoring.fit.fitting import Advance, calibration_messages
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import LabelCounts, TrialFit
@@ -32,7 +32,12 @@ def labels_of(text: str, where: str, profile: Profile) -> tuple[LabelCounts, Inf
     except ConfigurationError as error:
         return _counts(0, 0, 0, problem=error.problems[0].removeprefix(f"{where}: ")), None
     needing = sum(bool(case.needs) for _, case in inferred.cases)
-    return _counts(len(inferred.cases), needing, int(needing * CALIBRATION_SHARE)), inferred
+    return _counts(len(inferred.cases), needing, calibrating_of(needing)), inferred
+
+
+def calibrating_of(needing: int) -> int:
+    """Of so many messages that need a module, how many `fit` would set the threshold by."""
+    return int(calibration_messages(needing))
 
 
 def _counts(messages: int, needing: int, calibrating: int, problem: str | None = None) -> LabelCounts:

@@ -133,27 +133,43 @@ def made_range(made: MadeCosts) -> tuple[float, float]:
 
 
 def _without_traffic(found: AgentFindings) -> Verdict:
-    sizes = found.sizes
     if found.problem is not None:
         return Verdict(kind="unknown", sentence=f"No verdict: {found.problem}.", reasons=())
+    reasons = _made_reasons(found)
     low, high = made_range(found.made) if found.made is not None else (0.0, 0.0)
+    if high < WORTH_SHARE:
+        why = reasons[0] if reasons else "hardly anything could be left out"
+        best = f"at best {percent_text(high)} of the input bill on made-up traffic"
+        return Verdict(kind="no", sentence=f"Not worth it: {why}; {best}.", reasons=reasons[1:])
+    least, most = percent_text(low), percent_text(high)
+    later = (
+        f"With labels perhaps {most if least == most else f'{least} to {most}'} of the input bill, on made-up traffic"
+    )
+    now = "a prompt alone doesn't show what may be left out"
+    return Verdict(
+        kind="later", sentence=f"Nothing to gain today: {now}. {later}; capture real calls.", reasons=reasons
+    )
+
+
+def _made_reasons(found: AgentFindings) -> tuple[str, ...]:
+    sizes = found.sizes
     reasons = []
     if sizes.tokens < found.min_cache_tokens:
-        short = f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {found.min_cache_tokens:,}"
-        reasons.append(short)
-    if high < WORTH_SHARE:
-        core = share_of(sizes.core_tokens, sizes.tokens)
-        why = reasons[0] if reasons else f"{percent_text(core)} of the prompt is needed by every request"
-        best = f"at best {percent_text(high)} of the input bill on made-up traffic"
-        return Verdict(kind="no", sentence=f"Not worth it: {why}; {best}.", reasons=tuple(reasons[1:]))
-    amount = (
-        percent_text(high)
-        if percent_text(low) == percent_text(high)
-        else f"{percent_text(low)} to {percent_text(high)}"
-    )
-    later = f"With labels perhaps {amount} of the input bill, on made-up traffic"
-    return Verdict(
-        kind="later",
-        sentence=f"Nothing to gain today: a prompt alone doesn't show what may be left out. {later}; capture real calls.",
-        reasons=tuple(reasons),
-    )
+        least = f"{found.min_cache_tokens:,}"
+        reasons.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {least}")
+    core = share_of(sizes.core_tokens, sizes.tokens)
+    if core >= 0.9:
+        reasons.append(f"{percent_text(core)} of the prompt is needed by every request")
+    if found.made is not None:
+        inputs = [row["mean_prompt_tokens"] for row in found.made.runs[0].policies if row["policy"] == "full"]
+        share = share_of(sizes.tokens, inputs[0]) if inputs else 1.0
+        if share < LARGE_SHARE:
+            reasons.append(f"{percent_text(1 - share)} of the input would be history, which routing doesn't touch")
+        if all(
+            row["passthroughs"].get("not_worth_it")
+            for run in found.made.runs
+            for row in run.policies
+            if row["policy"] == "auto"
+        ):
+            reasons.append("the cost gate lets nothing through: rewriting so short a prompt would cost more")
+    return tuple(reasons)

@@ -55,6 +55,6 @@ def _prices_text(prices: Prices) -> str:
         return format(value.normalize(), "f")
 
     return (
-        f"{plain(prices.input_usd_per_mtok)} USD per million input tokens, {plain(prices.cache_read_usd_per_mtok)} read "
-        f"from the cache, {plain(prices.cache_write_5m_usd_per_mtok)} written to it"
+        f"{plain(prices.input_usd_per_mtok)} USD per million input tokens, {plain(prices.cache_read_usd_per_mtok)} "
+        f"read from the cache, {plain(prices.cache_write_5m_usd_per_mtok)} written to it"
     )
