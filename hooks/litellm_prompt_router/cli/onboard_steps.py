@@ -20,7 +20,7 @@ from litellm_prompt_router.cli.onboard_terminal import show_page
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.prompt_samples import show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files import PROFILE_FILE
+from litellm_prompt_router.files import PROFILE_FILE, load_profile
 from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.files.traffic import read_replayable, read_traffic
 from litellm_prompt_router.onboarding.conversation_needs import sizes_of
@@ -50,7 +50,7 @@ from litellm_prompt_router.onboarding.profiles_found import (
     settle_agents,
     settle_prompt,
 )
-from litellm_prompt_router.onboarding.replayed_costs import Accounting, replay_agents
+from litellm_prompt_router.onboarding.replayed_costs import Tariff, replay_agents
 from litellm_prompt_router.onboarding.trial_fit import is_enough, labels_of, try_fit
 from litellm_prompt_router.onboarding.verdict import verdict_of
 from litellm_prompt_router.onboarding.verdict_page import html_of
@@ -142,14 +142,17 @@ class Onboarding:
         show_skipped(problems)
         account = self._account(calls)
         profiles = loadable_profiles(self._wishes.root, self._count_tokens)
+        by_name = {profile.name: profile for profile in profiles}
+        for agent in ours:
+            if agent.profile is not None and agent.profile not in by_name:
+                load_profile(self._wishes.root / agent.profile, self._count_tokens)  # says what is wrong with it
         key = self._key(account, profiles)
         costs = self._costs(calls, profiles, account, key)
-        by_name = {profile.name: profile for profile in profiles}
         replayable = _replayable_text(lines, calls)
         found = [
             self._findings(agent, by_name[agent.profile], calls, replayable, account, costs, key)
             for agent in ours
-            if agent.profile in by_name
+            if agent.profile is not None
         ]
         return found, [agent for agent in agents if agent.profile is None], calls, account, costs["total"]
 
@@ -193,7 +196,7 @@ class Onboarding:
             self._say("simulate: done by an earlier run")
             return dict(kept["costs"])
         replayed = replay_agents(
-            calls, profiles, self._accounting(account), self._where, lambda items: watched(items, "simulate")
+            calls, profiles, self._tariff(account), self._where, lambda items: watched(items, "simulate")
         )
         document = costs_document(replayed)
         self._keep("", {"key": key, "costs": document})
@@ -215,7 +218,7 @@ class Onboarding:
             if known is not None:
                 self._say(f"{profile.name}: done by an earlier run")
                 return known
-        accounting = self._accounting(account)
+        tariff = self._tariff(account)
         own = costs_from(costs["agents"].get(profile.name))
         labels, inferred = labels_of(text, self._where, profile)
         trial = None
@@ -225,7 +228,7 @@ class Onboarding:
                     calls,
                     profile,
                     inferred,
-                    accounting,
+                    tariff,
                     lambda what, done, of: status(f"{profile.name}: trying a fit: {what} {done}/{of}"),
                     lambda items: items,
                 )
@@ -234,7 +237,7 @@ class Onboarding:
             sizes=sizes_of(profile, self._checked(profile)),
             costs=own,
             made=None,
-            left_out=left_out_of(calls, profile, accounting, lambda items: watched(items, "messages")),
+            left_out=left_out_of(calls, profile, tariff, lambda items: watched(items, "messages")),
             labels=labels,
             trial=trial,
             min_cache_tokens=account.target.min_cache_tokens,
@@ -266,7 +269,7 @@ class Onboarding:
             agent=agent,
             sizes=sizes_of(profile, self._checked(profile)),
             costs=None,
-            made=made_costs(profile, self._accounting(account), watched),
+            made=made_costs(profile, self._tariff(account), watched),
             left_out=None,
             labels=None,
             trial=None,
@@ -282,8 +285,8 @@ class Onboarding:
         endpoint = Counter(call.endpoint for call in calls).most_common(1)[0][0]
         return account_for(model, self._wishes.stated_prices, endpoint)
 
-    def _accounting(self, account: Account) -> Accounting:
-        return Accounting(
+    def _tariff(self, account: Account) -> Tariff:
+        return Tariff(
             model=account.model,
             prices=account.prices,
             target=account.target,

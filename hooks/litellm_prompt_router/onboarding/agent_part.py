@@ -165,10 +165,12 @@ def _caching(costs: AgentCosts, savings: Savings) -> Block:
     saved = (
         f"{share} of what was sent ({usd_text(costs.as_sent_usd)} to {usd_text(costs.full_cached_usd)})"
         if savings.caching_usd > 0
+        else f"nothing; marks would add {usd_text(-savings.caching_usd)}, as too few calls share a prompt in time"
+        if savings.caching_usd < 0
         else "nothing"
     )
     return Paragraph(
-        text=f"{saved[0].upper()}{saved[1:]}: {client}; with nothing cached it would be {uncached}. This is caching, "
+        text=f"{saved[0].upper()}{saved[1:]}; {client}; with nothing cached it would be {uncached}. This is caching, "
         "and no part of the figures above."
     )
 

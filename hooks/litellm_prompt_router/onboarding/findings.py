@@ -112,7 +112,7 @@ class TrialFit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
+class InputParts:
     """Prompt tokens of all calls, by what they are."""
 
     system_tokens: int
@@ -147,7 +147,7 @@ class AgentCosts:
 
     calls: int
     conversations: int
-    parts: Parts
+    parts: InputParts
     as_sent_usd: Decimal
     full_usd: Decimal
     full_cached_usd: Decimal

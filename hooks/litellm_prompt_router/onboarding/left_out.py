@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import LeftOut, MessageLeftOut, ModuleLeftOut
-from litellm_prompt_router.onboarding.replayed_costs import Accounting
+from litellm_prompt_router.onboarding.replayed_costs import Tariff
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -21,14 +21,14 @@ TEXT_CHARS = 240
 def left_out_of(
     calls: Sequence[RecordedCall],
     profile: Profile,
-    accounting: Accounting,
+    tariff: Tariff,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> LeftOut:
     """Every call that opens with the user's own words, through the walk as the proxy does it."""
     pipeline = Pipeline(
         [profile],
-        accounting.count_tokens,
-        coverage_floor=accounting.coverage_floor,
+        tariff.count_tokens,
+        coverage_floor=tariff.coverage_floor,
         adds_marks=True,
         gates_cost=True,
     )
@@ -37,7 +37,7 @@ def left_out_of(
     kept: Counter[str] = Counter()
     messages = 0
     for call in watch(calls):
-        walked = pipeline.walk(call.request, CHAT, lambda: accounting.target)
+        walked = pipeline.walk(call.request, CHAT, lambda: tariff.target)
         text = _latest_words(walked.request, ignore)
         outcome = walked.outcome
         if text is None or (not isinstance(outcome, Rewritten) and outcome.recognition is None):

@@ -10,17 +10,17 @@ from litellm_prompt_router.analysis.simulate import Workload, arrivals, simulate
 from litellm_prompt_router.analysis.simulate.workload import MAX_MODULES, SyntheticCall
 from litellm_prompt_router.onboarding.conversation_needs import undecided_modules
 from litellm_prompt_router.onboarding.findings import MadeCosts, MadeRun
-from litellm_prompt_router.onboarding.replayed_costs import Accounting
+from litellm_prompt_router.onboarding.replayed_costs import Tariff
 from litellm_prompt_router.profile.profile import Profile
 
 RATES = (20.0, 200.0, 2000.0)
 """Conversations an hour."""
-CONVERSATIONS = 200
+CONVERSATIONS = 120
 
 
 def made_costs(
     profile: Profile,
-    accounting: Accounting,
+    tariff: Tariff,
     watch: Callable[[Sequence[SyntheticCall], str], Iterable[SyntheticCall]],
 ) -> MadeCosts | None:
     """None when nothing could ever be left out."""
@@ -47,9 +47,9 @@ def made_costs(
         report = simulate_synthetic(
             workload,
             watch(calls, f"{rate:g} conversations an hour"),
-            accounting.rules,
-            accounting.prices,
-            accounting.target,
+            tariff.rules,
+            tariff.prices,
+            tariff.target,
         )
         full_cached = report["full-cached"]
         runs.append(
@@ -62,7 +62,7 @@ def made_costs(
                 policies=tuple(report.for_json()),
             )
         )
-    options = {"model": accounting.model, **shape}
+    options = {"model": tariff.model, **shape}
     return MadeCosts(
         runs=tuple(runs), shape=tuple((name.replace("_", "-"), str(value)) for name, value in options.items())
     )

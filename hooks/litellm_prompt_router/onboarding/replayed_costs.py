@@ -29,14 +29,16 @@ from litellm_prompt_router.onboarding.conversation_needs import (
     request_of,
     tools_called,
 )
-from litellm_prompt_router.onboarding.findings import AgentCosts, Ceiling, Parts
+from litellm_prompt_router.onboarding.findings import AgentCosts, Ceiling, InputParts
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.types import Target
 from litellm_prompt_router.request.wire.marks import CACHE_KEY
 
+SECTIONS = ("system_tokens", "tools_tokens", "history_tokens")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Accounting:
+class Tariff:
     """What calls are accounted by. ``model`` is LiteLLM's name of the one that all are taken to go to."""
 
     model: str
@@ -60,21 +62,21 @@ class ReplayedCosts:
 class Bill:
     """One way of sending some calls, through a cache of its own. Calls come in time order."""
 
-    accounting: Accounting
+    tariff: Tariff
     cache: PrefixCache = field(init=False)
     usages: list[Usage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.cache = PrefixCache(self.accounting.rules)
+        self.cache = PrefixCache(self.tariff.rules)
 
     def add(self, call: RecordedCall, body: Mapping[str, Any], blocks: Sequence[Block] | None = None) -> None:
         scope = (str(call.request.get("model")), call.key, body.get(CACHE_KEY))
-        read = self.accounting.blocks_of(body) if blocks is None else blocks
+        read = self.tariff.blocks_of(body) if blocks is None else blocks
         self.usages.append(self.cache.account(read, call.at_seconds, scope=scope))
 
     @property
     def usd(self) -> Decimal:
-        return cost_usd(total_usage(self.usages), self.accounting.prices) if self.usages else Decimal(0)
+        return cost_usd(total_usage(self.usages), self.tariff.prices) if self.usages else Decimal(0)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -93,18 +95,18 @@ class _AgentTally:
 def replay_agents(
     calls: Sequence[RecordedCall],
     profiles: Sequence[Profile],
-    accounting: Accounting,
+    tariff: Tariff,
     where: str,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> ReplayedCosts:
     """Raises ConfigurationError with every line that can't be sent to the provider."""
-    floor = accounting.coverage_floor
+    floor = tariff.coverage_floor
     called = tools_called(calls)
-    fixed = FixedSelection(profiles, accounting.count_tokens, accounting.target, coverage_floor=floor)
+    fixed = FixedSelection(profiles, tariff.count_tokens, tariff.target, coverage_floor=floor)
     owners = _owners(calls, fixed)
     oracles = {profile.name: _oracles(profile, called, owners) for profile in profiles}
-    rewrites = rewrites_of(profiles, accounting.count_tokens, accounting.target, coverage_floor=floor)
-    replayed = Replay(rewrites, accounting.blocks_of, accounting.rules)
+    rewrites = rewrites_of(profiles, tariff.count_tokens, tariff.target, coverage_floor=floor)
+    replayed = Replay(rewrites, tariff.blocks_of, tariff.rules)
     total: dict[Policy, PolicyTally] = {}
     agents: dict[str, _AgentTally] = {}
     conversations: set[Conversation] = set()
@@ -126,11 +128,11 @@ def replay_agents(
         name = recognised.recognition.profile.name
         tally = agents.get(name)
         if tally is None:
-            ways = {way: Bill(accounting=accounting) for way in oracles[name]}
-            tally = agents[name] = _AgentTally(as_sent=Bill(accounting=accounting), best=ways)
+            ways = {way: Bill(tariff=tariff) for way in oracles[name]}
+            tally = agents[name] = _AgentTally(as_sent=Bill(tariff=tariff), best=ways)
         for policy, one in billed.items():
             tally.policies.setdefault(policy, PolicyTally(policy)).add(one.usage, one.passed)
-        for section in ("system_tokens", "tools_tokens", "history_tokens"):
+        for section in SECTIONS:
             tally.sections[section] += getattr(replayed.parts, section) - getattr(before, section)
         tally.calls += 1
         tally.conversations.add(conversation)
@@ -147,7 +149,7 @@ def replay_agents(
     if problems:
         raise ConfigurationError(problems)
     span = calls[-1].at_seconds - calls[0].at_seconds
-    prices = accounting.prices
+    prices = tariff.prices
     return ReplayedCosts(
         total=report_of(list(total.values()), prices, len(conversations), replayed.parts),
         agents={name: _costs(tally, prices, span, called) for name, tally in agents.items()},
@@ -157,14 +159,14 @@ def replay_agents(
 def costs_under(
     calls: Sequence[RecordedCall],
     profile: Profile,
-    accounting: Accounting,
+    tariff: Tariff,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> Decimal:
     """What the calls with this profile's prompt cost under ``auto``."""
-    floor = accounting.coverage_floor
-    fixed = FixedSelection([profile], accounting.count_tokens, accounting.target, coverage_floor=floor)
-    auto = rewrites_of([profile], accounting.count_tokens, accounting.target, coverage_floor=floor)["auto"]
-    bill = Bill(accounting=accounting)
+    floor = tariff.coverage_floor
+    fixed = FixedSelection([profile], tariff.count_tokens, tariff.target, coverage_floor=floor)
+    auto = rewrites_of([profile], tariff.count_tokens, tariff.target, coverage_floor=floor)["auto"]
+    bill = Bill(tariff=tariff)
     for call in watch(calls):
         if fixed.recognise(call.request) is not None:
             bill.add(call, auto(call.request).body)
@@ -206,15 +208,15 @@ def _costs(
     report = report_of([tally.policies[policy] for policy in POLICIES], prices, len(tally.conversations))
     full_cached = report["full-cached"].usd
     best = {
-        name: min(
-            [bill.usd for way, bill in tally.best.items() if way.startswith("tools ") == is_tools] + [full_cached]
-        )
-        for name, is_tools in (("all", False), ("tools", True))
+        is_tools: min(bill.usd for way, bill in tally.best.items() if way.startswith("tools ") == is_tools)
+        for is_tools in (False, True)
     }
     return AgentCosts(
         calls=tally.calls,
         conversations=len(tally.conversations),
-        parts=Parts(**{name: tally.sections[name] for name in ("system_tokens", "tools_tokens", "history_tokens")}),
+        parts=InputParts(
+            **{name: tally.sections[name] for name in ("system_tokens", "tools_tokens", "history_tokens")}
+        ),
         as_sent_usd=tally.as_sent.usd,
         full_usd=report["full"].usd,
         full_cached_usd=full_cached,
@@ -225,8 +227,8 @@ def _costs(
         turns=sum(tally.turns.values()),
         span_seconds=span_seconds,
         ceiling=Ceiling(
-            usd=best["all"],
-            usd_tools=best["tools"],
+            usd=best[False],
+            usd_tools=best[True],
             conversations=len(tally.conversations),
             conversations_with_tools=sum(bool(called[conversation]) for conversation in tally.conversations),
         ),

@@ -14,7 +14,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import LabelCounts, TrialFit
 from litellm_prompt_router.onboarding.left_out import left_out_of
-from litellm_prompt_router.onboarding.replayed_costs import Accounting, costs_under
+from litellm_prompt_router.onboarding.replayed_costs import Tariff, costs_under
 from litellm_prompt_router.profile.profile import Profile
 
 _OPTIONS = FitOptions()
@@ -60,7 +60,7 @@ def try_fit(
     calls: Sequence[RecordedCall],
     profile: Profile,
     inferred: Inferred,
-    accounting: Accounting,
+    tariff: Tariff,
     advance: Advance,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> TrialFit | None:
@@ -77,6 +77,6 @@ def try_fit(
     fitted = replace(done.profile, reviewed=True)
     return TrialFit(
         promise=done.fitted.calibration.promise,
-        usd=costs_under(calls, fitted, accounting, watch),
-        left_out=left_out_of(calls, fitted, accounting, watch),
+        usd=costs_under(calls, fitted, tariff, watch),
+        left_out=left_out_of(calls, fitted, tariff, watch),
     )

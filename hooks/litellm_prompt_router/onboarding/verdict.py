@@ -60,12 +60,17 @@ def savings_of(found: AgentFindings) -> Savings | None:
     if costs is None:
         return None
     bill = costs.full_cached_usd
+    # Where marks cost more than they save, as in one-shot traffic, leaving them out is no saving of routing's.
+    before = min(bill, costs.as_sent_usd)
+    reviewed = bill - costs.auto_usd
+    fitted = None if found.trial is None else bill - found.trial.usd
+    by_tools = max(before - costs.ceiling.usd_tools, Decimal(0))
     return Savings(
         bill_usd=bill,
-        ceiling_usd=bill - costs.ceiling.usd,
-        ceiling_tools_usd=bill - costs.ceiling.usd_tools,
-        reviewed_usd=bill - costs.auto_usd,
-        fitted_usd=None if found.trial is None else bill - found.trial.usd,
+        ceiling_usd=max(before - costs.ceiling.usd, by_tools, reviewed, fitted or Decimal(0)),
+        ceiling_tools_usd=by_tools,
+        reviewed_usd=reviewed,
+        fitted_usd=fitted,
         caching_usd=costs.as_sent_usd - bill,
     )
 
