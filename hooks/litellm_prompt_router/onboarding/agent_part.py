@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from litellm_prompt_router.onboarding.amounts import (
@@ -19,6 +19,7 @@ from litellm_prompt_router.onboarding.findings import (
     AgentFindings,
     LeftOut,
     MadeCosts,
+    ModuleLeftOut,
     ProfileSizes,
 )
 from litellm_prompt_router.onboarding.next_steps import RunPaths, label_blocks, next_blocks
@@ -33,6 +34,7 @@ from litellm_prompt_router.onboarding.page_blocks import (
 )
 from litellm_prompt_router.onboarding.verdict import PER_CALLS, Savings, savings_of, verdict_of
 
+NAMED_MODULES = 6
 MONTH_CALLS = 100_000
 """Calls of the month that is named where the traffic is too short to tell of one."""
 
@@ -136,7 +138,11 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
             f"; {found.sizes.untraceable_tokens:,} tokens own no tools, so that traffic can't show who needs them, and"
             " the higher ceiling takes them all out"
         )
-    yield Paragraph(text=f"A ceiling is chosen with hindsight and never reached. {traced}.", is_small=True)
+    yield Paragraph(
+        text="A ceiling is chosen with hindsight and never reached: each conversation's own modules or one set for "
+        f"all, whichever is cheaper. {traced}.",
+        is_small=True,
+    )
     if costs.passed:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in costs.passed)
         yield Paragraph(text=f"Reviewed, these calls would go out as they came: {reasons}.", is_small=True)
@@ -212,18 +218,24 @@ def _losing(left_out: LeftOut, who: str) -> Iterator[Block]:
     if not left_out.losing:
         yield Paragraph(text=f"Nothing: {who} sends the whole prompt with all {left_out.messages:,} messages.{notes}")
         return
-    shown = f" The {len(left_out.shown)} that lose most:" if len(left_out.shown) < left_out.losing else ""
+    shown = " Some that lose most:" if sum(one.calls for one in left_out.shown) < left_out.losing else ""
     yield Paragraph(
         text=f"Of {left_out.messages:,} messages, {who} leaves something out for {left_out.losing:,}.{notes} They are "
         f"from your own traffic, verbatim and shortened.{shown}"
     )
     yield Grid(
         columns=("message", "left out", "#tokens"),
-        rows=tuple(
-            (one.text, ", ".join(module.id for module in one.modules), f"{one.tokens:,}") for one in left_out.shown
-        ),
+        rows=tuple((one.text, _named(one.modules), f"{one.tokens:,}") for one in left_out.shown),
         wide=0,
     )
+
+
+def _named(modules: Sequence[ModuleLeftOut]) -> str:
+    """The largest by name, the others by number."""
+    largest = sorted(modules, key=lambda module: (-module.tokens, module.id))
+    named = ", ".join(module.id for module in largest[:NAMED_MODULES])
+    more = len(largest) - NAMED_MODULES
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:

@@ -14,7 +14,9 @@ from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import CHAT, Request, Rewritten
 
-SHOWN = 25
+SHOWN = 15
+SHOWN_ALIKE = 3
+"""Messages shown that would lose the same modules."""
 TEXT_CHARS = 240
 
 
@@ -60,9 +62,20 @@ def left_out_of(
     return LeftOut(
         messages=messages,
         losing=sum(one.calls for one in losing),
-        shown=tuple(losing[:SHOWN]),
+        shown=tuple(_varied(losing)),
         kept_whole=tuple(kept.most_common()),
     )
+
+
+def _varied(losing: Iterable[MessageLeftOut]) -> list[MessageLeftOut]:
+    """The first ones, without too many that would lose the same."""
+    alike: Counter[tuple[ModuleLeftOut, ...]] = Counter()
+    shown: list[MessageLeftOut] = []
+    for one in losing:
+        alike[one.modules] += 1
+        if alike[one.modules] <= SHOWN_ALIKE and len(shown) < SHOWN:
+            shown.append(one)
+    return shown
 
 
 def _latest_words(request: Request | None, ignore: Ignore) -> str | None:
