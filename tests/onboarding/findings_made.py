@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from litellm_prompt_router.onboarding.findings import (
     AgentCosts,
@@ -81,14 +82,12 @@ FOUND = AgentFindings(
 )
 
 
-def costing(found: AgentFindings = FOUND, **usd: int | float | str) -> AgentFindings:
+def costing(found: AgentFindings = FOUND, **usd: int | str) -> AgentFindings:
     """The same with other costs; ``ceiling`` and ``trial`` are USD, too."""
     assert found.costs is not None
-    given = {name: Decimal(value) for name, value in usd.items()}
+    given: dict[str, Any] = {name: Decimal(value) for name, value in usd.items()}
     trial = given.pop("trial", None)
     ceiling = given.pop("ceiling", found.costs.ceiling.usd)
-    costs = replace(
-        found.costs, ceiling=replace(found.costs.ceiling, usd=ceiling, usd_tools=max(ceiling, Decimal(8))), **given
-    )
+    at_best = replace(found.costs.ceiling, usd=ceiling, usd_tools=max(ceiling, Decimal(8)))
     fitted = None if trial is None else TrialFit(promise="expected", usd=trial, left_out=LEFT_OUT)
-    return replace(found, costs=costs, trial=fitted)
+    return replace(found, costs=replace(found.costs, ceiling=at_best, **given), trial=fitted)

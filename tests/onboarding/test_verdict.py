@@ -60,7 +60,7 @@ def test_what_caching_saves_is_no_saving_of_routing() -> None:
     """Marks that cost more than they save aren't made up for by leaving text out."""
     savings = savings_of(costing(as_sent_usd=8, full_cached_usd=10, auto_usd=10, ceiling=8))
     assert savings is not None
-    assert (savings.ceiling_usd, savings.caching_usd) == (0, -2)
+    assert (savings.ceiling_usd, savings.caching_usd) == (Decimal(0), Decimal(-2))
     savings = savings_of(FOUND)
     assert savings is not None
-    assert (savings.ceiling_usd, savings.ceiling_tools_usd, savings.caching_usd) == (3, 2, 5)
+    assert (savings.ceiling_usd, savings.ceiling_tools_usd, savings.caching_usd) == (Decimal(3), Decimal(2), Decimal(5))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from litellm_prompt_router.authoring.fit.traffic_labels import called_tools
-from litellm_prompt_router.authoring.split.roles import role_of
+from litellm_prompt_router.authoring.called_tools import called_tools
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import ProfileSizes
 from litellm_prompt_router.profile.profile import Profile
@@ -39,15 +38,8 @@ def tools_called(calls: Iterable[RecordedCall]) -> dict[Conversation, frozenset[
 
 
 def undecided_modules(profile: Profile) -> frozenset[int]:
-    """Modules that are core though their titles name no identity, rules, safety or style.
-
-    Labels may show that not every request needs them.
-    """
-    return frozenset(
-        number
-        for number, module in enumerate(profile.modules)
-        if module.always and role_of((module.title,), (), module.text, is_first=number == 0) is None
-    )
+    """Modules that are core only until labels show who needs them."""
+    return frozenset(number for number, module in enumerate(profile.modules) if module.always and module.until_labelled)
 
 
 def modules_to_ask_for(profile: Profile) -> tuple[int, ...]:

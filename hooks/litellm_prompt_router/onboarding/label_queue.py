@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from litellm_prompt_router.authoring.fit.traffic_labels import called_tools, cases_of
+from litellm_prompt_router.authoring.called_tools import called_tools
+from litellm_prompt_router.authoring.fit.traffic_labels import cases_of
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.profile.profile import Profile

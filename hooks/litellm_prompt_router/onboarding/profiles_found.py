@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from litellm_prompt_router.authoring.agent_draft import draft_agent
 from litellm_prompt_router.authoring.learn import Agent, Learned, learn
-from litellm_prompt_router.authoring.split import split_prompt, with_wrappers, write_draft
+from litellm_prompt_router.authoring.split import split_prompt, write_draft
 from litellm_prompt_router.authoring.split.write_draft import check_free
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE, load_profile
@@ -76,16 +77,11 @@ def settle_agents(
             origin = "drafted" if plan.drafts else place.origin(plan.profile)
             if plan.drafts:
                 watch(plan.profile)
-                draft_agent(plan.agent, plan.profile, place.root)
+                folder = place.root / plan.profile
+                write_draft(draft_agent(plan.agent, plan.profile), place.root, replace=folder.exists())
                 wrote(plan.profile)
         found.append(_found(plan.agent, plan.profile, origin, plan.reason))
     return found
-
-
-def draft_agent(agent: Agent, name: str, root: Path) -> Path:
-    """The draft of an agent's profile, on disk."""
-    draft = with_wrappers(split_prompt(agent.samples, name=name, tools=agent.tools), agent.messages)
-    return write_draft(draft, root, replace=(root / name).exists())
 
 
 def settle_prompt(text: str, place: ProfilePlace, count_tokens: Callable[[str], int]) -> FoundAgent:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
-from litellm_prompt_router.authoring.fit import FitOptions, Inferred, infer_cases
+from litellm_prompt_router.authoring.fit import FitOptions, Inferred, freed_modules, infer_cases, with_freed
 from litellm_prompt_router.authoring.fit import fit as fit_profile
 from litellm_prompt_router.authoring.fit.calibrate import misses_expected, misses_guaranteed
 from litellm_prompt_router.authoring.fit.fitting import Advance, calibration_messages
@@ -53,7 +53,8 @@ def _counts(messages: int, needing: int, calibrating: int, problem: str | None =
 
 def is_enough(labels: LabelCounts, profile: Profile) -> bool:
     """True when a fit could promise something and there is something to leave out."""
-    return labels.calibrating >= labels.for_expected and any(not module.always for module in profile.modules)
+    may_go = any(module.until_labelled or not module.always for module in profile.modules)
+    return labels.calibrating >= labels.for_expected and may_go
 
 
 def try_fit(
@@ -65,10 +66,12 @@ def try_fit(
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> TrialFit | None:
     """None where a fit isn't possible: its libraries are missing, or the messages don't do."""
+    cases = inferred.cases[:MAX_CASES]
+    profile = with_freed(profile, freed_modules(profile, cases))
     try:
         done = fit_profile(
             profile,
-            inferred.cases[:MAX_CASES],
+            cases,
             FitOptions(unseen_modules=inferred.untraceable),
             advance,
         )
