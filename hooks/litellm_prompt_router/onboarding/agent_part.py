@@ -35,6 +35,12 @@ from litellm_prompt_router.onboarding.page_blocks import (
 from litellm_prompt_router.onboarding.verdict import PER_CALLS, Savings, savings_of, verdict_of
 
 NAMED_MODULES = 6
+REASONS = {
+    "not_worth_it": "because rewriting wouldn't pay",
+    "unrecognised": "with a prompt that isn't the profile's",
+    "no_system_prompt": "without a system prompt",
+}
+"""Passthroughs in words; any other by its name."""
 MONTH_CALLS = 100_000
 """Calls of the month that is named where the traffic is too short to tell of one."""
 
@@ -87,7 +93,7 @@ def _made_of(found: AgentFindings) -> Iterator[Block]:
     yield _bar(
         "The system prompt, in tokens",
         (
-            ("needed by every request", sizes.core_tokens),
+            ("always sent: identity, rules, safety, style", sizes.core_tokens),
             ("core until labels show otherwise", sizes.undecided_tokens),
             ("may be left out", sizes.optional_tokens),
         ),
@@ -144,7 +150,7 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
         is_small=True,
     )
     if costs.passed:
-        reasons = ", ".join(f"{reason} {number:,}" for reason, number in costs.passed)
+        reasons = _reasons_text(costs.passed)
         yield Paragraph(text=f"Reviewed, these calls would go out as they came: {reasons}.", is_small=True)
 
 
@@ -210,11 +216,7 @@ def _made(made: MadeCosts) -> Iterator[Block]:
 
 def _losing(left_out: LeftOut, who: str) -> Iterator[Block]:
     kept = sum(number for _, number in left_out.kept_whole)
-    notes = (
-        f" {kept:,} go out as they came ({', '.join(f'{why} {n:,}' for why, n in left_out.kept_whole)})."
-        if kept
-        else ""
-    )
+    notes = f" {kept:,} go out as they came ({_reasons_text(left_out.kept_whole)})." if kept else ""
     if not left_out.losing:
         yield Paragraph(text=f"Nothing: {who} sends the whole prompt with all {left_out.messages:,} messages.{notes}")
         return
@@ -228,6 +230,10 @@ def _losing(left_out: LeftOut, who: str) -> Iterator[Block]:
         rows=tuple((one.text, _named(one.modules), f"{one.tokens:,}") for one in left_out.shown),
         wide=0,
     )
+
+
+def _reasons_text(counted: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{number:,} {REASONS.get(reason, reason)}" for reason, number in counted)
 
 
 def _named(modules: Sequence[ModuleLeftOut]) -> str:
@@ -247,6 +253,11 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
         "edited": "made or changed by a person: used as it is, nothing in it was overwritten",
     }[agent.origin or "edited"]
     yield Paragraph(text=f"{folder}: {origin}. {_modules_text(sizes)}")
+    yield Paragraph(
+        text="What is always sent is decided in its profile.yaml. Where you know that a module isn't needed always, take "
+        "out its `always` and `until_labelled` and say `optional: true`: triggers, tool calls and requirements bring it.",
+        is_small=True,
+    )
     if agent.masked:
         yield Paragraph(
             text=f"{agent.masked} places of the prompt were masked by `capture`, so their modules won't match in "
@@ -258,7 +269,7 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
 
 def _modules_text(sizes: ProfileSizes) -> str:
     return (
-        f"{sizes.modules} modules: {sizes.modules - sizes.optional_modules - sizes.undecided_modules} needed by every "
-        f"request, {sizes.undecided_modules} core until labels show otherwise, {sizes.optional_modules} that may be "
+        f"{sizes.modules} modules: {sizes.modules - sizes.optional_modules - sizes.undecided_modules} always "
+        f"sent, {sizes.undecided_modules} core until labels show otherwise, {sizes.optional_modules} that may be "
         "left out."
     )

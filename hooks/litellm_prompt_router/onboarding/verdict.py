@@ -15,6 +15,7 @@ WORTH_SHARE = 0.03
 SAVING_SHARE = 0.01
 """Less is no saving that one would notice."""
 LARGE_SHARE = 0.5
+LARGE_CORE_SHARE = 0.8
 ONE_SHOT_CALLS = 1.5
 """Calls a conversation, at most, of an agent whose prompt is hardly ever read from the cache."""
 PER_CALLS = 1_000
@@ -110,8 +111,8 @@ def reasons_of(costs: AgentCosts, sizes: ProfileSizes, min_cache_tokens: int) ->
         if share >= LARGE_SHARE
     ]
     core = share_of(sizes.core_tokens, sizes.tokens)
-    if core >= 0.9:
-        found.append(f"{percent_text(core)} of the prompt is needed by every request")
+    if core >= LARGE_CORE_SHARE:
+        found.append(f"{percent_text(core)} of the prompt is identity, rules, safety or style, which are always sent")
     if sizes.tokens < min_cache_tokens:
         found.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {min_cache_tokens:,}")
     if costs.calls <= ONE_SHOT_CALLS * costs.conversations:
@@ -163,8 +164,8 @@ def _made_reasons(found: AgentFindings) -> tuple[str, ...]:
         least = f"{found.min_cache_tokens:,}"
         reasons.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {least}")
     core = share_of(sizes.core_tokens, sizes.tokens)
-    if core >= 0.9:
-        reasons.append(f"{percent_text(core)} of the prompt is needed by every request")
+    if core >= LARGE_CORE_SHARE:
+        reasons.append(f"{percent_text(core)} of the prompt is identity, rules, safety or style, which are always sent")
     if found.made is not None:
         inputs = [row["mean_prompt_tokens"] for row in found.made.runs[0].policies if row["policy"] == "full"]
         share = share_of(sizes.tokens, inputs[0]) if inputs else 1.0
