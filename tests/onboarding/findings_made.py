@@ -41,6 +41,8 @@ SIZES = ProfileSizes(
     core_tokens=5_000,
     optional_tokens=10_000,
     undecided_tokens=5_000,
+    judged_tokens=0,
+    judged_modules=0,
     optional_modules=6,
     undecided_modules=3,
     untraceable_tokens=6_000,
@@ -61,7 +63,9 @@ COSTS = AgentCosts(
     marked_calls=0,
     turns=80,
     span_seconds=86_400.0,
-    ceiling=Ceiling(usd=Decimal(7), usd_tools=Decimal(8), conversations=40, conversations_with_tools=30),
+    ceiling=Ceiling(
+        usd=Decimal(7), usd_tools=Decimal(8), usd_judged=Decimal(7), conversations=40, conversations_with_tools=30
+    ),
 )
 LONG = MessageLeftOut(
     text="<script>alert(1)</script> " + "a_very_long_name_without_any_break/" * 6,
@@ -83,11 +87,12 @@ FOUND = AgentFindings(
 
 
 def costing(found: AgentFindings = FOUND, **usd: int | str) -> AgentFindings:
-    """The same with other costs; ``ceiling`` and ``trial`` are USD, too."""
+    """The same with other costs; ``ceiling``, ``judged`` and ``trial`` are USD, too."""
     assert found.costs is not None
     given: dict[str, Any] = {name: Decimal(value) for name, value in usd.items()}
     trial = given.pop("trial", None)
     ceiling = given.pop("ceiling", found.costs.ceiling.usd)
-    at_best = replace(found.costs.ceiling, usd=ceiling, usd_tools=max(ceiling, Decimal(8)))
+    judged = given.pop("judged", ceiling)
+    at_best = replace(found.costs.ceiling, usd=ceiling, usd_tools=max(ceiling, Decimal(8)), usd_judged=judged)
     fitted = None if trial is None else TrialFit(promise="expected", usd=trial, left_out=LEFT_OUT)
     return replace(found, costs=replace(found.costs, ceiling=at_best, **given), trial=fitted)

@@ -31,6 +31,11 @@ CASES: dict[str, tuple[AgentFindings, str]] = {
         costing(replace(FOUND, costs=replace(COSTS, parts=HEAVY)), ceiling="9.8"),
         "Not worth it: 70% of the input is tools, which routing doesn't touch; at best 2.0% of the input bill.",
     ),
+    "rules that a person has to judge": (
+        replace(costing(ceiling="9.9", judged=6), sizes=replace(SIZES, core_tokens=2_000, judged_tokens=12_000)),
+        "Nothing to gain today, and with labels alone at most 1.0% of the input bill. If you go through the sections"
+        " with rules (60% of the prompt), and with labels, up to about 40% of the input bill, 120 USD a month.",
+    ),
     "one-shot": (
         costing(replace(FOUND, costs=replace(COSTS, calls=40)), as_sent_usd="6", ceiling="5.9"),
         "Not worth it: conversations are short (1.0 calls); at best 1.0% of the input bill.",

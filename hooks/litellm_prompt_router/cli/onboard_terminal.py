@@ -18,7 +18,7 @@ from litellm_prompt_router.onboarding.page_blocks import (
 )
 
 BAR_COLUMNS = 60
-FILLS = "█▒░"
+FILLS = "█▒░▓"
 CELL_CHARS = 100
 COLORS = {"worth": "green", "no": "red"}
 

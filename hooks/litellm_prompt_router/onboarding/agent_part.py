@@ -93,7 +93,8 @@ def _made_of(found: AgentFindings) -> Iterator[Block]:
     yield _bar(
         "The system prompt, in tokens",
         (
-            ("always sent: identity, rules, safety, style", sizes.core_tokens),
+            ("always sent: identity, safety, rules, style", sizes.core_tokens),
+            ("kept for the rules in it, yours to judge", sizes.judged_tokens),
             ("core until labels show otherwise", sizes.undecided_tokens),
             ("may be left out", sizes.optional_tokens),
         ),
@@ -125,8 +126,10 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
         ways.append(("reviewed and fitted on this traffic's tool use", savings.fitted_usd))
     ways += [
         ("ceiling where tools tell: only modules with tools, each where it was used", savings.ceiling_tools_usd),
-        ("ceiling: nothing but the core and what each conversation's tool calls show", savings.ceiling_usd),
+        ("ceiling with labels: nothing but the core and what tool calls show", savings.ceiling_usd),
     ]
+    if found.sizes.judged_tokens:
+        ways.append(("ceiling where you take out sections with rules, too", savings.ceiling_judged_usd))
     monthly = a_month(bill, costs.span_seconds) is not None
     column = "#a month" if monthly else f"#for {PER_CALLS:,} calls"
 
@@ -142,7 +145,7 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
     if found.sizes.untraceable_tokens:
         traced += (
             f"; {found.sizes.untraceable_tokens:,} tokens own no tools, so that traffic can't show who needs them, and"
-            " the higher ceiling takes them all out"
+            " the higher ceilings take them all out"
         )
     yield Paragraph(
         text="A ceiling is chosen with hindsight and never reached: each conversation's own modules or one set for "
@@ -207,8 +210,8 @@ def _made(made: MadeCosts) -> Iterator[Block]:
     )
     shape = dict(made.shape)
     yield Paragraph(
-        text="Assumed: everything that isn't surely core may be left out once labels show who needs it; a conversation "
-        "of 5 user messages and about 30 calls, each message needing 2 of "
+        text="Assumed: everything but identity, safety and general rules may be left out, once you and labels say who "
+        "needs it; a conversation of 5 user messages and about 30 calls, each message needing 2 of "
         f"{shape['modules']} modules on average, as unequal in size as yours are. Real traffic decides; capture some.",
         is_small=True,
     )
@@ -254,8 +257,9 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
     }[agent.origin or "edited"]
     yield Paragraph(text=f"{folder}: {origin}. {_modules_text(sizes)}")
     yield Paragraph(
-        text="What is always sent is decided in its profile.yaml. Where you know that a module isn't needed always, take "
-        "out its `always` and `until_labelled` and say `optional: true`: triggers, tool calls and requirements bring it.",
+        text="What is always sent is decided in its profile.yaml. Where you know that a module isn't needed always, "
+        "take out its `always` and `until_labelled` and say `optional: true`: triggers, tool calls and requirements "
+        "bring it.",
         is_small=True,
     )
     if agent.masked:
@@ -268,8 +272,9 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
 
 
 def _modules_text(sizes: ProfileSizes) -> str:
+    core = sizes.modules - sizes.optional_modules - sizes.undecided_modules - sizes.judged_modules
+    judged = f"{sizes.judged_modules} kept for the rules in them, " if sizes.judged_modules else ""
     return (
-        f"{sizes.modules} modules: {sizes.modules - sizes.optional_modules - sizes.undecided_modules} always "
-        f"sent, {sizes.undecided_modules} core until labels show otherwise, {sizes.optional_modules} that may be "
-        "left out."
+        f"{sizes.modules} modules: {core} always sent, {judged}{sizes.undecided_modules} core until labels show"
+        f" otherwise, {sizes.optional_modules} that may be left out."
     )

@@ -35,7 +35,8 @@ class ProfileSizes:
     """A profile's modules in tokens, by whether a request can do without them.
 
     ``core_tokens`` are always sent. ``optional_tokens`` can be left out today; ``undecided_tokens`` are core only
-    because nothing shows yet that they aren't always needed.
+    because nothing shows yet that they aren't always needed; ``judged_tokens`` hold rules, so that a draft keeps them
+    and only a person may say that some requests do without.
     """
 
     modules: int
@@ -44,6 +45,8 @@ class ProfileSizes:
     core_tokens: int
     optional_tokens: int
     undecided_tokens: int
+    judged_tokens: int
+    judged_modules: int
     optional_modules: int
     undecided_modules: int
     untraceable_tokens: int
@@ -128,11 +131,13 @@ class InputParts:
 class Ceiling:
     """The least that the prompts could have cost, had each conversation got only what it turned out to need.
 
-    ``usd`` takes every module out that no tool call asked for; ``usd_tools`` only modules that own tools.
+    ``usd`` takes out what labels may, unless a tool call asked for it; ``usd_tools`` only modules that own tools;
+    ``usd_judged`` also what a person may take out.
     """
 
     usd: Decimal
     usd_tools: Decimal
+    usd_judged: Decimal
     conversations: int
     conversations_with_tools: int
 
@@ -179,7 +184,7 @@ class MadeRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MadeCosts:
-    """What a prompt of these sizes could save on made-up traffic, if all that isn't surely core could be left out."""
+    """What a prompt of these sizes could save on made-up traffic, if only what is core by its title had to stay."""
 
     runs: tuple[MadeRun, ...]
     shape: tuple[tuple[str, str], ...]

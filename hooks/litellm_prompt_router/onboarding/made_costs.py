@@ -8,7 +8,7 @@ from statistics import pstdev
 
 from litellm_prompt_router.analysis.simulate import Workload, arrivals, simulate_synthetic
 from litellm_prompt_router.analysis.simulate.workload import MAX_MODULES, SyntheticCall
-from litellm_prompt_router.onboarding.conversation_needs import undecided_modules
+from litellm_prompt_router.onboarding.conversation_needs import modules_to_ask_for
 from litellm_prompt_router.onboarding.findings import MadeCosts, MadeRun
 from litellm_prompt_router.onboarding.replayed_costs import Tariff
 from litellm_prompt_router.profile.profile import Profile
@@ -24,12 +24,8 @@ def made_costs(
     watch: Callable[[Sequence[SyntheticCall], str], Iterable[SyntheticCall]],
 ) -> MadeCosts | None:
     """None when nothing could ever be left out."""
-    undecided = undecided_modules(profile)
-    sizes = [
-        module.tokens
-        for number, module in enumerate(profile.modules)
-        if module.tokens and (not module.always or number in undecided)
-    ][:MAX_MODULES]
+    asked = (profile.modules[number].tokens for number in modules_to_ask_for(profile))
+    sizes = [size for size in asked if size][:MAX_MODULES]
     tokens = sum(module.tokens for module in profile.modules)
     if not sizes or not tokens:
         return None

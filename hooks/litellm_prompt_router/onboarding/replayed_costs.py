@@ -25,6 +25,7 @@ from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.onboarding.conversation_needs import (
     Conversation,
+    Spared,
     needs_by_conversation,
     request_of,
     tools_called,
@@ -34,6 +35,8 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.types import Target
 from litellm_prompt_router.request.wire.marks import CACHE_KEY
 
+SPARED: tuple[Spared, ...] = ("tools", "labels", "judged")
+Way = tuple[Spared, str]
 SECTIONS = ("system_tokens", "tools_tokens", "history_tokens")
 
 
@@ -82,7 +85,7 @@ class Bill:
 @dataclass(kw_only=True, slots=True)
 class _AgentTally:
     as_sent: Bill
-    best: Mapping[str, Bill]
+    best: Mapping[Way, Bill]
     """By how the oracle chooses: see ``_oracles``."""
     policies: dict[Policy, PolicyTally] = field(default_factory=dict)
     sections: Counter[str] = field(default_factory=Counter)
@@ -140,12 +143,13 @@ def replay_agents(
         users = sum(turn.role == "user" for turn in recognised.opened.request.turns)
         tally.turns[conversation] = max(users, tally.turns.get(conversation, 0))
         tally.as_sent.add(call, call.request)
-        bodies: dict[frozenset[int], Mapping[str, Any]] = {}
+        sent: dict[frozenset[int], tuple[Mapping[str, Any], Sequence[Block]]] = {}
         for way, bill in tally.best.items():
             selected = oracles[name][way][conversation]
-            if selected not in bodies:
-                bodies[selected] = fixed.body(recognised, selected)
-            bill.add(call, bodies[selected])
+            if selected not in sent:
+                body = fixed.body(recognised, selected)
+                sent[selected] = body, tariff.blocks_of(body)
+            bill.add(call, *sent[selected])
     if problems:
         raise ConfigurationError(problems)
     span = calls[-1].at_seconds - calls[0].at_seconds
@@ -185,20 +189,16 @@ def _owners(calls: Sequence[RecordedCall], fixed: FixedSelection) -> dict[Conver
 
 def _oracles(
     profile: Profile, called: Mapping[Conversation, frozenset[str]], owners: Mapping[Conversation, set[str]]
-) -> dict[str, Mapping[Conversation, frozenset[int]]]:
-    """Ways to choose with hindsight: what each conversation needs, or what any of them does, which caches better.
-
-    With ``tools`` only modules that own tools are ever left out.
-    """
+) -> dict[Way, Mapping[Conversation, frozenset[int]]]:
+    """Ways to choose with hindsight: what each conversation needs, or what any of them does, which caches better."""
     ours = {
         conversation: tools for conversation, tools in called.items() if profile.name in owners.get(conversation, ())
     }
-    ways: dict[str, Mapping[Conversation, frozenset[int]]] = {}
-    for name, spares in (("", True), ("tools ", False)):
-        exact = needs_by_conversation(profile, ours, spares_untraceable=spares)
-        together = frozenset[int]().union(*exact.values())
-        ways[f"{name}exact"] = exact
-        ways[f"{name}together"] = dict.fromkeys(exact, together)
+    ways: dict[Way, Mapping[Conversation, frozenset[int]]] = {}
+    for spares in SPARED:
+        exact = needs_by_conversation(profile, ours, spares)
+        ways[spares, "exact"] = exact
+        ways[spares, "together"] = dict.fromkeys(exact, frozenset[int]().union(*exact.values()))
     return ways
 
 
@@ -207,10 +207,7 @@ def _costs(
 ) -> AgentCosts:
     report = report_of([tally.policies[policy] for policy in POLICIES], prices, len(tally.conversations))
     full_cached = report["full-cached"].usd
-    best = {
-        is_tools: min(bill.usd for way, bill in tally.best.items() if way.startswith("tools ") == is_tools)
-        for is_tools in (False, True)
-    }
+    best = {spared: min(bill.usd for (way, _), bill in tally.best.items() if way == spared) for spared in SPARED}
     return AgentCosts(
         calls=tally.calls,
         conversations=len(tally.conversations),
@@ -227,8 +224,9 @@ def _costs(
         turns=sum(tally.turns.values()),
         span_seconds=span_seconds,
         ceiling=Ceiling(
-            usd=best[False],
-            usd_tools=best[True],
+            usd=best["labels"],
+            usd_tools=best["tools"],
+            usd_judged=best["judged"],
             conversations=len(tally.conversations),
             conversations_with_tools=sum(bool(called[conversation]) for conversation in tally.conversations),
         ),

@@ -31,6 +31,7 @@ class Savings:
     bill_usd: Decimal
     ceiling_usd: Decimal
     ceiling_tools_usd: Decimal
+    ceiling_judged_usd: Decimal
     reviewed_usd: Decimal
     fitted_usd: Decimal | None
     caching_usd: Decimal
@@ -38,6 +39,10 @@ class Savings:
     @property
     def ceiling(self) -> float:
         return share_of(self.ceiling_usd, self.bill_usd)
+
+    @property
+    def ceiling_judged(self) -> float:
+        return share_of(self.ceiling_judged_usd, self.bill_usd)
 
     @property
     def reviewed(self) -> float:
@@ -66,9 +71,11 @@ def savings_of(found: AgentFindings) -> Savings | None:
     reviewed = bill - costs.auto_usd
     fitted = None if found.trial is None else bill - found.trial.usd
     by_tools = max(before - costs.ceiling.usd_tools, Decimal(0))
+    by_labels = max(before - costs.ceiling.usd, by_tools, reviewed, fitted or Decimal(0))
     return Savings(
         bill_usd=bill,
-        ceiling_usd=max(before - costs.ceiling.usd, by_tools, reviewed, fitted or Decimal(0)),
+        ceiling_usd=by_labels,
+        ceiling_judged_usd=max(before - costs.ceiling.usd_judged, by_labels),
         ceiling_tools_usd=by_tools,
         reviewed_usd=reviewed,
         fitted_usd=fitted,
@@ -89,10 +96,16 @@ def verdict_of(found: AgentFindings) -> Verdict:
         amount = _amount(savings.fitted, savings.fitted_usd, found.costs)
         what = "once it is reviewed and fitted on this traffic"
         return Verdict(kind="worth", sentence=f"Worth it: {amount}, {what}.", reasons=())
-    if savings.ceiling < WORTH_SHARE:
+    if savings.ceiling_judged < WORTH_SHARE:
         why = reasons[0] if reasons else "hardly anything could be left out"
-        best = f"at best {percent_text(savings.ceiling)} of the input bill"
+        best = f"at best {percent_text(savings.ceiling_judged)} of the input bill"
         return Verdict(kind="no", sentence=f"Not worth it: {why}; {best}.", reasons=reasons[1:])
+    if savings.ceiling < WORTH_SHARE:
+        held = f"{percent_text(share_of(found.sizes.judged_tokens, found.sizes.tokens))} of the prompt"
+        few = f"with labels alone at most {percent_text(savings.ceiling)} of the input bill"
+        amount = _amount(savings.ceiling_judged, savings.ceiling_judged_usd, found.costs)
+        later = f"If you go through the sections with rules ({held}), and with labels, up to {amount}"
+        return Verdict(kind="later", sentence=f"Nothing to gain today, and {few}. {later}.", reasons=reasons)
     amount = _amount(savings.ceiling, savings.ceiling_usd, found.costs)
     now = "a reviewed profile without labels leaves nothing out that pays"
     return Verdict(kind="later", sentence=f"Nothing to gain today: {now}. With labels up to {amount}.", reasons=reasons)
@@ -112,7 +125,7 @@ def reasons_of(costs: AgentCosts, sizes: ProfileSizes, min_cache_tokens: int) ->
     ]
     core = share_of(sizes.core_tokens, sizes.tokens)
     if core >= LARGE_CORE_SHARE:
-        found.append(f"{percent_text(core)} of the prompt is identity, rules, safety or style, which are always sent")
+        found.append(f"{percent_text(core)} of the prompt is identity, safety, rules or style, which are always sent")
     if sizes.tokens < min_cache_tokens:
         found.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {min_cache_tokens:,}")
     if costs.calls <= ONE_SHOT_CALLS * costs.conversations:
@@ -165,7 +178,7 @@ def _made_reasons(found: AgentFindings) -> tuple[str, ...]:
         reasons.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {least}")
     core = share_of(sizes.core_tokens, sizes.tokens)
     if core >= LARGE_CORE_SHARE:
-        reasons.append(f"{percent_text(core)} of the prompt is identity, rules, safety or style, which are always sent")
+        reasons.append(f"{percent_text(core)} of the prompt is identity, safety, rules or style, which are always sent")
     if found.made is not None:
         inputs = [row["mean_prompt_tokens"] for row in found.made.runs[0].policies if row["policy"] == "full"]
         share = share_of(sizes.tokens, inputs[0]) if inputs else 1.0
