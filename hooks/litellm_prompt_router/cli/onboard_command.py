@@ -61,7 +61,8 @@ def onboard(
     person has made or changed is used as it is. Finished steps are kept in .onboard beside the profiles, so that
     the same command goes on where it was stopped.
     """
-    from litellm_prompt_router.cli.onboard_steps import Onboarding, Wishes
+    from litellm_prompt_router.cli.onboard_steps import Onboarding
+    from litellm_prompt_router.cli.onboard_wishes import Wishes
 
     raw = read_bytes(source)
     chosen = name or re.sub(r"[^\w.-]+", "-", "agent" if source == "-" else Path(source).stem).strip("-.") or "agent"

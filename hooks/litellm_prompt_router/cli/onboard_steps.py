@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -17,6 +16,7 @@ from litellm_prompt_router.authoring.check import check_profiles
 from litellm_prompt_router.cli.inputs import settings_of_environment
 from litellm_prompt_router.cli.model_accounts import Account, account_for, watched
 from litellm_prompt_router.cli.onboard_terminal import show_page
+from litellm_prompt_router.cli.onboard_wishes import ORIGINS, StatusLine, Wishes, replayable_text, with_origin
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.prompt_samples import show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -59,21 +59,6 @@ from litellm_prompt_router.profile.profile import Profile
 
 PROMPT_MODEL = "claude-sonnet-4-5"
 """What a prompt without traffic is accounted as, like `simulate --synthetic`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
-    """What the command line asks for."""
-
-    name: str
-    model: str | None
-    stated_prices: str | None
-    page: Path
-    root: Path
-    min_chars: int
-    is_fresh: bool
-    replaces: bool
-    as_json: bool
 
 
 class Onboarding:
@@ -148,7 +133,7 @@ class Onboarding:
                 load_profile(self._wishes.root / agent.profile, self._count_tokens)  # says what is wrong with it
         key = self._key(account, profiles)
         costs = self._costs(calls, profiles, account, key)
-        replayable = _replayable_text(lines, calls)
+        replayable = replayable_text(lines, calls)
         found = [
             self._findings(agent, by_name[agent.profile], calls, replayable, account, costs, key)
             for agent in ours
@@ -162,7 +147,7 @@ class Onboarding:
         known = agents_from(state.agents) if state.agents else None
         if known and all(a.profile is None or (root / a.profile / PROFILE_FILE).is_file() for a in known):
             self._say("learn: done by an earlier run")
-            return [_with_origin(agent, place) for agent in known]
+            return [with_origin(agent, place) for agent in known]
         problems: list[str] = []
         with self._status("learn: looking for agents"):
             learned = learn_agents(read_traffic(lines, self._where, problems), self._count_tokens, root)
@@ -185,7 +170,7 @@ class Onboarding:
         save_state(self._path, state)
         for agent in agents:
             if agent.profile is not None:
-                self._say(f"learn: {self._wishes.root / agent.profile}: {_ORIGINS[agent.origin or 'edited']}")
+                self._say(f"learn: {self._wishes.root / agent.profile}: {ORIGINS[agent.origin or 'edited']}")
         return agents
 
     def _costs(
@@ -255,7 +240,7 @@ class Onboarding:
         name = agent.profile or self._wishes.name
         if agent.origin == "drafted":
             self._wrote(name)
-        self._say(f"split: {self._wishes.root / name}: {_ORIGINS[agent.origin or 'edited']}")
+        self._say(f"split: {self._wishes.root / name}: {ORIGINS[agent.origin or 'edited']}")
         account = account_for(self._wishes.model or PROMPT_MODEL, self._wishes.stated_prices)
         profiles = loadable_profiles(self._wishes.root, self._count_tokens)
         profile = next(profile for profile in profiles if profile.name == name)
@@ -326,8 +311,8 @@ class Onboarding:
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
 
-    def _status(self, text: str) -> _Status:
-        return _Status(self._console, text)
+    def _status(self, text: str) -> StatusLine:
+        return StatusLine(self._console, text)
 
     def _document(
         self,
@@ -350,37 +335,3 @@ class Onboarding:
             "page": str(self._wishes.page),
             "profiles": str(self._wishes.root),
         }
-
-
-class _Status:
-    """A line on stderr that says what is going on, while somebody watches."""
-
-    def __init__(self, console: Console, text: str) -> None:
-        self._status = console.status(text) if console.is_terminal else None
-
-    def __enter__(self) -> Callable[[str], None]:
-        if self._status is None:
-            return lambda _: None
-        self._status.start()
-        return self._status.update
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-
-_ORIGINS = {
-    "drafted": "drafted",
-    "kept": "drafted by an earlier run",
-    "edited": "made or changed by a person; used as it is",
-}
-
-
-def _with_origin(agent: FoundAgent, place: ProfilePlace) -> FoundAgent:
-    return agent if agent.profile is None else replace(agent, origin=place.origin(agent.profile))
-
-
-def _replayable_text(lines: Sequence[str], calls: Iterable[RecordedCall]) -> str:
-    """The traffic with every other line emptied, so that the lines keep their numbers."""
-    kept = {call.line for call in calls}
-    return "\n".join(line if number in kept else "" for number, line in enumerate(lines, 1))

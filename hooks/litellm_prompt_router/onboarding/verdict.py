@@ -161,9 +161,9 @@ def _without_traffic(found: AgentFindings) -> Verdict:
         best = f"at best {percent_text(high)} of the input bill on made-up traffic"
         return Verdict(kind="no", sentence=f"Not worth it: {why}; {best}.", reasons=reasons[1:])
     least, most = percent_text(low), percent_text(high)
-    later = (
-        f"With labels perhaps {most if least == most else f'{least} to {most}'} of the input bill, on made-up traffic"
-    )
+    amount = most if least == most else f"{least} to {most}"
+    judged = ", and sections with rules gone through," if found.sizes.judged_tokens else ""
+    later = f"With labels{judged} perhaps {amount} of the input bill, on made-up traffic"
     now = "a prompt alone doesn't show what may be left out"
     return Verdict(
         kind="later", sentence=f"Nothing to gain today: {now}. {later}; capture real calls.", reasons=reasons
