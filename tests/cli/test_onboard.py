@@ -17,6 +17,9 @@ from tests.cli.conftest import Run
 from tests.onboarding.shop_traffic import MODEL, OPENING, PROMPT, TOOLS, call, section, traffic, write
 
 
+COMPARED = ("model", "prices", "calls", "conversations", "parts", "policies")
+
+
 def onboarded(run: Run, *arguments: str | Path) -> dict[str, Any]:
     result = run("onboard", *arguments, "--json")
     assert result.exit_code == 0, result.output
@@ -37,7 +40,7 @@ def found(path: Path, run: Run) -> dict[str, Any]:
 def test_figures_are_those_of_simulate(path: Path, found: Mapping[str, Any], run: Run) -> None:
     """All of them, by construction: the same calls through the same replay."""
     simulated = json.loads(run("simulate", path, "--profiles", "modules", "--json").stdout)
-    assert {name: found[name] for name in simulated} == simulated
+    assert {name: found[name] for name in COMPARED} == {name: simulated[name] for name in COMPARED}
     (agent,) = found["agents"]
     assert [dict(row) for row in agent["costs"]["policies"]] == simulated["policies"]
     assert agent["costs"]["parts"] == simulated["parts"]
@@ -98,6 +101,15 @@ def test_a_month_is_told_where_hours_were_seen(found: Mapping[str, Any], tmp_pat
     assert " for 1,000 calls" in short["agents"][0]["verdict"]["sentence"]
     page = Path(short["page"]).read_text("utf-8")
     assert "Less than an hour says nothing of a month" in page
+
+
+def test_commands_account_for_the_same_model(path: Path, run: Run) -> None:
+    """Where the traffic names several, or another was asked for."""
+    found = onboarded(run, path, "--model", "gpt-4.1")
+    assert found["model"] == "gpt-4.1"
+    page = Path(found["page"]).read_text("utf-8")
+    assert f"simulate {path} --profile shop --profiles modules --model gpt-4.1 --tune" in page
+    assert "Also in the traffic, accounted as that one: claude-sonnet-4-5" in page
 
 
 def test_not_worth_it_where_tools_outweigh(tmp_path: Path, run: Run) -> None:
@@ -206,7 +218,7 @@ def test_several_agents_have_a_part_each(tmp_path: Path, run: Run) -> None:
         "its prompt has 16 characters; --min-chars 4000 leaves shorter ones out"
     ]
     simulated = json.loads(run("simulate", tmp_path / "two.jsonl", "--profiles", "modules", "--json").stdout)
-    assert {name: found[name] for name in simulated} == simulated
+    assert {name: found[name] for name in COMPARED} == {name: simulated[name] for name in COMPARED}
 
 
 def test_lines_that_are_no_calls_are_left_out_and_told(tmp_path: Path, run: Run) -> None:

@@ -91,6 +91,7 @@ class Onboarding:
             source=self._where,
             traffic=self._where if self._kind == "traffic" else None,
             profiles=str(self._wishes.root),
+            account=self._account_options(calls, account),
         )
         models = sorted({str(call.request.get("model")) for call in calls} - {account.model})
         page = page_of(
@@ -270,6 +271,13 @@ class Onboarding:
         endpoint = Counter(call.endpoint for call in calls).most_common(1)[0][0]
         return account_for(model, self._wishes.stated_prices, endpoint)
 
+    def _account_options(self, calls: Sequence[RecordedCall], account: Account) -> tuple[str, ...]:
+        """What `simulate` has to be told to account as we do."""
+        is_told = self._wishes.model is not None or len({str(call.request.get("model")) for call in calls}) > 1
+        model = ("--model", account.model) if is_told and calls else ()
+        stated = self._wishes.stated_prices
+        return (*model, *(("--prices", stated) if stated is not None else ()))
+
     def _tariff(self, account: Account) -> Tariff:
         return Tariff(
             model=account.model,
@@ -333,5 +341,5 @@ class Onboarding:
             "agents": agents,
             "skipped": agent_documents(skipped),
             "page": str(self._wishes.page),
-            "profiles": str(self._wishes.root),
+            "profiles_folder": str(self._wishes.root),
         }

@@ -19,6 +19,8 @@ class RunPaths:
     source: str
     traffic: str | None
     profiles: str
+    account: tuple[str, ...] = ()
+    """Options that have `simulate` account for the same model and prices."""
 
 
 def command(*words: str) -> str:
@@ -98,8 +100,8 @@ def next_blocks(found: AgentFindings, paths: RunPaths) -> Sequence[Block]:
             Commands(
                 title="See the figures behind this page, and let the cost gate learn from this traffic",
                 lines=(
-                    command("simulate", paths.traffic, "--profile", name, *where),
-                    command("simulate", paths.traffic, "--profile", name, *where, "--tune"),
+                    command("simulate", paths.traffic, "--profile", name, *where, *paths.account),
+                    command("simulate", paths.traffic, "--profile", name, *where, *paths.account, "--tune"),
                 ),
             )
         )
@@ -108,7 +110,8 @@ def next_blocks(found: AgentFindings, paths: RunPaths) -> Sequence[Block]:
         rates = [word for run in found.made.runs for word in ("--rate", f"{run.conversations_per_hour:g}")]
         steps.append(
             Commands(
-                title="See the figures behind this page", lines=(command("simulate", "--synthetic", *rates, *options),)
+                title="See the figures behind this page",
+                lines=(command("simulate", "--synthetic", *rates, *options, *paths.account),),
             )
         )
     return steps
