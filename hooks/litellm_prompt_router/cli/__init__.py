@@ -21,6 +21,7 @@ FOLDER_NOTE = f"{__name__}.folder_note"
 COMMANDS = {
     "serve": "Check the configuration and start the proxy.",
     "demo": "Send three conversations through the proxy and show what became of them.",
+    "onboard": "From an agent's traffic to a verdict: what routing would save, and what it takes.",
     "rewrite": "Rewrite one request body, offline.",
     "route": "Show which modules a message or a conversation needs, and why.",
     "split": "Cut a prompt into a draft profile.",
@@ -31,6 +32,7 @@ COMMANDS = {
     "check": "Report every problem of every profile, and its sizes.",
     "join": "Print a profile's whole prompt, exact bytes.",
     "examples": "Let a language model write messages that need each module.",
+    "label": "Say of real messages what they need, in the terminal.",
     "fit": "Learn routing from labelled messages, with a promise of coverage.",
     "evaluate": "Measure routing on labelled messages.",
     "simulate": "What each policy would have cost, on recorded or made-up traffic.",

@@ -56,21 +56,34 @@ def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Itera
         )
 
 
+def read_replayable(lines: Iterable[str], where: str, problems: list[str]) -> tuple[RecordedCall, ...]:
+    """The calls that can be replayed, in time order; what is wrong with the other lines is added to ``problems``."""
+    calls: list[RecordedCall] = []
+    for number, line in each_json_line(lines, where, _TrafficLine, problems):
+        found = [f"{where}: line {number}: {problem}" for problem in _problems_of(line)]
+        problems.extend(found)
+        if not found:
+            calls.append(_to_replay(number, line))
+    return tuple(sorted(calls, key=lambda call: call.at_seconds))
+
+
 def parse_traffic(text: str, where: str) -> tuple[RecordedCall, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
     lines = parse_json_lines(text, where, _TrafficLine, what="call", problems_of=_problems_of)
-    calls = (
-        RecordedCall(
-            line=number,
-            at_seconds=line.ts,
-            key=line.key,
-            conversation=line.conversation,
-            request=chat_of(line.request) if line.endpoint == MESSAGES else line.request,
-            endpoint=line.endpoint,
-        )
-        for number, line in lines
-    )
+    calls = (_to_replay(number, line) for number, line in lines)
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
+
+
+def _to_replay(number: int, line: _TrafficLine) -> RecordedCall:
+    return RecordedCall(
+        line=number,
+        at_seconds=line.ts,
+        key=line.key,
+        conversation=line.conversation,
+        request=chat_of(line.request) if line.endpoint == MESSAGES else line.request,
+        endpoint=line.endpoint,
+        response=line.response,
+    )
 
 
 def _problems_of(line: _TrafficLine) -> Iterable[str]:

@@ -138,6 +138,13 @@ def columns_of(profile: Profile) -> list[int]:
     return [number for number, module in enumerate(profile.modules) if not module.always]
 
 
+def calibration_messages(counted: int) -> float:
+    """Of so many messages that the promise counts, how many set the threshold; the others teach."""
+    most = counted * (1 - TEACHING_MIN)
+    enough = next((count for count in (ENOUGH_TO_GUARANTEE, ENOUGH_TO_EXPECT) if count <= most), most)
+    return max(counted * CALIBRATION_SHARE, enough)
+
+
 def split_cases(
     profile: Profile, cases: Sequence[Numbered], conversations: Conversations, options: FitOptions
 ) -> tuple[list[Numbered], list[Numbered]]:
@@ -147,10 +154,7 @@ def split_cases(
         line: is_counted(case, weigh(router, profile, conversations.turns_of(case)), profile, options.over)
         for line, case in cases
     }
-    total = sum(counted.values())
-    most = total * (1 - TEACHING_MIN)
-    enough = next((count for count in (ENOUGH_TO_GUARANTEE, ENOUGH_TO_EXPECT) if count <= most), most)
-    wanted = max(total * CALIBRATION_SHARE, enough)
+    wanted = calibration_messages(sum(counted.values()))
     groups: dict[tuple[str, ...], list[Numbered]] = {}
     for line, case in cases:
         groups.setdefault(conversations.name_of(case), []).append((line, case))

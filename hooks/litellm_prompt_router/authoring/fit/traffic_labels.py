@@ -60,7 +60,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
             skipped += 1
             continue
         answer = Turn(role="assistant", text="", tool_calls=tuple(called_tools(line.response or {})))
-        for case in _cases((*request.turns, answer), profile):
+        for case in cases_of((*request.turns, answer), profile):
             key = (line.conversation, *case.history, case.text)
             known = needs.get(key)
             merged = case if known is None else case.model_copy(update={"needs": _union(known[1].needs, case.needs)})
@@ -89,7 +89,8 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
     return request
 
 
-def _cases(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
+def cases_of(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
+    """Each user message of a conversation with the modules whose tools were called for it."""
     owners = {
         tool: module.id
         for module in profile.modules

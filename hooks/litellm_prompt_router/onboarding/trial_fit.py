@@ -1,0 +1,85 @@
+"""Labels that captured tool use gives, and what a fit from them would do. Nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import count
+
+from litellm_prompt_router.authoring.fit import FitOptions, Inferred, freed_modules, infer_cases, with_freed
+from litellm_prompt_router.authoring.fit import fit as fit_profile
+from litellm_prompt_router.authoring.fit.calibrate import misses_expected, misses_guaranteed
+from litellm_prompt_router.authoring.fit.fitting import Advance, calibration_messages
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files.traffic import RecordedCall
+from litellm_prompt_router.onboarding.findings import LabelCounts, TrialFit
+from litellm_prompt_router.onboarding.left_out import left_out_of
+from litellm_prompt_router.onboarding.replayed_costs import Tariff, costs_under
+from litellm_prompt_router.profile.profile import Profile
+
+_OPTIONS = FitOptions()
+FOR_EXPECTED = next(n for n in count(1) if misses_expected(n, _OPTIONS.target) >= 0)
+FOR_GUARANTEED = next(n for n in count(1) if misses_guaranteed(n, _OPTIONS.target, _OPTIONS.confidence) >= 0)
+"""Calibration messages that `fit`'s usual promise takes at least: 99% of messages with a first need."""
+MAX_CASES = 2_000
+"""More would take minutes; `fit` itself takes all."""
+
+
+def labels_of(text: str, where: str, profile: Profile) -> tuple[LabelCounts, Inferred | None]:
+    """What captured tool use says of the messages in ``text``, which is traffic."""
+    try:
+        inferred = infer_cases(text, where, profile)
+    except ConfigurationError as error:
+        return _counts(0, 0, 0, problem=error.problems[0].removeprefix(f"{where}: ")), None
+    needing = sum(bool(case.needs) for _, case in inferred.cases)
+    return _counts(len(inferred.cases), needing, calibrating_of(needing)), inferred
+
+
+def calibrating_of(needing: int) -> int:
+    """Of so many messages that need a module, how many `fit` would set the threshold by."""
+    return int(calibration_messages(needing))
+
+
+def _counts(messages: int, needing: int, calibrating: int, problem: str | None = None) -> LabelCounts:
+    return LabelCounts(
+        messages=messages,
+        needing=needing,
+        calibrating=calibrating,
+        for_expected=FOR_EXPECTED,
+        for_guaranteed=FOR_GUARANTEED,
+        problem=problem,
+    )
+
+
+def is_enough(labels: LabelCounts, profile: Profile) -> bool:
+    """True when a fit could promise something and there is something to leave out."""
+    may_go = any(module.until_labelled or not module.always for module in profile.modules)
+    return labels.calibrating >= labels.for_expected and may_go
+
+
+def try_fit(
+    calls: Sequence[RecordedCall],
+    profile: Profile,
+    inferred: Inferred,
+    tariff: Tariff,
+    advance: Advance,
+    watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
+) -> TrialFit | None:
+    """None where a fit isn't possible: its libraries are missing, or the messages don't do."""
+    cases = inferred.cases[:MAX_CASES]
+    profile = with_freed(profile, freed_modules(profile, cases))
+    try:
+        done = fit_profile(
+            profile,
+            cases,
+            FitOptions(unseen_modules=inferred.untraceable),
+            advance,
+        )
+    except ConfigurationError:
+        return None
+    fitted = replace(done.profile, reviewed=True)
+    return TrialFit(
+        promise=done.fitted.calibration.promise,
+        usd=costs_under(calls, fitted, tariff, watch),
+        left_out=left_out_of(calls, fitted, tariff, watch),
+    )

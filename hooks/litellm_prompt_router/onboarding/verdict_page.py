@@ -1,0 +1,31 @@
+"""The page as one HTML file that loads nothing: no script, no network, no font of its own."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from litellm_prompt_router.onboarding.page_blocks import VerdictPage
+
+TEMPLATE = "verdict_page.html.j2"
+
+
+def html_of(page: VerdictPage) -> str:
+    """Everything in it is escaped, whatever messages and keys say."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["ticked"] = _ticked
+    environment.filters["kind"] = lambda block: type(block).__name__.lower()
+    source = files("litellm_prompt_router.onboarding").joinpath(TEMPLATE).read_text("utf-8")
+    html = environment.from_string(source).render(page=page) + "\n"
+    return html.encode("utf-8", "backslashreplace").decode()
+
+
+def _ticked(text: str) -> Markup:
+    """What stands in backticks as code."""
+    pieces = re.split(r"`([^`\n]*)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece) for number, piece in enumerate(pieces)
+    )

@@ -1,0 +1,60 @@
+"""The page of a run: its agents, the one with the most tokens first, and what was skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from litellm_prompt_router.cache_model import Prices
+from litellm_prompt_router.onboarding.agent_part import part_of
+from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent
+from litellm_prompt_router.onboarding.next_steps import RunPaths
+from litellm_prompt_router.onboarding.page_blocks import Chapter, Grid, Paragraph, VerdictPage
+
+_PRIVACY = "Messages on this page are from your own traffic: treat the file like the traffic itself."
+
+
+def page_of(
+    found: Sequence[AgentFindings],
+    skipped: Sequence[FoundAgent],
+    paths: RunPaths,
+    *,
+    model: str,
+    prices: Prices,
+    calls: int,
+    skipped_lines: int,
+    other_models: Sequence[str],
+) -> VerdictPage:
+    facts = [f"From {paths.source}" + (f": {calls:,} calls" if calls else ": a prompt, no traffic")]
+    if skipped_lines:
+        facts.append(f"{skipped_lines:,} lines were left out: they can't be read, or can't be replayed")
+    facts.append(f"Accounted as {model}: {_prices_text(prices)}")
+    if other_models:
+        facts.append(f"Also in the traffic, accounted as that one: {', '.join(other_models)}")
+    if calls:
+        facts.append(_PRIVACY)
+    chapters = []
+    if skipped:
+        rows = tuple((agent.begins, f"{agent.calls:,}", f"{agent.tokens:,}", agent.reason or "") for agent in skipped)
+        grid = Grid(columns=("prompt begins", "#calls", "#tokens", "why it was skipped"), rows=rows)
+        chapters.append(Chapter(title="Skipped", blocks=(grid,)))
+    if not found:
+        chapters.insert(
+            0, Chapter(title="Nothing to onboard", blocks=(Paragraph(text="No agent's prompt is long enough."),))
+        )
+    return VerdictPage(
+        title="Is prompt routing worth it?",
+        facts=tuple(facts),
+        agents=tuple(part_of(each, paths) for each in found),
+        chapters=tuple(chapters),
+    )
+
+
+def _prices_text(prices: Prices) -> str:
+    def plain(value: Decimal) -> str:
+        return format(value.normalize(), "f")
+
+    return (
+        f"{plain(prices.input_usd_per_mtok)} USD per million input tokens, {plain(prices.cache_read_usd_per_mtok)} "
+        f"read from the cache, {plain(prices.cache_write_5m_usd_per_mtok)} written to it"
+    )

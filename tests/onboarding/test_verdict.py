@@ -1,0 +1,72 @@
+"""The sentence that a page opens with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from litellm_prompt_router.onboarding.findings import AgentFindings, InputParts
+from litellm_prompt_router.onboarding.verdict import savings_of, verdict_of
+from tests.onboarding.findings_made import COSTS, FOUND, SIZES, costing
+
+HEAVY = InputParts(system_tokens=1_000, tools_tokens=7_000, history_tokens=2_000)
+LATER = "Nothing to gain today: a reviewed profile without labels leaves nothing out that pays. "
+CASES: dict[str, tuple[AgentFindings, str]] = {
+    "with labels": (FOUND, LATER + "With labels up to about 30% of the input bill, 90.00 USD a month."),
+    "reviewed": (
+        costing(auto_usd=8),
+        "Worth it: about 20% of the input bill, 60.00 USD a month, as soon as the profile is reviewed.",
+    ),
+    "fitted": (
+        costing(trial="7.5"),
+        "Worth it: about 25% of the input bill, 75.00 USD a month, once it is reviewed and fitted on this traffic.",
+    ),
+    "a fit that costs more": (
+        costing(trial=11),
+        LATER + "With labels up to about 30% of the input bill, 90.00 USD a month.",
+    ),
+    "tools": (
+        costing(replace(FOUND, costs=replace(COSTS, parts=HEAVY)), ceiling="9.8"),
+        "Not worth it: 70% of the input is tools, which routing doesn't touch; at best 2.0% of the input bill.",
+    ),
+    "rules that a person has to judge": (
+        replace(costing(ceiling="9.9", judged=6), sizes=replace(SIZES, core_tokens=2_000, judged_tokens=12_000)),
+        "Nothing to gain today, and with labels alone at most 1.0% of the input bill. If you go through the sections"
+        " with rules (60% of the prompt), and with labels, up to about 40% of the input bill, 120 USD a month.",
+    ),
+    "one-shot": (
+        costing(replace(FOUND, costs=replace(COSTS, calls=40)), as_sent_usd="6", ceiling="5.9"),
+        "Not worth it: conversations are short (1.0 calls); at best 1.0% of the input bill.",
+    ),
+    "short": (
+        replace(costing(ceiling="9.9"), sizes=replace(SIZES, tokens=900, core_tokens=90)),
+        "Not worth it: the prompt has 900 tokens, and the provider caches none below 1,024; at best 1.0% of the input"
+        " bill.",
+    ),
+    "a minute of traffic": (
+        replace(FOUND, costs=replace(COSTS, span_seconds=60.0)),
+        LATER + "With labels up to about 30% of the input bill, 15.00 USD for 1,000 calls.",
+    ),
+    "nothing replayed": (
+        replace(FOUND, costs=None, problem="no call with this prompt can be replayed"),
+        "No verdict: no call with this prompt can be replayed.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_verdict(name: str) -> None:
+    found, sentence = CASES[name]
+    assert verdict_of(found).sentence == sentence
+
+
+def test_what_caching_saves_is_no_saving_of_routing() -> None:
+    """Marks that cost more than they save aren't made up for by leaving text out."""
+    savings = savings_of(costing(as_sent_usd=8, full_cached_usd=10, auto_usd=10, ceiling=8))
+    assert savings is not None
+    assert (savings.ceiling_usd, savings.caching_usd) == (Decimal(0), Decimal(-2))
+    savings = savings_of(FOUND)
+    assert savings is not None
+    assert (savings.ceiling_usd, savings.ceiling_tools_usd, savings.caching_usd) == (Decimal(3), Decimal(2), Decimal(5))
