@@ -301,8 +301,16 @@ def section(parts: tuple[str, str, str], sentence: str, position: str, *, is_bul
 def drafted(title: str, text: str, sentence: str) -> tuple[bool, bool]:
     """Whether the module with the sentence is in the core, and whether only until it is labelled."""
     prompt = f"{OPENING}{OTHERS}## {title}\n\n{text}\n"
-    sizes = {"target_chars": 300, "min_chars": 60, "max_chars": 800}
-    draft = split_prompt([prompt], name="kiln", tools=["glaze_table"], count_tokens=len, max_share=1.0, **sizes)
+    draft = split_prompt(
+        [prompt],
+        name="kiln",
+        tools=["glaze_table"],
+        count_tokens=len,
+        max_share=1.0,
+        target_chars=300,
+        min_chars=60,
+        max_chars=800,
+    )
     (module,) = (module for module in draft.modules if sentence in module.text)
     return module.always, module.until_labelled
 

@@ -16,7 +16,6 @@ from litellm_prompt_router.files.profile_yaml import ProfileFile
 from tests.cli.conftest import Run
 from tests.onboarding.shop_traffic import MODEL, OPENING, PROMPT, TOOLS, call, section, traffic, write
 
-
 COMPARED = ("model", "prices", "calls", "conversations", "parts", "policies")
 
 

@@ -118,7 +118,7 @@ def test_odd_messages_are_rewritten_as_they_would_go_without_us(
     for key in ("alpha", "beta"):
         two_key_proxy.clear()
         body = {"model": model, "messages": messages, "metadata": None}
-        answers.append(post(two_key_proxy, "/v1/chat/completions", body, key))  # type: ignore[arg-type]
+        answers.append(post(two_key_proxy, "/v1/chat/completions", body, key))
         bodies.append([request.json for request in two_key_proxy.upstream.calls])
     assert answers[0].status_code == answers[1].status_code
     assert len(bodies[0]) == len(bodies[1])

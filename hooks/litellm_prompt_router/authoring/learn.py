@@ -142,7 +142,9 @@ class _Cluster:
         """Remembers that the tools called in this history and its answer were called in this conversation."""
         called = {name for turn in request.turns for name in turn.tool_calls}
         called.update(called_tools(call.response or {}))
-        for name in called if conversation is not None else ():
+        if conversation is None:
+            return
+        for name in called:
             users = self.called_in.get(name)
             if users is None and len(self.called_in) < MAX_TOOLS:
                 users = self.called_in[name] = set()

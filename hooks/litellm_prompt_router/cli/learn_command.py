@@ -81,12 +81,8 @@ def learn(
                 err=True,
             )
     if written:
-<<<<<<< HEAD
-        click.echo("Read each REVIEW.md, then `prompt-router check`.")
-        click.echo(setting_for(written[0].parent))
-=======
         click.echo("Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.")
->>>>>>> draft
+        click.echo(setting_for(written[0].parent))
     elif not only_list:
         raise ConfigurationError(
             [f"{shown(traffic)}: no new system prompt of {min_chars:,} characters or more; see --min-chars and --all"]

@@ -95,20 +95,8 @@ def split(
     if llm is not None:
         answers.unlink(missing_ok=True)
     _show(draft)
-<<<<<<< HEAD
-    click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next")
-    click.echo(setting_for(target))
-=======
     click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next, or `prompt-router review {name}`")
-
-
-def _target(root: Path | None) -> Path:
-    """The folder that profiles are read from; an installed package's own is no place to write to."""
-    target = profiles_root(root)
-    if target == bundled_profiles() and target.name != CHECKOUT_FOLDER:
-        raise ConfigurationError(["--profiles: say which folder the profile goes to, such as --profiles modules"])
-    return target
->>>>>>> draft
+    click.echo(setting_for(target))
 
 
 def _check_name(name: str) -> None:

@@ -142,8 +142,8 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
     yield Paragraph(text=_bill_text(costs, bill))
     if savings.reviewed_usd < 0:
         yield Paragraph(
-            text="Reviewed as it is, rewriting would cost more here than the full prompt, cached: `simulate --tune` (below) "
-            "has the cost gate leave this agent alone, or go by what pays."
+            text="Reviewed as it is, rewriting would cost more here than the full prompt, cached: `simulate --tune` "
+            "(below) has the cost gate leave this agent alone, or go by what pays."
         )
     ceiling = costs.ceiling
     traced = f"{ceiling.conversations_with_tools:,} of {ceiling.conversations:,} conversations called tools"
