@@ -85,11 +85,12 @@ def test_the_verdict_stands_first(path: Path, found: Mapping[str, Any], run: Run
     assert sentence in result.stdout
     assert result.stdout.index(sentence) < result.stdout.index("What the input is made of")
     for text in (result.stdout, page):
-        assert f"prompt-router fit {path} --profile shop --profiles modules" in text
-        assert f"prompt-router label {path} --profile shop --profiles modules --out shop-labelled.jsonl" in text
-        assert "prompt-router examples --llm MODEL --profile shop --profiles modules" in text
-        assert "prompt-router review shop --accept --profiles modules" in text
-        assert "profiles: modules" in text
+        assert f"prompt-router fit {path} --profile shop" in text
+        assert f"prompt-router label {path} --profile shop --out shop-labelled.jsonl" in text
+        assert "prompt-router examples --llm MODEL --profile shop" in text
+        assert "prompt-router review shop --accept" in text
+        assert "prompt-router policy enable shop" in text
+        assert f"callback_settings: {{prompt_router: {{profiles: {Path('modules').absolute()}}}}}" in text
     assert not re.search(r"https?://|<script|@import|url\(", page)
 
 
@@ -102,12 +103,20 @@ def test_a_month_is_told_where_hours_were_seen(found: Mapping[str, Any], tmp_pat
     assert "Less than an hour says nothing of a month" in page
 
 
+def test_commands_lead_to_other_profiles(path: Path, run: Run) -> None:
+    """Where they aren't in ./modules."""
+    page = Path(onboarded(run, path, "--profiles", "agents")["page"]).read_text("utf-8")
+    assert f"prompt-router fit {path} --profile shop --profiles agents" in page
+    assert "prompt-router review shop --accept --profiles agents" in page
+    assert f"profiles: {Path('agents').absolute()}" in page
+
+
 def test_commands_account_for_the_same_model(path: Path, run: Run) -> None:
     """Where the traffic names several, or another was asked for."""
     found = onboarded(run, path, "--model", "gpt-4.1")
     assert found["model"] == "gpt-4.1"
     page = Path(found["page"]).read_text("utf-8")
-    assert f"simulate {path} --profile shop --profiles modules --model gpt-4.1 --tune" in page
+    assert f"simulate {path} --profile shop --model gpt-4.1 --tune" in page
     assert "Also in the traffic, accounted as that one: claude-sonnet-4-5" in page
 
 

@@ -22,6 +22,7 @@ PATHS = RunPaths(
     source="/a/long/path/to/the/traffic of/" + "x" * 60 + ".jsonl",
     traffic="/a/long/path/to/the/traffic of/" + "x" * 60 + ".jsonl",
     profiles="/srv/agents/modules",
+    profiles_absolute="/srv/agents/modules",
 )
 PRICES = Prices(
     input_usd_per_mtok=Decimal(3),

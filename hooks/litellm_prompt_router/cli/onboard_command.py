@@ -7,13 +7,12 @@ from pathlib import Path
 
 import click
 
-from litellm_prompt_router.cli.inputs import json_option, profiles_option, read_bytes, settings_of_environment, shown
+from litellm_prompt_router.cli.inputs import json_option, profiles_option, profiles_target, read_bytes, shown
 from litellm_prompt_router.cli.learn_command import MIN_CHARS
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 INTERRUPTED = 130
 """The shell's exit code for a program stopped by Ctrl-C."""
-USUAL_FOLDER = Path("modules")
 NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -73,7 +72,7 @@ def onboard(
         model=model,
         stated_prices=stated,
         page=out or Path(f"onboard-{chosen}.html"),
-        root=root or settings_of_environment().profiles or USUAL_FOLDER,
+        root=profiles_target(root),
         min_chars=min_chars,
         is_fresh=fresh,
         replaces=replace,

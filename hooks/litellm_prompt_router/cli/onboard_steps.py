@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ from litellm_prompt_router.cli.onboard_wishes import ORIGINS, StatusLine, Wishes
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.prompt_samples import show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files import PROFILE_FILE, load_profile
+from litellm_prompt_router.files import OWN_FOLDER, PROFILE_FILE, load_profile
 from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.files.traffic import read_replayable, read_traffic
 from litellm_prompt_router.onboarding.conversation_needs import sizes_of
@@ -87,10 +88,13 @@ class Onboarding:
             found, skipped, calls, account, total = self._traffic()
         else:
             found, skipped, calls, account, total = self._prompt()
+        root = self._wishes.root
         paths = RunPaths(
             source=self._where,
             traffic=self._where if self._kind == "traffic" else None,
-            profiles=str(self._wishes.root),
+            profiles=str(root),
+            profiles_absolute=str(root.absolute()),
+            is_usual=root.absolute() == Path(OWN_FOLDER).absolute(),
             account=self._account_options(calls, account),
         )
         models = sorted({str(call.request.get("model")) for call in calls} - {account.model})

@@ -19,8 +19,16 @@ class RunPaths:
     source: str
     traffic: str | None
     profiles: str
+    profiles_absolute: str
+    is_usual: bool = False
+    """True for the folder that every command and a proxy started here find by themselves."""
     account: tuple[str, ...] = ()
     """Options that have `simulate` account for the same model and prices."""
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """Options that lead to the profiles."""
+        return () if self.is_usual else ("--profiles", self.profiles)
 
 
 def command(*words: str) -> str:
@@ -30,7 +38,7 @@ def command(*words: str) -> str:
 def label_blocks(found: AgentFindings, paths: RunPaths) -> list[Block]:
     """What is missing for a promise, and three ways to get it."""
     name = found.agent.profile or ""
-    where = ("--profile", name, "--profiles", paths.profiles)
+    where = ("--profile", name, *paths.where)
     labelled = f"{name}-labelled.jsonl"
     traffic = paths.traffic or "TRAFFIC.jsonl"
     drafted = f"{paths.profiles.rstrip('/')}/{name}/labelled_examples.jsonl"
@@ -81,7 +89,7 @@ def _missing(labels: LabelCounts) -> str:
 def next_blocks(found: AgentFindings, paths: RunPaths) -> Sequence[Block]:
     name = found.agent.profile or ""
     folder = f"{paths.profiles.rstrip('/')}/{name}"
-    where = ("--profiles", paths.profiles)
+    where = paths.where
     steps: list[Block] = []
     if not found.sizes.is_reviewed:
         steps.append(Commands(title="Read what the draft asks, then accept it", lines=(
@@ -89,12 +97,14 @@ def next_blocks(found: AgentFindings, paths: RunPaths) -> Sequence[Block]:
             command("check", name, *where),
             command("review", name, "--accept", *where),
         )))  # fmt: skip
-    steps.append(
-        Commands(
-            title="Tell the proxy, in proxy_config.yaml; until the profile is accepted it only watches (shadow)",
-            lines=("callback_settings:", "  prompt_router:", f"    profiles: {paths.profiles}"),
-        )
-    )
+    reads = "For a proxy to read it, in its configuration"
+    if paths.is_usual:
+        reads = "A proxy that runs in this folder reads it; for another, in its configuration"
+    setting = f"callback_settings: {{prompt_router: {{profiles: {paths.profiles_absolute}}}}}"
+    steps.append(Commands(title=reads, lines=(setting,)))
+    if found.agent.keys:
+        enable = command("policy", "enable", found.agent.keys[0])
+        steps.append(Commands(title="Rewrite for one key, once the profile is accepted and pays", lines=(enable,)))
     if paths.traffic is not None:
         steps.append(
             Commands(
