@@ -58,6 +58,7 @@ COSTS = AgentCosts(
     full_usd=Decimal(15),
     full_cached_usd=Decimal(10),
     auto_usd=Decimal(10),
+    shown="cheaper",
     policies=(),
     passed=(("not_worth_it", 20),),
     marked_calls=0,

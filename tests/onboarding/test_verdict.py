@@ -19,6 +19,20 @@ CASES: dict[str, tuple[AgentFindings, str]] = {
         costing(auto_usd=8),
         "Worth it: about 20% of the input bill, 60.00 USD a month, as soon as the profile is reviewed.",
     ),
+    "reviewed already": (
+        replace(costing(auto_usd=8), sizes=replace(SIZES, is_reviewed=True)),
+        "Worth it: about 20% of the input bill, 60.00 USD a month, with the profile as it is.",
+    ),
+    "fitted already": (
+        replace(FOUND, sizes=replace(SIZES, is_reviewed=True, is_fitted=True)),
+        "Nothing to gain today: what the fitted profile leaves out doesn't pay. With labels up to about 30% of the input"
+        " bill, 90.00 USD a month.",
+    ),
+    "too few conversations to tell": (
+        costing(replace(FOUND, costs=replace(COSTS, shown="unclear")), auto_usd=8),
+        "Perhaps worth it: about 20% of the input bill, 60.00 USD a month, but 40 conversations don't show it clearly;"
+        " capture more.",
+    ),
     "fitted": (
         costing(trial="7.5"),
         "Worth it: about 25% of the input bill, 75.00 USD a month, once it is reviewed and fitted on this traffic.",

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
 from litellm_prompt_router.authoring.check import check_profiles
-from litellm_prompt_router.cli.inputs import settings_of_environment
+from litellm_prompt_router.cli.inputs import settings_of_environment, shown
 from litellm_prompt_router.cli.model_accounts import Account, account_for, watched
 from litellm_prompt_router.cli.onboard_terminal import show_page
 from litellm_prompt_router.cli.onboard_wishes import ORIGINS, StatusLine, Wishes, replayable_text, with_origin
@@ -91,7 +91,7 @@ class Onboarding:
         root = self._wishes.root
         paths = RunPaths(
             source=self._where,
-            traffic=self._where if self._kind == "traffic" else None,
+            traffic=None if self._kind == "prompt" else "TRAFFIC.jsonl" if self._where == shown("-") else self._where,
             profiles=str(root),
             profiles_absolute=str(root.absolute()),
             is_usual=root.absolute() == Path(OWN_FOLDER).absolute(),

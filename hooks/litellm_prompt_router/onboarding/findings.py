@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from litellm_prompt_router.analysis.simulate.gain import Shown
+
 Origin = Literal["drafted", "kept", "edited"]
 """A profile drafted now; the draft of an earlier run; one that a person made or changed, used as it is."""
 
@@ -157,6 +159,8 @@ class AgentCosts:
     full_usd: Decimal
     full_cached_usd: Decimal
     auto_usd: Decimal
+    shown: Shown
+    """Whether ``auto`` is clearly cheaper than ``full_cached``, as `simulate` sees it."""
     policies: tuple[dict[str, Any], ...]
     passed: tuple[tuple[str, int], ...]
     """Calls that ``auto`` left as they came, by reason."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from litellm_prompt_router.analysis.simulate import (
+    BASELINE,
     POLICIES,
     BlocksOf,
     Policy,
@@ -20,6 +21,7 @@ from litellm_prompt_router.analysis.simulate import (
 )
 from litellm_prompt_router.analysis.simulate.cost_report import report_of
 from litellm_prompt_router.analysis.simulate.fixed_selection import FixedSelection
+from litellm_prompt_router.analysis.simulate.gain import GainTally, Shown
 from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -113,6 +115,7 @@ def replay_agents(
     total: dict[Policy, PolicyTally] = {}
     agents: dict[str, _AgentTally] = {}
     conversations: set[Conversation] = set()
+    gains = GainTally(tariff.prices)
     problems: list[str] = []
     for call in watch(calls):
         conversation = (call.key, call.conversation)
@@ -125,6 +128,9 @@ def replay_agents(
         conversations.add(conversation)
         for policy, one in billed.items():
             total.setdefault(policy, PolicyTally(policy)).add(one.usage, one.passed)
+        full, ours = billed[BASELINE], billed["auto"]
+        if ours.profile is not None:
+            gains.add(ours.profile, conversation, full.usage, ours.usage, ours.passed)
         recognised = fixed.recognise(call.request)
         if recognised is None:
             continue
@@ -154,9 +160,10 @@ def replay_agents(
         raise ConfigurationError(problems)
     span = calls[-1].at_seconds - calls[0].at_seconds
     prices = tariff.prices
+    shown = {gain.profile: gain.shown for gain in gains.gains()}
     return ReplayedCosts(
         total=report_of(list(total.values()), prices, len(conversations), replayed.parts),
-        agents={name: _costs(tally, prices, span, called) for name, tally in agents.items()},
+        agents={name: _costs(tally, prices, span, called, shown.get(name, "none")) for name, tally in agents.items()},
     )
 
 
@@ -203,7 +210,7 @@ def _oracles(
 
 
 def _costs(
-    tally: _AgentTally, prices: Prices, span_seconds: float, called: Mapping[Conversation, frozenset[str]]
+    tally: _AgentTally, prices: Prices, span_seconds: float, called: Mapping[Conversation, frozenset[str]], shown: Shown
 ) -> AgentCosts:
     report = report_of([tally.policies[policy] for policy in POLICIES], prices, len(tally.conversations))
     full_cached = report["full-cached"].usd
@@ -218,6 +225,7 @@ def _costs(
         full_usd=report["full"].usd,
         full_cached_usd=full_cached,
         auto_usd=report["auto"].usd,
+        shown=shown,
         policies=tuple(report.for_json()),
         passed=tuple(report["auto"].passed.items()),
         marked_calls=tally.marked_calls,

@@ -52,9 +52,9 @@ def _counts(messages: int, needing: int, calibrating: int, problem: str | None =
 
 
 def is_enough(labels: LabelCounts, profile: Profile) -> bool:
-    """True when a fit could promise something and there is something to leave out."""
+    """True when a fit, of which there is none, could promise something and there is something to leave out."""
     may_go = any(module.until_labelled or not module.always for module in profile.modules)
-    return labels.calibrating >= labels.for_expected and may_go
+    return profile.fitted is None and labels.calibrating >= labels.for_expected and may_go
 
 
 def try_fit(

@@ -91,6 +91,11 @@ def verdict_of(found: AgentFindings) -> Verdict:
     reasons = reasons_of(found.costs, found.sizes, found.min_cache_tokens)
     if savings.reviewed >= SAVING_SHARE:
         amount = _amount(savings.reviewed, savings.reviewed_usd, found.costs)
+        if found.costs.shown != "cheaper":
+            few = f"{found.costs.conversations:,} conversations don't show it clearly"
+            return Verdict(
+                kind="later", sentence=f"Perhaps worth it: {amount}, but {few}; capture more.", reasons=reasons
+            )
         return Verdict(kind="worth", sentence=f"Worth it: {amount}, as soon as the profile is reviewed.", reasons=())
     if savings.fitted is not None and savings.fitted_usd is not None and savings.fitted >= SAVING_SHARE:
         amount = _amount(savings.fitted, savings.fitted_usd, found.costs)
@@ -108,6 +113,8 @@ def verdict_of(found: AgentFindings) -> Verdict:
         return Verdict(kind="later", sentence=f"Nothing to gain today, and {few}. {later}.", reasons=reasons)
     amount = _amount(savings.ceiling, savings.ceiling_usd, found.costs)
     now = "a reviewed profile without labels leaves nothing out that pays"
+    if found.sizes.is_fitted:
+        now = "what the fitted profile leaves out doesn't pay"
     return Verdict(kind="later", sentence=f"Nothing to gain today: {now}. With labels up to {amount}.", reasons=reasons)
 
 
