@@ -25,8 +25,8 @@ CASES: dict[str, tuple[AgentFindings, str]] = {
     ),
     "fitted already": (
         replace(FOUND, sizes=replace(SIZES, is_reviewed=True, is_fitted=True)),
-        "Nothing to gain today: what the fitted profile leaves out doesn't pay. With labels up to about 30% of the input"
-        " bill, 90.00 USD a month.",
+        "Nothing to gain today: what the fitted profile leaves out doesn't pay. With labels up to about 30% of the"
+        " input bill, 90.00 USD a month.",
     ),
     "too few conversations to tell": (
         costing(replace(FOUND, costs=replace(COSTS, shown="unclear")), auto_usd=8),

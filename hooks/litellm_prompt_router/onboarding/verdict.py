@@ -93,10 +93,10 @@ def verdict_of(found: AgentFindings) -> Verdict:
         amount = _amount(savings.reviewed, savings.reviewed_usd, found.costs)
         if found.costs.shown != "cheaper":
             few = f"{found.costs.conversations:,} conversations don't show it clearly"
-            return Verdict(
-                kind="later", sentence=f"Perhaps worth it: {amount}, but {few}; capture more.", reasons=reasons
-            )
-        return Verdict(kind="worth", sentence=f"Worth it: {amount}, as soon as the profile is reviewed.", reasons=())
+            sentence = f"Perhaps worth it: {amount}, but {few}; capture more."
+            return Verdict(kind="later", sentence=sentence, reasons=reasons)
+        when = "with the profile as it is" if found.sizes.is_reviewed else "as soon as the profile is reviewed"
+        return Verdict(kind="worth", sentence=f"Worth it: {amount}, {when}.", reasons=())
     if savings.fitted is not None and savings.fitted_usd is not None and savings.fitted >= SAVING_SHARE:
         amount = _amount(savings.fitted, savings.fitted_usd, found.costs)
         what = "once it is reviewed and fitted on this traffic"
