@@ -61,7 +61,8 @@ def _show_block(block: Block) -> None:
             widths = [round(segment.share * BAR_COLUMNS) for segment in block.segments]
             click.echo("  " + "".join(fill * width for fill, width in zip(FILLS, widths, strict=False)))
             for fill, segment in zip(FILLS, block.segments, strict=False):
-                click.echo(f"  {fill} {segment.name}: {segment.note}")
+                if segment.share > 0:
+                    click.echo(f"  {fill} {segment.name}: {segment.note}")
         case Grid():
             rows = [tuple(_cell(cell) for cell in row) for row in block.rows]
             if block.wide == 0:  # show_table keeps its first column whole

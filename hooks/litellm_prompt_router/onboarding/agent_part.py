@@ -74,7 +74,9 @@ def _chapters(found: AgentFindings, paths: RunPaths) -> Iterator[Chapter]:
         )
     if found.trial is not None:
         blocks = _losing(found.trial.left_out, f"a fit on this traffic (promise: {found.trial.promise})")
-        yield Chapter(title="What a fit on this traffic would leave out", blocks=tuple(blocks))
+        note = "Nothing of it is stored. Part of these messages taught it, so that its figures flatter somewhat."
+        taught = Paragraph(text=note, is_small=True)
+        yield Chapter(title="What a fit on this traffic would leave out", blocks=(*blocks, taught))
     yield Chapter(title="What is missing for a promise", blocks=tuple(label_blocks(found, paths)))
     yield Chapter(title="What to do next", blocks=tuple(next_blocks(found, paths)))
     yield Chapter(title="The profile", blocks=tuple(_profile(found, paths)))
