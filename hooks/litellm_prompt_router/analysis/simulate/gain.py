@@ -34,7 +34,7 @@ def margin_of(full_usd: Sequence[Decimal], usd: Sequence[Decimal]) -> CostMargin
     """By what each conversation costs with the full prompt, and otherwise.
 
     The error is that of a ratio of sums (Cochran, Sampling Techniques, chapter 6): conversations that differ in length
-    but save the same share of their cost leave no doubt.
+    but save the same share of their cost leave no doubt. (Tuning has more of them, and asks for a clear mean.)
     """
     before = [float(each) for each in full_usd]
     saved = [float(full - ours) for full, ours in zip(full_usd, usd, strict=True)]
