@@ -87,7 +87,7 @@ def test_fit_evaluate_route(embedding_root: Path, tmp_path: Path, embedder: Embe
     assert next(line for line in shown if line.startswith("score of")).split() == [
         *["score", "of", "words", "and", "meaning", "words", "alone"]
     ]
-    assert shown[-1].split() == [
+    assert next(line for line in shown if line.startswith("threshold")).split() == [
         "threshold",
         f"{explained['threshold']:.2f}",
         f"{explained['lexical_threshold']:.2f}",

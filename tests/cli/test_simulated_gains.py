@@ -218,7 +218,11 @@ def test_a_fit_ends_it(tmp_path: Path, root: Path, run: Run) -> None:
     cases = tmp_path / "cases.jsonl"
     rows = ({"text": f"Number {n}: tell me of {name}", "needs": [name]} for n in range(3) for name in SUBJECTS)
     cases.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert run("fit", cases, "--profiles", root, "--profile", "keeper").exit_code == 0
+    fit = run("fit", cases, "--profiles", root, "--profile", "keeper")
+    assert fit.stdout.splitlines()[-1] == (
+        "keeper was tuned before this fit, so its economics don't hold any more:"
+        " `prompt-router simulate TRAFFIC.jsonl --profile keeper --tune`"
+    )
     profile = load_profile(folder, len)
     assert (profile.left_alone, profile.economics_in_force) == (None, None)
     assert profile.outdated_tuning == "tuned before the last fit"

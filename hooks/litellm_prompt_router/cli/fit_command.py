@@ -163,6 +163,9 @@ def fit(
         ids = ", ".join(profile.modules[number].id for number in untraceable)
         click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
     click.echo(f"\n{'not stored (--dry-run)' if dry_run else f'stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}'}")
+    if not dry_run and profile.economics is not None and profile.economics.router is not None:
+        again = f"`prompt-router simulate TRAFFIC.jsonl --profile {name} --tune`"
+        click.echo(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
 
 
 def _store(folder: Path, profile: Profile, done: Fit, freed: Sequence[FreedModule]) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from litellm_prompt_router.analysis.simulate.gain import ProfileGain
+from litellm_prompt_router.analysis.simulate.gain import MIN_SAVING, ProfileGain
 from litellm_prompt_router.analysis.simulate.tune import Tuning
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Profile
@@ -21,6 +21,7 @@ from litellm_prompt_router.request.types import Target
 
 SECTION = "economics"
 USD_DIGITS = 6
+UNCALIBRATED = "; there is no fit, without which nearly every module is sent"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +64,8 @@ def economics_of(gain: ProfileGain, profile: Profile, target: Target, model: str
             "versus_full_cached": f"{gain.margin.versus_full_cached:+.2%}",
         },
     }
-    return EconomicsAdvice(sentence=f"{profile.name}: {what}. {figures}", section=section, is_gain=False)
+    why = UNCALIBRATED if abs(gain.margin.versus_full_cached) < MIN_SAVING and not profile.is_calibrated else ""
+    return EconomicsAdvice(sentence=f"{profile.name}: {what}. {figures}{why}", section=section, is_gain=False)
 
 
 def section_of_tuning(

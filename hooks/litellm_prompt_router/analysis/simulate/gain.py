@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import inf, sqrt
-from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
 from litellm_prompt_router.cache_model import Prices, cost_usd
@@ -17,6 +16,8 @@ MIN_SAVING = 0.01
 """Of what the full prompt costs. Less isn't worth a changed prompt."""
 SURE = 3.0
 """Standard errors that a saving must be away from nothing."""
+MIN_CLEAR = 5
+"""Conversations; of fewer the error itself can't be told."""
 
 Shown = Literal["cheaper", "unclear", "none"]
 """``unclear``: cheaper, but on conversations so few or so unlike each other that it may be chance."""
@@ -30,12 +31,21 @@ class CostMargin(NamedTuple):
 
 
 def margin_of(full_usd: Sequence[Decimal], usd: Sequence[Decimal]) -> CostMargin:
-    """By what each conversation costs with the full prompt, and otherwise."""
-    total = sum(full_usd, Decimal(0))
-    saved = [float(before - after) for before, after in zip(full_usd, usd, strict=True)]
-    error = stdev(saved) / sqrt(len(saved)) if len(saved) > 1 else inf
-    share = 0.0 - float(sum(saved)) / float(total) if total else 0.0
-    return CostMargin(share, share <= -MIN_SAVING and fmean(saved) >= SURE * error)
+    """By what each conversation costs with the full prompt, and otherwise.
+
+    The error is that of a ratio of sums (Cochran, Sampling Techniques, chapter 6): conversations that differ in length
+    but save the same share of their cost leave no doubt. (Tuning has more of them, and asks for a clear mean.)
+    """
+    before = [float(each) for each in full_usd]
+    saved = [float(full - ours) for full, ours in zip(full_usd, usd, strict=True)]
+    count, total = len(before), sum(before)
+    if not total:
+        return CostMargin(0.0, False)
+    share = sum(saved) / total
+    strays = sum((each - share * full) ** 2 for each, full in zip(saved, before, strict=True))
+    error = sqrt(strays / (count - 1) * count) / total if count > 1 else inf
+    is_sure = count >= MIN_CLEAR and share >= MIN_SAVING and share >= SURE * error
+    return CostMargin(0.0 - share, is_sure)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import sqrt
+from statistics import fmean, stdev
 from typing import Literal, Protocol
 
 from litellm_prompt_router.analysis.simulate.bundles import Demand, bundlings
-from litellm_prompt_router.analysis.simulate.gain import margin_of
+from litellm_prompt_router.analysis.simulate.gain import MIN_SAVING, SURE
 from litellm_prompt_router.profile.profile import Economics
 
 Choice = Literal["exact", "bundles", "all", "full"]
@@ -98,9 +100,15 @@ def _ways(demand: Demand) -> Iterator[tuple[str, Economics]]:
 
 
 def _candidate(name: str, economics: Economics, usd: Sequence[Decimal], baseline: Sequence[Decimal]) -> Candidate:
-    margin = margin_of(baseline, usd)
+    total = sum(baseline, Decimal(0))
+    saved = [float(before - after) for before, after in zip(baseline, usd, strict=True)]
+    error = stdev(saved) / sqrt(len(saved)) if len(saved) > 1 else 0.0
+    mean, share = fmean(saved), -float(sum(saved)) / float(total) if total else 0.0
     return Candidate(
-        name=name, economics=economics, versus_full_cached=margin.versus_full_cached, is_sure=margin.is_sure
+        name=name,
+        economics=economics,
+        versus_full_cached=share,
+        is_sure=share <= -MIN_SAVING and mean >= SURE * error,
     )
 
 
