@@ -201,8 +201,8 @@ def test_what_varies_in_captured_requests(tmp_path: Path, run: Run) -> None:
     assert result.stderr.startswith(f"skipped: {traffic}: line 6: not valid JSON")
     lines = result.stdout.splitlines()
     assert (
-        "warning: toy: slots: date: changed in 1 of 3 steps from call to call; make its whole sentence or block the slot"
-        " and say `volatile: true`, so that both go last" in lines
+        "warning: toy: slots: date: changed in 1 of 3 steps from call to call;"
+        " make its whole sentence or block the slot and say `volatile: true`, so that both go last" in lines
     )
     assert (
         "warning: toy: unknown text behind tools/orphan varies: changed in 1 of 2 steps from call to call;"
