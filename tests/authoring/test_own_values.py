@@ -64,6 +64,10 @@ QUOTED = {
 AT_END = {
     "contents of": f"\nContents of /srv/print/CLAUDE.md (project instructions, checked into the codebase):\n\n{FILE}",
     "heading": f"\n# AGENTS.md instructions for /srv/print\n\n{FILE}",
+    "instructions from": f"\nInstructions from: /srv/print/AGENTS.md\n{FILE}",
+    "additional context": f"\n## Additional Context from AGENTS.md\n\n{FILE}",
+    "several headings, then a rule": f"\n## AGENTS.md\n\n{FILE}\n\n## SOUL.md\n\n# Soul\n\nIndent with tabs.\n\n---\n\n"
+    "# Closing time\n\nThe shop closes at six.\n",
     "rules from": f"\n# Rules from /srv/print/.rules/RULES.md:\n{FILE}",
 }
 
@@ -79,7 +83,8 @@ def test_a_quoted_file_is_no_text_of_a_profile(text: str, count: int) -> None:
     written = files_of([text, text.replace("Quill", "Quill II")][:count])
     for words in ("Indent with tabs", "legacy/", "make all"):
         assert words not in written
-    for words in ("You must not delete orders.", "Thread binding takes two days", "# Output format"):
+    closing = ("The shop closes at six.",) * text.count("# Closing time")
+    for words in ("You must not delete orders.", "Thread binding takes two days", "# Output format", *closing):
         assert words in written
 
 
@@ -106,6 +111,9 @@ OWN = {
     "working directory": ("Working directory: {}", "/srv/print/shop"),
     "working directory with spaces": ("Working directory: {}", "/srv/print shop/our files"),
     "drive": ("Current Working Directory ({})", "d:/work/print"),
+    "workspace": ("Your workspace is at: {}", "/root/.quill/workspace"),
+    "notes in the workspace": ("- Notes: {} (write what matters here)", "/root/.quill/workspace/notes/NOTES.md"),
+    "place in a tag": ("<location>{}</location>", "/home/grace/.quill/skills/print/SKILL.md"),
     "session path": ("State: {}", "/var/lib/quill/3f2b8a1e-6c1d-4e5f-9a7b-0c1d2e3f4a5b/state"),
     "user name": ("OS user: {}", "ghopper"),
     "host name": ("Hostname: {}", "print-shop-03"),

@@ -66,6 +66,13 @@ def test_a_slot_that_nothing_has_any_more_goes() -> None:
     assert "slot date: no module has it any more; it was removed" in plan.notes
 
 
+def test_new_text_with_a_path_of_a_machine_joins_to_itself() -> None:
+    """An update is of a prompt, byte for byte; only drafts put made-up values in."""
+    new = "# Log\n\nThe log of this week lies at /home/ada/harbour/log.txt. Read it every morning.\n\n"
+    plan = planned(HARBOUR.text.replace("# Fees", f"{new}# Fees"))
+    assert [module.text for module in plan.modules if module.state == "new"] == [new]
+
+
 def test_new_modules_get_ids_of_their_own() -> None:
     """None that there is, and none that just went."""
     text = "# Tides\n\nNothing of what was said of them before holds.\n\n"

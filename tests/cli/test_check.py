@@ -201,8 +201,8 @@ def test_what_varies_in_captured_requests(tmp_path: Path, run: Run) -> None:
     assert result.stderr.startswith(f"skipped: {traffic}: line 6: not valid JSON")
     lines = result.stdout.splitlines()
     assert (
-        "warning: toy: slots: date: changed in 1 of 3 steps from call to call; say `volatile: true`,"
-        " so that it goes last" in lines
+        "warning: toy: slots: date: changed in 1 of 3 steps from call to call;"
+        " make its whole sentence or block the slot and say `volatile: true`, so that both go last" in lines
     )
     assert (
         "warning: toy: unknown text behind tools/orphan varies: changed in 1 of 2 steps from call to call;"
@@ -210,7 +210,7 @@ def test_what_varies_in_captured_requests(tmp_path: Path, run: Run) -> None:
     )
     traffic.write_text("".join(call(f"c{n}", text) * 2 for n, text in enumerate(dated)), "utf-8")
     stdout = run("check", "toy", "--profiles", root, "--sample", traffic).stdout
-    assert "slots: date: had 9 values in 9 conversations; say `volatile: true`" in stdout
+    assert "slots: date: had 9 values in 9 conversations; make its whole sentence or block the slot" in stdout
     traffic.write_text("".join(call(f"c{n}", dated[0]) * 2 for n in range(9)), "utf-8")
     assert "volatile" not in run("check", "toy", "--profiles", root, "--sample", traffic).stdout
 

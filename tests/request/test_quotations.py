@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -166,3 +167,13 @@ def test_wherever_a_quotation_stands_it_arrives_in_one_piece(
         head = each.text.strip().splitlines()[0]
         if number in selected and number not in missing and "{{" not in head:
             assert head in rest
+
+
+@pytest.mark.parametrize("unit", ["<a>", "```x\n", "[a]", "!", "-", "> ", "begin x\n", "</a>"])
+def test_a_text_of_delimiters_is_looked_through_once(unit: str) -> None:
+    """However many there are: the prompt in front of them is recognised, and no step is repeated for each."""
+    noise = unit * (1_000_000 // len(unit))
+    started = time.process_time()
+    found = recognised(f"{PROMPT}\n{noise}")
+    assert time.process_time() - started < 5  # a square of these would take hours
+    assert [name for name in layout(found) if name != "?"] == ALL

@@ -155,7 +155,10 @@ def _warnings(
     for name in sorted(fixed & slots.keys()):
         how = _how_it_varied(slots[name])
         if how is not None:
-            yield f"{profile.name}: slots: {name}: {how}; say `volatile: true`, so that it goes last"
+            move = "say `volatile: true`, so that it goes last"
+            if not _stands_alone(profile, name):
+                move = "make its whole sentence or block the slot and say `volatile: true`, so that both go last"
+            yield f"{profile.name}: slots: {name}: {how}; {move}"
     for behind, seen in sorted(residues.items(), key=lambda item: profile.order.get(item[0], -1)):
         how = _how_it_varied(seen)
         where = f"{profile.name}: unknown text behind {behind}"
@@ -168,6 +171,19 @@ def _warnings(
         more = f" and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
         which = ", ".join(listed) + more
         yield f"{profile.name}: not in all of {samples} samples as they are: {which}; see `prompt-router diff`"
+
+
+def _stands_alone(profile: Profile, name: str) -> bool:
+    """True for a slot that is whole lines wherever it stands, and more than a bare value."""
+    for module in profile.modules:
+        for number, part in enumerate(module.parts):
+            if isinstance(part, Slot) and part.name == name:
+                before = "".join(p for p in module.parts[max(0, number - 1) : number] if isinstance(p, str))
+                after = "".join(p for p in module.parts[number + 1 : number + 2] if isinstance(p, str))
+                is_whole = before[-1:] in ("", "\r", "\n") and after[:1] in ("", "\r", "\n")
+                if not is_whole or len(part.sample.split()) < 2:
+                    return False
+    return True
 
 
 def _how_it_varied(seen: _ObservedValues) -> str | None:

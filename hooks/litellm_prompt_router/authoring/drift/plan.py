@@ -198,7 +198,14 @@ def _new(
 ) -> Iterable[PlannedModule]:
     """New text, cut as ``split`` would; its modules get ids that no other has."""
     usual = min(max(len(profile.text) // len(profile.modules), SMALLEST_TARGET_CHARS), LARGEST_TARGET_CHARS)
-    draft = split_prompt([text], name=profile.name, target_chars=usual, max_share=ANY_SHARE, count_tokens=count_tokens)
+    draft = split_prompt(
+        [text],
+        name=profile.name,
+        target_chars=usual,
+        max_share=ANY_SHARE,
+        keeps_values=True,
+        count_tokens=count_tokens,
+    )
     ids: dict[str, str] = {}
     for module in draft.modules:
         number, id = 1, module.id

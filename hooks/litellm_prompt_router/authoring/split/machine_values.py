@@ -57,7 +57,9 @@ _TEMPORARY = re.compile(r"/(?:private/)?(?:tmp|var/tmp|var/folders|run/user)/")
 _MADE_BY_PROGRAM = re.compile(
     rf"{_UUID}|\b[0-9a-f]{{8,}}\b|/tmp[\w]{{5,}}|\d{{4,}}|[._-](?=\w*\d)(?=\w*[a-zA-Z])\w{{6,}}"
 )
-_FIXED_HOME = re.compile(r"/root/(?:\.|$)")
+_FIXED_HOME = re.compile(
+    r"/root/(?:$|\.(?:bash\w*|profile|zsh\w*|ssh|aws|config|cache|local|npm\w*|git\w*|docker|kube)(?:/|$))"
+)
 _FIXED = re.compile(
     r"(?:/workspace|/app|/repo|/testbed|/path|/usr|/bin|/etc|/dev|/proc|/sys|/lib|/absolute|/your)(?:/|$)"
 )
@@ -66,7 +68,8 @@ _LABELLED_PATH = re.compile(
     r"|(?:project|workspace|repo(?:sitory)?|git)[ _-](?:root|dir(?:ectory)?|path|folder)|home[ _-]dir(?:ectory)?"
     r"|workspace[ _-]folder|installed (?:at|in)|arbeitsverzeichnis|répertoire de travail|directorio de trabajo"
     r"|рабочий каталог|рабочая директория|工作目录|作業ディレクトリ)"
-    r"(?:\s+is)?(?:\s*\([^)\n/\\]*\))?[\"'`*_]*\s*[:=：]?[\"'`*_]*(?:\s+|\s*\()[\"'`]?((?:[/~]|[A-Za-z]:[\\/])[^\r\n\"'`<>|*]*)",
+    r"(?:\s+(?:is(?: located)?(?: at| in)?|at|in|path))?(?:\s*\([^)\n/\\]*\))?"
+    r"[\"'`*_]*\s*[:=：]?[\"'`*_]*(?:\s+|\s*\()[\"'`]?((?:[/~]|[A-Za-z]:[\\/])[^\r\n\"'`<>|*]*)",
     re.IGNORECASE,
 )
 _LABELLED_USER = re.compile(

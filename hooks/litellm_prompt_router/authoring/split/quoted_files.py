@@ -12,22 +12,25 @@ from typing import NamedTuple
 from litellm_prompt_router.authoring.split.line_structure import StructuredLine, read_lines
 
 _FILES = (
-    r"(?:AGENTS|CLAUDE|GEMINI|QWEN|CODEX|COPILOT|README|CONTRIBUTING|CONVENTIONS|MEMORY|SOUL|USER|IDENTITY|HEARTBEAT|BOOTSTRAP|"
+    r"(?:AGENTS|CLAUDE|GEMINI|QWEN|CODEX|COPILOT|README|CONTRIBUTING|CONVENTIONS|MEMORY|SOUL|USER|IDENTITY|"
+    r"HEARTBEAT|TOOLS|BOOTSTRAP|"
     r"CONTEXT|GPTME|GOOSE|RULES|WARP|TODO)(?:[._-]\w+){0,2}\.(?:md|mdx|txt|rst)|copilot-instructions\.md|"
-    r"\.(?:cursor|cline|windsurf|roo|goose|continue)(?:rules|hints)|README|\.cursor/rules/[\w.-]+"
+    r"\.(?:cursor|cline|windsurf|roo|goose|continue)(?:rules|hints)[\\/]?|README|\.cursor/rules/[\w.-]+"
 )
 _PATH = r"(?:[~\w.-]*[\\/])*[\w.-]*"
 _NAMED = re.compile(rf"(?:[~\w.:-]*[\\/])*(?:{_FILES})", re.IGNORECASE)
 _MARKS = r"[`\"'*]*"
 _TITLE = re.compile(
-    r"(?:(?:file|path|contents? of|context from|instructions from|rules from|from)[: ]+)?"
+    r"(?:(?:additional |project |user |repository )?"
+    r"(?:file|path|contents? of|context from|instructions from|rules from|from)[: ]+)?"
     rf"{_MARKS}(?:[~\w.:-]*[\\/])*(?:{_FILES}){_MARKS}"
     r"(?:\s+(?:instructions|rules|contents?)?\s*(?:for|from|at|in)\s+\S+|\s*\([^)]*\)|\s+contents?)?\s*:?\Z",
     re.IGNORECASE,
 )
 _CONTENTS = re.compile(
     r"[ \t>*#-]*(?:here (?:is|are) )?(?:the )?(?:full |current )?(?:contents?|text|instructions|rules|source)"
-    rf" (?:of|from)(?: the)?(?: file)?[ :]+{_MARKS}{_PATH}\.?\w+{_MARKS}[^\r\n]{{0,160}}[:：][*]*\s*\Z",
+    rf" (?:of|from)(?: the)?(?: file)?[ :]+{_MARKS}{_PATH}\.?\w+{_MARKS}[^\r\n]{{0,160}}[:：][*]*\s*\Z"
+    rf"|[ \t>*#-]*(?:instructions|rules|context|memory) from: *{_MARKS}{_PATH}\.\w+{_MARKS}\s*\Z",
     re.IGNORECASE,
 )
 _FILE_LINE = re.compile(
@@ -44,7 +47,7 @@ _TAG = re.compile(
     r"|agent_requestable(?:_workspace)?|cursor)[_-]?(?:rules?|memor(?:y|ies)|(?:custom_)?instructions?|context|preferences?|notes?|"
     r"profile|info|doc(?:s|umentation)?|files?|layout|structure|tree|listing|guidelines|conventions)(?:_context)?"
     r"|memor(?:y|ies)|long_term_memory|(?:agents|claude|gemini|qwen)[._-]?md|readme|instructions_?files?|"
-    r"(?:directory|file)[_-]?(?:listing|tree|structure|map)|open[_-]files?|attached[_-]files?|git[_-]?status)\Z",
+    r"(?:directory|file)[_-]?(?:listing|tree|structure|map)|directories|open[_-]files?|attached[_-]files?|git[_-]?status)\Z",
     re.IGNORECASE,
 )
 _LISTED = re.compile(
@@ -60,6 +63,7 @@ _SECTION = re.compile(
 
 EDGED = r"-{3,}[^\r\n]*-{3,}\r?\n[\s\S]*?-{3,}[^\r\n]*-{3,}"
 TITLED = r"#{1,6} [^\r\n]*(?:\.\w{2,12}|README)\b[^\r\n]*\r?\n[\s\S]*"
+ANNOUNCED = r"[^\r\n]*\w\.\w+[^\r\n]*\r?\n[\s\S]*"
 FENCED = r"(?:`{3,}|~{3,})[^\r\n]*\r?\n(?:[\s\S]*?\n)?[ \t]*(?:`{3,}|~{3,})"
 
 
@@ -188,7 +192,7 @@ def _introduced(text: str, lines: list[StructuredLine], number: int) -> tuple[Qu
         inside = FENCED if lines[after].kind == "fence" else r"<[^<>]+>[\s\S]*?</[^<>]+>"
         return _quoted(text, lines, number, last, rf"[^\r\n]*\s+{inside}")
     last = _body_end(text, lines, number, level=7)
-    return _quoted(text, lines, number, last, r"[^\r\n]*\w\.\w+[^\r\n]*[:：][*]*\s[\s\S]*")
+    return _quoted(text, lines, number, last, ANNOUNCED)
 
 
 def _section_end(text: str, lines: list[StructuredLine], number: int) -> int:

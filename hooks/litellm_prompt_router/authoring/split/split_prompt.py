@@ -17,7 +17,7 @@ from litellm_prompt_router.authoring.split.draft_doubts import doubts_of, propos
 from litellm_prompt_router.authoring.split.draft_metadata import draft_metadata, evidence_of
 from litellm_prompt_router.authoring.split.draft_trial import profile_of, selects, unrecognised
 from litellm_prompt_router.authoring.split.line_structure import read_lines
-from litellm_prompt_router.authoring.split.neutral_text import neutral_versions
+from litellm_prompt_router.authoring.split.neutral_text import NeutralText, neutral_versions
 from litellm_prompt_router.authoring.split.pieces import MAX_SHARE, bounds_of, cut_prompt
 from litellm_prompt_router.authoring.split.rules_apart import with_rules_apart
 from litellm_prompt_router.authoring.split.slot_finding import COARSEST, find_slots, slots_at
@@ -49,6 +49,7 @@ def split_prompt(
     max_chars: int | None = None,
     max_share: float = MAX_SHARE,
     apply_proposals: bool = False,
+    keeps_values: bool = False,
     count_tokens: Callable[[str], int] | None = None,
 ) -> Draft:
     """A draft profile of the prompt whose versions are ``samples``; joined, it is the first of them.
@@ -58,14 +59,18 @@ def split_prompt(
 
     ``tools``: names of the tools that requests with this prompt declare. Sizes that aren't given follow from
     the prompt's; ``max_share`` is the largest part of its tokens that a module may be, if it can be divided.
-    ``apply_proposals``: likely slots of a single sample become slots. Raises ConfigurationError for a prompt
-    without a character.
+    ``apply_proposals``: likely slots of a single sample become slots. ``keeps_values``: the prompt's own values stay
+    as they are, text where they don't vary. Raises ConfigurationError for a prompt without a character.
     """
     if not samples or not samples[0]:
         raise ConfigurationError([f"{name}: the prompt is empty; there is nothing to split"])
     count = count_tokens or _usual_counter()
     sizes = SizeOptions(target_chars=target_chars, min_chars=min_chars, max_chars=max_chars, max_share=max_share)
-    versions = neutral_versions(samples)
+    versions = (
+        tuple((sample, NeutralText(sample, ())) for sample in dict.fromkeys(samples))
+        if keeps_values
+        else neutral_versions(samples)
+    )
     own = versions[0][1].values
     doubts: list[str] = []
     placed, unrelated = find_slots([each.text for _, each in versions], own=own)

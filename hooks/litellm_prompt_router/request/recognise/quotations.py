@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from litellm_prompt_router.request.recognise.placing import PlacedSpan
 
 MAX_COPIES = 8
 """The most times that a whole prompt is looked for in one text."""
+MAX_DELIMITERS = 20_000
+"""Delimiters looked at in one text, so that one made of nothing else stays cheap."""
 
 _DELIMITER = re.compile(
     r"<(?P<close>/?)(?P<tag>[^\W\d][\w.:-]*)(?:\s[^<>]*)?(?<!/)>"
     r"|\[(?P<closes>/?)(?P<bracket>[^\W\d][\w -]{0,40})\]"
     r"|^[ \t]*(?P<fence>`{3,}|~{3,}|\"{3}|'{3})(?P<info>[^`\r\n]*)$"
     r"|(?P<comment><!--|-->)"
-    r"|^[^\w\r\n]*(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]+(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]{0,20}$"
+    r"|^[^\w\r\n]{0,40}(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]+(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]{0,20}$"
     r"|^(?P<rule>[-=*#~]{3,40})[ \t]*(?P<title>\w[^\r\n]{0,200}?)[ \t]*(?P=rule)[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -97,10 +100,11 @@ def _between_delimiters(text: str, found: Sequence[_Occurrence], literals: Seque
     """``(first, last)``: which occurrences stand between two delimiters that are in unknown text."""
     opened: list[_Opened] = []
     depths: dict[str, list[int]] = {}
-    at = 0
+    at = seen = 0
     for number in range(len(found) + 1):
         until = found[number].start if number < len(found) else len(text)
-        for mark in _DELIMITER.finditer(text, at, max(at, until)):
+        for mark in islice(_DELIMITER.finditer(text, at, max(at, until)), MAX_DELIMITERS - seen):
+            seen += 1
             size = len(mark["fence"] or "")
             waiting = depths.get(_closes(mark))
             if waiting and opened[waiting[-1]].size <= size:
