@@ -227,7 +227,9 @@ def _run(*arguments: str) -> str:
 
 
 def _trigger(path: Path) -> list[str]:
-    """What an operator would do: review it, and let words of each task call for a module that need not be there."""
+    """What an operator would do: review it, mark three modules that need not be there, and let words of each task call
+    for one of them.
+    """
     yaml = YAML()
     document = yaml.load(path)
     modules = document["modules"]
@@ -239,10 +241,12 @@ def _trigger(path: Path) -> list[str]:
         and module["id"] not in required
         and "{{" not in (path.parent / module["file"]).read_text()
     ]
-    triggered = []
-    for trigger, module in zip(TRIGGERS, optional, strict=False):
+    for module in optional[: len(TRIGGERS) + 1]:
         module.pop("always", None)
         module["optional"] = True
+        module["triggers"] = []
+    triggered = []
+    for trigger, module in zip(TRIGGERS, optional, strict=False):
         module["triggers"] = [trigger]
         triggered.append(str(module["id"]))
     document["reviewed"] = True

@@ -5,7 +5,9 @@
 FOLDER holds ``prompt.txt``, ``groups.json`` (by group its ``spans``, ``[start, end)`` in characters of the prompt; the
 group ``core`` is always needed) and ``messages*.jsonl`` (``text``, ``history``, ``tool_calls`` and ``needs``, names of
 groups). A group needs every module of the draft that holds a character of it other than white space. Before the review
-every module is on the wire, whatever is decided. Two tables: what the labels ask for, and the core's modules with it.
+every module is on the wire, whatever is decided. Two tables: the draft as it is, where much or all may be core; and
+with no more in the core than the labels say, so that routing alone decides on the rest. "Triggers only" is what routing
+without a base would select by the triggers that were drafted.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -41,12 +44,11 @@ def modules_of(profile: Profile, spans: Sequence[Sequence[int]]) -> tuple[str, .
     return tuple(found)
 
 
-def cases_of(folder: Path, groups: Mapping[str, tuple[str, ...]], *, with_core: bool) -> list[Numbered]:
+def cases_of(folder: Path, groups: Mapping[str, tuple[str, ...]]) -> list[Numbered]:
     lines = [json.loads(line) for file in sorted(folder.glob("messages*.jsonl")) for line in file.open()]
     cases = []
     for number, line in enumerate(lines, 1):
-        names = [*line["needs"], *([CORE] if with_core else [])]
-        needs = tuple(dict.fromkeys(module for name in names for module in groups[name]))
+        needs = tuple(dict.fromkeys(module for name in (CORE, *line["needs"]) for module in groups[name]))
         calls = tuple(line["tool_calls"])
         cases.append((number, Case(text=line["text"], history=tuple(line["history"]), tool_calls=calls, needs=needs)))
     return cases
@@ -69,12 +71,13 @@ def main() -> None:
     assert profile.text == prompt
     stated = json.loads((folder / "groups.json").read_text("utf-8"))
     groups = {name: modules_of(profile, group["spans"]) for name, group in stated.items()}
-    core = sum(module.always for module in profile.modules)
-    print(f"{len(prompt):,} characters, {len(profile.modules)} modules in the draft, {core} of them core")
-    for with_core in (False, True):
-        comparison = compare(profile, cases_of(folder, groups, with_core=with_core))
-        what = "labelled needs and what is always needed" if with_core else "labelled needs"
-        show(f"{comparison.cases:,} messages, {comparison.first_needs:,} first needs: {what}", comparison)
+    stripped = tuple(replace(module, always=module.id in groups[CORE]) for module in profile.modules)
+    print(f"{len(prompt):,} characters, {len(profile.modules)} modules in the draft")
+    for what, tried in (("as drafted", profile), ("core as labelled", replace(profile, modules=stripped))):
+        comparison = compare(tried, cases_of(folder, groups))
+        core = sum(module.always for module in tried.modules)
+        counts = f"{core} modules in the core, {comparison.cases:,} messages, {comparison.first_needs:,} first needs"
+        show(f"{what}: {counts}", comparison)
 
 
 if __name__ == "__main__":

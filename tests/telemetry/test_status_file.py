@@ -50,6 +50,7 @@ def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
         "by_mode": {"rewrite": 2, "shadow": 1},
         "by_status": {"success": 2, "failure": 1},
         "by_reason": {"unrecognised": 1},
+        "held_as_unreviewed": {},
         "billed_usd": "0.2500002",
         "estimated_net_saved_usd": "-0.125",
         "estimated_net_saved_requests": 1,
