@@ -143,7 +143,7 @@ SAFETY = WordPattern(
     r"|information|details)\b|\bpersonal (?:data|information|details)\b|\bconfidential\w*",
     r"\bsecrets?\b|\bpass(?:word|phrase|code)s?\b|\bcredentials?\b|\bapi[ _-]?keys?\b|\b(?:access|auth\w*"
     r"|bearer|api|secret) tokens?\b|\bsensitive\b|\b(?:reveal|disclos|divulg|leak|expos)(?:e|es|ed|ing|s"
-    r"|ure)\b(?! (?:the )?(?:port|api|endpoint)s?)",
+    r"|ure)?\b(?! (?:the )?(?:port|api|endpoint)s?)",
     r"\billegal\w*|\bunlawful\w*|\bcopyright\w*|\bweapons?\b|\bself-harm\b|\bhat(?:e|eful) (?:speech|content)\b"
     r"|\bviolen(?:ce|t)\b|\buntrusted\b|\bprompt injections?\b|\bsystem prompt\b|\b(?:these|your"
     r"|my) instructions\b|\brefus(?:e|es|ed|al|ing)\b|\bexploits?\b|\bdecline (?:to|any|all|requests?|it)\b",
