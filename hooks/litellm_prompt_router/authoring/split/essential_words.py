@@ -86,7 +86,7 @@ ENVIRONMENT = WordPattern(
 )
 IDENTITY = WordPattern(
     r"\byou[’']re \w+[.,]|\b(?:say|says|saying|state|mention) that you are\b|\bas \w+, you\b|\byou speak for\b"
-    r"|\b(?:chatgpt|claude|gemini|gpt-\d\w*)\b",
+    r"",
     r"\bdass du \w+ bist\b|\bdein(?:e)? (?:schöpfer|hersteller|entwickler)\w*\b|\bque tu es\b|\bton (?:créateur"
     r"|fabricant)\b|\bque eres\b|\btu (?:creador|fabricante)\b",
     "你的(?:创造者|开发者|主人)|你为.{1,20}工作|说你是",
