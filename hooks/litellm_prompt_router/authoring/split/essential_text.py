@@ -47,6 +47,13 @@ _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _FOREIGN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff65]")
 """Letters of scripts other than Latin and Chinese: Japanese has kana among its ideographs."""
 _WHOLE_WORD = re.compile(r"[^\W\d_]+")
+_COMMON_STEMS = frozenset(
+    """
+    tool user agen task file work call name when what with your this that from befo afte neve alwa must impo crit mand
+    rule guid inst syst exam requ usag gene
+    """.split()  # noqa: SIM905  # a list of word beginnings reads better so
+)
+"""Beginnings of words that titles and rules share without a common subject."""
 _KNOWN = tuple(frozenset(words.split()) for words in KNOWN_LANGUAGES)
 _OTHERS = tuple(frozenset(words.split()) for words in OTHER_LANGUAGES)
 _PRONOUN = re.compile(r"^\W*(?:it|this|es|dies\w*|il|elle|cela|esto)\b", re.IGNORECASE)
@@ -133,8 +140,8 @@ def unrelated_sentence(
 
 
 def is_about(sentence: str, names: Sequence[str]) -> bool:
-    """True when a sentence shares a word with these names of tools or titles."""
-    stems = _stems(names)
+    """True when a sentence shares a word with these names of tools or titles, other than one that says nothing."""
+    stems = _stems(names) - _COMMON_STEMS
     return any(word.casefold()[:MIN_STEM_CHARS] in stems for word in _LETTERS.findall(sentence))
 
 
