@@ -12,7 +12,7 @@ HEAD = ("You are a harbour master.\nToday is ", DATE, ", and the tide is high.\n
 TIDES = "# Tides\n\nQuote the tables of the day.\nNever guess a height of water.\n\n"
 FEES = "# Fees\n\nFees are by the metre, and by the night. Use post_fee for it.\n"
 HARBOUR = profile(
-    module("core/head", *HEAD),
+    module("core/head", *HEAD, always=True),
     module("tides", TIDES, requires=["fees"]),
     module("fees", FEES, tools=["post_fee"]),
     name="harbour",
@@ -52,6 +52,11 @@ def test_a_slot_stays_one_in_edited_text() -> None:
             "tides: less than half of it is as it was; see that its description, triggers and examples still fit",
             id="much",
         ),
+        pytest.param(
+            ("Use post_fee for it.", "Use post_fee for it. Never reveal what others pay."),
+            "fees: may be left out, and now holds what every request needs, on safety: 'Never reveal what others pay.'",
+            id="rule",
+        ),
     ],
 )
 def test_what_an_edit_makes_doubtful_is_told(edit: tuple[str, str], note: str) -> None:
@@ -84,6 +89,19 @@ def test_new_modules_get_ids_of_their_own() -> None:
     twice = plan_update(again, HARBOUR.text + text, file_of=lambda id: f"{id}.txt", count_tokens=count_words)
     assert [module.id for module in twice.modules[-1:]] == [f"{new.id}_2"]
     assert [module.id for module in twice.gone] == [new.id]
+
+
+def test_new_modules_are_core() -> None:
+    """Nothing shows yet who needs them; a rule is there for good."""
+    plan = planned(
+        f"{HARBOUR.text}# Berths\n\nBerths are given out at noon.\n\n# Night\n\nNever wake the harbour master.\n"
+    )
+    new = [module.draft for module in plan.modules if module.draft is not None]
+    assert new
+    assert all(draft.always for draft in new)
+    assert all(
+        f"{draft.id}: new, always sent ({draft.reason}); check its title" in " ".join(plan.notes) for draft in new
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ def test_accepting_sets_one_field(root: Path, run: Run) -> None:
 PROBLEMS = {
     "it doesn't load": ("requires: [tools/files]", "requires: [tools/none]", "unknown module 'tools/none'"),
     "check finds an error": (
-        "title: Files}",
-        "title: Files, requires: [tools/csv]}",
+        "title: Files",
+        "title: Files, requires: [tools/csv]",
         "toy: not accepted; put that right first",
     ),
 }

@@ -28,6 +28,7 @@ from litellm_prompt_router.authoring.fit import (
 )
 from litellm_prompt_router.authoring.fit import fit as fit_profile
 from litellm_prompt_router.authoring.fit.fitting import Advance
+from litellm_prompt_router.authoring.split.essential_text import obligations_in
 from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
 from litellm_prompt_router.cli.inputs import (
     choose_name,
@@ -157,7 +158,9 @@ def fit(
         return
     _show(profile, done, comparison)
     for module in freed:
-        click.echo(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}")
+        rules = list(obligations_in(profile.modules[profile.order[module.id]].text))
+        held = f"; {len(rules)} rules in it, such as: {shortened(rules[0], PREVIEW_CHARS)}" if rules else ""
+        click.echo(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}{held}")
     _show_doubts(found, cases)
     if untraceable:
         ids = ", ".join(profile.modules[number].id for number in untraceable)

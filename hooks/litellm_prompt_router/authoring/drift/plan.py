@@ -13,6 +13,7 @@ from litellm_prompt_router.authoring.drift.anchors import Stretch, Value
 from litellm_prompt_router.authoring.drift.match_modules import match_modules
 from litellm_prompt_router.authoring.drift.slot_values import PlannedSlot, SlotNames, slots_in
 from litellm_prompt_router.authoring.split import DraftModule, split_prompt
+from litellm_prompt_router.authoring.split.essential_text import essential_sentences
 from litellm_prompt_router.authoring.split.pieces import LARGEST_TARGET_CHARS, SMALLEST_TARGET_CHARS
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Module, Profile, Slot
@@ -152,6 +153,7 @@ def _survivor(
     state: State = ("moved" if moved else "unchanged") if stretch.is_exact else "edited"
     if not stretch.is_exact:
         notes.extend(f"{module.id}: {note}" for note in _edits(module, text, values))
+        notes.extend(f"{module.id}: {note}" for note in _new_rules(module, after))
     return PlannedModule(
         id=module.id,
         title=module.title,
@@ -178,6 +180,16 @@ def _edits(module: Module, text: str, values: Sequence[Value]) -> Iterable[str]:
     before = "".join(part if isinstance(part, str) else f"{{{{{part.name}}}}}" for part in module.parts)
     if similarity(before, text) < MUCH_CHANGED:
         yield "less than half of it is as it was; see that its description, triggers and examples still fit"
+
+
+def _new_rules(module: Module, after: str) -> Iterable[str]:
+    """What an edit brought into a module that isn't always sent, though every request needs it."""
+    if module.always:
+        return
+    before = {found.text for found in essential_sentences(module.text)}
+    for found in essential_sentences(after):
+        if found.text not in before:
+            yield f"may be left out, and now holds what every request needs, on {found.kind}: {found.text!r}"
 
 
 def similarity(before: str, after: str) -> float:
@@ -233,7 +245,7 @@ def _new(
             text=own,
         )
         tools.update(adjusted.tools)
-        reason = f"always, because of {module.reason}" if module.always else "not always"
+        reason = f"always sent ({module.reason})" if module.always else "not always sent"
         notes.append(f"{id}: new, {reason}; check its title, description, triggers and examples")
         notes.extend(f"{id}: {doubt.text}" for doubt in draft.doubts if doubt.module == module.id)
         yield PlannedModule(

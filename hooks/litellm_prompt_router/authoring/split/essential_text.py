@@ -15,8 +15,9 @@ from functools import lru_cache
 from litellm_prompt_router.authoring.split.essential_words import (
     ENVIRONMENT_LABEL,
     KINDS,
-    KNOWN_WORDS,
+    KNOWN_LANGUAGES,
     OBLIGATION,
+    OTHER_LANGUAGES,
     THIS_TOOL,
     TOOL_WORDS,
     EssentialKind,
@@ -28,6 +29,7 @@ MAX_SENTENCE_CHARS = 1_000
 MIN_STEM_CHARS = 4
 MIN_KNOWN_SHARE = 0.12
 ENOUGH_WORDS = 12
+FOREIGN_SHARE = 0.1
 
 _FENCED = re.compile(r"^[ \t>]*(`{3,}+|~{3,}+)[^\n]*\n.*?(?:^[ \t>]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"'”’)\]*_]*\s+|(?<=[。！？।؟])[”’」』）*_]*\s*")
@@ -41,10 +43,19 @@ _CODE = re.compile(
 _DATA = re.compile(r"""^\s*(?:["'][\w -]+["']\s*:|@\w+\s*:|[{}\[\](),;]+\s*$|[<=>]{4,}|import |from \w+ import )""")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _WORD = re.compile(r"[^\W_][\w.-]*[^\W_]|[^\W_]")
-_KNOWN_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-_FOREIGN = re.compile(
-    r"[^\W\d_\u0000-\u024f\u0400-\u04ff\u1e00-\u1eff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]"
+_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_FOREIGN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff65]")
+"""Letters of scripts other than Latin and Chinese: Japanese has kana among its ideographs."""
+_WHOLE_WORD = re.compile(r"[^\W\d_]+")
+_COMMON_STEMS = frozenset(
+    """
+    tool user agen task file work call name when what with your this that from befo afte neve alwa must impo crit mand
+    rule guid inst syst exam requ usag gene
+    """.split()  # noqa: SIM905  # a list of word beginnings reads better so
 )
+"""Beginnings of words that titles and rules share without a common subject."""
+_KNOWN = tuple(frozenset(words.split()) for words in KNOWN_LANGUAGES)
+_OTHERS = tuple(frozenset(words.split()) for words in OTHER_LANGUAGES)
 _PRONOUN = re.compile(r"^\W*(?:it|this|es|dies\w*|il|elle|cela|esto)\b", re.IGNORECASE)
 _PARAMETER = re.compile(
     r"""^\W*\w+[`*"']*\s*(?::\s*\((?:required|optional)\)|\((?:required|optional|string|integer|boolean|number|array|object)\b)""",
@@ -129,21 +140,24 @@ def unrelated_sentence(
 
 
 def is_about(sentence: str, names: Sequence[str]) -> bool:
-    """True when a sentence shares a word with these names of tools or titles."""
-    stems = _stems(names)
+    """True when a sentence shares a word with these names of tools or titles, other than one that says nothing."""
+    stems = _stems(names) - _COMMON_STEMS
     return any(word.casefold()[:MIN_STEM_CHARS] in stems for word in _LETTERS.findall(sentence))
 
 
 def is_known_language(text: str) -> bool:
-    """False for prose in a language or script whose words aren't known here."""
+    """False for prose in a language or script whose rules aren't known here."""
     prose = " ".join(sentences_of(text))
-    letters = len(_LETTERS.findall(prose))
-    if len(_FOREIGN.findall(prose)) > 0.1 * max(1, len(prose)):
+    if len(_FOREIGN.findall(prose)) > FOREIGN_SHARE * len(prose):
         return False
-    if len(_KNOWN_UNSPACED.findall(prose)) > 0.1 * len(prose):
+    if len(_CHINESE.findall(prose)) > FOREIGN_SHARE * len(prose):
         return True
-    words = [word.casefold() for word in _LETTERS.findall(prose)]
-    return letters < ENOUGH_WORDS or sum(word in KNOWN_WORDS for word in words) >= MIN_KNOWN_SHARE * len(words)
+    words = [word.casefold() for word in _WHOLE_WORD.findall(prose)]
+    if len(words) < ENOUGH_WORDS:
+        return prose.isascii()
+    known = max(sum(word in each for word in words) for each in _KNOWN)
+    other = max(sum(word in each for word in words) for each in _OTHERS)
+    return known >= MIN_KNOWN_SHARE * len(words) and known > other
 
 
 def sentences_of(text: str) -> Iterator[str]:

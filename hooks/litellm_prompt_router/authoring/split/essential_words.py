@@ -28,6 +28,11 @@ ENVIRONMENT_LABEL = _LABEL.format(
     r"|directorio|carpeta|fecha|hoy|sistema|plataforma|zona horaria|目录|日期|时间|系统|平台|时区|工作区"
 )
 ENVIRONMENT = WordPattern(
+    r"\b(?:your|the) home is\b|\bno access to\b|\bat most\b|\brelative to (?:the )?/|\bin the repository \S+/"
+    r"|\b(?:files?|paths?|folders?) outside\b",
+    r"\bpfade beziehen\b|\bohne netz\b|\bcontainer\b|\bconteneur\b|\bcontenedor\b|\bde mémoire\b|\bde memoria\b"
+    r"|\bspeicher zur verfügung\b",
+    "现在是|无法联网|没有网络|内存",
     ENVIRONMENT_LABEL,
     r"\b(?:working|home|project|base) (?:director(?:y|ies)|folder|dir)\b|\b(?:current|root) (?:directory|folder"
     r"|dir)(?: is\b|:)|\bcwd\b",
@@ -80,6 +85,11 @@ ENVIRONMENT = WordPattern(
     r"|\bhoogstens\b",
 )
 IDENTITY = WordPattern(
+    r"\byou[’']re \w+[.,]|\b(?:say|says|saying|state|mention) that you are\b|\bas \w+, you\b|\byou speak for\b"
+    r"",
+    r"\bdass du \w+ bist\b|\bdein(?:e)? (?:schöpfer|hersteller|entwickler)\w*\b|\bque tu es\b|\bton (?:créateur"
+    r"|fabricant)\b|\bque eres\b|\btu (?:creador|fabricante)\b",
+    "你的(?:创造者|开发者|主人)|你为.{1,20}工作|说你是",
     _LABEL.format(
         r"(?:your |agent |assistant )?(?:role|persona|identity|maker|employer|operator)|(?:your |agent[’']?s? "
         r"|assistant[’']?s? )?name|rolle|hersteller"
@@ -121,12 +131,19 @@ IDENTITY = WordPattern(
     "|jouw naam",
 )
 SAFETY = WordPattern(
+    r"\b(?:don[’']t|do not|never|not) (?:ever )?(?:share|publish|post|send|run|execute|print|output|log|show"
+    r"|store|forward|upload|trust|follow|open)\b|\bignore (?:any |all |the )?instructions\b|\bdecline\b"
+    r"|\bidentifiable\b|\bprotect\w*\b|\bstrangers\b|\bunknown (?:code|sources?|links?)\b",
+    r"\bignoriere\w*\b|\bfremd(?:e|en|er) (?:code|link)\w*|\bschütz\w*|\bteile? (?:niemals|nie|keine)\b|\b(?:ne"
+    r"|n[’'])(?: ?)(?:partage|exécute|publie|envoie|montre)\w*|\bprotèg\w*|\bprotéger\b|\bignore les\b"
+    r"|\bno (?:compartas|ejecutes|publiques|envíes|muestres)\b|\bprotege\w*|\bproteger\b|\bignora\w*",
+    "分享|忽略.{0,8}指令|保护|陌生|来历不明",
     r"\bsafe(?:ty|ly|guards?)?\b|\bunsafe\b|\bsecur(?:ely|ity)\b|\b(?:kept|keep|be|are|is|stay|stays) secure\b"
     r"|\binsecure\b|\bharm\w*|\bdanger\w*|\bmalicious\w*|\bmalware\b|\bprivacy\b|\bprivate (?:data|keys?"
     r"|information|details)\b|\bpersonal (?:data|information|details)\b|\bconfidential\w*",
     r"\bsecrets?\b|\bpass(?:word|phrase|code)s?\b|\bcredentials?\b|\bapi[ _-]?keys?\b|\b(?:access|auth\w*"
     r"|bearer|api|secret) tokens?\b|\bsensitive\b|\b(?:reveal|disclos|divulg|leak|expos)(?:e|es|ed|ing|s"
-    r"|ure)\b(?! (?:the )?(?:port|api|endpoint)s?)",
+    r"|ure)?\b(?! (?:the )?(?:port|api|endpoint)s?)",
     r"\billegal\w*|\bunlawful\w*|\bcopyright\w*|\bweapons?\b|\bself-harm\b|\bhat(?:e|eful) (?:speech|content)\b"
     r"|\bviolen(?:ce|t)\b|\buntrusted\b|\bprompt injections?\b|\bsystem prompt\b|\b(?:these|your"
     r"|my) instructions\b|\brefus(?:e|es|ed|al|ing)\b|\bexploits?\b|\bdecline (?:to|any|all|requests?|it)\b",
@@ -154,6 +171,11 @@ SAFETY = WordPattern(
     r"|\brecus\w*|\bweiger\w*",
 )
 PERMISSION = WordPattern(
+    r"\bdecides?\b|\bget an? (?:yes|ok|okay|go)\b|\bwait for (?:the|a|an|your)\b|\b(?:stop|pause) and ask\b"
+    r"|\bneeds? an? (?:manager|human|owner|yes|ok)\b|\boff-?limits\b|\btaboo\b|\bown initiative\b",
+    r"\bentscheide\w*|\bwarte\w* auf\b|\btabu\b|\beinverständnis\b|\bdécid\w*|\battends?\b|\bne (?:peux|peut"
+    r"|pouvez) (?:rien|pas)\b|\bdecide[ns]?\b|\bespera\b|\bno puedes?\b",
+    "决定|等.{1,8}再|你不能|不能修改|征求",
     r"\bpermi(?:ssions?|t|ts|tted)\b|\bapprov(?:e|es|ed|al|als|ing)\b|\bconfirm(?:s|ed|ation|ing)?\b"
     r"|\bconsent\b|\bauthori[sz](?:e|es|ed|ation)\b(?! header)|\b(?:not|only|never|are|is|be|you) allowed\b"
     r"|\ballow-?lists?\b|\bdisallow\w*|\bforbid\w*|\bforbidden\b|\bprohibit\w*|\bdenied\b|\b(?:is|are|be"
@@ -198,6 +220,10 @@ PERMISSION = WordPattern(
     r"|\bverboden\b|\balleen-lezen\b|\bvraag\b|\btoegestaan\b",
 )
 STYLE = WordPattern(
+    r"\b(?:write|speak|sound|talk) like\b|\blecture\b|\b(?:begin|start|end|open"
+    r"|close) (?:\w+ )?with (?:the result|a summary|the answer|a|an|[\"'“])|\bfirst name\b|\bsmall talk\b",
+    r"\bvornamen?\b|\bschreib\w* wie\b|\bfachw(?:o|ö)rt\w*|\bécris\b|\bprénom\b|\bescribe como\b|\bnombre de pila\b",
+    "像.{1,10}一样(?:写|说)|称呼",
     r"\btone\b|\bpolite\w*|\bfriendly\b|\bformal\w*|\binformal\w*|\bconcise\w*|\bterse\w*"
     r"|\bbrief(?:ly)?\b(?! (?:description|summary|overview|pause|note|introduction)s?)|\bbrevity\b|\bverbos\w*"
     r"|\bemojis?\b|\bjargon\b|\bslang\b|\bexclamation\w*|\bhumou?r\w*|\bplain (?:language|english|words|text)\b"
@@ -239,6 +265,8 @@ STYLE = WordPattern(
     r"|\beducad\w*|\bbeleefd\w*|\bbeknopt\w*|\bantwoord\w*|\bstijl\b|\btoon\b|\blingua\b|\btaal\b",
 )
 CONDUCT = WordPattern(
+    r"\bnever say\b|\b(?:don[’']t|do not) say\b|\bverify\b|\buntil the (?:task|work|job)\b|\bgive up\b"
+    r"|\bdon[’']t stop\b|\bthink (?:first|before|step)\b|\bstep by step\b",
     r"\bclaim(?:s|ed|ing)?\b|\bpretend\w*|\binvent(?:s|ed|ing)?\b|\bfabricat\w*|\bhallucinat\w*|\b(?:make|made"
     r"|making)[ -]up\b|\bhonest\w*|\btruthful\w*|\bguess(?:es|ed|ing|work)?\b|\bfake\w*|\blying\b|\bown up\b"
     r"|\badmit\w*",
@@ -281,10 +309,8 @@ OBLIGATION = WordPattern(
     r"|nooit|niet|geen|verplicht)\b",
 )
 TOOL_WORDS = WordPattern(
-    r"\b(?:tools?|functions?|commands?|parameters?|params?|arguments?|args?|options?|flags?|returns?|schemas?"
-    r"|syntax|usage|invocations?|endpoints?|json|regex|payloads?|paths?|file ?names?|quer(?:y|ies)|urls?"
-    r"|defaults?|values?|strings?|integers?|booleans?|outputs?|inputs?|stdout|stderr|results?|errors?|ids?"
-    r"|lines?)\b",
+    r"\b(?:tools?|functions?|commands?|parameters?|params?|arguments?|args?|options?|flags?|returns?|schemas?|syntax"
+    r"|usage|invocations?|endpoints?|json|regex|payloads?|integers?|booleans?|stdout|stderr)\b",
     r"\b(?:werkzeug\w*|tool\w*|funktion\w*|befehl\w*|kommando\w*|parameter\w*|argument\w*|aufruf\w*"
     r"|rückgabe\w*)\b|\b(?:outils?|fonctions?|commandes?|paramètres?|renvoie\w*)\b|\b(?:herramientas?|función"
     r"|funciones|comandos?|parámetros?|argumentos?|devuelve\w*)\b",
@@ -311,17 +337,27 @@ ESSENTIAL_TITLE = WordPattern(
     r"|окружени\w*|разреш\w*|запрещ\w*",
 )
 """Titles of sections that every request needs, beside those of roles.py."""
-KNOWN_WORDS = frozenset(
-    """
-    the of and to a in is it that for on with as are be this by or not you your from an at if when use
-    der die das und ist nicht ein eine mit für auf den dem von zu sie wenn oder im als auch wird bei aus es du
-    le la les des une un est et que qui dans pour sur avec par en ne pas au aux il se ce cette
-    el los las una del con por para como más lo al su y no si este esta
-    di che non per sono della da o os uma não em do com het een van niet voor met de op te
-    и в не на что с по это как для от из к или если так все но а
-    """.split()  # noqa: SIM905  # a word list reads better so
+KNOWN_LANGUAGES = (
+    "the of and to a in is it that for on with as are be this by or not you your from an at if when use which its into",
+    "der die das und ist nicht ein eine mit für auf den dem von zu sie wenn oder im als auch wird bei aus es du des",
+    "le la les des une un est et que qui dans pour sur avec par en ne pas au aux il se ce cette de du ou",
+    "el la los las una un del con por para como más lo al su y en no si se que este esta de es o",
 )
-"""Frequent words of the languages whose rules are known here."""
+"""Frequent words of each language whose rules are known here; Chinese is known by its script."""
+OTHER_LANGUAGES = (
+    "il lo la gli le di del della che non per con una un sono è e in da si nel alla come se o questo",
+    "o a os as um uma de do da dos das que não para com por em no na se ou e é como mais este esta ao",
+    "de het een van en niet voor met op te is dat die zijn in als of om aan er bij naar wordt uit",
+    "i w na z do nie się to jest że o dla jak przez po przed co lub jeśli oraz tego od",
+    "och att det som en ett är inte på av för med till den i om eller har kan ska vid från",
+    "ve bir bu için ile da de olarak olan en çok daha gibi veya her ne kadar sonra önce değil",
+    "a az és hogy nem egy van ezt is meg vagy csak ha de mint el ki be kell minden",
+    "og at det som en et er ikke på av for med til den i om eller har kan skal ved fra",
+    "a se na v je to že s z do i o jako pro za po ale nebo který by není jsou",
+    "dan yang di untuk dengan ini itu dari pada tidak atau dalam akan adalah ke oleh jika",
+    "và là của có không cho được các một trong những này để với khi từ đã người",
+)
+"""Frequent words of languages that would pass for one of those."""
 KINDS: tuple[tuple[EssentialKind, WordPattern], ...] = (
     ("identity", IDENTITY),
     ("environment", ENVIRONMENT),
