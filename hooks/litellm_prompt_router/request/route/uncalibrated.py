@@ -17,6 +17,8 @@ NOT_CALIBRATED = "not calibrated"
 """Why everything is sent: nothing measured says what a message needs."""
 MIN_SCRIPT_SHARE = 0.02
 """Of a prompt's letters; a script with fewer of them is quoted there, not written in."""
+MAX_TOOL_SETS = 256
+"""Sets of declared tools remembered for each profile; an agent has a few."""
 MIN_FOREIGN_LETTERS = 2
 """A single letter may be a unit or a name in a formula."""
 LATIN = "LATIN"
@@ -30,6 +32,7 @@ class UncalibratedBase:
         self._modules = tuple(n for n, module in enumerate(profile.modules) if not module.optional)
         self._tools = {n: module.tools for n, module in enumerate(profile.modules) if module.tools}
         self._owned = frozenset(tool for tools in self._tools.values() for tool in tools)
+        self._absent: dict[frozenset[str], frozenset[int]] = {}
 
     @property
     def reads_tools(self) -> bool:
@@ -44,6 +47,18 @@ class UncalibratedBase:
         """
         if declared is None or self._owned.isdisjoint(declared):
             return frozenset()
+        known = self._absent.get(declared)
+        if known is None:
+            if len(self._absent) >= MAX_TOOL_SETS:
+                self._absent.pop(next(iter(self._absent)), None)
+            known = self._absent[declared] = self._without_tools(declared)
+        return known
+
+    def modules(self, absent: frozenset[int]) -> tuple[int, ...]:
+        """The base without these modules, in profile order."""
+        return tuple([module for module in self._modules if module not in absent]) if absent else self._modules
+
+    def _without_tools(self, declared: frozenset[str]) -> frozenset[int]:
         there = tuple(name.casefold() for name in declared)
         return frozenset(
             [
@@ -52,10 +67,6 @@ class UncalibratedBase:
                 if not any(name.endswith(tool.casefold()) for tool in tools for name in there)
             ]
         )
-
-    def modules(self, absent: frozenset[int]) -> tuple[int, ...]:
-        """The base without these modules, in profile order."""
-        return tuple([module for module in self._modules if module not in absent]) if absent else self._modules
 
 
 def scripts_of_prompt(profile: Profile) -> frozenset[str]:
