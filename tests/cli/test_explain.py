@@ -42,7 +42,7 @@ def explained(run: Run, root: Path, text: str = TASK, model: str = CLAUDE) -> tu
     document = json.loads(run("rewrite", "-", "--explain", "--json", "--profiles", root, stdin=body).stdout)
     lines = run("rewrite", "-", "--explain", "--profiles", root, stdin=body).stdout.splitlines()
     at = lines.index("")
-    assert [line for line in lines[:at] if len(line) > WIDTH and not line.startswith("breakpoints")] == []
+    assert [line for line in lines[:at] if len(line) > WIDTH] == []
     assert [line.split()[0] for line in lines[at + 2 :]] == [module.id for module in WORKBENCH.modules]
     assert [module["module"] for module in document["modules"]] == [module.id for module in WORKBENCH.modules]
     by_label: dict[str, str] = {}

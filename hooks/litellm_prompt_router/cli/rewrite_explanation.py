@@ -148,7 +148,7 @@ def _show_routed(explained: ExplainedRequest, recognition: Recognition, decision
         composition = outcome.composition
         click.echo(f"characters   {change(len(text), composition.chars)}")
         click.echo(f"tokens       {change(composition.original_tokens, composition.tokens)}")
-        click.echo(f"breakpoints  {_breakpoints(outcome)}")
+        click.echo(labelled("breakpoints", _breakpoints(outcome)))
         for span in recognition.spans:
             if span.kind == "slot" and span.slot is not None:
                 where = ", moved to the end" if span.slot.volatile else ""
