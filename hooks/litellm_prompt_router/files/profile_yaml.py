@@ -22,6 +22,12 @@ _NAME = r"^[\w.-]+$"
 _Text = Annotated[str, Field(min_length=1)]
 
 
+def review_sheet_in(folder: Path) -> str | None:
+    """The path of a profile folder's review sheet; None where it has none."""
+    path = folder / REVIEW_FILE
+    return str(path) if path.is_file() else None
+
+
 class _StrictProfile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
