@@ -142,7 +142,7 @@ def test_a_report_of_some_days(tmp_path: Path, run: Run) -> None:
 
 
 def test_calls_held_back_are_counted_by_profile(tmp_path: Path, run: Run) -> None:
-    """In the terminal and on the page; shadow that a policy chose isn't among them, nor are our faults, and none is in an experiment."""
+    """In the terminal and on the page. Neither shadow that a policy chose nor our own faults are among them."""
     shadow: dict[str, Any] = {"mode": "shadow", "outcome": "shadow", "arm": None}
     held = {**shadow, "reason": "unreviewed", "policy": "unreviewed"}
     records = [

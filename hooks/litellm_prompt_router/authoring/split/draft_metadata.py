@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from litellm_prompt_router.authoring.split.drafted_entry import DraftedEntry
 from litellm_prompt_router.authoring.split.essential_text import first_essential, unrelated_sentence
-from litellm_prompt_router.authoring.split.essential_words import ESSENTIAL_TITLE
 from litellm_prompt_router.authoring.split.piece_tools import tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.requirements import require
-from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, role_of, split_words
+from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, names_essentials, role_of
 from litellm_prompt_router.authoring.split.titles import (
     MAX_SLUG_CHARS,
     WHOLE_PROMPT_SHARE,
@@ -95,7 +94,7 @@ def _essential(entry: DraftedEntry, titles: Sequence[str], text: str, slots: Seq
         if has_tools:
             entry.doubts.append(f"{role} and tools in one module, so in the core; cut it in two")
         return role
-    titled = next((title for title in entry.naming.headings if ESSENTIAL_TITLE.search(split_words(title))), "")
+    titled = next((title for title in entry.naming.headings if names_essentials(title)), "")
     if titled:
         return f"its title: {_quoted(titled)}"
     if slots:

@@ -31,6 +31,11 @@ class WordPattern:
             found = self._rest.search(text)
         return found
 
+    def count(self, text: str) -> int:
+        """How often the words stand in the text."""
+        patterns = [each for each in (self._plain, self._rest) if each is not None]
+        return sum(1 for pattern in patterns for _ in pattern.finditer(text))
+
 
 def _alternatives(pattern: str) -> Iterator[str]:
     """The parts between the bars that stand outside brackets."""
