@@ -64,7 +64,7 @@ class Module:
     tokens: int
     optional: bool = False
     until_labelled: bool = False
-    """Always sent only because nothing shows who needs it: `fit` may route it, by labels."""
+    """It is in the core for want of evidence: `fit` may take it out where labels show who needs it."""
 
     @property
     def text(self) -> str:

@@ -1,4 +1,4 @@
-"""Many words and phrases as one pattern that is searched quickly: what begins at a word's edge is tried only there."""
+"""Many words and phrases as one pattern, searched quickly: most are tried only where a word begins."""
 
 from __future__ import annotations
 
