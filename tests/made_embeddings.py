@@ -11,12 +11,12 @@ import yaml
 
 from litellm_prompt_router.authoring.fit import Embedded, FitOptions, columns_of, fit, texts_to_embed
 from litellm_prompt_router.files import load_profile
-from litellm_prompt_router.files.fit_files import write_fitted
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Lookup, MessageEmbedding, Router, no_embeddings
 from litellm_prompt_router.request.types import Turn
 from tests.authoring.test_fitted_routing import TOPICS, labelled, message, silent
 from tests.emulators.embeddings import vector_of
+from tests.written_fit import write_fitted
 
 CORE = "You run the office of a small harbour and answer briefly.\n\n"
 

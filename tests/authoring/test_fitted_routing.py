@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.authoring.fit import Fit, FitOptions, fit, label_doubts
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, digest_of, read_fitted, write_fitted
+from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, digest_of, read_fitted
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Router, weigh
 from litellm_prompt_router.request.types import Turn
 from tests.made_profiles import module, profile
+from tests.written_fit import write_fitted
 
 TOPICS = {
     "ships": "ship berth quay harbour anchor mooring pilot tug draught bow",

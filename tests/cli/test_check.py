@@ -46,11 +46,22 @@ def test_report_of_a_profile(toy_root: Path, run: Run) -> None:
 def test_a_profile_that_nobody_reviewed_says_so(toy_root: Path, run: Run) -> None:
     path = toy_root / "toy" / "profile.yaml"
     path.write_text(f"{TOY}reviewed: false\n", "utf-8")
+    accept = "then accept it with `prompt-router review toy --accept`"
     first = run("check", "--profiles", toy_root).stdout.splitlines()[0]
-    assert first.endswith("), not reviewed: in shadow at most; read modules/toy/REVIEW.md, then set `reviewed: true` "
-                          "in modules/toy/profile.yaml")  # fmt: skip
+    assert first.endswith(f"), not reviewed: in shadow at most; read `prompt-router review toy`, {accept}")
+    sheet = path.with_name("REVIEW.md")
+    sheet.write_text("# Review of toy\n", "utf-8")
+    first = run("check", "--profiles", toy_root).stdout.splitlines()[0]
+    assert first.endswith(f"), not reviewed: in shadow at most; read {sheet}, {accept}")
     [report] = json.loads(run("check", "--profiles", toy_root, "--json").stdout)["profiles"]
     assert report["reviewed"] is False
+
+
+def test_a_core_that_labels_may_take_out_is_told_apart(toy_root: Path, run: Run) -> None:
+    path = toy_root / "toy" / "profile.yaml"
+    path.write_text(TOY.replace("always: true", "always: true, until_labelled: true", 1), "utf-8")
+    lines = run("check", "--profiles", toy_root).stdout.splitlines()
+    assert "  until labelled  " in next(line for line in lines if line.startswith("core "))
 
 
 def test_from_twenty_examples_on_nothing_is_said_of_them(toy_root: Path, run: Run) -> None:

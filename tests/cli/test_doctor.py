@@ -91,7 +91,11 @@ def test_each_profile_that_nobody_reviewed_is_a_finding(run: Run, toy_root: Path
     finding = found(run)["profile toy, review"]
     assert finding["level"] == "warn"
     assert finding["text"] == "nobody reviewed it: in shadow at most, whatever the policy says"
-    assert finding["todo"] == "read modules/toy/REVIEW.md, then set `reviewed: true` in modules/toy/profile.yaml"
+    accept = "then accept it with `prompt-router review toy --accept`"
+    assert finding["todo"] == f"read `prompt-router review toy`, {accept}"
+    sheet = yaml_file.with_name("REVIEW.md")
+    sheet.write_text("# Review of toy\n", "utf-8")
+    assert found(run)["profile toy, review"]["todo"] == f"read {sheet}, {accept}"
     yaml_file.write_text(yaml_file.read_text().replace("reviewed: false", "reviewed: true"))
     assert "profile toy, review" not in found(run)
 

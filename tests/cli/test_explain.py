@@ -241,7 +241,7 @@ def test_an_unreviewed_profile_without_a_fit(run: Run, tmp_path: Path) -> None:
     document = json.loads(run("rewrite", "-", "--explain", "--json", "--profiles", tmp_path, stdin=body).stdout)
     assert (document["reviewed"], document["fallback_reason"]) == (False, "not calibrated")
     review, fit, *_ = document["to_change_it"]
-    assert review.startswith("read modules/shop/REVIEW.md, then set `reviewed: true`")
+    assert review.startswith("read `prompt-router review shop`, then accept it with `prompt-router review shop --acc")
     assert fit.startswith("a fit on labelled messages (`prompt-router examples`, then `prompt-router fit`)")
     details = {module["module"]: (module["is_selected"], module["detail"]) for module in document["modules"]}
     assert details == {

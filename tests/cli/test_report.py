@@ -142,12 +142,13 @@ def test_a_report_of_some_days(tmp_path: Path, run: Run) -> None:
 
 
 def test_calls_held_back_are_counted_by_profile(tmp_path: Path, run: Run) -> None:
-    """In the terminal and on the page; shadow that a policy chose isn't among them, nor is either in an experiment."""
+    """In the terminal and on the page. Neither shadow that a policy chose nor our own faults are among them."""
     shadow: dict[str, Any] = {"mode": "shadow", "outcome": "shadow", "arm": None}
     held = {**shadow, "reason": "unreviewed", "policy": "unreviewed"}
     records = [
         *(made(number, profile="draft", **held) for number in range(12)),
-        made(50, profile="other", **{**held, "outcome": "passthrough", "reason": "not_worth_it"}),
+        made(50, profile="other", **held),
+        made(60, profile="draft", **{**held, "outcome": "passthrough", "reason": "error"}),
         *(made(number, policy="settings", **shadow) for number in range(100, 105)),
         made(200),
     ]

@@ -58,7 +58,8 @@ def test_of_a_profile_that_nobody_reviewed_the_proxy_sends_what_came(run: Run, t
     yaml_file.write_text(yaml_file.read_text() + "reviewed: false\n")
     draft = run("rewrite", "-", "--profiles", toy_root, stdin=body)
     assert draft.stdout == reviewed.stdout
-    assert draft.stderr.startswith("toy: not reviewed, so the proxy sends the request as it came; read modules/toy/")
+    told = "toy: not reviewed, so the proxy sends the request as it came; read `prompt-router review toy`, then accept"
+    assert draft.stderr.startswith(told)
 
 
 def test_a_messages_body_is_one_again(run: Run) -> None:

@@ -78,7 +78,7 @@ def test_requests_held_back_are_told_by_profile(run: Run, raw: dict[str, Any]) -
     assert (result.exit_code, result.stderr) == (0, "")
     assert (
         "profile draft, not reviewed 1,234 requests held in shadow; "
-        "read modules/draft/REVIEW.md, then set `reviewed: true` in modules/draft/profile.yaml"
+        "read `prompt-router review draft`, then accept it with `prompt-router review draft --accept`"
     ) in " ".join(result.stdout.split())
     put(raw, 1, profiles=served)
     put(raw, 0, profiles=served)

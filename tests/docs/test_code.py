@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "hooks" / "litellm_prompt_router"
 PAGE = (ROOT / "docs" / "code.md").read_text("utf-8")
 TABLE = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", PAGE, re.MULTILINE)
-PLACES = re.findall(r"^\| [^`|]+ \| `([\w/]+(?:\.py)?)`", PAGE, re.MULTILINE)
+PLACES_OF_ROWS = re.findall(r"^\| [^|]+ \| (`[^|]+) \|$", PAGE.partition("## Where to change what")[2], re.MULTILINE)
+
+
+def places() -> Iterator[str]:
+    """The files of each row; a bare name is a file beside the row's first."""
+    for row in PLACES_OF_ROWS:
+        named = re.findall(r"`([\w/]+\.(?:py|yaml|toml))`", row)
+        for place in named:
+            yield place if "/" in place else str(Path(named[0]).with_name(place))
 
 
 def test_every_room_is_described() -> None:
@@ -19,7 +28,7 @@ def test_every_room_is_described() -> None:
     assert set(TABLE) == rooms - {"bundled_profiles", "bundled_config"}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", dict.fromkeys(places()))
 def test_what_is_named_is_there(place: str) -> None:
     assert (PACKAGE / place).exists()
 

@@ -22,10 +22,10 @@ from litellm_prompt_router.authoring.examples import Harvest, Message, add_to_la
 from litellm_prompt_router.authoring.split import Draft, split_prompt, write_draft
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import bundled_profiles, load_profile
-from litellm_prompt_router.files.fit_files import write_fitted
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.profile.profile import Profile
+from tests.written_fit import write_fitted
 
 OWN = {
     "profile.yaml": b"""\

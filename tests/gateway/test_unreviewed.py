@@ -16,9 +16,12 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm_prompt_router.gateway.plugin import PromptRouter
 from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
-from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.profile import Economics, Profile
+from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.telemetry.counters import Counters
 from tests.gateway.test_hook_dispatch import COUNT, WORKBENCH, dispatch, key
+from tests.telemetry.records import RECORD
 
 TASK = "Sum up orders.csv by month"
 BODIES: dict[str, dict[str, Any]] = {
@@ -83,6 +86,25 @@ async def test_the_body_is_as_when_switched_off(endpoint: str, who: UserAPIKeyAu
     assert (facts["reason"], facts["policy"]) == ("unreviewed", "unreviewed")
     assert facts["profile"] == "workbench"
     assert facts["modules"]
+
+
+async def test_what_the_gate_leaves_alone_is_held_back_as_unreviewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One reason for record, status and report: the one that somebody can change."""
+    left_alone = replace(WORKBENCH, reviewed=False, economics=Economics(rewrites=False))
+    hook = hook_of(left_alone, tmp_path / "ledger.jsonl")
+    monkeypatch.setattr(litellm, "callbacks", [hook])
+    out = facts_of(await dispatch(request("acompletion")))
+    facts = Facts.from_bag({name: value for name, value in out.items() if name != "seal"})
+    hook.close()
+    assert (facts.outcome, facts.reason, facts.is_held_back) == ("shadow", "unreviewed", True)
+    assert facts.prompt_chars == facts.original_chars
+    counters = Counters()
+    counters.add(replace(RECORD, facts=facts))
+    told = counters.to_dict()
+    assert (told["by_reason"], told["by_outcome"]) == ({"unreviewed": 1}, {"shadow": 1})
+    assert told["held_as_unreviewed"] == {"workbench": 1}
 
 
 @pytest.mark.usefixtures("unreviewed")

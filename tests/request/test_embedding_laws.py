@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litellm_prompt_router.files.fit_files import read_fitted, write_fitted
+from litellm_prompt_router.files.fit_files import read_fitted
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import MessageEmbedding, Router, weigh
 from litellm_prompt_router.request.types import Turn
 from tests.authoring.test_fitted_routing import labelled
 from tests.made_embeddings import embedded_profile, lookup, meanings
+from tests.written_fit import write_fitted
 
 TEXTS = [case.text for _, case in labelled(40, seed=12)] + ["yes, go on", "hi", "qwxz vbnk", ""]
 TURNS = st.lists(st.builds(Turn, role=st.sampled_from(["user", "assistant"]), text=st.sampled_from(TEXTS)), max_size=6)

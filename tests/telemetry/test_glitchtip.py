@@ -357,7 +357,7 @@ def test_an_unreviewed_profile_is_reported_once_an_hour(envelopes: Envelopes, co
         "summary": "Profile not reviewed: workbench, held in shadow",
         "profile": "workbench",
         "profile_version": "3",
-        "todo": "read modules/workbench/REVIEW.md, then set `reviewed: true` in modules/workbench/profile.yaml",
+        "todo": "read `prompt-router review workbench`, then accept it with `prompt-router review workbench --accept`",
     }
 
 

@@ -21,7 +21,7 @@ from litellm_prompt_router.cli.inputs import (
 from litellm_prompt_router.cli.output import percent, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import read_samples
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.files import load_profile, load_profiles
+from litellm_prompt_router.files import load_profile, load_profiles, review_sheet_in
 from litellm_prompt_router.profile.profile import Profile, how_to_review
 
 
@@ -48,7 +48,8 @@ def check(names: tuple[str, ...], sample_paths: tuple[str, ...], root: Path | No
     each for the profile it is recognised as.
     """
     floor = settings_of_environment().coverage_floor
-    profiles, problems = _load(profiles_root(root), names)
+    root = profiles_root(root)
+    profiles, problems = _load(root, names)
     samples = [sample for path in sample_paths for sample in read_samples(path)]
     reports = check_profiles(profiles, samples, floor=floor)
     problems.extend(error for report in reports for error in report.errors)
@@ -60,7 +61,7 @@ def check(names: tuple[str, ...], sample_paths: tuple[str, ...], root: Path | No
     else:
         for number, report in enumerate(reports):
             click.echo("\n" * (number > 0), nl=False)
-            _show(report)
+            _show(report, review_sheet_in(root / report.name))
     if problems:
         raise ConfigurationError(problems)
 
@@ -85,9 +86,9 @@ def _load(root: Path, names: Sequence[str]) -> tuple[list[Profile], list[str]]:
     return profiles, problems
 
 
-def _show(report: ProfileReport) -> None:
+def _show(report: ProfileReport, sheet: str | None) -> None:
     core = f"core {report.core_tokens:,} ({percent(report.core_token_share)})"
-    review = "" if report.reviewed else f", not reviewed: in shadow at most; {how_to_review(report.name)}"
+    review = "" if report.reviewed else f", not reviewed: in shadow at most; {how_to_review(report.name, sheet)}"
     click.echo(f"{report.name} {report.version} (digest {report.digest[:12]}){review}")
     click.echo(f"{len(report.modules)} modules, {report.chars:,} characters, {report.tokens:,} tokens, {core}")
     click.echo(f"recognition covers {percent(report.coverage)} of the joined prompt")
@@ -118,7 +119,7 @@ def _row(module: ModuleReport) -> tuple[str, ...]:
         f"{module.chars:,}",
         f"{module.tokens:,}",
         percent(module.token_share),
-        "always" if module.always else "",
+        ("until labelled" if module.until_labelled else "always") if module.always else "",
         ", ".join(module.requires),
         str(module.trigger_count),
         str(module.example_count),

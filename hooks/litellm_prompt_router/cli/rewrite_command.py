@@ -14,6 +14,7 @@ from litellm_prompt_router.cli.inputs import (
     call_type_of,
     parse_json,
     profiles_option,
+    profiles_root,
     read_bytes,
     read_profiles,
     request_body,
@@ -27,6 +28,7 @@ from litellm_prompt_router.cli.rewrite_explanation import (
     passed,
     show_explanation,
 )
+from litellm_prompt_router.files import review_sheet_in
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.profile.profile import how_to_review
 from litellm_prompt_router.request.gate_explanation import explain_rewrite
@@ -68,7 +70,8 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None, as
     walked = pipeline.walk(body, call_type, lambda: _target(body, call_type), only=name)
     if isinstance(walked.outcome, Rewritten) and not walked.outcome.recognition.profile.reviewed:
         name = walked.outcome.recognition.profile.name
-        click.echo(f"{name}: not reviewed, so the proxy sends the request as it came; {how_to_review(name)}", err=True)
+        todo = how_to_review(name, review_sheet_in(profiles_root(root) / name))
+        click.echo(f"{name}: not reviewed, so the proxy sends the request as it came; {todo}", err=True)
     if explain:
         explained = _explained(walked.outcome, body, call_type, settings, count_tokens)
         show_json(explanation_for_json(explained)) if as_json else show_explanation(explained)

@@ -23,7 +23,7 @@ PASSTHROUGHS: Mapping[str, str] = {
     "stopped": "`prompt-router start`: it is switched off for all",
     "unknown_profile": "correct the profile's name in the policy; `prompt-router check` lists those there are",
     "unrecognised": "a profile of this prompt: `prompt-router learn TRAFFIC.jsonl` or `prompt-router split PROMPT.txt`",
-    UNREVIEWED: "read the profile's REVIEW.md, then set `reviewed: true` in profile.yaml; until then it's in shadow",
+    UNREVIEWED: "`prompt-router review NAME`, then `prompt-router review NAME --accept`; until then it's in shadow",
     "unsupported_endpoint": "another endpoint: chat completions, messages, responses or generateContent",
 }
 """By passthrough reason. ``not_worth_it`` depends on figures: see ``gate_advice``."""

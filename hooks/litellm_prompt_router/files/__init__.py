@@ -3,7 +3,7 @@
 from litellm_prompt_router.documents.bundled import CHECKOUT, bundled_config, bundled_profiles
 from litellm_prompt_router.files.default_profiles import OWN_FOLDER, default_profiles
 from litellm_prompt_router.files.load import load_profile, load_profiles
-from litellm_prompt_router.files.profile_yaml import MAX_SLOT_CHARS, PROFILE_FILE, REVIEW_FILE
+from litellm_prompt_router.files.profile_yaml import MAX_SLOT_CHARS, PROFILE_FILE, REVIEW_FILE, review_sheet_in
 
 __all__ = [
     "CHECKOUT",
@@ -16,4 +16,5 @@ __all__ = [
     "default_profiles",
     "load_profile",
     "load_profiles",
+    "review_sheet_in",
 ]

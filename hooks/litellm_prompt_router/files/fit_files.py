@@ -28,7 +28,6 @@ from pydantic import ValidationError
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.problems import explain_validation_error
-from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.files.router_json import (
     FitJson,
     calibration_for_file,
@@ -117,11 +116,6 @@ def refit(raw: bytes, before: Sequence[Module], after: Sequence[Module]) -> byte
 
 def _routing(module: Module) -> tuple[object, ...]:
     return (module.id, module.always, module.requires, module.triggers, module.tools)
-
-
-def write_fitted(folder: Path, fitted: Fitted, modules: Sequence[Module]) -> None:
-    """Replaces both files or neither. Raises ConfigurationError."""
-    replace_files({folder / name: content for name, content in fitted_files(fitted, modules).items()}, folder)
 
 
 def fitted_files(fitted: Fitted, modules: Sequence[Module]) -> dict[str, bytes]:

@@ -22,6 +22,12 @@ _NAME = r"^[\w.-]+$"
 _Text = Annotated[str, Field(min_length=1)]
 
 
+def review_sheet_in(folder: Path) -> str | None:
+    """The path of a profile folder's review sheet; None where it has none."""
+    path = folder / REVIEW_FILE
+    return str(path) if path.is_file() else None
+
+
 class _StrictProfile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +44,7 @@ class SlotFile(_StrictProfile):
 
 
 class ModuleFile(_StrictProfile):
-    """``modules[]`` of profile.yaml. ``optional``: a person says that words alone may decide whether it is sent."""
+    """``modules[]`` of profile.yaml. ``optional``: a person lets it be left out where nothing asks for it."""
 
     id: Annotated[str, Field(pattern=_ID)]
     file: _Text
@@ -46,7 +52,7 @@ class ModuleFile(_StrictProfile):
     description: str = ""
     always: bool = False
     until_labelled: bool = False
-    """Beside ``always``: only because nothing shows who needs it, so labels may take it out of the core."""
+    """Goes with ``always``, which it has only for want of evidence: labels may take it out of the core."""
     optional: bool = False
     evidence: str = ""
     """What shows that it isn't always needed; for people."""

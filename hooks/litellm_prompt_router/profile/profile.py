@@ -64,7 +64,7 @@ class Module:
     tokens: int
     optional: bool = False
     until_labelled: bool = False
-    """Always sent only because nothing shows who needs it: `fit` may route it, by labels."""
+    """It is in the core for want of evidence: `fit` may take it out where labels show who needs it."""
 
     @property
     def text(self) -> str:
@@ -143,9 +143,10 @@ class Ignore:
         )
 
 
-def how_to_review(name: str) -> str:
-    """What a person does with a profile that nobody reviewed."""
-    return f"read modules/{name}/REVIEW.md, then set `reviewed: true` in modules/{name}/profile.yaml"
+def how_to_review(name: str, sheet: str | None = None) -> str:
+    """What a person does with a profile that nobody reviewed; ``sheet`` is its review sheet's path where known."""
+    command = f"prompt-router review {name}"
+    return f"read {sheet or f'`{command}`'}, then accept it with `{command} --accept`"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

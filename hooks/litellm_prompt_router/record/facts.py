@@ -95,7 +95,11 @@ def _recognised(
     decision_us: int,
     context: DecisionContext,
 ) -> Facts:
-    """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left."""
+    """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left.
+
+    Of what was held back because nobody reviewed the profile that is the reason, whatever the gate says of the
+    selection: it is what somebody can change.
+    """
     absent = _absent_modules(recognition)
     residue_chars = _residue_chars(outcome, recognition)
     told = partial(
@@ -120,11 +124,12 @@ def _recognised(
         is_drift=bool(absent) or residue_chars >= DRIFT_RESIDUE_CHARS,
         absent_modules=absent,
     )
+    is_held_back = context.policy == UNREVIEWED
     if isinstance(outcome, Passthrough):
         added = outcome.added_marks if mode == "rewrite" else 0
         return told(
-            outcome="passthrough",
-            reason=outcome.reason,
+            outcome="shadow" if is_held_back else "passthrough",
+            reason=UNREVIEWED if is_held_back else outcome.reason,
             original_chars=outcome.original_chars,
             prompt_chars=outcome.original_chars,
             breakpoints_added=added,
@@ -136,7 +141,7 @@ def _recognised(
     saved, why_not = _list_price_saved(composition, target)
     return told(
         outcome="shadow" if mode == "shadow" else "rewritten",
-        reason=UNREVIEWED if context.policy == UNREVIEWED else None,
+        reason=UNREVIEWED if is_held_back else None,
         placement=outcome.placement,
         original_chars=recognition.spans[-1].end,
         prompt_chars=composition.chars,

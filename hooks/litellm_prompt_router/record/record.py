@@ -133,7 +133,7 @@ class Facts:
     @property
     def is_held_back(self) -> bool:
         """True where the policy would have the request rewritten, and nobody has reviewed its profile."""
-        return self.policy == UNREVIEWED
+        return self.reason == UNREVIEWED
 
     @property
     def is_passthrough(self) -> bool:

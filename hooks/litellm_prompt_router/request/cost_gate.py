@@ -94,8 +94,8 @@ def first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int
 class Weighing(NamedTuple):
     """What a set of modules saves against the full prompt, and what it costs beyond it, in tokens at the input price.
 
-    ``cold_tokens``: what nobody shares, so that it is written. None: the set is too short to be cached; then ``saved``
-    is what reading the full prompt costs at each call, and ``extra`` what the set costs.
+    ``cold_tokens``: tokens that no other conversation has cached, so that they are written. None: the set is too short
+    to be cached; then ``saved`` is what reading the full prompt costs at each call, and ``extra`` what the set costs.
     """
 
     saved: float
@@ -106,9 +106,9 @@ class Weighing(NamedTuple):
 def weigh_against_full(
     target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, *, is_hour: bool, calls: int = CALLS
 ) -> Weighing | None:
-    """What holds however dense the traffic is: the full prompt always warm, all that is sent beside the core cold.
+    """What sending this much saves and costs at worst: the full prompt always cached, of what is sent only the core.
 
-    None where prices aren't known.
+    So it holds however dense the traffic is. None where prices aren't known.
     """
     read = target.cache_read_share
     write = target.cache_write_1h_share if is_hour else target.cache_write_share
@@ -124,7 +124,7 @@ def weigh_against_full(
 
 
 def drops_enough(target: Target, dropped_tokens: int, full_tokens: int) -> bool:
-    """Whether the untuned rule bothers at all; where cached tokens cost as much as others there is nothing to lose."""
+    """Whether so much is left out that the untuned rule considers it: a minimum share, unless caching saves nothing."""
     if dropped_tokens >= MIN_DROPPED_SHARE * full_tokens:
         return True
     return target.cache_read_share is not None and target.cache_read_share >= 1

@@ -29,23 +29,32 @@ from litellm_prompt_router.request.types import Rewritten, RoutingDecision, Targ
 GateRule = Literal[
     "off", "latest", "left_alone", "exact", "bundle", "every", "no_prices", "never_cached", "pays", "widened", "no_way"
 ]
-"""What decided. Tuned: ``left_alone``, ``exact`` sets, a ``bundle``, ``every`` module. Untuned: ``no_prices`` known;
-the full prompt is ``never_cached``; the selection ``pays``; every module is sent instead (``widened``); ``no_way``, so
-the request stays as it came. ``off``: the gate is; ``latest``: the placement, which has nothing to compare."""
+"""Which rule of the gate decided.
+
+- The gate has no say: ``off`` in the settings; placement ``latest``, which has no first turn to go by.
+- The profile is tuned: its requests are ``left_alone``, or get the selection (``exact``), a ``bundle`` or ``every``
+  module.
+- It is not tuned. The selection is sent: ``no_prices`` are known, the full prompt is too short to be cached
+  (``never_cached``), or the selection ``pays``. Every module is sent (``widened``), or the request stays as it came
+  (``no_way``): nothing shorter would pay.
+"""
 MAX_CALLS = 1_000
-"""A conversation of more calls than this isn't worth telling of."""
+"""No break-even is told beyond this many calls a conversation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BreakEven:
-    """Where the untuned rule would begin to send the selection, each by itself; None where that alone never does."""
+    """The values from which on the untuned rule would send the selection, each with the others as they are.
+
+    None where no value of that one alone changes the decision.
+    """
 
     calls: int | None
-    """Of a conversation, where the rule takes ``CALLS``."""
+    """Calls of a conversation; the rule assumes ``CALLS``."""
     dropped_tokens: int | None
-    """Left out of the prompt."""
+    """Tokens left out of the prompt."""
     read_share: float | None
-    """What a cached token costs, as a share of the input price."""
+    """The price of a cached token, as a share of the input price."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,12 +69,12 @@ class GateExplanation:
     optional_tokens: int
     selected_tokens: int
     sent_tokens: int
-    """Beside the core, as are the selected ones."""
+    """Without the core's, like ``selected_tokens``."""
     min_cache_tokens: int
     read_share: float | None
     write_share: float | None
     weighing: Weighing | None
-    """Of the selection, by the untuned rule, whether or not that is what decided; None where prices aren't known."""
+    """What the untuned rule compares, also where a tuning decided; None where prices aren't known."""
     drops_enough: bool
     break_even: BreakEven
     ignored_economics: str | None
@@ -106,7 +115,10 @@ def explain_decision(
     is_latest: bool = False,
     gates_cost: bool = True,
 ) -> GateExplanation:
-    """The same of an ungated decision. ``sizes`` as ``optional_tokens`` gives them; None: all modules are there."""
+    """What the gate makes of a routing decision.
+
+    ``sizes``: what ``optional_tokens`` gives for the prompt; None where every module is in it, whole.
+    """
     if sizes is None:
         modules = profile.modules
         sizes = [0 if m.always else m.tokens for m in modules], sum(m.tokens for m in modules if m.always)
@@ -178,7 +190,7 @@ def _untuned_rule(explained: GateExplanation, target: Target, tokens: Sequence[i
 
 
 def _break_even(target: Target, core: int, selected: int, optional: int, is_hour: bool) -> BreakEven:
-    """By trying the gate's own rule."""
+    """Found by asking the gate's own rule for one value after the other."""
 
     def is_sent(selected: int, target: Target = target, calls: int = CALLS) -> bool:
         weighed = weigh_against_full(target, core, selected, optional, is_hour=is_hour, calls=calls)
@@ -201,7 +213,7 @@ def _break_even(target: Target, core: int, selected: int, optional: int, is_hour
 
 
 def _by_setting(explained: GateExplanation, *, is_latest: bool, gates_cost: bool) -> GateExplanation:
-    """The same where the gate is off, or has no first turn to go by: there only ``left_alone`` counts."""
+    """The explanation as the settings have it: off, or without a first turn to go by, only ``left_alone`` counts."""
     if not gates_cost:
         rule: GateRule = "off"
     elif is_latest and explained.rule != "left_alone":

@@ -10,10 +10,10 @@ from litellm_prompt_router.record.record import SIDE_CALLS, UNREVIEWED
 
 NAMES = (
     "request_id", "finished_seconds", "conversation", "key_alias", "key_hash", "team_id", "model_group", "model",
-    "provider", "mode", "outcome", "reason", "policy", "arm", "status", "error_type", "profile", "modules",
-    "is_fallback", "original_chars", "prompt_chars", "tools_chars", "history_chars", "uncached_input_tokens",
-    "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "response_cached",
-    "billed_usd", "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
+    "provider", "mode", "outcome", "reason", "arm", "status", "error_type", "profile", "modules", "is_fallback",
+    "original_chars", "prompt_chars", "tools_chars", "history_chars", "uncached_input_tokens", "cache_read_tokens",
+    "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "response_cached", "billed_usd",
+    "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
     "counterfactual_cache_write_5m_tokens", "counterfactual_cache_write_1h_tokens", "estimated_net_saved_usd",
     "estimated_net_saved_reason", "list_price_saved_usd", "decision_us",
 )  # fmt: skip
@@ -40,7 +40,7 @@ def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("finished_seconds") // DAY_SECONDS).cast(pl.Int32).alias("day"),
         (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
         (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
-        (pl.col("policy") == UNREVIEWED).fill_null(False).alias("is_held_back"),
+        (pl.col("reason") == UNREVIEWED).fill_null(False).alias("is_held_back"),
         (pl.col("status") == "failure").fill_null(False).alias("is_failure"),
         pl.when(pl.col("outcome") == "rewritten").then("prompt_chars").otherwise("original_chars").alias("sent_chars"),
         pl.when(~is_side_call).then("conversation").alias("conversation"),

@@ -25,6 +25,7 @@ class ModuleReport:
     tokens: int
     token_share: float
     always: bool
+    until_labelled: bool
     requires: tuple[str, ...]
     trigger_count: int
     example_count: int
@@ -121,6 +122,7 @@ def _module(module: Module, profile_tokens: int) -> ModuleReport:
         tokens=module.tokens,
         token_share=_share(module.tokens, profile_tokens),
         always=module.always,
+        until_labelled=module.until_labelled,
         requires=module.requires,
         trigger_count=len(module.triggers),
         example_count=len(module.examples),

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftModule
+from litellm_prompt_router.authoring.split.piece_tools import listed_tools
 from litellm_prompt_router.authoring.split.wrapper_rules import ignore_of
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import Turn
-
-MAX_LISTED_TOOLS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +49,7 @@ def _evidence(tools: Sequence[str], use: CapturedUse) -> str:
     declared = [tool for tool in tools if use.declared_in.get(tool)]
     calls = max((use.declared_in[tool] for tool in declared), default=0)
     users = frozenset[int]().union(*(use.called_in.get(tool, frozenset()) for tool in tools))
-    more = f" and {len(declared) - MAX_LISTED_TOOLS} more" if len(declared) > MAX_LISTED_TOOLS else ""
     return (
-        f"its tools {', '.join(declared[:MAX_LISTED_TOOLS])}{more} are declared by {calls} of {use.calls} calls;"
+        f"its tools {listed_tools(declared)} are declared by {calls} of {use.calls} calls;"
         f" called in {len(users)} of {use.conversations} conversations"
     )

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from litellm_prompt_router.authoring.split.drafted_entry import DraftedEntry
 from litellm_prompt_router.authoring.split.essential_text import first_essential, unrelated_sentence
-from litellm_prompt_router.authoring.split.essential_words import ESSENTIAL_TITLE
-from litellm_prompt_router.authoring.split.piece_tools import tools_of
+from litellm_prompt_router.authoring.split.piece_tools import listed_tools, tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.requirements import require
-from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, role_of, split_words
+from litellm_prompt_router.authoring.split.roles import is_about_output, is_about_tools, names_essentials, role_of
 from litellm_prompt_router.authoring.split.titles import (
     MAX_SLUG_CHARS,
     WHOLE_PROMPT_SHARE,
@@ -95,11 +94,11 @@ def _essential(entry: DraftedEntry, titles: Sequence[str], text: str, slots: Seq
         if has_tools:
             entry.doubts.append(f"{role} and tools in one module, so in the core; cut it in two")
         return role
-    titled = next((title for title in entry.naming.headings if ESSENTIAL_TITLE.search(split_words(title))), "")
+    titled = next((title for title in entry.naming.headings if names_essentials(title)), "")
     if titled:
         return f"its title: {_quoted(titled)}"
     if slots:
-        return f"environment: what varies stands in it ({_listed(slots)})"
+        return f"environment: what varies stands in it ({listed_tools(slots)})"
     found = first_essential(text, (*entry.tools, *titles))
     return f"{found.kind}: {_quoted(found.text)}" if found is not None else ""
 
@@ -109,7 +108,7 @@ def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: f
     if not entry.tools:
         return NO_TOOLS
     if declared.isdisjoint(entry.tools):
-        return f"no request seen declares {_listed(entry.tools)}"
+        return f"no request seen declares {listed_tools(entry.tools)}"
     found = unrelated_sentence(text, entry.tools, titles, declared)
     return "" if found is None else f"more than its tools: {_quoted(found.text)}"
 
@@ -117,17 +116,12 @@ def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: f
 def evidence_of(tools: Sequence[str], declared: Sequence[str]) -> str:
     """What shows that a module with these tools isn't always needed, for profile.yaml."""
     known = [tool for tool in tools if tool in declared]
-    return f"its tools {_listed(known)} are declared by the request it was drafted with"
+    return f"its tools {listed_tools(known)} are declared by the request it was drafted with"
 
 
 def _quoted(sentence: str) -> str:
     short = sentence if len(sentence) <= MAX_QUOTED_CHARS else f"{sentence[: MAX_QUOTED_CHARS - 3].rstrip()}..."
     return f'"{short}"'
-
-
-def _listed(tools: Sequence[str], most: int = 4) -> str:
-    more = f" and {len(tools) - most} more" if len(tools) > most else ""
-    return ", ".join(tools[:most]) + more
 
 
 def _copies(literals: Sequence[str]) -> dict[int, int]:

@@ -22,9 +22,7 @@ from litellm_prompt_router.authoring.split.essential_words import (
     TOOL_WORDS,
     EssentialKind,
 )
-from litellm_prompt_router.authoring.split.word_pattern import WordPattern
 
-LABELLED_ENVIRONMENT = WordPattern(ENVIRONMENT_LABEL)
 MAX_SENTENCE_CHARS = 1_000
 MIN_STEM_CHARS = 4
 MIN_KNOWN_SHARE = 0.12
@@ -54,8 +52,6 @@ _COMMON_STEMS = frozenset(
     """.split()  # noqa: SIM905  # a list of word beginnings reads better so
 )
 """Beginnings of words that titles and rules share without a common subject."""
-_KNOWN = tuple(frozenset(words.split()) for words in KNOWN_LANGUAGES)
-_OTHERS = tuple(frozenset(words.split()) for words in OTHER_LANGUAGES)
 _PRONOUN = re.compile(r"^\W*(?:it|this|es|dies\w*|il|elle|cela|esto)\b", re.IGNORECASE)
 _PARAMETER = re.compile(
     r"""^\W*\w+[`*"']*\s*(?::\s*\((?:required|optional)\)|\((?:required|optional|string|integer|boolean|number|array|object)\b)""",
@@ -82,7 +78,7 @@ def essential_sentences(text: str) -> Iterator[EssentialSentence]:
         if kind is not None:
             yield EssentialSentence(kind=kind, text=sentence)
     for line in _fenced_lines(text):
-        if LABELLED_ENVIRONMENT.search(line.strip()):
+        if ENVIRONMENT_LABEL.search(line.strip()):
             yield EssentialSentence(kind="environment", text=line)
 
 
@@ -155,8 +151,8 @@ def is_known_language(text: str) -> bool:
     words = [word.casefold() for word in _WHOLE_WORD.findall(prose)]
     if len(words) < ENOUGH_WORDS:
         return prose.isascii()
-    known = max(sum(word in each for word in words) for each in _KNOWN)
-    other = max(sum(word in each for word in words) for each in _OTHERS)
+    known = max(sum(word in each for word in words) for each in KNOWN_LANGUAGES)
+    other = max(sum(word in each for word in words) for each in OTHER_LANGUAGES)
     return known >= MIN_KNOWN_SHARE * len(words) and known > other
 
 

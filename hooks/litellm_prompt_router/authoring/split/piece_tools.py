@@ -105,3 +105,9 @@ def _tool_in_heading(text: str, title: str, in_tools: bool) -> str | None:
 
 def _is_name(name: str) -> bool:
     return _CODE_LIKE.fullmatch(name) is not None and _PLACEHOLDER.fullmatch(name) is None
+
+
+def listed_tools(tools: Sequence[str], most: int = 4) -> str:
+    """``a, b, c, d and 3 more``."""
+    more = f" and {len(tools) - most} more" if len(tools) > most else ""
+    return ", ".join(tools[:most]) + more

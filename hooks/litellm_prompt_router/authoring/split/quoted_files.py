@@ -61,7 +61,6 @@ _SECTION = re.compile(
     r"(?:selected|included|attached|open|opened|pinned|context|project|workspace|relevant) files?\Z", re.IGNORECASE
 )
 
-EDGED = r"-{3,}[^\r\n]*-{3,}\r?\n[\s\S]*?-{3,}[^\r\n]*-{3,}"
 TITLED = r"#{1,6} [^\r\n]*(?:\.\w{2,12}|README)\b[^\r\n]*\r?\n[\s\S]*"
 ANNOUNCED = r"[^\r\n]*\w\.\w+[^\r\n]*\r?\n[\s\S]*"
 FENCED = r"(?:`{3,}|~{3,})[^\r\n]*\r?\n(?:[\s\S]*?\n)?[ \t]*(?:`{3,}|~{3,})"

@@ -1,7 +1,7 @@
 """The role of a piece of a prompt by its titles and wording: identity, rules, safety, output format, tools.
 
-Word lists cover the languages that agent prompts are mostly written in; in any other, distinctive words and
-tool names decide, and what is unclear goes into the core.
+The words of titles are here, those of sentences in essential_words.toml. They cover the languages that agent prompts
+are mostly written in; in any other, distinctive words and tool names decide, and what is unclear goes into the core.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Literal
+
+from litellm_prompt_router.authoring.split.essential_words import FIRM
+from litellm_prompt_router.authoring.split.word_pattern import WordPattern
 
 Role = Literal["identity", "rules", "safety", "output format"]
 
@@ -59,12 +62,16 @@ _FILLER = re.compile(
     r"more|all|new|what|when|things|best|practices?|do|not|is|are|as|it|final|global|be|have|examples?)\b|[\d\W_]+",
     re.IGNORECASE,
 )
-_FIRM = re.compile(
-    r"\b(?:must|never|always|do not|don[’']t|important|critical|required?|forbidden|prohibited|under no circumstances|"
-    r"muss|müssen|niemals|immer|nicht erlaubt|doit|jamais|toujours|debe|nunca|siempre|deve|sempre|mai|нельзя|никогда|всегда|"
-    r"обязательно)\b|必须|必須|不得|禁止|切勿|务必|绝不|しないで|必ず|반드시|절대|يجب|أبدا|हमेशा|कभी नहीं",
-    re.IGNORECASE,
+_ESSENTIAL = WordPattern(
+    r"\b(?:allowed|blocked|denied|forbidden|prohibited|permitted|restricted) (?:\w+ )?"
+    r"(?:commands?|actions?|tools?|domains?|paths?|operations?|files?|topics?)\b|\bread-?only\b"
+    r"|\benvironment\b|\bsystem (?:info\w*|context)\b|\b(?:working|current) director(?:y|ies)\b"
+    r"|\b(?:your )?workspace\b",
+    r"\bumgebung\w*|\berlaubt\w*|\bverboten\w*|\bgesperrt\w*|\bberechtigung\w*|\benvironnement\b|\bautoris\w*"
+    r"|\binterdi\w*|\bentorno\b|\bpermiti\w*|\bprohibid\w*|\bpermisos\b|环境|允许|禁止|权限|限制|環境|환경"
+    r"|окружени\w*|разреш\w*|запрещ\w*",
 )
+"""Sections on environment and permissions, whatever else the title says."""
 
 
 def role_of(headings: Sequence[str], enclosing: Sequence[str], text: str, *, is_first: bool) -> Role | None:
@@ -100,6 +107,11 @@ def is_about_output(titles: Sequence[str]) -> bool:
     return any(_FORMAT.search(split_words(title)) for title in titles)
 
 
+def names_essentials(title: str) -> bool:
+    """True for the title of a section on environment or permissions, which every request needs."""
+    return _ESSENTIAL.search(split_words(title)) is not None
+
+
 def split_words(title: str) -> str:
     """A title with its words separated: ``chain_of_thoughtRules`` is ``chain of thought Rules``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title.replace("_", " ").replace("-", " "))
@@ -114,4 +126,4 @@ def _names_only_role(title: str) -> bool:
 
 
 def _firmness(text: str) -> float:
-    return 1000 * sum(1 for _ in _FIRM.finditer(text)) / max(len(text), 1)
+    return 1000 * FIRM.count(text) / max(len(text), 1)

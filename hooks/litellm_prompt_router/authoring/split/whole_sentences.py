@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from litellm_prompt_router.authoring.split.essential_words import COMMAND, OBLIGATION
+
 MAX_TAGGED_LINES = 60
 MAX_SENTENCE_CHARS = 400
 
@@ -28,17 +30,6 @@ _POINTS_BACK = re.compile(
     r"|[\s\"'“(*_`-]*(?:这|那|它|これ|それ|あれ|이것|그것)",
     re.IGNORECASE,
 )
-_OBLIGES = re.compile(
-    r"\b(?:must|never|always|do not|don[’']?t|should|shall|may not|cannot|can[’']?t|only|avoid|ensure|make sure|please"
-    r"|use|prefer|ask|important|critical|required?|forbidden|prohibited|allowed|refuse|unless|before you"
-    r"|muss|müssen|musst|niemals|nie|immer|nicht|darf|dürfen|soll\w*|vermeide\w*|bitte|nur|verwende\w*"
-    r"|doit|doivent|devez|jamais|toujours|ne pas|n[’']\w+ pas|évite\w*|seulement|utilise\w*"
-    r"|debe\w*|nunca|siempre|evita\w*|no (?:uses|hagas)|solo|usa|deve\w*|sempre|não|apenas|mai"
-    r"|нельзя|никогда|всегда|обязательно|должен|должны|не|только)\b"
-    r"|必须|必須|不得|禁止|切勿|务必|绝不|不要|应该|請|请|しないで|ください|必ず|べき|반드시|절대|하지 ?마"
-    r"|يجب|أبدا|لا |हमेशा|कभी नहीं|चाहिए",
-    re.IGNORECASE,
-)
 _TO_YOU = re.compile(
     r"\b(?:you|your|you[’']re|du|dein\w*|dir|Sie|Ihre?\w*|tu|vous|votre|tú|usted|eres|você|ты|вы|тебя|вас)\b|你|您|あなた|당신",
     re.IGNORECASE,
@@ -48,7 +39,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 def obliges(text: str) -> bool:
     """True for a text that tells somebody what to do or not to do."""
-    return _OBLIGES.search(text) is not None
+    return OBLIGATION.search(text) is not None or COMMAND.search(text) is not None
 
 
 def _only_says_facts(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Many words and phrases as one pattern that is searched quickly: what begins at a word's edge is tried only there."""
+"""Many words and phrases as one pattern, searched quickly: most are tried only where a word begins."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class WordPattern:
         if found is None and self._rest is not None and not text.isascii():
             found = self._rest.search(text)
         return found
+
+    def count(self, text: str) -> int:
+        """How often the words stand in the text."""
+        patterns = [each for each in (self._plain, self._rest) if each is not None]
+        return sum(1 for pattern in patterns for _ in pattern.finditer(text))
 
 
 def _alternatives(pattern: str) -> Iterator[str]:

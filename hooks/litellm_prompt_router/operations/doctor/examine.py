@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import review_sheet_in
 from litellm_prompt_router.operations.doctor.config_file import examine_document, examine_groups, mapping_in
 from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
 from litellm_prompt_router.operations.doctor.machine import (
@@ -66,10 +67,11 @@ def _examine_own(configuration: ActiveConfiguration) -> Iterable[Finding]:
     for profile in configuration.pipeline.profiles.values():
         yield _profile(profile)
         if not profile.reviewed:
+            sheet = review_sheet_in(configuration.profiles_path / profile.name) if configuration.profiles_path else None
             yield warn(
                 f"profile {profile.name}, review",
                 "nobody reviewed it: in shadow at most, whatever the policy says",
-                how_to_review(profile.name),
+                how_to_review(profile.name, sheet),
             )
         yield from _economics(profile)
 

@@ -1,8 +1,8 @@
 """Tells a prompt's own modules from module text that somebody quotes in it.
 
 A prompt has each module once, in an order of its own. What stands inside foreign delimiters, such as a tag, a fence
-or quotation marks that open in text that the profile doesn't know, is a quotation; so is a module's second time.
-Two things look like that and aren't: a frame around the prompt, and a prompt that is there twice.
+or quotation marks that open in text that the profile doesn't know, is a quotation; so is a module that stood
+in the text before. Two things look like that and aren't: a frame around the prompt, and a prompt that is there twice.
 """
 
 from __future__ import annotations
