@@ -66,8 +66,8 @@ class _Change:
             except OSError:  # not every file system has links
                 shutil.copy2(self.target, self.old, follow_symlinks=False)
         if self._content is not None:
-            mode = PRIVATE_MODE if self._is_private else 0o666
-            with open(os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            self._new.touch(PRIVATE_MODE if self._is_private else 0o666, exist_ok=False)
+            with self._new.open("wb") as file:
                 file.write(self._content)
                 file.flush()
                 os.fsync(file.fileno())
