@@ -8,7 +8,7 @@ from pathlib import Path
 from litellm_prompt_router.analysis.simulate import ProfileGain, economics_of, write_economics
 from litellm_prompt_router.analysis.simulate.economics_section import SECTION
 from litellm_prompt_router.files.profile_editor import ProfileEditor
-from litellm_prompt_router.onboarding.findings import GateAdvice
+from litellm_prompt_router.onboarding.findings import GateAdvice, GateState
 from litellm_prompt_router.onboarding.replayed_costs import Tariff
 from litellm_prompt_router.profile.profile import Profile
 
@@ -28,7 +28,7 @@ def settle_economics(
     advice = economics_of(gain, not_left_alone(profile), tariff.target, tariff.model)
     is_unclear = gain.shown == "unclear"
     if not may_write:
-        state = "left_alone" if profile.left_alone is not None else "kept"
+        state: GateState = "left_alone" if profile.left_alone is not None else "kept"
         return GateAdvice(sentence=advice.sentence, is_gain=advice.is_gain, is_unclear=is_unclear, state=state)
     if advice.section is not None:
         write_economics(folder, advice.section)

@@ -38,7 +38,16 @@ class KeptSteps:
 
     @property
     def place(self) -> ProfilePlace:
-        return ProfilePlace(root=self._root, name=self._place_name, replaces=self._replaces, drafts=self._state.drafts)
+        drafts = {name: {digest} for name, digest in self._state.drafts.items()}
+        for path in self._path.parent.glob("*.json"):  # runs over other files
+            for name, digest in load_state(path).drafts.items():
+                drafts.setdefault(name, set()).add(digest)
+        return ProfilePlace(
+            root=self._root,
+            name=self._place_name,
+            replaces=self._replaces,
+            drafts={name: frozenset(digests) for name, digests in drafts.items()},
+        )
 
     def wrote(self, profile: str) -> None:
         """The profile's folder is ours as it stands now, until somebody changes it."""

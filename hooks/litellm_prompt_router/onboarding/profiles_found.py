@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,17 +24,17 @@ PREVIEW_CHARS = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProfilePlace:
-    """Where profiles are, and what this run may do there. ``drafts``: digests of folders as earlier runs wrote them."""
+    """Where profiles are, and what this run may do there. ``drafts``: digests of folders as runs wrote them."""
 
     root: Path
     name: str
     replaces: bool
-    drafts: dict[str, str]
+    drafts: Mapping[str, frozenset[str]]
 
     def is_own_draft(self, profile: str) -> bool:
         """True for a draft of ours that nobody has touched."""
         folder = self.root / profile
-        return profile in self.drafts and folder.is_dir() and folder_digest(folder) == self.drafts[profile]
+        return profile in self.drafts and folder.is_dir() and folder_digest(folder) in self.drafts[profile]
 
     def origin(self, profile: str) -> Origin:
         return "kept" if self.is_own_draft(profile) else "edited"
