@@ -159,7 +159,7 @@ def test_accepted_as_it_is_it_stays_left_alone(path: Path, run: Run) -> None:
     assert (found["agent"]["origin"], found["gate"]["state"]) == ("edited", "left_alone")
     assert found["costs"]["auto_usd"] == before["costs"]["auto_usd"]
     page = Path("onboard-shop.html").read_text("utf-8")
-    assert "The figures here are what it would do without them." in page
+    assert "What is shown here is what it would do without them." in page
     assert "today: left alone" in page
 
 

@@ -81,7 +81,8 @@ def test_of_mixed_traffic_what_can_be_replayed_is(tmp_path: Path, run: Run) -> N
     result = run("onboard", write(tmp_path / "mixed.jsonl", other + "{torn\n" + chat), "--name", "shop", "--json")
     mixed = json.loads(result.stdout)
     assert [line for line in result.stderr.splitlines() if line.startswith("skipped")] == [
-        f"skipped: {tmp_path}/mixed.jsonl: line 10: not valid JSON at column 2: Expecting property name enclosed in double quotes"
+        f"skipped: {tmp_path}/mixed.jsonl: line 10: not valid JSON at column 2: Expecting property name enclosed in"
+        " double quotes"
     ]
     assert (mixed["calls"], mixed["unreplayed_calls"]) == (24, 9)
     (agent,) = mixed["agents"]
@@ -93,6 +94,15 @@ def test_of_mixed_traffic_what_can_be_replayed_is(tmp_path: Path, run: Run) -> N
     assert "9 of these calls are left out of all money: they came to /v1/responses, which can't be replayed" in page
     assert "They are in no figure in money here, which tells of the other 24 calls" in page
     assert "1 lines were left out" in page
+    assert "As long as the cost gate leaves this agent alone (below), there is nothing to measure" in page
+
+
+def test_what_other_traffic_left_alone_is_told(tmp_path: Path, run: Run) -> None:
+    """A control group would measure nothing then."""
+    onboarded(run, write(tmp_path / "chat.jsonl", traffic()))
+    result = run("onboard", write(tmp_path / "codex.jsonl", to_responses(traffic())), "--name", "codex")
+    assert "As `simulate` says it: shop: left alone: no gain in simulate on 8 conversations." in result.stdout
+    assert "there is nothing to measure: take `economics` out of its profile.yaml first." in result.stdout
 
 
 def test_an_unknown_endpoint_is_told(tmp_path: Path, run: Run) -> None:

@@ -35,7 +35,8 @@ def test_what_onboard_writes(tmp_path: Path, run: Run) -> None:
     assert "captured messages of users" in Path("modules/shop/REVIEW.md").read_text("utf-8")
     for name in (page, "modules/.onboard/shop.json", "modules/shop/REVIEW.md"):
         assert mode(name) == 0o600
-    assert mode("modules/shop/profile.yaml") == 0o644
+    for name in ("modules/shop/profile.yaml", "modules/.onboard/.gitignore"):
+        assert mode(name) == 0o644
 
 
 def test_what_learn_and_split_write(tmp_path: Path, run: Run) -> None:

@@ -126,16 +126,15 @@ class Onboarding:
             if known is not None:
                 self._say(f"{name}: done by an earlier run")
             else:
-                profile = not_left_alone(by_name[name])
                 known = findings_of(
                     agent,
-                    profile,
+                    by_name[name],
                     taken,
                     self._where,
                     walk,
                     costs,
                     unreplayed.get(name),
-                    warnings=self._checked(profile),
+                    warnings=self._checked(by_name[name]),
                     status=self._status,
                     watch=lambda items: watched(items, "messages"),
                 )

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
+from litellm_prompt_router.onboarding.believed_replay import not_left_alone, unreplayed_gate
 from litellm_prompt_router.onboarding.conversation_needs import sizes_of
 from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent, UnreplayedCalls
 from litellm_prompt_router.onboarding.left_out import left_out_of
@@ -33,10 +34,12 @@ def findings_of(
     status: Status,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> AgentFindings:
-    """``costs``: the document of the replay, empty where there was none; then ``walk`` is no tariff.
+    """What it would do if it weren't left alone. ``profile``: as it is now; ``warnings``: how many `check` has of it.
 
-    ``warnings``: how many `check` has.
+    ``costs``: the document of the replay, empty where there was none; then ``walk`` is no tariff.
     """
+    gate = gate_from(costs.get("gates", {}).get(profile.name)) or unreplayed_gate(profile)
+    profile = not_left_alone(profile)
     own = costs_from(costs.get("agents", {}).get(profile.name))
     labels, inferred = labels_of(taken.text, where, profile)
     trial = None
@@ -61,6 +64,6 @@ def findings_of(
         trial=trial,
         min_cache_tokens=walk.target.min_cache_tokens,
         problem=None if own is not None else "no call with this prompt can be replayed",
-        gate=gate_from(costs.get("gates", {}).get(profile.name)),
+        gate=gate,
         unreplayed=unreplayed,
     )

@@ -65,8 +65,8 @@ def _chapters(found: AgentFindings, paths: RunPaths) -> Iterator[Chapter]:
     savings = savings_of(found)
     if found.costs is not None and savings is not None:
         yield Chapter(title="What there is to win", blocks=tuple(_to_win(found, found.costs, savings)))
-        yield Chapter(title="What the cost gate does with it", blocks=tuple(gate_blocks(found, paths)))
         yield Chapter(title="What cache marks alone would save", blocks=(_caching(found.costs, savings),))
+    yield Chapter(title="What the cost gate does with it", blocks=tuple(gate_blocks(found, paths)))
     if found.made is not None:
         yield Chapter(title="What there is to win, on made-up traffic", blocks=tuple(_made(found.made)))
     if found.left_out is not None:

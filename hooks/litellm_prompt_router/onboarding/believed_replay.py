@@ -38,3 +38,11 @@ def settle_economics(
         editor.remove_section(SECTION)
         editor.save()
     return GateAdvice(sentence=advice.sentence, is_gain=True, is_unclear=False, state="kept")
+
+
+def unreplayed_gate(profile: Profile) -> GateAdvice | None:
+    """Of an agent none of whose calls was replayed: whether earlier traffic has it left alone."""
+    if profile.left_alone is None:
+        return None
+    said = f"{profile.name}: {profile.left_alone}"
+    return GateAdvice(sentence=said, is_gain=False, is_unclear=False, state="left_alone")

@@ -17,7 +17,7 @@ HOLDOUT = "0.1"
 
 
 def gate_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
-    """Nothing where nothing was replayed."""
+    """Nothing where nothing was replayed, now or before."""
     gate = found.gate
     if gate is None:
         return
@@ -32,8 +32,8 @@ def gate_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
         )
     elif gate.state == "left_alone":
         yield Paragraph(
-            text=f"`economics` in {file} leave this agent alone: the proxy sends its prompt as it came. The figures"
-            " here are what it would do without them."
+            text=f"`economics` in {file} leave this agent alone: the proxy sends its prompt as it came. What is"
+            " shown here is what it would do without them."
         )
     if gate.leaves_alone:
         check = command("check", name, *paths.where)
@@ -62,9 +62,13 @@ def unreplayed_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
         f" such calls, but they can't be replayed: how they are billed isn't modelled. {left}; what would be left out"
         " of their messages is shown all the same."
     )
+    alone = (
+        " As long as the cost gate leaves this agent alone (below), there is nothing to measure: take `economics` out"
+    )
     yield Paragraph(
         text="A control group measures it on the real bill: the proxy leaves a tenth of the conversations as they came,"
         " and `report` sets the others beside them. It takes a reviewed profile."
+        + (f"{alone} of its {PROFILE_FILE} first." if found.gate is not None and found.gate.leaves_alone else "")
     )
     setting = f"callback_settings: {{prompt_router: {{profiles: {paths.profiles_absolute}, holdout: {HOLDOUT}}}}}"
     yield Commands(title="In the proxy's configuration, and some days later", lines=(setting, _report()))

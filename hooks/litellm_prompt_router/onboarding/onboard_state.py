@@ -54,7 +54,7 @@ def save_state(path: Path, state: OnboardState) -> None:
     ignore = path.parent / ".gitignore"
     if not ignore.exists():
         changes[ignore] = IGNORE_ALL
-    replace_files(changes, path, private=changes)
+    replace_files(changes, path, private=(path,))
 
 
 def digest_of_parts(*parts: str | bytes) -> str:
