@@ -62,13 +62,11 @@ def unreplayed_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
         f" such calls, but they can't be replayed: how they are billed isn't modelled. {left}; what would be left out"
         " of their messages is shown all the same."
     )
-    alone = (
-        " As long as the cost gate leaves this agent alone (below), there is nothing to measure: take `economics` out"
-    )
+    alone = " As long as the cost gate leaves this agent alone (below), there is nothing to measure: take `economics`"
     yield Paragraph(
         text="A control group measures it on the real bill: the proxy leaves a tenth of the conversations as they came,"
         " and `report` sets the others beside them. It takes a reviewed profile."
-        + (f"{alone} of its {PROFILE_FILE} first." if found.gate is not None and found.gate.leaves_alone else "")
+        + (f"{alone} out of its {PROFILE_FILE} first." if found.gate is not None and found.gate.leaves_alone else "")
     )
     setting = f"callback_settings: {{prompt_router: {{profiles: {paths.profiles_absolute}, holdout: {HOLDOUT}}}}}"
     yield Commands(title="In the proxy's configuration, and some days later", lines=(setting, _report()))
