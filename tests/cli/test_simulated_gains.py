@@ -304,3 +304,28 @@ def test_other_cache_prices_are_another_matter(tmp_path: Path, root: Path, run: 
     (told,) = json.loads(result.stdout)["profiles"]
     assert "left alone" not in told["sentence"]
     assert told["versus_full_cached"] != 0
+
+
+# A profile that nobody reviewed
+
+
+def test_an_unreviewed_profile_is_replayed_as_if_it_were_reviewed_and_that_is_said(
+    tmp_path: Path, root: Path, run: Run
+) -> None:
+    """In the terminal and in JSON, with and without --tune; of a reviewed profile nothing is said."""
+    file = traffic(tmp_path, 8)
+    tune = ("--profile", "keeper", "--tune", "--dry-run")
+    said = "keeper: not reviewed: replayed as if it were; on the wire nothing changes until it is"
+    reviewed = bills(run, file, root)
+    assert said not in run("simulate", file, "--profiles", root).stdout
+    (told,) = json.loads(run("simulate", file, "--profiles", root, "--json").stdout)["profiles"]
+    assert (told["reviewed"], told["note"]) == (True, None)
+    declared = root / "keeper" / "profile.yaml"
+    declared.write_text(declared.read_text().replace("profile: keeper\n", "profile: keeper\nreviewed: false\n"))
+    assert bills(run, file, root) == reviewed
+    assert said in run("simulate", file, "--profiles", root).stdout.splitlines()
+    assert said in run("simulate", file, "--profiles", root, *tune).stdout.splitlines()
+    (told,) = json.loads(run("simulate", file, "--profiles", root, "--json").stdout)["profiles"]
+    assert (told["reviewed"], told["note"]) == (False, said.removeprefix("keeper: "))
+    tuned = json.loads(run("simulate", file, "--profiles", root, *tune, "--json").stdout)
+    assert (tuned["reviewed"], tuned["note"]) == (False, said.removeprefix("keeper: "))

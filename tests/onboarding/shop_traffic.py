@@ -23,7 +23,9 @@ def section(tool: str) -> str:
 
 
 PROMPT = OPENING + "".join(section(tool) for tool in TOOLS) + "## Rules\n\nNever promise a date. Always be kind.\n"
-DECLARED = [{"type": "function", "function": {"name": tool, "parameters": {"type": "object"}}} for tool in TOOLS]
+DECLARED: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": tool, "parameters": {"type": "object"}}} for tool in TOOLS
+]
 
 
 def call(

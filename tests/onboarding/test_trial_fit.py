@@ -22,7 +22,7 @@ from litellm_prompt_router.onboarding.conversation_needs import (
 from litellm_prompt_router.onboarding.left_out import SHOWN_ALIKE, left_out_of
 from litellm_prompt_router.onboarding.replayed_costs import Tariff, replay_agents
 from litellm_prompt_router.onboarding.trial_fit import calibrating_of, is_enough, labels_of, try_fit
-from litellm_prompt_router.profile.profile import Module, Profile
+from litellm_prompt_router.profile.profile import Economics, Module, Profile
 from litellm_prompt_router.request.types import Target
 from tests.made_profiles import count_words, module, profile
 from tests.onboarding.shop_traffic import OPENING, PROMPT, TOOLS, section, traffic
@@ -118,6 +118,8 @@ def test_a_trial_says_what_a_fit_would_do(shop: Profile, tmp_path: Path) -> None
     costs = replay_agents(calls, [shop], TARIFF, "t", as_it_is).agents["shop"]
     assert costs.ceiling.usd <= trial.usd
     assert costs.turns == 280
+    tuned = replace(shop, economics=Economics(rewrites=False, read_share=0.25, write_share=1.0))
+    assert try_fit(calls, tuned, inferred, TARIFF, lambda *_: None, as_it_is) == trial  # a fit ends a tuning
 
 
 def test_messages_that_lose_alike_are_shown_a_few_times(shop: Profile) -> None:

@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from litellm_prompt_router.cache_model import Prices
+from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.next_steps import RunPaths
+from litellm_prompt_router.onboarding.taken_traffic import TakenTraffic
 from litellm_prompt_router.onboarding.verdict_page import html_of
 from litellm_prompt_router.onboarding.whole_page import page_of
 from tests.analysis.test_page import CHROMIUM, FLAGS
@@ -31,6 +33,7 @@ PRICES = Prices(
     cache_write_1h_usd_per_mtok=Decimal(6),
     output_usd_per_mtok=Decimal(15),
 )
+CALL = RecordedCall(line=1, at_seconds=0, key="k", conversation="c", request={"model": "gpt-4.1"})
 WIDE = """[...document.querySelectorAll('p, h1, h2, h3, li, pre, figcaption, .n, .bar, .scroll')]
   .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
 CONTRAST = """(() => {
@@ -60,9 +63,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         PATHS,
         model="claude-sonnet-4-5",
         prices=PRICES,
-        calls=200,
-        skipped_lines=3,
-        other_models=["gpt-4.1"],
+        taken=TakenTraffic(calls=(CALL,) * 200, unreplayed=(), problems=(), skipped_lines=3, text=""),
     )
     file = tmp_path_factory.mktemp("page") / "page.html"
     file.write_text(html_of(page), "utf-8")

@@ -14,7 +14,7 @@ import click
 from litellm_prompt_router.cli.output import shortened, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case
-from litellm_prompt_router.files.replace_files import replace_files
+from litellm_prompt_router.files.replace_files import PRIVATE_MODE, replace_files
 from litellm_prompt_router.onboarding.trial_fit import FOR_EXPECTED, FOR_GUARANTEED, calibrating_of
 from litellm_prompt_router.profile.profile import Module, Profile
 
@@ -144,7 +144,7 @@ class Labeller:
         self._done.append(answer)
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            with self._target.open("ab") as file:
+            with open(self._target, "ab", opener=_open_private) as file:
                 file.write((("" if self._has_ended_line else "\n") + _line(answer)).encode())
                 file.flush()
                 os.fsync(file.fileno())
@@ -153,6 +153,11 @@ class Labeller:
                 [f"{self._target}: can't be written ({error.strerror}); name another --out"]
             ) from None
         self._has_ended_line = True
+
+
+def _open_private(path: str, flags: int) -> int:
+    """A new file is its owner's alone: messages of captured traffic are in it. One that is there keeps its mode."""
+    return os.open(path, flags, PRIVATE_MODE)
 
 
 def _about(module: Module) -> str:

@@ -56,6 +56,9 @@ def onboard(
     Drafts a profile of each agent in TRAFFIC.jsonl (as `capture` writes it) or of PROMPT.txt, checks it, replays
     the traffic as `simulate` does, and writes one page. Which of the two the file is shows in what it holds.
 
+    Where the replay shows no gain, its draft gets `economics` that leave it alone. Calls of endpoints that can't be
+    replayed are left out of all money; the page says what they are made of.
+
     Nothing changes on the wire: drafts are unreviewed, and the proxy only watches with them. A profile that a
     person has made or changed is used as it is. Finished steps are kept in .onboard beside the profiles, so that
     the same command goes on where it was stopped.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-
-from litellm_prompt_router.analysis.simulate import RecordedCall
-from litellm_prompt_router.onboarding.findings import FoundAgent
-from litellm_prompt_router.onboarding.profiles_found import ProfilePlace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,13 +46,3 @@ ORIGINS = {
     "kept": "drafted by an earlier run",
     "edited": "made or changed by a person; used as it is",
 }
-
-
-def with_origin(agent: FoundAgent, place: ProfilePlace) -> FoundAgent:
-    return agent if agent.profile is None else replace(agent, origin=place.origin(agent.profile))
-
-
-def replayable_text(lines: Sequence[str], calls: Iterable[RecordedCall]) -> str:
-    """The traffic with every other line emptied, so that the lines keep their numbers."""
-    kept = {call.line for call in calls}
-    return "\n".join(line if number in kept else "" for number, line in enumerate(lines, 1))

@@ -37,7 +37,7 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.model_accounts import Account, account_for, say_counts, say_parts, show, watched
 from litellm_prompt_router.cli.output import show_json
-from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains
+from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains, say_unreviewed
 from litellm_prompt_router.cli.tune_option import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
@@ -207,7 +207,7 @@ def _simulate_traffic(
     if as_json:
         counts = {"calls": len(calls), "conversations": report[BASELINE].conversations}
         parts = asdict(report.parts) if report.parts else None
-        by_profile = gains_for_json(advised, again)
+        by_profile = gains_for_json(advised, by_name, again)
         policies = report.for_json()
         show_json({**account.for_json(), **counts, "parts": parts, "policies": policies, "profiles": by_profile})
         return
@@ -219,6 +219,7 @@ def _simulate_traffic(
     if passed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in passed.items())
         click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
+    say_unreviewed(by_name[gain.profile] for gain in report.gains)
     say_gains(advised, again)
 
 

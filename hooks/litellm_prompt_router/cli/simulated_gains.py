@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from litellm_prompt_router.analysis.simulate import EconomicsAdvice, ProfileGain
+from litellm_prompt_router.profile.profile import Profile
+
+AS_IF_REVIEWED = "not reviewed: replayed as if it were; on the wire nothing changes until it is"
 
 
 def command_of(traffic: str, root: Path | None, model: str | None, stated: str | None) -> str:
@@ -22,6 +25,13 @@ def command_of(traffic: str, root: Path | None, model: str | None, stated: str |
 def tuning_command(again: str, profile: str) -> str:
     """The command that has the cost gate go by a replay."""
     return f"{again} --profile {shlex.quote(profile)} --tune"
+
+
+def say_unreviewed(profiles: Iterable[Profile]) -> None:
+    """Of each that nobody reviewed, that the figures are what it would do."""
+    for profile in profiles:
+        if not profile.reviewed:
+            click.echo(f"\n{profile.name}: {AS_IF_REVIEWED}")
 
 
 def say_gains(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again: str) -> None:
@@ -37,7 +47,14 @@ def say_gains(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again: str
             click.echo(f"  {tuning_command(again, gain.profile)}")
 
 
-def gains_for_json(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again: str) -> list[dict[str, Any]]:
+def review_for_json(profile: Profile) -> dict[str, Any]:
+    """Whether somebody reviewed it, and what it means for the figures that nobody did."""
+    return {"reviewed": profile.reviewed, "note": None if profile.reviewed else AS_IF_REVIEWED}
+
+
+def gains_for_json(
+    advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], profiles: Mapping[str, Profile], again: str
+) -> list[dict[str, Any]]:
     return [
         {
             "profile": gain.profile,
@@ -48,6 +65,7 @@ def gains_for_json(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again
             "versus_full_cached": gain.margin.versus_full_cached,
             "shown": gain.shown,
             "sentence": advice.sentence,
+            **review_for_json(profiles[gain.profile]),
             "command": None if advice.section is None else tuning_command(again, gain.profile),
         }
         for gain, advice in advised

@@ -32,6 +32,7 @@ from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
 from litellm_prompt_router.cli.inputs import settings_of_environment
 from litellm_prompt_router.cli.model_accounts import Account, watched
 from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE
 from litellm_prompt_router.profile.profile import Economics, Profile
@@ -109,12 +110,13 @@ def tune_traffic(
     if folder is not None:
         write_economics(folder, section)
     if as_json:
-        show_json({**account.for_json(), SECTION: section, **tuning_for_json(tuning)})
+        show_json({**account.for_json(), SECTION: section, **tuning_for_json(tuning), **review_for_json(profile)})
         return
     account.say()
     click.echo(f"\n{name}: {len(readings):,} conversations, {len(first) + len(second):,} calls\n")
     show_table(("on the first half", "#vs full-cached", "clearly cheaper"), _rows(tuning))
     click.echo(f"\n{said(tuning)}")
+    say_unreviewed([profile])
     _say_written(folder)
 
 
@@ -147,9 +149,11 @@ def _judge_few(
     if folder is not None:
         write_economics(folder, advice.section)
     if as_json:
-        show_json({**account.for_json(), SECTION: advice.section, "choice": "full", "sentence": advice.sentence})
+        told = {SECTION: advice.section, "choice": "full", "sentence": advice.sentence}
+        show_json({**account.for_json(), **told, **review_for_json(profile)})
         return
     account.say()
+    say_unreviewed([profile])
     click.echo(f"\n{advice.sentence}")
     click.echo(
         f"{profile.name} is left alone: {2 * MIN_CONVERSATIONS} conversations or more might find a way that pays"

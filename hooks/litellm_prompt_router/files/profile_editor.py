@@ -41,6 +41,7 @@ class ProfileEditor:
         self.folder = folder
         self._path = folder / PROFILE_FILE
         self._edits: dict[str, bytes | None] = {}
+        self._private: set[str] = set()
 
     @property
     def path(self) -> Path:
@@ -58,9 +59,11 @@ class ProfileEditor:
         name = _plain(name)
         return self._edits[name] if name in self._edits else self._on_disk(name)
 
-    def write(self, name: str, content: bytes) -> None:
-        """A file's whole content."""
+    def write(self, name: str, content: bytes, *, is_private: bool = False) -> None:
+        """A file's whole content. ``is_private``: only its owner may read it."""
         self._edits[_plain(name)] = content
+        if is_private:
+            self._private.add(_plain(name))
 
     def remove(self, name: str) -> None:
         self._edits[_plain(name)] = None
@@ -125,7 +128,8 @@ class ProfileEditor:
         changed = {name: content for name, content in self._edits.items() if content != self._on_disk(name)}
         # What goes first, so that a reader between two changes finds a file missing rather than a wrong one.
         order = sorted(changed, key=lambda name: (changed[name] is not None, name == PROFILE_FILE))
-        replace_files({self.folder / name: changed[name] for name in order}, self.folder)
+        private = {self.folder / name for name in self._private}
+        replace_files({self.folder / name: changed[name] for name in order}, self.folder, private)
         for name in order:
             if changed[name] is None:
                 self._remove_empty_folders(name)

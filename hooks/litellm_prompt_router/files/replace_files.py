@@ -6,19 +6,23 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 
+PRIVATE_MODE = 0o600
+"""Of files that hold messages of captured traffic: their owner's alone."""
 
-def replace_files(changes: Mapping[Path, bytes | None], where: Path) -> None:
+
+def replace_files(changes: Mapping[Path, bytes | None], where: Path, private: Container[Path] = ()) -> None:
     """Gives each file its new content, in this order, or removes it where that is None.
 
     At any moment each file is there whole, as it was or as it is to be. Behind a link the file that it leads to
-    changes. Raises ConfigurationError naming ``where`` when one of them can't be written; then all are as they were.
+    changes. ``private``: those that only their owner may read, from the first byte on; others keep the mode that they
+    have. Raises ConfigurationError naming ``where`` when one of them can't be written; then all are as they were.
     """
-    planned = [_Change(path, content) for path, content in changes.items()]
+    planned = [_Change(path, content, path in private) for path, content in changes.items()]
     made: list[Path] = []
     stuck: list[_Change] = []
     try:
@@ -45,11 +49,12 @@ def replace_files(changes: Mapping[Path, bytes | None], where: Path) -> None:
 class _Change:
     """One file on its way from its old content to its new one."""
 
-    def __init__(self, path: Path, content: bytes | None) -> None:
+    def __init__(self, path: Path, content: bytes | None, is_private: bool) -> None:
         self.target = path if content is None else path.resolve()
         name = f".{secrets.token_hex(8)}"
         self.old, self._new = self.target.with_name(f"{name}.old"), self.target.with_name(f"{name}.new")
         self._content = content
+        self._is_private = is_private
         self._is_there = os.path.lexists(self.target)
         self._is_done = False
 
@@ -61,11 +66,12 @@ class _Change:
             except OSError:  # not every file system has links
                 shutil.copy2(self.target, self.old, follow_symlinks=False)
         if self._content is not None:
-            with self._new.open("xb") as file:
+            self._new.touch(PRIVATE_MODE if self._is_private else 0o666, exist_ok=False)
+            with self._new.open("wb") as file:
                 file.write(self._content)
                 file.flush()
                 os.fsync(file.fileno())
-            if self._is_there:
+            if self._is_there and not self._is_private:
                 self._new.chmod(self.target.stat().st_mode & 0o7777)
 
     def carry_out(self) -> None:

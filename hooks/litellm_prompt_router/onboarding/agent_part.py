@@ -22,15 +22,15 @@ from litellm_prompt_router.onboarding.findings import (
     ModuleLeftOut,
     ProfileSizes,
 )
+from litellm_prompt_router.onboarding.gate_blocks import gate_blocks, unreplayed_blocks
+from litellm_prompt_router.onboarding.input_blocks import input_blocks
 from litellm_prompt_router.onboarding.next_steps import RunPaths, label_blocks, next_blocks
 from litellm_prompt_router.onboarding.page_blocks import (
     AgentPart,
-    Bar,
     Block,
     Chapter,
     Grid,
     Paragraph,
-    Segment,
 )
 from litellm_prompt_router.onboarding.verdict import PER_CALLS, Savings, savings_of, verdict_of
 
@@ -60,15 +60,18 @@ def part_of(found: AgentFindings, paths: RunPaths) -> AgentPart:
 
 
 def _chapters(found: AgentFindings, paths: RunPaths) -> Iterator[Chapter]:
-    yield Chapter(title="What the input is made of", blocks=tuple(_made_of(found)))
+    yield Chapter(title="What the input is made of", blocks=tuple(input_blocks(found)))
+    yield Chapter(title="What can't be told in money", blocks=tuple(unreplayed_blocks(found, paths)))
     savings = savings_of(found)
     if found.costs is not None and savings is not None:
         yield Chapter(title="What there is to win", blocks=tuple(_to_win(found, found.costs, savings)))
         yield Chapter(title="What cache marks alone would save", blocks=(_caching(found.costs, savings),))
+    yield Chapter(title="What the cost gate does with it", blocks=tuple(gate_blocks(found, paths)))
     if found.made is not None:
         yield Chapter(title="What there is to win, on made-up traffic", blocks=tuple(_made(found.made)))
     if found.left_out is not None:
-        blocks = _losing(found.left_out, "the reviewed profile, without labels,")
+        alone = ", were it not left alone," if found.gate is not None and found.gate.leaves_alone else ","
+        blocks = _losing(found.left_out, f"the reviewed profile, without labels{alone}")
         yield Chapter(
             title="What it would leave out of your messages, reviewed and without labels", blocks=tuple(blocks)
         )
@@ -82,47 +85,16 @@ def _chapters(found: AgentFindings, paths: RunPaths) -> Iterator[Chapter]:
     yield Chapter(title="The profile", blocks=tuple(_profile(found, paths)))
 
 
-def _made_of(found: AgentFindings) -> Iterator[Block]:
-    if found.costs is not None:
-        parts = found.costs.parts
-        named = (
-            ("system text", parts.system_tokens),
-            ("tools", parts.tools_tokens),
-            ("history", parts.history_tokens),
-        )
-        yield _bar("All calls' input, in tokens. Routing shortens system text only.", named)
-    sizes = found.sizes
-    yield _bar(
-        "The system prompt, in tokens",
-        (
-            ("always sent: identity, safety, rules, style", sizes.core_tokens),
-            ("kept for the rules in it, yours to judge", sizes.judged_tokens),
-            ("core until labels show otherwise", sizes.undecided_tokens),
-            ("may be left out", sizes.optional_tokens),
-        ),
-    )
-
-
-def _bar(title: str, named: tuple[tuple[str, int], ...]) -> Bar:
-    total = sum(tokens for _, tokens in named)
-    segments = tuple(
-        Segment(
-            name=name,
-            share=share_of(tokens, total),
-            note=f"{percent_text(share_of(tokens, total))}, {tokens:,} tokens",
-        )
-        for name, tokens in named
-    )
-    return Bar(title=title, segments=segments)
-
-
 def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterator[Block]:
     bill = savings.bill_usd
+    is_alone = found.gate is not None and found.gate.leaves_alone
     ways: list[tuple[str, Decimal]] = [
         ("today: the draft is unreviewed, nothing changes on the wire", Decimal(0)),
-        ("reviewed, without labels", savings.reviewed_usd),
+        ("reviewed, without labels" + ", were it not left alone" * is_alone, savings.reviewed_usd),
     ]
-    if found.sizes.is_reviewed:
+    if found.sizes.is_reviewed and is_alone:
+        ways = [("today: left alone", Decimal(0)), ("the profile, were it not left alone", savings.reviewed_usd)]
+    elif found.sizes.is_reviewed:
         ways = [("today: the profile as it is", savings.reviewed_usd)]
     if savings.fitted_usd is not None:
         ways.append(("reviewed and fitted on this traffic's tool use", savings.fitted_usd))
@@ -143,10 +115,7 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
     yield Grid(columns=("saved by leaving text out", "#of the bill", column), rows=tuple(row(*way) for way in ways))
     yield Paragraph(text=_bill_text(costs, bill))
     if savings.reviewed_usd < 0:
-        yield Paragraph(
-            text="Reviewed as it is, rewriting would cost more here than the full prompt, cached: `simulate --tune` "
-            "(below) has the cost gate leave this agent alone, or go by what pays."
-        )
+        yield Paragraph(text="Reviewed as it is, rewriting would cost more here than the full prompt, cached.")
     ceiling = costs.ceiling
     traced = f"{ceiling.conversations_with_tools:,} of {ceiling.conversations:,} conversations called tools"
     if found.sizes.untraceable_tokens:

@@ -12,7 +12,7 @@ from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import ProfileSizes
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import closure_of
-from litellm_prompt_router.request.types import CHAT, Request, UnreadableRequestError
+from litellm_prompt_router.request.types import CHAT, MESSAGES, Request, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
 Conversation = tuple[str, str]
@@ -24,10 +24,19 @@ Spared = Literal["tools", "labels", "judged"]
 what a person may."""
 
 
+REPLAYED = (CHAT, MESSAGES)
+"""Endpoints whose calls can be replayed."""
+
+
+def body_shape_of(call: RecordedCall) -> str:
+    """The endpoint whose body it has: a call that can be replayed has a chat body, wherever it came to."""
+    return CHAT if call.endpoint in REPLAYED else call.endpoint
+
+
 def request_of(call: RecordedCall) -> Request | None:
-    """A call that can be replayed, in our types; None where it can't be read."""
+    """The call in our types; None where it can't be read."""
     try:
-        return SHAPES[CHAT].read(call.request)
+        return SHAPES[body_shape_of(call)].read(call.request)
     except UnreadableRequestError:
         return None
 

@@ -173,6 +173,39 @@ class AgentCosts:
     ceiling: Ceiling
 
 
+GateState = Literal["kept", "written", "left_alone"]
+"""Whose word the cost gate goes by: its rule or what a person made it; what this run wrote, which leaves the agent
+alone; economics that somebody else had written and that do the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateAdvice:
+    """What `simulate` says of an agent, and what came of it. ``is_unclear``: it may be a gain, or chance."""
+
+    sentence: str
+    is_gain: bool
+    is_unclear: bool
+    state: GateState
+
+    @property
+    def leaves_alone(self) -> bool:
+        return self.state != "kept"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnreplayedCalls:
+    """Calls of endpoints that can't be replayed. ``parts``: tokens by our own counter; ``endpoints``: by name."""
+
+    calls: int
+    conversations: int
+    endpoints: tuple[tuple[str, int], ...]
+    parts: InputParts
+
+    @property
+    def named(self) -> str:
+        return " and ".join(name for name, _ in self.endpoints)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MadeRun:
     """Made-up traffic at one rate. ``policies``: the rows of `simulate --synthetic`."""
@@ -211,3 +244,6 @@ class AgentFindings:
     """Below it the provider caches nothing."""
     problem: str | None = None
     """Why nothing could be accounted."""
+    gate: GateAdvice | None = None
+    """None: nothing was replayed."""
+    unreplayed: UnreplayedCalls | None = None

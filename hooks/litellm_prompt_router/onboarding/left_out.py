@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from litellm_prompt_router.files.traffic import RecordedCall
+from litellm_prompt_router.onboarding.conversation_needs import body_shape_of
 from litellm_prompt_router.onboarding.findings import LeftOut, MessageLeftOut, ModuleLeftOut
-from litellm_prompt_router.onboarding.replayed_costs import Tariff
+from litellm_prompt_router.onboarding.replayed_costs import WalkSettings
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route.own_words import own_words
-from litellm_prompt_router.request.types import CHAT, Request, Rewritten
+from litellm_prompt_router.request.types import Request, Rewritten
 
 SHOWN = 15
 SHOWN_ALIKE = 3
@@ -23,14 +24,14 @@ TEXT_CHARS = 240
 def left_out_of(
     calls: Sequence[RecordedCall],
     profile: Profile,
-    tariff: Tariff,
+    walked_with: WalkSettings,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> LeftOut:
     """Every call that opens with the user's own words, through the walk as the proxy does it."""
     pipeline = Pipeline(
         [profile],
-        tariff.count_tokens,
-        coverage_floor=tariff.coverage_floor,
+        walked_with.count_tokens,
+        coverage_floor=walked_with.coverage_floor,
         adds_marks=True,
         gates_cost=True,
     )
@@ -39,7 +40,7 @@ def left_out_of(
     kept: Counter[str] = Counter()
     messages = 0
     for call in watch(calls):
-        walked = pipeline.walk(call.request, CHAT, lambda: tariff.target)
+        walked = pipeline.walk(call.request, body_shape_of(call), lambda: walked_with.target)
         text = _latest_words(walked.request, ignore)
         outcome = walked.outcome
         if text is None or (not isinstance(outcome, Rewritten) and outcome.recognition is None):

@@ -105,10 +105,10 @@ def next_blocks(found: AgentFindings, paths: RunPaths) -> Sequence[Block]:
     if found.agent.keys:
         enable = command("policy", "enable", found.agent.keys[0])
         steps.append(Commands(title="Rewrite for one key, once the profile is accepted and pays", lines=(enable,)))
-    if paths.traffic is not None:
+    if paths.traffic is not None and found.costs is not None:
         steps.append(
             Commands(
-                title="See the figures behind this page, and let the cost gate learn from this traffic",
+                title=_figures_title(found),
                 lines=(
                     command("simulate", paths.traffic, "--profile", name, *where, *paths.account),
                     command("simulate", paths.traffic, "--profile", name, *where, *paths.account, "--tune"),
@@ -125,3 +125,9 @@ def next_blocks(found: AgentFindings, paths: RunPaths) -> Sequence[Block]:
             )
         )
     return steps
+
+
+def _figures_title(found: AgentFindings) -> str:
+    if found.gate is not None and found.gate.leaves_alone:
+        return "See what the proxy does with it now; and let the cost gate learn from this traffic, or newer"
+    return "See the figures behind this page, and let the cost gate learn from this traffic"

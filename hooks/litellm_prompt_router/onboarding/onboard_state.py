@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from litellm_prompt_router.analysis.simulate import BASELINE
 from litellm_prompt_router.files.replace_files import replace_files
-from litellm_prompt_router.onboarding.findings import AgentCosts, AgentFindings, FoundAgent
+from litellm_prompt_router.onboarding.findings import AgentCosts, AgentFindings, FoundAgent, GateAdvice
 from litellm_prompt_router.onboarding.replayed_costs import ReplayedCosts
 
 FOLDER = ".onboard"
@@ -54,7 +54,7 @@ def save_state(path: Path, state: OnboardState) -> None:
     ignore = path.parent / ".gitignore"
     if not ignore.exists():
         changes[ignore] = IGNORE_ALL
-    replace_files(changes, path)
+    replace_files(changes, path, private=(path,))
 
 
 def digest_of_parts(*parts: str | bytes) -> str:
@@ -100,8 +100,8 @@ def agents_from(documents: list[dict[str, Any]]) -> list[FoundAgent] | None:
         return None
 
 
-def costs_document(replayed: ReplayedCosts) -> dict[str, Any]:
-    """``total``: what `simulate` says of all calls; ``agents``: the costs of each profile's."""
+def costs_document(replayed: ReplayedCosts, gates: Mapping[str, GateAdvice]) -> dict[str, Any]:
+    """``total``: what `simulate` says of all calls; ``agents``: the costs of each profile's; ``gates``: by profile."""
     total, parts = replayed.total, replayed.total.parts
     return {
         "total": {
@@ -110,7 +110,12 @@ def costs_document(replayed: ReplayedCosts) -> dict[str, Any]:
             "policies": total.for_json(),
         },
         "agents": {name: json.loads(_COSTS.dump_json(costs)) for name, costs in replayed.agents.items()},
+        "gates": {name: asdict(gate) for name, gate in gates.items()},
     }
+
+
+def gate_from(document: Any) -> GateAdvice | None:
+    return None if document is None else GateAdvice(**document)
 
 
 def costs_from(document: Any) -> AgentCosts | None:

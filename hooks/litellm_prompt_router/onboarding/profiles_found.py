@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from litellm_prompt_router.authoring.agent_draft import draft_agent
@@ -13,7 +13,7 @@ from litellm_prompt_router.authoring.split import split_prompt, write_draft
 from litellm_prompt_router.authoring.split.write_draft import check_free
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE, load_profile
-from litellm_prompt_router.files.traffic import RecordedCall
+from litellm_prompt_router.files.traffic import read_traffic
 from litellm_prompt_router.onboarding.findings import FoundAgent, Origin
 from litellm_prompt_router.onboarding.onboard_state import folder_digest
 from litellm_prompt_router.profile.profile import Profile
@@ -24,20 +24,25 @@ PREVIEW_CHARS = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProfilePlace:
-    """Where profiles are, and what this run may do there. ``drafts``: digests of folders as earlier runs wrote them."""
+    """Where profiles are, and what this run may do there. ``drafts``: digests of folders as runs wrote them."""
 
     root: Path
     name: str
     replaces: bool
-    drafts: dict[str, str]
+    drafts: Mapping[str, frozenset[str]]
 
     def is_own_draft(self, profile: str) -> bool:
         """True for a draft of ours that nobody has touched."""
         folder = self.root / profile
-        return profile in self.drafts and folder.is_dir() and folder_digest(folder) == self.drafts[profile]
+        return profile in self.drafts and folder.is_dir() and folder_digest(folder) in self.drafts[profile]
 
     def origin(self, profile: str) -> Origin:
         return "kept" if self.is_own_draft(profile) else "edited"
+
+
+def with_origin(agent: FoundAgent, place: ProfilePlace) -> FoundAgent:
+    """An agent of an earlier run, with what its profile is by now."""
+    return agent if agent.profile is None else replace(agent, origin=place.origin(agent.profile))
 
 
 def loadable_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
@@ -49,9 +54,25 @@ def loadable_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[P
     return tuple(profiles)
 
 
-def learn_agents(calls: Iterable[RecordedCall], count_tokens: Callable[[str], int], root: Path) -> Learned:
+def learn_agents(
+    lines: Iterable[str], where: str, min_chars: int, count_tokens: Callable[[str], int], root: Path
+) -> Learned:
+    """Raises ConfigurationError where no agent with a prompt of that length is in these lines."""
     known = loadable_profiles(root, count_tokens)
-    return learn(calls, count_tokens, Catalogue(known) if known else None)
+    problems: list[str] = []
+    learned = learn(read_traffic(lines, where, problems), count_tokens, Catalogue(known) if known else None)
+    if not learned.calls:
+        raise ConfigurationError(problems[:5] or [f"{where}: holds no call; a call is a line of JSON"])
+    if not learned.agents:
+        raise ConfigurationError(
+            [f"{where}: no call has a system prompt; capture at the proxy, where the agent's own arrives"]
+        )
+    longest = max(agent.chars for agent in learned.agents)
+    if longest < min_chars:
+        raise ConfigurationError(
+            [f"{where}: the longest system prompt has {longest:,} characters; --min-chars takes shorter ones"]
+        )
+    return learned
 
 
 def settle_agents(

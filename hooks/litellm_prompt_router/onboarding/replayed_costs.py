@@ -21,7 +21,7 @@ from litellm_prompt_router.analysis.simulate import (
 )
 from litellm_prompt_router.analysis.simulate.cost_report import report_of
 from litellm_prompt_router.analysis.simulate.fixed_selection import FixedSelection
-from litellm_prompt_router.analysis.simulate.gain import GainTally, Shown
+from litellm_prompt_router.analysis.simulate.gain import GainTally, ProfileGain, Shown
 from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -43,16 +43,22 @@ SECTIONS = ("system_tokens", "tools_tokens", "history_tokens")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tariff:
+class WalkSettings:
+    """What requests are rewritten with. ``coverage_floor``: the share of a prompt that a profile must know."""
+
+    target: Target
+    count_tokens: Callable[[str], int]
+    coverage_floor: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tariff(WalkSettings):
     """What calls are accounted by. ``model`` is LiteLLM's name of the one that all are taken to go to."""
 
     model: str
     prices: Prices
-    target: Target
     rules: Rules
     blocks_of: BlocksOf
-    count_tokens: Callable[[str], int]
-    coverage_floor: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +67,7 @@ class ReplayedCosts:
 
     total: Report
     agents: Mapping[str, AgentCosts]
+    gains: tuple[ProfileGain, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -160,10 +167,12 @@ def replay_agents(
         raise ConfigurationError(problems)
     span = calls[-1].at_seconds - calls[0].at_seconds
     prices = tariff.prices
-    shown = {gain.profile: gain.shown for gain in gains.gains()}
+    told = gains.gains()
+    shown = {gain.profile: gain.shown for gain in told}
     return ReplayedCosts(
         total=report_of(list(total.values()), prices, len(conversations), replayed.parts),
         agents={name: _costs(tally, prices, span, called, shown.get(name, "none")) for name, tally in agents.items()},
+        gains=told,
     )
 
 

@@ -77,7 +77,7 @@ def try_fit(
         )
     except ConfigurationError:
         return None
-    fitted = replace(done.profile, reviewed=True)
+    fitted = replace(done.profile, reviewed=True, economics=None)  # a fit ends every tuning
     return TrialFit(
         promise=done.fitted.calibration.promise,
         usd=costs_under(calls, fitted, tariff, watch),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from litellm_prompt_router.onboarding.amounts import a_month, percent_text, share_of, usd_text
-from litellm_prompt_router.onboarding.findings import AgentCosts, AgentFindings, MadeCosts, ProfileSizes
+from litellm_prompt_router.onboarding.findings import (
+    AgentCosts,
+    AgentFindings,
+    InputParts,
+    MadeCosts,
+    ProfileSizes,
+    UnreplayedCalls,
+)
 
 Kind = Literal["worth", "later", "no", "unknown"]
 WORTH_SHARE = 0.03
@@ -96,6 +104,8 @@ def verdict_of(found: AgentFindings) -> Verdict:
             sentence = f"Perhaps worth it: {amount}, but {few}; capture more."
             return Verdict(kind="later", sentence=sentence, reasons=reasons)
         when = "with the profile as it is" if found.sizes.is_reviewed else "as soon as the profile is reviewed"
+        if found.gate is not None and found.gate.leaves_alone:
+            when = "once its `economics` no longer leave it alone"
         return Verdict(kind="worth", sentence=f"Worth it: {amount}, {when}.", reasons=())
     if savings.fitted is not None and savings.fitted_usd is not None and savings.fitted >= SAVING_SHARE:
         amount = _amount(savings.fitted, savings.fitted_usd, found.costs)
@@ -120,19 +130,7 @@ def verdict_of(found: AgentFindings) -> Verdict:
 
 def reasons_of(costs: AgentCosts, sizes: ProfileSizes, min_cache_tokens: int) -> tuple[str, ...]:
     """What stands in the way, the weightiest first."""
-    parts = costs.parts
-    shares = {
-        "tools": share_of(parts.tools_tokens, parts.tokens),
-        "history": share_of(parts.history_tokens, parts.tokens),
-    }
-    found = [
-        f"{percent_text(share)} of the input is {name}, which routing doesn't touch"
-        for name, share in sorted(shares.items(), key=lambda item: -item[1])
-        if share >= LARGE_SHARE
-    ]
-    core = share_of(sizes.core_tokens, sizes.tokens)
-    if core >= LARGE_CORE_SHARE:
-        found.append(f"{percent_text(core)} of the prompt is identity, safety, rules or style, which are always sent")
+    found = [*_untouched(costs.parts), *_large_core(sizes)]
     if sizes.tokens < min_cache_tokens:
         found.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {min_cache_tokens:,}")
     if costs.calls <= ONE_SHOT_CALLS * costs.conversations:
@@ -142,6 +140,38 @@ def reasons_of(costs: AgentCosts, sizes: ProfileSizes, min_cache_tokens: int) ->
         if cached >= LARGE_SHARE:
             found.append(f"caching already takes {percent_text(cached)} off the full price, so that text costs little")
     return tuple(found)
+
+
+def _untouched(parts: InputParts) -> Iterator[str]:
+    shares = {
+        "tools": share_of(parts.tools_tokens, parts.tokens),
+        "history": share_of(parts.history_tokens, parts.tokens),
+    }
+    for name, share in sorted(shares.items(), key=lambda item: -item[1]):
+        if share >= LARGE_SHARE:
+            yield f"{percent_text(share)} of the input is {name}, which routing doesn't touch"
+
+
+def _large_core(sizes: ProfileSizes) -> Iterator[str]:
+    core = share_of(sizes.core_tokens, sizes.tokens)
+    if core >= LARGE_CORE_SHARE:
+        yield f"{percent_text(core)} of the prompt is identity, safety, rules or style, which are always sent"
+
+
+def _without_money(sizes: ProfileSizes, unreplayed: UnreplayedCalls) -> Verdict:
+    """Where no call can be replayed: what could be left out at all, and how to measure what that saves."""
+    reasons = (*_untouched(unreplayed.parts), *_large_core(sizes))
+    may_go = sizes.tokens - sizes.core_tokens
+    if not may_go:
+        return Verdict(kind="no", sentence="Not worth it: every module is always sent.", reasons=reasons)
+    system = percent_text(share_of(unreplayed.parts.system_tokens, unreplayed.parts.tokens))
+    most = percent_text(share_of(may_go, sizes.tokens))
+    sentence = (
+        f"No verdict in money: calls to {unreplayed.named} can't be replayed. {system} of their input is system text, "
+        f"of which at most {most} could be left out, once you and labels say who needs it; a control group measures "
+        "what that saves."
+    )
+    return Verdict(kind="unknown", sentence=sentence, reasons=reasons)
 
 
 def _amount(share: float, usd: Decimal, costs: AgentCosts) -> str:
@@ -159,6 +189,8 @@ def made_range(made: MadeCosts) -> tuple[float, float]:
 
 
 def _without_traffic(found: AgentFindings) -> Verdict:
+    if found.unreplayed is not None:
+        return _without_money(found.sizes, found.unreplayed)
     if found.problem is not None:
         return Verdict(kind="unknown", sentence=f"No verdict: {found.problem}.", reasons=())
     reasons = _made_reasons(found)
@@ -183,9 +215,7 @@ def _made_reasons(found: AgentFindings) -> tuple[str, ...]:
     if sizes.tokens < found.min_cache_tokens:
         least = f"{found.min_cache_tokens:,}"
         reasons.append(f"the prompt has {sizes.tokens:,} tokens, and the provider caches none below {least}")
-    core = share_of(sizes.core_tokens, sizes.tokens)
-    if core >= LARGE_CORE_SHARE:
-        reasons.append(f"{percent_text(core)} of the prompt is identity, safety, rules or style, which are always sent")
+    reasons += _large_core(sizes)
     if found.made is not None:
         inputs = [row["mean_prompt_tokens"] for row in found.made.runs[0].policies if row["policy"] == "full"]
         share = share_of(sizes.tokens, inputs[0]) if inputs else 1.0

@@ -10,8 +10,10 @@ from litellm_prompt_router.onboarding.agent_part import part_of
 from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent
 from litellm_prompt_router.onboarding.next_steps import RunPaths
 from litellm_prompt_router.onboarding.page_blocks import Chapter, Grid, Paragraph, VerdictPage
+from litellm_prompt_router.onboarding.taken_traffic import TakenTraffic
+from litellm_prompt_router.onboarding.unreplayed_sizes import PATHS
 
-_PRIVACY = "Messages on this page are from your own traffic: treat the file like the traffic itself."
+_PRIVACY = "This page quotes messages of your own traffic: only you may read the file; treat it like the traffic itself"
 
 
 def page_of(
@@ -19,20 +21,23 @@ def page_of(
     skipped: Sequence[FoundAgent],
     paths: RunPaths,
     *,
-    model: str,
-    prices: Prices,
-    calls: int,
-    skipped_lines: int,
-    other_models: Sequence[str],
+    model: str | None,
+    prices: Prices | None,
+    taken: TakenTraffic,
 ) -> VerdictPage:
-    facts = [f"From {paths.source}" + (f": {calls:,} calls" if calls else ": a prompt, no traffic")]
-    if skipped_lines:
-        facts.append(f"{skipped_lines:,} lines were left out: they can't be read, or can't be replayed")
-    facts.append(f"Accounted as {model}: {_prices_text(prices)}")
-    if other_models:
-        facts.append(f"Also in the traffic, accounted as that one: {', '.join(other_models)}")
-    if calls:
-        facts.append(_PRIVACY)
+    """``model`` and ``prices``: what was accounted; None where nothing could be."""
+    calls = len(taken.every_call)
+    facts = [_PRIVACY] if calls else []
+    facts.append(f"From {paths.source}" + (f": {calls:,} calls" if calls else ": a prompt, no traffic"))
+    if taken.skipped_lines:
+        facts.append(f"{taken.skipped_lines:,} lines were left out: they can't be read, or can't be replayed")
+    if taken.unreplayed:
+        facts.append(_unreplayed_text(taken))
+    if model is not None and prices is not None:
+        facts.append(f"Accounted as {model}: {_prices_text(prices)}")
+    others = sorted({str(call.request.get("model")) for call in taken.calls} - {str(model)})
+    if others:
+        facts.append(f"Also in the traffic, accounted as that one: {', '.join(others)}")
     chapters = []
     if skipped:
         rows = tuple((agent.begins, f"{agent.calls:,}", f"{agent.tokens:,}", agent.reason or "") for agent in skipped)
@@ -48,6 +53,14 @@ def page_of(
         agents=tuple(part_of(each, paths) for each in found),
         chapters=tuple(chapters),
     )
+
+
+def _unreplayed_text(taken: TakenTraffic) -> str:
+    paths = " and ".join(sorted({PATHS[call.endpoint] for call in taken.unreplayed}))
+    count = len(taken.unreplayed)
+    if not taken.calls:
+        return f"Nothing is told in money: calls to {paths} can't be replayed"
+    return f"{count:,} of these calls are left out of all money: they came to {paths}, which can't be replayed"
 
 
 def _prices_text(prices: Prices) -> str:

@@ -24,6 +24,11 @@ def review_of(draft: Draft) -> str:
     return "\n".join(_lines(draft)) + "\n"
 
 
+def quotes_messages(draft: Draft) -> bool:
+    """True where the sheet may hold messages of users: the draft was made of captured traffic."""
+    return draft.conversations > 0
+
+
 def risky_part(sheet: str) -> str:
     """The part of a REVIEW.md on what may be left out; empty where it has none."""
     start = sheet.find(RISK_TITLE)
@@ -46,7 +51,7 @@ def _lines(draft: Draft) -> Iterable[str]:
     yield ""
     yield (
         "Everything here was drafted from the text. This file quotes the prompt"
-        f"{' and captured messages of users' if draft.conversations else ''}: keep it where they may be seen. "
+        f"{' and captured messages of users' if quotes_messages(draft) else ''}: keep it where they may be seen. "
         f"Until the profile is accepted (last section), it runs in shadow mode at most and leaves nothing out."
     )
     yield from _risks(draft, optional)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from litellm_prompt_router.authoring.split.draft import Draft, DraftModule, DraftSlot
-from litellm_prompt_router.authoring.split.review_sheet import review_of
+from litellm_prompt_router.authoring.split.review_sheet import quotes_messages, review_of
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE, REVIEW_FILE
 from litellm_prompt_router.files.dump_yaml import dump_yaml
@@ -26,7 +26,7 @@ def write_draft(draft: Draft, root: Path, *, replace: bool = False) -> Path:
     for module in draft.modules:
         editor.write(module.file, module.text.encode())
     editor.write(PROFILE_FILE, profile_yaml(draft).encode())
-    editor.write(REVIEW_FILE, review_of(draft).encode())
+    editor.write(REVIEW_FILE, review_of(draft).encode(), is_private=quotes_messages(draft))
 
     def check(written: Profile) -> None:
         if written.text != draft.prompt:

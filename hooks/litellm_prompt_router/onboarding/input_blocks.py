@@ -1,0 +1,49 @@
+"""What an agent's input is made of, as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from litellm_prompt_router.onboarding.amounts import percent_text, share_of
+from litellm_prompt_router.onboarding.findings import AgentFindings, InputParts
+from litellm_prompt_router.onboarding.page_blocks import Bar, Block, Segment
+
+
+def input_blocks(found: AgentFindings) -> Iterator[Block]:
+    if found.costs is not None:
+        what = "All calls' input" if found.unreplayed is None else "Input of the calls that can be replayed"
+        yield _bar(f"{what}, in tokens. Routing shortens system text only.", _parts(found.costs.parts))
+    if found.unreplayed is not None:
+        title = f"Input of the calls to {found.unreplayed.named}, in tokens by our own counter."
+        yield _bar(f"{title} Routing shortens system text only.", _parts(found.unreplayed.parts))
+    sizes = found.sizes
+    yield _bar(
+        "The system prompt, in tokens",
+        (
+            ("always sent: identity, safety, rules, style", sizes.core_tokens),
+            ("kept for the rules in it, yours to judge", sizes.judged_tokens),
+            ("core until labels show otherwise", sizes.undecided_tokens),
+            ("may be left out", sizes.optional_tokens),
+        ),
+    )
+
+
+def _parts(parts: InputParts) -> tuple[tuple[str, int], ...]:
+    return (
+        ("system text", parts.system_tokens),
+        ("tools", parts.tools_tokens),
+        ("history", parts.history_tokens),
+    )
+
+
+def _bar(title: str, named: tuple[tuple[str, int], ...]) -> Bar:
+    total = sum(tokens for _, tokens in named)
+    segments = tuple(
+        Segment(
+            name=name,
+            share=share_of(tokens, total),
+            note=f"{percent_text(share_of(tokens, total))}, {tokens:,} tokens",
+        )
+        for name, tokens in named
+    )
+    return Bar(title=title, segments=segments)
