@@ -6,7 +6,7 @@ import pytest
 
 from litellm_prompt_router.authoring.split import split_prompt
 from litellm_prompt_router.authoring.split.slot_finding import find_slots
-from litellm_prompt_router.authoring.split.whole_sentences import whole_span
+from litellm_prompt_router.authoring.split.whole_sentences import obliges, whole_span
 from litellm_prompt_router.profile.patterns import compile_pattern
 from tests.made_prompts import ANSWERS, BINDING, DELIVERY, INVOICES, OPENING, PAPER, RULES
 
@@ -92,3 +92,27 @@ def test_a_conditional_section_takes_no_other_rules(sections: tuple[str, ...]) -
         for unseen in UNSEEN:
             assert pattern.fullmatch(unseen) is None, slot
             assert pattern.fullmatch(sections[0] + unseen) is None, slot
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("You must ask Ada.", True),
+        ("Please keep the lid on", True),
+        ("Prefer blue ink", True),
+        ("Bitte nur blaue Tinte", True),
+        ("Utilisez l'encre bleue", True),
+        ("只能用蓝墨水", True),
+        ("請必ず青で", True),
+        ("The shop is in Hull", False),
+        ("Non mescolare mai due toni", True),
+        ("Mai due toni", True),
+        ("Datum: 3. Mai", False),
+        ("Date : 3 mai 2026", False),
+        ("Date : mai 2026", False),
+        ("今天是五月三日", False),
+    ],
+)
+def test_commands_are_told_from_facts(text: str, expected: bool) -> None:
+    """By the same words that rules are known by, and a few that only tell somebody what to do."""
+    assert obliges(text) is expected
