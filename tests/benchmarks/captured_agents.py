@@ -40,7 +40,7 @@ from litellm_prompt_router.profile.profile import Module, Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from tests.agents.stage import models_of, tools_of
 from tests.benchmarks.wire_text import other_parts_of, system_text_of
-from tests.emulators.proxy import make_key, running_proxy
+from tests.emulators.proxy import RunningProxy, make_key, running_proxy
 from tests.emulators.two_keys import CONFIG, ROOT
 from tests.emulators.upstream import RecordedRequest, Upstream
 
@@ -69,6 +69,7 @@ class Pair:
 class Bench:
     """A running proxy with a key that rewrites and one that is off."""
 
+    proxy: RunningProxy
     client: httpx.Client
     upstream: Upstream
     keys: Mapping[str, str] = field(repr=False)
@@ -82,8 +83,14 @@ class Bench:
 
     def _send(self, call: RecordedCall, key: str) -> tuple[RecordedRequest, str]:
         headers = {"authorization": f"Bearer {self.keys[key]}"}
-        self.upstream.clear()
-        answer = self.client.post(path_of(call), json=call.request, headers=headers)
+        for _ in range(2):
+            self.upstream.clear()
+            try:
+                answer = self.client.post(path_of(call), json=call.request, headers=headers)
+                break
+            except httpx.TransportError:
+                self.proxy.process.wait(SETTLE_SECONDS)
+                self.proxy.revive()
         assert answer.status_code == httpx.codes.OK, f"line {call.line}: {answer.status_code} {answer.text[:300]}"
         [request] = self.upstream.calls
         return request, answer.headers["x-litellm-call-id"]
@@ -136,7 +143,7 @@ def running_bench(folder: Path, profiles: Path) -> Iterator[Bench]:
             running_proxy(folder / "config.yaml", env=env, cwd=ROOT, log_path=folder / "proxy.log") as proxy,
             httpx.Client(base_url=proxy.url, trust_env=False, timeout=ANSWER_SECONDS) as client,
         ):
-            yield Bench(client=client, upstream=upstream, keys=keys, ledger=ledger)
+            yield Bench(proxy=proxy, client=client, upstream=upstream, keys=keys, ledger=ledger)
 
 
 def without_tools(call: RecordedCall, dropped: frozenset[str]) -> RecordedCall:
@@ -204,7 +211,7 @@ def judge(profile: Profile, pair: Pair) -> tuple[list[Module], list[str]]:
     missing = missing_modules(profile, pair)
     declared = tools_of(pair.off.json)
     faults = [
-        f"line {pair.call.line}: {module.id} is missing, and {'its tools are declared' if module.tools else 'owns no tools'}"
+        f"line {pair.call.line}: {module.id} is missing, whose tools are {', '.join(module.tools) or 'none'}"
         for module in missing
         if not module.tools or set(module.tools) & declared or not declared
     ]
