@@ -103,7 +103,7 @@ def raised(folder: Path, section: Mapping[str, Any] | None) -> Iterator[Stage]:
     key = make_key()
     with Upstream() as upstream:
         config: dict[str, Any] = {
-            "model_list": _models(upstream.url),
+            "model_list": models_of(upstream.url),
             "general_settings": {
                 "master_key": "os.environ/LITELLM_MASTER_KEY",
                 "custom_auth": "key_file.user_api_key_auth",
@@ -125,7 +125,8 @@ def raised(folder: Path, section: Mapping[str, Any] | None) -> Iterator[Stage]:
             yield Stage(proxy=proxy, upstream=upstream, key=key, folder=folder)
 
 
-def _models(url: str) -> list[dict[str, Any]]:
+def models_of(url: str) -> list[dict[str, Any]]:
+    """The proxy's model groups, each of a provider that the upstream at ``url`` stands for."""
     hosts = {
         "claude-*": ("anthropic/claude-*", url),
         "gpt-*": ("openai/gpt-*", url),

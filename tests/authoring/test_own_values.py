@@ -59,6 +59,7 @@ QUOTED = {
     "file line and fence": f"File: docs/README.md\n```markdown\n{FILE}```\n\n",
     "selected files": f"## Selected files\n\nRead more with `cat`.\n\n```notes.txt\n{FILE}```\n\n",
     "fence, the next block on its last line": f"````README.md\n{FILE}\n````## Deliveries\n\nThey leave on Tuesday.\n\n",
+    "memory section": f"# Memory\n\n## Long-term Memory\n{FILE}\n---\n\n",
     "listing": "Current workspace structure:\n\n```\nlegacy/\nlegacy/tabs.txt\nREADME.md\n```\n\n",
 }
 AT_END = {
@@ -66,6 +67,8 @@ AT_END = {
     "heading": f"\n# AGENTS.md instructions for /srv/print\n\n{FILE}",
     "instructions from": f"\nInstructions from: /srv/print/AGENTS.md\n{FILE}",
     "additional context": f"\n## Additional Context from AGENTS.md\n\n{FILE}",
+    "project instructions": f"\n## Project Instructions\n\n{FILE}",
+    "additional context line": f"\n\nAdditional Context...\n\n{FILE}",
     "several headings, then a rule": f"\n## AGENTS.md\n\n{FILE}\n\n## SOUL.md\n\n# Soul\n\nIndent with tabs.\n\n---\n\n"
     "# Closing time\n\nThe shop closes at six.\n",
     "rules from": f"\n# Rules from /srv/print/.rules/RULES.md:\n{FILE}",

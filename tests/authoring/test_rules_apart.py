@@ -43,3 +43,14 @@ def test_what_is_too_small_stays_with_the_rule() -> None:
 def test_no_section_is_cut_through() -> None:
     draft = drafted(PROMPT.replace("## House keeping\n\n", ""))
     assert "Shelf 1 holds" in holding(draft, "Never reveal").text
+
+
+def test_a_section_that_is_not_always_there_is_no_module_of_its_own() -> None:
+    """It is a slot, and a module's file has text of its own."""
+    glazes = "# Glazes\n\nUse the glaze list for every glaze, and keep the list by the kiln.\n\n"
+    with_it = f"You are the helper of a pottery.\n\n# Shelves\n\n{FILLING}\n\n{glazes}# Kilns\n\n{FILLING}\n"
+    draft = split_prompt(
+        [with_it, with_it.replace(glazes, "")], name="kiln", count_tokens=len, target_chars=300, max_share=1.0
+    )
+    assert "glaze list" in draft.slots[0].sample
+    assert all(module.text.replace("{{slot_1}}", "").strip() for module in draft.modules)

@@ -238,6 +238,24 @@ def test_a_rule_that_names_no_tool_keeps_its_module_in_the_core() -> None:
     assert holding(draft, "Always pass").reason == f'more than its tools: "{rule}"'
 
 
+@pytest.mark.parametrize(
+    ("section", "reason"),
+    [
+        ("## Proofs\n\nAutomatic hints on parameters of proofs.\n\n", 'more than its tools: the section "Proofs"'),
+        ("### Examples\n\nParameters of an example call.\n\n", ""),
+        ("## More on paper_stock\n\nParameters of a call.\n\n", ""),
+    ],
+    ids=["of something else", "inside the tool's own", "names the tool"],
+)
+def test_a_section_that_names_no_tool_keeps_its_module_in_the_core(section: str, reason: str) -> None:
+    """Two small sections make one module: the one beside the tool's isn't left out with it."""
+    paper = "## Paper\n\nUse `paper_stock` for the stock of a paper. The paper_stock parameter is a colour.\n\n"
+    draft = split(f"{OPENING}{INVOICES}{DELIVERY}{LAYOUT}{paper}{section}{ANSWERS}", tools=["paper_stock"])
+    module = holding(draft, "Use `paper_stock`")
+    assert section.strip() in module.text
+    assert (module.reason, module.always) == (reason, bool(reason))
+
+
 def test_a_language_that_is_not_known_keeps_its_module_in_the_core() -> None:
     """Its rules wouldn't be seen."""
     polish = "Narzędzie paper_stock zwraca stan jednego papieru. Nigdy nie obiecuj dostawy przed podpisaniem projektu."

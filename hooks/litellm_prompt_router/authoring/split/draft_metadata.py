@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from litellm_prompt_router.authoring.split.drafted_entry import DraftedEntry
 from litellm_prompt_router.authoring.split.essential_text import first_essential, unrelated_sentence
-from litellm_prompt_router.authoring.split.piece_tools import listed_tools, tools_of
+from litellm_prompt_router.authoring.split.piece_tools import listed_tools, section_without_tools, tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.requirements import require
@@ -110,7 +110,10 @@ def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: f
     if declared.isdisjoint(entry.tools):
         return f"no request seen declares {listed_tools(entry.tools)}"
     found = unrelated_sentence(text, entry.tools, titles, declared)
-    return "" if found is None else f"more than its tools: {_quoted(found.text)}"
+    if found is not None:
+        return f"more than its tools: {_quoted(found.text)}"
+    section = section_without_tools(text, entry.tools)
+    return "" if section is None else f"more than its tools: the section {_quoted(section)}"
 
 
 def evidence_of(tools: Sequence[str], declared: Sequence[str]) -> str:

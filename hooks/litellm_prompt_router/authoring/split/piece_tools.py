@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from litellm_prompt_router.authoring.split.line_structure import StructuredLine, read_lines
 from litellm_prompt_router.authoring.split.roles import is_about_tools
 
 READ_CHARS = 20_000
@@ -72,6 +73,28 @@ def tools_of(
 def tools_named_in(text: str, names: frozenset[str]) -> frozenset[str]:
     """The tools that a text names as whole words."""
     return names & set(_WORD.findall(text))
+
+
+def section_without_tools(text: str, tools: Sequence[str]) -> str | None:
+    """The title of the first section that names none of these tools, nor stands in one that does; None without one."""
+    named = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, tools))})(?!\w)", re.IGNORECASE)
+    headings = [line for line in read_lines(text) if line.kind == "heading" and line.style == "atx"]
+    return _without_tools(text, headings, len(text), named) if tools else None
+
+
+def _without_tools(text: str, headings: Sequence[StructuredLine], end: int, named: re.Pattern[str]) -> str | None:
+    """``headings``: those of sections that end at ``end``."""
+    while headings:
+        first = headings[0]
+        after = next((n for n, other in enumerate(headings) if n and other.level <= first.level), len(headings))
+        inner, headings = headings[1:after], headings[after:]
+        until = headings[0].start if headings else end
+        if named.search(text, first.start, inner[0].start if inner else until):
+            continue
+        found = _without_tools(text, inner, until, named) if inner else first.title
+        if found is not None:
+            return found
+    return None
 
 
 def _tool_evidence(

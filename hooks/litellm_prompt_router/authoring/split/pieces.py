@@ -78,7 +78,7 @@ def cut_prompt(
 ) -> list[PromptPiece]:
     """The prompt in pieces, in order and without gaps. Only what can't be divided is over the bounds."""
     pieces = _pieces(prompt, root, bounds, count_tokens)
-    return _without_blanks(prompt, _with_whole_slots(prompt, pieces))
+    return without_blanks(prompt, _with_whole_slots(prompt, pieces))
 
 
 def _with_whole_slots(prompt: SlottedPrompt, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
@@ -158,7 +158,7 @@ def _without_small_pieces(pieces: list[PromptPiece], bounds: Bounds) -> list[Pro
     return pieces
 
 
-def _without_blanks(prompt: SlottedPrompt, pieces: list[PromptPiece]) -> list[PromptPiece]:
+def without_blanks(prompt: SlottedPrompt, pieces: Sequence[PromptPiece]) -> list[PromptPiece]:
     """The pieces, those without visible literal text joined to a neighbour, whatever its size."""
     kept: list[PromptPiece] = []
     lead: PromptPiece | None = None
@@ -170,7 +170,7 @@ def _without_blanks(prompt: SlottedPrompt, pieces: list[PromptPiece]) -> list[Pr
                 lead = piece if lead is None else _merged(lead, piece)
         else:
             kept.append(piece if lead is None or kept else _merged(lead, piece))
-    return kept or pieces[:1]
+    return kept or list(pieces[:1])
 
 
 def _merged(left: PromptPiece, right: PromptPiece) -> PromptPiece:

@@ -1,7 +1,8 @@
 """Finds a project's files where an agent quotes them into its prompt: README, AGENTS.md, memory, rules, listings.
 
 They are the user's, whatever project the samples were taken in. They are known by what agents put around them: a tag,
-a path above a fence, a file's name as a heading, "Contents of PATH:", "--- Context from: PATH ---".
+a path above a fence, a file's name as a heading, "Contents of PATH:", "--- Context from: PATH ---"; or by a title that
+says that it is the user's or the project's: "Long-term Memory", "Project Instructions", "Additional Context...".
 """
 
 from __future__ import annotations
@@ -61,7 +62,17 @@ _SECTION = re.compile(
     r"(?:selected|included|attached|open|opened|pinned|context|project|workspace|relevant) files?\Z", re.IGNORECASE
 )
 
+_USERS_TITLE = re.compile(
+    r"(?:(?:the )?(?:long[- ]term|saved|stored|persistent|user(?:'?s)?|project|session) memor(?:y|ies)"
+    r"|(?:user(?:'?s)?|project|repo(?:sitory)?|workspace|folder|team)(?:[- ](?:specific|custom))?"
+    r" (?:instructions|rules|notes|context))\s*:?\Z",
+    re.IGNORECASE,
+)
+_USERS_LINE = re.compile(r"[*_]*additional (?:project |user |workspace )?context[*_]*[.…:]*[*_]*\s*\Z", re.IGNORECASE)
+
 TITLED = r"#{1,6} [^\r\n]*(?:\.\w{2,12}|README)\b[^\r\n]*\r?\n[\s\S]*"
+USERS = r"#{1,6} [^\r\n]*(?i:memor|instructions|rules|notes|context)[^\r\n]*\r?\n[\s\S]*"
+ADDITIONAL = r"[*_]*(?i:additional )[^\r\n]*(?i:context)[^\r\n]*\r?\n[\s\S]*"
 ANNOUNCED = r"[^\r\n]*\w\.\w+[^\r\n]*\r?\n[\s\S]*"
 FENCED = r"(?:`{3,}|~{3,})[^\r\n]*\r?\n(?:[\s\S]*?\n)?[ \t]*(?:`{3,}|~{3,})"
 
@@ -113,6 +124,10 @@ def _begins_at(text: str, lines: list[StructuredLine], number: int) -> tuple[Quo
     if line.kind == "heading" and line.style == "atx" and _TITLE.match(line.title):
         last = _section_end(text, lines, number)
         return _quoted(text, lines, number, last, TITLED)
+    if line.kind == "heading" and line.style == "atx" and _USERS_TITLE.match(line.title):
+        return _with_body(text, lines, number, _section_end(text, lines, number), USERS)
+    if _USERS_LINE.match(raw) and line.kind != "fence":
+        return _with_body(text, lines, number, _body_end(text, lines, number, level=7), ADDITIONAL)
     if _CONTENTS.match(raw) or (_FILE_LINE.match(raw) and _next_visible_kind(lines, number) == "fence"):
         return _introduced(text, lines, number)
     return None
@@ -121,6 +136,13 @@ def _begins_at(text: str, lines: list[StructuredLine], number: int) -> tuple[Quo
 def _quoted(text: str, lines: list[StructuredLine], first: int, last: int, pattern: str) -> tuple[QuotedFile, int]:
     start, end = lines[first].start, lines[last].end
     return QuotedFile(start, start + len(text[start:end].rstrip()), (pattern,)), last + 1
+
+
+def _with_body(
+    text: str, lines: list[StructuredLine], first: int, last: int, pattern: str
+) -> tuple[QuotedFile, int] | None:
+    """The quotation under a title; None where nothing stands under it."""
+    return _quoted(text, lines, first, last, pattern) if last > first else None
 
 
 def _closing_edge(text: str, lines: list[StructuredLine], number: int, title: str) -> int | None:

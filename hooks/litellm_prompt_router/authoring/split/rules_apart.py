@@ -7,7 +7,7 @@ from itertools import groupby
 
 from litellm_prompt_router.authoring.split.draft import SlottedPrompt
 from litellm_prompt_router.authoring.split.essential_text import first_essential
-from litellm_prompt_router.authoring.split.pieces import PromptPiece
+from litellm_prompt_router.authoring.split.pieces import PromptPiece, without_blanks
 from litellm_prompt_router.authoring.split.roles import role_of
 from litellm_prompt_router.authoring.split.tree import Node
 
@@ -20,9 +20,9 @@ _Unit = tuple[Node, ...]
 def with_rules_apart(prompt: SlottedPrompt, pieces: Sequence[PromptPiece], min_chars: int) -> list[PromptPiece]:
     """The pieces, those that hold both cut where sections that every request needs meet others.
 
-    Nothing smaller than ``min_chars`` is set free, and no section is cut through.
+    Nothing smaller than ``min_chars`` is set free, no section is cut through, and none is a slot alone.
     """
-    return [part for piece in pieces for part in _parts(prompt, piece, min_chars)]
+    return without_blanks(prompt, [part for piece in pieces for part in _parts(prompt, piece, min_chars)])
 
 
 def _parts(prompt: SlottedPrompt, piece: PromptPiece, min_chars: int) -> Iterable[PromptPiece]:
