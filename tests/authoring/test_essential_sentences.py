@@ -117,3 +117,24 @@ KNOWN = {
 @pytest.mark.parametrize("text", KNOWN.values(), ids=KNOWN.keys())
 def test_a_tool_module_in_a_known_language_is_not_core(text: str) -> None:
     assert not drafted("Glazes", text)[0]
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"),
+    [
+        ("Pull requests", "Do not push to the remote branch or start a pull request unless explicitly asked to do so."),
+        ("Processes", "Do NOT use general keywords for processes, as this might accidentally kill other servers."),
+        ("Choosing prefixes", "Read-only operations take the shortest prefix that commits to read-only behaviour."),
+        ("Blast radius", "Never widen the blast radius by inference."),
+        ("Data providers", "The data providers cost money: always ask for confirmation first."),
+        ("Secret storage", "Never print a secret from the storage."),
+    ],
+)
+def test_a_rule_of_safety_or_permission_on_the_subject_itself_stays_for_good(title: str, sentence: str) -> None:
+    """Labels tell who works with pull requests, not who must not push."""
+    assert drafted(title, section(TOPIC, sentence, "middle", is_bullet=False)) == (True, False)
+
+
+def test_a_rule_of_conduct_on_the_subject_itself_is_left_to_labels() -> None:
+    sentence = "Verify the temperature of the firing twice."
+    assert drafted("Firing", section(TOPIC, sentence, "middle", is_bullet=False)) == (True, True)

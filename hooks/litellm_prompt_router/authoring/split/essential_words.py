@@ -138,6 +138,7 @@ SAFETY = WordPattern(
     r"|n[’'])(?: ?)(?:partage|exécute|publie|envoie|montre)\w*|\bprotèg\w*|\bprotéger\b|\bignore les\b"
     r"|\bno (?:compartas|ejecutes|publiques|envíes|muestres)\b|\bprotege\w*|\bproteger\b|\bignora\w*",
     "分享|忽略.{0,8}指令|保护|陌生|来历不明",
+    r"\baccidental(?:ly)?\b",
     r"\bsafe(?:ty|ly|guards?)?\b|\bunsafe\b|\bsecur(?:ely|ity)\b|\b(?:kept|keep|be|are|is|stay|stays) secure\b"
     r"|\binsecure\b|\bharm\w*|\bdanger\w*|\bmalicious\w*|\bmalware\b|\bprivacy\b|\bprivate (?:data|keys?"
     r"|information|details)\b|\bpersonal (?:data|information|details)\b|\bconfidential\w*",
@@ -194,7 +195,7 @@ PERMISSION = WordPattern(
     r"|\boff[- ]limits\b|\bhands off\b|\bdo not touch\b|\bnever touch\b|\bleave .{0,40} alone\b",
     r"\b(?:never|don[’']t|do not|must not|mustn[’']t|cannot|can[’']t|not) (?:ever )?(?:delet|remov|overwrit"
     r"|drop|push|force|deploy|publish|send|pay|buy|order|cancel|refund|commit|merg|reset|rewrit|modif|chang"
-    r"|edit|writ|install|kill|shut|restart)\w*",
+    r"|edit|writ|install|kill|shut|restart|widen|exceed|bypass|circumvent)\w*",
     r"\b(?:before|prior to) (?:you )?(?:delet|remov|overwrit|drop|push|deploy|publish|send|pay|buy|cancel"
     r"|refund|destroy|wip)\w*",
     r"\berlaub\w*|\bgestatte\w*|\bgenehmig\w*|\bfreigab\w*|\bfreigeb\w*|\bfreigegeben\b|\bzustimm\w*"
