@@ -110,10 +110,48 @@ KNOWN = {
     "German": "Das Werkzeug glaze_table gibt die Parameter einer Glasur für den Ofen der Werkstatt zurück.",
     "French": "L'outil glaze_table renvoie les paramètres d'un émail pour le four de l'atelier et les couleurs.",
     "Spanish": "La herramienta glaze_table devuelve los parámetros de un esmalte para el horno del taller.",
-    "Chinese": "工具 glaze_table 返回釉料的参数。调用 glaze_table 时传入颜色参数。",
+    "Chinese": "工具 glaze_table 返回釉料的参数。调用 glaze_table 时传入颜色参数。结果是参数列表，含温度、颜色与时间。",
 }
 
 
 @pytest.mark.parametrize("text", KNOWN.values(), ids=KNOWN.keys())
 def test_a_tool_module_in_a_known_language_is_not_core(text: str) -> None:
     assert not drafted("Glazes", text)[0]
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"),
+    [
+        ("Pull requests", "Do not push to the remote branch or start a pull request unless explicitly asked to do so."),
+        ("Processes", "Do NOT use general keywords for processes, as this might accidentally kill other servers."),
+        ("Choosing prefixes", "Read-only operations take the shortest prefix that commits to read-only behaviour."),
+        ("Blast radius", "Never widen the blast radius by inference."),
+        ("Data providers", "The data providers cost money: always ask for confirmation first."),
+        ("Secret storage", "Never print a secret from the storage."),
+    ],
+)
+def test_a_rule_of_safety_or_permission_on_the_subject_itself_stays_for_good(title: str, sentence: str) -> None:
+    """Labels tell who works with pull requests, not who must not push."""
+    assert drafted(title, section(TOPIC, sentence, "middle", is_bullet=False)) == (True, False)
+
+
+def test_a_rule_of_conduct_on_the_subject_itself_is_left_to_labels() -> None:
+    sentence = "Verify the temperature of the firing twice."
+    assert drafted("Firing", section(TOPIC, sentence, "middle", is_bullet=False)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("heading", "is_core"),
+    [
+        ("Kiln log", True),
+        ("autofire", True),
+        ("Examples", False),
+        ("Parameters of a glaze", False),
+        ("How to call glaze_table", False),
+        ("Verwendung", False),
+    ],
+)
+def test_a_section_that_is_not_named_after_its_tool_keeps_a_module_in_the_core(heading: str, is_core: bool) -> None:
+    """Else a feature without a tool of its own would go where the tool above it is missing."""
+    text = f"{''.join(TOOL)}\n\n### {heading}\n\nThis tool runs with the same parameters."
+    assert drafted("Glazes", text) == (is_core, is_core)

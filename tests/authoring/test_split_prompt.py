@@ -241,7 +241,7 @@ def test_a_rule_that_names_no_tool_keeps_its_module_in_the_core() -> None:
 @pytest.mark.parametrize(
     ("section", "reason"),
     [
-        ("## Proofs\n\nAutomatic hints on parameters of proofs.\n\n", 'more than its tools: the section "Proofs"'),
+        ("## Proofs\n\nAutomatic hints on parameters of proofs.\n\n", 'more than its tools: its section "Proofs"'),
         ("### Examples\n\nParameters of an example call.\n\n", ""),
         ("## More on paper_stock\n\nParameters of a call.\n\n", ""),
     ],

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from litellm_prompt_router.authoring.split.drafted_entry import DraftedEntry
 from litellm_prompt_router.authoring.split.essential_text import first_essential, unrelated_sentence
-from litellm_prompt_router.authoring.split.piece_tools import listed_tools, section_without_tools, tools_of
+from litellm_prompt_router.authoring.split.piece_tools import foreign_title, listed_tools, tools_of
 from litellm_prompt_router.authoring.split.pieces import PromptPiece
 from litellm_prompt_router.authoring.split.references import Reference, references
 from litellm_prompt_router.authoring.split.requirements import require
@@ -64,7 +64,8 @@ def draft_metadata(
         else:
             entry.essential = _essential(entry, titles[number], literals[number], slots[number], is_first=number == 0)
         if not entry.essential:
-            entry.unproven = _unproven(entry, titles[number], literals[number], frozenset(declared))
+            sections = (*titles[number], *inside[number][1])
+            entry.unproven = _unproven(entry, titles[number], sections, literals[number], frozenset(declared))
     headings = [
         [*(entry.naming.headings if number not in heads else ()), *inside[number][0], *inside[number][1]]
         for number, entry in enumerate(entries)
@@ -103,17 +104,22 @@ def _essential(entry: DraftedEntry, titles: Sequence[str], text: str, slots: Seq
     return f"{found.kind}: {_quoted(found.text)}" if found is not None else ""
 
 
-def _unproven(entry: DraftedEntry, titles: Sequence[str], text: str, declared: frozenset[str]) -> str:
-    """Why the piece stays in the core though it isn't essential; empty when it goes with its tools."""
+def _unproven(
+    entry: DraftedEntry, titles: Sequence[str], sections: Sequence[str], text: str, declared: frozenset[str]
+) -> str:
+    """Why the piece stays in the core though it isn't essential; empty when it goes with its tools.
+
+    ``sections``: the titles, and the names of tagged blocks.
+    """
     if not entry.tools:
         return NO_TOOLS
     if declared.isdisjoint(entry.tools):
         return f"no request seen declares {listed_tools(entry.tools)}"
+    foreign = foreign_title(sections, entry.tools)
+    if foreign is not None:
+        return f"more than its tools: its section {_quoted(foreign)}"
     found = unrelated_sentence(text, entry.tools, titles, declared)
-    if found is not None:
-        return f"more than its tools: {_quoted(found.text)}"
-    section = section_without_tools(text, entry.tools)
-    return "" if section is None else f"more than its tools: the section {_quoted(section)}"
+    return "" if found is None else f"more than its tools: {_quoted(found.text)}"
 
 
 def evidence_of(tools: Sequence[str], declared: Sequence[str]) -> str:

@@ -28,6 +28,8 @@ MIN_STEM_CHARS = 4
 MIN_KNOWN_SHARE = 0.12
 ENOUGH_WORDS = 12
 FOREIGN_SHARE = 0.1
+NEVER_FREED: tuple[EssentialKind, ...] = ("identity", "environment", "safety", "permission")
+"""Kinds of sentences that keep a module in the core, whatever it is about."""
 
 _FENCED = re.compile(r"^[ \t>]*(`{3,}+|~{3,}+)[^\n]*\n.*?(?:^[ \t>]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"'”’)\]*_]*\s+|(?<=[。！？।؟])[”’」』）*_]*\s*")
@@ -90,10 +92,12 @@ def _kind(sentence: str) -> EssentialKind | None:
 def first_essential(text: str, names: Sequence[str]) -> EssentialSentence | None:
     """The first sentence that keeps a module with these tools and titles in the core for good; None without one.
 
-    A rule about the module's own subject, one that shares a word with these names, doesn't: labels tell who needs it.
+    A rule of conduct or style about the module's own subject, one that shares a word with these names, doesn't: labels
+    tell who needs it. Labels never tell that of what is forbidden, or asked for first: who labels a message to edit
+    code doesn't think of the rule against pushing it.
     """
     for found in essential_sentences(text):
-        if found.kind in ("identity", "environment") or not is_about(found.text, names):
+        if found.kind in NEVER_FREED or not is_about(found.text, names):
             return found
     return None
 

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from litellm_prompt_router.authoring.split.line_structure import StructuredLine, read_lines
-from litellm_prompt_router.authoring.split.roles import is_about_tools
+from litellm_prompt_router.authoring.split.roles import is_about_tools, split_words
 
 READ_CHARS = 20_000
 DEFINES, LISTS, SHOWS, MENTIONS = 9, 6, 3, 1
@@ -36,6 +35,41 @@ _FENCED = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MU
 _WORD = re.compile(r"[A-Za-z][\w.-]*\w|[A-Za-z]")
 _SPECIFIES = re.compile(r"\b(?:parameters?|arguments?|input_schema)\b\**:", re.I)
 _EXPLAINS = re.compile(r"\b(?:tool|function|command|parameters?|arguments?|usage|description|invoke|call)\b", re.I)
+
+
+_GENERIC = re.compile(
+    r"\b(?:tools?|functions?|commands?|examples?|usages?|us(?:e|es|ing)|parameters?|params?|arguments?|args?|options?|flags?"
+    r"|inputs?|outputs?|returns?|results?|description|overview|summary|details?|syntax|format|schema|reference|instructions?"
+    r"|notes?|tips?|hints?|steps?|workflows?|best|practices?|common|patterns?|basic|advanced|how|to|when|what|not|do|don|t"
+    r"|this|the|a|an|and|or|of|for|in|on|with|it|your|good|bad|correct|incorrect|wrong|right"
+    r"|beispiele?|verwendung|parameter|hinweise?|beschreibung|exemples?|utilisation|paramètres?|ejemplos?|uso|parámetros?"
+    r"|descripción)\b|示例|例子|用法|使用|说明|参数|返回|例|使い方|パラメータ|예시|사용법|매개변수|[\W\d_]+",
+    re.I,
+)
+"""Words of titles that any tool's text may have."""
+_MIN_STEM_CHARS = 4
+
+
+def foreign_title(titles: Iterable[str], tools: Sequence[str]) -> str | None:
+    """The first title that is neither named after one of these tools nor says what any tool's title may; else None.
+
+    What stands under it belongs to something else, which has no tool of its own maybe.
+    """
+    own = {_stem(word) for tool in tools for word in _words_of(tool)}
+    for title in titles:
+        words = _words_of(_GENERIC.sub(" ", split_words(title)))
+        named = any(tool.casefold() in title.casefold() for tool in tools)
+        if words and not named and own.isdisjoint(map(_stem, words)):
+            return title
+    return None
+
+
+def _words_of(title: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", split_words(title))
+
+
+def _stem(word: str) -> str:
+    return word.casefold()[:_MIN_STEM_CHARS]
 
 
 def tools_of(
@@ -73,28 +107,6 @@ def tools_of(
 def tools_named_in(text: str, names: frozenset[str]) -> frozenset[str]:
     """The tools that a text names as whole words."""
     return names & set(_WORD.findall(text))
-
-
-def section_without_tools(text: str, tools: Sequence[str]) -> str | None:
-    """The title of the first section that names none of these tools, nor stands in one that does; None without one."""
-    named = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, tools))})(?!\w)", re.IGNORECASE)
-    headings = [line for line in read_lines(text) if line.kind == "heading" and line.style == "atx"]
-    return _without_tools(text, headings, len(text), named) if tools else None
-
-
-def _without_tools(text: str, headings: Sequence[StructuredLine], end: int, named: re.Pattern[str]) -> str | None:
-    """``headings``: those of sections that end at ``end``."""
-    while headings:
-        first = headings[0]
-        after = next((n for n, other in enumerate(headings) if n and other.level <= first.level), len(headings))
-        inner, headings = headings[1:after], headings[after:]
-        until = headings[0].start if headings else end
-        if named.search(text, first.start, inner[0].start if inner else until):
-            continue
-        found = _without_tools(text, inner, until, named) if inner else first.title
-        if found is not None:
-            return found
-    return None
 
 
 def _tool_evidence(
