@@ -110,7 +110,7 @@ KNOWN = {
     "German": "Das Werkzeug glaze_table gibt die Parameter einer Glasur für den Ofen der Werkstatt zurück.",
     "French": "L'outil glaze_table renvoie les paramètres d'un émail pour le four de l'atelier et les couleurs.",
     "Spanish": "La herramienta glaze_table devuelve los parámetros de un esmalte para el horno del taller.",
-    "Chinese": "工具 glaze_table 返回釉料的参数。调用 glaze_table 时传入颜色参数。",
+    "Chinese": "工具 glaze_table 返回釉料的参数。调用 glaze_table 时传入颜色参数。glaze_table 的参数是釉料的颜色。",
 }
 
 
