@@ -118,7 +118,10 @@ def test_untuned_not_worth_it(run: Run, tmp_path: Path) -> None:
     )
     lines = run("rewrite", "-", "--explain", "--profiles", tmp_path, stdin=body).stdout.splitlines()
     assert lines[0] == "passthrough: not_worth_it"
-    assert "cost gate    leaves the request as it came: no selection pays here, unless it is the core alone" in lines
+    told = (
+        "cost gate leaves the request as it came: the selection wouldn't pay, and without a fit others select the same"
+    )
+    assert told in " ".join(" ".join(lines).split())
     assert ": dearer, and less than 33.3% would be left out" in " ".join(" ".join(lines).split())
     assert [line.split()[:-1] for line in lines[-3:]] == [
         ["core", "would", "stay", "always"],
@@ -237,7 +240,7 @@ def test_an_unreviewed_profile_without_a_fit(run: Run, tmp_path: Path) -> None:
     write_profile(tmp_path, "shop", declared, files)
     said = [{"role": "system", "content": "".join(files.values())}, {"role": "user", "content": "how long for tea?"}]
     tools = [{"type": "function", "function": {"name": "brew"}}]
-    body = json.dumps({"model": CLAUDE, "messages": said, "tools": tools})
+    body = json.dumps({"model": "gpt-4.1", "messages": said, "tools": tools})
     document = json.loads(run("rewrite", "-", "--explain", "--json", "--profiles", tmp_path, stdin=body).stdout)
     assert (document["reviewed"], document["fallback_reason"]) == (False, "not calibrated")
     review, fit, *_ = document["to_change_it"]
@@ -254,3 +257,27 @@ def test_an_unreviewed_profile_without_a_fit(run: Run, tmp_path: Path) -> None:
     routed = run("route", "--messages", "-", "--profiles", tmp_path, "--json", stdin=body).stdout
     assert json.loads(routed)["left_out"] == [{"module": "oil", "why": "none of its tools is in the request"}]
     assert json.loads(routed)["to_change_it"] == document["to_change_it"]
+
+
+@pytest.mark.parametrize("command", ["rewrite", "route"])
+def test_nothing_is_left_out_without_a_fit(command: str, run: Run, tmp_path: Path) -> None:
+    """So nothing is rewritten, and what would change that is told once."""
+    files = {"core.txt": "Be brief and kind. " * 100, "tea.txt": "Brew the tea. " * 400, "oil.txt": "Press it. " * 400}
+    declared = (
+        'profile: shop\nversion: "1"\nmodules:\n  - {id: core, file: core.txt, title: Core, always: true}\n'
+        "  - {id: tea, file: tea.txt, title: Tea}\n  - {id: oil, file: oil.txt, title: Oil}\n"
+    )
+    write_profile(tmp_path, "shop", declared, files)
+    said = [{"role": "system", "content": "".join(files.values())}, {"role": "user", "content": "how long for tea?"}]
+    body = json.dumps({"model": CLAUDE, "messages": said})
+    arguments = ("rewrite", "-", "--explain") if command == "rewrite" else ("route", "--messages", "-")
+    document = json.loads(run(*arguments, "--json", "--profiles", tmp_path, stdin=body).stdout)
+    assert (document["gate"]["rule"], document["gate"]["sent"]) == ("everything", None)
+    assert document["gate"]["decided"] == (
+        "leaves the request as it came: nothing is left out without a fit, so nothing is rewritten"
+    )
+    (change,) = document["to_change_it"]
+    assert "`prompt-router fit`" in change
+    assert "`optional: true`" in change
+    if command == "rewrite":
+        assert (document["outcome"], document["reason"]) == ("passthrough", "not_worth_it")

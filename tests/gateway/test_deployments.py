@@ -80,6 +80,43 @@ def test_what_a_group_takes(
     assert [own_id for own_id, _ in target.each] == each
 
 
+OLD_CLAUDE = {"model": "vertex_ai/claude-3-5-sonnet@20240620", "vertex_project": "x", "vertex_location": "y"}
+NEW_CLAUDE = {"model": "anthropic/claude-of-tomorrow", "api_key": "x"}
+NAMELESS = {"model": PROFILE_ARN, "aws_region_name": "us-east-1"}
+PRICED = ({"model": "anthropic/claude-of-ours", "api_key": "x"}, {"input_cost_per_token": 1e-6})
+
+
+@pytest.mark.parametrize(
+    ("members", "takes"),
+    [
+        pytest.param([GPT], True, id="GPT"),
+        pytest.param([GEMINI], True, id="Gemini"),
+        pytest.param([LOCAL], True, id="a host of one's own"),
+        pytest.param([AZURE], True, id="an Azure name that says nothing"),
+        pytest.param([OLD_CLAUDE], True, id="a Claude that can't think"),
+        pytest.param([CLAUDE], False, id="a Claude that thinks"),
+        pytest.param([NEW_CLAUDE], False, id="a Claude that the map lacks"),
+        pytest.param([PRICED], False, id="one with a price of its own"),
+        pytest.param([NAMELESS], False, id="a name on Bedrock that says nothing"),
+        pytest.param(
+            [(NAMELESS, {"base_model": "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"})], False, id="ARN"
+        ),
+        pytest.param([GPT, CLAUDE], False, id="a mixed group"),
+        pytest.param([GPT, GEMINI], True, id="a mixed group without Claude"),
+    ],
+)
+def test_whether_the_prompt_may_change(monkeypatch: pytest.MonkeyPatch, members: list[Any], takes: bool) -> None:
+    """Not where a member may hold a conversation to what stands ahead of replayed thinking."""
+    assert look(monkeypatch, *members).takes_changed_prompt is takes
+
+
+def test_who_answers_by_fallback_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {"h": [CLAUDE]}
+    assert not look(monkeypatch, GPT, others=others, fallbacks=[{"g": ["h"]}]).takes_changed_prompt
+    assert not look(monkeypatch, GPT, others=others, named=["h"]).takes_changed_prompt
+    assert not Deployments().target(None, None, None).takes_changed_prompt
+
+
 def test_the_longest_minimum_holds_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sonnet 4.5 caches from 1,024 tokens on, Haiku 4.5 from 4,096."""
     assert look(monkeypatch, CLAUDE, HAIKU).min_cache_tokens == 4_096

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from litellm_prompt_router.authoring.check.lint import lint
-from litellm_prompt_router.profile.profile import Economics
+from litellm_prompt_router.profile.profile import Economics, Placement
 from litellm_prompt_router.request.cost_gate import modules_to_send
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
@@ -72,6 +72,42 @@ def test_tuned(economics: Economics, selected: tuple[int, ...], expected: set[in
     """Prices have no say any more."""
     assert gate(CLAUDE, *selected, economics=economics) == expected
     assert gate(NO_MARKS, *selected, economics=economics) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "selected", "expected"),
+    [
+        pytest.param(CLAUDE, tuple(EVERY), None, id="everything"),
+        pytest.param(NO_CACHE_PRICES, tuple(EVERY), None, id="everything, no cache price"),
+        pytest.param(NO_MARKS, tuple(EVERY), None, id="everything, no prices known"),
+        pytest.param(replace(CLAUDE, min_cache_tokens=8_000), tuple(EVERY), None, id="everything, never cached"),
+        pytest.param(CLAUDE, (1, 2), {1, 2}, id="a selection that pays"),
+        pytest.param(CLAUDE, (1, 2, 3, 4, 5, 6), None, id="one that doesn't"),
+    ],
+)
+@pytest.mark.parametrize("economics", [None, Economics(), Economics(bundles=())], ids=["untuned", "exact", "every"])
+def test_without_a_fit(
+    economics: Economics | None, target: Target, selected: tuple[int, ...], expected: set[int] | None
+) -> None:
+    """Every module in another order than the client's is never sent, unless tuning said so of smaller selections."""
+    sent = modules_to_send(economics, target, frozenset(selected), TOKENS, CORE_TOKENS, is_fitted=False)
+    if economics is None or len(selected) == len(EVERY):
+        assert sent == expected
+    else:
+        assert sent == gate(target, *selected, economics=economics)
+
+
+@pytest.mark.parametrize("placement", ["append", "grow", "latest"])
+def test_what_leaves_nothing_out_goes_as_it_came(placement: Placement) -> None:
+    """A prompt whose modules stand in another order than the profile's would otherwise be sent in the profile's."""
+    whole = replace(HARBOUR, modules=tuple(replace(each, optional=False) for each in HARBOUR.modules))
+    pipeline = Pipeline([whole], count_words, coverage_floor=0.6, gates_cost=True, placement=placement)
+    for turns in (1, 3, 5):
+        body = {"messages": [{"role": "system", "content": PROMPT}, *TALK[:turns]]}
+        walked = pipeline.walk(body, "acompletion", lambda: CLAUDE)
+        assert isinstance(walked.outcome, Passthrough)
+        assert walked.outcome.reason == "not_worth_it"
+        assert walked.body == body
 
 
 TALK = (

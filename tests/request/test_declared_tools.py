@@ -69,14 +69,32 @@ KNOWN: dict[str, tuple[dict[str, Any], set[str] | None]] = {
     "not a list": ({"tools": "a"}, None),
     "broken entries": ({"tools": [{"name": "a"}, None]}, None),
     "a name that is none": ({"tools": [{"name": "a"}, {"name": 3}]}, None),
-    "thinking": ({"tools": [{"name": "a"}], "thinking": {"type": "adaptive"}}, None),
-    "thinking switched off": ({"tools": [{"name": "a"}], "thinking": {"type": "disabled"}}, {"a"}),
-    "effort": ({"functions": [{"name": "a"}], "reasoning_effort": "low"}, None),
-    "no effort": ({"functions": [{"name": "a"}], "reasoning_effort": "none"}, {"a"}),
+    "thinking changes nothing": ({"tools": [{"name": "a"}], "thinking": {"type": "adaptive"}}, {"a"}),
+    "nor does effort": ({"functions": [{"name": "a"}], "reasoning_effort": "low"}, {"a"}),
+    "a search that the provider adds": ({"tools": [{"name": "a"}], "web_search_options": {}}, None),
+    "tools past LiteLLM": ({"tools": [{"name": "a"}], "extra_body": {"tools": [{"name": "b"}]}}, None),
+    "servers past LiteLLM": ({"tools": [{"name": "a"}], "extra_body": {"mcp_servers": [{}]}}, None),
+    "others past LiteLLM": ({"tools": [{"name": "a"}], "extra_body": {"top_k": 1}}, {"a"}),
+    "Gemini's configuration": ({"tools": [{"name": "a"}], "config": {"tools": [{}]}}, None),
+    "responses, behind system messages": (
+        {"input": [{"role": "developer", "content": "x"}, {"type": "additional_tools", "tools": [{"name": "b"}]}]},
+        {"b"},
+    ),
+    "responses, later": (
+        {"tools": [{"name": "a"}], "input": [{"role": "user"}, {"type": "additional_tools", "tools": [{"name": "b"}]}]},
+        {"a"},
+    ),
+    "responses, a server later": (
+        {
+            "tools": [{"name": "a"}],
+            "input": [{"role": "user"}, {"type": "additional_tools", "tools": [{"type": "mcp"}]}],
+        },
+        {"a"},
+    ),
 }
 
 
 @pytest.mark.parametrize(("body", "names"), KNOWN.values(), ids=KNOWN.keys())
 def test_all_that_can_be_called(body: dict[str, Any], names: set[str] | None) -> None:
-    """None where a tool may be there that nobody named, or where a change of tools must not be seen."""
+    """From the start; None where a tool may be there that nobody named."""
     assert known_tools(body) == names

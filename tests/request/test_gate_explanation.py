@@ -52,7 +52,7 @@ def implied(explained: GateExplanation, tokens: list[int], economics: Economics 
     """What is sent, by nothing but the rule that the explanation names."""
     every = frozenset(module for module, size in enumerate(tokens) if size) | explained.selected
     match explained.rule:
-        case "left_alone" | "no_way":
+        case "left_alone" | "no_way" | "everything":
             return None
         case "every" | "widened":
             return every
@@ -72,14 +72,21 @@ def implied(explained: GateExplanation, tokens: list[int], economics: Economics 
     tokens=st.lists(SIZES, min_size=6, max_size=6),
     core=SIZES,
     is_hour=st.booleans(),
+    is_fitted=st.booleans(),
 )
 def test_it_agrees_with_the_gate(
-    economics: Economics | None, target: Target, selected: frozenset[int], tokens: list[int], core: int, is_hour: bool
+    economics: Economics | None,
+    target: Target,
+    selected: frozenset[int],
+    tokens: list[int],
+    core: int,
+    is_hour: bool,
+    is_fitted: bool,
 ) -> None:
     """The rule alone implies what the gate sends, and the inequality shown is the one that decided."""
     selected = frozenset(module for module in selected if tokens[module])
-    sent = modules_to_send(economics, target, selected, tokens, core, is_hour=is_hour)
-    explained = explain_gate(economics, target, selected, tokens, core, is_hour=is_hour)
+    sent = modules_to_send(economics, target, selected, tokens, core, is_hour=is_hour, is_fitted=is_fitted)
+    explained = explain_gate(economics, target, selected, tokens, core, is_hour=is_hour, is_fitted=is_fitted)
     assert explained.sent == sent == implied(explained, tokens, economics)
     assert explained.full_tokens == core + sum(tokens)
     assert explained.dropped_tokens + explained.selected_tokens == sum(tokens)

@@ -176,6 +176,33 @@ def test_a_conversation_never_flips(
 
 @walks
 @given(samples(), st.data())
+def test_without_a_fit_a_conversation_never_flips(
+    sample: tuple[Profile, str, list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    """What isn't marked optional is always there; where that is everything the text goes as it came, at every call."""
+    profile, prompt, messages = sample
+    marks = data.draw(st.lists(st.booleans(), min_size=len(profile.modules), max_size=len(profile.modules)))
+    modules = tuple(replace(each, optional=mark) for each, mark in zip(profile.modules, marks, strict=True))
+    target = replace(MARKS, cache_read_share=0.1, cache_write_share=1.25, placement="append")
+    marked = replace(profile, modules=modules)
+    pipeline = Pipeline([marked], count_tokens, coverage_floor=0.0, adds_marks=True, gates_cost=True)
+    before: list[dict[str, Any]] = []
+    outcomes = set()
+    for end in calls_of(messages):
+        walked = pipeline.walk(
+            {"messages": [{"role": "system", "content": prompt}, *messages[:end]]}, "acompletion", lambda: target
+        )
+        outcomes.add(type(walked.outcome))
+        now = [without_marks(message) for message in walked.body["messages"]]
+        assert json.dumps(now[: len(before)]) == json.dumps(before)
+        before = now
+    assert len(outcomes) <= 1
+    if not any(marks) and not marked.is_calibrated:
+        assert outcomes <= {Passthrough}
+
+
+@walks
+@given(samples(), st.data())
 def test_what_was_seen_before_changes_nothing(
     sample: tuple[Profile, str, list[dict[str, Any]]], data: st.DataObject
 ) -> None:

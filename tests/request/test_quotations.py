@@ -45,6 +45,11 @@ FRAMES: dict[str, Callable[[str], str]] = {
     "context from a file": lambda quote: (
         f"--- Context from: notes/MEMORY.md ---\n{quote}\n--- End of Context from: notes/MEMORY.md ---"
     ),
+    "tag in capitals, closed in small letters": lambda quote: f"<USER_MEMORY>\n{quote}</user_memory>",
+    "template": lambda quote: f"{{{{memory}}}}\n{quote}{{{{/memory}}}}",
+    "template with a condition": lambda quote: f"{{{{#if memory}}}}\n{quote}{{{{/if}}}}",
+    "headings": lambda quote: f"## User notes\nOld:\n\n{quote}\n## End",
+    "headings with names": lambda quote: f"## User notes\n{quote}\n## End of user notes",
     "block quotation": lambda quote: "\n".join(f"> {line}" for line in quote.strip().splitlines()),
     "CRLF in it": lambda quote: f"<user_memory>Never: {quote}</user_memory>".replace("\n", "\r\n"),
 }
@@ -167,6 +172,24 @@ def test_wherever_a_quotation_stands_it_arrives_in_one_piece(
         head = each.text.strip().splitlines()[0]
         if number in selected and number not in missing and "{{" not in head:
             assert head in rest
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "---x" + " " * 1_000_000 + "y",
+        "begin" + "_" * 1_000_000 + "a" * 400,
+        "~" * 1_000_000 + "`",
+        "# " + "a " * 500_000,
+    ],
+    ids=["a rule", "an edge", "a fence", "a heading"],
+)
+def test_a_long_line_is_read_once(line: str) -> None:
+    """A quarter of a square of these would take minutes."""
+    started = time.process_time()
+    found = recognised(f"{PROMPT}\n{line}\n")
+    assert time.process_time() - started < 2
+    assert [name for name in layout(found) if name != "?"] == ALL
 
 
 @pytest.mark.parametrize("unit", ["<a>", "```x\n", "[a]", "!", "-", "> ", "begin x\n", "</a>"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import Router
-from litellm_prompt_router.request.types import RoutingDecision, Turn
+from litellm_prompt_router.request.types import RoutingDecision, Target, Turn
 from tests.made_profiles import NO_MARKS, count_words, module, profile
 from tests.request.test_laws import conversations, profiles
 from tests.request.test_prefix import turns_of
@@ -149,9 +151,12 @@ SYSTEM: dict[str, dict[str, Any]] = {
 }
 
 
-def routed(call_type: str, **body: Any) -> set[str]:
+FREE = replace(NO_MARKS, takes_changed_prompt=True)
+
+
+def routed(call_type: str, target: Target = FREE, **body: Any) -> set[str]:
     pipeline = Pipeline([SHOP], count_words, coverage_floor=0.0)
-    decision = pipeline.walk({**SYSTEM[call_type], **body}, call_type, lambda: NO_MARKS).outcome.decision
+    decision = pipeline.walk({**SYSTEM[call_type], **body}, call_type, lambda: target).outcome.decision
     assert decision is not None
     return set(decision.modules)
 
@@ -162,13 +167,65 @@ def test_each_endpoint_says_which_tools_there_are(call_type: str, tools: dict[st
     assert routed(call_type) == BASE
 
 
-def test_a_model_that_thinks_gets_every_tool_module() -> None:
-    """A tool that comes in mid-conversation must not change what stands ahead of a replayed thinking block."""
-    call_type, tools = BODIES["messages"]
-    assert routed(call_type, **tools, thinking={"type": "enabled", "budget_tokens": 1024}) == BASE
-    assert routed(call_type, **tools, thinking={"type": "disabled"}) == {"core", "rules", "stock"}
-    call_type, tools = BODIES["chat"]
-    assert routed(call_type, **tools, reasoning_effort="high") == BASE
+@pytest.mark.parametrize(("call_type", "tools"), BODIES.values(), ids=BODIES.keys())
+def test_a_model_that_may_check_the_prompt_gets_every_tool_module(call_type: str, tools: dict[str, Any]) -> None:
+    """By the deployments alone: a request that asks to think, or no longer does, gets the prompt of the one before."""
+    asked: list[dict[str, Any]] = [{}, {"thinking": {"type": "enabled"}}, {"reasoning_effort": "high"}]
+    for parameters in asked:
+        assert routed(call_type, NO_MARKS, **tools, **parameters) == BASE
+        assert routed(call_type, **tools, **parameters) == {"core", "rules", "stock"}
+
+
+LATER: dict[str, tuple[list[dict[str, Any]], set[str]]] = {
+    "an owned tool": ([{"type": "function", "name": "price"}], {"prices", "money"}),
+    "one that is required by none": ([{"type": "function", "name": "convert"}], {"money"}),
+    "a stranger's": ([{"type": "function", "name": "strangers_tool"}], set()),
+    "a server's": ([{"type": "mcp", "server_label": "s"}], {"prices", "money"}),
+}
+
+
+@pytest.mark.parametrize(("tools", "late"), LATER.values(), ids=LATER.keys())
+def test_a_tool_that_comes_in_later_brings_its_module_there(tools: list[dict[str, Any]], late: set[str]) -> None:
+    """What stands ahead of it stays as it was."""
+    pipeline = Pipeline([SHOP], count_words, coverage_floor=0.0, placement="append")
+    begin = [{"role": "user", "content": "fix it"}, {"role": "assistant", "content": "Done."}]
+    more = [{"type": "additional_tools", "tools": tools}, {"role": "user", "content": "and this"}]
+    sent = []
+    for items in (begin[:1], begin, [*begin, more[0]], [*begin, *more]):
+        body = {"instructions": SHOP.text, "input": items, "tools": [{"type": "function", "name": "count"}]}
+        walked = pipeline.walk(body, "aresponses", lambda: FREE)
+        sent.append((walked.body["instructions"], walked.body["input"]))
+    assert walked.outcome.decision is not None
+    assert {each.module for each in walked.outcome.decision.selected if each.late} == late
+    assert {each.kind for each in walked.outcome.decision.selected if each.late} <= {"tool_call", "requires"}
+    for (instructions, items), (later_instructions, later_items) in pairwise(sent):
+        assert later_instructions == instructions
+        assert json.dumps(later_items).startswith(json.dumps(items)[:-1])
+    assert "Count with" in sent[0][0]
+    assert "See `price`" not in sent[0][0]
+
+
+def test_a_tool_that_comes_in_ahead_of_the_first_words_is_there_from_the_start() -> None:
+    turns = (Turn("assistant", "Hello."), Turn("additional_tools", "", declared=frozenset({"price"})), user("fix it"))
+    decision = Router(SHOP).decide(turns, declared=frozenset({"count"}))
+    assert (set(decision.modules), decision.arrivals) == (BASE, ())
+
+
+def test_latest_sends_what_a_called_tool_brings() -> None:
+    """The record and the wire agree, wherever the call stands."""
+    pipeline = Pipeline([SHOP], count_words, coverage_floor=0.0, placement="latest")
+    call = {"id": "1", "type": "function", "function": {"name": "price", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": SHOP.text},
+        {"role": "user", "content": "fix it"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "7"},
+    ]
+    body = {"messages": messages, "tools": [{"type": "function", "function": {"name": "count"}}]}
+    walked = pipeline.walk(body, "acompletion", lambda: FREE)
+    assert walked.outcome.decision is not None
+    assert "prices" in walked.outcome.decision.modules
+    assert "See `price`" in walked.body["messages"][0]["content"]
 
 
 # Laws

@@ -87,6 +87,8 @@ def _decided(explained: GateExplanation, profile: Profile) -> str:
             return "compares nothing: with placement latest each message gets a prompt of its own"
         case "left_alone":
             return f"leaves every request of {profile.name} as it came; {profile.left_alone}"
+        case "everything":
+            return "leaves the request as it came: nothing is left out without a fit, so nothing is rewritten"
         case "exact":
             return "sends the selection, as tuned"
         case "bundle":
@@ -109,6 +111,8 @@ def _decided(explained: GateExplanation, profile: Profile) -> str:
                 "sends every module: the selection wouldn't pay, and conversations that send everything share one"
                 " prefix with each other"
             )
+        case _ if not profile.is_calibrated:
+            return "leaves the request as it came: the selection wouldn't pay, and without a fit others select the same"
         case _:
             return "leaves the request as it came: no selection pays here, unless it is the core alone"
 

@@ -54,7 +54,7 @@ class ExplainedRequest:
 
     def advice(self) -> tuple[str, ...]:
         """What it would take for less to be sent; empty where nothing stands in the way."""
-        return tuple(self._advice())
+        return tuple(dict.fromkeys(self._advice()))
 
     def _advice(self) -> Iterator[str]:
         outcome, profile = self.outcome, self.profile

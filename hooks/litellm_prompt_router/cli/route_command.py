@@ -36,7 +36,7 @@ from litellm_prompt_router.request.route import Router, WeightedConversation, we
 from litellm_prompt_router.request.route.needed_modules import NAMED
 from litellm_prompt_router.request.route.scores import score
 from litellm_prompt_router.request.route.triggers import capped, folded
-from litellm_prompt_router.request.types import RoutingDecision, Turn, UnreadableRequestError
+from litellm_prompt_router.request.types import RoutingDecision, Target, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES, known_tools
 
 NEXT_SHOWN = 3
@@ -70,8 +70,9 @@ def route(
     (by which module), score (how much speaks for it, in a fitted profile), inherited (from an earlier message) or
     fallback (nothing known, or not calibrated, so everything is sent). A profile that was fitted with an embedding
     model has the messages sent to that model, unless --lexical; then both scores are shown. Without a fit every
-    module is sent but those marked optional and those whose tools the request (--messages) doesn't declare; where no
-    trigger names a module, what their own texts say of the message is shown beside it.
+    module is sent but those marked optional and those whose tools the request (--messages) doesn't declare, which
+    counts for nothing where the model may hold the conversation to the prompt that it began with; where no trigger
+    names a module, what their own texts say of the message is shown beside it.
 
     Modules that are left out come with the reason. With --model, or where FILE is a request body that names one:
     what the cost gate makes of the decision, what it compared, where that would turn, and what would change it.
@@ -80,8 +81,10 @@ def route(
         raise click.UsageError("give either TEXT or --messages FILE")
     body = None if text is not None else _body(str(path))
     turns = (Turn(role="user", text=text or ""),) if body is None else _turns(body, str(path))
-    declared = None if body is None else known_tools(body)
     model = model or (str(body["model"]) if body is not None and body.get("model") else None)
+    target = None if model is None else _target(model)
+    is_told = body is not None and (target is None or target.takes_changed_prompt)
+    declared = known_tools(body) if body is not None and is_told else None
     profiles, _ = read_profiles(root)
     profile = choose_profile(profiles, name)
     router = Router(profile)
@@ -89,7 +92,7 @@ def route(
     weighted = weigh(router, profile, turns, lookup, declared=declared)
     by_words = weigh(router, profile, turns, declared=declared) if weighted.is_fused else None
     decision = weighted.decision
-    gate = _gate(decision, profile, model)
+    gate = None if target is None else _gate(decision, profile, target)
     states = tuple(states_of(decision, profile, weighted, declared or ()))
     if as_json:
         stated = {**asdict(decision), "selected": evidence_for_json(decision.selected)}
@@ -115,17 +118,18 @@ def _row(state: ModuleState) -> tuple[str, ...]:
     return (state.module, state.evidence if state.is_selected else "left out", state.detail, "late" * state.is_late)
 
 
-def _gate(decision: RoutingDecision, profile: Profile, model: str | None) -> GateExplanation | None:
-    """What the cost gate makes of it where the whole prompt is sent to this model; None without a model."""
-    if model is None:
-        return None
+def _target(model: str) -> Target:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from litellm_prompt_router.gateway.deployments.capabilities import (
         target_of_model,  # imports LiteLLM, which takes seconds
     )
 
+    return target_of_model(model)
+
+
+def _gate(decision: RoutingDecision, profile: Profile, target: Target) -> GateExplanation:
+    """What the cost gate makes of it where the whole prompt is sent to this target."""
     settings = settings_of_environment()
-    target = target_of_model(model)
     placement = profile.placement or (target.placement if settings.placement == "auto" else settings.placement)
     return explain_decision(decision, profile, target, is_latest=placement == "latest", gates_cost=settings.cost_gate)
 
@@ -144,7 +148,8 @@ def _show_gate(gate: GateExplanation | None, decision: RoutingDecision, profile:
 
 def _advice(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> list[str]:
     told = (review_advice(profile), fallback_advice(decision))
-    return [*filter(None, told), *(gate_advice(gate, profile) if gate is not None else ())]
+    of_gate = gate_advice(gate, profile) if gate is not None else ()
+    return list(dict.fromkeys([*filter(None, told), *of_gate]))
 
 
 def _show_both(fused: WeightedConversation, by_words: WeightedConversation, profile: Profile) -> None:

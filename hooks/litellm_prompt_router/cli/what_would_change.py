@@ -8,6 +8,7 @@ from litellm_prompt_router.profile.profile import Profile, how_to_review
 from litellm_prompt_router.record.record import UNREVIEWED
 from litellm_prompt_router.request.cost_gate import CALLS
 from litellm_prompt_router.request.gate_explanation import GateExplanation
+from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED
 from litellm_prompt_router.request.types import RoutingDecision
 
 PASSTHROUGHS: Mapping[str, str] = {
@@ -34,7 +35,7 @@ FALLBACKS: Mapping[str, str] = {
     "nearly everything was selected": "smaller modules: what was selected is most of the prompt",
     "no calibrated threshold": "more labelled messages: `prompt-router fit` found too few to promise anything",
     "no user message": "a message of the user's",
-    "not calibrated": (
+    NOT_CALIBRATED: (
         "a fit on labelled messages (`prompt-router examples`, then `prompt-router fit`), or `optional: true` at"
         " modules that not every request needs"
     ),
@@ -73,6 +74,9 @@ def gate_advice(explained: GateExplanation, profile: Profile) -> Iterator[str]:
     if explained.rule == "left_alone":
         yield f"newer traffic: {tune}"
         yield "a fit, triggers or marks that select less: any change of them ends what was tuned"
+        return
+    if explained.rule == "everything":
+        yield FALLBACKS[NOT_CALIBRATED]
         return
     if explained.rule not in ("widened", "no_way", "every", "bundle"):
         return

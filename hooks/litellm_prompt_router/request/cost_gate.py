@@ -33,16 +33,20 @@ def modules_to_send(
     core_tokens: int,
     *,
     is_hour: bool = False,
+    is_fitted: bool = True,
 ) -> frozenset[int] | None:
     """The modules to send beside the core, at least ``selected``; None to leave the conversation as it came.
 
     ``tokens`` of all modules by index, 0 for those of the core. Where the selection itself wouldn't pay, every
     module is sent: such conversations share one prefix with each other and its core with all. What was tuned for
-    other cache prices than the target's doesn't count. ``is_hour``: the profile's marks last an hour.
+    other cache prices than the target's doesn't count. ``is_hour``: the profile's marks last an hour. ``is_fitted``:
+    the profile is calibrated.
     """
+    if leaves_nothing_out(selected, tokens, is_fitted=is_fitted):
+        return None
     every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
     if economics is None or not holds_for(target, economics):
-        return _untuned(target, selected, every, tokens, core_tokens, is_hour)
+        return _untuned(target, selected, every, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted)
     if not economics.rewrites:
         return None
     if economics.bundles is not None:
@@ -85,8 +89,19 @@ def with_modules(decision: RoutingDecision, profile: Profile, sent: frozenset[in
     )
 
 
-def first_selected(decision: RoutingDecision, profile: Profile) -> frozenset[int]:
-    """What the first turn selected; all of it when nothing came late."""
+def leaves_nothing_out(selected: frozenset[int], tokens: Sequence[int], *, is_fitted: bool) -> bool:
+    """Whether everything is selected, and a rewrite would have nothing to share with smaller selections.
+
+    Without a fit nearly every conversation selects the same, so that all of the prompt in another order is only a
+    second prefix beside the prompt as it came.
+    """
+    return not is_fitted and all(module in selected for module, size in enumerate(tokens) if size)
+
+
+def first_selected(decision: RoutingDecision, profile: Profile, *, is_latest: bool = False) -> frozenset[int]:
+    """What the first turn selected; all of it when nothing came late. ``is_latest``: the placement is."""
+    if is_latest:  # nothing stands behind the conversation's first turn, so all of it is in the prompt
+        return frozenset(map(profile.order.__getitem__, decision.modules))
     late = {module for arrival in decision.arrivals for module in arrival.modules}
     return frozenset([n for n in map(profile.order.__getitem__, decision.modules) if n not in late])
 
@@ -141,7 +156,9 @@ def _untuned(
     every: frozenset[int],
     tokens: Sequence[int],
     core_tokens: int,
+    *,
     is_hour: bool,
+    is_fitted: bool,
 ) -> frozenset[int] | None:
     optional_tokens, routed_tokens = sum(tokens), size_of(selected, tokens)
     full_tokens = core_tokens + optional_tokens
@@ -150,6 +167,8 @@ def _untuned(
     is_much = drops_enough(target, optional_tokens - routed_tokens, full_tokens)
     if is_much and pays(target, core_tokens, routed_tokens, optional_tokens, is_hour):
         return selected
+    if not is_fitted:  # those that select everything go as they came: this one shares their prefix
+        return None
     smallest = smallest_module(tokens)
     return every if smallest and pays(target, core_tokens, smallest, optional_tokens, is_hour) else None
 

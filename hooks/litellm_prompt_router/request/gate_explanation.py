@@ -17,6 +17,7 @@ from litellm_prompt_router.request.cost_gate import (
     drops_enough,
     first_selected,
     holds_for,
+    leaves_nothing_out,
     modules_to_send,
     optional_tokens,
     pays,
@@ -27,11 +28,23 @@ from litellm_prompt_router.request.cost_gate import (
 from litellm_prompt_router.request.types import Rewritten, RoutingDecision, Target
 
 GateRule = Literal[
-    "off", "latest", "left_alone", "exact", "bundle", "every", "no_prices", "never_cached", "pays", "widened", "no_way"
+    "off",
+    "latest",
+    "left_alone",
+    "everything",
+    "exact",
+    "bundle",
+    "every",
+    "no_prices",
+    "never_cached",
+    "pays",
+    "widened",
+    "no_way",
 ]
 """Which rule of the gate decided.
 
 - The gate has no say: ``off`` in the settings; placement ``latest``, which has no first turn to go by.
+- The profile has no fit, so that ``everything`` is selected: the request stays as it came.
 - The profile is tuned: its requests are ``left_alone``, or get the selection (``exact``), a ``bundle`` or ``every``
   module.
 - It is not tuned. The selection is sent: ``no_prices`` are known, the full prompt is too short to be cached
@@ -123,9 +136,15 @@ def explain_decision(
         modules = profile.modules
         sizes = [0 if m.always else m.tokens for m in modules], sum(m.tokens for m in modules if m.always)
     tokens, core_tokens = sizes
-    first = frozenset(module for module in first_selected(decision, profile) if tokens[module])
+    first = frozenset(module for module in first_selected(decision, profile, is_latest=is_latest) if tokens[module])
     explained = explain_gate(
-        profile.economics_in_force, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h"
+        profile.economics_in_force,
+        target,
+        first,
+        tokens,
+        core_tokens,
+        is_hour=profile.cache_ttl == "1h",
+        is_fitted=profile.is_calibrated,
     )
     if profile.outdated_tuning is not None:
         explained = replace(explained, ignored_economics=profile.outdated_tuning)
@@ -140,9 +159,10 @@ def explain_gate(
     core_tokens: int,
     *,
     is_hour: bool = False,
+    is_fitted: bool = True,
 ) -> GateExplanation:
     """What ``modules_to_send`` says of the same, and why."""
-    sent = modules_to_send(economics, target, selected, tokens, core_tokens, is_hour=is_hour)
+    sent = modules_to_send(economics, target, selected, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted)
     optional, selected_tokens = sum(tokens), size_of(selected, tokens)
     is_tuned = economics is not None and holds_for(target, economics)
     weighing = weigh_against_full(target, core_tokens, selected_tokens, optional, is_hour=is_hour)
@@ -162,28 +182,32 @@ def explain_gate(
         break_even=_break_even(target, core_tokens, selected_tokens, optional, is_hour),
         ignored_economics=None if economics is None or is_tuned else "tuned for other cache prices",
     )
+    if economics is not None and is_tuned and not economics.rewrites:
+        return replace(explained, rule="left_alone")
+    if leaves_nothing_out(selected, tokens, is_fitted=is_fitted):
+        return replace(explained, rule="everything")
     if economics is not None and is_tuned:
         return replace(explained, rule=_tuned_rule(explained, economics))
-    return replace(explained, rule=_untuned_rule(explained, target, tokens, is_hour))
+    return replace(explained, rule=_untuned_rule(explained, target, tokens, is_hour=is_hour, is_fitted=is_fitted))
 
 
 def _tuned_rule(explained: GateExplanation, economics: Economics) -> GateRule:
-    if not economics.rewrites:
-        return "left_alone"
     if economics.bundles is None:
         enough = explained.dropped_tokens >= economics.min_dropped * explained.selected_tokens
         return "exact" if enough else "every"
     return "bundle" if any(bundle >= explained.selected for bundle in economics.bundles) else "every"
 
 
-def _untuned_rule(explained: GateExplanation, target: Target, tokens: Sequence[int], is_hour: bool) -> GateRule:
+def _untuned_rule(
+    explained: GateExplanation, target: Target, tokens: Sequence[int], *, is_hour: bool, is_fitted: bool
+) -> GateRule:
     if target.cache_read_share is None:
         return "no_prices"
     if explained.full_tokens < target.min_cache_tokens:
         return "never_cached"
     if explained.pays:
         return "pays"
-    smallest = smallest_module(tokens)
+    smallest = smallest_module(tokens) if is_fitted else 0
     if smallest and pays(target, explained.core_tokens, smallest, explained.optional_tokens, is_hour):
         return "widened"
     return "no_way"
@@ -213,10 +237,10 @@ def _break_even(target: Target, core: int, selected: int, optional: int, is_hour
 
 
 def _by_setting(explained: GateExplanation, *, is_latest: bool, gates_cost: bool) -> GateExplanation:
-    """The explanation as the settings have it: off, or without a first turn to go by, only ``left_alone`` counts."""
+    """The explanation where the gate is off, or has no first turn to go by: there only what passes a request counts."""
     if not gates_cost:
         rule: GateRule = "off"
-    elif is_latest and explained.rule != "left_alone":
+    elif is_latest and explained.rule not in ("left_alone", "everything"):
         rule = "latest"
     else:
         return explained

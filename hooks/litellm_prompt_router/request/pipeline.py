@@ -9,7 +9,13 @@ from typing import Any, Literal
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, with_space_behind_seams
-from litellm_prompt_router.request.cost_gate import first_selected, modules_to_send, optional_tokens, with_modules
+from litellm_prompt_router.request.cost_gate import (
+    first_selected,
+    leaves_nothing_out,
+    modules_to_send,
+    optional_tokens,
+    with_modules,
+)
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import Lookup, Router, no_embeddings
 from litellm_prompt_router.request.types import (
@@ -202,7 +208,7 @@ class Pipeline:
                 latest_only=placement == "latest",
                 lookup=lookup,
                 to_embed=None if wanted is None else wanted.by_turn,
-                declared=known_tools(data) if router.reads_declared_tools else None,
+                declared=known_tools(data) if router.reads_declared_tools and common.takes_changed_prompt else None,
             )
         else:
             decision = router.decide_all(request.turns, request.missing_history)
@@ -211,8 +217,9 @@ class Pipeline:
             if gated is None:
                 return self._not_worth_it(data, request, shape, recognition, decision, common)
             decision = gated
-        arrivals = decision.arrivals if placement != "latest" else ()
-        selected = first_selected(decision, profile)
+        is_latest = placement == "latest"
+        arrivals = () if is_latest else decision.arrivals
+        selected = first_selected(decision, profile, is_latest=is_latest)
         recognition = with_space_behind_seams(request, recognition)
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
@@ -275,15 +282,19 @@ def _gated(
 ) -> RoutingDecision | None:
     """The decision behind the cost gate; None where the conversation is to be left as it came.
 
-    With ``latest_only`` no first turn decides: all that counts is whether tuning said to rewrite nothing.
+    With ``latest_only`` no first turn decides: all that counts is whether tuning said to rewrite nothing, and whether
+    anything is left out.
     """
     profile = recognition.profile
-    economics = profile.economics_in_force
-    if latest_only:
-        return None if economics is not None and not economics.rewrites else decision
+    economics, is_fitted = profile.economics_in_force, profile.is_calibrated
     tokens, core_tokens = optional_tokens(recognition)
-    first = frozenset([module for module in first_selected(decision, profile) if tokens[module]])
-    sent = modules_to_send(economics, target, first, tokens, core_tokens, is_hour=profile.cache_ttl == "1h")
+    selected = first_selected(decision, profile, is_latest=latest_only)
+    first = frozenset([module for module in selected if tokens[module]])
+    if latest_only:
+        is_left = economics is not None and not economics.rewrites
+        return None if is_left or leaves_nothing_out(first, tokens, is_fitted=is_fitted) else decision
+    is_hour = profile.cache_ttl == "1h"
+    sent = modules_to_send(economics, target, first, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted)
     if sent is None:
         return None
     return decision if sent == first else with_modules(decision, profile, sent)
@@ -302,8 +313,9 @@ def _marking(
         if bridged is None or not common.takes_marks:
             return None
         return Marking(plan_of={ANY_DEPLOYMENT: 0}, plans=(bridged(rewritten_for(common)),))
-    # Deployments that differ in prices or placement alone share a plan.
-    comparable = {own_id: replace(target, placement=common.placement, **_NO_PRICES) for own_id, target in common.each}
+    # Deployments that differ in nothing that marks depend on share a plan.
+    alike = {"placement": common.placement, "takes_changed_prompt": common.takes_changed_prompt, **_NO_PRICES}
+    comparable = {own_id: replace(target, **alike) for own_id, target in common.each}
     plans: list[MarkPlan] = []
     distinct: list[Target] = []
     for target in comparable.values():

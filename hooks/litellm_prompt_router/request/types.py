@@ -58,6 +58,8 @@ class Turn(NamedTuple):
     """What a provider looks back over, besides the tool calls."""
     parts: tuple[str, ...] = ()
     """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
+    declared: frozenset[str] | None = frozenset()
+    """Names of tools that the model may call from here on; None where it can't be told which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +120,9 @@ class Target:
     """False on a LiteLLM that places no injection points beside marks (before 1.106)."""
     auto_points: tuple[Mark, ...] = ()
     """What LiteLLM's automatic caching would inject into a request without any mark; ours make it stand down."""
+    takes_changed_prompt: bool = False
+    """True when no candidate holds a conversation to what stands ahead of the thinking that it replays, so that a tool
+    which comes in later may change the prompt."""
     reads_first_part: bool = False
     """True where LiteLLM hands on no more than the first part of a Gemini system instruction."""
     each: tuple[tuple[str, Target], ...] = ()

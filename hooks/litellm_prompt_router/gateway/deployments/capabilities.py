@@ -10,12 +10,15 @@ import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
 from litellm_prompt_router.cache_model import DeployedModel, rules_of, takes_breakpoints, takes_mid_system
+from litellm_prompt_router.cache_model.deployed_model import CLAUDE_HOSTS
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.endpoint_capabilities import BRIDGES
 from litellm_prompt_router.gateway.deployments.map_prices import map_entry, price_in, read_share, write_share
 from litellm_prompt_router.profile.profile import Placement
 from litellm_prompt_router.request.types import CHAT, Target
 
+_MAY_BE_CLAUDE = CLAUDE_HOSTS | {"anthropic", "litellm_proxy"}
+"""Hosts that have Claude under names that don't say so: inference profiles, other proxies' groups."""
 _KEEPS_LATER_SYSTEM = frozenset({"xai", "deepseek"})
 # Came with the same release as points beside marks (seen with 1.100 and 1.106).
 _KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
@@ -51,6 +54,7 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
         refuses_late_system=_refuses_late_system(model),
         places_points=_KEEPS_MID_SYSTEM,
         takes_cache_key=model.is_openai,
+        takes_changed_prompt=_takes_changed_prompt(model, entry),
         injection_points=model.injection_points,
         auto_points=_auto_points() if is_auto_cached and model.takes_marks and model.wire != "chat" else (),
     )
@@ -94,6 +98,20 @@ def _placement(model: DeployedModel) -> Placement:
         return "append"
     stays = model.provider == "databricks" or litellm.utils.supports_mid_conversation_system(model.name, model.provider)
     return "append" if not stays or takes_mid_system(model.known_name) else "grow"
+
+
+def _takes_changed_prompt(model: DeployedModel, entry: Mapping[str, Any]) -> bool:
+    """False for a Claude that may think, and for what may be one.
+
+    Anthropic may refuse a replayed thinking block whose conversation begins otherwise than it did. A model that can
+    think may do so though no request asks for it, by default or by the deployment's own parameters; of one that
+    LiteLLM's map lacks nothing is known.
+    """
+    known = map_entry(model)
+    is_known = known.get("input_cost_per_token") is not None  # LiteLLM's router adds entries without prices
+    if model.family == "claude":
+        return is_known and not (known.get("supports_reasoning") or entry.get("supports_reasoning"))
+    return is_known or model.family != "other" or not (model.provider is None or model.provider in _MAY_BE_CLAUDE)
 
 
 def _refuses_late_system(model: DeployedModel) -> bool:

@@ -121,6 +121,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         places_points=all(target.places_points for target in targets),
         refuses_late_system=any(target.refuses_late_system for target in targets),
         takes_cache_key=all(target.takes_cache_key for target in targets),
+        takes_changed_prompt=all(target.takes_changed_prompt for target in targets),
         reads_first_part=any(target.reads_first_part for target in targets),
         injection_points=targets[0].injection_points if len(kinds) == 1 else (),
         auto_points=targets[0].auto_points if len(kinds) == 1 else (),

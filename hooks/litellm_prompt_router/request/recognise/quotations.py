@@ -19,13 +19,20 @@ MAX_COPIES = 8
 MAX_DELIMITERS = 20_000
 """Delimiters looked at in one text, so that one made of nothing else stays cheap."""
 
+MAX_SCANNED_CHARS = 400_000
+"""Characters of unknown text that are looked through for them; several times the longest prompt seen."""
+
+# Every repetition is bounded or gives nothing back, so that no line takes more than its length.
 _DELIMITER = re.compile(
-    r"<(?P<close>/?)(?P<tag>[^\W\d][\w.:-]*)(?:\s[^<>]*)?(?<!/)>"
+    r"<(?P<close>/?)(?P<tag>[^\W\d][\w.:-]*+)(?:\s[^<>]*+)?(?<!/)>"
     r"|\[(?P<closes>/?)(?P<bracket>[^\W\d][\w -]{0,40})\]"
-    r"|^[ \t]*(?P<fence>`{3,}|~{3,}|\"{3}|'{3})(?P<info>[^`\r\n]*)$"
+    r"|\{\{(?P<ends>/?)[#^]?(?P<block>[^\W\d][\w.-]{0,40}+)(?:[ ][^{}\r\n]{0,80}+)?\}\}"
     r"|(?P<comment><!--|-->)"
-    r"|^[^\w\r\n]{0,40}(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]+(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]{0,20}$"
-    r"|^(?P<rule>[-=*#~]{3,40})[ \t]*(?P<title>\w[^\r\n]{0,200}?)[ \t]*(?P=rule)[ \t]*$",
+    r"|^(?:[ \t]{0,40}+(?P<fence>`{3,}+|~{3,}+|\"{3}|'{3})(?P<info>[^`\r\n]*+)$"
+    r"|(?P<last>#{1,6}+)[ \t]{1,4}+end[ \t#]{0,20}+$"
+    r"|[^\w\r\n]{0,40}(?P<edge>begin|start|end)(?:[ _-]of)?[ :_-]{1,20}(?P<name>\w[^\r\n]{0,200}?)[^\w\r\n]{0,20}$"
+    r"|(?P<rule>[-=*#~]{3,40})[ \t]{0,20}+(?P<title>\w[^\r\n]{0,200}?)[ \t]{0,20}(?P=rule)[ \t]{0,20}+$"
+    r"|(?P<level>#{1,6}+)[ \t]{1,4}+(?P<heading>\w[^\r\n]{0,200}?)[ \t#]{0,20}$)",
     re.MULTILINE | re.IGNORECASE,
 )
 _QUOTED_LINE = re.compile(r"[ \t]*(?:[>|][ \t]?)+(?:[-*+][ \t]+)?\Z")
@@ -45,7 +52,7 @@ class _Occurrence(NamedTuple):
 class _Opened(NamedTuple):
     """A foreign delimiter that waits for the one that closes it. ``behind``: how many occurrences stand before it."""
 
-    key: str
+    keys: tuple[str, ...]
     size: int
     start: int
     behind: int
@@ -100,53 +107,65 @@ def _between_delimiters(text: str, found: Sequence[_Occurrence], literals: Seque
     """``(first, last)``: which occurrences stand between two delimiters that are in unknown text."""
     opened: list[_Opened] = []
     depths: dict[str, list[int]] = {}
-    at = seen = 0
+    at = seen = scanned = 0
     for number in range(len(found) + 1):
         until = found[number].start if number < len(found) else len(text)
-        for mark in islice(_DELIMITER.finditer(text, at, max(at, until)), MAX_DELIMITERS - seen):
+        end = min(max(at, until), at + MAX_SCANNED_CHARS - scanned)
+        scanned += end - at
+        for mark in islice(_DELIMITER.finditer(text, at, end), MAX_DELIMITERS - seen):
             seen += 1
             size = len(mark["fence"] or "")
             waiting = depths.get(_closes(mark))
             if waiting and opened[waiting[-1]].size <= size:
                 start, behind = opened[waiting[-1]][2:]
                 for closed in reversed(opened[waiting[-1] :]):
-                    depths[closed.key].pop()
+                    for key in closed.keys:
+                        depths[key].pop()
                     opened.pop()
                 if behind < number and not _is_of_edited_module(mark, text, start, found, behind, literals):
                     yield behind, number
-            elif key := _opens(mark):
-                depths.setdefault(key, []).append(len(opened))
-                opened.append(_Opened(key, size, mark.start(), number))
+            elif keys := _opens(mark):
+                for key in keys:
+                    depths.setdefault(key, []).append(len(opened))
+                opened.append(_Opened(keys, size, mark.start(), number))
         at = max(at, found[number].end) if number < len(found) else until
 
 
-def _opens(mark: re.Match[str]) -> str:
-    """The key of the delimiter that this one opens; empty when it can't open one."""
-    if mark["tag"] and not mark["close"]:
-        return f"<{mark['tag']}"
-    if mark["bracket"] and not mark["closes"]:
-        return f"[{mark['bracket'].lower()}"
+def _opens(mark: re.Match[str]) -> tuple[str, ...]:
+    """The keys of what closes the delimiter that this one opens; none when it can't open one."""
+    if mark["tag"]:
+        return () if mark["close"] else (f"<{mark['tag'].lower()}",)
+    if mark["bracket"]:
+        return () if mark["closes"] else (f"[{mark['bracket'].lower()}",)
+    if mark["block"]:
+        return () if mark["ends"] else (f"{{{{{mark['block'].lower()}",)
     if mark["fence"]:
-        return mark["fence"][0]
-    if mark["comment"] == "<!--":
-        return "<!--"
-    if mark["edge"] and mark["edge"].lower() != "end":
-        return f"begin {mark['name'].lower()}"
-    return f"begin {mark['title'].lower()}" if mark["title"] else ""
+        return (mark["fence"][0],)
+    if mark["comment"]:
+        return ("<!--",) if mark["comment"] == "<!--" else ()
+    if mark["edge"]:
+        return () if mark["edge"].lower() == "end" else (f"begin {mark['name'].lower()}",)
+    if mark["heading"]:
+        return mark["level"], f"begin {mark['heading'].lower()}"
+    return (f"begin {mark['title'].lower()}",) if mark["title"] else ()
 
 
 def _closes(mark: re.Match[str]) -> str:
     """The key of the delimiter that this one may close; empty when it closes none."""
-    if mark["tag"] and mark["close"]:
-        return f"<{mark['tag']}"
-    if mark["bracket"] and mark["closes"]:
+    if mark["close"]:
+        return f"<{mark['tag'].lower()}"
+    if mark["closes"]:
         return f"[{mark['bracket'].lower()}"
+    if mark["ends"]:
+        return f"{{{{{mark['block'].lower()}"
     if mark["fence"] and (
         not mark["info"].strip() or mark["info"][0] in "#<-*"
     ):  # the next block may begin on its line
         return mark["fence"][0]
     if mark["comment"] == "-->":
         return "<!--"
+    if mark["last"]:
+        return mark["last"]
     return f"begin {mark['name'].lower()}" if mark["edge"] and mark["edge"].lower() == "end" else ""
 
 

@@ -188,7 +188,7 @@ class Router:
                 embedding = embeddings.get(at)
                 key = hash((key, turn.text, lengths_of(turn), turn.attachments, embedding and embedding.digest))
             else:
-                key = hash((key, turn.role, turn.tool_calls, stands_for_history(turn, self._ignore)))
+                key = hash((key, turn.role, turn.tool_calls, turn.declared, stands_for_history(turn, self._ignore)))
         for at, known in reversed(keys):
             walk = self._walks.get((at, known))
             if walk is not None:
@@ -231,6 +231,8 @@ class Router:
                     walk.in_use.add(owner)
                     walk.absent -= {owner}
                     walk.state.is_later = True
+            if turn.declared != frozenset() and walk.absent:
+                self._come_in(walk, turns, at)
             if turn.role != "user":
                 if stands_for_history(turn, self._ignore):
                     self._send_all(walk, SHORTENED, at=_behind_results(turns, at))
@@ -244,6 +246,14 @@ class Router:
                 if latest_only and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
                 self._take(walk, reading, at, trace, embeddings.get(at))
+
+    def _come_in(self, walk: _Walk, turns: Sequence[Turn], at: int) -> None:
+        """Modules whose tools turn ``at`` declares: there from now on; from the start where nothing was asked yet."""
+        assert self._base is not None
+        for module, tool in self._base.declared_later(walk.absent, turns[at].declared).items():
+            walk.absent -= {module}
+            if walk.need.is_late:
+                walk.need.bring(module, "tool_call", tool, at=_behind_results(turns, at))
 
     def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
         """Every module from turn ``at`` on: which ones were in use before can't be told."""

@@ -54,19 +54,33 @@ class UncalibratedBase:
             known = self._absent[declared] = self._without_tools(declared)
         return known
 
+    def declared_later(self, absent: frozenset[int], declared: frozenset[str] | None) -> dict[int, str]:
+        """Absent modules of the base that these names bring in, each by a tool of its own; all where none are known."""
+        there = None if declared is None else _folded(declared)
+        found: dict[int, str] = {}
+        for module in sorted(absent.intersection(self._modules)):
+            tool = next((tool for tool in self._tools[module] if _is_there(tool, there)), None)
+            if tool is not None:
+                found[module] = tool
+        return found
+
     def modules(self, absent: frozenset[int]) -> tuple[int, ...]:
         """The base without these modules, in profile order."""
         return tuple([module for module in self._modules if module not in absent]) if absent else self._modules
 
     def _without_tools(self, declared: frozenset[str]) -> frozenset[int]:
-        there = tuple(name.casefold() for name in declared)
+        there = _folded(declared)
         return frozenset(
-            [
-                module
-                for module, tools in self._tools.items()
-                if not any(name.endswith(tool.casefold()) for tool in tools for name in there)
-            ]
+            [module for module, tools in self._tools.items() if not any(_is_there(tool, there) for tool in tools)]
         )
+
+
+def _folded(names: frozenset[str]) -> tuple[str, ...]:
+    return tuple([name.casefold() for name in names])
+
+
+def _is_there(tool: str, there: tuple[str, ...] | None) -> bool:
+    return there is None or any(name.endswith(tool.casefold()) for name in there)
 
 
 def scripts_of_prompt(profile: Profile) -> frozenset[str]:

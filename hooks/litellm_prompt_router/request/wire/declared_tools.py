@@ -1,8 +1,7 @@
 """The names of the tools that a request declares, in any endpoint's shape.
 
 That a tool is missing is told only where nothing can be hidden: not where a server's tools are declared by the server
-alone or found by a search. And not where the model is asked to think: some providers check what stands ahead of a
-replayed thinking block, so there a tool that comes in mid-conversation must not change the prompt.
+alone or found by a search, nor where the provider adds some by itself.
 """
 
 from __future__ import annotations
@@ -12,8 +11,12 @@ from typing import Any
 
 import orjson
 
+from litellm_prompt_router.request.wire.leading_items import holds_tools, leading_of
+
 _LISTS_IN_TOOL = ("functionDeclarations", "function_declarations", "tools")
 """Gemini's lists, and OpenAI's namespaces."""
+_PASSED_ON = ("extra_body", "config")
+_DECLARING = ("tools", "functions", "mcp_servers", "web_search_options")
 _OPEN_KINDS = ("mcp", "tool_search")
 """How the types of entries begin whose tools aren't listed: a server's (platform.claude.com, "MCP connector";
 developers.openai.com, "Connectors and MCP servers") or those that a search finds ("Tool search"; checked 2026-11)."""
@@ -25,21 +28,43 @@ def tool_names(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def known_tools(data: Mapping[str, Any]) -> frozenset[str] | None:
-    """Every tool that the request lets the model call; None where that can't be told."""
-    if data.get("mcp_servers") or _asks_to_think(data):
+    """Every tool that the request lets the model call from the start; None where that can't be told.
+
+    Those that a Responses item declares behind the conversation's begin come in there: ``Turn.declared``.
+    """
+    if (
+        data.get("mcp_servers")
+        or data.get("web_search_options") is not None
+        or any(map(_may_declare, _passed_on(data)))
+    ):
         return None
     names: set[str] = set()
-    for tools in _lists(data):
-        if tools is not None and not (isinstance(tools, list) and all(_add_known(tool, names) for tool in tools)):
-            return None
-    return frozenset(names)
+    items = _items(data)
+    leading = [item.get("tools") for item in items[: leading_of(items)]]
+    is_told = all(_add_list(tools, names) for tools in (data.get("tools"), data.get("functions"), *leading))
+    return frozenset(names) if is_told else None
 
 
-def _asks_to_think(data: Mapping[str, Any]) -> bool:
-    thinking = data.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") != "disabled":
-        return True
-    return data.get("reasoning_effort") not in (None, "none", "disable")
+def tools_of_item(item: Mapping[str, Any]) -> frozenset[str] | None:
+    """The same of one item of the Responses API."""
+    if not holds_tools(item):
+        return frozenset()
+    names: set[str] = set()
+    return frozenset(names) if _add_list(item.get("tools"), names) else None
+
+
+def _passed_on(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What LiteLLM puts into the provider's body, beside the fields that it knows."""
+    return (more for field in _PASSED_ON if isinstance(more := data.get(field), dict))
+
+
+def _may_declare(more: Mapping[str, Any]) -> bool:
+    return any(more.get(field) is not None for field in _DECLARING)
+
+
+def _add_list(tools: object, names: set[str]) -> bool:
+    """Adds what the model can call by this list; False where it doesn't say."""
+    return tools is None or (isinstance(tools, list) and all(_add_known(tool, names) for tool in tools))
 
 
 def _add_known(tool: object, names: set[str]) -> bool:
@@ -65,8 +90,7 @@ def _add_known(tool: object, names: set[str]) -> bool:
 
 def tools_chars(data: Mapping[str, Any]) -> int | None:
     """The declared tools' size as JSON, 0 without any; None where they can't be written as such."""
-    items = data.get("input")
-    later = [item for item in (items if isinstance(items, list) else ()) if _holds_tools(item)]
+    later = [item for item in _items(data) if holds_tools(item)]
     parts = [part for part in (data.get("tools"), data.get("functions"), later) if part]
     try:
         written = [orjson.dumps(part) for part in parts]
@@ -75,21 +99,14 @@ def tools_chars(data: Mapping[str, Any]) -> int | None:
     return sum(len(part) if part.isascii() else len(part.decode()) for part in written)
 
 
-def _holds_tools(item: object) -> bool:
-    return isinstance(item, dict) and item.get("type") == "additional_tools"
-
-
-def _lists(data: Mapping[str, Any]) -> Iterator[Any]:
-    yield data.get("tools")
-    yield data.get("functions")
+def _items(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     items = data.get("input")
-    for item in items if isinstance(items, list) else ():
-        if _holds_tools(item):
-            yield item.get("tools")
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _names(data: Mapping[str, Any]) -> Iterator[str]:
-    for tools in _lists(data):
+    later = [item.get("tools") for item in _items(data) if holds_tools(item)]
+    for tools in (data.get("tools"), data.get("functions"), *later):
         yield from _of_list(tools)
 
 

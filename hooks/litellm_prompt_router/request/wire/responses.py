@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
+from litellm_prompt_router.request.wire.declared_tools import tools_of_item
+from litellm_prompt_router.request.wire.leading_items import holds_tools, is_system, leading_of
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     CACHE_KEY,
     INJECTION_POINTS,
-    SYSTEM_ROLES,
     mark_of,
     marked,
     marks_of_message,
@@ -82,18 +83,6 @@ def items_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return given
 
 
-def leading_of(items: Sequence[Mapping[str, Any]]) -> int:
-    """How many items stand ahead of the conversation."""
-    at = (n for n, item in enumerate(items) if not is_system(item) and item.get("type") != "additional_tools")
-    return next(at, len(items))
-
-
-def is_system(item: Mapping[str, Any]) -> bool:
-    """True for a message that is a piece of the prompt when it leads. Its ``type`` may be missing."""
-    role = item.get("role")
-    return item.get("type", "message") == "message" and isinstance(role, str) and role in SYSTEM_ROLES
-
-
 def _system_blocks(item: Mapping[str, Any], number: int) -> Iterator[SystemBlock]:
     content = item.get("content")
     if isinstance(content, str):
@@ -120,7 +109,7 @@ def _turn(item: Mapping[str, Any]) -> Turn:
     if kind.endswith("_call"):
         name = item.get("name")
         return Turn("assistant", "", tool_calls=(name if isinstance(name, str) else kind.removesuffix("_call"),))
-    return Turn(kind, "")
+    return Turn(kind, "", declared=tools_of_item(item)) if holds_tools(item) else Turn(kind, "")
 
 
 def _message_turn(item: Mapping[str, Any]) -> Turn:
