@@ -13,7 +13,8 @@ from litellm_prompt_router.onboarding.findings import InputParts, UnreplayedCall
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.types import GEMINI, GEMINI_STREAM, RESPONSES
-from litellm_prompt_router.request.wire.responses import items_of, leading_of
+from litellm_prompt_router.request.wire.leading_items import leading_of
+from litellm_prompt_router.request.wire.responses import items_of
 
 PATHS: Mapping[str, str] = {
     RESPONSES: "/v1/responses",
