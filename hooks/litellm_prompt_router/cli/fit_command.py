@@ -30,6 +30,7 @@ from litellm_prompt_router.authoring.fit import (
 from litellm_prompt_router.authoring.fit.fitting import Advance
 from litellm_prompt_router.authoring.split.essential_text import obligations_in
 from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
+from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
 from litellm_prompt_router.cli.inputs import (
     choose_name,
     json_option,
@@ -40,7 +41,6 @@ from litellm_prompt_router.cli.inputs import (
     read_text_file,
     shown,
 )
-from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
 from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile

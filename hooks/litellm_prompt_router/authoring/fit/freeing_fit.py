@@ -61,7 +61,7 @@ def _nothing_freed(messages: int, options: FitOptions) -> str:
     labelled = f"{messages} labelled {'message takes' if messages == 1 else 'messages take'}"
     return (
         f"every module is in the core, and {labelled} none out of it, so that there is nothing to route; a module "
-        f"leaves it where at least {MIN_MESSAGES} messages need it, {MIN_MESSAGES} don't, and there are enough for a promise: "
-        f"{least_expected(options.target)} for an expected one, "
+        f"leaves it where at least {MIN_MESSAGES} messages need it, {MIN_MESSAGES} don't, and there are enough for a "
+        f"promise: {least_expected(options.target)} for an expected one, "
         f"{least_guaranteed(options.target, options.confidence)} for a guaranteed one. Every module is sent until then"
     )
