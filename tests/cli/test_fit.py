@@ -155,8 +155,8 @@ def test_a_draft_that_labels_free_nothing_of_says_what_it_takes(root: Path, tmp_
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.lstrip() == (
         "harbour: every module is in the core, and 1 labelled message takes none out of it, so that there is nothing "
-        "to route; a module leaves it where at least 3 messages need it, 3 don't, and there are enough for a promise: 99 "
-        "for an expected one, 230 for a guaranteed one. Every module is sent until then\n"
+        "to route; a module leaves it where at least 3 messages need it, 3 don't, and there are enough for a promise: "
+        "99 for an expected one, 230 for a guaranteed one. Every module is sent until then\n"
     )
 
 
