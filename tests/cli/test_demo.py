@@ -315,6 +315,8 @@ def test_failing_calls_to_its_own_proxy_show_the_log(no_proxy_here: Path, run: R
     assert errors[1] == f"the proxy's log ({folder / 'proxy.log'}) ends:"
 
 
+NO_HANGUP = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+
 CHILD = """
 import os, sys
 from pathlib import Path
@@ -327,7 +329,8 @@ with running_proxy(Path(sys.argv[1]), os.environ, Path("child.log")) as url:
 
 @pytest.mark.full
 @pytest.mark.proxy
-def test_a_terminated_demo_leaves_no_proxy_behind() -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=NO_HANGUP)])
+def test_a_terminated_demo_leaves_no_proxy_behind(name: str) -> None:
     root = Path(__file__).parents[2]
     env = {
         **os.environ,
@@ -346,6 +349,38 @@ def test_a_terminated_demo_leaves_no_proxy_behind() -> None:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert httpx.get(f"{url}/health/liveliness", trust_env=False).is_success
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        number = getattr(signal, name)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
     assert not is_live(url)
+
+
+ABORTED = """
+import contextlib, os, signal, sys, tempfile
+from pathlib import Path
+from litellm_prompt_router.cli import demo_command
+from litellm_prompt_router.cli.demo_command import demo
+demo_command.USUAL_URL = "http://127.0.0.1:9"
+
+@contextlib.contextmanager
+def own_proxy(folder, log):
+    log.write_text("started")
+    yield "http://127.0.0.1:9", "sk"
+
+def run(*_, **__):
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    signal.pause()
+
+demo_command.own_proxy, demo_command._run = own_proxy, run
+demo.main([])
+"""
+
+
+@NO_HANGUP
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT"])
+def test_an_aborted_demo_leaves_no_folder_behind(name: str, tmp_path: Path) -> None:
+    """Ctrl-C, a closed terminal and `kill` end it in order."""
+    env = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2] / "hooks")}
+    ended = subprocess.run([sys.executable, "-c", ABORTED, name], env=env, timeout=60, check=False, capture_output=True)
+    assert ended.returncode == (1 if name == "SIGINT" else 128 + getattr(signal, name)), ended.stderr
+    assert list(tmp_path.glob("prompt-router-demo-*")) == []

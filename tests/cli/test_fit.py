@@ -106,13 +106,67 @@ def test_fit_evaluate_route_check(root: Path, tmp_path: Path, run: Run) -> None:
     assert run("check", "--profiles", root).exit_code == 0
 
 
+def _as_draft(root: Path, *, optional: bool) -> Path:
+    """``harbour`` with all but its last module in the core until labelled; with ``optional`` that one isn't."""
+    file = root / "harbour" / "profile.yaml"
+    document = yaml.safe_load(file.read_text())
+    for entry in document["modules"][1 : -1 if optional else None]:
+        entry |= {"always": True, "until_labelled": True}
+    document["reviewed"] = False
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_without_a_promise_nothing_leaves_the_core(optional: bool, root: Path, tmp_path: Path, run: Run) -> None:
+    """A freed module would be missed where nothing calibrated chooses it; profile.yaml stays as it is."""
+    file = _as_draft(root, optional=optional)
+    before = file.read_bytes()
+    result = run("fit", _labelled(tmp_path / "few.jsonl", 60), "--profile", "harbour", "--profiles", root)
+    assert result.exit_code == 0
+    assert "an expected promise takes 99, a guaranteed one 230; every module is sent until then" in result.stdout
+    assert "stays in the core, as nothing is promised: tides: " in result.stdout
+    assert "left the core" not in result.stdout
+    assert file.read_bytes() == before
+    assert (root / "harbour" / "router.json").exists() == optional
+    last = "stored in" if optional else "not stored (every module stays in the core, so there is nothing to route)"
+    assert result.stdout.splitlines()[-1].startswith(last)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+@pytest.mark.parametrize("needs", [True, False])
+def test_a_handful_of_labels_ends_in_words(count: int, needs: bool, root: Path, tmp_path: Path, run: Run) -> None:
+    """Also where none of them is left to calibrate with."""
+    _as_draft(root, optional=True)
+    cases = [
+        {"text": f"number {n}, about the tide", "needs": ["tides"] if needs and n % 2 else []} for n in range(count)
+    ]
+    file = _lines(tmp_path / "few.jsonl", cases)
+    result = run("fit", file, "--profile", "harbour", "--profiles", root)
+    assert (result.exit_code, "Traceback" in result.stderr) == (0, False), result.stderr
+    assert "0 calibration messages with a first need; an expected promise takes 99" in result.stdout
+    assert "no calibration messages, so nothing to measure" in result.stdout
+
+
+def test_a_draft_that_labels_free_nothing_of_says_what_it_takes(root: Path, tmp_path: Path, run: Run) -> None:
+    _as_draft(root, optional=False)
+    file = _lines(tmp_path / "one.jsonl", [{"text": "when is high water?", "needs": ["tides"]}])
+    result = run("fit", file, "--profile", "harbour", "--profiles", root)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.lstrip() == (
+        "harbour: every module is in the core, and 1 labelled message takes none out of it, so that there is nothing "
+        "to route; a module leaves it where at least 3 messages need it, 3 don't, and there are enough for a promise: "
+        "99 for an expected one, 230 for a guaranteed one. Every module is sent until then\n"
+    )
+
+
 def test_too_few_messages_promise_nothing(root: Path, tmp_path: Path, run: Run) -> None:
     file = _labelled(tmp_path / "few.jsonl", 60)
     result = run("fit", file, "--profile", "harbour", "--profiles", root, "--dry-run")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[2] == (
-        "promise      none: 48 calibration messages with a first need are too few, or too many can't be covered; "
-        "every module will be sent"
+        "promise      none: 48 calibration messages with a first need; an expected promise takes 99, a guaranteed one "
+        "230; every module is sent until then"
     )
     assert result.stdout.splitlines()[-1] == "not stored (--dry-run)"
     assert not (root / "harbour" / "router.json").exists()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from litellm_prompt_router.cli.labeller import Labeller
 from tests.cli.conftest import TOY_PROMPT, Run
 
 OUT = "toy-labelled.jsonl"
@@ -90,6 +91,23 @@ def test_back_mends_an_answer(traffic: Path, toy_root: Path, run: Run) -> None:
     """The line changes where it is, with the earlier answer as what is chosen; behind the first there is no further."""
     run("label", traffic, "--profiles", toy_root, stdin="b\n3\n\nn\nb\nb\n1\n\n4\n\nq\n")
     assert labelled() == [("sum my table up", ["tools/web"]), ("who won?", ["tools/orphan"])]
+
+
+def test_back_leaves_what_others_added(
+    traffic: Path, toy_root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people may label into one file."""
+    ask, asked = Labeller._ask, iter(range(9))
+
+    def meanwhile(*arguments: Any) -> Any:
+        if next(asked) == 1:
+            with Path(OUT).open("a") as file:
+                file.write('{"text": "theirs", "needs": []}\n')
+        return ask(*arguments)
+
+    monkeypatch.setattr(Labeller, "_ask", meanwhile)
+    run("label", traffic, "--profiles", toy_root, stdin="\nb\n1\n3\n\n\nq\n")
+    assert labelled() == [("sum my table up", ["tools/web"]), ("theirs", []), ("who won?", [])]
 
 
 def test_a_torn_line_stays_apart(traffic: Path, toy_root: Path, run: Run) -> None:

@@ -260,6 +260,14 @@ WRONG: Mapping[str, tuple[bytes, str]] = {
         "JSON, but no line of it is a call; a call has `ts`, `key`, `conversation` and `request`, as `capture` writes"
         " it",
     ),
+    "a JSON array of calls": (
+        json.dumps([json.loads(call(0, "c", [{"role": "user", "content": "hi"}]))]).encode(),
+        "a JSON array; traffic is one call a line: `jq -c '.[]'` makes it that",
+    ),
+    "a call over several lines": (
+        json.dumps(json.loads(call(0, "c", [{"role": "user", "content": "hi"}])), indent=2).encode(),
+        "one JSON document over several lines; traffic is one call a line: `jq -c .` makes it that",
+    ),
     "no system prompt": (
         call(0, "c", [{"role": "user", "content": "hi"}], system=None).encode(),
         "no call has a system prompt; capture at the proxy, where the agent's own arrives",

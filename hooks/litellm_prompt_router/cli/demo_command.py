@@ -22,7 +22,7 @@ from litellm_prompt_router.cli.proxy_config import (
     KEY_VARIABLE,
     environment_of_file,
 )
-from litellm_prompt_router.cli.proxy_process import is_live, tail
+from litellm_prompt_router.cli.proxy_process import is_live, leaving_in_order, tail
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.gateway.caller import MASTER_KEY
@@ -105,22 +105,34 @@ def demo(base_url: str | None, api_key: str | None, model: str, out: Path) -> No
         return
     if is_live(USUAL_URL):
         click.echo(f"A proxy runs at {USUAL_URL}; to send the demo through it: --base-url {USUAL_URL}")
+    with leaving_in_order():
+        _with_own_proxy(model, out)
+    click.echo(NEXT.format(url=USUAL_URL))
+
+
+def _with_own_proxy(model: str, out: Path) -> None:
+    """The demo through a proxy of our own. Its folder goes at the end, except where its log says what went wrong."""
     folder = Path(tempfile.mkdtemp(prefix="prompt-router-demo-"))
     log = folder / "proxy.log"
-    with own_proxy(folder, log) as (url, key):
-        try:
-            calls = _run(url, key, model, trust_env=False)
-            if model == DEMO_MODEL:
-                calls += _send_unrouted(url, key)
-            records = finished_records(folder / LEDGER, calls)
-        except ConfigurationError as error:
-            raise ConfigurationError([*error.problems, f"the proxy's log ({log}) ends:", *tail(log)]) from None
-    if model == DEMO_MODEL:
-        click.echo(f"\n{MONEY}\n")
-        show_money(records, DEMO_MODEL, UNROUTED_MODEL)
-    _keep(folder / LEDGER, out)
+    try:
+        with own_proxy(folder, log) as (url, key):
+            try:
+                calls = _run(url, key, model, trust_env=False)
+                if model == DEMO_MODEL:
+                    calls += _send_unrouted(url, key)
+                records = finished_records(folder / LEDGER, calls)
+            except ConfigurationError as error:
+                raise ConfigurationError([*error.problems, f"the proxy's log ({log}) ends:", *tail(log)]) from None
+        if model == DEMO_MODEL:
+            click.echo(f"\n{MONEY}\n")
+            show_money(records, DEMO_MODEL, UNROUTED_MODEL)
+        _keep(folder / LEDGER, out)
+    except ConfigurationError:
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     shutil.rmtree(folder)
-    click.echo(NEXT.format(url=USUAL_URL))
 
 
 def _known_key() -> str:

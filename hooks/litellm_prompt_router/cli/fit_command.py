@@ -20,16 +20,17 @@ from litellm_prompt_router.authoring.fit import (
     LabelDoubt,
     columns_of,
     fields_of,
+    fit_freeing,
     freed_modules,
     infer_cases,
     label_doubts,
     texts_to_embed,
     with_freed,
 )
-from litellm_prompt_router.authoring.fit import fit as fit_profile
 from litellm_prompt_router.authoring.fit.fitting import Advance
 from litellm_prompt_router.authoring.split.essential_text import obligations_in
 from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
+from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
 from litellm_prompt_router.cli.inputs import (
     choose_name,
     json_option,
@@ -115,7 +116,8 @@ def fit(
     are now: change those and `check` asks for another fit.
 
     A draft keeps most modules in the core (`always: true`) for want of evidence, marked `until_labelled: true`. Those
-    that some of these messages need and others don't leave the core, with the count beside them in profile.yaml.
+    that some of these messages need and others don't leave the core, with the count beside them in profile.yaml; none
+    does where so few messages promise nothing.
 
     Where profile.yaml says `router: {embedding_model: NAME}`, the modules' texts, examples and all messages are sent
     to that model, words and meaning are fitted together, and beside them words alone, for when the model doesn't
@@ -131,14 +133,15 @@ def fit(
     cases, untraceable = _read(path, profile)
     counted_over: CoverageOver = "messages" if over == "messages" else "first_needs"
     freed = () if keep_core else freed_modules(profile, cases)
-    profile = with_freed(profile, freed)
     options = FitOptions(target=target, over=counted_over, at_most=at_most, seed=seed, unseen_modules=untraceable)
-    embedded = _embedded(profile, cases, embedding_model, api_base)
+    embedded = _embedded(with_freed(profile, freed), cases, embedding_model, api_base)
     with _progress() as advance:
-        done = fit_profile(profile, cases, options, advance, embedded)
+        result = fit_freeing(profile, freed, cases, options, advance, embedded)
+        done, profile, freed = result.fit, result.profile, result.freed
         found = label_doubts(profile, cases, done, options, advance)
         comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_embeddings)
-    if not dry_run:
+    is_stored = result.is_storable and not dry_run
+    if is_stored:
         _store(folders[name], profile, done, freed)
     if as_json:
         semantics = done.fitted.semantics
@@ -152,7 +155,8 @@ def fit(
                 "standings": [asdict(standing) for standing in comparison.standings],
                 "doubts": [asdict(doubt) for doubt in found],
                 "left_core": [asdict(module) for module in freed],
-                "stored": not dry_run,
+                "kept_in_core": [asdict(module) for module in result.kept],
+                "stored": is_stored,
             }
         )
         return
@@ -161,12 +165,16 @@ def fit(
         rules = list(obligations_in(profile.modules[profile.order[module.id]].text))
         held = f"; {len(rules)} rules in it, such as: {shortened(rules[0], PREVIEW_CHARS)}" if rules else ""
         click.echo(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}{held}")
+    for module in result.kept:
+        click.echo(f"stays in the core, as nothing is promised: {module.id}: {module.evidence}")
     _show_doubts(found, cases)
     if untraceable:
         ids = ", ".join(profile.modules[number].id for number in untraceable)
         click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
-    click.echo(f"\n{'not stored (--dry-run)' if dry_run else f'stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}'}")
-    if not dry_run and profile.economics is not None and profile.economics.router is not None:
+    stored = f"stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}"
+    without = "(--dry-run)" if result.is_storable else "(every module stays in the core, so there is nothing to route)"
+    click.echo(f"\n{stored if is_stored else f'not stored {without}'}")
+    if is_stored and profile.economics is not None and profile.economics.router is not None:
         again = f"`prompt-router simulate TRAFFIC.jsonl --profile {name} --tune`"
         click.echo(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
 
@@ -225,27 +233,13 @@ def _progress() -> Iterator[Advance]:
         yield advance
 
 
-def promise_of(calibration: Calibration) -> str:
-    """The promise in words."""
-    target, over = percent(calibration.target_coverage), _OVER[calibration.over]
-    if calibration.promise == "guaranteed":
-        return f"guaranteed at {calibration.confidence:.0%} confidence: coverage of at least {target} of {over}"
-    if calibration.promise == "expected":
-        return f"expected: coverage of {target} of {over} on average; no guarantee for this one fit"
-    few = f"{calibration.messages} calibration {over} are too few, or too many can't be covered"
-    return f"none: {few}; every module will be sent"
-
-
-_OVER = {"first_needs": "messages with a first need", "messages": "messages"}
-
-
 def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
     calibration = done.fitted.calibration
     click.echo(f"{profile.name} {profile.version}")
     split = f"{len(done.calibration)} calibrated, of {calibration.conversations} conversations"
     click.echo(f"{len(done.teaching)} messages taught, {split}")
     click.echo(f"promise      {promise_of(calibration)}")
-    click.echo(f"based on     {calibration.messages} {_OVER[calibration.over]}, {calibration.misses} missed")
+    click.echo(f"based on     {calibration.messages} {COUNTED[calibration.over]}, {calibration.misses} missed")
     if calibration.promise != "none":
         click.echo(
             f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
@@ -256,6 +250,11 @@ def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
         if fused.promise != "none":
             click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
     click.echo("holds for    traffic like the calibration messages, as long as it stays like them\n")
+    if not comparison.standings:
+        click.echo(
+            "no calibration messages, so nothing to measure: in none of these is a module needed for the first time"
+        )
+        return
     show_table(
         ("on the calibration messages", "#coverage", "#at first needs", "#tokens kept"),
         [

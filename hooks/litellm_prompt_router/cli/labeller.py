@@ -136,9 +136,8 @@ class Labeller:
     def _keep(self, at: int, answer: Case) -> None:
         """In the file at once: a line at its end, or the whole file anew where the answer is a second thought."""
         if at in self._places:
+            self._replace(self._done[self._places[at]], answer)
             self._done[self._places[at]] = answer
-            replace_files({self._target: "".join(map(_line, self._done)).encode()}, self._target)
-            self._has_ended_line = True
             return
         self._places[at] = len(self._done)
         self._done.append(answer)
@@ -153,6 +152,20 @@ class Labeller:
                 [f"{self._target}: can't be written ({error.strerror}); name another --out"]
             ) from None
         self._has_ended_line = True
+
+    def _replace(self, before: Case, answer: Case) -> None:
+        """The last line that says ``before`` is ``answer``; all else stays as the file has it now, whoever wrote it."""
+        try:
+            lines = self._target.read_bytes().splitlines(keepends=True)
+        except OSError:
+            lines = []
+        old = _line(before).strip().encode()
+        at = next((n for n in reversed(range(len(lines))) if lines[n].strip() == old), len(lines))
+        if at == len(lines) and lines and not lines[-1].endswith(b"\n"):
+            lines[-1] += b"\n"
+        lines[at : at + 1] = [_line(answer).encode()]
+        replace_files({self._target: b"".join(lines)}, self._target)
+        self._has_ended_line = not lines[-1:] or lines[-1].endswith(b"\n")
 
 
 def _open_private(path: str, flags: int) -> int:

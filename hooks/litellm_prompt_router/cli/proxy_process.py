@@ -93,23 +93,38 @@ def running_proxy(config: Path, env: Mapping[str, str], log: Path) -> Iterator[s
 
 
 @contextlib.contextmanager
-def _terminating(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Stops the process however the block ends, SIGTERM to us included."""
+def leaving_in_order() -> Iterator[None]:
+    """SIGTERM and a closed terminal's SIGHUP end the block as an exception does, so that it tidies up.
+
+    One that is ignored, as under nohup, stays ignored.
+    """
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, leave) for number in heeded}
     try:
         yield
     finally:
-        process.terminate()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _terminating(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stops the process however the block ends, by signals to us included."""
+    with leaving_in_order():
         try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_SECONDS)
-        signal.signal(signal.SIGTERM, before)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
 
 
 def _wait_until_live(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

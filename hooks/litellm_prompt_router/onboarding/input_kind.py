@@ -29,7 +29,14 @@ def text_of(raw: bytes, where: str) -> str:
 
 
 def kind_of(text: str, where: str) -> InputKind:
-    """Traffic where one of the first lines is a call. Raises ConfigurationError for JSON Lines without any."""
+    """Traffic where one of the first lines is a call. Raises ConfigurationError for JSON that isn't JSON Lines."""
+    whole = _one_document(text)
+    if isinstance(whole, list) and whole and all(isinstance(each, dict) for each in whole):
+        raise ConfigurationError([f"{where}: a JSON array; traffic is one call a line: `jq -c '.[]'` makes it that"])
+    if isinstance(whole, dict) and "request" in whole:
+        raise ConfigurationError(
+            [f"{where}: one JSON document over several lines; traffic is one call a line: `jq -c .` makes it that"]
+        )
     seen = list(_documents(text))
     if any(isinstance(document, dict) and isinstance(document.get("request"), dict) for document in seen):
         return "traffic"
@@ -39,6 +46,17 @@ def kind_of(text: str, where: str) -> InputKind:
             [f"{where}: JSON, but no line of it is a call; a call has {fields}, as `capture` writes it"]
         )
     return "prompt"
+
+
+def _one_document(text: str) -> Any:
+    """What a file is that is one JSON array, or one JSON object over several lines; None for any other."""
+    bare = text.strip()
+    if not bare.startswith("[") and not (bare.startswith("{") and "\n" in bare):
+        return None
+    try:
+        return json.loads(bare)
+    except (json.JSONDecodeError, RecursionError):
+        return None
 
 
 def _documents(text: str) -> Iterator[Any]:

@@ -63,12 +63,21 @@ class Comparison:
 
 
 def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings) -> Comparison:
-    """All modules, triggers alone, the router as it is and an oracle, side by side. ``cases`` must not be empty.
+    """All modules, triggers alone, the router as it is and an oracle, side by side; nothing to see without cases.
 
     Triggers alone are what routing would be without a base: everything where no trigger is found, else what they bring.
     Without a fit that isn't what the router does. Where ``lookup`` knows their meanings, the router by words alone
     comes before the one that reads both.
     """
+    if not cases:
+        return Comparison(
+            cases=0,
+            first_needs=0,
+            coverage_interval=share_interval(0, 0),
+            first_need_interval=share_interval(0, 0),
+            standings=(),
+            curve=(),
+        )
     conversations = Conversations(case for _, case in cases)
     turns = [conversations.turns_of(case) for _, case in cases]
     needed = np.zeros((len(cases), len(profile.modules)), dtype=np.bool_)
@@ -79,7 +88,7 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
     seen = [weigh(router, profile, turn, lookup) for turn in turns]
     is_fused = any(item.is_fused for item in seen)
     by_triggers = np.array([_triggered(weigh(plain_router, plain, turn)) for turn in turns])
-    state = np.array([item.used for item in seen])
+    state: Flags = np.array([item.used for item in seen], dtype=np.bool_)
     first: Flags = np.any(needed & ~state, axis=1)
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
     tokens /= tokens.sum() or 1.0

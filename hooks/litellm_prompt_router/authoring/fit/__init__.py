@@ -2,6 +2,7 @@
 
 from litellm_prompt_router.authoring.fit.fitting import Fit, columns_of, fit
 from litellm_prompt_router.authoring.fit.freed_modules import FreedModule, fields_of, freed_modules, with_freed
+from litellm_prompt_router.authoring.fit.freeing_fit import FreeingFit, fit_freeing
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
 from litellm_prompt_router.authoring.fit.label_doubts import LabelDoubt, label_doubts
 from litellm_prompt_router.authoring.fit.table_training import table_of_texts
@@ -13,11 +14,13 @@ __all__ = [
     "Fit",
     "FitOptions",
     "FreedModule",
+    "FreeingFit",
     "Inferred",
     "LabelDoubt",
     "columns_of",
     "fields_of",
     "fit",
+    "fit_freeing",
     "freed_modules",
     "infer_cases",
     "label_doubts",

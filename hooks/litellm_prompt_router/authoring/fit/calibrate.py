@@ -13,6 +13,7 @@ Both hold for messages drawn like the calibration messages, and for messages tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from math import floor, inf
 
 from litellm_prompt_router.authoring.share_intervals import binomial_cdf
@@ -65,6 +66,16 @@ def misses_guaranteed(messages: int, target: float, confidence: float) -> int:
     while misses < messages and binomial_cdf(misses + 1, messages, 1 - target) <= 1 - confidence:
         misses += 1
     return misses
+
+
+def least_expected(target: float) -> int:
+    """The fewest calibration messages with which coverage can hold in expectation."""
+    return next(messages for messages in count(1) if misses_expected(messages, target) >= 0)
+
+
+def least_guaranteed(target: float, confidence: float) -> int:
+    """The fewest calibration messages with which coverage can hold with that confidence."""
+    return next(messages for messages in count(1) if misses_guaranteed(messages, target, confidence) >= 0)
 
 
 def _threshold(ordered: Sequence[float], misses: int) -> float:
