@@ -12,7 +12,8 @@ import click
 
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import show_json
-from litellm_prompt_router.cli.proxy_config import KEY_VARIABLE, default_config, environment_of_file, read_document
+from litellm_prompt_router.cli.proxy_config import KEY_VARIABLE, environment_of_file, read_document
+from litellm_prompt_router.documents.bundled import default_config
 
 
 @click.command()

@@ -56,7 +56,8 @@ def _accept(folder: Path, profile: Profile) -> None:
     editor.set_field("reviewed", True)
     editor.save()
     click.echo(
-        f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; running proxies take it up when restarted"
+        f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; proxies that read this folder take it up within"
+        " seconds, while they run"
     )
 
 
