@@ -186,16 +186,24 @@ def test_the_control_group_needs_conversations(tmp_path: Path, run: Run) -> None
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["nowhere.jsonl", "*.jsonl"], 1, "nowhere.jsonl: no such file; check the path\n*.jsonl: no such file"),
+        (["nowhere.jsonl", "*.ndjson"], 1, "nowhere.jsonl: no such file; check the path\n*.ndjson: no such file"),
         ([], 2, "say which files: PATHS... or --spend-logs FILE"),
-        (["empty.jsonl"], 1, "no records to report: 0 lines in 1 files; see --since"),
+        (["empty.jsonl"], 1, "no records to report: 0 lines in 1 file; a proxy's ledger is logs/prompt_router.jsonl"),
+        (["full.jsonl", "--since", "2100-01-01"], 1, "6 lines in 1 file; see --since, --until and --mode\n"),
+        (
+            ["captured.jsonl", "--since", "7d"],
+            1,
+            "captured.jsonl: captured traffic, not a ledger: `prompt-router onboard` or `simulate` reads it\n"
+            "no records to report: 2 lines in 1 file; a proxy's ledger is logs/prompt_router.jsonl",
+        ),
         (["full.jsonl", "--since", "soon"], 1, "--since: 'soon' is no time; write 2026-11-01"),
         (["bad.parquet"], 1, "bad.parquet: can't be read as Parquet; is the file whole?"),
     ],
-    ids=["missing", "none", "empty", "no time", "no Parquet"],
+    ids=["missing", "none", "empty", "too late", "captured", "no time", "no Parquet"],
 )
 def test_mistakes_are_told(run: Run, arguments: list[str], code: int, text: str) -> None:
     Path("bad.parquet").write_bytes(b"PAR1 not")
+    Path("captured.jsonl").write_text(2 * '{"ts": 1, "key": "k", "conversation": "c", "request": {"messages": []}}\n')
     result = run("report", *arguments) if arguments != ["empty.jsonl"] else _empty(run)
     if "full.jsonl" in arguments:
         write(Path("full.jsonl"), traffic(6))

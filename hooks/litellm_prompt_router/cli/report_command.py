@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from litellm_prompt_router.analysis.report.reader_terms import many
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.ledger_command import told
@@ -79,7 +80,7 @@ def report(
     if figures is None:
         for line in told(tally):
             click.echo(line, err=True)
-        raise ConfigurationError([f"no records to report: {tally.lines:,} lines in {tally.files:,} files; see --since"])
+        raise ConfigurationError([_nothing_to_report(tally, is_narrowed=bool(since or until or mode))])
     if html is not None:
         _write_page(html, figures, tally)
     if as_json:
@@ -92,6 +93,14 @@ def report(
         _show(figures)
     for line in told(tally):
         click.echo(line, err=True)
+
+
+def _nothing_to_report(tally: LedgerTally, *, is_narrowed: bool) -> str:
+    """What to do about it: look elsewhere, or at the options that leave records out."""
+    what = f"no records to report: {many(tally.lines, 'line')} in {many(tally.files, 'file')}"
+    if is_narrowed and (tally.damaged < tally.lines or not tally.lines):
+        return f"{what}; see --since, --until and --mode"
+    return f"{what}; a proxy's ledger is logs/prompt_router.jsonl in its folder, unless ledger.path says otherwise"
 
 
 def _seconds(text: str | None, option: str) -> float | None:

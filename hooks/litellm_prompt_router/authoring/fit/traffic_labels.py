@@ -68,9 +68,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
             needs[key] = (number if known is None else known[0], merged)
     if not needs:
         raise ConfigurationError([f"{where}: no call holds every module of {profile.name}; capture in shadow mode"])
-    return Inferred(
-        cases=tuple(needs.values()), calls=len(lines), skipped=skipped, untraceable=_untraceable(profile)
-    )
+    return Inferred(cases=tuple(needs.values()), calls=len(lines), skipped=skipped, untraceable=_untraceable(profile))
 
 
 UNREADABLE = "can't be read"
@@ -90,9 +88,7 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
     recognition = catalogue.recognise(request.system_text) if request.system else None
     if recognition is None:
         return SIDE_CALL
-    if {span.module for span in recognition.spans if span.kind == "module"} != set(
-        range(len(profile.modules))
-    ):
+    if {span.module for span in recognition.spans if span.kind == "module"} != set(range(len(profile.modules))):
         return INCOMPLETE
     return request
 
