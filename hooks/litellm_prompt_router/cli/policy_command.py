@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -258,7 +257,7 @@ def _warn_of_unseen(alias: str | None, team: str | None, found: PolicyLocation) 
         return
     name = alias or team or ""
     seen = seen_keys(found.settings, time.time()) if team is None else seen_teams(found.settings)
-    if not seen or any(fnmatchcase(each, name.replace("[", "[[]")) for each in seen):
+    if not seen or name in seen:
         return
     near = nearest(name, seen)
     meant = f"; did you mean {near!r}?" if near else ""
