@@ -43,7 +43,7 @@ def doctor(ctx: click.Context, path: Path | None, url: str | None, key: str | No
     document = read_document(config)
     logging.disable(logging.WARNING)  # it logs what it can't find out, which is told here in a line
     try:
-        findings = list(examine(config, document, environ))
+        findings = list(examine(config, document, environ, time.time()))
     finally:
         logging.disable(logging.NOTSET)
     if url is not None:
