@@ -99,8 +99,8 @@ class Identity:
 def offline_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Of the two variables that keep LiteLLM off the network while it starts and runs, those that are set.
 
-    LiteLLM takes the first only as ``True`` (litellm/__init__.py, 1.106), huggingface_hub the second as 1, true, yes
-    or on.
+    LiteLLM takes the first only as ``True`` (litellm_core_utils/get_model_cost_map.py, 1.106), huggingface_hub the
+    second as 1, true, yes or on.
     """
     cost_map = environ.get(LOCAL_COST_MAP, "").lower() == "true"
     hub = environ.get(HUB_OFFLINE, "").lower() in ("1", "true", "yes", "on")
