@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 
 def written(folder: Path, run: Run) -> Path:
-    use = MODULES[0]._replace(module="tools/spreadsheets_and_workbooks_of_every_kind_and_age")
+    use = MODULES[1]._replace(module="tools/spreadsheets_and_workbooks_of_every_kind_and_age")
     long: dict[str, Any] = {
         "key": "code-assistant-of-the-production-cluster",
         "model": "bedrock/us.anthropic.claude-opus-5-20260801-v1:0",

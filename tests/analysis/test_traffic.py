@@ -11,6 +11,7 @@ import pytest
 
 from litellm_prompt_router.analysis.simulate import parse_prices, parse_traffic
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files.traffic import read_traffic
 from tests.analysis.recordings import as_lines, recorded
 from tests.end_to_end.workbench import as_messages
 
@@ -62,6 +63,29 @@ def test_an_empty_file() -> None:
     with pytest.raises(ConfigurationError) as error:
         parse_traffic("\n\n", "t")
     assert error.value.problems == ("t: holds no call; a call is a line of JSON",)
+
+
+PROMPT = 'You are Cline.\n\n# Rules\n{"type": "object"}\n- Never guess.\n'
+IS_PROMPT = "my prompt: no traffic file (JSON Lines); it looks like a prompt: `prompt-router onboard 'my prompt'`"
+
+
+def test_a_prompt_is_no_traffic() -> None:
+    """One line says what it looks like and what takes it, and not one for each of its lines."""
+    with pytest.raises(ConfigurationError) as error:
+        parse_traffic(PROMPT, "my prompt")
+    assert error.value.problems == (IS_PROMPT,)
+    problems: list[str] = []
+    assert list(read_traffic(PROMPT.splitlines(keepends=True), "my prompt", problems)) == []
+    assert problems == [IS_PROMPT]
+
+
+@pytest.mark.parametrize("text", ["torn\n" + json.dumps(GOOD), '{"ts": 1, "torn\nx'], ids=["a call", "a torn call"])
+def test_damaged_traffic_stays_traffic(text: str) -> None:
+    problems: list[str] = []
+    list(read_traffic(text.splitlines(), "t", problems))
+    assert problems[0].startswith("t: line 1: not valid JSON")
+    with pytest.raises(ConfigurationError, match="t: line 1: not valid JSON"):
+        parse_traffic(text, "t")
 
 
 PRICES = {

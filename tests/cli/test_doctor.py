@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
 
+from litellm_prompt_router.policy.settings import CaptureSettings, LedgerSettings, Settings
+from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from tests.cli.conftest import Run
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.loopback import Answer, HangUp, Incoming, Loopback
@@ -98,6 +102,47 @@ def test_each_profile_that_nobody_reviewed_is_a_finding(run: Run, toy_root: Path
     assert found(run)["profile toy, review"]["todo"] == f"read {sheet}, {accept}"
     yaml_file.write_text(yaml_file.read_text().replace("reviewed: false", "reviewed: true"))
     assert "profile toy, review" not in found(run)
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> dict[str, Any]:
+    """What a worker with other variables than this shell's says of itself."""
+    with mock.patch.dict(os.environ, {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1"}):
+        capture = CaptureSettings(path=tmp_path / "t.jsonl", keys=frozenset({"alpha"}))
+        dispatcher = Dispatcher(Settings(ledger=LedgerSettings(path=tmp_path / "l.jsonl"), capture=capture))
+        status = dispatcher.status()
+        dispatcher.close()
+    return status
+
+
+def test_running_workers_say_what_they_were_started_with(
+    run: Run, worker: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not this shell: it may lack what `serve` set, and what the proxy was told to capture."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.delenv("LITELLM_LOCAL_MODEL_COST_MAP", raising=False)
+    write()
+    alone = found(run)
+    assert alone["capture"]["text"] == (
+        "off: by the configuration and this shell's environment; no running worker is known here"
+    )
+    assert (alone["capture"]["level"], alone["tokenizers"]["level"]) == ("ok", "warn")
+    folder = Path("logs/status")
+    folder.mkdir(parents=True)
+    (folder / "worker-1.json").write_text(json.dumps(worker))
+    beside = found(run)
+    assert (beside["capture"]["level"], beside["capture"]["text"]) == (
+        "warn",
+        "on in 1 of 1 running workers: messages are written down",
+    )
+    assert (beside["tokenizers"]["level"], beside["cost map"]["level"]) == ("ok", "ok")
+    quiet = {**worker, "capture": {**worker["capture"], "is_on": False}, "offline": []}
+    (folder / "worker-1.json").write_text(json.dumps(quiet))
+    changed = found(run)
+    assert changed["capture"]["text"] == "off: no running worker writes a message down"
+    assert (changed["tokenizers"]["level"], changed["cost map"]["level"]) == ("warn", "warn")
+    write({"capture": {"path": "t.jsonl", "keys": ["alpha"]}})
+    assert found(run)["capture"]["text"].endswith("this shell's environment, but no running worker captures")
 
 
 def test_what_cannot_be_reached_or_written_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

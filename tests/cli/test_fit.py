@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from litellm_prompt_router.documents.bundled import CHECKOUT
 from tests.authoring.test_fitted_routing import TOPICS, labelled, message
 from tests.cli.conftest import Run
 
@@ -198,12 +199,20 @@ def test_traffic_is_labelled_by_the_tools_that_were_called(root: Path, tmp_path:
         answer = {"role": "assistant", "content": None, "tool_calls": [called]}
         stamp = {"ts": number, "key": "k", "conversation": f"c{number}"}
         calls.append({**stamp, "request": {"model": "m", "messages": messages}, "response": {"message": answer}})
-    short = {"model": "m", "messages": [{"role": "system", "content": CORE}, {"role": "user", "content": "x"}]}
-    calls.append({"ts": 999, "key": "k", "conversation": "cut", "request": short})
+    cut = prompt[: prompt.rstrip().rindex("\n\n")]
+    for number, system in enumerate(("Write a title of at most six words.", cut, None), 999):
+        said = [{"role": "system", "content": system}, {"role": "user", "content": "x"}]
+        request = {"model": "m", "messages": said if system else "none"}
+        calls.append({"ts": number, "key": "k", "conversation": "other", "request": request})
     file = _lines(tmp_path / "traffic.jsonl", calls)
     result = run("fit", file, "--profile", "harbour", "--profiles", root)
     assert result.exit_code == 0
-    assert "151 calls, 1 skipped (unreadable, or a module missing); 150 messages" in result.stderr
+    assert [line for line in result.stderr.splitlines() if "skipped" in line] == [
+        "153 calls, 3 skipped; 150 messages",
+        "skipped: 1 with another prompt or none, as titles and other side calls have",
+        "skipped: 1 without every module of the profile: rewritten ones, or of another version of the prompt",
+        "skipped: 1 can't be read",
+    ]
     assert "no tools, so traffic can't tell who needs them; sent with every task: letters" in result.stdout
     routed = json.loads(run("route", "please check the tide and the gauge for me", "--profiles", root, "--json").stdout)
     assert {"core", "tides", "letters"} <= {evidence["module"] for evidence in routed["selected"]}
@@ -237,10 +246,17 @@ def test_unusable_messages(content: str, wrong: str, root: Path, tmp_path: Path,
 def test_says_how_to_install_what_is_missing(
     root: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a clone with its lock, so that nothing else is changed."""
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    result = run("fit", _labelled(tmp_path / "few.jsonl", 5), "--profile", "harbour", "--profiles", root)
-    expected = "fit: needs scikit-learn; install the extra: pip install 'litellm-prompt-router[fit]'"
+    arguments = ("fit", _labelled(tmp_path / "few.jsonl", 5), "--profile", "harbour", "--profiles", root)
+    result = run(*arguments)
+    way = f"pip install -c '{CHECKOUT}/requirements.lock' -e '{CHECKOUT}[fit]'"
+    expected = f"fit: needs scikit-learn; install the extra: {way}"
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, expected)
+    monkeypatch.chdir(CHECKOUT)
+    assert run(*arguments).stderr.splitlines()[-1].endswith(": pip install -c requirements.lock -e '.[fit]'")
+    monkeypatch.setattr("litellm_prompt_router.documents.bundled.CHECKOUT", tmp_path)
+    assert run(*arguments).stderr.splitlines()[-1].endswith(": pip install 'litellm-prompt-router[fit]'")
 
 
 def test_a_plot_needs_a_fitted_profile(toy_root: Path, tmp_path: Path, run: Run) -> None:

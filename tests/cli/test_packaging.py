@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,19 +13,27 @@ from zipfile import ZipFile
 
 import pytest
 
-from litellm_prompt_router.documents.bundled import CHECKOUT
+from litellm_prompt_router.documents.bundled import CHECKOUT, install_command
 from tests.cli.conftest import Run
 
 PACKAGE = "litellm_prompt_router"
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
 
+OURS, OWN = Path("modules/workbench"), Path("modules/my-agent")
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
-    """The names in a wheel that is built from this tree."""
-    folder = tmp_path_factory.mktemp("wheel")
+    """The names in a wheel that is built from this tree, with a profile of its owner's in it."""
+    folder, tree = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("tree")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "proxy_config.yaml", ".gitignore"):
+        shutil.copy(CHECKOUT / name, tree)
+    shutil.copytree(CHECKOUT / "hooks", tree / "hooks", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(CHECKOUT / OURS, tree / OURS)
+    (tree / OWN).mkdir()
+    (tree / OWN / "profile.yaml").write_text("profile: my-agent\n")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    built = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, env=dict(os.environ))
+    built = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert built.returncode == 0, built.stderr
     [file] = folder.glob("*.whl")
     with ZipFile(file) as archive:
@@ -37,12 +46,20 @@ def test_the_wheel_puts_one_package_into_site_packages(wheel: frozenset[str]) ->
     assert tops == {PACKAGE, f"{PACKAGE}-{PROJECT['version']}.dist-info"}
 
 
+def test_ones_own_profiles_stay_at_home(wheel: frozenset[str]) -> None:
+    """Neither git nor a wheel takes up what `onboard` writes into a checkout; both take the bundled profile."""
+    assert {name.split("/")[2] for name in wheel if name.startswith(f"{PACKAGE}/bundled_profiles/")} == {OURS.name}
+    rules = [line for line in (CHECKOUT / ".gitignore").read_text("utf-8").splitlines() if "modules" in line]
+    assert rules[:1] == ["/modules/*"]
+    assert f"!/{OURS}/" in rules
+
+
 def test_the_wheel_has_what_the_code_reads(wheel: frozenset[str]) -> None:
     """All code, the bundled configuration, and every file of the bundled profiles."""
-    profiles = CHECKOUT / "modules"
+    profile = f"{PACKAGE}/bundled_profiles/{OURS.name}"
     assert f"{PACKAGE}/bundled_config/proxy_config.yaml" in wheel
     assert f"{PACKAGE}/analysis/report/page.html.j2" in wheel
-    for source, place in ((profiles, f"{PACKAGE}/bundled_profiles"), (CHECKOUT / "hooks" / PACKAGE, PACKAGE)):
+    for source, place in ((CHECKOUT / OURS, profile), (CHECKOUT / "hooks" / PACKAGE, PACKAGE)):
         files = {file for file in source.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
         assert {f"{place}/{file.relative_to(source)}" for file in files} <= wheel
 
@@ -73,7 +90,7 @@ def test_a_missing_extra_is_named(
     Path("x.jsonl").write_text("{}\n")
     monkeypatch.setitem(sys.modules, library, None)
     result = run(*command.split())
-    said = f"{needs}; install the extra: pip install 'litellm-prompt-router[report]'\n"
+    said = f"{needs}; install the extra: {install_command('report')}\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
     assert [file.name for file in Path().iterdir()] == ["x.jsonl"]
 

@@ -19,7 +19,7 @@ from litellm_prompt_router.analysis.report.columns import COLUMNS, SCHEMA
 from litellm_prompt_router.analysis.report.control_group import MIN_CONVERSATIONS
 from tests.analysis.report_records import DAY, START, made, traffic, write
 from tests.cli.conftest import Run
-from tests.telemetry.records import RECORD
+from tests.telemetry.records import MODULES, RECORD
 
 
 def reported(run: Run, *arguments: str | Path) -> dict[str, Any]:
@@ -162,6 +162,45 @@ def test_calls_held_back_are_counted_by_profile(tmp_path: Path, run: Run) -> Non
     assert "<h2>Calls held back because nobody reviewed their profile</h2>" in page.read_text()
 
 
+def test_a_report_says_why_nothing_was_saved(tmp_path: Path, run: Run) -> None:
+    """Calls by outcome, reasons in words, what to do about the most frequent one; core modules are one line."""
+    core = tuple(MODULES[0]._replace(module=f"core/{number}") for number in range(9))
+    whole = tuple(MODULES[1]._replace(module=f"tools/{number}", kind="fallback", late=False) for number in range(3))
+    passed: dict[str, Any] = {"outcome": "passthrough", "arm": None}
+    records = [
+        *(made(number, **passed, mode="shadow", reason="unrecognised", modules=()) for number in range(9)),
+        *(made(number, **passed, reason="not_worth_it", modules=core) for number in range(20, 32)),
+        *(made(number, **passed, reason="client_oauth", modules=()) for number in range(40, 60)),
+        *(made(number, outcome="shadow", mode="shadow", arm=None, modules=core) for number in range(60, 64)),
+        made(70, modules=(*core, *whole, MODULES[1])),
+        made(71, modules=(*core, MODULES[1])),
+    ]
+    ledger, file = write(tmp_path / "l.jsonl", records), tmp_path / "page.html"
+    shown = run("report", ledger, "--html", file).stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert {
+        "calls 47",
+        "rewritten 2",
+        "decided in shadow mode, sent as they came 4",
+        "passed through as they came 41",
+        "always sent: 9 modules",
+        "sent because no fit says who needs them: 3 modules",
+        "tools/charts 2 11.1% 2 0 trigger 2",
+        "unrecognised 9 another prompt than the known ones",
+    } <= set(lines)
+    assert not any(line.startswith(("core/", "tools/0")) for line in lines)
+    assert (
+        "\n\nmost often not_worth_it, 12 calls: rewriting would not have paid\n"
+        "to do: label messages and fit, so that more is left out: `prompt-router label TRAFFIC.jsonl`, then "
+    ) in shown
+    page = file.read_text()
+    assert "47 calls (2 rewritten, 4 decided in shadow mode, sent as they came, 41 passed through" in page
+    assert "12 calls: rewriting would not have paid (<em>not_worth_it</em>). To do: label messages" in page
+    assert "<code>prompt-router label TRAFFIC.jsonl</code>, then" in page
+    assert "<p>Always sent: 9 modules.</p>" in page
+    assert "core/3" not in page
+
+
 def test_a_table_for_people(tmp_path: Path, run: Run) -> None:
     shown = run("report", write(tmp_path / "l.jsonl", traffic()), "--by", "key").stdout
     for text in ("cost per conversation", "estimated net saved", "shadow: would have saved, estimated", "tools/charts",
@@ -186,16 +225,24 @@ def test_the_control_group_needs_conversations(tmp_path: Path, run: Run) -> None
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["nowhere.jsonl", "*.jsonl"], 1, "nowhere.jsonl: no such file; check the path\n*.jsonl: no such file"),
+        (["nowhere.jsonl", "*.ndjson"], 1, "nowhere.jsonl: no such file; check the path\n*.ndjson: no such file"),
         ([], 2, "say which files: PATHS... or --spend-logs FILE"),
-        (["empty.jsonl"], 1, "no records to report: 0 lines in 1 files; see --since"),
+        (["empty.jsonl"], 1, "no records to report: 0 lines in 1 file; a proxy's ledger is logs/prompt_router.jsonl"),
+        (["full.jsonl", "--since", "2100-01-01"], 1, "6 lines in 1 file; see --since, --until and --mode\n"),
+        (
+            ["captured.jsonl", "--since", "7d"],
+            1,
+            "captured.jsonl: captured traffic, not a ledger: `prompt-router onboard` or `simulate` reads it\n"
+            "no records to report: 2 lines in 1 file; a proxy's ledger is logs/prompt_router.jsonl",
+        ),
         (["full.jsonl", "--since", "soon"], 1, "--since: 'soon' is no time; write 2026-11-01"),
         (["bad.parquet"], 1, "bad.parquet: can't be read as Parquet; is the file whole?"),
     ],
-    ids=["missing", "none", "empty", "no time", "no Parquet"],
+    ids=["missing", "none", "empty", "too late", "captured", "no time", "no Parquet"],
 )
 def test_mistakes_are_told(run: Run, arguments: list[str], code: int, text: str) -> None:
     Path("bad.parquet").write_bytes(b"PAR1 not")
+    Path("captured.jsonl").write_text(2 * '{"ts": 1, "key": "k", "conversation": "c", "request": {"messages": []}}\n')
     result = run("report", *arguments) if arguments != ["empty.jsonl"] else _empty(run)
     if "full.jsonl" in arguments:
         write(Path("full.jsonl"), traffic(6))

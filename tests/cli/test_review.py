@@ -42,7 +42,8 @@ def test_accepting_sets_one_field(root: Path, run: Run) -> None:
     path = root / "toy" / "profile.yaml"
     assert (done.exit_code, done.stdout) == (
         0,
-        f"toy: accepted, `reviewed: true` is in {path}; running proxies take it up when restarted\n",
+        f"toy: accepted, `reviewed: true` is in {path}; proxies that read this folder take it up within seconds,"
+        " while they run\n",
     )
     assert load_profile(root / "toy", len).reviewed
     assert path.read_text("utf-8") == DRAFT.replace("reviewed: false", "reviewed: true")

@@ -15,9 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
+from litellm import constants
 from litellm.proxy.proxy_cli import run_server as litellm_cli
 
 from litellm_prompt_router.cli.proxy_process import base_url, free_port
+from litellm_prompt_router.cli.serve_command import CANNED_USAGE
 from litellm_prompt_router.files import bundled_profiles
 from tests.cli.conftest import Run
 
@@ -57,6 +59,15 @@ def test_becomes_litellm_with_the_bundled_configuration(run: Run, started: list[
     assert f"Base URL:      http://127.0.0.1:{port} " in result.stdout
     assert f"Profiles:      {bundled_profiles()}\n" in result.stdout
     assert f"prompt-router demo --base-url http://127.0.0.1:{port}\n" in result.stdout
+    assert f"Configuration: {BUNDLED} (the bundled one: none is in this folder)\n" in result.stdout
+    assert "Answers of the model demo are canned, and so is their usage: 10 input and 20 output tokens" in result.stdout
+
+
+def test_the_canned_usage_is_litellms() -> None:
+    assert (
+        f"{constants.DEFAULT_MOCK_RESPONSE_PROMPT_TOKEN_COUNT} input and"
+        f" {constants.DEFAULT_MOCK_RESPONSE_COMPLETION_TOKEN_COUNT} output tokens"
+    ) == CANNED_USAGE
 
 
 def test_without_the_script_litellm_runs_as_a_module(
@@ -70,7 +81,9 @@ def test_without_the_script_litellm_runs_as_a_module(
 
 def test_configuration_of_this_folder_comes_first(run: Run, started: list[Any]) -> None:
     Path("proxy_config.yaml").write_text(MINIMAL)
-    run("serve", "--port", free_port())
+    result = run("serve", "--port", free_port())
+    assert "Configuration: proxy_config.yaml\n" in result.stdout
+    assert "canned" not in result.stdout
     assert started[0][0][1:3] == ["--config", str(Path.cwd() / "proxy_config.yaml")]
 
 
@@ -98,6 +111,7 @@ def test_users_own_environment_stays(run: Run, started: list[Any], monkeypatch: 
     assert (env["LITELLM_LOCAL_MODEL_COST_MAP"], env["LITELLM_MASTER_KEY"]) == ("False", "sk-mine")
     assert not Path(".env").exists()
     assert 'Bearer $LITELLM_MASTER_KEY"' in result.stdout
+    assert "\nKey:           LITELLM_MASTER_KEY of the environment\n" in result.stdout
     assert "sk-mine" not in result.output
 
 
@@ -128,6 +142,8 @@ def test_key_is_made_once_and_kept_private(before: bytes | None, kept: str, run:
     assert [env["LITELLM_MASTER_KEY"] for _, env in started] == [found[1], found[1]]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert first.stdout.startswith(f"Made a master key and wrote it into {Path.cwd() / '.env'}\n")
+    for start in (first, second):
+        assert f"\nKey:           LITELLM_MASTER_KEY in {Path.cwd() / '.env'}\n" in start.stdout
     assert found[1] not in first.output + second.output
 
 
@@ -155,9 +171,12 @@ def test_curl_line_reads_the_key_from_the_file(line: str, run: Run, started: lis
     ],
 )
 def test_a_key_from_elsewhere_is_left_alone(general: str, bearer: str, run: Run, started: list[Any]) -> None:
+    """And told by its place."""
     Path("proxy_config.yaml").write_text(f"{MINIMAL}general_settings: {{{general}}}\n")
     result = run("serve", "--port", free_port())
     assert f'"Authorization: Bearer {bearer}"' in result.stdout
+    place = "OTHER_KEY, which isn't set" if "OTHER" in general else "general_settings.master_key in proxy_config.yaml"
+    assert f"\nKey:           {place}\n" in result.stdout
     assert not Path(".env").exists()
     assert "LITELLM_MASTER_KEY" not in started[0][1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_the_example_is_valid_and_in_order(tmp_path: Path) -> None:
     here = {**SECTION, "policy": str(DEPLOY / "policy.yaml"), "profiles": str(ROOT / "modules")}
     here["ledger"] = {"path": str(tmp_path / "ledger.jsonl")}
     document = {**PROXY, "callback_settings": {"prompt_router": here}, "model_list": []}
-    levels = {finding.check: finding.level for finding in examine(tmp_path / "x.yaml", document, {})}
+    levels = {finding.check: finding.level for finding in examine(tmp_path / "x.yaml", document, {}, time.time())}
     assert {name for name, level in levels.items() if level == "fail"} == {"Redis"}
     assert (levels["policy"], levels["callback"], levels["settings' place"]) == ("ok", "ok", "ok")
 

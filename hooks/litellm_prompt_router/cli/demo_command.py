@@ -23,6 +23,7 @@ from litellm_prompt_router.cli.proxy_config import (
     environment_of_file,
 )
 from litellm_prompt_router.cli.proxy_process import is_live, leaving_in_order, tail
+from litellm_prompt_router.documents.bundled import install_command
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.gateway.caller import MASTER_KEY
@@ -201,7 +202,7 @@ def _keep(ledger: Path, out: Path) -> None:
     if is_written:
         click.echo(f"Report:  {page_file}   (open it in a browser)")
     else:
-        click.echo("Report:  needs the extra `report`: pip install 'litellm-prompt-router[report]'")
+        click.echo(f"Report:  needs the extra `report`: {install_command('report')}")
 
 
 def _converse(

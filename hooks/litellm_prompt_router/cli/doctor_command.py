@@ -12,7 +12,8 @@ import click
 
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import show_json
-from litellm_prompt_router.cli.proxy_config import KEY_VARIABLE, default_config, environment_of_file, read_document
+from litellm_prompt_router.cli.proxy_config import KEY_VARIABLE, environment_of_file, read_document
+from litellm_prompt_router.documents.bundled import default_config
 
 
 @click.command()
@@ -42,7 +43,7 @@ def doctor(ctx: click.Context, path: Path | None, url: str | None, key: str | No
     document = read_document(config)
     logging.disable(logging.WARNING)  # it logs what it can't find out, which is told here in a line
     try:
-        findings = list(examine(config, document, environ))
+        findings = list(examine(config, document, environ, time.time()))
     finally:
         logging.disable(logging.NOTSET)
     if url is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from litellm_prompt_router.documents.bundled import install_command
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 
@@ -12,6 +13,4 @@ def require_extra(extra: str, *libraries: str, by: str) -> None:
     missing = [library for library in libraries if find_spec(library) is None]
     if missing:
         needs = " and ".join(missing)
-        raise ConfigurationError(
-            [f"{by}: needs {needs}; install the extra: pip install 'litellm-prompt-router[{extra}]'"]
-        )
+        raise ConfigurationError([f"{by}: needs {needs}; install the extra: {install_command(extra)}"])

@@ -112,8 +112,8 @@ def fit(
     MESSAGES.jsonl holds labelled messages as for `evaluate`, or captured traffic in which every module was sent
     (then a message needed the modules whose tools were called for it). Conversations are split: one part teaches,
     together with the examples in profile.yaml; the other sets the threshold. The result goes to router.json and
-    router.npz in the profile's folder, is used from the next start on, and belongs to the module texts as they
-    are now: change those and `check` asks for another fit.
+    router.npz in the profile's folder, is taken up by running proxies within seconds, and belongs to the module
+    texts as they are now: change those and `check` asks for another fit.
 
     A draft keeps most modules in the core (`always: true`) for want of evidence, marked `until_labelled: true`. Those
     that some of these messages need and others don't leave the core, with the count beside them in profile.yaml; none
@@ -213,10 +213,10 @@ def _read(path: str, profile: Profile) -> tuple[Sequence[Numbered], tuple[int, .
         return parse_cases(text, shown(path), profile), ()
     inferred = infer_cases(text, shown(path), profile)
     click.echo(
-        f"{inferred.calls} calls, {inferred.skipped_calls} skipped (unreadable, or a module missing); "
-        f"{len(inferred.cases)} messages",
-        err=True,
+        f"{inferred.calls} calls, {sum(inferred.skipped.values())} skipped; {len(inferred.cases)} messages", err=True
     )
+    for why, count in inferred.skipped.items():
+        click.echo(f"skipped: {count} {why}", err=True)
     return inferred.cases, inferred.untraceable
 
 

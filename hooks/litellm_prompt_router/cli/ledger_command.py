@@ -70,7 +70,12 @@ def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json
 
 def told(tally: LedgerTally) -> list[str]:
     """What was wrong with the files, a line each."""
-    lines = [f"{file}: {many(count, 'damaged line')}, not counted" for file, count in tally.damaged_in.items()]
+    lines = [
+        f"{file}: captured traffic, not a ledger: `prompt-router onboard` or `simulate` reads it"
+        if tally.captured_in.get(file) == count
+        else f"{file}: {many(count, 'damaged line')}, not counted"
+        for file, count in tally.damaged_in.items()
+    ]
     lines += [f"{file}: ends in the middle; what is there was read" for file in tally.cut]
     return lines + [f"{file}: left out, its compressed copy is beside it" for file in tally.skipped]
 

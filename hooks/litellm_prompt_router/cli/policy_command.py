@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from litellm_prompt_router.cli.inputs import json_option
-from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.output import shortened, show_json, show_table
 from litellm_prompt_router.cli.policy_location import PolicyLocation, find_policy, policy_options
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
@@ -26,6 +26,9 @@ from litellm_prompt_router.policy import (
 )
 from litellm_prompt_router.policy.decide import FIELDS
 from litellm_prompt_router.policy.policy_file import MATCHERS, MAX_POLICY_BYTES
+
+MAX_NAMES = 8
+MAX_NAME_CHARS = 60
 
 
 @click.group()
@@ -180,7 +183,9 @@ def enable(
     config_path: Path | None,
 ) -> None:
     """Rewrite the requests of the key ALIAS, or of --team."""
-    _switch(alias, team, "rewrite", percent, until, find_policy(stated, config_path).path)
+    found = find_policy(stated, config_path)
+    _switch(alias, team, "rewrite", percent, until, found.path)
+    _warn_of_unseen(alias, team, found)
 
 
 @policy.command(short_help="Leave a key's or a team's requests as they come.")
@@ -192,7 +197,9 @@ def disable(
     alias: str | None, team: str | None, until: str | None, stated: Path | None, config_path: Path | None
 ) -> None:
     """Leave the requests of the key ALIAS, or of --team, as they come."""
-    _switch(alias, team, "off", 100.0, until, find_policy(stated, config_path).path)
+    found = find_policy(stated, config_path)
+    _switch(alias, team, "off", 100.0, until, found.path)
+    _warn_of_unseen(alias, team, found)
 
 
 def _switch(
@@ -239,3 +246,22 @@ def _warn_of_earlier(path: Path, whom: Literal["keys", "teams"], name: str) -> N
         own = [pattern for field, pattern in rule.patterns if field == attribute]
         if not own or own[0].match(name):
             click.echo(f"{rule.label} stands ahead of it and decides where it matches ({_matches(rule)}).", err=True)
+
+
+def _warn_of_unseen(alias: str | None, team: str | None, found: PolicyLocation) -> None:
+    """Says so where requests of other keys or teams came, and none of this name: it may be mistyped."""
+    from litellm_prompt_router.documents.problems import nearest
+    from litellm_prompt_router.operations.seen_callers import seen_keys, seen_teams
+
+    if found.settings is None:
+        return
+    name = alias or team or ""
+    seen = seen_keys(found.settings, time.time()) if team is None else seen_teams(found.settings)
+    if not seen or name in seen:
+        return
+    near = nearest(name, seen)
+    meant = f"; did you mean {near!r}?" if near else ""
+    listed = ", ".join(shortened(each, MAX_NAME_CHARS) for each in sorted(seen)[:MAX_NAMES])
+    more = f" and {len(seen) - MAX_NAMES:,} more" if len(seen) > MAX_NAMES else ""
+    what = "key" if team is None else "team"
+    click.echo(f"no request of a {what} {name!r} was seen; seen: {listed}{more}{meant}", err=True)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from litellm_prompt_router.documents.bundled import CONFIG_NAME, bundled_config, default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from litellm_prompt_router.policy.settings import Settings
 
-CONFIG_NAME = "proxy_config.yaml"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -35,7 +35,7 @@ def policy_options(command: Command) -> Command:
             "config_path",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help=f"The proxy's configuration, whose policy is meant. Default: ./{CONFIG_NAME}.",
+            help=f"The proxy's configuration, whose policy is meant. Default: ./{CONFIG_NAME}, else the bundled one.",
         ),
         click.option(
             "--policy",
@@ -56,7 +56,10 @@ def find_policy(stated: Path | None, config_path: Path | None) -> PolicyLocation
     from litellm_prompt_router.policy.litellm_config import policy_path, section_in
     from litellm_prompt_router.policy.settings import load_settings
 
-    config_path = config_path or Path(CONFIG_NAME)
+    if config_path is None:
+        config_path = default_config()
+        if config_path == bundled_config():
+            click.echo(_bundled_note(config_path), err=True)
     if not config_path.is_file():
         problem = f"{config_path}: no such file; name the proxy's with --config, or the policy file with --policy"
         raise ConfigurationError([problem])
@@ -73,3 +76,10 @@ def find_policy(stated: Path | None, config_path: Path | None) -> PolicyLocation
     if path is None:
         raise ConfigurationError([f"{config_path}: names no policy file; name it with --policy"])
     return PolicyLocation(path=path, settings=settings)
+
+
+def _bundled_note(config_path: Path) -> str:
+    return (
+        f"configuration: {config_path}, the bundled one, as there is no {CONFIG_NAME} in this folder;"
+        " a proxy with another one isn't touched: name it with --config"
+    )

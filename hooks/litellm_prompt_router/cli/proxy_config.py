@@ -16,7 +16,7 @@ import yaml
 from dotenv import dotenv_values
 
 from litellm_prompt_router.cli.inputs import read_bytes
-from litellm_prompt_router.documents.bundled import CONFIG_NAME, bundled_config
+from litellm_prompt_router.documents.bundled import bundled_config
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.policy.litellm_config import (
     CALLBACK,
@@ -36,17 +36,16 @@ DEFAULT_ENVIRONMENT = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE":
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProxyConfig:
-    """A readable configuration. ``key_variable``: where its master key comes from, None when it is in the file."""
+    """A readable configuration. ``key_variable``: where its master key comes from, None when it is in the file.
+
+    ``canned_models``: those that LiteLLM answers by itself, without a provider.
+    """
 
     path: Path
     profiles_path: Path | None
     models: tuple[str, ...]
+    canned_models: tuple[str, ...]
     key_variable: str | None
-
-
-def default_config() -> Path:
-    here = Path(CONFIG_NAME)
-    return here if here.is_file() else bundled_config()
 
 
 def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
@@ -66,8 +65,13 @@ def checked_config(path: Path, environ: Mapping[str, str]) -> ProxyConfig:
     general = _mapping(document, "general_settings", path, problems)
     if problems:
         raise ConfigurationError(problems)
+    models = _models(document)
     return ProxyConfig(
-        path=path, profiles_path=profiles_path, models=tuple(_models(document)), key_variable=_key_variable(general)
+        path=path,
+        profiles_path=profiles_path,
+        models=tuple(models),
+        canned_models=tuple(name for name, parameters in models.items() if "mock_response" in parameters),
+        key_variable=_key_variable(general),
     )
 
 
@@ -106,10 +110,15 @@ def _loaded_profiles(path: Path, section: Any, environ: Mapping[str, str], probl
     return None
 
 
-def _models(document: Mapping[str, Any]) -> list[str]:
+def _models(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """LiteLLM's parameters by model name; of several deployments the last one's."""
     entries = document.get("model_list")
-    names = [e.get("model_name") for e in (entries if isinstance(entries, list) else ()) if isinstance(e, dict)]
-    return [name for name in names if isinstance(name, str)]
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("model_name"), str):
+            parameters = entry.get("litellm_params")
+            found[entry["model_name"]] = parameters if isinstance(parameters, dict) else {}
+    return found
 
 
 def _key_variable(general: Mapping[str, Any]) -> str | None:
@@ -155,6 +164,18 @@ def remember_key(key: str) -> None:
 
 def _is_key_line(line: bytes) -> bool:
     return line.strip().removeprefix(b"export ").partition(b"=")[0].strip() == KEY_VARIABLE.encode()
+
+
+def place_of_key(config: ProxyConfig, environ: Mapping[str, str]) -> str:
+    """Where people find the master key, in words; never the key itself."""
+    name = config.key_variable
+    if name is None:
+        return f"general_settings.master_key in {config.path}"
+    key = environ.get(name)
+    if not key:
+        return f"{name}, which isn't set"
+    is_in_file = environment_of_file().get(name) == key
+    return f"{name} in {ENV_FILE.absolute()}" if is_in_file else f"{name} of the environment"
 
 
 def shell_key(key_variable: str | None, environ: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from litellm_prompt_router.analysis.report.reader_terms import HINDRANCES, OUTCOMES, REASONS, many
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.ledger_command import told
@@ -22,7 +23,7 @@ from litellm_prompt_router.cli.output import show_bytes, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, Sums
+    from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, ModuleUse, Sums
     from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 
 DIMENSIONS = ("key", "team", "model", "provider", "profile", "day", "hour")
@@ -79,7 +80,7 @@ def report(
     if figures is None:
         for line in told(tally):
             click.echo(line, err=True)
-        raise ConfigurationError([f"no records to report: {tally.lines:,} lines in {tally.files:,} files; see --since"])
+        raise ConfigurationError([_nothing_to_report(tally, is_narrowed=bool(since or until or mode))])
     if html is not None:
         _write_page(html, figures, tally)
     if as_json:
@@ -92,6 +93,14 @@ def report(
         _show(figures)
     for line in told(tally):
         click.echo(line, err=True)
+
+
+def _nothing_to_report(tally: LedgerTally, *, is_narrowed: bool) -> str:
+    """What to do about it: look elsewhere, or at the options that leave records out."""
+    what = f"no records to report: {many(tally.lines, 'line')} in {many(tally.files, 'file')}"
+    if is_narrowed and (tally.damaged < tally.lines or not tally.lines):
+        return f"{what}; see --since, --until and --mode"
+    return f"{what}; a proxy's ledger is logs/prompt_router.jsonl in its folder, unless ledger.path says otherwise"
 
 
 def _seconds(text: str | None, option: str) -> float | None:
@@ -156,21 +165,38 @@ def _show(figures: Figures) -> None:
         show_table(columns, _group_rows(figures))
     if figures.modules:
         click.echo("")
-        rows = [(u.module, f"{u.calls:,}", f"{u.share:.1%}", f"{u.late:,}", f"{u.missed:,}",
-                 ", ".join(f"{kind} {n:,}" for kind, n in u.evidence.items())) for u in figures.modules]  # fmt: skip
+        for words, number in figures.modules_each_time.items():
+            click.echo(f"{words}: {many(number, 'module')}")
+    if figures.chosen_modules:
+        click.echo("")
+        rows = [(u.module, f"{u.calls:,}", f"{u.share:.1%}", f"{u.late:,}", f"{u.missed:,}", _evidence(u))
+                for u in figures.chosen_modules]  # fmt: skip
         show_table(("module", "#calls", "#share", "#late", "#missed", "evidence"), rows)
     for title, counts in (("held back, not reviewed: profile", figures.held_back),
-                          ("passed through because", figures.passthroughs), ("failed with", figures.errors),
+                          ("failed with", figures.errors),
                           ("net saving unavailable because", figures.net_unavailable)):  # fmt: skip
         if counts:
             click.echo("")
             show_table((title, "#calls"), [(name, f"{number:,}") for name, number in counts.items()])
+    if figures.passthroughs:
+        click.echo("")
+        show_table(
+            ("passed through because", "#calls", "in words"),
+            [(name, f"{number:,}", REASONS.get(name, "")) for name, number in figures.passthroughs.items()],
+        )
+    if figures.step is not None:
+        reason, number, step = figures.step
+        click.echo(f"\nmost often {reason}, {many(number, 'call')}: {HINDRANCES[reason]}\nto do: {step}")
     for title, listed in (("greatest losses", figures.losses), ("greatest gains", figures.gains)):
         if listed:
             click.echo("")
             columns = (title, "key", "model", "#calls", "#billed", "#est. net saved")
             show_table(columns, [_conversation_row(c) for c in listed])
     click.echo(f"\n{FOOTNOTE}")
+
+
+def _evidence(use: ModuleUse) -> str:
+    return ", ".join(f"{kind} {number:,}" for kind, number in use.evidence.items())
 
 
 def _conversation_row(found: ConversationCost) -> tuple[str, ...]:
@@ -185,6 +211,9 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
 
     sides = [side for side in (figures.actual, figures.would) if side is not None]
     yield "calls", count(sum(side.calls for side in sides))
+    for name, words in OUTCOMES.items():
+        if figures.outcomes.get(name):
+            yield f"  {words}", count(figures.outcomes[name])
     yield "conversations", count(figures.conversations)
     if figures.loose_calls:
         yield "calls of no known conversation", count(figures.loose_calls)

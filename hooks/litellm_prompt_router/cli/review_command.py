@@ -55,9 +55,8 @@ def _accept(folder: Path, profile: Profile) -> None:
     editor = ProfileEditor(folder)
     editor.set_field("reviewed", True)
     editor.save()
-    click.echo(
-        f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; running proxies take it up when restarted"
-    )
+    taken_up = "proxies that read this folder take it up within seconds, while they run"
+    click.echo(f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; {taken_up}")
 
 
 def _show(profile: Profile, sheet: bytes | None) -> None:

@@ -14,15 +14,18 @@ from litellm_prompt_router.cli.proxy_config import (
     KEY_VARIABLE,
     ProxyConfig,
     checked_config,
-    default_config,
     environment_of_file,
     make_key,
+    place_of_key,
     remember_key,
     shell_key,
 )
 from litellm_prompt_router.cli.proxy_process import base_url, check_port, proxy_command, replace_process
+from litellm_prompt_router.documents.bundled import CONFIG_NAME, bundled_config, default_config
 
 DEMO_MODEL = "demo"
+CANNED_USAGE = "10 input and 20 output tokens"
+"""Of a ``mock_response`` (``DEFAULT_MOCK_RESPONSE_PROMPT_TOKEN_COUNT``, litellm/constants.py, 1.106)."""
 PATIENCE_WITH_WORKERS = {"TIMEOUT_WORKER_HEALTHCHECK": "60"}
 """LiteLLM reads it for ``--timeout_worker_healthcheck``. Without it uvicorn (0.54) ends workers that don't answer for
 5 s, and they don't while they import: on a busy machine none ever comes up. Seconds."""
@@ -66,12 +69,18 @@ def _announce(config: ProxyConfig, url: str) -> None:
     model = DEMO_MODEL if DEMO_MODEL in config.models or not config.models else config.models[0]
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
     key = shell_key(config.key_variable, os.environ)
-    click.echo(f"Configuration: {config.path}")
+    is_bundled = config.path == bundled_config() and not Path(CONFIG_NAME).is_file()
+    click.echo(f"Configuration: {config.path}{' (the bundled one: none is in this folder)' if is_bundled else ''}")
     click.echo(f"Profiles:      {config.profiles_path}")
     click.echo(f"Base URL:      {url}   (OpenAI clients: {url}/v1)")
+    click.echo(f"Key:           {place_of_key(config, os.environ)}")
     click.echo("Try it, from this folder:")
     click.echo(
         f'  curl -i {url}/v1/chat/completions -H "Authorization: Bearer {key}"'
         f" -H 'Content-Type: application/json' -d '{body}'"
     )
+    if model in config.canned_models:
+        click.echo(
+            f"Answers of the model {model} are canned, and so is their usage: {CANNED_USAGE}, whatever was sent."
+        )
     click.echo(f"See prompts being rewritten: prompt-router demo --base-url {url}\n")

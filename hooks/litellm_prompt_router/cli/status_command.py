@@ -13,7 +13,7 @@ import click
 
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import shortened, show_json, show_table
-from litellm_prompt_router.cli.policy_location import CONFIG_NAME
+from litellm_prompt_router.documents.bundled import CONFIG_NAME, default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SHOWN_CHARS = 160
     "config_path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help=f"The proxy's configuration. Default: ./{CONFIG_NAME}. Relative paths in it start here.",
+    help=f"The proxy's configuration. Default: ./{CONFIG_NAME}, else the bundled one. Relative paths in it start here.",
 )
 @json_option
 @click.pass_context
@@ -69,10 +69,10 @@ def _configured(config_path: Path | None) -> Path:
     from litellm_prompt_router.policy.litellm_config import section_in
     from litellm_prompt_router.policy.settings import load_settings
 
-    path = config_path or Path(CONFIG_NAME)
-    if config_path is not None and not path.is_file():
+    path = config_path or default_config()
+    if not path.is_file():
         raise ConfigurationError([f"{path}: no such file; name the proxy's with --config, or --status-dir"])
-    settings = load_settings(section_in(path, os.environ) if path.is_file() else None, os.environ)
+    settings = load_settings(section_in(path, os.environ), os.environ)
     if settings.status_folder is None:
         raise ConfigurationError(
             [f"{path}: status files are off; set callback_settings.prompt_router.status_dir to a folder, and restart"]

@@ -52,7 +52,7 @@ def passthrough_advice(reason: str, *, is_near: bool = False, profile: str | Non
     """``is_near``: the prompt is like the profile's, but too little of it is known."""
     if reason == "unrecognised" and is_near and profile is not None:
         return (
-            f"bring {profile} up to date with this prompt (`prompt-router diff-update`), or lower its `coverage_floor`"
+            f"bring {profile} up to date with this prompt (`prompt-router update`), or lower its `coverage_floor`"
             " if what is new may always be sent"
         )
     return PASSTHROUGHS.get(reason, OTHER_PASSTHROUGH)

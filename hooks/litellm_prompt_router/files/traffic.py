@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import each_json_line, parse_json_lines
 from litellm_prompt_router.request.types import CHAT, MESSAGES, UnreadableRequestError
 from litellm_prompt_router.request.wire.messages_as_chat import chat_of
+
+_JSON_BEGINS = re.compile(r'[\ufeff\s]*(\{|\[\s*($|[\[\]{"]))')
 
 
 class _TrafficLine(BaseModel):
@@ -43,8 +48,14 @@ class RecordedCall:
 
 
 def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Iterator[RecordedCall]:
-    """The calls as they stand in the file, of any endpoint; lines that are none are added to ``problems``."""
-    for number, line in each_json_line(lines, where, _TrafficLine, problems):
+    """The calls as they stand in the file, of any endpoint; lines that are none are added to ``problems``.
+
+    Of a file that is text and holds none, that is the one problem.
+    """
+    begins: list[str] = []
+    has_call = False
+    for number, line in each_json_line(_with_first(lines, begins), where, _TrafficLine, problems):
+        has_call = True
         yield RecordedCall(
             line=number,
             at_seconds=line.ts,
@@ -54,6 +65,8 @@ def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Itera
             endpoint=line.endpoint,
             response=line.response,
         )
+    if not has_call and problems and not _is_json(begins[0]):
+        problems[:] = [_no_traffic(where)]
 
 
 def read_replayable(lines: Iterable[str], where: str, problems: list[str]) -> tuple[RecordedCall, ...]:
@@ -69,9 +82,34 @@ def read_replayable(lines: Iterable[str], where: str, problems: list[str]) -> tu
 
 def parse_traffic(text: str, where: str) -> tuple[RecordedCall, ...]:
     """The calls in time order, empty lines left out. Raises ConfigurationError with every problem."""
-    lines = parse_json_lines(text, where, _TrafficLine, what="call", problems_of=_problems_of)
+    try:
+        lines = parse_json_lines(text, where, _TrafficLine, what="call", problems_of=_problems_of)
+    except ConfigurationError:
+        raw = text.split("\n")
+        begins = next((line for line in raw if line.strip()), "{")
+        if _is_json(begins) or any(True for _ in each_json_line(raw, where, _TrafficLine, [])):
+            raise
+        raise ConfigurationError([_no_traffic(where)]) from None
     calls = (_to_replay(number, line) for number, line in lines)
     return tuple(sorted(calls, key=lambda call: call.at_seconds))
+
+
+def _with_first(lines: Iterable[str], begins: list[str]) -> Iterator[str]:
+    """The same lines; the first that isn't empty is left in ``begins``."""
+    for line in lines:
+        if not begins and line.strip():
+            begins.append(line)
+        yield line
+
+
+def _is_json(first_line: str) -> bool:
+    """True where the line begins as JSON objects or a list of them do, torn or not."""
+    return _JSON_BEGINS.match(first_line) is not None
+
+
+def _no_traffic(where: str) -> str:
+    name = "PROMPT.txt" if where == "stdin" else shlex.quote(where)
+    return f"{where}: no traffic file (JSON Lines); it looks like a prompt: `prompt-router onboard {name}`"
 
 
 def _to_replay(number: int, line: _TrafficLine) -> RecordedCall:

@@ -112,6 +112,7 @@ class WorkerStatus(_StatusPart):
     passed_while_stopped: int = 0
     policy: PolicyInForce = PolicyInForce()
     problems: tuple[str, ...] = ()
+    offline: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState()
     keys: tuple[KeySeen, ...] = ()
     counters: RequestCounts

@@ -19,6 +19,7 @@ from typing import Any
 
 SCHEMA = 1
 STATUS_SECONDS = 5.0
+LOCAL_COST_MAP, HUB_OFFLINE = "LITELLM_LOCAL_MODEL_COST_MAP", "HF_HUB_OFFLINE"
 STALE_SECONDS = 60.0
 """A worker writes every ``STATUS_SECONDS``; GlitchTip being slow holds it up for less than this."""
 
@@ -90,8 +91,20 @@ class Identity:
             "pid": pid,
             "process_started_ticks": process_started_ticks(pid),
             "started_seconds": self._started.setdefault(pid, time.time()),
+            "offline": list(offline_variables(os.environ)),
             **self.in_force().to_dict(),
         }
+
+
+def offline_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Of the two variables that keep LiteLLM off the network while it starts and runs, those that are set.
+
+    LiteLLM takes the first only as ``True`` (litellm_core_utils/get_model_cost_map.py, 1.106), huggingface_hub the
+    second as 1, true, yes or on.
+    """
+    cost_map = environ.get(LOCAL_COST_MAP, "").lower() == "true"
+    hub = environ.get(HUB_OFFLINE, "").lower() in ("1", "true", "yes", "on")
+    return (*((LOCAL_COST_MAP,) if cost_map else ()), *((HUB_OFFLINE,) if hub else ()))
 
 
 class StatusFile:

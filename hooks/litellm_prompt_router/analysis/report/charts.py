@@ -52,8 +52,9 @@ def charts_of(figures: Figures) -> dict[str, Chart]:
         rows = sorted(named, key=lambda row: -abs(row["usd"] or 0))[:MOST_BARS]
         note = "US dollars." + (f" The {len(rows)} greatest of {len(named)}." if len(rows) < len(named) else "")
         found["groups"] = _chart(f"Estimated net saved by {figures.by}", note, lambda width: _named_bars(rows, width))
-    if figures.modules:
-        used = [{"name": use.module, "share": use.share} for use in figures.modules[: 2 * MOST_BARS]]
+    chosen = figures.chosen_modules
+    if len(chosen) > 1:
+        used = [{"name": use.module, "share": use.share} for use in chosen[: 2 * MOST_BARS]]
         found["modules"] = _chart(
             "How often each module was sent", "Share of the routed calls.", lambda width: _shares(used, width)
         )

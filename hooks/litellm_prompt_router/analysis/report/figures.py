@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from litellm_prompt_router.analysis.report.control_group import Interval, Saving
+from litellm_prompt_router.analysis.report.reader_terms import SENT_EACH_TIME, next_step
 
 By = Literal["key", "team", "model", "provider", "profile", "day", "hour"]
 DIMENSIONS: tuple[By, ...] = ("key", "team", "model", "provider", "profile", "day", "hour")
@@ -102,6 +103,12 @@ class ModuleUse:
     late: int
     missed: int
 
+    @property
+    def sent_each_time(self) -> str | None:
+        """The one kind of evidence, where it says nothing of single requests; else None."""
+        [kind, *others] = self.evidence
+        return kind if kind in SENT_EACH_TIME and not others else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Control:
@@ -146,6 +153,8 @@ class Figures:
     steps: Literal["day", "hour"]
     timeline: tuple[Group, ...]
     modules: tuple[ModuleUse, ...]
+    outcomes: Mapping[str, int]
+    """Calls ``rewritten``, in ``shadow`` and of ``passthrough``."""
     held_back: Mapping[str, int]
     """By profile: calls held in shadow because nobody reviewed it."""
     passthroughs: Mapping[str, int]
@@ -156,6 +165,23 @@ class Figures:
     losses: tuple[ConversationCost, ...]
     gains: tuple[ConversationCost, ...]
     control: Control | None
+
+    @property
+    def chosen_modules(self) -> tuple[ModuleUse, ...]:
+        """Those that some requests get and others don't, or for reasons of their own."""
+        return tuple(use for use in self.modules if use.sent_each_time is None)
+
+    @property
+    def modules_each_time(self) -> Mapping[str, int]:
+        """How many modules are sent each time, by the reason in words."""
+        kinds = [use.sent_each_time for use in self.modules]
+        return {words: kinds.count(kind) for kind, words in SENT_EACH_TIME.items() if kind in kinds}
+
+    @property
+    def step(self) -> tuple[str, int, str] | None:
+        """``(reason, calls, what to do)`` of what most often kept something from being left out."""
+        whole = {"fallback": self.actual.fallbacks} if self.actual is not None else {}
+        return next_step({**self.passthroughs, "unreviewed": sum(self.held_back.values()), **whole})
 
     @property
     def total(self) -> Group:

@@ -28,6 +28,8 @@ class LedgerTally:
     lines: int = 0
     damaged: int = 0
     damaged_in: dict[str, int] = field(default_factory=dict)
+    captured_in: dict[str, int] = field(default_factory=dict)
+    """Of the damaged, by file: calls of captured traffic, which no ledger holds."""
     cut: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Files whose records are in another one of those given."""
@@ -83,6 +85,8 @@ def records_in(file: Path, tally: LedgerTally) -> Iterator[dict[str, Any]]:
         else:
             tally.damaged += 1
             tally.damaged_in[str(file)] = tally.damaged_in.get(str(file), 0) + 1
+            if isinstance(document, dict) and isinstance(document.get("request"), dict):
+                tally.captured_in[str(file)] = tally.captured_in.get(str(file), 0) + 1
 
 
 def batches_in(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 
 from litellm_prompt_router.analysis.report import number_format, reader_terms
 from litellm_prompt_router.analysis.report.charts import charts_of
@@ -27,6 +28,7 @@ def page(figures: Figures, tally: LedgerTally, warnings: Sequence[str]) -> str:
         at=number_format.at,
         between=_between,
         many=reader_terms.many,
+        with_code=_with_code,
     )
     environment.globals.update(
         ratio=number_format.ratio,
@@ -34,13 +36,22 @@ def page(figures: Figures, tally: LedgerTally, warnings: Sequence[str]) -> str:
         digits_for=number_format.digits_for,
         charts=charts_of(figures),
     )
-    used = {kind for use in figures.modules for kind in use.evidence}
+    used = {kind for use in figures.chosen_modules for kind in use.evidence}
     evidence = {kind: text for kind, text in reader_terms.EVIDENCE.items() if kind in used}
     environment.globals.update(reasons=reader_terms.REASONS, evidence=evidence)
+    environment.globals.update(outcomes=reader_terms.outcomes_in_words(figures.outcomes))
+    if figures.step is not None:
+        environment.globals.update(step_words=reader_terms.HINDRANCES[figures.step[0]])
     template = environment.from_string(
         files("litellm_prompt_router.analysis.report").joinpath(TEMPLATE).read_text("utf-8")
     )
     return template.render(f=figures, total=figures.total, tally=tally, warnings=warnings) + "\n"
+
+
+def _with_code(text: str) -> Markup:
+    """What stands in backticks as code."""
+    parts = enumerate(text.split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in parts)
 
 
 def _between(interval: Interval | None) -> str:

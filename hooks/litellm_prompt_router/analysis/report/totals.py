@@ -57,6 +57,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         steps=steps,
         timeline=timeline,
         modules=_modules(frame),
+        outcomes=_counts(frame, "outcome"),
         held_back=_counts(frame.filter(pl.col("is_held_back")), "profile"),
         passthroughs=_counts(frame.filter(pl.col("outcome") == "passthrough"), "reason"),
         errors=_counts(frame.filter(pl.col("status") == "failure"), "error_type"),

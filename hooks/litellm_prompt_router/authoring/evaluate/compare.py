@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from litellm_prompt_router.authoring.share_intervals import share_interval
+from litellm_prompt_router.documents.bundled import install_command
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats
@@ -137,9 +138,7 @@ def plot_curve(comparison: Comparison, file: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ConfigurationError(
-            ["--plot: needs matplotlib; install the extra: pip install 'litellm-prompt-router[plot]'"]
-        ) from None
+        raise ConfigurationError([f"--plot: needs matplotlib; install the extra: {install_command('plot')}"]) from None
     if file.suffix.lower() not in PICTURE_FORMATS:
         raise ConfigurationError([f"{file}: unknown kind of picture; name it .png or .svg"])
     figure = Figure(figsize=(7, 5))

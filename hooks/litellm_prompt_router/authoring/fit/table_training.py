@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.training_documents import Document, module_documents
+from litellm_prompt_router.documents.bundled import install_command
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.fitted import Flags, Floats, ScoreTable, TokenRows
 from litellm_prompt_router.profile.profile import Profile
@@ -117,9 +118,7 @@ def libraries() -> tuple[Any, Any]:
         from scipy import sparse
         from sklearn import linear_model
     except ImportError:
-        raise ConfigurationError(
-            ["fit: needs scikit-learn; install the extra: pip install 'litellm-prompt-router[fit]'"]
-        ) from None
+        raise ConfigurationError([f"fit: needs scikit-learn; install the extra: {install_command('fit')}"]) from None
     return linear_model, sparse
 
 

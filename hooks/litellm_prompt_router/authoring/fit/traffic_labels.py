@@ -6,7 +6,8 @@ holds every module. Modules without tools leave no trace; they are sent with eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -39,11 +40,11 @@ class _AnsweredCall(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inferred:
-    """Labelled cases from traffic. ``skipped_calls`` couldn't be read or had a module missing."""
+    """Labelled cases from traffic. ``skipped``: how many calls tell nothing, by the reason in words."""
 
     cases: tuple[Numbered, ...]
     calls: int
-    skipped_calls: int
+    skipped: Mapping[str, int]
     untraceable: tuple[int, ...]
     """Indexes of modules whose need no tool call can show."""
 
@@ -53,11 +54,11 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
     lines = parse_json_lines(text, where, _AnsweredCall, what="call")
     catalogue = Catalogue([profile])
     needs: dict[tuple[str, ...], tuple[int, Case]] = {}
-    skipped = 0
+    skipped: Counter[str] = Counter()
     for number, line in sorted(lines, key=lambda item: item[1].ts):
         request = _complete_request(line, catalogue, profile)
-        if request is None:
-            skipped += 1
+        if isinstance(request, str):
+            skipped[request] += 1
             continue
         answer = Turn(role="assistant", text="", tool_calls=tuple(called_tools(line.response or {})))
         for case in cases_of((*request.turns, answer), profile):
@@ -67,25 +68,28 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
             needs[key] = (number if known is None else known[0], merged)
     if not needs:
         raise ConfigurationError([f"{where}: no call holds every module of {profile.name}; capture in shadow mode"])
-    return Inferred(
-        cases=tuple(needs.values()), calls=len(lines), skipped_calls=skipped, untraceable=_untraceable(profile)
-    )
+    return Inferred(cases=tuple(needs.values()), calls=len(lines), skipped=skipped, untraceable=_untraceable(profile))
 
 
-def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profile) -> Request | None:
-    """The request, if it can be read and its system prompt holds every module; else None."""
+UNREADABLE = "can't be read"
+SIDE_CALL = "with another prompt or none, as titles and other side calls have"
+INCOMPLETE = "without every module of the profile: rewritten ones, or of another version of the prompt"
+
+
+def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profile) -> Request | str:
+    """The request, if it can be read and its system prompt holds every module; else why it tells nothing."""
     shape = SHAPES.get(line.endpoint)
     try:
         request = shape.read(line.request) if shape is not None else None
     except UnreadableRequestError:
-        return None
+        return UNREADABLE
     if request is None:
-        return None
+        return UNREADABLE
     recognition = catalogue.recognise(request.system_text) if request.system else None
-    if recognition is None or {span.module for span in recognition.spans if span.kind == "module"} != set(
-        range(len(profile.modules))
-    ):
-        return None
+    if recognition is None:
+        return SIDE_CALL
+    if {span.module for span in recognition.spans if span.kind == "module"} != set(range(len(profile.modules))):
+        return INCOMPLETE
     return request
 
 

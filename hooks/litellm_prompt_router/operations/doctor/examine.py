@@ -17,14 +17,20 @@ from litellm_prompt_router.operations.doctor.machine import (
     examine_redis,
     examine_variables,
 )
+from litellm_prompt_router.operations.workers import WorkerStatus, read_workers
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.litellm_config import has_checkout_callback, resolved
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.profile.profile import Profile, how_to_review
 
 
-def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str]) -> Iterable[Finding]:
-    """Findings in the order of a request's way. ``document``: LiteLLM's configuration as parsed from ``path``."""
+def examine(
+    path: Path, document: Mapping[str, Any], environ: Mapping[str, str], now_seconds: float
+) -> Iterable[Finding]:
+    """Findings in the order of a request's way. ``document``: LiteLLM's configuration as parsed from ``path``.
+
+    ``now_seconds``: Unix time.
+    """
     yield examine_litellm()
     yield from examine_document(document, environ, has_checkout_callback=has_checkout_callback(path))
     configuration, problems = _load(path, mapping_in(document, "callback_settings").get("prompt_router"), environ)
@@ -34,11 +40,18 @@ def examine(path: Path, document: Mapping[str, Any], environ: Mapping[str, str])
         yield from _examine_own(configuration)
         placement = configuration.settings.placement
     yield from examine_groups(document, placement)
+    live: tuple[WorkerStatus, ...] = ()
     if configuration is not None:
-        yield from examine_folders(configuration.settings)
+        live = _live_workers(configuration.settings.status_folder, now_seconds)
+        yield from examine_folders(configuration.settings, live)
         yield from examine_glitchtip(configuration.settings)
     yield from examine_redis(mapping_in(document, "litellm_settings"), environ)
-    yield from examine_variables(environ)
+    yield from examine_variables(environ, live)
+
+
+def _live_workers(folder: Path | None, now_seconds: float) -> tuple[WorkerStatus, ...]:
+    workers = read_workers(folder, now_seconds)[0] if folder is not None else ()
+    return tuple(worker.status for worker in workers if not worker.is_stale)
 
 
 def _load(

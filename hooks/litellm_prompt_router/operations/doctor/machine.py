@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
+from litellm_prompt_router.operations.workers import WorkerStatus
 from litellm_prompt_router.policy.litellm_config import FROM_ENVIRONMENT
 from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.telemetry.status_file import HUB_OFFLINE, LOCAL_COST_MAP, offline_variables
 
 DISTRIBUTION = "litellm-prompt-router"
 LOW_BYTES = 1_000_000_000
@@ -40,9 +42,11 @@ def examine_litellm() -> Finding:
     return fail("LiteLLM", f"{installed}; supported: {wanted.specifier}", "install a supported version, or upgrade us")
 
 
-def examine_variables(environ: Mapping[str, str]) -> Iterable[Finding]:
-    """Variables without which LiteLLM goes to the network by itself."""
-    if environ.get("LITELLM_LOCAL_MODEL_COST_MAP", "").lower() == "true":
+def examine_variables(environ: Mapping[str, str], live: Sequence[WorkerStatus]) -> Iterable[Finding]:
+    """Variables without which LiteLLM goes to the network by itself: those of the running workers, else ``environ``."""
+    here = offline_variables(environ)
+    known = {name for name in (LOCAL_COST_MAP, HUB_OFFLINE) if _is_everywhere(name, live, here)}
+    if LOCAL_COST_MAP in known:
         yield ok("cost map", "LITELLM_LOCAL_MODEL_COST_MAP=True: prices are those of the installed LiteLLM")
     else:
         yield warn(
@@ -50,7 +54,7 @@ def examine_variables(environ: Mapping[str, str]) -> Iterable[Finding]:
             "LiteLLM fetches prices from the network at start",
             "set LITELLM_LOCAL_MODEL_COST_MAP=True (`prompt-router serve` does), or prices change by themselves",
         )
-    if environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if HUB_OFFLINE in known:
         yield ok("tokenizers", "HF_HUB_OFFLINE is set")
     else:
         yield warn(
@@ -60,8 +64,15 @@ def examine_variables(environ: Mapping[str, str]) -> Iterable[Finding]:
         )
 
 
-def examine_folders(settings: Settings) -> Iterable[Finding]:
-    """Where the ledger, the capture file and status files go. Seen with the rights of whoever asks."""
+def _is_everywhere(name: str, live: Sequence[WorkerStatus], here: Collection[str]) -> bool:
+    return all(name in status.offline for status in live) if live else name in here
+
+
+def examine_folders(settings: Settings, live: Sequence[WorkerStatus]) -> Iterable[Finding]:
+    """Where the ledger, the capture file and status files go. Seen with the rights of whoever asks.
+
+    ``live``: the running workers, which may have been started with other variables than are set here.
+    """
     folders = {
         "ledger": settings.ledger.path.parent if settings.ledger.path is not None else None,
         "status files": settings.status_folder,
@@ -76,13 +87,24 @@ def examine_folders(settings: Settings) -> Iterable[Finding]:
         yield fail("ledger", f"{settings.ledger.path} can't be written", "check its owner and rights")
     if settings.status_folder is None:
         yield warn("status files", "off: `prompt-router status` knows nothing", "set status_dir, unless that is wanted")
-    if settings.capture.path is not None:
-        keys = ", ".join(sorted(settings.capture.keys))
-        yield warn(
-            "capture", f"on: messages of {keys} are written to {settings.capture.path}", "off when you have enough"
-        )
-    else:
-        yield ok("capture", "off: no message is written down by us")
+    yield _capture(settings, live)
+
+
+def _capture(settings: Settings, live: Sequence[WorkerStatus]) -> Finding:
+    """By the running workers where there are any."""
+    capturing = sum(status.capture.is_on for status in live)
+    path, keys = settings.capture.path, ", ".join(sorted(settings.capture.keys))
+    what = f"messages of {keys} are written to {path}" if path is not None else "messages are written down"
+    if capturing:
+        text = f"on in {capturing} of {len(live)} running workers: {what}"
+        return warn("capture", text, "off when you have enough: restart the proxy without it")
+    here = "the configuration and this shell's environment"
+    if path is None:
+        where = "no running worker writes a message down" if live else f"by {here}; no running worker is known here"
+        return ok("capture", f"off: {where}")
+    if live:
+        return warn("capture", f"on by {here}, but no running worker captures", "restart the proxy with them")
+    return warn("capture", f"on by {here}: {what}", "off when you have enough")
 
 
 def _folder(name: str, folder: Path) -> Finding:
