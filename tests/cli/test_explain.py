@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from litellm_prompt_router.analysis.report.reader_terms import REASONS
+from litellm_prompt_router.analysis.report.reader_terms import HINDRANCES, NEXT_STEPS, REASONS
+from litellm_prompt_router.cli import COMMANDS
 from litellm_prompt_router.cli.gate_lines import WIDTH
-from litellm_prompt_router.cli.what_would_change import PASSTHROUGHS
+from litellm_prompt_router.cli.what_would_change import FALLBACKS, PASSTHROUGHS, passthrough_advice
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from tests.cli.conftest import Run, write_profile
@@ -281,3 +283,12 @@ def test_nothing_is_left_out_without_a_fit(command: str, run: Run, tmp_path: Pat
     assert "`optional: true`" in change
     if command == "rewrite":
         assert (document["outcome"], document["reason"]) == ("passthrough", "not_worth_it")
+
+
+def test_advice_names_commands_that_exist() -> None:
+    """Of single requests, and of the report; which has words for each reason that it advises about."""
+    near = passthrough_advice("unrecognised", is_near=True, profile="toy")
+    texts = " ".join((near, *PASSTHROUGHS.values(), *FALLBACKS.values(), *NEXT_STEPS.values()))
+    named = set(re.findall(r"`prompt-router ([\w-]+)", texts))
+    assert {"update", "fit", "review"} <= named <= set(COMMANDS)
+    assert set(NEXT_STEPS) <= set(HINDRANCES)
