@@ -313,5 +313,6 @@ def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> 
         "standings",
         "doubts",
         "left_core",
+        "kept_in_core",
         "stored",
     ]
