@@ -13,6 +13,7 @@ from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Profile
 from tests.cli.conftest import Run
 from tests.onboarding.shop_traffic import DECLARED, PROMPT, traffic, write
+from tests.onboarding.shown_text import flat, page_text
 
 DAY = 86_400.0
 FILE = Path("modules/shop/profile.yaml")
@@ -57,10 +58,10 @@ def test_no_gain_leaves_the_draft_alone(path: Path, run: Run) -> None:
     """Written and said, in the terminal, on the page and in JSON; the same command then goes on as resumed."""
     result = run("onboard", path)
     assert "simulate: no gain: modules/shop/profile.yaml: economics written that leave it alone" in result.stderr
-    page = Path("onboard-shop.html").read_text("utf-8")
+    page = page_text("onboard-shop.html")
     said = "has got `economics` that leave this agent alone: the proxy sends its prompt as it came, reviewed or not."
     ends = "That ends by itself with a fit, and with any change of the modules' texts"
-    for text in (result.stdout, page.replace("<code>", "`").replace("</code>", "`").replace("&#39;", "'")):
+    for text in (flat(result.stdout), page):
         assert "As `simulate` says it: shop: no gain. auto costs " in text
         assert f"modules/shop/profile.yaml {said}" in text
         assert ends in text
@@ -128,7 +129,7 @@ def test_more_traffic_that_shows_a_gain_frees_the_draft(tmp_path: Path, sparing:
         True,
     )
     assert third["verdict"]["sentence"].endswith(", once its `economics` no longer leave it alone.")
-    page = Path("onboard-sparing.html").read_text("utf-8")
+    page = page_text("onboard-shop.html")
     assert "This traffic shows a gain. To have the cost gate go by it" in page
 
 
@@ -140,7 +141,7 @@ def test_a_persons_profile_is_told_and_not_written(path: Path, run: Run) -> None
     FILE.write_text(FILE.read_text("utf-8") + "# mine\n", "utf-8")
     mine = FILE.read_bytes()
     result = run("onboard", path)
-    assert "The profile is a person's, so nothing was written into it." in result.stdout
+    assert "The profile is no untouched draft of this command, so nothing was written into it." in flat(result.stdout)
     assert COMMAND.format(path) in result.stdout
     assert FILE.read_bytes() == mine
     found = onboarded(run, path)
@@ -158,7 +159,7 @@ def test_accepted_as_it_is_it_stays_left_alone(path: Path, run: Run) -> None:
     found = onboarded(run, path)
     assert (found["agent"]["origin"], found["gate"]["state"]) == ("edited", "left_alone")
     assert found["costs"]["auto_usd"] == before["costs"]["auto_usd"]
-    page = Path("onboard-shop.html").read_text("utf-8")
+    page = page_text("onboard-shop.html")
     assert "What is shown here is what it would do without them." in page
     assert "today: left alone" in page
 

@@ -17,8 +17,8 @@ from litellm_prompt_router.request.types import UNKNOWN_TARGET
 def account_of(calls: Sequence[RecordedCall], model: str | None, stated_prices: str | None) -> Account:
     """By the model asked for, else the one that most calls name, or what they say of who answered."""
     named = model or most_named(calls)
-    answered = [] if model else [str(call.response["model"]) for call in calls if (call.response or {}).get("model")]
-    known = priced_name(named, answered)
+    answers = () if model else (call.response or {} for call in calls)
+    known = priced_name(named, [str(answer["model"]) for answer in answers if answer.get("model")])
     return account_for(known, stated_prices, _most_common(call.endpoint for call in calls))
 
 

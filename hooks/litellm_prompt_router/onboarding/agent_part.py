@@ -139,8 +139,8 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
         )
     yield Paragraph(
         text="A ceiling is chosen with hindsight and never reached: each conversation's own modules or one set for "
-        f"all, whichever is cheaper. {traced}. Below {usd_text(BOTHER_USD)} a month at best, this page calls it too little"
-        " to bother, as labelling by hand takes about a day.",
+        f"all, whichever is cheaper. {traced}. Below {usd_text(BOTHER_USD)} a month at best, this page calls it too"
+        " little to bother, as labelling by hand takes about a day.",
         is_small=True,
     )
     if costs.passed:
@@ -214,12 +214,13 @@ def _made(made: MadeCosts, sizes: ProfileSizes) -> Iterator[Block]:
     if saved > 0:
         yield Paragraph(
             text=f"Labelling by hand takes about a day. It would save {usd_text(BOTHER_USD)} a month from about"
-            f" {round(BOTHER_USD / saved, -3):,.0f} calls a month on; at much less traffic it is too little to bother."
+            f" {max(round(BOTHER_USD / saved, -3), 1_000):,.0f} calls a month on; at much less traffic it is too little to bother."
         )
     shape = dict(made.shape)
     yield Paragraph(
-        text=f"Assumed: {_assumed(sizes)} may be left out, once you and labels say who needs it; a conversation of 5 user messages and about 30 calls, each message needing 2 of "
-        f"{shape['modules']} modules on average, as unequal in size as yours are. Real traffic decides; capture some.",
+        text=f"Assumed: {_assumed(sizes)} may be left out, once you and labels say who needs it; a conversation of"
+        f" 5 user messages and about 30 calls, each message needing 2 of {shape['modules']} modules on average,"
+        " as unequal in size as yours are. Real traffic decides; capture some.",
         is_small=True,
     )
 
@@ -295,6 +296,6 @@ def _modules_text(sizes: ProfileSizes) -> str:
     core = sizes.modules - sizes.optional_modules - sizes.undecided_modules - sizes.judged_modules
     judged = f"{sizes.judged_modules} kept for the rules in them, " if sizes.judged_modules else ""
     return (
-        f"{counted(sizes.modules, 'module')}: {core} always sent, {judged}{sizes.undecided_modules} core until labels show"
-        f" otherwise, {sizes.optional_modules} that may be left out."
+        f"{counted(sizes.modules, 'module')}: {core} always sent, {judged}{sizes.undecided_modules} core until labels"
+        f" show otherwise, {sizes.optional_modules} that may be left out."
     )

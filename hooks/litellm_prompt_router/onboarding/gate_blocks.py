@@ -70,9 +70,9 @@ def unreplayed_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
     else:
         left = f"They are in no figure in money here, which tells of the other {found.costs.calls:,} calls"
     yield Paragraph(
-        text=f"{counted(calls.calls, 'call')} of {counted(calls.conversations, 'conversation')} came to {calls.named}. The proxy routes"
-        f" such calls, but they can't be replayed: how they are billed isn't modelled. {left}; what would be left out"
-        " of their messages is shown all the same."
+        text=f"{counted(calls.calls, 'call')} of {counted(calls.conversations, 'conversation')} came to {calls.named}."
+        f" The proxy routes such calls, but they can't be replayed: how they are billed isn't modelled. {left};"
+        " what would be left out of their messages is shown all the same."
     )
     alone = " As long as the cost gate leaves this agent alone (below), there is nothing to measure: take `economics`"
     yield Paragraph(
@@ -99,6 +99,6 @@ def _title(gate: GateAdvice) -> str:
     if gate.is_gain:
         return "This traffic shows a gain. To have the cost gate go by it"
     return (
-        "The profile is no untouched draft of this command, so nothing was written into it. To have the cost gate leave it alone, or go by what"
-        " pays"
+        "The profile is no untouched draft of this command, so nothing was written into it. To have the cost"
+        " gate leave it alone, or go by what pays"
     )

@@ -41,8 +41,8 @@ def _never_left_out(found: AgentFindings) -> Iterator[Block]:
     if left_out.declared_tokens == sizes.optional_tokens:
         some = f"all {sizes.optional_tokens:,}"
     yield Paragraph(
-        text=f"Each call here declares the tools of {some} tokens that may be left out, so they are sent with every call:"
-        " which message needs them, only labels can show."
+        text=f"Each call here declares the tools of {some} tokens that may be left out, so they are sent with"
+        " every call: which message needs them, only labels can show."
     )
 
 

@@ -125,8 +125,10 @@ def _to_account(paths: RunPaths) -> list[Block]:
 def _not_yet(found: AgentFindings, paths: RunPaths, verdict: Verdict) -> list[Block]:
     """To labels, to more traffic, or to an end."""
     unchanged = "Nothing has changed on the wire"
+    if found.sizes.is_reviewed:
+        unchanged = "As it is, the profile leaves nothing out that pays"
     if found.gate is not None and found.gate.leaves_alone:
-        unchanged += ", and nothing will: the agent is left alone, accepted or not"
+        unchanged = "Nothing changes on the wire: the agent is left alone, accepted or not"
     elif not found.sizes.is_reviewed:
         unchanged += ", and nothing will: the draft isn't accepted"
     if verdict.kind == "no":

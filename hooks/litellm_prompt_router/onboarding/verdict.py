@@ -210,7 +210,7 @@ def _without_money(sizes: ProfileSizes, unreplayed: UnreplayedCalls) -> Verdict:
     if unreplayed.unpriced is not None:
         why, how = f"LiteLLM has no prices for {unreplayed.unpriced!r}", ""
     sentence = (
-        f"No verdict in money: {why}. {system} of their input is system text, "
+        f"No verdict in money: {why}. {system} of the calls' input is system text, "
         f"of which at most {most} could be left out, once you and labels say who needs it{how}."
     )
     return Verdict(kind="unknown", sentence=sentence, reasons=reasons)
