@@ -107,23 +107,19 @@ def test_the_verdict_stands_first(path: Path, found: Mapping[str, Any], run: Run
 
 
 def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_path: Path, run: Run) -> None:
-    """It ends, or leads to labels and to captured calls; only what pays is accepted."""
+    """It ends, or leads to captured calls; only what pays is accepted."""
     stopped = flat(run("onboard", path).stdout)
     assert "Stop here. Nothing changes on the wire: the agent is left alone, accepted or not." in stopped
-    many = write(tmp_path / "many.jsonl", traffic(40, apart_seconds=90.0))
-    labels = flat(run("onboard", many, "--profiles", "many", "--model", "claude-opus-4-1").stdout)
-    assert "There is nothing to accept or to enable yet: get labels first, as above, or stop here." in labels
-    assert f"prompt-router onboard {many} --profiles many --model claude-opus-4-1" in labels
     prompt = flat(run("onboard", write(tmp_path / "quill.txt", PROMPT), "--profiles", "quill").stdout)
     assert "prompt-router onboard logs/traffic.jsonl --profiles quill" in prompt
-    for text in (stopped, labels, prompt):
+    for text in (stopped, prompt):
         assert "--accept" not in text
         assert "policy enable" not in text
 
 
 def test_an_accepted_profile_keeps_its_verdict(tmp_path: Path, run: Run) -> None:
     """A flag alone changes no figure: what is kept for its rules is a person's to judge as before."""
-    rules = PROMPT.replace("minutes in the", "minutes, and you must never shorten it, in the")
+    rules = PROMPT.replace("\n\n## ", "\n\nNever tell a customer the password.\n\n## ")
     prompt = write(tmp_path / "quill.txt", rules)
     before = onboarded(run, prompt)["agents"][0]
     assert before["sizes"]["judged_tokens"] > 0
@@ -193,7 +189,7 @@ def test_a_prompt_that_no_provider_caches_ends_in_a_sentence(tmp_path: Path, run
     """Nothing is drafted, and nobody is sent through labels and a fit for it."""
     result = run("onboard", write(tmp_path / "kind.txt", "You are kind.\n"))
     sentence = (
-        f"Not worth it: the prompt in {tmp_path}/kind.txt has 5 tokens, less than claude-sonnet-4-5 caches (1,024), so"
+        f"Not worth it: the prompt in {tmp_path}/kind.txt has 4 tokens, less than claude-sonnet-4-5 caches (1,024), so"
         " that hardly anything could be saved. Nothing was drafted."
     )
     assert (result.exit_code, flat(result.stdout), result.stderr) == (0, sentence, "")

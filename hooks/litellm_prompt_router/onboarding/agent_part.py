@@ -214,7 +214,8 @@ def _made(made: MadeCosts, sizes: ProfileSizes) -> Iterator[Block]:
     if saved > 0:
         yield Paragraph(
             text=f"Labelling by hand takes about a day. It would save {usd_text(BOTHER_USD)} a month from about"
-            f" {max(round(BOTHER_USD / saved, -3), 1_000):,.0f} calls a month on; at much less traffic it is too little to bother."
+            f" {max(round(BOTHER_USD / saved, -3), 1_000):,.0f} calls a month on; at much less"
+            " traffic it is too little to bother."
         )
     shape = dict(made.shape)
     yield Paragraph(

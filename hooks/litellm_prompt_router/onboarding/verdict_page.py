@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 from litellm_prompt_router.onboarding.page_blocks import VerdictPage
 
+WHOLE_CHARS = 36
+"""A phone's line has 40."""
 TEMPLATE = "verdict_page.html.j2"
 
 
@@ -25,8 +27,8 @@ def html_of(page: VerdictPage) -> str:
 
 
 def _options_whole(line: str) -> Markup:
-    """A command whose options are broken nowhere inside, as a browser would behind each hyphen."""
-    pieces = re.split(r"(?<!\S)(--[\w-]+)(?!\S)", line)
+    """A command whose short words are broken nowhere inside, as a browser would behind each hyphen."""
+    pieces = re.split(rf"(?<!\S)((?=\S*-)\S{{2,{WHOLE_CHARS}}})(?!\S)", line)
     return Markup("").join(
         Markup('<span class="option">{}</span>').format(piece) if number % 2 else escape(piece)
         for number, piece in enumerate(pieces)
