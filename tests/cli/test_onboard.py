@@ -199,6 +199,8 @@ def test_a_prompt_that_no_provider_caches_ends_in_a_sentence(tmp_path: Path, run
         "agents": [],
         "page": None,
     }
+    torn = flat(run("onboard", write(tmp_path / "torn.jsonl", "not json")).stdout)
+    assert torn.endswith("Nothing was drafted. No line of the file is JSON, so it was taken for a prompt.")
 
 
 def test_without_declared_tools_labels_come_otherwise(tmp_path: Path, run: Run) -> None:
@@ -398,6 +400,11 @@ WRONG: Mapping[str, tuple[bytes, str]] = {
     "a call over several lines": (
         json.dumps(json.loads(call(0, "c", [{"role": "user", "content": "hi"}])), indent=2).encode(),
         "one JSON document over several lines; traffic is one call a line: `jq -c .` makes it that",
+    ),
+    "a request body": (
+        b'{"model": "gpt-4.1", "messages": [{"role": "user", "content": "hi"}]}',
+        'a request body, not captured traffic; `jq -c \'{ts: 0, key: "agent", conversation: "1", request: .}\'` makes a'
+        " call of it, or give its system prompt as text (`split PROMPT.txt --request` takes the body for its tools)",
     ),
     "no system prompt": (
         call(0, "c", [{"role": "user", "content": "hi"}], system=None).encode(),

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
 from litellm_prompt_router.cli.model_accounts import Account, account_for
-from litellm_prompt_router.cli.proxy_config import default_config, read_document
+from litellm_prompt_router.cli.proxy_config import read_document
+from litellm_prompt_router.documents.bundled import default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.onboarding.replayed_costs import Tariff, WalkSettings
 from litellm_prompt_router.request.types import UNKNOWN_TARGET

@@ -122,6 +122,8 @@ class Onboarding:
             f"Not worth it: the prompt in {self._where} has {counted(tokens, 'token')}, less than {account.model}"
             f" caches ({least:,}), so that hardly anything could be saved. Nothing was drafted."
         )
+        if Path(self._where).suffix.startswith(".json"):
+            sentence += " No line of the file is JSON, so it was taken for a prompt."
         if self._wishes.as_json:
             show_json({"verdict": {"kind": "no", "sentence": sentence}, "agents": [], "page": None})
         else:
