@@ -107,11 +107,11 @@ def test_the_verdict_stands_first(path: Path, found: Mapping[str, Any], run: Run
 
 
 def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_path: Path, run: Run) -> None:
-    """It ends, or leads to captured calls; only what pays is accepted."""
+    """It ends; only what pays is accepted."""
     stopped = flat(run("onboard", path).stdout)
     assert "Stop here. Nothing changes on the wire: the agent is left alone, accepted or not." in stopped
     prompt = flat(run("onboard", write(tmp_path / "quill.txt", PROMPT), "--profiles", "quill").stdout)
-    assert "prompt-router onboard logs/traffic.jsonl --profiles quill" in prompt
+    assert "Stop here. Nothing has changed on the wire, and nothing will: the draft isn't accepted." in prompt
     for text in (stopped, prompt):
         assert "--accept" not in text
         assert "policy enable" not in text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from litellm_prompt_router.onboarding.findings import AgentFindings
+from litellm_prompt_router.onboarding.findings import AgentFindings, MadeCosts, MadeRun
 from litellm_prompt_router.onboarding.next_steps import RunPaths, label_blocks, next_blocks
 from litellm_prompt_router.onboarding.page_blocks import Block, Commands
 from litellm_prompt_router.onboarding.verdict import verdict_of
@@ -42,6 +43,18 @@ CASES: dict[str, tuple[AgentFindings, str, bool]] = {
         False,
     ),
 }
+
+
+def test_a_prompt_leads_to_captured_calls() -> None:
+    run = MadeRun(
+        conversations_per_hour=20.0, calls=30, conversations=1, full_cached_usd=Decimal(4), usd=Decimal(3), policies=()
+    )
+    found = replace(FOUND, costs=None, labels=None, made=MadeCosts(runs=(run,), shape=(("modules", "3"),)))
+    said = shown(list(next_blocks(found, replace(PATHS, traffic=None), verdict_of(found))))
+    assert "A prompt alone decides nothing: capture real calls for a day or two, and ask again." in said
+    assert "capture: {path: logs/traffic.jsonl, keys: [KEY]}" in said
+    assert "prompt-router onboard logs/traffic.jsonl" in said
+    assert "--accept" not in said
 
 
 def shown(blocks: list[Block]) -> str:

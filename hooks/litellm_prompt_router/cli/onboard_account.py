@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
 from litellm_prompt_router.cli.model_accounts import Account, account_for
 from litellm_prompt_router.cli.proxy_config import read_document
 from litellm_prompt_router.documents.bundled import default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.replayed_costs import Tariff, WalkSettings
 from litellm_prompt_router.request.types import UNKNOWN_TARGET
 
@@ -21,6 +23,34 @@ def account_of(calls: Sequence[RecordedCall], model: str | None, stated_prices: 
     answers = () if model else (call.response or {} for call in calls)
     known = priced_name(named, [str(answer["model"]) for answer in answers if answer.get("model")])
     return account_for(known, stated_prices, _most_common(call.endpoint for call in calls))
+
+
+def account_or_unpriced(
+    calls: Sequence[RecordedCall], model: str | None, stated_prices: str | None
+) -> tuple[Account | None, str | None]:
+    """What calls are accounted by, or the model that nobody has prices for. Raises for one that was asked for."""
+    if not calls:
+        return None, None
+    try:
+        return account_of(calls, model, stated_prices), None
+    except ConfigurationError:
+        if model is not None or stated_prices is not None:
+            raise
+    return None, most_named(calls)
+
+
+def too_short(tokens: int, where: str, account: Account) -> str | None:
+    """The verdict on a prompt that the provider wouldn't cache: nothing to win, nothing to do. None for a longer."""
+    least = account.target.min_cache_tokens
+    if tokens >= least:
+        return None
+    sentence = (
+        f"Not worth it: the prompt in {where} has {counted(tokens, 'token')}, less than {account.model} caches"
+        f" ({least:,}), so that hardly anything could be saved. Nothing was drafted."
+    )
+    if Path(where).suffix.startswith(".json"):
+        sentence += " No line of the file is JSON, so it was taken for a prompt."
+    return sentence
 
 
 def most_named(calls: Sequence[RecordedCall]) -> str:

@@ -16,11 +16,11 @@ from litellm_prompt_router.authoring.check import check_profiles
 from litellm_prompt_router.cli.inputs import settings_of_environment, shown
 from litellm_prompt_router.cli.model_accounts import Account, account_for, watched
 from litellm_prompt_router.cli.onboard_account import (
-    account_of,
-    most_named,
+    account_or_unpriced,
     options_of,
     priced_name,
     tariff_of,
+    too_short,
     unpriced_settings,
 )
 from litellm_prompt_router.cli.onboard_terminal import show_page, wrapped
@@ -31,7 +31,6 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import OWN_FOLDER, PROFILE_FILE, load_profile
 from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.onboarding.agent_findings import findings_of
-from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.believed_replay import not_left_alone, settle_economics
 from litellm_prompt_router.onboarding.conversation_needs import sizes_of
 from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent, GateAdvice
@@ -115,15 +114,9 @@ class Onboarding:
 
     def _is_too_short(self, account: Account) -> bool:
         """Says so, where the provider wouldn't cache such a prompt: then there is nothing to win and nothing to do."""
-        tokens, least = self._count_tokens(self._text), account.target.min_cache_tokens
-        if tokens >= least:
+        sentence = too_short(self._count_tokens(self._text), self._where, account)
+        if sentence is None:
             return False
-        sentence = (
-            f"Not worth it: the prompt in {self._where} has {counted(tokens, 'token')}, less than {account.model}"
-            f" caches ({least:,}), so that hardly anything could be saved. Nothing was drafted."
-        )
-        if Path(self._where).suffix.startswith(".json"):
-            sentence += " No line of the file is JSON, so it was taken for a prompt."
         if self._wishes.as_json:
             show_json({"verdict": {"kind": "no", "sentence": sentence}, "agents": [], "page": None})
         else:
@@ -181,19 +174,11 @@ class Onboarding:
 
     def _account(self, calls: Sequence[RecordedCall]) -> tuple[Account | None, str | None]:
         """What calls are accounted by, or the model that nobody has prices for. Raises for one that was asked for."""
-        wishes = self._wishes
-        if not calls:
-            return None, None
-        try:
-            return account_of(calls, wishes.model, wishes.stated_prices), None
-        except ConfigurationError:
-            if wishes.model is not None or wishes.stated_prices is not None:
-                raise
-        model = most_named(calls)
-        self._say(
-            f"LiteLLM has no prices for {model!r}; in money: {wishes.command(self._where, '--model', PROMPT_MODEL)}"
-        )
-        return None, model
+        account, unpriced = account_or_unpriced(calls, self._wishes.model, self._wishes.stated_prices)
+        if unpriced is not None:
+            retry = self._wishes.command(self._where, "--model", PROMPT_MODEL)
+            self._say(f"LiteLLM has no prices for {unpriced!r}; in money: {retry}")
+        return account, unpriced
 
     def _agents(self, lines: Sequence[str]) -> list[FoundAgent]:
         known = self._kept.agents()

@@ -46,8 +46,8 @@ def kind_of(text: str, where: str) -> InputKind:
         call = """{ts: 0, key: "agent", conversation: "1", request: .}"""
         raise ConfigurationError(
             [
-                f"{where}: a request body, not captured traffic; `jq -c '{call}'` makes a call of it, or give its system"
-                " prompt as text (`split PROMPT.txt --request` takes the body for its tools)"
+                f"{where}: a request body, not captured traffic; `jq -c '{call}'` makes a call of it, or give its"
+                " system prompt as text (`split PROMPT.txt --request` takes the body for its tools)"
             ]
         )
     if seen and all(isinstance(document, dict) for document in seen):
