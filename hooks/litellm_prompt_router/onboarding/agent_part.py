@@ -111,8 +111,8 @@ def _to_win(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Iterat
     if savings.fitted_usd is not None:
         ways.append(("reviewed and fitted on this traffic's tool use", savings.fitted_usd))
     ways += [
-        ("ceiling where tools tell: only modules with tools, each where it was used", savings.ceiling_tools_usd),
-        ("ceiling with labels: nothing but the core and what tool calls show", savings.ceiling_usd),
+        ("ceiling by tool use: modules with tools, each where it was used", savings.ceiling_tools_usd),
+        ("ceiling with labels: only the core and what tool calls show", savings.ceiling_usd),
     ]
     if found.sizes.judged_tokens:
         ways.append(("ceiling where you take out sections with rules, too", savings.ceiling_judged_usd))
@@ -172,7 +172,7 @@ def _caching(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Block
     else:
         client = "the client sets no marks"
     share = percent_text(share_of(savings.caching_usd, costs.as_sent_usd))
-    uncached = usd_text(costs.full_usd)
+    uncached = f"; with nothing cached it would be {usd_text(costs.full_usd)}" * (costs.full_usd != costs.as_sent_usd)
     saved = (
         f"{share} of what was sent ({usd_text(costs.as_sent_usd)} to {usd_text(costs.full_cached_usd)})"
         if savings.caching_usd > 0
@@ -181,8 +181,7 @@ def _caching(found: AgentFindings, costs: AgentCosts, savings: Savings) -> Block
         else "nothing"
     )
     return Paragraph(
-        text=f"{saved[0].upper()}{saved[1:]}; {client}; with nothing cached it would be {uncached}. This is caching, "
-        "and no part of the figures above."
+        text=f"{saved[0].upper()}{saved[1:]}; {client}{uncached}. This is caching, and no part of the figures above."
     )
 
 
