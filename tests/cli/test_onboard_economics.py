@@ -16,6 +16,8 @@ from tests.onboarding.shop_traffic import DECLARED, PROMPT, traffic, write
 from tests.onboarding.shown_text import flat, page_text
 
 DAY = 86_400.0
+CHANGING = ("--model", "gpt-4.1")
+"""A model whose provider takes a prompt that changes with the declared tools."""
 FILE = Path("modules/shop/profile.yaml")
 COMMAND = "prompt-router simulate {} --profile shop --tune"
 
@@ -62,7 +64,7 @@ def test_no_gain_leaves_the_draft_alone(path: Path, run: Run) -> None:
     said = "has got `economics` that leave this agent alone: the proxy sends its prompt as it came, reviewed or not."
     ends = "That ends by itself with a fit, and with any change of the modules' texts"
     for text in (flat(result.stdout), page):
-        assert "As `simulate` says it: shop: no gain. auto costs " in text
+        assert "As `simulate` says it: shop: no gain, and the cost gate let nothing through. auto costs " in text
         assert f"modules/shop/profile.yaml {said}" in text
         assert ends in text
         assert "`prompt-router check shop` tells whether it still holds." in text
@@ -105,7 +107,7 @@ def test_other_prices_are_replayed_anew_and_written(path: Path, run: Run) -> Non
 
 def test_a_gain_is_not_held_back(sparing: Path, run: Run) -> None:
     """Nothing is written."""
-    found = onboarded(run, sparing, "--name", "shop")
+    found = onboarded(run, sparing, "--name", "shop", *CHANGING)
     assert found["gate"]["is_gain"], found["gate"]
     assert (found["gate"]["state"], found["verdict"]["kind"]) == ("kept", "worth")
     assert "economics" not in FILE.read_text("utf-8")
@@ -114,16 +116,16 @@ def test_a_gain_is_not_held_back(sparing: Path, run: Run) -> None:
 def test_more_traffic_that_shows_a_gain_frees_the_draft(tmp_path: Path, sparing: Path, run: Run) -> None:
     """Named by another file it is ours still, and believes the traffic that was seen last. Accepted, it is told."""
     few = write(tmp_path / "few.jsonl", "".join(sparing.read_text("utf-8").splitlines(keepends=True)[:6]))
-    first = onboarded(run, few, "--name", "shop")
+    first = onboarded(run, few, "--name", "shop", *CHANGING)
     assert (first["gate"]["state"], first["gate"]["is_unclear"]) == ("written", True)
     left_alone = FILE.read_bytes()
-    second = onboarded(run, sparing)
+    second = onboarded(run, sparing, *CHANGING)
     assert (second["agent"]["profile"], second["agent"]["origin"]) == ("shop", "kept")
     assert (second["gate"]["state"], second["gate"]["is_gain"]) == ("kept", True)
     assert "economics" not in FILE.read_text("utf-8")
     FILE.write_bytes(left_alone)
     assert run("review", "shop", "--accept").exit_code == 0
-    third = onboarded(run, sparing)
+    third = onboarded(run, sparing, *CHANGING)
     assert (third["agent"]["origin"], third["gate"]["state"], third["gate"]["is_gain"]) == (
         "edited",
         "left_alone",
@@ -194,7 +196,7 @@ def test_labels_and_a_fit_end_it(tmp_path: Path, run: Run) -> None:
     assert profile().left_alone is not None
     freed = [module.id for module in profile().modules if module.until_labelled]
     rows = [
-        {"text": f"Order {n}: what of the {name.split('/')[-1]}?", "needs": [name]} for n in range(4) for name in freed
+        {"text": f"Order {n}: what of the {name.split('/')[-1]}?", "needs": [name]} for n in range(16) for name in freed
     ]
     labelled = write(tmp_path / "labelled.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     fit = run("fit", labelled, "--profile", "shop")
