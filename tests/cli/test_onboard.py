@@ -16,6 +16,7 @@ from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.files.profile_yaml import ProfileFile
 from tests.cli.conftest import Run
 from tests.onboarding.shop_traffic import MODEL, OPENING, PROMPT, TOOLS, call, section, traffic, write
+from tests.onboarding.shown_text import flat, page_text
 
 COMPARED = ("model", "prices", "calls", "conversations", "parts", "policies")
 
@@ -67,7 +68,7 @@ def test_figures_are_those_of_simulate(path: Path, found: Mapping[str, Any], run
 def test_figures_of_a_prompt_are_those_of_simulate(tmp_path: Path, run: Run) -> None:
     """The page's own command gives them again."""
     found = onboarded(run, write(tmp_path / "quill", PROMPT))
-    page = Path(found["page"]).read_text("utf-8")
+    page = page_text(found["page"])
     command = re.search(r"prompt-router (simulate --synthetic [^<]+)", page)
     assert command is not None
     simulated = json.loads(run(*command[1].split(), "--json").stdout)
@@ -94,18 +95,151 @@ def test_the_ceiling_is_what_hindsight_saves(found: Mapping[str, Any]) -> None:
 def test_the_verdict_stands_first(path: Path, found: Mapping[str, Any], run: Run) -> None:
     """In the terminal, on the page and in JSON in the same words, with the commands for what comes next."""
     sentence = found["agents"][0]["verdict"]["sentence"]
-    result = run("onboard", path)
-    page = Path(found["page"]).read_text("utf-8")
-    assert sentence in result.stdout
-    assert result.stdout.index(sentence) < result.stdout.index("What the input is made of")
-    for text in (result.stdout, page):
+    terminal = flat(run("onboard", path).stdout)
+    page = page_text(found["page"])
+    assert terminal.index(sentence) < terminal.index("What the input is made of")
+    assert page.index(sentence) < page.index("What the input is made of")
+    for text in (terminal, page):
         assert f"prompt-router fit {path} --profile shop" in text
         assert f"prompt-router label {path} --profile shop --out shop-labelled.jsonl" in text
         assert "prompt-router examples --llm MODEL --profile shop" in text
-        assert "prompt-router review shop --accept" in text
-        assert "prompt-router policy enable shop" in text
-        assert f"callback_settings: {{prompt_router: {{profiles: {Path('modules').absolute()}}}}}" in text
-    assert not re.search(r"https?://|<script|@import|url\(", page)
+    assert not re.search(r"https?://|<script|@import|url\(", Path(found["page"]).read_text("utf-8"))
+
+
+def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_path: Path, run: Run) -> None:
+    """It ends; only what pays is accepted."""
+    stopped = flat(run("onboard", path).stdout)
+    assert "Stop here. Nothing changes on the wire: the agent is left alone, accepted or not." in stopped
+    prompt = flat(run("onboard", write(tmp_path / "quill.txt", PROMPT), "--profiles", "quill").stdout)
+    assert "Stop here. Nothing has changed on the wire, and nothing will: the draft isn't accepted." in prompt
+    for text in (stopped, prompt):
+        assert "--accept" not in text
+        assert "policy enable" not in text
+
+
+def test_an_accepted_profile_keeps_its_verdict(tmp_path: Path, run: Run) -> None:
+    """A flag alone changes no figure: what is kept for its rules is a person's to judge as before."""
+    rules = PROMPT.replace("\n\n## ", "\n\nNever tell a customer the password.\n\n## ")
+    prompt = write(tmp_path / "quill.txt", rules)
+    before = onboarded(run, prompt)["agents"][0]
+    assert before["sizes"]["judged_tokens"] > 0
+    assert run("review", "quill", "--accept").exit_code == 0
+    after = onboarded(run, prompt)["agents"][0]
+    assert after["sizes"] == {**before["sizes"], "is_reviewed": True}
+    assert (after["verdict"], after["made"]) == (before["verdict"], before["made"])
+
+
+def test_why_nothing_is_left_out_that_may_be(path: Path, found: Mapping[str, Any], run: Run) -> None:
+    """Each call declares every tool."""
+    (agent,) = found["agents"]
+    assert agent["left_out"]["declared_tokens"] == agent["sizes"]["optional_tokens"] > 0
+    tokens = f"{agent['sizes']['optional_tokens']:,}"
+    assert f"Each call here declares the tools of all {tokens} tokens that may be left out" in page_text(found["page"])
+
+
+def test_a_group_of_the_proxys_configuration_has_its_models_prices(tmp_path: Path, run: Run) -> None:
+    """As `doctor` and `report` have them; `simulate` is told the model. The configuration here goes first."""
+    demo = write(tmp_path / "demo.jsonl", traffic().replace(MODEL, "demo"))
+    found = onboarded(run, demo)
+    assert found["model"] == "anthropic/claude-sonnet-4-5"
+    page = page_text(found["page"])
+    assert f"simulate {demo} --profile demo --model anthropic/claude-sonnet-4-5 --tune" in page
+    assert "The traffic's name for it: demo" in page
+    entry = {"model_name": "demo", "litellm_params": {"model": "openai/gpt-4.1"}}
+    Path("proxy_config.yaml").write_text(json.dumps({"model_list": [entry]}), "utf-8")
+    assert onboarded(run, demo)["model"] == "openai/gpt-4.1"
+
+
+def test_the_answering_model_has_prices(tmp_path: Path, run: Run) -> None:
+    lines = [json.loads(line) for line in traffic().replace(MODEL, "best").splitlines()]
+    answered = "".join(json.dumps({**line, "response": {"model": "gpt-4.1"}}) + "\n" for line in lines)
+    assert onboarded(run, write(tmp_path / "best.jsonl", answered))["model"] == "gpt-4.1"
+
+
+def test_without_prices_there_are_shares_and_the_command_to_try_again(tmp_path: Path, run: Run) -> None:
+    path = write(tmp_path / "own.jsonl", traffic().replace(MODEL, "my-own"))
+    result = run("onboard", path, "--name", "quill")
+    retry = f"prompt-router onboard {path} --name quill --model claude-sonnet-4-5"
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0] == f"LiteLLM has no prices for 'my-own'; in money: {retry}"
+    for text in (flat(result.stdout), page_text("onboard-quill.html")):
+        assert "No verdict in money: LiteLLM has no prices for 'my-own'." in text
+        assert retry in text
+        assert "USD" not in text
+    assert onboarded(run, *retry.split()[2:])["agents"][0]["costs"] is not None
+
+
+def test_a_prompt_that_has_a_profile_says_which(tmp_path: Path, run: Run) -> None:
+    """The name that was asked for isn't dropped in silence, and nobody is said to have touched a draft."""
+    first = write(tmp_path / "nm.txt", PROMPT)
+    assert run("onboard", first).exit_code == 0
+    result = run("onboard", first, "--name", "other")
+    said = "split: the same prompt as modules/nm, drafted earlier: using it, not other (drafted by an earlier run)"
+    assert result.stderr.splitlines() == [said, "page: onboard-nm.html"]
+    assert "that profile is used, and the name other isn't." in flat(result.stdout)
+    assert not Path("onboard-other.html").exists()
+    assert run("split", first, "--name", "split", "--profiles", "apart").exit_code == 0
+    result = run("onboard", first, "--name", "other", "--profiles", "apart")
+    assert "using it, not other (was there already; used as it is)" in result.stderr
+    calls = run("onboard", write(tmp_path / "calls.jsonl", traffic()), "--name", "third")
+    assert "learn: the same prompt as modules/nm, drafted earlier: using it, not third" in calls.stderr
+
+
+def test_a_prompt_that_no_provider_caches_ends_in_a_sentence(tmp_path: Path, run: Run) -> None:
+    """Nothing is drafted, and nobody is sent through labels and a fit for it."""
+    result = run("onboard", write(tmp_path / "kind.txt", "You are kind.\n"))
+    sentence = (
+        f"Not worth it: the prompt in {tmp_path}/kind.txt has 4 tokens, less than claude-sonnet-4-5 caches (1,024), so"
+        " that hardly anything could be saved. Nothing was drafted."
+    )
+    assert (result.exit_code, flat(result.stdout), result.stderr) == (0, sentence, "")
+    assert not Path("modules").exists()
+    assert onboarded(run, tmp_path / "kind.txt") == {
+        "verdict": {"kind": "no", "sentence": sentence},
+        "agents": [],
+        "page": None,
+    }
+    torn = flat(run("onboard", write(tmp_path / "torn.jsonl", "not json")).stdout)
+    assert torn.endswith("Nothing was drafted. No line of the file is JSON, so it was taken for a prompt.")
+
+
+def test_without_declared_tools_labels_come_otherwise(tmp_path: Path, run: Run) -> None:
+    """REVIEW.md and the page say that these requests declare none, and don't lead to captured tool use."""
+    calls = [json.loads(line) for line in traffic().splitlines()]
+    for each in calls:
+        del each["request"]["tools"]
+    found = onboarded(run, write(tmp_path / "shop.jsonl", "".join(json.dumps(each) + "\n" for each in calls)))
+    sheet = Path("modules/shop/REVIEW.md").read_text("utf-8")
+    assert "the captured requests declare no tools, so nothing shows what is optional" in sheet
+    assert "No request was given" not in sheet
+    page = page_text(found["page"])
+    assert "This agent's requests declare no tools, so captured tool use gives no labels." in page
+    assert "From captured tool use, free" not in page
+    assert "By hand: shows real messages" in page
+
+
+def test_prose_in_a_file_has_100_columns(path: Path, run: Run) -> None:
+    """Only commands, to be copied, are longer."""
+    lines = run("onboard", path).stdout.splitlines()
+    assert [line for line in lines if len(line) > 100 and "prompt-router " not in line] == []
+
+
+def test_a_page_that_can_be_none_is_told_first(path: Path, run: Run) -> None:
+    for out, problem in (
+        ("page.pdf", "page.pdf: the page is HTML; name it page.html"),
+        ("none/x.html", "none/x.html: there is no folder none; make it, or name another"),
+    ):
+        result = run("onboard", path, "--out", out)
+        assert (result.exit_code, result.stderr) == (1, f"--out: {problem}\n")
+        assert not Path("none").exists()
+        assert not Path("modules").exists()
+
+
+def test_sizes_are_the_same_everywhere(found: Mapping[str, Any]) -> None:
+    """The review sheet's and the page's."""
+    tokens = f"{found['agents'][0]['sizes']['tokens']:,} tokens"
+    assert f" characters, {tokens}, from " in Path("modules/shop/REVIEW.md").read_text("utf-8")
+    assert tokens in page_text(found["page"])
 
 
 def test_a_month_is_told_where_hours_were_seen(found: Mapping[str, Any], tmp_path: Path, run: Run) -> None:
@@ -113,25 +247,24 @@ def test_a_month_is_told_where_hours_were_seen(found: Mapping[str, Any], tmp_pat
     assert " a month" in found["agents"][0]["verdict"]["sentence"]
     short = onboarded(run, write(tmp_path / "short.jsonl", traffic(apart_seconds=60)), "--name", "short")
     assert " for 1,000 calls" in short["agents"][0]["verdict"]["sentence"]
-    page = Path(short["page"]).read_text("utf-8")
+    page = page_text(short["page"])
     assert "Less than an hour says nothing of a month" in page
 
 
 def test_commands_lead_to_other_profiles(path: Path, run: Run) -> None:
     """Where they aren't in ./modules."""
-    page = Path(onboarded(run, path, "--profiles", "agents")["page"]).read_text("utf-8")
+    page = page_text(onboarded(run, path, "--profiles", "agents")["page"])
     assert f"prompt-router fit {path} --profile shop --profiles agents" in page
-    assert "prompt-router review shop --accept --profiles agents" in page
-    assert f"profiles: {Path('agents').absolute()}" in page
+    assert f"prompt-router simulate {path} --profile shop --profiles agents --tune" in page
 
 
 def test_commands_account_for_the_same_model(path: Path, run: Run) -> None:
     """Where the traffic names several, or another was asked for."""
     found = onboarded(run, path, "--model", "gpt-4.1")
     assert found["model"] == "gpt-4.1"
-    page = Path(found["page"]).read_text("utf-8")
+    page = page_text(found["page"])
     assert f"simulate {path} --profile shop --model gpt-4.1 --tune" in page
-    assert "Also in the traffic, accounted as that one: claude-sonnet-4-5" in page
+    assert "The traffic's name for it: claude-sonnet-4-5" in page
 
 
 def test_not_worth_it_where_tools_outweigh(tmp_path: Path, run: Run) -> None:
@@ -268,6 +401,11 @@ WRONG: Mapping[str, tuple[bytes, str]] = {
         json.dumps(json.loads(call(0, "c", [{"role": "user", "content": "hi"}])), indent=2).encode(),
         "one JSON document over several lines; traffic is one call a line: `jq -c .` makes it that",
     ),
+    "a request body": (
+        b'{"model": "gpt-4.1", "messages": [{"role": "user", "content": "hi"}]}',
+        'a request body, not captured traffic; `jq -c \'{ts: 0, key: "agent", conversation: "1", request: .}\'` makes a'
+        " call of it, or give its system prompt as text (`split PROMPT.txt --request` takes the body for its tools)",
+    ),
     "no system prompt": (
         call(0, "c", [{"role": "user", "content": "hi"}], system=None).encode(),
         "no call has a system prompt; capture at the proxy, where the agent's own arrives",
@@ -290,14 +428,17 @@ def test_a_wrong_file_is_told_in_a_line(name: str, tmp_path: Path, run: Run) -> 
 
 
 def test_a_wrong_path_is_told_in_a_line(tmp_path: Path, run: Run) -> None:
-    for path, problem in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file or directory")):
+    for path, problem in (
+        (tmp_path, "is a folder; give a file"),
+        (tmp_path / "none", "can't be read (No such file or directory); check the path"),
+    ):
         result = run("onboard", path)
-        assert (result.exit_code, result.stderr) == (1, f"{path}: can't be read ({problem}); check the path\n")
+        assert (result.exit_code, result.stderr) == (1, f"{path}: {problem}\n")
 
 
-def test_an_unknown_model_is_told_before_the_replay_and_the_draft_stays(path: Path, run: Run) -> None:
+def test_an_unknown_model_is_told_before_anything_is_drafted(path: Path, run: Run) -> None:
     result = run("onboard", path, "--model", "nobody/nothing")
     assert result.exit_code == 1
     assert "LiteLLM has no prices for 'nobody/nothing'" in result.stderr
-    assert "learn: done by an earlier run" in run("onboard", path, "--model", MODEL).stderr
+    assert not Path("modules").exists()
     assert len(TOOLS) == 6

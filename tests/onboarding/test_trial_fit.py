@@ -78,15 +78,15 @@ def test_needs_are_what_tool_calls_show(shop: Profile) -> None:
 
 
 def test_what_a_draft_keeps_for_its_rules_is_a_persons_to_judge(shop: Profile) -> None:
-    """Where nobody reviewed it, and its title names neither identity nor rules. Then a label may name it, too."""
+    """Where its title names neither identity nor rules, accepted or not. Then a label may name it, too."""
     held = replace(shop, modules=tuple(replace(one, always=True) for one in shop.modules))
-    assert judged_modules(held) == set()
     draft = replace(held, reviewed=False)
     assert judged_modules(draft) == {shop.order[f"tools/{tool}"] for tool in TOOLS}
     assert modules_to_ask_for(draft) == tuple(sorted(judged_modules(draft)))
     sizes = sizes_of(draft, warnings=0)
     assert (sizes.judged_modules, sizes.optional_tokens, sizes.undecided_tokens) == (6, 0, 0)
     assert sizes.core_tokens + sizes.judged_tokens == sizes.tokens
+    assert sizes_of(replace(draft, reviewed=True), warnings=0) == replace(sizes, is_reviewed=True)
 
 
 def test_too_few_labels_are_counted_and_no_fit_is_tried(shop: Profile) -> None:

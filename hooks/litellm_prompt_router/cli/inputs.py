@@ -115,6 +115,8 @@ def read_bytes(path: str) -> bytes:
         return sys.stdin.buffer.read()
     try:
         return Path(path).read_bytes()
+    except IsADirectoryError:
+        raise ConfigurationError([f"{path}: is a folder; give a file"]) from None
     except OSError as error:
         raise ConfigurationError([f"{path}: can't be read ({error.strerror}); check the path"]) from None
 

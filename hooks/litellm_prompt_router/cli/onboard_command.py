@@ -13,6 +13,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 
 INTERRUPTED = 130
 """The shell's exit code for a program stopped by Ctrl-C."""
+SUFFIXES = (".html", ".htm")
 NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -70,11 +71,14 @@ def onboard(
     chosen = name or re.sub(r"[^\w.-]+", "-", "agent" if source == "-" else Path(source).stem).strip("-.") or "agent"
     if not NAME.fullmatch(chosen):
         raise ConfigurationError([f"--name: {chosen!r} is no profile's name; use letters, digits, '.', '_' and '-'"])
+    if out is not None:
+        check_page(out)
     wishes = Wishes(
         name=chosen,
+        is_named=name is not None,
         model=model,
         stated_prices=stated,
-        page=out or Path(f"onboard-{chosen}.html"),
+        page=out,
         root=profiles_target(root),
         min_chars=min_chars,
         is_fresh=fresh,
@@ -82,9 +86,17 @@ def onboard(
         as_json=as_json,
     )
     try:
-        Onboarding(raw, shown(source), wishes).run()
+        page = Onboarding(raw, shown(source), wishes).run()
     except KeyboardInterrupt:
         click.echo("stopped; run the same command again to go on", err=True)
         ctx.exit(INTERRUPTED)
-    if opens:
-        click.launch(str(wishes.page.absolute()))
+    if opens and page is not None:
+        click.launch(str(page.absolute()))
+
+
+def check_page(page: Path) -> None:
+    """Raises ConfigurationError for a page that can't be one or has no folder to lie in."""
+    if page.suffix.lower() not in SUFFIXES:
+        raise ConfigurationError([f"--out: {page}: the page is HTML; name it {page.with_suffix('.html')}"])
+    if not page.parent.is_dir():
+        raise ConfigurationError([f"--out: {page}: there is no folder {page.parent}; make it, or name another"])

@@ -15,9 +15,16 @@ from litellm_prompt_router.analysis.simulate import ProfileGain, RecordedCall
 from litellm_prompt_router.authoring.check import check_profiles
 from litellm_prompt_router.cli.inputs import settings_of_environment, shown
 from litellm_prompt_router.cli.model_accounts import Account, account_for, watched
-from litellm_prompt_router.cli.onboard_account import account_of, options_of, tariff_of, unpriced_settings
-from litellm_prompt_router.cli.onboard_terminal import show_page
-from litellm_prompt_router.cli.onboard_wishes import ORIGINS, StatusLine, Wishes
+from litellm_prompt_router.cli.onboard_account import (
+    account_or_unpriced,
+    options_of,
+    priced_name,
+    tariff_of,
+    too_short,
+    unpriced_settings,
+)
+from litellm_prompt_router.cli.onboard_terminal import show_page, wrapped
+from litellm_prompt_router.cli.onboard_wishes import StatusLine, Wishes
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.prompt_samples import show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -72,40 +79,61 @@ class Onboarding:
         digest = digest_of_parts(raw, str(wishes.min_chars))
         self._kept = KeptSteps(wishes.root, wishes.name, digest, replaces=wishes.replaces, is_fresh=wishes.is_fresh)
 
-    def run(self) -> None:
-        """Everything, and what came of it on stdout."""
+    def run(self) -> Path | None:
+        """Everything, and what came of it on stdout. The page's path; None where so short a prompt needs no page."""
         taken, total, skipped = NO_TRAFFIC, None, list[FoundAgent]()
         if self._kind == "traffic":
             found, skipped, taken, account, total = self._traffic()
         else:
-            found, account = self._prompt()
+            account = account_for(priced_name(self._wishes.model or PROMPT_MODEL), self._wishes.stated_prices)
+            if self._is_too_short(account):
+                return None
+            found = self._prompt(account)
+        path = self._page(found)
         page = page_of(
             found,
             skipped,
-            self._paths(taken.calls, account),
+            self._paths(taken.calls, account, found),
             model=None if account is None else account.model,
             prices=None if account is None else account.prices,
             taken=taken,
         )
-        replace_files({self._wishes.page: html_of(page).encode()}, self._wishes.page, private=(self._wishes.page,))
-        self._say(f"page: {self._wishes.page}")
+        replace_files({path: html_of(page).encode()}, path, private=(path,))
+        self._say(f"page: {path}")
         if self._wishes.as_json:
-            show_json(self._document(found, skipped, taken, account, total))
+            show_json(self._document(found, skipped, taken, account, total, path))
         else:
             show_page(page)
-            click.echo(f"\nthe same as a page: {self._wishes.page}")
+            click.echo(f"\nthe same as a page: {path}")
+        return path
+
+    def _page(self, found: Sequence[AgentFindings]) -> Path:
+        """After the agent that it is about, where there is one."""
+        only = found[0].agent.profile if len(found) == 1 else None
+        return self._wishes.page or Path(f"onboard-{only or self._wishes.name}.html")
+
+    def _is_too_short(self, account: Account) -> bool:
+        """Says so, where the provider wouldn't cache such a prompt: then there is nothing to win and nothing to do."""
+        sentence = too_short(self._count_tokens(self._text), self._where, account)
+        if sentence is None:
+            return False
+        if self._wishes.as_json:
+            show_json({"verdict": {"kind": "no", "sentence": sentence}, "agents": [], "page": None})
+        else:
+            click.echo(wrapped(sentence))
+        return True
 
     # Traffic
 
     def _traffic(self) -> tuple[list[AgentFindings], list[FoundAgent], TakenTraffic, Account | None, Any]:
         lines = self._text.split("\n")
-        agents = self._agents(lines)
         taken = take_traffic(lines, self._where)
         if not taken.every_call:
             raise ConfigurationError(list(taken.problems[:5]) or [f"{self._where}: holds no call that can be read"])
         show_skipped(taken.problems)
         wishes = self._wishes
-        account = account_of(taken.calls, wishes.model, wishes.stated_prices) if taken.calls else None
+        account, unpriced = self._account(taken.calls)
+        agents = self._agents(lines)
         profiles = loadable_profiles(self._wishes.root, self._count_tokens)
         by_name = {profile.name: profile for profile in profiles}
         ours = known_profiles(agents)
@@ -118,8 +146,9 @@ class Onboarding:
         if account is not None:
             walk = tariff_of(account, self._count_tokens, self._floor)
         else:
-            walk = unpriced_settings(taken.unreplayed, wishes.model, self._count_tokens, self._floor)
-        unreplayed = unreplayed_by_profile(taken.unreplayed, profiles, self._count_tokens, self._floor)
+            walk = unpriced_settings(taken.every_call, wishes.model, self._count_tokens, self._floor)
+        untold = taken.unreplayed if unpriced is None else taken.every_call
+        unreplayed = unreplayed_by_profile(untold, profiles, self._count_tokens, self._floor, unpriced)
         found = []
         for agent, name in ours:
             known = self._kept.findings(key, agent)
@@ -143,6 +172,14 @@ class Onboarding:
         skipped = [agent for agent in agents if agent.profile is None]
         return found, skipped, taken, account, costs.get("total")
 
+    def _account(self, calls: Sequence[RecordedCall]) -> tuple[Account | None, str | None]:
+        """What calls are accounted by, or the model that nobody has prices for. Raises for one that was asked for."""
+        account, unpriced = account_or_unpriced(calls, self._wishes.model, self._wishes.stated_prices)
+        if unpriced is not None:
+            retry = self._wishes.command(self._where, "--model", PROMPT_MODEL)
+            self._say(f"LiteLLM has no prices for {unpriced!r}; in money: {retry}")
+        return account, unpriced
+
     def _agents(self, lines: Sequence[str]) -> list[FoundAgent]:
         known = self._kept.agents()
         if known is not None:
@@ -157,7 +194,7 @@ class Onboarding:
             )
         self._kept.keep_agents(agents)
         for agent, name in known_profiles(agents):
-            self._say(f"learn: {root / name}: {ORIGINS[agent.origin or 'edited']}")
+            self._say(f"learn: {self._wishes.origin_of(agent, name)}")
         return agents
 
     def _costs(
@@ -184,8 +221,8 @@ class Onboarding:
 
     def _settle(self, agent: FoundAgent, gain: ProfileGain, profile: Profile, tariff: Tariff) -> GateAdvice:
         folder = self._wishes.root / profile.name
-        advice = settle_economics(gain, profile, tariff, folder, may_write=agent.origin != "edited")
-        if agent.origin != "edited":
+        advice = settle_economics(gain, profile, tariff, folder, may_write=agent.is_our_draft)
+        if agent.is_our_draft:
             self._kept.wrote(profile.name)
         if advice.state == "written":
             self._say(f"simulate: no gain: {folder / PROFILE_FILE}: economics written that leave it alone")
@@ -193,21 +230,20 @@ class Onboarding:
 
     # A prompt
 
-    def _prompt(self) -> tuple[list[AgentFindings], Account]:
+    def _prompt(self, account: Account) -> list[AgentFindings]:
         with self._status("split: drafting"):
             agent = settle_prompt(self._text, self._kept.place, self._count_tokens)
         name = agent.profile or self._wishes.name
         if agent.origin == "drafted":
             self._kept.wrote(name)
-        self._say(f"split: {self._wishes.root / name}: {ORIGINS[agent.origin or 'edited']}")
-        account = account_for(self._wishes.model or PROMPT_MODEL, self._wishes.stated_prices)
+        self._say(f"split: {self._wishes.origin_of(agent, name)}")
         profiles = loadable_profiles(self._wishes.root, self._count_tokens)
         profile = next(profile for profile in profiles if profile.name == name)
         key = self._key(account, [name])
         known = self._kept.findings(key, agent)
         if known is not None:
             self._say("simulate: done by an earlier run")
-            return [known], account
+            return [known]
         found = AgentFindings(
             agent=agent,
             sizes=sizes_of(profile, self._checked(profile)),
@@ -217,14 +253,18 @@ class Onboarding:
             labels=None,
             trial=None,
             min_cache_tokens=account.target.min_cache_tokens,
+            model=account.model,
         )
         self._kept.keep_findings(key, found)
-        return [found], account
+        return [found]
 
     # Shared
 
-    def _paths(self, calls: Sequence[RecordedCall], account: Account | None) -> RunPaths:
+    def _paths(
+        self, calls: Sequence[RecordedCall], account: Account | None, found: Sequence[AgentFindings]
+    ) -> RunPaths:
         root, wishes = self._wishes.root, self._wishes
+        is_used = any(each.agent.profile == wishes.name for each in found)
         return RunPaths(
             source=self._where,
             traffic=None if self._kind == "prompt" else "TRAFFIC.jsonl" if self._where == shown("-") else self._where,
@@ -232,6 +272,11 @@ class Onboarding:
             profiles_absolute=str(root.absolute()),
             is_usual=root.absolute() == Path(OWN_FOLDER).absolute(),
             account=options_of(calls, account, wishes.model, wishes.stated_prices),
+            retry=wishes.command(self._where, "--model", PROMPT_MODEL)
+            if account is None and wishes.model is None
+            else None,
+            again=wishes.command(self._where),
+            other_name=wishes.name if wishes.is_named and not is_used else None,
         )
 
     def _checked(self, profile: Profile) -> int:
@@ -257,6 +302,7 @@ class Onboarding:
         taken: TakenTraffic,
         account: Account | None,
         total: Any,
+        page: Path,
     ) -> dict[str, Any]:
         return {
             **({"model": None, "prices": None} if account is None else account.for_json()),
@@ -265,6 +311,6 @@ class Onboarding:
             **({} if total is None else total),
             "agents": [{"verdict": asdict(verdict_of(each)), **findings_document(each)} for each in found],
             "skipped": agent_documents(skipped),
-            "page": str(self._wishes.page),
+            "page": str(page),
             "profiles_folder": str(self._wishes.root),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import click
 from rich.console import Console
 
@@ -19,6 +21,8 @@ from litellm_prompt_router.onboarding.page_blocks import (
 
 BAR_COLUMNS = 60
 FILLS = "█▒░▓"
+COLUMNS = 100
+"""Of prose, and of tables in a file."""
 CELL_CHARS = 100
 COLORS = {"worth": "green", "no": "red"}
 
@@ -26,7 +30,7 @@ COLORS = {"worth": "green", "no": "red"}
 def show_page(page: VerdictPage) -> None:
     click.echo(page.title)
     for fact in page.facts:
-        click.echo(fact)
+        click.echo(wrapped(fact))
     for part in page.agents:
         _show_part(part)
     for chapter in page.chapters:
@@ -36,11 +40,11 @@ def show_page(page: VerdictPage) -> None:
 def _show_part(part: AgentPart) -> None:
     click.echo()
     click.secho(part.name, bold=True)
-    click.echo(part.subtitle)
+    click.echo(wrapped(part.subtitle))
     click.echo()
-    click.secho(part.verdict, bold=True, fg=COLORS.get(part.kind, "yellow"))
+    click.secho(wrapped(part.verdict), bold=True, fg=COLORS.get(part.kind, "yellow"))
     for reason in part.reasons:
-        click.echo(f"  {reason}")
+        click.echo(wrapped(reason, "  "))
     for chapter in part.chapters:
         _show_chapter(chapter)
 
@@ -55,9 +59,9 @@ def _show_chapter(chapter: Chapter) -> None:
 def _show_block(block: Block) -> None:
     match block:
         case Paragraph():
-            Console(markup=False, highlight=False, emoji=False).print(block.text, soft_wrap=not _is_terminal())
+            click.echo(wrapped(block.text))
         case Bar():
-            click.echo(block.title)
+            click.echo(wrapped(block.title))
             widths = [round(segment.share * BAR_COLUMNS) for segment in block.segments]
             click.echo("  " + "".join(fill * width for fill, width in zip(FILLS, widths, strict=False)))
             for fill, segment in zip(FILLS, block.segments, strict=False):
@@ -65,13 +69,9 @@ def _show_block(block: Block) -> None:
                     click.echo(f"  {fill} {segment.name}: {segment.note}")
         case Grid():
             rows = [tuple(_cell(cell) for cell in row) for row in block.rows]
-            if block.wide == 0:  # show_table keeps its first column whole
-                order = (*range(1, len(block.columns)), 0)
-                show_table([block.columns[n] for n in order], [[row[n] for n in order] for row in rows])
-            else:
-                show_table(block.columns, rows)
+            show_table(block.columns, rows, folds_texts=True, piped_width=COLUMNS)
         case Commands():
-            click.echo(f"  {block.title}:")
+            click.echo(wrapped(f"{block.title}:", "  "))
             for line in block.lines:
                 click.echo(f"    {line}")
 
@@ -80,5 +80,9 @@ def _cell(text: str) -> str:
     return text if len(text) <= CELL_CHARS else f"{text[: CELL_CHARS - 1]}…"
 
 
-def _is_terminal() -> bool:
-    return Console().is_terminal
+def wrapped(text: str, indent: str = "") -> str:
+    """Lines of at most the terminal's width, or of 100 columns in a file. Paths and long words stay whole."""
+    width = min(Console().width, COLUMNS) if Console().is_terminal else COLUMNS
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

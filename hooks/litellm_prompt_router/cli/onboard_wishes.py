@@ -8,20 +8,46 @@ from pathlib import Path
 
 from rich.console import Console
 
+from litellm_prompt_router.cli.inputs import shown
+from litellm_prompt_router.files import OWN_FOLDER
+from litellm_prompt_router.onboarding.findings import FoundAgent
+from litellm_prompt_router.onboarding.next_steps import command
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wishes:
     """What the command line asks for."""
 
     name: str
+    is_named: bool
+    """True where the name was asked for; else it is the file's."""
     model: str | None
     stated_prices: str | None
-    page: Path
+    page: Path | None
+    """None: named after the agent, in this folder."""
     root: Path
     min_chars: int
     is_fresh: bool
     replaces: bool
     as_json: bool
+
+    def command(self, where: str, *more: str) -> str:
+        """The command line that this run was started with, as far as it says what is done, and more words."""
+        name = ("--name", self.name) if self.is_named else ()
+        profiles = () if self.root.absolute() == Path(OWN_FOLDER).absolute() else ("--profiles", str(self.root))
+        model = ("--model", self.model) if self.model else ()
+        prices = ("--prices", self.stated_prices) if self.stated_prices else ()
+        out = ("--out", str(self.page)) if self.page else ()
+        source = "-" if where == shown("-") else where
+        return command("onboard", source, *name, *profiles, *model, *prices, *out, *more)
+
+    def origin_of(self, agent: FoundAgent, profile: str) -> str:
+        """Where its profile comes from, and that it isn't the one whose name was asked for."""
+        folder, origin = self.root / profile, ORIGINS[agent.origin or "edited"]
+        if agent.origin == "drafted" or profile == self.name:
+            return f"{folder}: {origin}"
+        instead = f", not {self.name}" if self.is_named else ""
+        return f"the same prompt as {folder}, drafted earlier: using it{instead} ({origin})"
 
 
 class StatusLine:
@@ -44,5 +70,6 @@ class StatusLine:
 ORIGINS = {
     "drafted": "drafted",
     "kept": "drafted by an earlier run",
-    "edited": "made or changed by a person; used as it is",
+    "found": "was there already; used as it is",
+    "edited": "changed since it was drafted; used as it is",
 }

@@ -18,16 +18,26 @@ PIPED_WIDTH = 4_000
 """Columns of a table that goes to a file: nothing is wrapped or cut there."""
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout, in aligned plain columns when that is no terminal. ``#name`` is a column of figures."""
+def show_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    folds_texts: bool = False,
+    piped_width: int = PIPED_WIDTH,
+) -> None:
+    """A table on stdout, in aligned plain columns when that is no terminal. ``#name`` is a column of figures.
+
+    Where the place is narrow all columns but the first give way; with ``folds_texts`` those that aren't figures do.
+    """
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(markup=False, highlight=False, emoji=False, width=PIPED_WIDTH)
+        console = Console(markup=False, highlight=False, emoji=False, width=piped_width)
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for number, column in enumerate(columns):
         side: Literal["left", "right"] = "right" if column.startswith("#") else "left"
         # Names in the first column stay whole; elsewhere a narrow terminal folds, so that nothing is cut.
-        table.add_column(column.removeprefix("#"), justify=side, no_wrap=number == 0, overflow="fold")
+        stays = column.startswith("#") if folds_texts else number == 0
+        table.add_column(column.removeprefix("#"), justify=side, no_wrap=stays, overflow="fold")
     for row in rows:
         table.add_row(*row)
     if console.is_terminal:

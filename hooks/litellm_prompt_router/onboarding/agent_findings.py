@@ -66,4 +66,6 @@ def findings_of(
         problem=None if own is not None else "no call with this prompt can be replayed",
         gate=gate,
         unreplayed=unreplayed,
+        model=walk.model if isinstance(walk, Tariff) else None,
+        caches_by_itself=isinstance(walk, Tariff) and not walk.target.takes_marks,
     )

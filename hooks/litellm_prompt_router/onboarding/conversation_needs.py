@@ -59,12 +59,11 @@ def undecided_modules(profile: Profile) -> frozenset[int]:
 
 
 def judged_modules(profile: Profile) -> frozenset[int]:
-    """Modules that a draft nobody reviewed keeps for the rules they hold, though their titles name no such thing.
+    """Modules that are always sent for the rules they hold, though their titles name no such thing.
 
-    Labels alone don't take them out. A person who reads them may know requests that do without.
+    Labels alone don't take them out. A person who reads them may know requests that do without; that the profile is
+    accepted as it is doesn't say so.
     """
-    if profile.reviewed:
-        return frozenset()
     return frozenset(
         number
         for number, module in enumerate(profile.modules)

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from litellm_prompt_router.analysis.simulate.gain import Shown
 
-Origin = Literal["drafted", "kept", "edited"]
-"""A profile drafted now; the draft of an earlier run; one that a person made or changed, used as it is."""
+Origin = Literal["drafted", "kept", "found", "edited"]
+"""A profile drafted now; the draft of an earlier run; one that was there and isn't of a run; one that was drafted by a
+run and changed since. The last two are used as they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,11 @@ class FoundAgent:
     models: tuple[str, ...]
     masked: int
     """Places of its prompt that `capture` masked, which won't match in flight."""
+
+    @property
+    def is_our_draft(self) -> bool:
+        """True for a draft of `onboard` that nobody has touched, which a run may write into."""
+        return self.origin in ("drafted", "kept")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +94,8 @@ class LeftOut:
     losing: int
     shown: tuple[MessageLeftOut, ...]
     kept_whole: tuple[tuple[str, int], ...]
+    declared_tokens: int = 0
+    """Of the modules that may be left out, those one of whose tools each request declares, so that none is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,12 +202,16 @@ class GateAdvice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnreplayedCalls:
-    """Calls of endpoints that can't be replayed. ``parts``: tokens by our own counter; ``endpoints``: by name."""
+    """Calls that aren't told of in money. ``parts``: tokens by our own counter; ``endpoints``: by name.
+
+    ``unpriced``: the model that LiteLLM has no prices for. None: they came to endpoints that can't be replayed.
+    """
 
     calls: int
     conversations: int
     endpoints: tuple[tuple[str, int], ...]
     parts: InputParts
+    unpriced: str | None = None
 
     @property
     def named(self) -> str:
@@ -217,6 +229,12 @@ class MadeRun:
     usd: Decimal
     """The cheapest of ``auto`` and the cached full prompt."""
     policies: tuple[dict[str, Any], ...]
+
+    @property
+    def best_usd(self) -> Decimal:
+        """The least that any way of leaving text out costs, also where the cost gate doesn't choose it."""
+        routed = (Decimal(row["usd"]) for row in self.policies if not row["policy"].startswith("full"))
+        return min(self.usd, *routed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,3 +265,7 @@ class AgentFindings:
     gate: GateAdvice | None = None
     """None: nothing was replayed."""
     unreplayed: UnreplayedCalls | None = None
+    model: str | None = None
+    """What it is accounted as."""
+    caches_by_itself: bool = False
+    """True where the model's provider caches prompts without marks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from litellm_prompt_router.files import PROFILE_FILE
+from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.findings import AgentFindings, GateAdvice
 from litellm_prompt_router.onboarding.next_steps import RunPaths, command
 from litellm_prompt_router.onboarding.page_blocks import Block, Commands, Paragraph
@@ -53,14 +54,25 @@ def unreplayed_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
     calls = found.unreplayed
     if calls is None:
         return
+    if calls.unpriced is not None:
+        yield Paragraph(
+            text=f"{counted(calls.calls, 'call')} of {counted(calls.conversations, 'conversation')} went to"
+            f" {calls.unpriced}, which neither LiteLLM's price map nor the proxy's configuration knows, so the shares"
+            " on this page are of tokens. Say which model it is, or what it costs (`--prices`)."
+        )
+        if paths.retry is not None:
+            yield Commands(
+                title="The same again in money, with the model's name for the last word", lines=(paths.retry,)
+            )
+        return
     if found.costs is None:
         left = "What leaving text out would save of them can't be said beforehand"
     else:
         left = f"They are in no figure in money here, which tells of the other {found.costs.calls:,} calls"
     yield Paragraph(
-        text=f"{calls.calls:,} calls of {calls.conversations:,} conversations came to {calls.named}. The proxy routes"
-        f" such calls, but they can't be replayed: how they are billed isn't modelled. {left}; what would be left out"
-        " of their messages is shown all the same."
+        text=f"{counted(calls.calls, 'call')} of {counted(calls.conversations, 'conversation')} came to {calls.named}."
+        f" The proxy routes such calls, but they can't be replayed: how they are billed isn't modelled. {left};"
+        " what would be left out of their messages is shown all the same."
     )
     alone = " As long as the cost gate leaves this agent alone (below), there is nothing to measure: take `economics`"
     yield Paragraph(
@@ -87,6 +99,6 @@ def _title(gate: GateAdvice) -> str:
     if gate.is_gain:
         return "This traffic shows a gain. To have the cost gate go by it"
     return (
-        "The profile is a person's, so nothing was written into it. To have the cost gate leave it alone, or go by what"
-        " pays"
+        "The profile is no untouched draft of this command, so nothing was written into it. To have the cost"
+        " gate leave it alone, or go by what pays"
     )

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from litellm_prompt_router.onboarding.amounts import percent_text, share_of
 from litellm_prompt_router.onboarding.findings import AgentFindings, InputParts
-from litellm_prompt_router.onboarding.page_blocks import Bar, Block, Segment
+from litellm_prompt_router.onboarding.page_blocks import Bar, Block, Paragraph, Segment
+
+OPTIONAL = "may be left out where a call declares none of its tools"
 
 
 def input_blocks(found: AgentFindings) -> Iterator[Block]:
@@ -14,7 +16,8 @@ def input_blocks(found: AgentFindings) -> Iterator[Block]:
         what = "All calls' input" if found.unreplayed is None else "Input of the calls that can be replayed"
         yield _bar(f"{what}, in tokens. Routing shortens system text only.", _parts(found.costs.parts))
     if found.unreplayed is not None:
-        title = f"Input of the calls to {found.unreplayed.named}, in tokens by our own counter."
+        calls = "All calls' input" if found.unreplayed.unpriced else f"Input of the calls to {found.unreplayed.named}"
+        title = f"{calls}, in tokens by our own counter."
         yield _bar(f"{title} Routing shortens system text only.", _parts(found.unreplayed.parts))
     sizes = found.sizes
     yield _bar(
@@ -22,9 +25,24 @@ def input_blocks(found: AgentFindings) -> Iterator[Block]:
         (
             ("always sent: identity, safety, rules, style", sizes.core_tokens),
             ("kept for the rules in it, yours to judge", sizes.judged_tokens),
-            ("core until labels show otherwise", sizes.undecided_tokens),
-            ("may be left out", sizes.optional_tokens),
+            ("core (always sent, too) until labels show otherwise", sizes.undecided_tokens),
+            (OPTIONAL if not sizes.is_fitted else "may be left out", sizes.optional_tokens),
         ),
+    )
+    yield from _never_left_out(found)
+
+
+def _never_left_out(found: AgentFindings) -> Iterator[Block]:
+    """Why a share that may be left out isn't, in the same words as the bar."""
+    left_out, sizes = found.left_out, found.sizes
+    if left_out is None or sizes.is_fitted or left_out.losing or not left_out.declared_tokens:
+        return
+    some = f"{left_out.declared_tokens:,} of the {sizes.optional_tokens:,}"
+    if left_out.declared_tokens == sizes.optional_tokens:
+        some = f"all {sizes.optional_tokens:,}"
+    yield Paragraph(
+        text=f"Each call here declares the tools of {some} tokens that may be left out, so they are sent with"
+        " every call: which message needs them, only labels can show."
     )
 
 

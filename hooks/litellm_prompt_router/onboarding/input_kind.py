@@ -11,6 +11,8 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 InputKind = Literal["traffic", "prompt"]
 LOOKED_AT = 50
 """Lines that may be torn or something else before one is a call."""
+REQUEST_FIELDS = frozenset({"messages", "input", "contents", "system"})
+"""A request's body has one of them."""
 BINARY_BYTES = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1b")
 
 
@@ -40,6 +42,14 @@ def kind_of(text: str, where: str) -> InputKind:
     seen = list(_documents(text))
     if any(isinstance(document, dict) and isinstance(document.get("request"), dict) for document in seen):
         return "traffic"
+    if seen and all(isinstance(document, dict) and REQUEST_FIELDS & document.keys() for document in seen):
+        call = """{ts: 0, key: "agent", conversation: "1", request: .}"""
+        raise ConfigurationError(
+            [
+                f"{where}: a request body, not captured traffic; `jq -c '{call}'` makes a call of it, or give its"
+                " system prompt as text (`split PROMPT.txt --request` takes the body for its tools)"
+            ]
+        )
     if seen and all(isinstance(document, dict) for document in seen):
         fields = "`ts`, `key`, `conversation` and `request`"
         raise ConfigurationError(

@@ -14,6 +14,7 @@ from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import Request, Rewritten
+from litellm_prompt_router.request.wire.declared_tools import tool_names
 
 SHOWN = 15
 SHOWN_ALIKE = 3
@@ -38,6 +39,7 @@ def left_out_of(
     ignore = EVERY_AGENT.with_(profile.ignore)
     counted: Counter[tuple[str, tuple[ModuleLeftOut, ...]]] = Counter()
     kept: Counter[str] = Counter()
+    always_declared = {number for number, module in enumerate(profile.modules) if module.tools and not module.always}
     messages = 0
     for call in watch(calls):
         walked = pipeline.walk(call.request, body_shape_of(call), lambda: walked_with.target)
@@ -46,6 +48,8 @@ def left_out_of(
         if text is None or (not isinstance(outcome, Rewritten) and outcome.recognition is None):
             continue
         messages += 1
+        declared = set(tool_names(call.request))
+        always_declared = {number for number in always_declared if declared & set(profile.modules[number].tools)}
         if not isinstance(outcome, Rewritten):
             kept[outcome.reason] += 1
             continue
@@ -65,6 +69,7 @@ def left_out_of(
         losing=sum(one.calls for one in losing),
         shown=tuple(_varied(losing)),
         kept_whole=tuple(kept.most_common()),
+        declared_tokens=sum(profile.modules[number].tokens for number in always_declared) if messages else 0,
     )
 
 

@@ -37,7 +37,9 @@ class ProfilePlace:
         return profile in self.drafts and folder.is_dir() and folder_digest(folder) in self.drafts[profile]
 
     def origin(self, profile: str) -> Origin:
-        return "kept" if self.is_own_draft(profile) else "edited"
+        if self.is_own_draft(profile):
+            return "kept"
+        return "edited" if profile in self.drafts else "found"
 
 
 def with_origin(agent: FoundAgent, place: ProfilePlace) -> FoundAgent:

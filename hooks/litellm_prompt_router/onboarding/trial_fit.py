@@ -21,6 +21,8 @@ _OPTIONS = FitOptions()
 FOR_EXPECTED = next(n for n in count(1) if misses_expected(n, _OPTIONS.target) >= 0)
 FOR_GUARANTEED = next(n for n in count(1) if misses_guaranteed(n, _OPTIONS.target, _OPTIONS.confidence) >= 0)
 """Calibration messages that `fit`'s usual promise takes at least: 99% of messages with a first need."""
+TO_LABEL = next(n for n in count(1) if calibration_messages(n) >= FOR_EXPECTED)
+"""Labelled messages, each of which needs a module, that a promise takes at least: most calibrate, the others teach."""
 MAX_CASES = 2_000
 """More would take minutes; `fit` itself takes all."""
 

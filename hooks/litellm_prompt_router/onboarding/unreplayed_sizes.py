@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import dropwhile
 from typing import Any
 
 from litellm_prompt_router.files.traffic import RecordedCall
@@ -44,15 +45,22 @@ _NO_TEXT = frozenset(
     }
 )
 """Names beside the texts of a history: what is no text, or isn't read by the model as such."""
-_CONVERSATION = ("input", "contents")
+_CONVERSATION = ("input", "contents", "messages")
 _DECLARED = ("tools", "functions")
 _TOOLS_ITEM = "additional_tools"
 
 
 def unreplayed_by_profile(
-    calls: Sequence[RecordedCall], profiles: Sequence[Profile], count_tokens: Callable[[str], int], floor: float
+    calls: Sequence[RecordedCall],
+    profiles: Sequence[Profile],
+    count_tokens: Callable[[str], int],
+    floor: float,
+    unpriced: str | None = None,
 ) -> dict[str, UnreplayedCalls]:
-    """By the profile that knows the call's prompt. ``floor``: the share of it that the profile must cover."""
+    """By the profile that knows the call's prompt. ``floor``: the share of it that the profile must cover.
+
+    ``unpriced``: the model without prices, which is why nothing was replayed.
+    """
     catalogue = Catalogue(profiles)
     sizes = _Sizes(count_tokens)
     names: dict[str, str | None] = {}
@@ -70,7 +78,7 @@ def unreplayed_by_profile(
         name = names[text]
         if name is None:
             continue
-        endpoints[name][PATHS[call.endpoint]] += 1
+        endpoints[name][PATHS.get(call.endpoint, call.endpoint)] += 1
         conversations[name].add((call.key, call.conversation))
         tokens[name]["system"] += sizes.of(text)
         tokens[name]["tools"] += sum(map(sizes.of, _declared(call)))
@@ -85,6 +93,7 @@ def unreplayed_by_profile(
                 tools_tokens=tokens[name]["tools"],
                 history_tokens=tokens[name]["history"],
             ),
+            unpriced=unpriced,
         )
         for name, counted in endpoints.items()
     }
@@ -125,7 +134,12 @@ def _history(call: RecordedCall) -> Iterator[str]:
         yield from _texts([item for item in items[leading_of(items) :] if item.get("type") != _TOOLS_ITEM])
         return
     for field in _CONVERSATION:
-        yield from _texts(call.request.get(field))
+        value = call.request.get(field)
+        yield from _texts(list(dropwhile(_is_system, value)) if isinstance(value, list) else value)
+
+
+def _is_system(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") in ("system", "developer")
 
 
 def _items(call: RecordedCall) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from litellm_prompt_router.onboarding.findings import (
     ProfileSizes,
     UnreplayedCalls,
 )
+from litellm_prompt_router.onboarding.trial_fit import TO_LABEL
 
 Kind = Literal["worth", "later", "no", "unknown"]
 WORTH_SHARE = 0.03
@@ -27,6 +28,9 @@ LARGE_CORE_SHARE = 0.8
 ONE_SHOT_CALLS = 1.5
 """Calls a conversation, at most, of an agent whose prompt is hardly ever read from the cache."""
 PER_CALLS = 1_000
+BOTHER_USD = Decimal(50)
+"""A month. What labels could save at most below that doesn't pay for a day of labelling within most of a year."""
+LABELS = "labels (which of your messages need which modules)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +70,8 @@ class Verdict:
     kind: Kind
     sentence: str
     reasons: tuple[str, ...]
+    needs_traffic: bool = False
+    """True where there seems to be a gain, but too few conversations to tell."""
 
 
 def savings_of(found: AgentFindings) -> Savings | None:
@@ -102,7 +108,7 @@ def verdict_of(found: AgentFindings) -> Verdict:
         if found.costs.shown != "cheaper":
             few = f"{found.costs.conversations:,} conversations don't show it clearly"
             sentence = f"Perhaps worth it: {amount}, but {few}; capture more."
-            return Verdict(kind="later", sentence=sentence, reasons=reasons)
+            return Verdict(kind="later", sentence=sentence, reasons=reasons, needs_traffic=True)
         when = "with the profile as it is" if found.sizes.is_reviewed else "as soon as the profile is reviewed"
         if found.gate is not None and found.gate.leaves_alone:
             when = "once its `economics` no longer leave it alone"
@@ -118,14 +124,48 @@ def verdict_of(found: AgentFindings) -> Verdict:
     if savings.ceiling < WORTH_SHARE:
         held = f"{percent_text(share_of(found.sizes.judged_tokens, found.sizes.tokens))} of the prompt"
         few = f"with labels alone at most {percent_text(savings.ceiling)} of the input bill"
-        amount = _amount(savings.ceiling_judged, savings.ceiling_judged_usd, found.costs)
-        later = f"If you go through the sections with rules ({held}), and with labels, up to {amount}"
+        way = f"if you go through the sections with rules ({held}), and with {LABELS}"
+        if _is_too_little(savings, found.costs):
+            sentence = _too_little(way, savings.ceiling_judged, savings.ceiling_judged_usd, found)
+            return Verdict(kind="no", sentence=sentence, reasons=reasons)
+        amount = _amount(savings.ceiling_judged, savings.ceiling_judged_usd, found.costs, "at most")
+        later = f"{way[0].upper()}{way[1:]}, {amount}{_effort(found)}"
         return Verdict(kind="later", sentence=f"Nothing to gain today, and {few}. {later}.", reasons=reasons)
-    amount = _amount(savings.ceiling, savings.ceiling_usd, found.costs)
+    if _is_too_little(savings, found.costs):
+        sentence = _too_little(f"with {LABELS}", savings.ceiling, savings.ceiling_usd, found)
+        return Verdict(kind="no", sentence=sentence, reasons=reasons)
+    amount = _amount(savings.ceiling, savings.ceiling_usd, found.costs, "at most")
     now = "a reviewed profile without labels leaves nothing out that pays"
     if found.sizes.is_fitted:
         now = "what the fitted profile leaves out doesn't pay"
-    return Verdict(kind="later", sentence=f"Nothing to gain today: {now}. With labels up to {amount}.", reasons=reasons)
+    sentence = f"Nothing to gain today: {now}. With {LABELS} {amount}{_effort(found)}."
+    return Verdict(kind="later", sentence=sentence, reasons=reasons)
+
+
+def _effort(found: AgentFindings) -> str:
+    """What labelling takes."""
+    free = found.labels.needing if found.labels is not None else 0
+    given = f" (captured tool use gives {free:,}, free)" if free else ""
+    return f"; that takes about {TO_LABEL} labelled messages{given}: a day's work by hand"
+
+
+def _is_too_little(savings: Savings, costs: AgentCosts) -> bool:
+    """True where even the highest ceiling doesn't pay for the labelling; False where nothing is known of a month."""
+    monthly = a_month(savings.ceiling_judged_usd, costs.span_seconds)
+    return monthly is not None and 0 < monthly < BOTHER_USD
+
+
+def _too_little(way: str, share: float, usd: Decimal, found: AgentFindings) -> str:
+    assert found.costs is not None
+    monthly = a_month(usd, found.costs.span_seconds) or Decimal(0)
+    times = 10
+    while 0 < monthly * times < BOTHER_USD:
+        times *= 10
+    return (
+        f"Too little to bother at this traffic: {way} at most {percent_text(share)} of the input bill,"
+        f" {usd_text(monthly)} a month{_effort(found)}. At {times:,} times the traffic it would be"
+        f" {usd_text(monthly * times)} a month."
+    )
 
 
 def reasons_of(costs: AgentCosts, sizes: ProfileSizes, min_cache_tokens: int) -> tuple[str, ...]:
@@ -159,33 +199,40 @@ def _large_core(sizes: ProfileSizes) -> Iterator[str]:
 
 
 def _without_money(sizes: ProfileSizes, unreplayed: UnreplayedCalls) -> Verdict:
-    """Where no call can be replayed: what could be left out at all, and how to measure what that saves."""
+    """Where no call could be accounted: what could be left out at all, and how to measure what that saves."""
     reasons = (*_untouched(unreplayed.parts), *_large_core(sizes))
     may_go = sizes.tokens - sizes.core_tokens
     if not may_go:
         return Verdict(kind="no", sentence="Not worth it: every module is always sent.", reasons=reasons)
     system = percent_text(share_of(unreplayed.parts.system_tokens, unreplayed.parts.tokens))
     most = percent_text(share_of(may_go, sizes.tokens))
+    why, how = f"calls to {unreplayed.named} can't be replayed", "; a control group measures what that saves"
+    if unreplayed.unpriced is not None:
+        why, how = f"LiteLLM has no prices for {unreplayed.unpriced!r}", ""
     sentence = (
-        f"No verdict in money: calls to {unreplayed.named} can't be replayed. {system} of their input is system text, "
-        f"of which at most {most} could be left out, once you and labels say who needs it; a control group measures "
-        "what that saves."
+        f"No verdict in money: {why}. {system} of the calls' input is system text, "
+        f"of which at most {most} could be left out, once you and labels say who needs it{how}."
     )
     return Verdict(kind="unknown", sentence=sentence, reasons=reasons)
 
 
-def _amount(share: float, usd: Decimal, costs: AgentCosts) -> str:
+def _amount(share: float, usd: Decimal, costs: AgentCosts, how: str = "about") -> str:
     monthly = a_month(usd, costs.span_seconds)
     if monthly is not None:
-        return f"about {percent_text(share)} of the input bill, {usd_text(monthly)} a month"
+        return f"{how} {percent_text(share)} of the input bill, {usd_text(monthly)} a month"
     thousand = usd * PER_CALLS / costs.calls
-    return f"about {percent_text(share)} of the input bill, {usd_text(thousand)} for {PER_CALLS:,} calls"
+    return f"{how} {percent_text(share)} of the input bill, {usd_text(thousand)} for {PER_CALLS:,} calls"
 
 
 def made_range(made: MadeCosts) -> tuple[float, float]:
-    """The least and the most that is saved on made-up traffic."""
+    """The least and the most that is saved on made-up traffic, behind the cost gate."""
     shares = [share_of(run.full_cached_usd - run.usd, run.full_cached_usd) for run in made.runs]
     return min(shares), max(shares)
+
+
+def made_best(made: MadeCosts) -> float:
+    """The most that any way of leaving text out saves there, the cost gate's choice or not."""
+    return max(share_of(run.full_cached_usd - run.best_usd, run.full_cached_usd) for run in made.runs)
 
 
 def _without_traffic(found: AgentFindings) -> Verdict:
@@ -197,16 +244,25 @@ def _without_traffic(found: AgentFindings) -> Verdict:
     low, high = made_range(found.made) if found.made is not None else (0.0, 0.0)
     if high < WORTH_SHARE:
         why = reasons[0] if reasons else "hardly anything could be left out"
-        best = f"at best {percent_text(high)} of the input bill on made-up traffic"
+        best = f"at best {_made_best_text(found.made)} on made-up traffic"
         return Verdict(kind="no", sentence=f"Not worth it: {why}; {best}.", reasons=reasons[1:])
     least, most = percent_text(low), percent_text(high)
     amount = most if least == most else f"{least} to {most}"
     judged = ", and sections with rules gone through," if found.sizes.judged_tokens else ""
-    later = f"With labels{judged} perhaps {amount} of the input bill, on made-up traffic"
+    later = f"With {LABELS}{judged or ','} perhaps {amount} of the input bill, on made-up traffic"
     now = "a prompt alone doesn't show what may be left out"
     return Verdict(
         kind="later", sentence=f"Nothing to gain today: {now}. {later}; capture real calls.", reasons=reasons
     )
+
+
+def _made_best_text(made: MadeCosts | None) -> str:
+    if made is None:
+        return "nothing of the input bill"
+    best, chosen = percent_text(made_best(made)), percent_text(made_range(made)[1])
+    if best == chosen:
+        return f"{best} of the input bill"
+    return f"{best} of the input bill ({chosen} as the cost gate chooses)"
 
 
 def _made_reasons(found: AgentFindings) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 from litellm_prompt_router.onboarding.page_blocks import VerdictPage
 
+WHOLE_CHARS = 36
+"""A phone's line has 40."""
 TEMPLATE = "verdict_page.html.j2"
 
 
@@ -17,10 +19,20 @@ def html_of(page: VerdictPage) -> str:
     """Everything in it is escaped, whatever messages and keys say."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["ticked"] = _ticked
+    environment.filters["options_whole"] = _options_whole
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
     source = files("litellm_prompt_router.onboarding").joinpath(TEMPLATE).read_text("utf-8")
     html = environment.from_string(source).render(page=page) + "\n"
     return html.encode("utf-8", "backslashreplace").decode()
+
+
+def _options_whole(line: str) -> Markup:
+    """A command whose short words are broken nowhere inside, as a browser would behind each hyphen."""
+    pieces = re.split(rf"(?<!\S)((?=\S*-)\S{{2,{WHOLE_CHARS}}})(?!\S)", line)
+    return Markup("").join(
+        Markup('<span class="option">{}</span>').format(piece) if number % 2 else escape(piece)
+        for number, piece in enumerate(pieces)
+    )
 
 
 def _ticked(text: str) -> Markup:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from litellm_prompt_router.cache_model import Prices
 from litellm_prompt_router.onboarding.agent_part import part_of
+from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent
 from litellm_prompt_router.onboarding.next_steps import RunPaths
 from litellm_prompt_router.onboarding.page_blocks import Chapter, Grid, Paragraph, VerdictPage
@@ -28,15 +29,22 @@ def page_of(
     """``model`` and ``prices``: what was accounted; None where nothing could be."""
     calls = len(taken.every_call)
     facts = [_PRIVACY] if calls else []
-    facts.append(f"From {paths.source}" + (f": {calls:,} calls" if calls else ": a prompt, no traffic"))
+    facts.append(f"From {paths.source}" + (f": {counted(calls, 'call')}" if calls else ": a prompt, no traffic"))
     if taken.skipped_lines:
-        facts.append(f"{taken.skipped_lines:,} lines were left out: they can't be read, or can't be replayed")
-    if taken.unreplayed:
+        were = "was left out: it" if taken.skipped_lines == 1 else "were left out: they"
+        facts.append(f"{counted(taken.skipped_lines, 'line')} {were} can't be read, or can't be replayed")
+    unpriced = next((each.unreplayed.unpriced for each in found if each.unreplayed and each.unreplayed.unpriced), None)
+    if unpriced is not None:
+        facts.append(f"Nothing is told in money: LiteLLM has no prices for {unpriced!r}")
+    elif taken.unreplayed:
         facts.append(_unreplayed_text(taken))
     if model is not None and prices is not None:
         facts.append(f"Accounted as {model}: {_prices_text(prices)}")
-    others = sorted({str(call.request.get("model")) for call in taken.calls} - {str(model)})
-    if others:
+    named = {str(call.request.get("model")) for call in taken.calls}
+    others = sorted(named - {str(model)}) if model is not None else []
+    if others and len(named) == 1:
+        facts.append(f"The traffic's name for it: {others[0]}")
+    elif others:
         facts.append(f"Also in the traffic, accounted as that one: {', '.join(others)}")
     chapters = []
     if skipped:
@@ -60,7 +68,8 @@ def _unreplayed_text(taken: TakenTraffic) -> str:
     count = len(taken.unreplayed)
     if not taken.calls:
         return f"Nothing is told in money: calls to {paths} can't be replayed"
-    return f"{count:,} of these calls are left out of all money: they came to {paths}, which can't be replayed"
+    are, they = ("is", "it") if count == 1 else ("are", "they")
+    return f"{count:,} of these calls {are} left out of all money: {they} came to {paths}, which can't be replayed"
 
 
 def _prices_text(prices: Prices) -> str:

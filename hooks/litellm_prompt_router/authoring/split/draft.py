@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 DEFAULT_VERSION = "1"
@@ -49,6 +49,10 @@ class SlottedPrompt:
     def literal(self, start: int, end: int) -> str:
         """The text of ``[start, end)`` without its slots."""
         return "".join(part for part in self._parts(start, end) if isinstance(part, str))
+
+    def tokens(self, start: int, end: int, count: Callable[[str], int]) -> int:
+        """Of the literal text, counted as a loaded profile's are: what stands between slots by itself."""
+        return sum(count(part) for part in self._parts(start, end) if isinstance(part, str))
 
     def file_text(self, start: int, end: int) -> str:
         """The text of ``[start, end)`` with ``{{name}}`` for each slot."""

@@ -18,6 +18,12 @@ NO_REQUEST = (
     " anything, draft it from captured traffic (`learn`) or with `--request`, or label messages and run `fit`."
 )
 
+NO_TOOLS_DECLARED = (
+    "Nothing yet: the captured requests declare no tools, so nothing shows what is optional, and labels from captured"
+    " tool use won't work: every module is in the core. To save anything, label messages (`label`, `examples --llm`)"
+    " and run `fit`."
+)
+
 
 def review_of(draft: Draft) -> str:
     """``REVIEW.md`` of the draft: what may be left out, what is core and why, every doubt, how to accept it."""
@@ -77,7 +83,7 @@ def _lines(draft: Draft) -> Iterable[str]:
 def _risks(draft: Draft, optional: Sequence[DraftModule]) -> Iterable[str]:
     yield from ("", f"{RISK_TITLE} ({len(optional)} modules)", "")
     if not optional:
-        yield NOTHING if draft.declared else NO_REQUEST
+        yield _nothing(draft)
     else:
         yield (
             "Each is left out of requests that declare tools of this profile and none of its own. Read its rules: one"
@@ -97,6 +103,12 @@ def _risks(draft: Draft, optional: Sequence[DraftModule]) -> Iterable[str]:
             yield f"- words that bring it all the same: {_list(module.triggers)}"
         if module.requires:
             yield f"- brings with it: {_list(module.requires)}"
+
+
+def _nothing(draft: Draft) -> str:
+    if draft.declared:
+        return NOTHING
+    return NO_TOOLS_DECLARED if draft.conversations else NO_REQUEST
 
 
 def _quotes(texts: Sequence[str], most: int) -> Iterable[str]:

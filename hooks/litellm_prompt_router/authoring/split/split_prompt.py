@@ -152,7 +152,7 @@ def _draft(
             examples=tuple(likely_messages(literal, entry.naming.title, entry.triggers)),
             text=prompt.file_text(piece.start, piece.end),
             chars=len(literal),
-            tokens=count(literal),
+            tokens=prompt.tokens(piece.start, piece.end, count),
         )
         for entry, piece, literal in zip(entries, pieces, literals, strict=True)
     ]
