@@ -129,8 +129,9 @@ def test_a_body_says_which_tools_there_are(toy_root: Path, tmp_path: Path, run: 
     every = ["core", "tools/csv", "tools/files", "tools/web", "tools/orphan"]
     for document, expected in (
         (messages, every),
-        ({"model": "m", "messages": messages, "tools": tools}, [id for id in every if id != "tools/web"]),
-        ({"model": "m", "messages": messages, "tools": [*tools, {"type": "mcp", "server_label": "s"}]}, every),
+        ({"model": "gpt-4.1", "messages": messages, "tools": tools}, [id for id in every if id != "tools/web"]),
+        ({"model": "nobody/knows", "messages": messages, "tools": tools}, every),
+        ({"model": "gpt-4.1", "messages": messages, "tools": [*tools, {"type": "mcp", "server_label": "s"}]}, every),
     ):
         file = tmp_path / "body.json"
         file.write_text(json.dumps(document))
