@@ -39,7 +39,11 @@ def drawn(seed: int, conversations: int = 6_000, holdout: float = 0.06) -> tuple
 
 
 @pytest.mark.parametrize(
-    "by_call", [pytest.param(False, id="per conversation"), pytest.param(True, id="per call", marks=pytest.mark.full)]
+    "by_call",
+    [
+        pytest.param(False, id="per conversation", marks=pytest.mark.full),
+        pytest.param(True, id="per call", marks=pytest.mark.full),
+    ],
 )
 def test_the_interval_covers_the_true_saving(by_call: bool) -> None:
     """In at least 90 of 100 seeded runs, and not by being endless: it tells savings from none in most of them."""

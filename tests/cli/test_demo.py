@@ -264,6 +264,7 @@ def no_proxy_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.full
 @pytest.mark.proxy
 def test_demo_starts_and_stops_a_proxy_of_its_own(no_proxy_here: Path, run: Run) -> None:
     """With a provider, two bills, a ledger and its page; settings of the user's other proxies don't reach it."""

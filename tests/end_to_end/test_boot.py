@@ -61,6 +61,7 @@ def test_installed_the_callback_is_found_from_any_folder(tmp_path: Path) -> None
         assert_rewrites(proxy)
 
 
+@pytest.mark.full
 def test_with_a_master_key_alone_its_owner_captures_and_switches_on(tmp_path: Path) -> None:
     """No database: the key goes by LiteLLM's name for it. The profile is that of ``modules`` in the folder."""
     shutil.copytree(bundled_profiles() / "workbench", tmp_path / "modules" / "workbench")
@@ -82,6 +83,7 @@ def test_with_a_master_key_alone_its_owner_captures_and_switches_on(tmp_path: Pa
     assert lines[0]["request"]["messages"] == conversation()
 
 
+@pytest.mark.full
 def test_from_a_checkout_the_callback_is_found_by_its_place(tmp_path: Path) -> None:
     """``hooks/callback.py`` beside the config, in an environment where the package isn't installed."""
     checkout = tmp_path / "checkout"

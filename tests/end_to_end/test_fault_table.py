@@ -28,7 +28,7 @@ from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.workbench import PROMPT, TASK, TOOLS, conversation, system_text
 
-pytestmark = pytest.mark.proxy
+pytestmark = [pytest.mark.proxy, pytest.mark.full]
 
 PROBES = tuple(Path(__file__).parents[1] / "emulators" / f"{name}_probe.py" for name in ("clock", "fault"))
 KEY_FAULTS, PAUSE_SECONDS = 3, 3.0
@@ -169,14 +169,12 @@ def has_event(faulty: Faulty, title: str) -> bool:
     return any(event.get("message") == title for event in faulty.proxy.envelopes.events)
 
 
-@pytest.mark.full
 def test_a_response_cache_that_is_down(faulty: Faulty) -> None:
     """Nobody listens where LiteLLM's Redis should be: requests go their way, and are accounted."""
     record = record_of(faulty, faulty.ask())
     assert (record["outcome"], record["response_cached"], record["status"]) == ("rewritten", False, "success")
 
 
-@pytest.mark.full
 def test_a_ledger_folder_that_is_gone(faulty: Faulty) -> None:
     """A file stands in its place: told as an event and in the status; nothing is lost once it is put right."""
     folder = faulty.ledger.parent
@@ -221,7 +219,6 @@ def test_a_full_disk(faulty: Faulty) -> None:
     assert sum(parsed(line) is None for line in lines) <= 1, "the one that the disk had no room to end"
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("seconds", [86_400.0, -86_400.0], ids=["a day on", "a day back"])
 def test_a_clock_that_jumps(faulty: Faulty, seconds: float) -> None:
     """Requests are rewritten and recorded, and no breaker, window or lag takes it for elapsed time."""
@@ -265,11 +262,11 @@ def test_faults_of_our_own_open_the_breaker_and_a_probe_closes_it(faulty: Faulty
 @pytest.mark.parametrize(
     ("behaviour", "seconds"),
     [
-        pytest.param(Behaviour.ANSWERS_500, 0.0, id="500", marks=pytest.mark.full),
-        pytest.param(Behaviour.GARBAGE, 0.0, id="garbage", marks=pytest.mark.full),
+        pytest.param(Behaviour.ANSWERS_500, 0.0, id="500"),
+        pytest.param(Behaviour.GARBAGE, 0.0, id="garbage"),
         pytest.param(Behaviour.REFUSES, 0.0, id="down"),
         pytest.param(Behaviour.SLOW, 10.0, id="slow"),
-        pytest.param(Behaviour.ANSWERS_429, 5.0, id="429", marks=pytest.mark.full),
+        pytest.param(Behaviour.ANSWERS_429, 5.0, id="429"),
     ],
 )
 def test_a_glitchtip_that_misbehaves(faulty: Faulty, behaviour: Behaviour, seconds: float) -> None:

@@ -101,7 +101,8 @@ def test_a_killed_proxy_loses_at_most_the_last_second(tmp_path: Path) -> None:
     assert due <= set(calls)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_proxy_that_is_told_to_end_loses_nothing(tmp_path: Path, workers: int) -> None:
     """SIGTERM under load, as every restart sends it: each answer has its record, and no worker's status file stays.
 

@@ -20,7 +20,7 @@ from tests.end_to_end.test_events import titled
 from tests.end_to_end.workbench import record_of, system_text
 from tests.made_embeddings import Telling, embedded_profile, lookup, modules_of, telling
 
-pytestmark = pytest.mark.proxy
+pytestmark = [pytest.mark.proxy, pytest.mark.full]
 
 GROUP = "meaning"
 TIMEOUT_SECONDS = 4.0

@@ -21,7 +21,7 @@ from tests.emulators.two_keys import CONFIG, ROOT, TwoKeyProxy
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.workbench import PROFILE, PROMPT, TOOLS, conversation, marks, record_of, system_text
 
-pytestmark = pytest.mark.proxy
+pytestmark = [pytest.mark.proxy, pytest.mark.full]
 
 ON = "stop: false\n"
 FORGED = {
@@ -64,7 +64,6 @@ def sent(proxy: PolicyProxy) -> Any:
     return request.json
 
 
-@pytest.mark.full
 def test_requests_obey_a_policy_that_was_in_force_when_they_began(proxy: PolicyProxy) -> None:
     """Edited under load, broken ones among them: none fails, and both workers follow. The benchmark has it in full."""
     set_policy(proxy, text_of(0, "rewrite"), outcome="rewritten")
@@ -113,7 +112,6 @@ def test_a_held_out_conversation_is_left_as_it_came_in_all_respects(proxy: Polic
     assert record_of(proxy.folder / "ledger.jsonl", response)["arm"] == "treatment"
 
 
-@pytest.mark.full
 def test_a_canary_is_a_share_of_conversations_and_keeps_them(proxy: PolicyProxy) -> None:
     set_policy(proxy, 'rules: [{keys: ["key-*"], percent: 0}]\n', reason="not_in_percent")
 
@@ -225,7 +223,6 @@ FAULTS = [
 ]
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.__name__ for fault in FAULTS])
 def test_faults_of_files_are_harmless(proxy: PolicyProxy, fault: Any) -> None:
     """Requests go on as they did, and it is told."""
@@ -275,7 +272,6 @@ def test_settings_and_profiles_change_under_way(proxy: PolicyProxy) -> None:
     proxy.until_all(lambda response: response.headers["x-prompt-router-outcome"] == "shadow", ask)
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_two_processes_send_the_same(proxy: PolicyProxy, two_key_proxy: TwoKeyProxy, stream: bool) -> None:
     """Call by call, though nothing is shared but files. With the prefix law for one, it holds for both in turn."""
@@ -300,7 +296,6 @@ def test_two_processes_send_the_same(proxy: PolicyProxy, two_key_proxy: TwoKeyPr
     assert [request.json for request in ours] == [request.json for request in theirs]
 
 
-@pytest.mark.full
 def test_shadow_sends_what_a_proxy_without_us_sends(two_key_proxy: TwoKeyProxy, tmp_path: Any) -> None:
     """Byte for byte on the wire, whole answers and streams, Claude and GPT."""
     config = yaml.safe_load(CONFIG.read_text())

@@ -15,7 +15,7 @@ from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.workbench import TOOLS, conversation, record_of
 
-pytestmark = pytest.mark.proxy
+pytestmark = [pytest.mark.proxy, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")
