@@ -352,7 +352,7 @@ WORDINGS = {
         "Wait for the user's OK before a purchase.",
         "You can't change prices.",
         "Do not push to main.",
-        "Never touch the folder legacy.",
+        "Never touch the vendored code.",
         "Stop and ask when unsure.",
         "Writing to the archive is off limits.",
         "You may look, but not change anything.",

@@ -122,7 +122,7 @@ def test_a_tool_module_in_a_known_language_is_not_core(text: str) -> None:
 @pytest.mark.parametrize(
     ("title", "sentence"),
     [
-        ("Pull requests", "Do not push to the remote branch or start a pull request unless explicitly asked to do so."),
+        ("Pull requests", "Never push a branch or open a pull request before somebody asks for it."),
         ("Processes", "Do NOT use general keywords for processes, as this might accidentally kill other servers."),
         ("Choosing prefixes", "Read-only operations take the shortest prefix that commits to read-only behaviour."),
         ("Blast radius", "Never widen the blast radius by inference."),

@@ -46,21 +46,21 @@ def files_of(samples: list[str]) -> str:
     return "\n".join(written.values())
 
 
-FILE = "# House rules\n\n- Indent with tabs.\n- Never touch the folder legacy/.\n\n## Build\n\nRun `make all` first.\n"
+FILE = "# House rules\n\n- Indent by four.\n- Leave alone the folder attic/.\n\n## Build\n\nRun `make all` first.\n"
 QUOTED = {
     "user_rules": f"<user_rules>\n{FILE}</user_rules>\n\n",
     "memory": f"<memory>\n{FILE}</memory>\n\n",
     "project_context": f'<project_context root="/srv/x">\n{FILE}</project_context>\n\n',
     "context from": f"--- Context from: docs/AGENTS.md ---\n{FILE}--- End of Context from: docs/AGENTS.md ---\n\n",
     "fence with a file's name": f"````AGENTS.md\n{FILE}\n````\n\n",
-    "two fences": f"````AGENTS.md\n{FILE}\n````\n\n````README.md\n# Shop\n\nIndent with tabs.\n````\n\n",
+    "two fences": f"````AGENTS.md\n{FILE}\n````\n\n````README.md\n# Shop\n\nIndent by four.\n````\n\n",
     "fence with a path": f"```/srv/print/notes.txt\n{FILE}\n```\n\n",
     "announced fence": f"Here is the content of README.md:\n\n```\n{FILE}\n```\n\n",
     "file line and fence": f"File: docs/README.md\n```markdown\n{FILE}```\n\n",
-    "selected files": f"## Selected files\n\nRead more with `cat`.\n\n```notes.txt\n{FILE}```\n\n",
+    "selected files": f"## Selected files\n\n`head` shows the rest.\n\n```notes.txt\n{FILE}```\n\n",
     "fence, the next block on its last line": f"````README.md\n{FILE}\n````## Deliveries\n\nThey leave on Tuesday.\n\n",
     "memory section": f"# Memory\n\n## Long-term Memory\n{FILE}\n---\n\n",
-    "listing": "Current workspace structure:\n\n```\nlegacy/\nlegacy/tabs.txt\nREADME.md\n```\n\n",
+    "listing": "Current workspace structure:\n\n```\nattic/\nattic/list.txt\nREADME.md\n```\n\n",
 }
 AT_END = {
     "contents of": f"\nContents of /srv/print/CLAUDE.md (project instructions, checked into the codebase):\n\n{FILE}",
@@ -69,7 +69,7 @@ AT_END = {
     "additional context": f"\n## Additional Context from AGENTS.md\n\n{FILE}",
     "project instructions": f"\n## Project Instructions\n\n{FILE}",
     "additional context line": f"\n\nAdditional Context...\n\n{FILE}",
-    "several headings, then a rule": f"\n## AGENTS.md\n\n{FILE}\n\n## SOUL.md\n\n# Soul\n\nIndent with tabs.\n\n---\n\n"
+    "several headings, then a rule": f"\n## AGENTS.md\n\n{FILE}\n\n## SOUL.md\n\n# Soul\n\nIndent by four.\n\n---\n\n"
     "# Closing time\n\nThe shop closes at six.\n",
     "rules from": f"\n# Rules from /srv/print/.rules/RULES.md:\n{FILE}",
 }
@@ -84,7 +84,7 @@ AT_END = {
 def test_a_quoted_file_is_no_text_of_a_profile(text: str, count: int) -> None:
     """Also where it never varied; another project's file, or none, gets through as well, and the rules stay text."""
     written = files_of([text, text.replace("Quill", "Quill II")][:count])
-    for words in ("Indent with tabs", "legacy/", "make all"):
+    for words in ("Indent by four", "attic/", "make all"):
         assert words not in written
     closing = ("The shop closes at six.",) * text.count("# Closing time")
     for words in ("You must not delete orders.", "Thread binding takes two days", "# Output format", *closing):
@@ -98,7 +98,7 @@ def test_a_prompt_without_the_file_or_with_another_is_recognised(block: str) -> 
     draft = split_prompt([f"{HEAD}{block}{REST}"], name="quill", count_tokens=count_tokens, target_chars=300)
     with tempfile.TemporaryDirectory() as root:
         profile = load_profile(write_draft(draft, Path(root)), count_tokens)
-    other = block.replace("Indent with tabs", "Indent with spaces").replace("legacy", "archive")
+    other = block.replace("Indent by four", "Indent with spaces").replace("attic", "archive")
     for text in (f"{HEAD}{block}{other}{REST}", f"{HEAD}{other}{REST}"):
         found = Catalogue([profile]).recognise(text)
         assert found is not None
