@@ -70,7 +70,8 @@ async def test_so_it_is_on_the_responses_api(tmp_path: Path, group: str) -> None
     assert (accuracy.worst_share, accuracy.signs_share) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "mixed" else pytest.mark.full) for way in WAYS])
+@pytest.mark.full
+@pytest.mark.parametrize("way", WAYS)
 async def test_the_provider_counts_tokens_its_own_way(tmp_path: Path, way: str) -> None:
     """By ``mixed`` the whole prompt, put in another order, comes to one token more. No count of ours shows that one."""
     lanes = {group: recorded(group, 6, group) for group in ("claude", "gpt", "gpt-new")}

@@ -55,6 +55,7 @@ def assert_rewrites(proxy: RunningProxy) -> None:
     assert response.headers["x-prompt-router-breakpoints"] == str(2 + HISTORY_MARKS)
 
 
+@pytest.mark.full
 def test_installed_the_callback_is_found_from_any_folder(tmp_path: Path) -> None:
     """By the package's name: nothing lies beside the config."""
     with running_proxy(config_with(tmp_path, mode="rewrite", ledger={"path": None}), cwd=tmp_path) as proxy:
