@@ -21,6 +21,7 @@ from litellm_prompt_router.cli import main
 from tests.agents.agent import Agent
 from tests.agents.cast import CAST
 from tests.agents.stage import ALIAS, Performance, binary_of, perform, raised
+from tests.benchmarks.wire_text import texts_in
 from tests.emulators.upstream import RecordedRequest
 
 pytestmark = [pytest.mark.agents, pytest.mark.proxy, pytest.mark.timeout(1200)]
@@ -147,7 +148,7 @@ def system_of(call: RecordedRequest) -> str:
         if message.get("role") not in ("system", "developer"):
             break
         head.append(message.get("content"))
-    return "".join(text for part in head for text in _texts(part))
+    return "".join(text for part in head for text in texts_in(part))
 
 
 def said_in(call: RecordedRequest) -> list[str]:
@@ -195,16 +196,6 @@ def _is_words(value: dict[str, Any]) -> bool:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, dict):
-        yield from _texts(value.get("parts") or value.get("text") or value.get("content") or [])
 
 
 def all_texts(value: Any) -> Iterator[str]:

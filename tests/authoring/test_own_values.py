@@ -113,7 +113,7 @@ OWN = {
     "temporary folder": ("Scratch files go to `{}`.", "/tmp/quill-8f3a91c2/work"),
     "working directory": ("Working directory: {}", "/srv/print/shop"),
     "working directory with spaces": ("Working directory: {}", "/srv/print shop/our files"),
-    "drive": ("Current Working Directory ({})", "d:/work/print"),
+    "drive": ("Current Working Directory ({})", "d:/jobs/print"),
     "workspace": ("Your workspace is at: {}", "/root/.quill/workspace"),
     "notes in the workspace": ("- Notes: {} (write what matters here)", "/root/.quill/workspace/notes/NOTES.md"),
     "place in a tag": ("<location>{}</location>", "/home/grace/.quill/skills/print/SKILL.md"),

@@ -17,7 +17,7 @@ def system_text_of(body: Mapping[str, Any]) -> str:
     for name in TURN_FIELDS:
         turns = body.get(name)
         parts += [turn.get("content") for turn in turns if _is_system(turn)] if isinstance(turns, list) else []
-    return "".join(text for part in parts for text in _texts(part))
+    return "".join(text for part in parts for text in texts_in(part))
 
 
 def other_parts_of(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,14 +34,15 @@ def _is_system(turn: object) -> bool:
     return isinstance(turn, dict) and turn.get("role") in SYSTEM_ROLES
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts of a system prompt, whatever the provider's shape."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from texts_in(item)
     elif isinstance(value, dict):
-        yield from _texts(value.get("parts") or value.get("text") or value.get("content") or [])
+        yield from texts_in(value.get("parts") or value.get("text") or value.get("content") or [])
 
 
 def _unmarked(value: Any) -> Any:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from litellm_prompt_router.analysis.simulate.cost_report import Parts
 from litellm_prompt_router.onboarding.findings import (
     AgentCosts,
     AgentFindings,
     Ceiling,
     FoundAgent,
-    InputParts,
     LabelCounts,
     LeftOut,
     MessageLeftOut,
@@ -53,7 +53,7 @@ SIZES = ProfileSizes(
 COSTS = AgentCosts(
     calls=200,
     conversations=40,
-    parts=InputParts(system_tokens=4_000_000, tools_tokens=500_000, history_tokens=500_000),
+    parts=Parts(system_tokens=4_000_000, tools_tokens=500_000, history_tokens=500_000),
     as_sent_usd=Decimal(15),
     full_usd=Decimal(15),
     full_cached_usd=Decimal(10),

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from litellm_prompt_router.onboarding.findings import AgentFindings, InputParts, MadeCosts, MadeRun, UnreplayedCalls
+from litellm_prompt_router.analysis.simulate.cost_report import Parts
+from litellm_prompt_router.onboarding.findings import AgentFindings, MadeCosts, MadeRun, UnreplayedCalls
 from litellm_prompt_router.onboarding.verdict import savings_of, verdict_of
 from tests.onboarding.findings_made import COSTS, FOUND, SIZES, costing
 
-HEAVY = InputParts(system_tokens=1_000, tools_tokens=7_000, history_tokens=2_000)
+HEAVY = Parts(system_tokens=1_000, tools_tokens=7_000, history_tokens=2_000)
 LATER = "Nothing to gain today: a reviewed profile without labels leaves nothing out that pays. "
 LABELS = "With labels (which of your messages need which modules) at most 30% of the input bill, "
 EFFORT = "; that takes about 124 labelled messages (captured tool use gives 30, free): a day's work by hand."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_prompt_router.cli.output import percent
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.cost_gate import CALLS, MIN_DROPPED_SHARE
 from litellm_prompt_router.request.gate_explanation import GateExplanation
@@ -139,7 +140,7 @@ def _compared(explained: GateExplanation) -> str:
         return ""
     if not explained.dropped_tokens:
         return "nothing, as every module is selected"
-    is_saving = weighed.saved >= weighed.extra
+    is_saving = weighed.pays
     if weighed.cold_tokens is None:
         text = (
             f"so short a prompt isn't cached: {weighed.extra:,.0f} tokens at each call, where reading the full prompt"
@@ -164,7 +165,7 @@ def _break_even(explained: GateExplanation) -> str:
     turning = explained.break_even
     ways = []
     if turning.calls is not None:
-        ways.append(f"{turning.calls:,} call{'s' * (turning.calls != 1)} a conversation")
+        ways.append(f"{many(turning.calls, 'call')} a conversation")
     if turning.dropped_tokens is not None:
         ways.append(f"{turning.dropped_tokens:,} tokens left out")
     if turning.read_share is not None and turning.read_share < 1:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_prompt_router.analysis.report.reader_terms import many
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.documents.plurals import many
 
 if TYPE_CHECKING:
     from litellm_prompt_router.analysis.report.ledger_files import LedgerTally

@@ -12,7 +12,7 @@ from litellm_prompt_router.cli.model_accounts import Account, account_for
 from litellm_prompt_router.cli.proxy_config import read_document
 from litellm_prompt_router.documents.bundled import default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.onboarding.amounts import counted
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.onboarding.replayed_costs import Tariff, WalkSettings
 from litellm_prompt_router.request.types import UNKNOWN_TARGET
 
@@ -45,7 +45,7 @@ def too_short(tokens: int, where: str, account: Account) -> str | None:
     if tokens >= least:
         return None
     sentence = (
-        f"Not worth it: the prompt in {where} has {counted(tokens, 'token')}, less than {account.model} caches"
+        f"Not worth it: the prompt in {where} has {many(tokens, 'token')}, less than {account.model} caches"
         f" ({least:,}), so that hardly anything could be saved. Nothing was drafted."
     )
     if Path(where).suffix.startswith(".json"):

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_prompt_router.analysis.report.reader_terms import HINDRANCES, OUTCOMES, REASONS, many
+from litellm_prompt_router.analysis.report.reader_terms import HINDRANCES, OUTCOMES, REASONS
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.ledger_command import told
 from litellm_prompt_router.cli.output import show_bytes, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.plurals import many
 
 if TYPE_CHECKING:
     from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, ModuleUse, Sums

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.onboarding.amounts import (
     HOUR_SECONDS,
     MONTH_DAYS,
     a_month,
-    counted,
     percent_text,
     share_of,
     span_text,
@@ -60,7 +60,7 @@ def part_of(found: AgentFindings, paths: RunPaths) -> AgentPart:
     agent = found.agent
     counts = "a prompt, no traffic"
     if agent.calls:
-        counts = f"{counted(agent.calls, 'call')}, {counted(agent.conversations, 'conversation')}"
+        counts = f"{many(agent.calls, 'call')}, {many(agent.conversations, 'conversation')}"
     return AgentPart(
         name=agent.profile or "",
         subtitle=f"{counts}; {found.sizes.chars:,} characters, {found.sizes.tokens:,} tokens. Begins: {agent.begins}",
@@ -234,12 +234,12 @@ def _losing(left_out: LeftOut, who: str) -> Iterator[Block]:
     kept = sum(number for _, number in left_out.kept_whole)
     notes = f" {kept:,} go out as they came ({_reasons_text(left_out.kept_whole)})." if kept else ""
     if not left_out.losing:
-        opening = f"{counted(left_out.messages, 'call')} that {'opens' if left_out.messages == 1 else 'open'}"
+        opening = f"{many(left_out.messages, 'call')} that {'opens' if left_out.messages == 1 else 'open'}"
         yield Paragraph(text=f"Nothing: {who} sends the whole prompt with all {opening} with a user's message.{notes}")
         return
     shown = " Some that lose most:" if sum(one.calls for one in left_out.shown) < left_out.losing else ""
     yield Paragraph(
-        text=f"Of {counted(left_out.messages, 'call')} that open with a user's message, {who} leaves something out of"
+        text=f"Of {many(left_out.messages, 'call')} that open with a user's message, {who} leaves something out of"
         f" {left_out.losing:,}.{notes} The messages are from your own traffic, verbatim and shortened.{shown}"
     )
     yield Grid(
@@ -284,18 +284,18 @@ def _profile(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
     )
     if agent.masked:
         yield Paragraph(
-            text=f"{counted(agent.masked, 'place')} of the prompt {'was' if agent.masked == 1 else 'were'} masked by"
+            text=f"{many(agent.masked, 'place')} of the prompt {'was' if agent.masked == 1 else 'were'} masked by"
             " `capture`, so their modules won't match in "
             "flight; put in what the agent sends, or make each a slot."
         )
     if sizes.warnings:
-        yield Paragraph(text=f"`prompt-router check {agent.profile}` has {counted(sizes.warnings, 'warning')}.")
+        yield Paragraph(text=f"`prompt-router check {agent.profile}` has {many(sizes.warnings, 'warning')}.")
 
 
 def _modules_text(sizes: ProfileSizes) -> str:
     core = sizes.modules - sizes.optional_modules - sizes.undecided_modules - sizes.judged_modules
     judged = f"{sizes.judged_modules} kept for the rules in them, " if sizes.judged_modules else ""
     return (
-        f"{counted(sizes.modules, 'module')}: {core} always sent, {judged}{sizes.undecided_modules} core until labels"
+        f"{many(sizes.modules, 'module')}: {core} always sent, {judged}{sizes.undecided_modules} core until labels"
         f" show otherwise, {sizes.optional_modules} that may be left out."
     )

@@ -30,11 +30,6 @@ def usd_text(value: Decimal) -> str:
     return f"{MINUS if value < 0 and rounded else ''}{rounded:,} USD"
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 module``, ``2,000 modules``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def span_text(seconds: float) -> str:
     """``27 hours``."""
     for unit, size in (("day", DAY_SECONDS), ("hour", HOUR_SECONDS), ("minute", 60.0)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from litellm_prompt_router.analysis.simulate.cost_report import Parts
 from litellm_prompt_router.analysis.simulate.gain import Shown
 
 Origin = Literal["drafted", "kept", "found", "edited"]
@@ -125,19 +126,6 @@ class TrialFit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InputParts:
-    """Prompt tokens of all calls, by what they are."""
-
-    system_tokens: int
-    tools_tokens: int
-    history_tokens: int
-
-    @property
-    def tokens(self) -> int:
-        return self.system_tokens + self.tools_tokens + self.history_tokens
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Ceiling:
     """The least that the prompts could have cost, had each conversation got only what it turned out to need.
 
@@ -162,7 +150,7 @@ class AgentCosts:
 
     calls: int
     conversations: int
-    parts: InputParts
+    parts: Parts
     as_sent_usd: Decimal
     full_usd: Decimal
     full_cached_usd: Decimal
@@ -210,7 +198,7 @@ class UnreplayedCalls:
     calls: int
     conversations: int
     endpoints: tuple[tuple[str, int], ...]
-    parts: InputParts
+    parts: Parts
     unpriced: str | None = None
 
     @property

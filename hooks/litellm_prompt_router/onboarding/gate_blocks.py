@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files import PROFILE_FILE
-from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.findings import AgentFindings, GateAdvice
 from litellm_prompt_router.onboarding.next_steps import RunPaths, command
 from litellm_prompt_router.onboarding.page_blocks import Block, Commands, Paragraph
@@ -56,7 +56,7 @@ def unreplayed_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
         return
     if calls.unpriced is not None:
         yield Paragraph(
-            text=f"{counted(calls.calls, 'call')} of {counted(calls.conversations, 'conversation')} went to"
+            text=f"{many(calls.calls, 'call')} of {many(calls.conversations, 'conversation')} went to"
             f" {calls.unpriced}, which neither LiteLLM's price map nor the proxy's configuration knows, so the shares"
             " on this page are of tokens. Say which model it is, or what it costs (`--prices`)."
         )
@@ -70,7 +70,7 @@ def unreplayed_blocks(found: AgentFindings, paths: RunPaths) -> Iterator[Block]:
     else:
         left = f"They are in no figure in money here, which tells of the other {found.costs.calls:,} calls"
     yield Paragraph(
-        text=f"{counted(calls.calls, 'call')} of {counted(calls.conversations, 'conversation')} came to {calls.named}."
+        text=f"{many(calls.calls, 'call')} of {many(calls.conversations, 'conversation')} came to {calls.named}."
         f" The proxy routes such calls, but they can't be replayed: how they are billed isn't modelled. {left};"
         " what would be left out of their messages is shown all the same."
     )

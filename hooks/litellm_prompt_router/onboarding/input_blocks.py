@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from litellm_prompt_router.analysis.simulate.cost_report import Parts
 from litellm_prompt_router.onboarding.amounts import percent_text, share_of
-from litellm_prompt_router.onboarding.findings import AgentFindings, InputParts
+from litellm_prompt_router.onboarding.findings import AgentFindings
 from litellm_prompt_router.onboarding.page_blocks import Bar, Block, Paragraph, Segment
 
 OPTIONAL = "may be left out where a call declares none of its tools"
@@ -46,7 +47,7 @@ def _never_left_out(found: AgentFindings) -> Iterator[Block]:
     )
 
 
-def _parts(parts: InputParts) -> tuple[tuple[str, int], ...]:
+def _parts(parts: Parts) -> tuple[tuple[str, int], ...]:
     return (
         ("system text", parts.system_tokens),
         ("tools", parts.tools_tokens),

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files import REVIEW_FILE
-from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.findings import AgentFindings, LabelCounts
 from litellm_prompt_router.onboarding.page_blocks import Block, Commands, Paragraph
 from litellm_prompt_router.onboarding.trial_fit import FOR_EXPECTED, FOR_GUARANTEED, TO_LABEL
@@ -94,7 +94,7 @@ def _missing(labels: LabelCounts, tools: int) -> str:
         return f"{need} This agent's requests declare no tools, so captured tool use gives no labels."
     if labels.problem is not None:
         return f"{need} Captured tool use gives none: {labels.problem}."
-    messages = f"{counted(labels.messages, 'message')} (one that several calls open with counts once)"
+    messages = f"{many(labels.messages, 'message')} (one that several calls open with counts once)"
     if not labels.needing:
         return f"{need} Captured tool use gives none: of {messages} none led to a tool that a module owns."
     have = (

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-Tone = Literal["plain", "good", "bad"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ from litellm_prompt_router.analysis.simulate import (
     Report,
     rewrites_of,
 )
-from litellm_prompt_router.analysis.simulate.cost_report import report_of
+from litellm_prompt_router.analysis.simulate.cost_report import Parts, report_of
 from litellm_prompt_router.analysis.simulate.fixed_selection import FixedSelection
 from litellm_prompt_router.analysis.simulate.gain import GainTally, ProfileGain, Shown
 from litellm_prompt_router.cache_model import Block, PrefixCache, Prices, Rules, cost_usd, total_usage
@@ -32,7 +32,7 @@ from litellm_prompt_router.onboarding.conversation_needs import (
     request_of,
     tools_called,
 )
-from litellm_prompt_router.onboarding.findings import AgentCosts, Ceiling, InputParts
+from litellm_prompt_router.onboarding.findings import AgentCosts, Ceiling
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.types import Target
 from litellm_prompt_router.request.wire.marks import CACHE_KEY
@@ -227,9 +227,7 @@ def _costs(
     return AgentCosts(
         calls=tally.calls,
         conversations=len(tally.conversations),
-        parts=InputParts(
-            **{name: tally.sections[name] for name in ("system_tokens", "tools_tokens", "history_tokens")}
-        ),
+        parts=Parts(**{name: tally.sections[name] for name in ("system_tokens", "tools_tokens", "history_tokens")}),
         as_sent_usd=tally.as_sent.usd,
         full_usd=report["full"].usd,
         full_cached_usd=full_cached,

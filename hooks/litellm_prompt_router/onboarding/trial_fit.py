@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
-from litellm_prompt_router.authoring.fit import FitOptions, Inferred, freed_modules, infer_cases, with_freed
-from litellm_prompt_router.authoring.fit import fit as fit_profile
-from litellm_prompt_router.authoring.fit.calibrate import misses_expected, misses_guaranteed
+from litellm_prompt_router.authoring.fit import FitOptions, Inferred, fit_freeing, freed_modules, infer_cases
+from litellm_prompt_router.authoring.fit.calibrate import least_expected, least_guaranteed
 from litellm_prompt_router.authoring.fit.fitting import Advance, calibration_messages
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import RecordedCall
@@ -18,8 +17,8 @@ from litellm_prompt_router.onboarding.replayed_costs import Tariff, costs_under
 from litellm_prompt_router.profile.profile import Profile
 
 _OPTIONS = FitOptions()
-FOR_EXPECTED = next(n for n in count(1) if misses_expected(n, _OPTIONS.target) >= 0)
-FOR_GUARANTEED = next(n for n in count(1) if misses_guaranteed(n, _OPTIONS.target, _OPTIONS.confidence) >= 0)
+FOR_EXPECTED = least_expected(_OPTIONS.target)
+FOR_GUARANTEED = least_guaranteed(_OPTIONS.target, _OPTIONS.confidence)
 """Calibration messages that `fit`'s usual promise takes at least: 99% of messages with a first need."""
 TO_LABEL = next(n for n in count(1) if calibration_messages(n) >= FOR_EXPECTED)
 """Labelled messages, each of which needs a module, that a promise takes at least: most calibrate, the others teach."""
@@ -69,14 +68,9 @@ def try_fit(
 ) -> TrialFit | None:
     """None where a fit isn't possible: its libraries are missing, or the messages don't do."""
     cases = inferred.cases[:MAX_CASES]
-    profile = with_freed(profile, freed_modules(profile, cases))
+    options = FitOptions(unseen_modules=inferred.untraceable)
     try:
-        done = fit_profile(
-            profile,
-            cases,
-            FitOptions(unseen_modules=inferred.untraceable),
-            advance,
-        )
+        done = fit_freeing(profile, freed_modules(profile, cases), cases, options, advance).fit
     except ConfigurationError:
         return None
     fitted = replace(done.profile, reviewed=True, economics=None)  # a fit ends every tuning

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import dropwhile
 from typing import Any
 
+from litellm_prompt_router.analysis.simulate.cost_report import Parts
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.conversation_needs import Conversation, request_of
-from litellm_prompt_router.onboarding.findings import InputParts, UnreplayedCalls
+from litellm_prompt_router.onboarding.findings import UnreplayedCalls
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.types import GEMINI, GEMINI_STREAM, RESPONSES
@@ -88,7 +89,7 @@ def unreplayed_by_profile(
             calls=sum(counted.values()),
             conversations=len(conversations[name]),
             endpoints=tuple(counted.most_common()),
-            parts=InputParts(
+            parts=Parts(
                 system_tokens=tokens[name]["system"],
                 tools_tokens=tokens[name]["tools"],
                 history_tokens=tokens[name]["history"],

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from litellm_prompt_router.analysis.simulate.cost_report import Parts
 from litellm_prompt_router.onboarding.amounts import a_month, percent_text, share_of, usd_text
 from litellm_prompt_router.onboarding.findings import (
     AgentCosts,
     AgentFindings,
-    InputParts,
     MadeCosts,
     ProfileSizes,
     UnreplayedCalls,
@@ -182,7 +182,7 @@ def reasons_of(costs: AgentCosts, sizes: ProfileSizes, min_cache_tokens: int) ->
     return tuple(found)
 
 
-def _untouched(parts: InputParts) -> Iterator[str]:
+def _untouched(parts: Parts) -> Iterator[str]:
     shares = {
         "tools": share_of(parts.tools_tokens, parts.tokens),
         "history": share_of(parts.history_tokens, parts.tokens),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from litellm_prompt_router.cache_model import Prices
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.onboarding.agent_part import part_of
-from litellm_prompt_router.onboarding.amounts import counted
 from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent
 from litellm_prompt_router.onboarding.next_steps import RunPaths
 from litellm_prompt_router.onboarding.page_blocks import Chapter, Grid, Paragraph, VerdictPage
@@ -29,10 +29,10 @@ def page_of(
     """``model`` and ``prices``: what was accounted; None where nothing could be."""
     calls = len(taken.every_call)
     facts = [_PRIVACY] if calls else []
-    facts.append(f"From {paths.source}" + (f": {counted(calls, 'call')}" if calls else ": a prompt, no traffic"))
+    facts.append(f"From {paths.source}" + (f": {many(calls, 'call')}" if calls else ": a prompt, no traffic"))
     if taken.skipped_lines:
         were = "was left out: it" if taken.skipped_lines == 1 else "were left out: they"
-        facts.append(f"{counted(taken.skipped_lines, 'line')} {were} can't be read, or can't be replayed")
+        facts.append(f"{many(taken.skipped_lines, 'line')} {were} can't be read, or can't be replayed")
     unpriced = next((each.unreplayed.unpriced for each in found if each.unreplayed and each.unreplayed.unpriced), None)
     if unpriced is not None:
         facts.append(f"Nothing is told in money: LiteLLM has no prices for {unpriced!r}")

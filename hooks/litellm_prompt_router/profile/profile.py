@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.fitted import Fitted
 
 NO_ROUTER = "none"
@@ -205,8 +206,7 @@ class Profile:
             return None
         if tuned.conversations is None:
             return "left alone: its economics say so"
-        count = f"{tuned.conversations:,} conversation{'s' * (tuned.conversations != 1)}"
-        return f"left alone: no gain in simulate on {count}"
+        return f"left alone: no gain in simulate on {many(tuned.conversations, 'conversation')}"
 
     @property
     def is_calibrated(self) -> bool:

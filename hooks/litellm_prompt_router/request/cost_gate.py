@@ -117,6 +117,10 @@ class Weighing(NamedTuple):
     extra: float
     cold_tokens: int | None
 
+    @property
+    def pays(self) -> bool:
+        return self.saved >= self.extra
+
 
 def weigh_against_full(
     target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, *, is_hour: bool, calls: int = CALLS
@@ -185,7 +189,7 @@ def holds_for(target: Target, economics: Economics) -> bool:
 def pays(target: Target, core_tokens: int, routed_tokens: int, optional_tokens: int, is_hour: bool) -> bool:
     """Whether so much beside the core is cheaper than the full prompt by ``CALLS`` calls; True without prices."""
     weighed = weigh_against_full(target, core_tokens, routed_tokens, optional_tokens, is_hour=is_hour)
-    return weighed is None or weighed.saved >= weighed.extra
+    return weighed is None or weighed.pays
 
 
 def size_of(modules: frozenset[int], tokens: Sequence[int]) -> int:

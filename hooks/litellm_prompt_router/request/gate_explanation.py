@@ -104,7 +104,7 @@ class GateExplanation:
     @property
     def pays(self) -> bool:
         """Whether the untuned rule would send the selection."""
-        return self.drops_enough and (self.weighing is None or self.weighing.saved >= self.weighing.extra)
+        return self.drops_enough and (self.weighing is None or self.weighing.pays)
 
 
 def explain_rewrite(ungated: Rewritten, *, gates_cost: bool = True) -> GateExplanation:
@@ -218,8 +218,7 @@ def _break_even(target: Target, core: int, selected: int, optional: int, is_hour
 
     def is_sent(selected: int, target: Target = target, calls: int = CALLS) -> bool:
         weighed = weigh_against_full(target, core, selected, optional, is_hour=is_hour, calls=calls)
-        is_paying = weighed is None or weighed.saved >= weighed.extra
-        return drops_enough(target, optional - selected, core + optional) and is_paying
+        return drops_enough(target, optional - selected, core + optional) and (weighed is None or weighed.pays)
 
     def first(candidates: Iterable[int]) -> int | None:
         return next(iter(candidates), None)

@@ -13,6 +13,7 @@ from litellm_prompt_router.analysis.report.charts import charts_of
 from litellm_prompt_router.analysis.report.control_group import Interval
 from litellm_prompt_router.analysis.report.figures import Figures
 from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
+from litellm_prompt_router.documents.plurals import many
 
 TEMPLATE = "page.html.j2"
 WORD_JOINER = "\u2060"
@@ -27,7 +28,7 @@ def page(figures: Figures, tally: LedgerTally, warnings: Sequence[str]) -> str:
         count=number_format.count,
         at=number_format.at,
         between=_between,
-        many=reader_terms.many,
+        many=many,
         with_code=_with_code,
     )
     environment.globals.update(

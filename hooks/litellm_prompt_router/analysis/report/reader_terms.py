@@ -75,8 +75,3 @@ def next_step(reasons: Mapping[str, int]) -> tuple[str, int, str] | None:
 def outcomes_in_words(outcomes: Mapping[str, int]) -> str:
     """``3 rewritten, 9 passed through as they came``."""
     return ", ".join(f"{outcomes[name]:,} {words}" for name, words in OUTCOMES.items() if outcomes.get(name))
-
-
-def many(number: int, noun: str) -> str:
-    """``1 damaged line``, ``1,200 damaged lines``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from litellm_prompt_router.analysis.simulate.gain import MIN_SAVING, ProfileGain
 from litellm_prompt_router.analysis.simulate.tune import Tuning
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.cost_gate import holds_for
@@ -126,10 +127,9 @@ def _shares(target: Target) -> dict[str, float]:
 
 
 def _figures(gain: ProfileGain) -> str:
-    count = f"{gain.conversations:,} conversation{'s' * (gain.conversations != 1)}"
     return (
         f"auto costs {_usd(gain.usd)} USD where full-cached costs {_usd(gain.full_cached_usd)}"
-        f" ({gain.margin.versus_full_cached:+.1%}), on {count}"
+        f" ({gain.margin.versus_full_cached:+.1%}), on {many(gain.conversations, 'conversation')}"
     )
 
 
