@@ -33,7 +33,15 @@ from litellm_prompt_router.profile.agents import AGENTS
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.ignore_rules import ignore_of
 from litellm_prompt_router.profile.patterns import check_slot_pattern, compile_pattern
-from litellm_prompt_router.profile.profile import NO_ROUTER, Economics, EmbeddingSettings, Module, Profile, Slot
+from litellm_prompt_router.profile.profile import (
+    NO_ROUTER,
+    Economics,
+    EmbeddingSettings,
+    Module,
+    Profile,
+    RoutingModelSettings,
+    Slot,
+)
 
 
 def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
@@ -117,6 +125,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         order={module.id: number for number, module in enumerate(modules)},
         fitted=fitted,
         embedding=_embedding(declared.router),
+        routing_model=_routing_model(declared.router),
         router=NO_ROUTER if fitted is None else fit_digest(folder, declared.router.embedding_model),
         routing=routing_digest(modules),
     )
@@ -126,6 +135,17 @@ def _embedding(declared: RouterFile) -> EmbeddingSettings | None:
     if declared.embedding_model is None:
         return None
     return EmbeddingSettings(model=declared.embedding_model, timeout_seconds=declared.embedding_timeout)
+
+
+def _routing_model(declared: RouterFile) -> RoutingModelSettings | None:
+    if declared.model is None:
+        return None
+    return RoutingModelSettings(
+        model=declared.model,
+        hedge_model=declared.hedge_model,
+        timeout_seconds=declared.model_timeout,
+        budget_usd_per_hour=declared.model_budget_usd_per_hour,
+    )
 
 
 def _as_declared(fitted: Fitted | None, declared: RouterFile, where: str, problems: list[str]) -> Fitted | None:
@@ -192,6 +212,7 @@ def _module(declared: ModuleFile, parts: tuple[str | Slot, ...], count_tokens: C
         id=declared.id,
         title=declared.title,
         description=declared.description,
+        when=declared.when,
         always=declared.always,
         optional=declared.optional,
         until_labelled=declared.until_labelled,

@@ -16,6 +16,7 @@ REVIEW_FILE = "REVIEW.md"
 """What an owner has to look at, as `split` and `update` found it."""
 MAX_SLOT_CHARS = 50_000
 EMBEDDING_TIMEOUT_SECONDS = 0.3
+MODEL_TIMEOUT_SECONDS = 1.5
 
 _ID = r"^[\w.-]+(/[\w.-]+)*$"
 _NAME = r"^[\w.-]+$"
@@ -50,6 +51,8 @@ class ModuleFile(_StrictProfile):
     file: _Text
     title: _Text
     description: str = ""
+    when: str = ""
+    """One line for the routing model: when a request needs it."""
     always: bool = False
     until_labelled: bool = False
     """Goes with ``always``, which it has only for want of evidence: labels may take it out of the core."""
@@ -83,6 +86,11 @@ class RouterFile(_StrictProfile):
 
     embedding_model: _Text | None = None
     embedding_timeout: Annotated[float, Field(gt=0, le=10)] = EMBEDDING_TIMEOUT_SECONDS
+    model: _Text | None = None
+    """The routing model; ``model_timeout``: seconds that a request waits for its answer."""
+    hedge_model: _Text | None = None
+    model_timeout: Annotated[float, Field(gt=0, le=30)] = MODEL_TIMEOUT_SECONDS
+    model_budget_usd_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class ProfileFile(_StrictProfile):

@@ -66,6 +66,8 @@ class Module:
     optional: bool = False
     until_labelled: bool = False
     """It is in the core for want of evidence: `fit` may take it out where labels show who needs it."""
+    when: str = ""
+    """One line for the routing model: when a request needs it."""
 
     @property
     def text(self) -> str:
@@ -104,6 +106,19 @@ class EmbeddingSettings:
     model: str
     """Any name that LiteLLM knows, or a model group of the proxy."""
     timeout_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoutingModelSettings:
+    """The chat model that is asked what messages of this profile need."""
+
+    model: str
+    """A model group of the proxy, or any chat model that LiteLLM knows."""
+    hedge_model: str | None
+    """Asked as well where the first hasn't answered by half of the time; the first answer holds."""
+    timeout_seconds: float
+    budget_usd_per_hour: float | None
+    """Of one process; beyond it nothing is asked. None: no limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -172,6 +187,8 @@ class Profile:
     """What `prompt-router fit` learned; None: triggers alone."""
     embedding: EmbeddingSettings | None = None
     """None: no message is sent to an embedding model."""
+    routing_model: RoutingModelSettings | None = None
+    """None: no chat model is asked."""
     reviewed: bool = True
     """False: a draft that no person has looked at; it runs in shadow at most."""
     router: str = NO_ROUTER

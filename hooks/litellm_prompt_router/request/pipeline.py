@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from litellm_prompt_router.profile.profile import Placement, Profile
+from litellm_prompt_router.profile.profile import Placement, Profile, RoutingModelSettings
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, with_space_behind_seams
 from litellm_prompt_router.request.cost_gate import (
@@ -17,7 +17,14 @@ from litellm_prompt_router.request.cost_gate import (
     with_modules,
 )
 from litellm_prompt_router.request.recognise import Catalogue
-from litellm_prompt_router.request.route import Lookup, Router, no_embeddings
+from litellm_prompt_router.request.route import (
+    AnswerLookup,
+    Lookup,
+    Router,
+    RoutingQuestion,
+    no_answers,
+    no_embeddings,
+)
 from litellm_prompt_router.request.types import (
     Outcome,
     Passthrough,
@@ -83,10 +90,23 @@ class EmbeddingsWanted:
         return tuple(dict.fromkeys(self.by_turn.values()))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuestionsWanted:
+    """What a routing model is to be asked ahead of a decision: a question by user turn."""
+
+    settings: RoutingModelSettings
+    by_turn: Mapping[int, RoutingQuestion]
+
+    @property
+    def questions(self) -> tuple[RoutingQuestion, ...]:
+        return tuple(dict.fromkeys(self.by_turn.values()))
+
+
 class Pipeline:
     """The profiles, prepared. Its stages are pure: no I/O, no clock, and their input is never changed.
 
-    ``open`` -> ``recognise`` -> (``embeddings_wanted``) -> ``decide``; ``walk`` takes all of them at once.
+    ``open`` -> ``recognise`` -> (``embeddings_wanted`` -> ``questions_wanted``) -> ``decide``; ``walk`` takes all of
+    them at once.
     """
 
     def __init__(
@@ -180,6 +200,21 @@ class Pipeline:
             by_turn=by_turn,
         )
 
+    def questions_wanted(
+        self, recognised: RecognisedRequest, lookup: Lookup = no_embeddings, wanted: EmbeddingsWanted | None = None
+    ) -> QuestionsWanted | None:
+        """What a routing model is to be asked ahead of ``decide``, answered before or not; None where nothing is.
+
+        ``lookup`` and ``wanted`` as ``decide`` takes them: where words and meaning are sure, nobody is asked.
+        """
+        profile, request = recognised.recognition.profile, recognised.opened.request
+        if profile.routing_model is None or request.missing_history is not None:
+            return None
+        by_turn = self._routers[profile.name].questions(
+            request.turns, lookup=lookup, to_embed=None if wanted is None else wanted.by_turn
+        )
+        return QuestionsWanted(settings=profile.routing_model, by_turn=by_turn) if by_turn else None
+
     def decide(
         self,
         recognised: RecognisedRequest,
@@ -188,10 +223,12 @@ class Pipeline:
         placement: Literal["auto", "append", "grow", "latest"] | None = None,
         lookup: Lookup = no_embeddings,
         wanted: EmbeddingsWanted | None = None,
+        answers: AnswerLookup = no_answers,
     ) -> WalkResult:
         """What becomes of a recognised request. ``placement`` overrides the profile's own and the settings'.
 
-        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already.
+        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already. ``answers``: what a routing
+        model said; ``no_answers`` where this caller's requests don't ask one.
         """
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
@@ -208,6 +245,7 @@ class Pipeline:
                 latest_only=placement == "latest",
                 lookup=lookup,
                 to_embed=None if wanted is None else wanted.by_turn,
+                answers=answers,
                 declared=known_tools(data) if router.reads_declared_tools and common.takes_changed_prompt else None,
             )
         else:

@@ -17,8 +17,11 @@ GEMINI_STREAM = "agenerate_content_stream"
 """LiteLLM's call types of the endpoints that are told apart by name."""
 
 Mode = Literal["rewrite", "shadow", "off"]
-EvidenceKind = Literal["always", "trigger", "score", "tool_call", "requires", "inherited", "fallback", "bundle"]
-"""``bundle``: nobody asked for it, but the set that holds it is cheaper than the exact one."""
+EvidenceKind = Literal[
+    "always", "trigger", "score", "model", "assistant", "tool_call", "requires", "inherited", "fallback", "bundle"
+]
+"""``model``: a routing model named it; ``assistant``: the agent's own words call for it; ``bundle``: nobody asked for
+it, but the set that holds it is cheaper than the exact one."""
 MessageKind = Literal["task", "follow_up", "small_talk", "none"]
 SpanKind = Literal["module", "slot", "residue"]
 Mark = Mapping[str, Any]
@@ -60,6 +63,8 @@ class Turn(NamedTuple):
     """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
     declared: frozenset[str] | None = frozenset()
     """Names of tools that the model may call from here on; None where it can't be told which."""
+    arguments: tuple[str, ...] = ()
+    """The arguments of each of ``tool_calls``, as the model wrote them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from litellm_prompt_router.request.route.embeddings import Lookup, MessageEmbedding, no_embeddings
 from litellm_prompt_router.request.route.needed_modules import closure_of
 from litellm_prompt_router.request.route.router import MOST_TOKENS_SHARE, Router
+from litellm_prompt_router.request.route.routing_answers import AnswerLookup, RoutingAnswer, RoutingQuestion, no_answers
 from litellm_prompt_router.request.route.scores import Trace
 from litellm_prompt_router.request.route.scores import values as gate_values
 from litellm_prompt_router.request.route.triggers import TriggerProblem, check_trigger
@@ -10,15 +11,19 @@ from litellm_prompt_router.request.route.weighing import WeightedConversation, w
 
 __all__ = [
     "MOST_TOKENS_SHARE",
+    "AnswerLookup",
     "Lookup",
     "MessageEmbedding",
     "Router",
+    "RoutingAnswer",
+    "RoutingQuestion",
     "Trace",
     "TriggerProblem",
     "WeightedConversation",
     "check_trigger",
     "closure_of",
     "gate_values",
+    "no_answers",
     "no_embeddings",
     "weigh",
 ]

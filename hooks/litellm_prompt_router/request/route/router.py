@@ -42,6 +42,7 @@ from litellm_prompt_router.request.route.embeddings import (
 from litellm_prompt_router.request.route.needed_modules import Need, closure_of, core_evidence
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
+from litellm_prompt_router.request.route.routing_answers import AnswerLookup, RoutingQuestion, no_answers
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED, UncalibratedBase
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
@@ -107,6 +108,7 @@ class Router:
         trace: Trace | None = None,
         lookup: Lookup = no_embeddings,
         to_embed: Mapping[int, str] | None = None,
+        answers: AnswerLookup = no_answers,
         declared: frozenset[str] | None = None,
     ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
@@ -163,6 +165,12 @@ class Router:
                     wanted[at] = embedded_part(own_words(turn, self._ignore).text or "")
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
         return wanted
+
+    def questions(
+        self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
+    ) -> dict[int, RoutingQuestion]:
+        """What a routing model is to be asked, by user turn; answered before or not."""
+        return {}
 
     def _embeddings(self, lookup: Lookup, wanted: Mapping[int, str]) -> dict[int, MessageEmbedding]:
         """By turn, for the messages whose vectors are known."""
