@@ -9,6 +9,7 @@ is wrapped in; only ids of the profile's sections count.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ _LABEL = re.compile(
     + r")(?:[ _]sections)?[\s*_`\"]*:"
 )  # fmt: skip
 _WORD = re.compile(r"[\w./-]+")
+_DECODER = json.JSONDecoder()
+_BARE_LIST = re.compile(r"\s*(?:```\w*)?\s*(\[[^\[\]{}]*\])\s*(?:```)?\s*")
 _COMMA_AHEAD = re.compile(r",(?=\s*[\]}])")
 
 
@@ -121,29 +124,24 @@ class _Ids:
 
 
 def _objects(text: str) -> Iterator[Any]:
-    """Every JSON object or list in the text, outermost ones, those that stand last first."""
-    decoder = json.JSONDecoder()
+    """The JSON objects in the text, outermost ones, those that stand last first; or the list that is all of it."""
     for tried in dict.fromkeys((text, _COMMA_AHEAD.sub("", text))):
         found: list[Any] = []
         at = 0
         for _ in range(MAX_OPENINGS):
-            begin = _next_opening(tried, at)
-            if begin < 0:
+            at = tried.find("{", at)
+            if at < 0:
                 break
             try:
-                value, at = decoder.raw_decode(tried, begin)
+                value, at = _DECODER.raw_decode(tried, at)
             except (ValueError, RecursionError):
-                at = begin + 1
+                at += 1
             else:
                 found.append(value)
-        yield from reversed([value for value in found if isinstance(value, dict)])
-        if len(found) == 1:
-            yield from found
-
-
-def _next_opening(text: str, at: int) -> int:
-    places = [place for sign in "{[" if (place := text.find(sign, at)) >= 0]
-    return min(places, default=-1)
+        yield from reversed(found)
+        if not found and (bare := _BARE_LIST.fullmatch(tried)) is not None:
+            with contextlib.suppress(ValueError, RecursionError):
+                yield json.loads(bare.group(1))
 
 
 def _of_json(value: Any, ids: _Ids) -> RoutingAnswer | None:
