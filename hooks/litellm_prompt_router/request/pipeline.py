@@ -227,11 +227,13 @@ class Pipeline:
         lookup: Lookup = no_embeddings,
         wanted: EmbeddingsWanted | None = None,
         answers: AnswerLookup = no_answers,
+        questions: QuestionsWanted | None = None,
     ) -> WalkResult:
         """What becomes of a recognised request. ``placement`` overrides the profile's own and the settings'.
 
-        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already. ``answers``: what a routing
-        model said; ``no_answers`` where this caller's requests don't ask one.
+        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already; ``questions``: what
+        ``questions_wanted`` says. ``answers``: what a routing model said; ``no_answers`` where this caller's requests
+        don't ask one.
         """
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
@@ -249,6 +251,7 @@ class Pipeline:
                 lookup=lookup,
                 to_embed=None if wanted is None else wanted.by_turn,
                 answers=answers,
+                questions=None if questions is None else questions.by_turn,
                 declared=known_tools(data) if router.reads_declared_tools and common.takes_changed_prompt else None,
             )
         else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.profile.profile import Ignore
@@ -47,24 +47,47 @@ _BARE_LIST = re.compile(r"\s*(?:```\w*)?\s*(\[[^\[\]{}]*\])\s*(?:```)?\s*")
 _COMMA_AHEAD = re.compile(r",(?=\s*[\]}])")
 
 
-def question_at(
-    index: SectionIndex, turns: Sequence[Turn], at: int, ignore: Ignore, in_use: Iterable[int]
+def questions_about(
+    index: SectionIndex, turns: Sequence[Turn], asked: Collection[int], ignore: Ignore, owner_of_tool: Mapping[str, int]
+) -> dict[int, RoutingQuestion]:
+    """The questions about the user messages at these turns. One that says nothing isn't asked about."""
+    questions: dict[int, RoutingQuestion] = {}
+    said: list[str] = []
+    used: dict[str, None] = {}
+    agent = ""
+    for at, turn in enumerate(turns):
+        for tool in turn.tool_calls:
+            section = index.section_of(owner_of_tool[tool]) if tool in owner_of_tool else None
+            used |= {} if section is None else {section: None}
+        if turn.role == "assistant" and turn.text.strip():
+            agent = turn.text.strip()
+        if turn.role != "user":
+            continue
+        words = (own_words(turn, ignore).text or "").strip()
+        if words and at in asked:
+            questions[at] = _question(index, said, agent, [*used], words, turn.attachments)
+        if words or turn.attachments:
+            agent = ""
+        said += [_ends_of(words, EARLIER_CHARS)] if words else []
+    return questions
+
+
+def _question(
+    index: SectionIndex,
+    said: Sequence[str],
+    agent: str,
+    in_use: Sequence[str],
+    words: str,
+    attachments: Sequence[str],
 ) -> RoutingQuestion:
-    """The question about the user message at turn ``at``. ``in_use``: modules whose tools were called before it."""
-    said = [text for turn in turns[:at] if turn.role == "user" and (text := _words(turn, ignore))]
-    if len(said) > EARLIER_MESSAGES:
-        said = [said[0], *said[1 - EARLIER_MESSAGES :]]
-    used = dict.fromkeys(section for module in sorted(in_use) if (section := index.section_of(module)) is not None)
-    content: dict[str, Any] = {
-        "earlier": [_ends_of(text, EARLIER_CHARS) for text in said],
-        "agent": _ends_of(_agents_last_words(turns, at, ignore), AGENT_CHARS),
-        "in_use": [*used],
-        "message": _ends_of(_words(turns[at], ignore), MESSAGE_CHARS),
+    content = {
+        "earlier": said if len(said) <= EARLIER_MESSAGES else [said[0], *said[1 - EARLIER_MESSAGES :]],
+        "agent": _ends_of(agent, AGENT_CHARS),
+        "in_use": in_use,
+        "attachments": [*dict.fromkeys(attachments)],
+        "message": _ends_of(words, MESSAGE_CHARS),
     }
-    if turns[at].attachments:
-        content["attachments"] = [*dict.fromkeys(turns[at].attachments)]
-    told = {name: value for name, value in content.items() if value or name == "message"}
-    return RoutingQuestion(sections=index.text, conversation=_as_json(told))
+    return RoutingQuestion(sections=index.text, conversation=_as_json({k: v for k, v in content.items() if v}))
 
 
 def answer_schema(ids: Sequence[str]) -> dict[str, Any]:
@@ -184,20 +207,6 @@ def _of_lines(text: str, ids: _Ids) -> RoutingAnswer | None:
         kind = _LABELS[label.group(1).lower().replace(" ", "_")]
         named.setdefault(kind, []).extend(ids.named_in(text[label.end() : end]))
     return ids.answer(named)
-
-
-def _words(turn: Turn, ignore: Ignore) -> str:
-    return (own_words(turn, ignore).text or "").strip()
-
-
-def _agents_last_words(turns: Sequence[Turn], at: int, ignore: Ignore) -> str:
-    """What the agent said last since the user message before; empty where it said nothing."""
-    for turn in reversed(turns[:at]):
-        if turn.role == "assistant" and turn.text.strip():
-            return turn.text.strip()
-        if turn.role == "user" and _words(turn, ignore):
-            break
-    return ""
 
 
 def _ends_of(text: str, most_chars: int) -> str:
