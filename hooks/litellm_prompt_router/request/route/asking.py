@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.route.routing_answers import RoutingAnswer, RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import questions_about
 from litellm_prompt_router.request.route.section_index import SectionIndex
 from litellm_prompt_router.request.types import Turn
+
+
+def with_model_choosing(profile: Profile) -> Profile:
+    """The profile as it is routed: what is in the core only until labels say more is the routing model's to choose.
+
+    Without its answer they are sent all the same, as the base is. A calibrated fit has shown what leaves the core, so
+    there its word holds.
+    """
+    if profile.routing_model is None or profile.is_calibrated:
+        return profile
+    modules = tuple([replace(m, always=m.always and not m.until_labelled) for m in profile.modules])
+    return replace(profile, modules=modules)
 
 
 class RoutingModelPart:
