@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_prompt_router.profile.profile import Module, Profile, RoutingModelSettings
+from litellm_prompt_router.profile.profile import Profile, RoutingModelSettings
 from litellm_prompt_router.request.route import Router, RoutingAnswer, RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import (
     EARLIER_CHARS,
@@ -57,7 +57,7 @@ def test_the_index_lists_all_but_the_core() -> None:
 
 
 def test_a_section_says_what_it_is_and_when_it_is_needed() -> None:
-    described = Module(**{**_fields(HARBOUR.modules[1]), "description": "Quays.", "when": "A ship\nwants a place."})
+    described = replace(HARBOUR.modules[1], description="Quays.", when="A ship\nwants a place.")
     bare = replace(described, description="", when="", title="Free quays")
     text = SectionIndex(profile(HARBOUR.modules[0], described)).text
     assert text.endswith("\n- berths: Quays. When: A ship wants a place")
@@ -155,10 +155,6 @@ def test_a_question_stays_the_same_as_the_conversation_goes_on(said: list[str], 
     turns = [turn for text in said for turn in (user(text), Turn("assistant", f"About {text}."))]
     whole, begun = ROUTER.questions(turns), ROUTER.questions(turns[: 2 * end])
     assert begun == {at: question for at, question in whole.items() if at < 2 * end}
-
-
-def _fields(of: Module) -> dict[str, object]:
-    return {name: getattr(of, name) for name in Module.__dataclass_fields__}
 
 
 BOTH = RoutingAnswer(("tools/data",), ("tools/web",))
