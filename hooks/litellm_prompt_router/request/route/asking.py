@@ -46,5 +46,5 @@ class RoutingModelPart:
         """The modules that an answer brings, each with the list that names it. Other ids than sections' bring none."""
         for detail, ids in (("needed", answer.needed), ("perhaps", answer.perhaps)):
             for id in sorted(ids):
-                for module in self._index.pieces.get(id, ()):
+                for module in self._index.named(id):
                     yield module, detail

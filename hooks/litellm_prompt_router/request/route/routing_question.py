@@ -13,7 +13,7 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from litellm_prompt_router.profile.profile import Ignore
 from litellm_prompt_router.request.route.own_words import own_words
@@ -41,6 +41,7 @@ _LABEL = re.compile(
     r"(?im)^[\s>#*_\-`\"]*(" + "|".join(sorted((n.replace("_", "[ _]") for n in _LABELS), key=len, reverse=True))
     + r")(?:[ _]sections)?[\s*_`\"]*:"
 )  # fmt: skip
+_GAP = " […] "
 _WORD = re.compile(r"[\w./-]+")
 _DECODER = json.JSONDecoder()
 _BARE_LIST = re.compile(r"\s*(?:```\w*)?\s*(\[[^\[\]{}]*\])\s*(?:```)?\s*")
@@ -81,13 +82,32 @@ def _question(
     attachments: Sequence[str],
 ) -> RoutingQuestion:
     content = {
-        "earlier": said if len(said) <= EARLIER_MESSAGES else [said[0], *said[1 - EARLIER_MESSAGES :]],
+        "earlier": _some(said),
         "agent": _ends_of(agent, AGENT_CHARS),
         "in_use": in_use,
         "attachments": [*dict.fromkeys(attachments)],
         "message": _ends_of(words, MESSAGE_CHARS),
     }
     return RoutingQuestion(sections=index.text, conversation=_as_json({k: v for k, v in content.items() if v}))
+
+
+class AskedWords(NamedTuple):
+    """What of the user's own words is in a question: the message, and messages before it."""
+
+    message: str
+    earlier: tuple[str, ...]
+
+
+def asked_words(text: str, history: Sequence[str]) -> AskedWords:
+    """What a question about this message would hold."""
+    said = [_ends_of(words, EARLIER_CHARS) for words in map(str.strip, history) if words]
+    return AskedWords(_encodable(_ends_of(text.strip(), MESSAGE_CHARS)), tuple(map(_encodable, _some(said))))
+
+
+def words_in(question: RoutingQuestion) -> AskedWords:
+    """What a question holds."""
+    content: Any = json.loads(question.conversation)
+    return AskedWords(content["message"], tuple(content.get("earlier", ())))
 
 
 def answer_schema(ids: Sequence[str]) -> dict[str, Any]:
@@ -209,14 +229,22 @@ def _of_lines(text: str, ids: _Ids) -> RoutingAnswer | None:
     return ids.answer(named)
 
 
+def _some(said: Sequence[str]) -> Sequence[str]:
+    return said if len(said) <= EARLIER_MESSAGES else [said[0], *said[1 - EARLIER_MESSAGES :]]
+
+
 def _ends_of(text: str, most_chars: int) -> str:
-    """The text, or its first two thirds and last third of ``most_chars``."""
+    """The text, or its first two thirds and its last third, together no more than ``most_chars``."""
     if len(text) <= most_chars:
         return text
     tail = most_chars // 3
-    return f"{text[: most_chars - tail]} […] {text[-tail:]}"
+    return f"{text[: most_chars - tail - len(_GAP)]}{_GAP}{text[-tail:]}"
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which no request can carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _as_json(content: Mapping[str, Any]) -> str:
-    """Without lone surrogates, which no request can carry."""
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _encodable(json.dumps(content, ensure_ascii=False))
