@@ -143,14 +143,18 @@ class Pipeline:
         *,
         only: str | None = None,
         lookup: Lookup = no_embeddings,
+        answers: AnswerLookup = no_answers,
     ) -> WalkResult:
         """What becomes of one request body. ``only`` names the one profile that may be recognised.
 
-        ``lookup`` gives the vectors of its messages to a profile that names an embedding model.
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model, ``answers`` what a
+        routing model said of them.
         """
         opened = self.open(data, call_type)
         recognised = opened if isinstance(opened, WalkResult) else self.recognise(opened, only=only)
-        return recognised if isinstance(recognised, WalkResult) else self.decide(recognised, target, lookup=lookup)
+        if isinstance(recognised, WalkResult):
+            return recognised
+        return self.decide(recognised, target, lookup=lookup, answers=answers)
 
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
