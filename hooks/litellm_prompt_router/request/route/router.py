@@ -331,7 +331,7 @@ class Router:
         walk.query_chars = reading.chars
         if trace is not None:
             trace.triggered.update(reading.found)
-            trace.fallbacks.extend([reason] if reason is not None else ())
+            trace.fallbacks.extend([reason] if reason is not None and answer is None else ())
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
         if reading.scores is not None:
