@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
@@ -14,7 +13,7 @@ import pytest
 from litellm_prompt_router.authoring.fit import FitOptions
 from litellm_prompt_router.authoring.fit.cascade import ALWAYS, CascadeMessage, find_band
 from litellm_prompt_router.authoring.fit.cascade_messages import cascade_messages, find_cascade, values_of_last
-from litellm_prompt_router.authoring.wavering_sections import disagreeing_sections, wavering_sections
+from litellm_prompt_router.authoring.wavering_sections import wavering_sections
 from litellm_prompt_router.files.fit_files import read_fitted
 from litellm_prompt_router.files.labelled_messages import Conversations
 from litellm_prompt_router.profile.fitted import AskingBand, Cascade, Fitted, ModelLists
@@ -232,11 +231,3 @@ def test_a_section_that_is_used_and_seldom_named_as_needed() -> None:
         "all for 1"
     )
     assert wavering_sections(answered[:2], ("web", "tasks")) == ()
-
-
-def test_sections_on_which_two_answers_differ() -> None:
-    drawn = random.Random(3)
-    same = RoutingAnswer(("a",), ("b",))
-    pairs = [(same, RoutingAnswer(("b",), ("a",))), (same, RoutingAnswer(("a",), ()))] * 2
-    drawn.shuffle(pairs)
-    assert disagreeing_sections(pairs, ("a", "b", "c")) == {"b": 2}

@@ -20,6 +20,7 @@ from litellm_prompt_router.cli.routing_options import (
     answers_for,
     price_of,
     questions_in,
+    wavering_line,
 )
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.fitted import AskingBand
@@ -96,7 +97,7 @@ def show_cascade(asked: AskedFit, profile: Profile) -> None:
     )
     click.echo(f"taken: the last, on {cascade.messages} messages, {cascade.misses} missed; {promise}")
     for each in asked.wavering:
-        click.echo(f"wavers on {each.sentence}; put it into the core (`always: true`), or say more in its `when:`")
+        click.echo(wavering_line(each))
     if profile.routing_model is None:
         click.echo(f"to ask it: `router: {{model: {cascade.model}}}` in profile.yaml, `router_model: true` for the key")
 
