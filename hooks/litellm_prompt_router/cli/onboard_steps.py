@@ -148,6 +148,8 @@ class Onboarding:
             walk = tariff_of(account, self._count_tokens, self._floor)
         else:
             walk = unpriced_settings(taken.every_call, wishes.model, self._count_tokens, self._floor)
+        names_model = account is not None or wishes.router_model is not None
+        asked = asked_model_prices(wishes.router_model) if names_model else None
         untold = taken.unreplayed if unpriced is None else taken.every_call
         unreplayed = unreplayed_by_profile(untold, profiles, self._count_tokens, self._floor, unpriced)
         found = []
@@ -164,7 +166,7 @@ class Onboarding:
                     walk,
                     costs,
                     unreplayed.get(name),
-                    asked=asked_model_prices(self._wishes.router_model),
+                    asked=asked,
                     warnings=self._checked(by_name[name]),
                     status=self._status,
                     watch=lambda items: watched(items, "messages"),
