@@ -62,7 +62,7 @@ async def serve(place: ServerPlace, load: Callable[[], Encoder], linger_seconds:
         fresh.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             listening.bind(str(fresh))
-            os.chmod(fresh, 0o600)
+            fresh.chmod(0o600)
             listening.listen(128)
             listening.setblocking(False)
             fresh.rename(place.socket)

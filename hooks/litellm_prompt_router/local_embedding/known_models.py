@@ -94,9 +94,7 @@ def problem_with(model: str) -> str | None:
 def _folder(model: str, name: str) -> FoundModel:
     if "/" not in name and not name.startswith("."):
         known = " and ".join(PACKAGED)
-        raise ConfigurationError(
-            [f"{model}: no such model; there are {known}, and folders: {PREFIX}/path/of/a/folder"]
-        )
+        raise ConfigurationError([f"{model}: no such model; there are {known}, and folders: {PREFIX}/path/of/a/folder"])
     path = Path(name).absolute()
     for file in (MODEL_FILE, TOKENIZER_FILE):
         if not (path / file).is_file():

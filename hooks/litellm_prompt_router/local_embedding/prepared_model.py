@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -73,7 +72,7 @@ def write_encoder(encoder: PackagedEncoder, folder: Path) -> None:
     (folder / PROMPTS_FILE).write_text(json.dumps({"prompts": {"query": encoder.prefix}}), "utf-8")
     (folder / LIMITS_FILE).write_text(json.dumps({"max_seq_length": encoder.max_tokens}), "utf-8")
     for file in folder.iterdir():
-        os.chmod(file, 0o600)
+        file.chmod(0o600)
 
 
 def _readers() -> Mapping[str, Callable[[Path], PackagedEncoder]]:

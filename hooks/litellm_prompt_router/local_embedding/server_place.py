@@ -38,8 +38,7 @@ class ServerPlace:
 
 
 def place_of(found: FoundModel, threads: int) -> ServerPlace:
-    """The same for everybody who means the same model. Raises ConfigurationError where no private folder is to be had.
-    """
+    """The same for everybody who means the same model. Raises ConfigurationError where no private folder is to be had."""
     name = hashlib.sha256(f"{PROTOCOL}\0{found.model}\0{found.identity}\0{threads}".encode()).hexdigest()[:16]
     folder = runtime_folder()
     place = ServerPlace(socket=folder / f"{name}.sock", lock=folder / f"{name}.lock", log=folder / f"{name}.log")
@@ -93,8 +92,9 @@ def _private(folder: Path) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise ConfigurationError([f"{folder}: can't be made ({error.strerror}); set TMPDIR to a folder of yours"]) from None
+        raise ConfigurationError(
+            [f"{folder}: can't be made ({error.strerror}); set TMPDIR to a folder of yours"]
+        ) from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise ConfigurationError([f"{folder}: not a private folder of this user; remove it, or chmod 700"])
     return folder
-
