@@ -9,6 +9,7 @@ the first 16 numbers and the high halves the others, each 8 too large. The model
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _read(raw: bytes) -> PackagedEncoder:
     offsets = np.frombuffer(raw, "<u4", pieces + 1, reader.skip(4 * (pieces + 1)))
     scores = np.frombuffer(raw, "<f4", pieces, reader.skip(4 * pieces))
     text_at = reader.skip(text_bytes)
-    names = [raw[text_at + a : text_at + b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    names = [raw[text_at + a : text_at + b].decode() for a, b in pairwise(offsets.tolist())]
     _, table_bytes = reader.read("iI")
     reader.skip(table_bytes)
     tensors: dict[str, tuple[int, int]] = {}

@@ -89,7 +89,8 @@ class SentenceEncoder:
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0.0:
             raise ValueError("a vector without a direction")
-        return (vector / length).astype("<f2").tobytes()
+        packed: bytes = (vector / length).astype("<f2").tobytes()
+        return packed
 
     def _run(self, given: dict[str, Any]) -> Any:
         return self._session.run([self._output], {name: given[name] for name in self._inputs})[0]

@@ -38,8 +38,8 @@ class ServerPlace:
 
 
 def place_of(found: FoundModel, threads: int) -> ServerPlace:
-    """The same for everybody who means the same model. Raises ConfigurationError where no private folder is to be had."""
-    name = hashlib.sha256(f"{PROTOCOL}\0{found.model}\0{found.identity}\0{threads}".encode()).hexdigest()[:16]
+    """The same for everybody who means the same model. Raises ConfigurationError without a private folder."""
+    name = hashlib.sha256(f"{PROTOCOL}\0{found.identity}\0{threads}".encode()).hexdigest()[:16]
     folder = runtime_folder()
     place = ServerPlace(socket=folder / f"{name}.sock", lock=folder / f"{name}.lock", log=folder / f"{name}.log")
     if len(os.fsencode(place.socket)) > MAX_SOCKET_PATH:
@@ -57,11 +57,12 @@ def runtime_folder() -> Path:
 
 def cache_folder() -> Path:
     """Where prepared models are kept, private to this user. Raises ConfigurationError."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    stated = os.environ.get("XDG_CACHE_HOME")
     try:
-        Path(home).mkdir(parents=True, exist_ok=True)
-        return _private(Path(home) / NAME)
-    except (OSError, ConfigurationError):
+        folder = Path(stated) if stated else Path.home() / ".cache"
+        folder.mkdir(parents=True, exist_ok=True)
+        return _private(folder / NAME)
+    except (OSError, RuntimeError, ConfigurationError):
         return runtime_folder()
 
 

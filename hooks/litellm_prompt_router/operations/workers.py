@@ -208,7 +208,7 @@ def _of_status(status: WorkerStatus, now_seconds: float) -> Iterable[str]:
         yield f"the breaker is open for {status.breaker.open_keys} keys; look at the last errors"
     for model in status.local_models:
         if model.stage in ("away", "failed"):
-            yield f"{model.model}: its process is {model.stage}: messages are scored by words; run `prompt-router doctor`"
+            yield f"{model.model}: process {model.stage}, messages are scored by words; see `prompt-router doctor`"
     if status.queue.dropped:
         yield f"{status.queue.dropped} items dropped by the full queue; raise ledger.queue_size, or add workers"
     yield from _of_sinks(status)

@@ -47,10 +47,6 @@ MEASURED = 256
 """The latest so many answers are what the median is of."""
 
 
-class ServerEndedError(Exception):
-    """The model's process went away with questions open."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalModelState:
     """How a worker stands with a model's process. ``median_ms``: from a question to its first vector."""
@@ -97,8 +93,9 @@ class LocalEmbeddings:
                 self._link(model)
 
     async def ask(self, model: str, texts: Sequence[str], timeout_seconds: float) -> list[MessageEmbedding | None]:
-        """A vector for each text, None for what didn't come in time. Raises ModelNotReadyError, ServerEndedError, and
-        TimeoutError where nothing came.
+        """A vector for each text, None for what didn't come in time.
+
+        Raises ModelNotReadyError, and TimeoutError where nothing came.
         """
         packed = await self._link(model).ask(texts, timeout_seconds)
         found: list[MessageEmbedding | None] = []
@@ -136,6 +133,7 @@ class _Link:
         self._server: ServerState | None = None
         self._open: dict[int, _Open] = {}
         self._number = 0
+        self._told: str | None = None
         self._asked = self._vectors = self._starts = 0
         self._waits: deque[float] = deque(maxlen=MEASURED)
         self._task = asyncio.create_task(self._keep())
@@ -182,7 +180,7 @@ class _Link:
         finally:
             del self._open[number]
         if waiting.has_ended:
-            raise ServerEndedError(self._model)
+            raise ModelNotReadyError(self._model)
         if waiting.first_at is not None:
             self._waits.append(waiting.first_at - asked_at)
         return waiting.packed[::-1]
@@ -198,12 +196,19 @@ class _Link:
             try:
                 await self._connected()
             except (OSError, NotAFrameError, ConfigurationError) as error:
-                problems = error.problems if isinstance(error, ConfigurationError) else (type(error).__name__,)
-                self._tell(PROBLEM, tuple(f"{self._model}: {each}; messages are scored by words" for each in problems))
+                self._report(error.problems[0] if isinstance(error, ConfigurationError) else type(error).__name__)
+            else:
+                self._report("its process ended and is started again")
             finally:
                 self._left()
             is_steady = self._loop.time() - connected_at >= STEADY_SECONDS
             pause = 0.0 if is_steady else min(MAX_PAUSE_SECONDS, max(0.1, pause * 3))
+
+    def _report(self, problem: str) -> None:
+        """Tells of a problem once, until the model has been ready again."""
+        if problem != self._told:
+            self._told = problem
+            self._tell(PROBLEM, (f"{self._model}: {problem}; meanwhile messages are scored by their words alone",))
 
     async def _connected(self) -> None:
         """Until the connection ends."""
@@ -216,6 +221,8 @@ class _Link:
                     self._server = frame
                     if frame.stage == "failed":
                         raise ConfigurationError([frame.problem])
+                    if frame.stage == "ready":
+                        self._told = None
                 elif isinstance(frame, Answered):
                     self._take(frame)
                 else:
