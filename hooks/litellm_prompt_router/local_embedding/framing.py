@@ -74,13 +74,13 @@ def _frame(kind: bytes, body: bytes) -> bytes:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Question | Answered | ServerState | None:
-    """The next frame; None at the end. Raises NotAFrameError, and OSError of the connection."""
+    """The next frame; None at the end. Raises NotAFrameError, and OSError of a connection that breaks otherwise."""
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if not 1 <= length <= MAX_FRAME_BYTES:
             raise NotAFrameError("of no length that frames have")
         return parsed(await reader.readexactly(length))
-    except asyncio.IncompleteReadError:
+    except (asyncio.IncompleteReadError, ConnectionResetError):
         return None
 
 
