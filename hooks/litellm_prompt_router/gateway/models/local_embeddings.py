@@ -296,7 +296,8 @@ def embed_here(model: str, texts: Sequence[str], advance: Callable[[int], None])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for text, raw in zip(texts, pool.map(encoder.packed, texts), strict=True):
             embedding = MessageEmbedding.unpacked(raw)
-            assert embedding is not None
+            if embedding is None:
+                raise ConfigurationError([f"{model}: gives no vector of length one; use another model"])
             found[text] = embedding
             advance(len(found))
     return found
