@@ -15,7 +15,8 @@ COPY pyproject.toml requirements.lock README.md LICENSE proxy_config.yaml ./
 COPY hooks ./hooks
 COPY modules ./modules
 RUN python -m venv .venv \
-    && .venv/bin/pip install -c requirements.lock -e ".${EXTRAS:+[$EXTRAS]}" \
+    && .venv/bin/pip install -c requirements.lock -e . \
+    && if [ -n "$EXTRAS" ]; then .venv/bin/pip install -c requirements.lock -e ".[$EXTRAS]"; fi \
     && install -d -o router logs
 
 USER router

@@ -9,10 +9,9 @@ multilingual-e5-small to the package's own program as well.
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +54,15 @@ def main(names: Sequence[str]) -> None:
         prepared = time.perf_counter()
         encoder = SentenceEncoder(folder)
         loaded = time.perf_counter()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        table = Table("a message of", "in process p50", "p95", "CPU p50", "over the socket p50", "p95", title=name)
-        over = asyncio.run(_over_socket(found.model))
+        table = Table("tokens", "p50", "p95", "CPU p50", "by socket p50", "p95", title=f"{name}, ms")
+        over, memory_mb = asyncio.run(_over_socket(found.model))
         for text, rounds, (p50, p95) in zip((SHORT_MESSAGE, LONG), (ROUNDS, LONG_ROUNDS), over, strict=True):
             wall, cpu = _timed(encoder, text, rounds)
             values = (*np.percentile(wall, [50, 95]), np.median(cpu), p50, p95)
-            table.add_row(f"{len(encoder.tokens(text))} tokens", *(f"{value:.1f} ms" for value in values))
+            table.add_row(f"{len(encoder.tokens(text))}", *(f"{value:.1f}" for value in values))
         console.print(table)
-        console.print(
-            f"prepared in {prepared - started:.1f} s, loaded in {loaded - prepared:.1f} s, {memory:.0f} MB at most"
-        )
+        spans = f"prepared in {prepared - started:.1f} s, loaded in {loaded - prepared:.1f} s"
+        console.print(f"{spans}; its process takes {memory_mb:.0f} MB")
         _nearness(console, name, found.path, encoder)
 
 
@@ -80,24 +77,25 @@ def _timed(encoder: SentenceEncoder, text: str, rounds: int) -> tuple[list[float
     return wall, cpu
 
 
-async def _over_socket(model: str) -> list[tuple[float, float]]:
-    """As a worker asks: from its question to the unpacked vector."""
+async def _over_socket(model: str) -> tuple[list[tuple[float, float]], float]:
+    """As a worker asks: from its question to the unpacked vector; and the process's memory in MB."""
     local = LocalEmbeddings(lambda title, lines: print(title, *lines, file=sys.stderr))
     local.start([model])
     while local.states()[0].stage != "ready":
         await asyncio.sleep(0.05)
     found = []
     for text, rounds in ((SHORT_MESSAGE, ROUNDS), (LONG, LONG_ROUNDS)):
-        taken = [await _span(lambda text=text: local.ask(model, [text], 10.0)) for _ in range(rounds)]
+        taken = [await _span(local, model, text) for _ in range(rounds)]
         found.append((float(np.percentile(taken, 50)), float(np.percentile(taken, 95))))
+    status = Path(f"/proc/{local.states()[0].pid}/status").read_text("ascii")
     local.close()
     await asyncio.sleep(0.05)
-    return found
+    return found, int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-async def _span(ask: Callable[[], Awaitable[Any]]) -> float:
+async def _span(local: LocalEmbeddings, model: str, text: str) -> float:
     started = time.perf_counter()
-    await ask()
+    await local.ask(model, [text], 10.0)
     return (time.perf_counter() - started) * 1_000
 
 

@@ -67,7 +67,7 @@ async def serve(place: ServerPlace, load: Callable[[], Encoder], linger_seconds:
             listening.setblocking(False)
             fresh.rename(place.socket)
             try:
-                await _Server(load).run(listening, linger_seconds)
+                await _ModelServer(load).run(listening, linger_seconds)
             finally:
                 place.socket.unlink(missing_ok=True)
     finally:
@@ -75,7 +75,7 @@ async def serve(place: ServerPlace, load: Callable[[], Encoder], linger_seconds:
     return True
 
 
-class _Server:
+class _ModelServer:
     def __init__(self, load: Callable[[], Encoder]) -> None:
         self._load = load
         self._encoder: Encoder | None = None

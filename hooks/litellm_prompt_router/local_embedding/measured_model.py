@@ -16,7 +16,7 @@ TIMES = {SHORT_MESSAGE: 50, LONG_MESSAGE: 10}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class MessageTime:
     tokens: int
     median_ms: float
     p95_ms: float
@@ -28,7 +28,7 @@ class MeasuredModel:
 
     size: int
     bytes: int
-    spans: tuple[Span, ...]
+    spans: tuple[MessageTime, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -43,14 +43,14 @@ def measure(folder: Path) -> MeasuredModel:
     return MeasuredModel(size=size, bytes=sum(file.stat().st_size for file in folder.iterdir()), spans=spans)
 
 
-def _span(encoder: SentenceEncoder, text: str, times: int) -> Span:
+def _span(encoder: SentenceEncoder, text: str, times: int) -> MessageTime:
     taken: list[float] = []
     for _ in range(times):
         started = time.perf_counter()
         encoder.packed(text)
         taken.append((time.perf_counter() - started) * 1_000)
     taken.sort()
-    return Span(
+    return MessageTime(
         tokens=len(encoder.tokens(text)),
         median_ms=round(taken[len(taken) // 2], 2),
         p95_ms=round(taken[min(len(taken) - 1, int(len(taken) * 0.95))], 2),
