@@ -9,7 +9,7 @@ beside it changes nothing in its vector.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,18 +21,32 @@ CONTRIBUTED = "com.microsoft"
 LEVELS = 63
 WEIGHTS_FILE = "weights.bin"
 """Beside the graph, so that ONNX Runtime maps it: words that nobody uses take no memory."""
+PAGE_BYTES = 4_096
 INPUT, OUTPUT = "input_ids", "sentence_embedding"
 
 
 class _Graph:
-    def __init__(self) -> None:
+    def __init__(self, numbers: BinaryIO) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self._numbers = numbers
 
     def constant(self, name: str, values: Any) -> str:
-        from onnx import numpy_helper
+        """Small ones stand in the graph; others go to their file at once, which keeps them out of memory."""
+        from onnx import TensorProto, helper, numpy_helper
 
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        array = np.ascontiguousarray(values)
+        if array.nbytes < PAGE_BYTES:
+            self.constants.append(numpy_helper.from_array(array, name))
+            return name
+        self._numbers.write(bytes(-self._numbers.tell() % PAGE_BYTES))
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor = TensorProto(name=name, dims=array.shape, data_type=kind, data_location=TensorProto.EXTERNAL)
+        place = {"location": WEIGHTS_FILE, "offset": self._numbers.tell(), "length": array.nbytes}
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        self._numbers.write(array.data)
+        self.constants.append(tensor)
         return name
 
     def node(self, kind: str, inputs: list[str], *outputs: str, domain: str = "", **attributes: Any) -> str:
@@ -64,10 +78,13 @@ class _Graph:
 
 def write_graph(weights: EncoderWeights, path: Path) -> None:
     """Writes the graph to ``path`` and its numbers beside it; the same weights give the same bytes."""
-    import onnx
+    with (path.parent / WEIGHTS_FILE).open("wb") as numbers:
+        path.write_bytes(_model(_Graph(numbers), weights))
+
+
+def _model(graph: _Graph, weights: EncoderWeights) -> bytes:
     from onnx import TensorProto, helper
 
-    graph = _Graph()
     hidden = weights.positions.shape[1]
     x = _embedded(graph, weights, hidden)
     for number, layer in enumerate(weights.layers):
@@ -91,7 +108,8 @@ def write_graph(weights: EncoderWeights, path: Path) -> None:
     made = helper.make_graph(graph.nodes, "encoder", [ids], [vector], graph.constants)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIBUTED, 1)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="prompt-router")
-    onnx.save_model(model, str(path), save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=4_096)
+    raw: bytes = model.SerializeToString(deterministic=True)
+    return raw
 
 
 def _embedded(graph: _Graph, weights: EncoderWeights, hidden: int) -> str:
