@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
-
 from litellm_prompt_router.local_embedding import server_place
 from tests.made_encoder import made_model
 

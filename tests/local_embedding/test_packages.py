@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.local_embedding import known_models

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
 from litellm_prompt_router.local_embedding.encoder_weights import PackagedEncoder
 from litellm_prompt_router.local_embedding.known_models import E5_SMALL, MINILM, PACKAGED, find_model
 from litellm_prompt_router.local_embedding.measured_model import measure

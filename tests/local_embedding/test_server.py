@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.local_embedding import embedding_server
 from litellm_prompt_router.local_embedding.embedding_server import MAX_WAITING, Encoder, serve
