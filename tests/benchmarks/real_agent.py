@@ -59,7 +59,9 @@ class RealAgent:
     def answered(self) -> tuple[Row, ...]:
         """The messages of conversations that have an answer for every one."""
         whole = [
-            rows for name, rows in self.conversations.items() if all((name, row["turn"]) in self.answers for row in rows)
+            rows
+            for name, rows in self.conversations.items()
+            if all((name, row["turn"]) in self.answers for row in rows)
         ]
         return tuple(row for rows in whole for row in rows)
 
