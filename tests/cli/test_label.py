@@ -12,6 +12,7 @@ from litellm_prompt_router.cli.labeller import Labeller
 from tests.cli.conftest import TOY_PROMPT, Run
 
 OUT = "toy-labelled.jsonl"
+IN_TIME = ("--order", "time")
 
 
 def call(conversation: str, *messages: dict[str, Any], system: str = TOY_PROMPT) -> str:
@@ -49,7 +50,7 @@ def labelled(path: str | Path = OUT) -> list[tuple[str, list[str]]]:
 
 def test_answers_are_written_as_fit_reads_them(traffic: Path, toy_root: Path, run: Run) -> None:
     """Enter takes what the tool calls say, numbers put modules in and out, n is nothing."""
-    result = run("label", traffic, "--profiles", toy_root, stdin="\n3 4\n4\n\nn\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="\n3 4\n4\n\nn\n")
     assert result.exit_code == 0
     assert labelled() == [("sum my table up", ["tools/csv"]), ("who won?", ["tools/web"]), ("hi [masked]", [])]
     second = json.loads(Path(OUT).read_text("utf-8").splitlines()[1])
@@ -63,7 +64,7 @@ def test_answers_are_written_as_fit_reads_them(traffic: Path, toy_root: Path, ru
 
 def test_the_modules_are_shown_by_number(traffic: Path, toy_root: Path, run: Run) -> None:
     """Without the core that is beyond doubt; ? shows a text; what isn't understood says which keys there are."""
-    result = run("label", traffic, "--profiles", toy_root, stdin="?2\n?9\n7\nwhat\nq\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="?2\n?9\n7\nwhat\nq\n")
     lines = [line.removeprefix("> ") for line in result.stdout.splitlines()]
     assert [line.split()[:2] for line in lines if line.lstrip("* ").startswith(("1 ", "2 ", "3 ", "4 "))][:4] == [
         ["*", "1"],
@@ -79,17 +80,17 @@ def test_the_modules_are_shown_by_number(traffic: Path, toy_root: Path, run: Run
 
 def test_it_goes_on_where_it_stopped(traffic: Path, toy_root: Path, run: Run) -> None:
     """What is answered is in the file whatever ends the sitting; what was skipped comes again."""
-    assert "run the same command again" in run("label", traffic, "--profiles", toy_root, stdin="\ns\n").stdout
+    assert "run the same command again" in run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="\ns\n").stdout
     assert labelled() == [("sum my table up", ["tools/csv"])]
-    result = run("label", traffic, "--profiles", toy_root, stdin="n\nn\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="n\nn\n")
     assert "message 1 of 2" in result.stdout
     assert labelled() == [("sum my table up", ["tools/csv"]), ("who won?", []), ("hi [masked]", [])]
-    assert run("label", traffic, "--profiles", toy_root).stdout.startswith(f"\n{OUT}: 3 labelled")
+    assert run("label", traffic, *IN_TIME, "--profiles", toy_root).stdout.startswith(f"\n{OUT}: 3 labelled")
 
 
 def test_back_mends_an_answer(traffic: Path, toy_root: Path, run: Run) -> None:
     """The line changes where it is, with the earlier answer as what is chosen; behind the first there is no further."""
-    run("label", traffic, "--profiles", toy_root, stdin="b\n3\n\nn\nb\nb\n1\n\n4\n\nq\n")
+    run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="b\n3\n\nn\nb\nb\n1\n\n4\n\nq\n")
     assert labelled() == [("sum my table up", ["tools/web"]), ("who won?", ["tools/orphan"])]
 
 
@@ -106,17 +107,17 @@ def test_back_leaves_what_others_added(
         return ask(*arguments)
 
     monkeypatch.setattr(Labeller, "_ask", meanwhile)
-    run("label", traffic, "--profiles", toy_root, stdin="\nb\n1\n3\n\n\nq\n")
+    run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="\nb\n1\n3\n\n\nq\n")
     assert labelled() == [("sum my table up", ["tools/web"]), ("theirs", []), ("who won?", [])]
 
 
 def test_a_torn_line_stays_apart(traffic: Path, toy_root: Path, run: Run) -> None:
     """A file without a line end gets one before the next answer; one that can't be read is told."""
     Path("mine.jsonl").write_text('{"text": "x", "needs": []}')
-    run("label", traffic, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\nq\n")
+    run("label", traffic, *IN_TIME, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\nq\n")
     assert labelled("mine.jsonl") == [("x", []), ("sum my table up", ["tools/csv"])]
     Path("mine.jsonl").write_text('{"text": "x", "needs": ["tools/none"]}\n{torn')
-    result = run("label", traffic, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\n")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 2)
     assert "mine.jsonl: line 1: needs[0]: unknown module 'tools/none'" in result.stderr
 

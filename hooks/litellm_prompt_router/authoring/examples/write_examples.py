@@ -90,9 +90,9 @@ def _label(
     others = disagreements = 0
     for number, message in enumerate(now.pending, 1):
         needs = labels.get(number)
-        if needs is not None and needs and module.id not in _with_required(needs, profile):
+        if needs is not None and needs and module.id not in with_required(needs, profile):
             others += 1
-        elif needs is None or _with_required(needs, profile) != _with_required(message.needs, profile):
+        elif needs is None or with_required(needs, profile) != with_required(message.needs, profile):
             disagreements += 1
         else:
             kept.append(message)
@@ -106,7 +106,7 @@ def _label(
     )
 
 
-def _with_required(needs: Iterable[str], profile: Profile) -> frozenset[str]:
+def with_required(needs: Iterable[str], profile: Profile) -> frozenset[str]:
     """The modules, those they require, and so on; without the core, which is there anyway."""
     by_id = {module.id: module for module in profile.modules}
     found: set[str] = set()
