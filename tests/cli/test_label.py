@@ -10,6 +10,7 @@ import pytest
 
 from litellm_prompt_router.cli.labeller import Labeller
 from tests.cli.conftest import TOY_PROMPT, Run
+from tests.emulators.embeddings import Embedder
 
 OUT = "toy-labelled.jsonl"
 IN_TIME = ("--order", "time")
@@ -66,12 +67,9 @@ def test_the_modules_are_shown_by_number(traffic: Path, toy_root: Path, run: Run
     """Without the core that is beyond doubt; ? shows a text; what isn't understood says which keys there are."""
     result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="?2\n?9\n7\nwhat\nq\n")
     lines = [line.removeprefix("> ") for line in result.stdout.splitlines()]
-    assert [line.split()[:2] for line in lines if line.lstrip("* ").startswith(("1 ", "2 ", "3 ", "4 "))][:4] == [
-        ["*", "1"],
-        ["2", "tools/files"],
-        ["3", "tools/web"],
-        ["4", "tools/orphan"],
-    ]
+    listed = [line.split()[:2] for line in lines if line.lstrip("* ").startswith(("1 ", "2 ", "3 ", "4 "))][:4]
+    assert listed[0] == ["*", "1"]
+    assert sorted(listed[1:]) == [["2", "tools/files"], ["3", "tools/web"], ["4", "tools/orphan"]]
     assert "Files live in the workspace folder, and nowhere else." in result.stdout
     assert "9: say a module's number, 1 to 4" in lines
     assert "7: say a module's number, 1 to 4" in lines
@@ -130,3 +128,52 @@ def test_nothing_to_label_is_told(traffic: Path, toy_root: Path, run: Run, tmp_p
         f"{tmp_path}/none.jsonl: no message came with the prompt of toy; see `prompt-router learn --list`\n",
     )
     assert run("label", tmp_path / "gone.jsonl", "--profiles", toy_root).exit_code == 1
+
+
+SAID = ("thanks!", "load a table of columns", "search pages on the web", "load a table and search pages")
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """Small talk first, then two clear messages and one between them."""
+    path = tmp_path / "doubtful.jsonl"
+    path.write_text("".join(call(f"c{number}", user(text)) for number, text in enumerate(SAID)))
+    return path
+
+
+def test_doubtful_messages_come_first(doubtful: Path, toy_root: Path, run: Run) -> None:
+    """Small talk comes last; --order time asks in the order of the traffic."""
+    run("label", doubtful, "--profiles", toy_root, stdin="n\nn\nn\nn\n")
+    asked = [text for text, _ in labelled()]
+    assert asked[-1] == "thanks!"
+    assert asked.index(SAID[3]) < asked.index(SAID[1])
+    run("label", doubtful, *IN_TIME, "--profiles", toy_root, "--out", "time.jsonl", stdin="n\nn\nn\nn\n")
+    assert [text for text, _ in labelled("time.jsonl")] == list(SAID)
+
+
+def test_likely_modules_are_offered_first(doubtful: Path, toy_root: Path, run: Run) -> None:
+    """Under the number that they always have; nothing is chosen by it."""
+    shown = run("label", doubtful, *IN_TIME, "--profiles", toy_root, stdin="s\ns\ns\n").stdout
+    by_message = [part.split("\n") for part in shown.split("\nmessage ")[1:]]
+    tops = [next(line.split() for line in lines if " tools/" in line)[:2] for lines in by_message]
+    assert (tops[1], tops[2]) == (["1", "tools/csv"], ["3", "tools/web"])
+    assert "needs: nothing beyond the core" in shown
+    assert "needs: 1" not in shown
+
+
+def test_an_embedding_model_is_asked_where_the_profile_names_one(
+    doubtful: Path, toy_root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each text; --lexical asks nobody."""
+    monkeypatch.setenv("OPENAI_API_KEY", "emulated")
+    declared = toy_root / "toy" / "profile.yaml"
+    declared.write_text(f"{declared.read_text()}router: {{embedding_model: openai/emulated-embeddings}}\n")
+    with Embedder() as embedder:
+        where = ("--profiles", toy_root, "--api-base", embedder.url)
+        assert run("label", doubtful, *where, "--lexical", stdin="q\n").exit_code == 0
+        assert embedder.batches == []
+        assert run("label", doubtful, *where, stdin="q\n").exit_code == 0
+        texts = [text for batch in embedder.batches for text in batch]
+    assert set(SAID) < set(texts)
+    assert len(texts) == len(set(texts))
+    assert run("label", doubtful, *where, stdin="q\n").stderr.startswith("embedding model 'openai/emulated-embeddings'")

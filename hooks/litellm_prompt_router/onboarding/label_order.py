@@ -74,9 +74,9 @@ def most_uncertain_first(cases: Sequence[CaseToLabel]) -> tuple[CaseToLabel, ...
         top = case.best_first()[0] if case.scores and case.doubt >= 0 else -1
         queues.setdefault(top, []).append(case)
     dismissed = queues.pop(-1, [])
-    turns = [(nth, module, case) for module, queue in queues.items() for nth, case in enumerate(queue)]
-    turns.sort(key=lambda turn: turn[:2])
-    return (*(case for _, _, case in turns), *dismissed)
+    turns = [(nth, case) for queue in queues.values() for nth, case in enumerate(queue)]
+    turns.sort(key=lambda turn: (turn[0], -turn[1].doubt))
+    return (*(case for _, case in turns), *dismissed)
 
 
 def texts_to_compare(profile: Profile, asked: Sequence[int], cases: Sequence[Case]) -> tuple[str, ...]:
