@@ -146,7 +146,7 @@ def test_doubtful_messages_come_first(doubtful: Path, toy_root: Path, run: Run) 
     run("label", doubtful, "--profiles", toy_root, stdin="n\nn\nn\nn\n")
     asked = [text for text, _ in labelled()]
     assert asked[-1] == "thanks!"
-    assert asked.index(SAID[3]) < asked.index(SAID[1])
+    assert asked.index(SAID[3]) < asked.index(SAID[2])
     run("label", doubtful, *IN_TIME, "--profiles", toy_root, "--out", "time.jsonl", stdin="n\nn\nn\nn\n")
     assert [text for text, _ in labelled("time.jsonl")] == list(SAID)
 
