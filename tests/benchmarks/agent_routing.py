@@ -1,17 +1,39 @@
-"""Rows of the routing table for a real agent's prompt: fitted and evaluated, by conversation."""
+"""Rows of the routing table for a real agent's prompt: fitted and evaluated through the commands, by conversation."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import click
+from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from litellm_prompt_router.authoring.share_intervals import share_interval
-from tests.benchmarks.real_agent import RealAgent, Row, as_case, build_profile, folds, some_of
+from litellm_prompt_router.cli import embedding_options, fit_command
+from litellm_prompt_router.cli import main as cli
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files import load_profile
+from tests.benchmarks.real_agent import (
+    ANSWERS_FILE,
+    MESSAGES_FILE,
+    RealAgent,
+    Row,
+    as_case,
+    build_profile,
+    folds,
+    load_agent,
+    rows_in,
+    some_of,
+)
+from tests.emulators.recorded_answers import RecordedAnswerer, recorded_in
 
 FOLDS = 5
 AIMS = (0.90, 0.95, 0.99)
@@ -28,8 +50,10 @@ COLUMNS = (
     "oracle",
     "served",
 )
+LOCAL_MODEL = "local/multilingual-e5-small"
+ROUTING_MODEL = "openai/gpt-4.1-nano"
+"""By whose prices the recorded model's answers would be billed."""
 FITTED_FILES = ("router.json", "router.npz")
-WORDS, MEANING = "lexical", "lexical+semantic"
 
 Run = Callable[..., Any]
 """Runs `prompt-router` with these arguments and ``--json``, and reads what it says."""
@@ -96,7 +120,7 @@ class AgentBench:
         """Every message measured once, by a fit on ``share`` of all labels, none from its conversation."""
         conversations = self._agent.conversations
         parts = folds(conversations, FOLDS)
-        folder = self._profile(router)
+        folder = self.profile(router)
         total: Measured | None = None
         for number, held_out in enumerate(parts):
             others = [name for other in parts[:number] + parts[number + 1 :] for name in other]
@@ -108,17 +132,17 @@ class AgentBench:
 
     def on_others(self, router: FittedRouter, held_out: Sequence[Row], aim: float) -> Measured:
         """Messages kept apart, measured by a fit on all labels."""
-        return self._one(self._profile(router), router, self._agent.messages, held_out, aim)
+        return self._one(self.profile(router), router, self._agent.messages, held_out, aim)
 
     def unfitted(self, router: FittedRouter, held_out: Sequence[Row]) -> Measured:
         """Messages measured without any fit."""
-        return self._evaluated(self._profile(router), router, held_out, "none")
+        return self._evaluated(self.profile(router), router, held_out, "none")
 
     def _rows(self, names: Iterable[str]) -> list[Row]:
         conversations = self._agent.conversations
         return [row for name in names for row in conversations[name]]
 
-    def _profile(self, router: FittedRouter) -> Path:
+    def profile(self, router: FittedRouter) -> Path:
         self._made += 1
         return build_profile(self._root, f"agent{self._made}", self._agent, router.router)
 
@@ -158,5 +182,103 @@ class AgentBench:
         return path
 
 
-def table_of(title: str) -> Table:
-    return Table(*COLUMNS, title=title)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What to measure. ``held_out``: messages kept apart, for fits on all labels; then nothing is cross-validated."""
+
+    folder: Path
+    held_out: Path | None
+    aims: Sequence[float]
+    shares: Sequence[float]
+    embedding_model: str
+    api_base: str | None
+
+
+def measure(wanted: Wanted, root: Path, run: Run, console: Console) -> None:
+    """Prints the tables."""
+    agent = load_agent(wanted.folder)
+    bench = AgentBench(agent, root, run)
+    routers = [FittedRouter(name="words", router={})]
+    name, reach = wanted.embedding_model, ("--api-base", wanted.api_base) if wanted.api_base else ()
+    meaning = FittedRouter(name=f"words + {name}", router={"embedding_model": name}, options=reach)
+    problem = _missing(bench, meaning, wanted)
+    if problem is None:
+        routers.append(meaning)
+    else:
+        console.print(f"left out: {meaning.name}: {problem}", soft_wrap=True)
+    jobs = [
+        (router, share, aim)
+        for router in routers
+        for share in (wanted.shares if wanted.held_out is None else (1.0,))
+        for aim in wanted.aims
+    ]
+    title = f"a real agent's prompt of {len(agent.prompt):,} characters, {len(agent.groups) - 1} topics and the core; "
+    apart = rows_in(wanted.held_out) if wanted.held_out is not None else ()
+    title += f"{len(apart)} messages kept apart" if apart else f"{len(agent.messages)} messages, each held out once"
+    table = Table(*COLUMNS, title=title)
+    with _remembered_vectors():
+        for router, share, aim in track(jobs, "agent", console=Console(stderr=True), transient=True):
+            found = bench.on_others(router, apart, aim) if apart else bench.by_folds(router, share, aim)
+            table.add_row(router.name, f"{share:.0%}", f"{aim:.0%}", *found.cells())
+    console.print(table)
+    if not apart:
+        _measure_recorded(bench, agent, wanted.folder, console)
+
+
+def _measure_recorded(bench: AgentBench, agent: RealAgent, folder: Path, console: Console) -> None:
+    """The routing model, with its recorded answers, on the conversations that have one for every message."""
+    rows = agent.answered()
+    if not rows or "--routing-model" not in options_of("evaluate"):
+        console.print("left out: the recorded routing model: no answers, or no command takes one", soft_wrap=True)
+        return
+    router = FittedRouter(name="routing model, no fit", router={}, options=("--routing-model", ROUTING_MODEL))
+    table = Table(*COLUMNS, title=f"{len(rows)} messages with a recorded answer of a chat model")
+    with (
+        RecordedAnswerer(recorded_in(folder / MESSAGES_FILE, folder / ANSWERS_FILE)) as answerer,
+        patch.dict(os.environ, {"OPENAI_API_BASE": answerer.url, "OPENAI_API_KEY": "emulated"}),
+    ):
+        table.add_row(router.name, "none", "-", *bench.unfitted(router, rows).cells())
+        asked, unknown, usage = len(answerer.questions), answerer.unknown, answerer.usage
+    console.print(table)
+    console.print(
+        f"{asked} questions, {unknown} about messages without an answer; {usage.input_tokens:,} tokens in, "
+        f"{usage.output_tokens:,} out",
+        soft_wrap=True,
+    )
+
+
+def options_of(command: str) -> frozenset[str]:
+    """The options that a command of `prompt-router` takes."""
+    found = cli.get_command(click.Context(cli), command)
+    return frozenset(option for param in (found.params if found else ()) for option in param.opts)
+
+
+def _missing(bench: AgentBench, router: FittedRouter, wanted: Wanted) -> str | None:
+    """Why the embedding model can't be asked; None where it can."""
+    profile = load_profile(bench.profile(router), len, as_fitted=False)
+    try:
+        embedding_options.vectors_of(profile, ("a probe",), None, wanted.api_base)
+    except ConfigurationError as error:
+        return "; ".join(error.problems)
+    return None
+
+
+@contextmanager
+def _remembered_vectors() -> Iterator[None]:
+    """Each text is embedded once, however many fits read it."""
+    known: dict[tuple[str, str], Any] = {}
+    ask = embedding_options.vectors_of
+
+    def vectors_of(profile: Any, texts: Sequence[str], model: str | None, api_base: str | None) -> Any:
+        name = profile.embedding.model
+        missing = [text for text in texts if (name, text) not in known]
+        if missing:
+            known.update({(name, text): v for text, v in ask(profile, missing, model, api_base).items()})
+        return {text: known[name, text] for text in texts}
+
+    with patch.object(embedding_options, "vectors_of", vectors_of):
+        if not hasattr(fit_command, "vectors_of"):
+            yield
+            return
+        with patch.object(fit_command, "vectors_of", vectors_of):
+            yield
