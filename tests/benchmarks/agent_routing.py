@@ -149,14 +149,24 @@ class AgentBench:
     def _one(
         self, folder: Path, router: FittedRouter, teaching: Sequence[Row], held_out: Sequence[Row], aim: float
     ) -> Measured:
+        promise = self._fit(folder, router, teaching, aim)
+        return self._evaluated(folder, router, held_out, promise)
+
+    def fitted(self, router: FittedRouter, teaching: Sequence[Row], aim: float) -> Path:
+        """The folder of a profile fitted on these messages."""
+        folder = self.profile(router)
+        self._fit(folder, router, teaching, aim)
+        return folder
+
+    def _fit(self, folder: Path, router: FittedRouter, teaching: Sequence[Row], aim: float) -> str:
+        """What is promised."""
         for name in FITTED_FILES:
             (folder / name).unlink(missing_ok=True)
         where = ("--profile", folder.name, "--profiles", folder.parent)
         fit_file = self._written("fit.jsonl", teaching)
         done = self._run("fit", fit_file, *where, "--target", aim, "--promise", "expected", *router.options)
         calibration = done.get("fused_calibration") or done["calibration"]
-        promise = calibration["promise"] if done["stored"] else "not stored"
-        return self._evaluated(folder, router, held_out, promise)
+        return str(calibration["promise"]) if done["stored"] else "not stored"
 
     def _evaluated(self, folder: Path, router: FittedRouter, held_out: Sequence[Row], promise: str) -> Measured:
         where = ("--profile", folder.name, "--profiles", folder.parent)
