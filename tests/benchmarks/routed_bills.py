@@ -28,7 +28,6 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.profile.tokens import token_counter
-from tests.accounting.driving import Lane, driving
 from tests.benchmarks.agent_routing import LOCAL_MODEL, ROUTING_MODEL, AgentBench, FittedRouter
 from tests.benchmarks.real_agent import ANSWERS_FILE, CORE, MESSAGES_FILE, RealAgent, Row, build_profile, load_agent
 from tests.emulators.recorded_answers import RecordedAnswerer, RecordedMessage, recorded_in
@@ -114,6 +113,8 @@ def _tool_step(tool: str, name: str, rng: random.Random) -> list[dict[str, Any]]
 
 def bill(folder: Path, profile_folder: Path, calls: Sequence[RecordedCall], model: str, mode: str, router: str) -> Bill:
     """What the calls cost with this profile; ``router`` is the routing model's address."""
+    from tests.accounting.driving import Lane, driving  # imports LiteLLM, which reads its environment then
+
     profile = load_profile(profile_folder, token_counter())
     settings: dict[str, Any] = {"router_model": True} if profile_has_model(profile) else {}
     with Upstream() as upstream:
