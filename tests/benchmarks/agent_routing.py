@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +26,7 @@ from tests.benchmarks.real_agent import (
     MESSAGES_FILE,
     RealAgent,
     Row,
+    answers_in,
     as_case,
     build_profile,
     folds,
@@ -53,6 +54,8 @@ COLUMNS = (
 LOCAL_MODEL = "local/multilingual-e5-small"
 ROUTING_MODEL = "openai/gpt-4.1-nano"
 """By whose prices the recorded model's answers would be billed."""
+ROUTING_OPTIONS = ("--routing-model", "--router-model")
+WIDTH = 160
 FITTED_FILES = ("router.json", "router.npz")
 
 Run = Callable[..., Any]
@@ -105,15 +108,18 @@ class FittedRouter:
     name: str
     router: Mapping[str, Any]
     options: tuple[object, ...] = ()
+    fit_options: tuple[object, ...] | None = None
+    """Those of `fit` alone, where they differ."""
 
 
 class AgentBench:
     """Fits and measures in a temporary folder, through the commands."""
 
-    def __init__(self, agent: RealAgent, root: Path, run: Run) -> None:
+    def __init__(self, agent: RealAgent, root: Path, run: Run, prefix: str = "agent") -> None:
         self._agent = agent
         self._root = root
         self._run = run
+        self._prefix = prefix
         self._made = 0
 
     def by_folds(self, router: FittedRouter, share: float, aim: float) -> Measured:
@@ -144,7 +150,7 @@ class AgentBench:
 
     def profile(self, router: FittedRouter) -> Path:
         self._made += 1
-        return build_profile(self._root, f"agent{self._made}", self._agent, router.router)
+        return build_profile(self._root, f"{self._prefix}{self._made}", self._agent, router.router)
 
     def _one(
         self, folder: Path, router: FittedRouter, teaching: Sequence[Row], held_out: Sequence[Row], aim: float
@@ -164,7 +170,8 @@ class AgentBench:
             (folder / name).unlink(missing_ok=True)
         where = ("--profile", folder.name, "--profiles", folder.parent)
         fit_file = self._written("fit.jsonl", teaching)
-        done = self._run("fit", fit_file, *where, "--target", aim, "--promise", "expected", *router.options)
+        options = router.options if router.fit_options is None else router.fit_options
+        done = self._run("fit", fit_file, *where, "--target", aim, "--promise", "expected", *options)
         calibration = done.get("fused_calibration") or done["calibration"]
         return str(calibration["promise"]) if done["stored"] else "not stored"
 
@@ -194,18 +201,23 @@ class AgentBench:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What to measure. ``held_out``: messages kept apart, for fits on all labels; then nothing is cross-validated."""
+    """What to measure. ``held_out``: messages kept apart, for fits on all labels; then nothing is cross-validated.
+
+    ``answers``: what a routing model said of those.
+    """
 
     folder: Path
     held_out: Path | None
+    answers: Path | None
     aims: Sequence[float]
     shares: Sequence[float]
     embedding_model: str
     api_base: str | None
 
 
-def measure(wanted: Wanted, root: Path, run: Run, console: Console) -> None:
+def measure(wanted: Wanted, root: Path, run: Run) -> None:
     """Prints the tables."""
+    console = Console(width=WIDTH)
     agent = load_agent(wanted.folder)
     bench = AgentBench(agent, root, run)
     routers = [FittedRouter(name="words", router={})]
@@ -232,23 +244,43 @@ def measure(wanted: Wanted, root: Path, run: Run, console: Console) -> None:
             table.add_row(router.name, f"{share:.0%}", f"{aim:.0%}", *found.cells())
     console.print(table)
     if not apart:
-        _measure_recorded(bench, agent, wanted.folder, console)
+        _measure_recorded(agent, root, run, (wanted.folder / MESSAGES_FILE, wanted.folder / ANSWERS_FILE), wanted.aims)
+    elif wanted.held_out is not None and wanted.answers is not None:
+        others = replace(agent, messages=apart, answers=answers_in(wanted.answers))
+        _measure_recorded(others, root, run, (wanted.held_out, wanted.answers), ())
 
 
-def _measure_recorded(bench: AgentBench, agent: RealAgent, folder: Path, console: Console) -> None:
-    """The routing model, with its recorded answers, on the conversations that have one for every message."""
+def _measure_recorded(
+    agent: RealAgent, root: Path, run: Run, recorded: tuple[Path, Path], aims: Sequence[float]
+) -> None:
+    """The routing model, with its recorded answers, on the conversations that have one for every message.
+
+    Without a fit, and for each aim by a fit that asks it about the messages of other such conversations.
+    """
+    console = Console(width=WIDTH)
     rows = agent.answered()
-    if not rows or "--routing-model" not in options_of("evaluate"):
+    evaluates = next((option for option in ROUTING_OPTIONS if option in options_of("evaluate")), None)
+    if not rows or evaluates is None:
         console.print("left out: the recorded routing model: no answers, or no command takes one", soft_wrap=True)
         return
-    router = FittedRouter(name="routing model, no fit", router={}, options=("--routing-model", ROUTING_MODEL))
+    fits = next((option for option in ROUTING_OPTIONS if option in options_of("fit")), None)
+    bench = AgentBench(replace(agent, messages=rows), root, run, prefix="asking")
+    alone = FittedRouter(name="routing model, no fit", router={}, options=(evaluates, ROUTING_MODEL))
     table = Table(*COLUMNS, title=f"{len(rows)} messages with a recorded answer of a chat model")
     with (
-        RecordedAnswerer(recorded_in(folder / MESSAGES_FILE, folder / ANSWERS_FILE)) as answerer,
+        RecordedAnswerer(recorded_in(*recorded)) as answerer,
         patch.dict(os.environ, {"OPENAI_API_BASE": answerer.url, "OPENAI_API_KEY": "emulated"}),
     ):
-        table.add_row(router.name, "none", "-", *bench.unfitted(router, rows).cells())
+        table.add_row(alone.name, "none", "-", *bench.unfitted(alone, rows).cells())
         asked, unknown, usage = len(answerer.questions), answerer.unknown, answerer.usage
+        for aim in aims if fits is not None else ():
+            router = FittedRouter(
+                name="words and routing model, as fitted",
+                router={"model": ROUTING_MODEL},
+                options=(evaluates, ROUTING_MODEL),
+                fit_options=(fits, ROUTING_MODEL),
+            )
+            table.add_row(router.name, "80%", f"{aim:.0%}", *bench.by_folds(router, 0.8, aim).cells())
     console.print(table)
     console.print(
         f"{asked} questions, {unknown} about messages without an answer; {usage.input_tokens:,} tokens in, "

@@ -75,11 +75,15 @@ def load_agent(folder: Path) -> RealAgent:
         prompt=(folder / PROMPT_FILE).read_text("utf-8"),
         groups=json.loads((folder / GROUPS_FILE).read_text("utf-8")),
         messages=rows_in(folder / MESSAGES_FILE),
-        answers={
-            (row["conversation"], row["turn"]): RecordedAnswer(needed=tuple(row["need"]), perhaps=tuple(row["maybe"]))
-            for row in (rows_in(folder / ANSWERS_FILE) if (folder / ANSWERS_FILE).is_file() else ())
-        },
+        answers=answers_in(folder / ANSWERS_FILE) if (folder / ANSWERS_FILE).is_file() else {},
     )
+
+
+def answers_in(path: Path) -> dict[MessageName, RecordedAnswer]:
+    return {
+        (row["conversation"], row["turn"]): RecordedAnswer(needed=tuple(row["need"]), perhaps=tuple(row["maybe"]))
+        for row in rows_in(path)
+    }
 
 
 def rows_in(path: Path) -> tuple[Row, ...]:

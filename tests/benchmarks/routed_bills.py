@@ -15,8 +15,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,10 @@ from tests.emulators.recorded_answers import RecordedAnswerer, RecordedMessage, 
 from tests.emulators.upstream import Upstream
 
 GROUP, ROUTING_GROUP = "agent", "router"
+NOBODY = "http://127.0.0.1:9"
+"""Where no routing model is asked."""
+ROUTERS = ("words", "meaning", "recorded", "needed", "right")
+"""``needed``: of the recorded answers the first list alone. ``right``: a routing model that knows the labels."""
 LOOP_CALLS = 6
 """Calls that a message with a need leads to, on average."""
 CALL_SECONDS, THINK_SECONDS = 8.0, 60.0
@@ -170,17 +173,18 @@ def main() -> None:
     parser.add_argument("--aim", type=float, default=0.90, help="of first needs, for fitted routers")
     parser.add_argument("--embedding-model", default=LOCAL_MODEL, metavar="NAME")
     parser.add_argument("--api-base", metavar="URL", help="where that is")
+    parser.add_argument("--routers", nargs="+", choices=ROUTERS, default=ROUTERS)
     parser.add_argument("--conversations", type=int, help="so many of them alone")
     arguments = parser.parse_args()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     if arguments.api_base:
         os.environ.setdefault("OPENAI_API_BASE", arguments.api_base)
         os.environ.setdefault("OPENAI_API_KEY", "none")
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        _report(Path(folder), arguments, stack)
+    with tempfile.TemporaryDirectory() as folder:
+        _report(Path(folder), arguments)
 
 
-def _report(root: Path, arguments: argparse.Namespace, stack: ExitStack) -> None:
+def _report(root: Path, arguments: argparse.Namespace) -> None:
     from tests.benchmarks.routing import run
 
     agent = load_agent(arguments.folder)
@@ -191,18 +195,21 @@ def _report(root: Path, arguments: argparse.Namespace, stack: ExitStack) -> None
     bench = AgentBench(agent, root, run)
     plain = build_profile(root, "full", agent)
     calls = traffic(agent, load_profile(plain, len).text, rows, arguments.rate)
-    recorded = stack.enter_context(
-        RecordedAnswerer(recorded_in(arguments.folder / MESSAGES_FILE, arguments.folder / ANSWERS_FILE))
-    )
-    right = stack.enter_context(RecordedAnswerer(as_labelled(rows)))
-    asking = {"model": ROUTING_GROUP, "model_timeout": 10}
+    recorded = recorded_in(arguments.folder / MESSAGES_FILE, arguments.folder / ANSWERS_FILE)
     embedding = {"embedding_model": arguments.embedding_model, "embedding_timeout": 10}
     reach = ("--api-base", arguments.api_base) if arguments.api_base else ()
-    words = FittedRouter(name=f"words at {arguments.aim:.0%}", router={})
-    meaning = FittedRouter(
-        name=f"words + {arguments.embedding_model} at {arguments.aim:.0%}", router=embedding, options=reach
-    )
-    full = bill(root / "off", plain, calls, arguments.model, "off", recorded.url)
+    fitted = {
+        "words": FittedRouter(name=f"words at {arguments.aim:.0%}", router={}),
+        "meaning": FittedRouter(
+            name=f"words + {arguments.embedding_model} at {arguments.aim:.0%}", router=embedding, options=reach
+        ),
+    }
+    asked = {
+        "recorded": ("recorded routing model", recorded),
+        "needed": ("the same, what it calls needed alone", [replace(each, perhaps=()) for each in recorded]),
+        "right": ("one that is always right", as_labelled(rows)),
+    }
+    full = bill(root / "off", plain, calls, arguments.model, "off", NOBODY)
     table = Table(
         "router",
         "USD",
@@ -220,24 +227,26 @@ def _report(root: Path, arguments: argparse.Namespace, stack: ExitStack) -> None
         asked = (f"{found.asked_usd:.4f}", str(found.asked)) if found.asked else ("", "")
         table.add_row(name, f"{found.usd:.4f}", *asked, str(found.late), f"{share:+.1%}")
 
-    for number, fitted in enumerate((words, meaning)):
-        try:
-            folder = bench.fitted(fitted, others, arguments.aim)
-        except SystemExit as error:
-            console.print(f"left out: {fitted.name}: {error}", soft_wrap=True)
+    for key in arguments.routers:
+        if key in fitted:
+            router = fitted[key]
+            try:
+                folder = bench.fitted(router, others, arguments.aim)
+            except SystemExit as error:
+                console.print(f"left out: {router.name}: {error}", soft_wrap=True)
+                continue
+            add(router.name, bill(root / key, folder, calls, arguments.model, "rewrite", NOBODY))
             continue
-        add(fitted.name, bill(root / f"fit{number}", folder, calls, arguments.model, "rewrite", recorded.url))
-    for number, (name, answerer) in enumerate(
-        (("recorded routing model", recorded), ("one that is always right", right))
-    ):
+        name, answers = asked[key]
         try:
-            folder = build_profile(root, f"asking{number}", agent, asking)
+            folder = build_profile(root, f"asking_{key}", agent, {"model": ROUTING_GROUP, "model_timeout": 10})
         except ConfigurationError as error:
             console.print(f"left out: {name}: {'; '.join(error.problems)}", soft_wrap=True)
             continue
-        add(name, bill(root / f"model{number}", folder, calls, arguments.model, "rewrite", answerer.url))
-        if answerer.unknown:
-            console.print(f"{name}: {answerer.unknown} questions about messages without a recorded answer")
+        with RecordedAnswerer(answers) as answerer:
+            add(name, bill(root / key, folder, calls, arguments.model, "rewrite", answerer.url))
+            if answerer.unknown:
+                console.print(f"{name}: {answerer.unknown} questions about messages without a recorded answer")
     console.print(table)
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.routing DATA_FOLDER [--splits N] [--skip-latency]
     python -m tests.benchmarks.routing DATA_FOLDER --only-splits clinc20
-    python -m tests.benchmarks.routing --agent PROMPT_FOLDER [--held-out FILE]
+    python -m tests.benchmarks.routing --agent PROMPT_FOLDER [--held-out FILE [--answers FILE]]
 
 PROMPT_FOLDER holds a real agent's prompt with labelled messages (real_agent.py says in which files); without the option
 it is DATA_FOLDER/../agent116k where that is there. Each of its messages is measured by fits on other conversations: on
@@ -21,7 +21,6 @@ import argparse
 import json
 import os
 import random
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -211,6 +210,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA_FOLDER", nargs="?")
     parser.add_argument("--agent", type=Path, metavar="PROMPT_FOLDER")
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="in the form of PROMPT_FOLDER's messages")
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="a routing model's, for the messages in --held-out"
+    )
     parser.add_argument("--aims", type=float, nargs="+", default=agent_routing.AIMS, help="of PROMPT_FOLDER")
     parser.add_argument("--shares", type=float, nargs="+", default=agent_routing.SHARES, help="of its labels")
     parser.add_argument("--embedding-model", default=agent_routing.LOCAL_MODEL, metavar="NAME", help="for it")
@@ -221,7 +223,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.data is None and arguments.agent is None:
         parser.error("name DATA_FOLDER, --agent PROMPT_FOLDER, or both")
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=agent_routing.WIDTH)
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     columns = ("set", "99% of", "promise", "calibrated on", "coverage", "at first needs", "tokens kept", "oracle")
     table = Table(*columns, title="fit and evaluate, held-out messages")
@@ -241,12 +243,13 @@ def main() -> None:
             wanted = agent_routing.Wanted(
                 folder=agent,
                 held_out=arguments.held_out,
+                answers=arguments.answers,
                 aims=arguments.aims,
                 shares=arguments.shares,
                 embedding_model=arguments.embedding_model,
                 api_base=arguments.api_base,
             )
-            agent_routing.measure(wanted, root, run, console)
+            agent_routing.measure(wanted, root, run)
         if arguments.data is None:
             return
         if arguments.only_splits:
