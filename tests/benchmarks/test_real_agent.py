@@ -13,7 +13,7 @@ from litellm_prompt_router.cli import main as cli
 from litellm_prompt_router.files import load_profile
 from tests.benchmarks.agent_routing import AgentBench, FittedRouter
 from tests.benchmarks.real_agent import as_case, build_profile, folds, is_agent_folder, load_agent, some_of
-from tests.benchmarks.routed_bills import traffic
+from tests.benchmarks.routed_bills import NOBODY, bill, traffic
 
 PIECES = (
     ("core", "You are a careful helper.\n"),
@@ -100,3 +100,18 @@ def test_traffic_calls_the_tools_of_what_is_needed(folder: Path) -> None:
     assert set(called) == {"use_mail", "use_tables"}
     assert called[0] == "use_mail"
     assert calls[0].request["tools"][0]["function"]["name"] == "use_mail"
+
+
+@pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning")
+def test_bills_are_of_every_call(folder: Path, tmp_path: Path) -> None:
+    """Through LiteLLM to the emulated provider; nothing of a fit, so both sides cost the same."""
+    agent = load_agent(folder)
+    made = build_profile(tmp_path, "agent", agent)
+    text = load_profile(made, len).text
+    calls = traffic(agent, text, agent.answered()[:4], 60)
+    off, on = (
+        bill(tmp_path / mode, made, calls, "anthropic/claude-sonnet-4-5", mode, NOBODY) for mode in ("off", "rewrite")
+    )
+    assert off.calls == on.calls == len(calls)
+    assert off.net_usd == on.net_usd > 0
+    assert (off.asked, off.late) == (0, 0)
