@@ -82,6 +82,8 @@ def labelled(row: dict[str, Any], label_of: Callable[[str], str]) -> dict[str, A
 
 def run(*arguments: object) -> Any:
     result = CliRunner().invoke(cli, [*map(str, arguments), "--json"])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
     if result.exit_code != 0:
         raise SystemExit(result.output)
     return json.loads(result.stdout)
