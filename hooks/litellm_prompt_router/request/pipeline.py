@@ -95,6 +95,8 @@ class QuestionsWanted:
     """What a routing model is to be asked ahead of a decision: a question by user turn."""
 
     settings: RoutingModelSettings
+    section_ids: tuple[str, ...]
+    """The ids that an answer may name."""
     by_turn: Mapping[int, RoutingQuestion]
 
     @property
@@ -210,10 +212,11 @@ class Pipeline:
         profile, request = recognised.recognition.profile, recognised.opened.request
         if profile.routing_model is None or request.missing_history is not None:
             return None
-        by_turn = self._routers[profile.name].questions(
-            request.turns, lookup=lookup, to_embed=None if wanted is None else wanted.by_turn
-        )
-        return QuestionsWanted(settings=profile.routing_model, by_turn=by_turn) if by_turn else None
+        router = self._routers[profile.name]
+        by_turn = router.questions(request.turns, lookup=lookup, to_embed=None if wanted is None else wanted.by_turn)
+        if not by_turn:
+            return None
+        return QuestionsWanted(settings=profile.routing_model, section_ids=router.section_ids, by_turn=by_turn)
 
     def decide(
         self,

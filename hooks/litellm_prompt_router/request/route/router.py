@@ -43,7 +43,9 @@ from litellm_prompt_router.request.route.needed_modules import Need, closure_of,
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
 from litellm_prompt_router.request.route.routing_answers import AnswerLookup, RoutingQuestion, no_answers
+from litellm_prompt_router.request.route.routing_question import question_at
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
+from litellm_prompt_router.request.route.section_index import SectionIndex
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED, UncalibratedBase
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
 
@@ -93,7 +95,13 @@ class Router:
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
         self._semantics = promised(profile.fitted)
         self._base = None if profile.is_calibrated else UncalibratedBase(profile)
+        self._sections = None if profile.routing_model is None else SectionIndex(profile)
         self._walks: dict[tuple[int, int], _Walk] = {}
+
+    @property
+    def section_ids(self) -> tuple[str, ...]:
+        """The ids that a routing model may name; none where the profile has no such model."""
+        return () if self._sections is None else self._sections.ids
 
     @property
     def reads_declared_tools(self) -> bool:
@@ -170,7 +178,18 @@ class Router:
         self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
     ) -> dict[int, RoutingQuestion]:
         """What a routing model is to be asked, by user turn; answered before or not."""
-        return {}
+        wanted: dict[int, RoutingQuestion] = {}
+        if self._sections is None or not self._sections.ids:
+            return wanted
+        is_started, in_use = False, set[int]()
+        for at, turn in enumerate(turns):
+            in_use.update(self._owner_of_tool[tool] for tool in turn.tool_calls if tool in self._owner_of_tool)
+            if turn.role == "user":
+                reading = self._read(turn, started=is_started)
+                if reading.kind == "task" and reading.chars:
+                    wanted[at] = question_at(self._sections, turns, at, self._ignore, in_use)
+                is_started = is_started or reading.kind != "none" or reading.is_shortened
+        return wanted
 
     def _embeddings(self, lookup: Lookup, wanted: Mapping[int, str]) -> dict[int, MessageEmbedding]:
         """By turn, for the messages whose vectors are known."""

@@ -1,0 +1,213 @@
+"""What a routing model is asked about one user message, and what its answer says.
+
+A question depends on the conversation up to its message and on nothing else: neither on what models answered before nor
+on how the conversation went on. So every later call, and every replica, asks the same.
+
+The conversation is quoted as JSON, so that nothing in it stands beside the instructions. An answer is read whatever it
+is wrapped in; only ids of the profile's sections count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from litellm_prompt_router.profile.profile import Ignore
+from litellm_prompt_router.request.route.own_words import own_words
+from litellm_prompt_router.request.route.routing_answers import RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.route.section_index import SectionIndex
+from litellm_prompt_router.request.types import Turn
+
+MESSAGE_CHARS = 6_000
+EARLIER_CHARS = 500
+AGENT_CHARS = 1_000
+"""Of the message, of each earlier one, and of what the agent said last: longer ones by their beginning and end."""
+EARLIER_MESSAGES = 6
+"""The first, which often is the task, and the last five."""
+MAX_ANSWER_CHARS = 20_000
+MAX_OPENINGS = 200
+"""Braces and brackets of an answer that are tried as the beginning of JSON."""
+MAX_ANSWER_TOKENS = 300
+"""What an answer may take: two lists of a few ids each."""
+
+NEEDED = ("needed", "need", "needs", "required", "require", "likely", "certain", "necessary", "definitely", "yes")
+PERHAPS = ("perhaps", "perhaps_needed", "maybe", "possible", "possibly", "might", "optional", "unsure", "uncertain")
+"""How models name the two lists."""
+_LABELS = {name: kind for kind, names in (("needed", NEEDED), ("perhaps", PERHAPS)) for name in names}
+_LABEL = re.compile(
+    r"(?im)^[\s>#*_\-`\"]*(" + "|".join(sorted((n.replace("_", "[ _]") for n in _LABELS), key=len, reverse=True))
+    + r")(?:[ _]sections)?[\s*_`\"]*:"
+)  # fmt: skip
+_WORD = re.compile(r"[\w./-]+")
+_DECODER = json.JSONDecoder()
+_BARE_LIST = re.compile(r"\s*(?:```\w*)?\s*(\[[^\[\]{}]*\])\s*(?:```)?\s*")
+_COMMA_AHEAD = re.compile(r",(?=\s*[\]}])")
+
+
+def question_at(
+    index: SectionIndex, turns: Sequence[Turn], at: int, ignore: Ignore, in_use: Iterable[int]
+) -> RoutingQuestion:
+    """The question about the user message at turn ``at``. ``in_use``: modules whose tools were called before it."""
+    said = [text for turn in turns[:at] if turn.role == "user" and (text := _words(turn, ignore))]
+    if len(said) > EARLIER_MESSAGES:
+        said = [said[0], *said[1 - EARLIER_MESSAGES :]]
+    used = dict.fromkeys(section for module in sorted(in_use) if (section := index.section_of(module)) is not None)
+    content: dict[str, Any] = {
+        "earlier": [_ends_of(text, EARLIER_CHARS) for text in said],
+        "agent": _ends_of(_agents_last_words(turns, at, ignore), AGENT_CHARS),
+        "in_use": [*used],
+        "message": _ends_of(_words(turns[at], ignore), MESSAGE_CHARS),
+    }
+    if turns[at].attachments:
+        content["attachments"] = [*dict.fromkeys(turns[at].attachments)]
+    told = {name: value for name, value in content.items() if value or name == "message"}
+    return RoutingQuestion(sections=index.text, conversation=_as_json(told))
+
+
+def answer_schema(ids: Sequence[str]) -> dict[str, Any]:
+    """The JSON schema of an answer, for providers that hold a model to one."""
+    names = {"type": "array", "items": {"type": "string", "enum": [*ids]} if ids else {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {"needed": names, "perhaps": names},
+        "required": ["needed", "perhaps"],
+        "additionalProperties": False,
+    }
+
+
+def parse_answer(text: str, known_ids: Sequence[str]) -> RoutingAnswer | None:
+    """The lists in a model's answer; None where it isn't one, or names nothing but sections that don't exist.
+
+    Both are in the order of ``known_ids``; what stands in both is needed.
+    """
+    if len(text) > MAX_ANSWER_CHARS:
+        return None
+    ids = _Ids(known_ids)
+    for found in _objects(text):
+        answer = _of_json(found, ids)
+        if answer is not None:
+            return answer
+    return None if "{" in text or "[" in text else _of_lines(text, ids)
+
+
+class _Ids:
+    """Section ids, as models may write them."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = tuple(known)
+        self._by_name = {id.casefold(): id for id in known}
+        last: dict[str, list[str]] = {}
+        for id in known:
+            last.setdefault(id.casefold().rpartition("/")[2], []).append(id)
+        for name, meant in last.items():
+            if len(meant) == 1:
+                self._by_name.setdefault(name, meant[0])
+
+    def answer(self, named: Mapping[str, Sequence[str]]) -> RoutingAnswer | None:
+        found = {kind: {id for name in names if (id := self._meant(name)) is not None} for kind, names in named.items()}
+        if any(named.values()) and not any(found.values()):
+            return None
+        needed, perhaps = found.get("needed", set()), found.get("perhaps", set())
+        return RoutingAnswer(
+            needed=tuple(id for id in self._known if id in needed),
+            perhaps=tuple(id for id in self._known if id in perhaps - needed),
+        )
+
+    def _meant(self, name: str) -> str | None:
+        return self._by_name.get(name.strip(" \t\r\n`'\"*.,;:()[]").casefold())
+
+    def named_in(self, text: str) -> list[str]:
+        return [name for name in _WORD.findall(text) if self._meant(name) is not None]
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """The JSON objects in the text, outermost ones, those that stand last first; or the list that is all of it."""
+    for tried in dict.fromkeys((text, _COMMA_AHEAD.sub("", text))):
+        found: list[Any] = []
+        at = 0
+        for _ in range(MAX_OPENINGS):
+            at = tried.find("{", at)
+            if at < 0:
+                break
+            try:
+                value, at = _DECODER.raw_decode(tried, at)
+            except (ValueError, RecursionError):
+                at += 1
+            else:
+                found.append(value)
+        yield from reversed(found)
+        if not found and (bare := _BARE_LIST.fullmatch(tried)) is not None:
+            with contextlib.suppress(ValueError, RecursionError):
+                yield json.loads(bare.group(1))
+
+
+def _of_json(value: Any, ids: _Ids) -> RoutingAnswer | None:
+    if isinstance(value, list):
+        names = _names(value)
+        return ids.answer({"needed": names}) if names else None
+    if not isinstance(value, dict):
+        return None
+    named: dict[str, list[str]] = {}
+    for key, inner in value.items():
+        kind = _LABELS.get(re.sub(r"[^a-z]+", "_", str(key).lower()).strip("_").removesuffix("_sections"))
+        if kind is not None:
+            named.setdefault(kind, []).extend(_names(inner))
+    if named:
+        return ids.answer(named)
+    inside = [answer for inner in value.values() if isinstance(inner, dict) and (answer := _of_json(inner, ids))]
+    return inside[-1] if inside else None
+
+
+def _names(value: Any) -> list[str]:
+    """The names in a list, or in what models write in its place."""
+    if isinstance(value, str):
+        return [name for name in re.split(r"[,;\n]", value) if name.strip() and name.strip().lower() != "none"]
+    if isinstance(value, dict):
+        return [str(name) for name, is_named in value.items() if is_named]
+    if not isinstance(value, list):
+        return []
+    names = [item.get("id", item.get("section", "")) if isinstance(item, dict) else item for item in value]
+    return [name for name in names if isinstance(name, str) and name.strip()]
+
+
+def _of_lines(text: str, ids: _Ids) -> RoutingAnswer | None:
+    """Of an answer without JSON: what stands behind ``needed:`` and ``perhaps:``."""
+    labels = [*_LABEL.finditer(text)]
+    if not labels:
+        return None
+    named: dict[str, list[str]] = {}
+    ends = [label.start() for label in labels[1:]] + [len(text)]
+    for label, end in zip(labels, ends, strict=True):
+        kind = _LABELS[label.group(1).lower().replace(" ", "_")]
+        named.setdefault(kind, []).extend(ids.named_in(text[label.end() : end]))
+    return ids.answer(named)
+
+
+def _words(turn: Turn, ignore: Ignore) -> str:
+    return (own_words(turn, ignore).text or "").strip()
+
+
+def _agents_last_words(turns: Sequence[Turn], at: int, ignore: Ignore) -> str:
+    """What the agent said last since the user message before; empty where it said nothing."""
+    for turn in reversed(turns[:at]):
+        if turn.role == "assistant" and turn.text.strip():
+            return turn.text.strip()
+        if turn.role == "user" and _words(turn, ignore):
+            break
+    return ""
+
+
+def _ends_of(text: str, most_chars: int) -> str:
+    """The text, or its first two thirds and last third of ``most_chars``."""
+    if len(text) <= most_chars:
+        return text
+    tail = most_chars // 3
+    return f"{text[: most_chars - tail]} […] {text[-tail:]}"
+
+
+def _as_json(content: Mapping[str, Any]) -> str:
+    """Without lone surrogates, which no request can carry."""
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace").decode()
