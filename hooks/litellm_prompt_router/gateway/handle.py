@@ -259,7 +259,7 @@ class RequestHandler:
     def _facts(self, request: IncomingRequest, handled: RequestOutcome) -> Facts:
         walked = handled.walked
         target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
-        decision_us = (time.perf_counter_ns() - request.began_ns) // 1000 - handled.decided_by.waited_us
+        decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
         facts = facts_of(handled.caller, handled.mode, walked.outcome, target, decision_us, handled.decided_by)
         return with_part_sizes(facts, walked.request, request.data)
 

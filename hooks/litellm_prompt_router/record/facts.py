@@ -49,12 +49,6 @@ class DecisionContext:
     routing_model: RoutingModelUse | None = None
     embedding_wait_us: int | None = None
 
-    @property
-    def waited_us(self) -> int:
-        """For models, in all."""
-        asked = self.routing_model
-        return (self.embedding_wait_us or 0) + ((asked.wait_us if asked is not None else None) or 0)
-
 
 NO_CONTEXT = DecisionContext()
 
@@ -67,7 +61,7 @@ def facts_of(
     decision_us: int,
     context: DecisionContext = NO_CONTEXT,
 ) -> Facts:
-    """The facts of one request; ``decision_us`` is the time our part took, without what was waited for."""
+    """The facts of one request; ``decision_us`` is the time our part took, waiting for models included."""
     recognition, decision = outcome.recognition, outcome.decision
     if recognition is not None and decision is not None:
         facts = _recognised(caller, mode, outcome, recognition, decision, target, decision_us, context)

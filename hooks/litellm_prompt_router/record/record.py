@@ -133,7 +133,7 @@ class Facts:
     """Removed tokens at the plain input price, decimal text. Ignores caching, so it is no bill and no net figure."""
     list_price_saved_reason: str | None = None
     decision_us: int | None = None
-    """From the request's arrival to its new body, without what it waited for models."""
+    """From the request's arrival to its new body, waiting for models included."""
     is_drift: bool = False
     absent_modules: tuple[str, ...] = ()
     """Of a drifted prompt: the profile's modules that are not in it as they were."""
@@ -147,7 +147,7 @@ class Facts:
     routing_model_outcome: RoutingOutcome | None = None
     """None where the profile names no such model, and where the request never came so far."""
     routing_model_wait_us: int | None = None
-    """How long the request waited for its answers; no part of ``decision_us``."""
+    """How long the request waited for its answers, a part of ``decision_us``."""
     embedding_wait_us: int | None = field(default=None, metadata=LEDGER_ONLY)
     """The same for an embedding model."""
     profile_changed_from: str | None = field(default=None, metadata=LEDGER_ONLY)
@@ -221,6 +221,13 @@ class Facts:
     def selection_us(self) -> int | None:
         """``decision_us`` where the decision was to rewrite, in shadow mode too: passing through is quicker."""
         return None if self.is_passthrough else self.decision_us
+
+    @property
+    def computing_us(self) -> int | None:
+        """``selection_us`` without what was waited for models: what our own code took."""
+        if self.selection_us is None:
+            return None
+        return self.selection_us - (self.routing_model_wait_us or 0) - (self.embedding_wait_us or 0)
 
     def to_dict(self) -> dict[str, Any]:
         """The facts flat, as the ledger line begins."""

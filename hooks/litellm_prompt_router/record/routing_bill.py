@@ -10,6 +10,8 @@ from decimal import Decimal
 
 from litellm_prompt_router.record.record import Record
 
+QUESTION_KEY = "prompt_router_question"
+"""In the ``spend_logs_metadata`` of a question's own call: of which request it is."""
 FAILED_METHOD = "the request failed; its routing bill"
 NO_BILL = "unavailable: the routing model's bill"
 

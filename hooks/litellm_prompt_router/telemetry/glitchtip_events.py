@@ -205,6 +205,8 @@ def _request(record: Record) -> dict[str, Any]:
         *("original_tokens", "prompt_tokens", *USAGE_BUCKETS, "usage_reason"),
         *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
         *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
+        *("routing_model", "routing_model_outcome", "routing_model_wait_us", "routing_model_calls"),
+        *("routing_model_input_tokens", "routing_model_output_tokens", "routing_model_usd", "routing_model_usd_reason"),
         *("conversation", "arm", "policy"),
     )
     chars = "unknown size" if size is None else f"{size} chars"

@@ -17,6 +17,7 @@ import litellm
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_deployment, target_of_model
 from litellm_prompt_router.gateway.events import USD_DIGITS
+from litellm_prompt_router.record.routing_bill import QUESTION_KEY
 from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import MAX_ANSWER_TOKENS, answer_schema
 from litellm_prompt_router.request.types import CHAT
@@ -24,8 +25,6 @@ from litellm_prompt_router.request.types import CHAT
 REASONING_TOKENS = 1_200
 """Room for what a model thinks that can't be told not to."""
 SCHEMA_NAME = "sections"
-QUESTION_KEY = "prompt_router_question"
-"""In the call's ``spend_logs_metadata``: of which request it is."""
 IDENTITY = (
     *("user_api_key", "user_api_key_hash", "user_api_key_alias", "user_api_key_user_id", "user_api_key_user_email"),
     *("user_api_key_team_id", "user_api_key_team_alias", "user_api_key_org_id", "user_api_key_org_alias"),
