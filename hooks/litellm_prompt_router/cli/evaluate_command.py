@@ -32,6 +32,14 @@ from litellm_prompt_router.cli.inputs import (
     shown,
 )
 from litellm_prompt_router.cli.output import evidence_for_json, percent, shortened, show_json, show_table
+from litellm_prompt_router.cli.routing_options import (
+    RoutingAnswersWanted,
+    answers_for,
+    questions_in,
+    routing_answers_option,
+    routing_model_option,
+    with_routing_model,
+)
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Conversations, parse_cases
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -55,6 +63,8 @@ CURVE_TARGETS = (0.90, 0.95, 0.98, 0.99, 1.0)
 @model_option
 @api_base_option
 @lexical_option
+@routing_model_option
+@routing_answers_option
 @json_option
 def evaluate(
     cases: str | None,
@@ -64,6 +74,8 @@ def evaluate(
     embedding_model: str | None,
     api_base: str | None,
     lexical: bool,
+    routing_model: str | None,
+    routing_answers: str | None,
     as_json: bool,
 ) -> None:
     """Walk each labelled message as a request, and report size reduction, coverage and misses.
@@ -78,22 +90,21 @@ def evaluate(
     drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all.
 
     A profile that was fitted with an embedding model has its messages sent to that model, unless --lexical.
+    --routing-model asks a chat model about each message, as the proxy does for keys with `router_model: true`.
     """
     profiles, count_tokens = read_profiles(root)
+    asked = RoutingAnswersWanted(routing_model, routing_answers)
+    profiles = tuple(with_routing_model(each, asked) for each in profiles)
     profile = choose_profile(profiles, name)
     path = cases or str(_usual_cases(profile_folders(profiles_root(root))[profile.name]))
     parsed = parse_cases(read_text_file(path), shown(path), profile)
     pipeline = Pipeline(profiles, count_tokens, coverage_floor=settings_of_environment().coverage_floor)
     conversations = Conversations(case for _, case in parsed)
-    lookup = lookup_for(
-        profile,
-        [conversations.turns_of(case) for _, case in parsed],
-        model=embedding_model,
-        api_base=api_base,
-        is_lexical=lexical,
-    )
-    evaluation = evaluate_cases(pipeline, profile, parsed, lookup)
-    comparison = compare(profile, parsed, lookup)
+    turns = [conversations.turns_of(case) for _, case in parsed]
+    lookup = lookup_for(profile, turns, model=embedding_model, api_base=api_base, is_lexical=lexical)
+    answers = answers_for(profile, questions_in(profile, turns), asked)
+    evaluation = evaluate_cases(pipeline, profile, parsed, lookup, answers)
+    comparison = compare(profile, parsed, lookup, answers)
     if plot is not None:
         _plot(comparison, plot)
     if as_json:

@@ -20,6 +20,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import REVIEW_FILE, load_profile
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route import with_model_choosing
 
 
 @click.command()
@@ -41,7 +42,7 @@ def review(name: str, accept: bool, root: Path | None) -> None:
     if accept:
         _accept(folders[name], profile)
         return
-    _show(profile, ProfileEditor(folders[name]).read(REVIEW_FILE))
+    _show(with_model_choosing(profile), ProfileEditor(folders[name]).read(REVIEW_FILE))
 
 
 def _accept(folder: Path, profile: Profile) -> None:
@@ -59,6 +60,18 @@ def _accept(folder: Path, profile: Profile) -> None:
     click.echo(f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; {taken_up}")
 
 
+def _say_routing_model(profile: Profile) -> None:
+    """What a routing model's word counts for, where one is asked."""
+    if profile.routing_model is None:
+        return
+    freed = [module.id for module in profile.modules if module.until_labelled and not module.always]
+    told = f", {', '.join(freed)} among them, which nothing but its answer takes out of the core" if freed else ""
+    click.echo(
+        f"\nfor keys with `router_model: true`, {profile.routing_model.model} says for each task which of these it "
+        f"needs{told}; without its answer all of them are sent"
+    )
+
+
 def _show(profile: Profile, sheet: bytes | None) -> None:
     total = max(sum(module.tokens for module in profile.modules), 1)
     optional = [module for module in profile.modules if not module.always]
@@ -68,11 +81,14 @@ def _show(profile: Profile, sheet: bytes | None) -> None:
     if optional:
         share = percent(sum(module.tokens for module in optional) / total)
         click.echo(f"{len(optional)} of {len(profile.modules)} modules, {share} of the tokens, may be left out:\n")
+        is_told = any(module.when for module in optional)
         rows = [
             (m.id, f"{m.tokens:,}", percent(m.tokens / total), ", ".join(m.tools), ", ".join(m.triggers))
+            + (m.when,) * is_told
             for m in optional
         ]
-        show_table(("module", "#tokens", "#share", "tools", "triggers"), rows)
+        show_table(("module", "#tokens", "#share", "tools", "triggers") + ("needed when",) * is_told, rows)
+        _say_routing_model(profile)
     else:
         click.echo("no module may be left out: every one is in the core")
     part = risky_part(sheet.decode("utf-8", "replace")) if sheet is not None else ""

@@ -94,7 +94,7 @@ class Conversations:
             elif turn.role == "tool":
                 messages.append({"role": "tool", "tool_call_id": f"call_{number - 1}", "content": "{}"})
             else:
-                messages.append({"role": turn.role, "content": turn.text or "Done." * (turn.role == "assistant")})
+                messages.append({"role": turn.role, "content": turn.text})
         return {"messages": messages}
 
     def _calls(self, case: Case) -> list[tuple[str, ...]]:

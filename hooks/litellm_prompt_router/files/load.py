@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import parse_yaml, read_inside, read_text
 from litellm_prompt_router.documents.problems import explain_validation_error
-from litellm_prompt_router.files.fit_files import fit_digest, read_fitted, routing_digest
+from litellm_prompt_router.files.fit_files import SHORT_DIGEST, fit_digest, read_fitted, routing_digest
 from litellm_prompt_router.files.profile_yaml import (
     PROFILE_FILE,
     EconomicsFile,
@@ -42,10 +43,12 @@ from litellm_prompt_router.profile.profile import (
     RoutingModelSettings,
     Slot,
 )
+from litellm_prompt_router.request.route import with_model_choosing
+from litellm_prompt_router.request.route.section_index import SectionIndex
 
 
 def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profile, ...]:
-    """Every profile folder under ``root``, by name. Raises ConfigurationError with all problems of all."""
+    """Every profile folder under ``root``, by name, as it is routed. Raises ConfigurationError with all problems."""
     if not root.is_dir():
         raise ConfigurationError([f"{root}: no such folder; set `profiles` to the folder that holds the profiles"])
     folders = sorted(path.parent for path in root.glob(f"*/{PROFILE_FILE}"))
@@ -57,7 +60,7 @@ def load_profiles(root: Path, count_tokens: Callable[[str], int]) -> tuple[Profi
     profiles: list[Profile] = []
     for folder in folders:
         try:
-            profiles.append(load_profile(folder, count_tokens))
+            profiles.append(with_model_choosing(load_profile(folder, count_tokens)))
         except ConfigurationError as error:
             problems.extend(error.problems)
     if problems:
@@ -110,7 +113,7 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         fitted = _as_declared(read_fitted(folder, where, modules), declared.router, where, problems)
     if problems:
         raise ConfigurationError(problems)
-    return Profile(
+    profile = Profile(
         name=declared.profile,
         version=declared.version,
         digest=digest.hexdigest(),
@@ -129,6 +132,16 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         router=NO_ROUTER if fitted is None else fit_digest(folder, declared.router.embedding_model),
         routing=routing_digest(modules),
     )
+    return replace(profile, router=_with_routing_model(profile))
+
+
+def _with_routing_model(profile: Profile) -> str:
+    """The digest of what was fitted, and of which model is asked about which sections, described how."""
+    asked = profile.routing_model
+    if asked is None:
+        return profile.router
+    facts = [profile.router, asked.model, asked.hedge_model, SectionIndex(with_model_choosing(profile)).text]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:SHORT_DIGEST]
 
 
 def _embedding(declared: RouterFile) -> EmbeddingSettings | None:

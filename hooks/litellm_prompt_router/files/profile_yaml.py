@@ -130,6 +130,7 @@ def inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable
     yield from _repeated([slot.name for slot in declared.slots], f"{where}: slots", "name")
     yield from _repeated([t for module in declared.modules for t in module.tools], f"{where}: modules", "tool")
     yield from _wrong_bundles(declared, where)
+    yield from _without_routing_model(declared.router, where)
     for number, module in enumerate(declared.modules):
         path = f"{where}: modules[{number}]"
         if module.always and module.optional:
@@ -147,13 +148,23 @@ def inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable
                 yield f"{path}.triggers[{index}]: {wrong}"
 
 
+def _without_routing_model(router: RouterFile, where: str) -> Iterable[str]:
+    """What is said of a routing model that isn't named."""
+    if router.model is None:
+        for name in sorted(router.model_fields_set & {"hedge_model", "model_timeout", "model_budget_usd_per_hour"}):
+            yield f"{where}: router.{name}: goes with `router.model`; name the routing model, or remove it"
+    elif router.hedge_model == router.model:
+        yield f"{where}: router.hedge_model: is the routing model itself; name another, or remove it"
+
+
 def _wrong_bundles(declared: ProfileFile, where: str) -> Iterable[str]:
     stated = declared.economics
     if stated is None:
         return
     if bool(stated.bundles) != (stated.choice == "bundles"):
         yield f"{where}: economics.bundles: go with the choice 'bundles' and no other; tune the profile again"
-    always = {module.id: module.always for module in declared.modules}
+    is_asked = declared.router.model is not None
+    always = {m.id: m.always and not (is_asked and m.until_labelled) for m in declared.modules}
     for number, bundle in enumerate(stated.bundles):
         for index, name in enumerate(bundle):
             at = f"{where}: economics.bundles[{number}][{index}]"

@@ -192,7 +192,7 @@ class Profile:
     reviewed: bool = True
     """False: a draft that no person has looked at; it runs in shadow at most."""
     router: str = NO_ROUTER
-    """A short digest of what was fitted, and of the embedding model that it is used with; ``none``: nothing fitted."""
+    """A short digest of what was fitted, and of the models that it is used with; ``none``: neither fit nor model."""
     routing: str | None = None
     """A short digest of all else that selects modules: their texts, triggers, tools, requirements and marks."""
 
@@ -210,10 +210,16 @@ class Profile:
         if tuned.profile_version is not None and tuned.profile_version != self.version:
             return f"tuned on version {tuned.profile_version}"
         if tuned.router is not None and tuned.router != self.router:
-            return "tuned with a fit that is gone" if self.router == NO_ROUTER else "tuned before the last fit"
+            return "tuned with a fit that is gone" if self.router == NO_ROUTER else self._newer_router
+
         if tuned.routing is not None and tuned.routing != self.routing:
             return "tuned before modules, their triggers, tools or marks were changed"
         return None
+
+    @property
+    def _newer_router(self) -> str:
+        asked = "" if self.routing_model is None else ", or before the routing model or its sections were changed"
+        return f"tuned before the last fit{asked}"
 
     @property
     def left_alone(self) -> str | None:

@@ -143,14 +143,18 @@ class Pipeline:
         *,
         only: str | None = None,
         lookup: Lookup = no_embeddings,
+        answers: AnswerLookup = no_answers,
     ) -> WalkResult:
         """What becomes of one request body. ``only`` names the one profile that may be recognised.
 
-        ``lookup`` gives the vectors of its messages to a profile that names an embedding model.
+        ``lookup`` gives the vectors of its messages to a profile that names an embedding model, ``answers`` what a
+        routing model said of them.
         """
         opened = self.open(data, call_type)
         recognised = opened if isinstance(opened, WalkResult) else self.recognise(opened, only=only)
-        return recognised if isinstance(recognised, WalkResult) else self.decide(recognised, target, lookup=lookup)
+        if isinstance(recognised, WalkResult):
+            return recognised
+        return self.decide(recognised, target, lookup=lookup, answers=answers)
 
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
@@ -227,11 +231,13 @@ class Pipeline:
         lookup: Lookup = no_embeddings,
         wanted: EmbeddingsWanted | None = None,
         answers: AnswerLookup = no_answers,
+        questions: QuestionsWanted | None = None,
     ) -> WalkResult:
         """What becomes of a recognised request. ``placement`` overrides the profile's own and the settings'.
 
-        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already. ``answers``: what a routing
-        model said; ``no_answers`` where this caller's requests don't ask one.
+        ``wanted``: what ``embeddings_wanted`` says of it, where somebody asked already; ``questions``: what
+        ``questions_wanted`` says. ``answers``: what a routing model said; ``no_answers`` where this caller's requests
+        don't ask one.
         """
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
@@ -249,6 +255,7 @@ class Pipeline:
                 lookup=lookup,
                 to_embed=None if wanted is None else wanted.by_turn,
                 answers=answers,
+                questions=None if questions is None else questions.by_turn,
                 declared=known_tools(data) if router.reads_declared_tools and common.takes_changed_prompt else None,
             )
         else:

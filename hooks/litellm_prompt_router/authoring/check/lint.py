@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Module, Profile, Slot
-from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.route import Router, with_model_choosing
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.route.triggers import ATTACHMENT_PREFIX, TriggerIndex, folded, words_of
 from litellm_prompt_router.request.types import Turn
@@ -70,11 +71,12 @@ def lint(profile: Profile) -> Findings:
         *_greedy_slots(profile),
         *_ignored_user_words(profile),
         *_outdated_tuning(profile),
+        *_needless_when(profile, paths),
     ]
     return Findings(
         errors=tuple(_cycles(profile, paths)),
         warnings=tuple(warnings),
-        notes=(*_needless_triggers(profile, paths), *_left_alone(profile)),
+        notes=(*_needless_triggers(profile, paths), *_left_alone(profile), *_asked_about(profile)),
     )
 
 
@@ -189,6 +191,24 @@ def _left_alone(profile: Profile) -> Iterable[str]:
     """A tuning that keeps the profile from doing anything."""
     if profile.left_alone is not None:
         yield f"{profile.name}: economics: {profile.left_alone}"
+
+
+def _needless_when(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    """Lines for the routing model at modules that it isn't asked about."""
+    for module in profile.modules:
+        if module.when and module.always and not module.until_labelled:
+            yield f"{paths[module.id]}: when: says nothing to anybody, since the module is always sent; remove it"
+
+
+def _asked_about(profile: Profile) -> Iterable[str]:
+    """What leaves the core because a routing model is asked about it."""
+    asked = {module.id for module in with_model_choosing(profile).modules if not module.always}
+    freed = [module.id for module in profile.modules if module.always and module.id in asked]
+    if freed:
+        yield (
+            f"{profile.name}: router.model: is asked about {many(len(freed), 'module')} with until_labelled, too: left"
+            f" out where it names them in neither list: {', '.join(freed)}"
+        )
 
 
 def _greedy_slots(profile: Profile) -> Iterable[str]:

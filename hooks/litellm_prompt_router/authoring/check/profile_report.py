@@ -134,6 +134,8 @@ def _warnings(profile: Profile, where: str, module: Module, router: Router) -> I
     if module.always:
         return
     required = any(module.id in other.requires for other in profile.modules if other is not module)
+    if profile.routing_model is not None:
+        return
     if not (module.triggers or module.tools or required):
         yield f"{where}: nothing but a fallback selects it; add triggers or tools"
     if len(module.examples) >= ENOUGH_EXAMPLES:

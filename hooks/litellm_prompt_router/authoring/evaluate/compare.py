@@ -16,9 +16,11 @@ from litellm_prompt_router.profile.fitted import Flags, Floats
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import (
     MOST_TOKENS_SHARE,
+    AnswerLookup,
     Lookup,
     Router,
     WeightedConversation,
+    no_answers,
     no_embeddings,
     weigh,
 )
@@ -27,6 +29,7 @@ from litellm_prompt_router.request.types import Turn
 
 MAX_POINTS = 60
 UNFITTED = "without a fit"
+ROUTING_MODEL = "routing model"
 PICTURE_FORMATS = (".png", ".svg")
 
 
@@ -63,12 +66,14 @@ class Comparison:
     """By threshold, from low to high; empty for a profile that isn't fitted."""
 
 
-def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings) -> Comparison:
+def compare(
+    profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings, answers: AnswerLookup = no_answers
+) -> Comparison:
     """All modules, triggers alone, the router as it is and an oracle, side by side; nothing to see without cases.
 
     Triggers alone are what routing would be without a base: everything where no trigger is found, else what they bring.
     Without a fit that isn't what the router does. Where ``lookup`` knows their meanings, the router by words alone
-    comes before the one that reads both.
+    comes before the one that reads both; and before the one that asks a routing model, where ``answers`` are its own.
     """
     if not cases:
         return Comparison(
@@ -111,6 +116,10 @@ def compare(profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_emb
         if is_fused:
             standings.append(result_of("lexical", np.array([_chosen(router, profile, turn) for turn in turns])))
         standings.append(result_of("lexical+semantic" if is_fused else "lexical", current))
+    if answers is not no_answers:
+        told = [router.decide(turn, lookup=lookup, answers=answers) for turn in turns]
+        current = np.array([_flags(decision.modules, profile) for decision in told])
+        standings.append(result_of(ROUTING_MODEL, current))
     standings.append(result_of("oracle", needed | state))
     covered: Flags = np.all(current | ~needed, axis=1)
     return Comparison(

@@ -10,7 +10,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.route import Lookup, no_embeddings
+from litellm_prompt_router.request.route import AnswerLookup, Lookup, no_answers, no_embeddings
 from litellm_prompt_router.request.types import CHAT, Evidence, Passthrough, Target
 
 TARGET = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
@@ -71,11 +71,15 @@ class Evaluation:
 
 
 def evaluate_cases(
-    pipeline: Pipeline, profile: Profile, cases: Sequence[Numbered], lookup: Lookup = no_embeddings
+    pipeline: Pipeline,
+    profile: Profile,
+    cases: Sequence[Numbered],
+    lookup: Lookup = no_embeddings,
+    answers: AnswerLookup = no_answers,
 ) -> Evaluation:
     """Walks each case as a request with the profile's own prompt. ``cases`` must not be empty."""
     conversations = Conversations(case for _, case in cases)
-    results = tuple(_walk(pipeline, profile, line, case, conversations, lookup) for line, case in cases)
+    results = tuple(_walk(pipeline, profile, line, case, conversations, lookup, answers) for line, case in cases)
     categories = dict.fromkeys(result.category for result in results)
     return Evaluation(
         profile=profile.name,
@@ -87,10 +91,16 @@ def evaluate_cases(
 
 
 def _walk(
-    pipeline: Pipeline, profile: Profile, line: int, case: Case, conversations: Conversations, lookup: Lookup
+    pipeline: Pipeline,
+    profile: Profile,
+    line: int,
+    case: Case,
+    conversations: Conversations,
+    lookup: Lookup,
+    answers: AnswerLookup,
 ) -> CaseResult:
     request = conversations.request_of(case, profile.text)
-    walked = pipeline.walk(request, CHAT, lambda: TARGET, only=profile.name, lookup=lookup)
+    walked = pipeline.walk(request, CHAT, lambda: TARGET, only=profile.name, lookup=lookup, answers=answers)
     outcome = walked.outcome
     if isinstance(outcome, Passthrough):
         problem = f"{profile.name}: its own prompt passes through ({outcome.reason}); see `prompt-router check`"

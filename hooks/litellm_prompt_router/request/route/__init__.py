@@ -1,5 +1,6 @@
 """Routing: from the conversation's own words and tool calls to the modules it needs, with evidence."""
 
+from litellm_prompt_router.request.route.asking import with_model_choosing
 from litellm_prompt_router.request.route.embeddings import Lookup, MessageEmbedding, no_embeddings
 from litellm_prompt_router.request.route.needed_modules import closure_of
 from litellm_prompt_router.request.route.router import MOST_TOKENS_SHARE, Router
@@ -26,4 +27,5 @@ __all__ = [
     "no_answers",
     "no_embeddings",
     "weigh",
+    "with_model_choosing",
 ]

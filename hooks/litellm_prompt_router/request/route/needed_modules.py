@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.types import Evidence, EvidenceKind, LateModules
 
-NAMED = frozenset({"trigger", "score"})
+NAMED = frozenset({"trigger", "score", "model"})
 """What the message itself gives; with the next message it is inherited."""
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route.asking import RoutingModelPart
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
@@ -42,10 +43,13 @@ from litellm_prompt_router.request.route.embeddings import (
 from litellm_prompt_router.request.route.needed_modules import Need, closure_of, core_evidence
 from litellm_prompt_router.request.route.own_words import own_words, stands_for_history
 from litellm_prompt_router.request.route.reader import MessageReading, Reader, lengths_of
-from litellm_prompt_router.request.route.routing_answers import AnswerLookup, RoutingQuestion, no_answers
-from litellm_prompt_router.request.route.routing_question import question_at
+from litellm_prompt_router.request.route.routing_answers import (
+    AnswerLookup,
+    RoutingAnswer,
+    RoutingQuestion,
+    no_answers,
+)
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
-from litellm_prompt_router.request.route.section_index import SectionIndex
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED, UncalibratedBase
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
 
@@ -70,10 +74,13 @@ class _Walk:
     in_use: set[int] = field(default_factory=set)
     absent: frozenset[int] = frozenset()
     """Modules that the base lacks because their tools aren't declared and weren't called so far."""
+    has_base: bool = False
+    """True once a message was there of which nobody said what it needs."""
 
     def restart(self, anew: _Walk) -> None:
         """This very walk as if it began here."""
         self.need, self.state, self.fallback, self.in_use = anew.need, anew.state, None, set()
+        self.has_base = False
 
     def copy(self) -> _Walk:
         return replace(self, need=self.need.copy(), state=self.state.copy(), in_use=set(self.in_use))
@@ -95,13 +102,14 @@ class Router:
         self._column = {m: c for c, m in enumerate(profile.fitted.table.columns)} if profile.fitted else {}
         self._semantics = promised(profile.fitted)
         self._base = None if profile.is_calibrated else UncalibratedBase(profile)
-        self._sections = None if profile.routing_model is None else SectionIndex(profile)
+        self._model = None if profile.routing_model is None else profile.routing_model.model
+        self._asking = None if self._model is None else RoutingModelPart(profile, self._ignore, self._owner_of_tool)
         self._walks: dict[tuple[int, int], _Walk] = {}
 
     @property
     def section_ids(self) -> tuple[str, ...]:
         """The ids that a routing model may name; none where the profile has no such model."""
-        return () if self._sections is None else self._sections.ids
+        return () if self._asking is None else self._asking.section_ids
 
     @property
     def reads_declared_tools(self) -> bool:
@@ -117,23 +125,31 @@ class Router:
         lookup: Lookup = no_embeddings,
         to_embed: Mapping[int, str] | None = None,
         answers: AnswerLookup = no_answers,
+        questions: Mapping[int, RoutingQuestion] | None = None,
         declared: frozenset[str] | None = None,
     ) -> RoutingDecision:
         """The modules this conversation needs by now, from its user messages and tool calls.
 
         ``latest_only``: only what the latest task and the tool calls behind it need. ``trace`` is filled on the way.
         ``lookup`` gives the messages' vectors; one without a vector is scored by its words. ``to_embed``:
-        what ``texts_to_embed`` says of these turns, where somebody asked already. ``declared``: the names of the tools
-        that the request declares; None where they aren't known, and then no module is left out for want of one.
+        what ``texts_to_embed`` says of these turns, where somebody asked already. ``answers``: what the routing model
+        said to ``questions``, which are those that the method of this name gives; a message without an answer is routed
+        by its words and meaning, and ``no_answers`` as if there were no such model. ``declared``: the names of the
+        tools that the request declares; None where they aren't known, and then no module is left out for want of one.
         """
         turns = tuple(turns)
         absent = frozenset[int]() if self._base is None else self._base.absent(declared)
-        embeddings = self._embeddings(lookup, self.texts_to_embed(turns) if to_embed is None else to_embed)
+        to_embed = self.texts_to_embed(turns) if to_embed is None else to_embed
+        embeddings = self._embeddings(lookup, to_embed)
+        answered: dict[int, RoutingAnswer] | None = None
+        if self._asking is not None and answers is not no_answers:
+            questions = self.questions(turns, lookup=lookup, to_embed=to_embed) if questions is None else questions
+            answered = self._answers(answers, questions)
         if latest_only or trace is not None:
             begin, walk = 0, self._started_anew(absent)
         else:
-            begin, walk = self._resumed(turns, embeddings, absent)
-        self._advance(walk, turns, begin, len(turns), embeddings, latest_only=latest_only, trace=trace)
+            begin, walk = self._resumed(turns, embeddings, answered, absent)
+        self._advance(walk, turns, begin, len(turns), embeddings, answered, latest_only=latest_only, trace=trace)
         if walk.kind == "none":
             self._send_all(walk, NO_MESSAGE, at=len(turns) - 1)
         return RoutingDecision(
@@ -178,18 +194,21 @@ class Router:
         self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
     ) -> dict[int, RoutingQuestion]:
         """What a routing model is to be asked, by user turn; answered before or not."""
-        wanted: dict[int, RoutingQuestion] = {}
-        if self._sections is None or not self._sections.ids:
-            return wanted
-        is_started, in_use = False, set[int]()
+        if self._asking is None:
+            return {}
+        asked: list[int] = []
+        is_started = False
         for at, turn in enumerate(turns):
-            in_use.update(self._owner_of_tool[tool] for tool in turn.tool_calls if tool in self._owner_of_tool)
             if turn.role == "user":
                 reading = self._read(turn, started=is_started)
-                if reading.kind == "task" and reading.chars:
-                    wanted[at] = question_at(self._sections, turns, at, self._ignore, in_use)
+                asked += [at] if reading.kind == "task" else []
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
-        return wanted
+        return self._asking.questions(turns, asked)
+
+    def _answers(self, answers: AnswerLookup, questions: Mapping[int, RoutingQuestion]) -> dict[int, RoutingAnswer]:
+        """By turn, for the messages whose answers are known."""
+        model = self._model or ""
+        return {at: found for at, question in questions.items() if (found := answers(model, question)) is not None}
 
     def _embeddings(self, lookup: Lookup, wanted: Mapping[int, str]) -> dict[int, MessageEmbedding]:
         """By turn, for the messages whose vectors are known."""
@@ -200,7 +219,11 @@ class Router:
         return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
 
     def _resumed(
-        self, turns: tuple[Turn, ...], embeddings: Mapping[int, MessageEmbedding], absent: frozenset[int]
+        self,
+        turns: tuple[Turn, ...],
+        embeddings: Mapping[int, MessageEmbedding],
+        answered: Mapping[int, RoutingAnswer] | None,
+        absent: frozenset[int],
     ) -> tuple[int, _Walk]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent.
 
@@ -208,12 +231,14 @@ class Router:
         of what routing reads of the turns up to there, and of what the request's tools leave out.
         """
         keys: list[tuple[int, int]] = []
-        key = hash(absent) if absent else 0
+        key = hash((absent, answered is None)) if absent or answered is not None else 0
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 keys.append((at, key))
                 embedding = embeddings.get(at)
                 key = hash((key, turn.text, lengths_of(turn), turn.attachments, embedding and embedding.digest))
+                if answered is not None:
+                    key = hash((key, answered.get(at)))
             else:
                 key = hash((key, turn.role, turn.tool_calls, turn.declared, stands_for_history(turn, self._ignore)))
         for at, known in reversed(keys):
@@ -224,7 +249,7 @@ class Router:
             at, walk = 0, self._started_anew(absent)
         if keys and keys[-1][0] > at:
             walk = walk.copy()
-            self._advance(walk, turns, at, keys[-1][0], embeddings)
+            self._advance(walk, turns, at, keys[-1][0], embeddings, answered)
             at = keys[-1][0]
             if len(self._walks) >= MAX_WALKS:
                 self._walks.pop(next(iter(self._walks)), None)
@@ -241,11 +266,12 @@ class Router:
         begin: int,
         end: int,
         embeddings: Mapping[int, MessageEmbedding],
+        answered: Mapping[int, RoutingAnswer] | None,
         *,
         latest_only: bool = False,
         trace: Trace | None = None,
     ) -> None:
-        """Takes the walk from turn ``begin`` to turn ``end``."""
+        """Takes the walk from turn ``begin`` to turn ``end``. ``answered`` None: no routing model is asked."""
         for at in range(begin, end):
             turn = turns[at]
             walk.need.is_late = walk.kind != "none"
@@ -272,14 +298,15 @@ class Router:
                 walk.need.inherit()
                 if latest_only and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
-                self._take(walk, reading, at, trace, embeddings.get(at))
+                answer = None if answered is None else answered.get(at)
+                self._take(walk, reading, at, trace, embeddings.get(at), answer, asks=answered is not None)
 
     def _come_in(self, walk: _Walk, turns: Sequence[Turn], at: int) -> None:
         """Modules whose tools turn ``at`` declares: there from now on; from the start where nothing was asked yet."""
         assert self._base is not None
         for module, tool in self._base.declared_later(walk.absent, turns[at].declared).items():
             walk.absent -= {module}
-            if walk.need.is_late:
+            if walk.need.is_late and walk.has_base:
                 walk.need.bring(module, "tool_call", tool, at=_behind_results(turns, at))
 
     def _send_all(self, walk: _Walk, reason: str, *, at: int) -> None:
@@ -288,9 +315,17 @@ class Router:
             walk.fallback = reason if walk.fallback in (None, NOT_CALIBRATED) else walk.fallback
 
     def _take(
-        self, walk: _Walk, reading: MessageReading, at: int, trace: Trace | None, embedding: MessageEmbedding | None
+        self,
+        walk: _Walk,
+        reading: MessageReading,
+        at: int,
+        trace: Trace | None,
+        embedding: MessageEmbedding | None,
+        answer: RoutingAnswer | None,
+        *,
+        asks: bool,
     ) -> None:
-        """What one user message brings."""
+        """What one user message brings. ``asks``: a routing model is asked about those that say what to do."""
         need = walk.need
         walk.kind, reason = reading.kind, reading.fallback
         walk.query_chars = reading.chars
@@ -303,20 +338,31 @@ class Router:
             seen = self._weigh(reading.scores, walk.state, walk.in_use, at, embedding)
             if trace is not None:
                 trace.weighed.append(seen)
-            for module, detail in self._chosen(seen, need):
+            for module, detail in self._chosen(seen, need) if answer is None else ():
                 need.bring(module, "score", detail, at=at)
-            if not need.is_core_alone:
+            if answer is not None or not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
             elif walk.kind == "task" and not reading.scores.is_chat:
                 reason = self._unsure(seen, need, at)
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
+        if answer is not None and self._asking is not None:
+            need.is_started = True
+            for module, detail in self._asking.named(answer):
+                if not need.has(module):
+                    need.bring(module, "model", detail, at=at)
+            return
         if self._fitted is None:
             reason = reading.unreadable
+        walk.has_base = walk.has_base or not asks or walk.kind == "task"
         if reason is not None:
             self._send_all(walk, reason, at=at)
-        elif self._base is not None and need.bring_base(self._base.modules(walk.absent), NOT_CALIBRATED, at=at):
+        elif (
+            self._base is not None
+            and walk.has_base
+            and need.bring_base(self._base.modules(walk.absent), NOT_CALIBRATED, at=at)
+        ):
             walk.fallback = walk.fallback or NOT_CALIBRATED
 
     def _weigh(

@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from litellm_prompt_router.profile.profile import Ignore
 from litellm_prompt_router.request.route.own_words import own_words
@@ -41,30 +41,73 @@ _LABEL = re.compile(
     r"(?im)^[\s>#*_\-`\"]*(" + "|".join(sorted((n.replace("_", "[ _]") for n in _LABELS), key=len, reverse=True))
     + r")(?:[ _]sections)?[\s*_`\"]*:"
 )  # fmt: skip
+_GAP = " […] "
 _WORD = re.compile(r"[\w./-]+")
 _DECODER = json.JSONDecoder()
 _BARE_LIST = re.compile(r"\s*(?:```\w*)?\s*(\[[^\[\]{}]*\])\s*(?:```)?\s*")
 _COMMA_AHEAD = re.compile(r",(?=\s*[\]}])")
 
 
-def question_at(
-    index: SectionIndex, turns: Sequence[Turn], at: int, ignore: Ignore, in_use: Iterable[int]
+def questions_about(
+    index: SectionIndex, turns: Sequence[Turn], asked: Collection[int], ignore: Ignore, owner_of_tool: Mapping[str, int]
+) -> dict[int, RoutingQuestion]:
+    """The questions about the user messages at these turns. One that says nothing isn't asked about."""
+    questions: dict[int, RoutingQuestion] = {}
+    said: list[str] = []
+    used: dict[str, None] = {}
+    agent = ""
+    for at, turn in enumerate(turns):
+        for tool in turn.tool_calls:
+            section = index.section_of(owner_of_tool[tool]) if tool in owner_of_tool else None
+            used |= {} if section is None else {section: None}
+        if turn.role == "assistant" and turn.text.strip():
+            agent = turn.text.strip()
+        if turn.role != "user":
+            continue
+        words = (own_words(turn, ignore).text or "").strip()
+        if words and at in asked:
+            questions[at] = _question(index, said, agent, [*used], words, turn.attachments)
+        if words or turn.attachments:
+            agent = ""
+        said += [_ends_of(words, EARLIER_CHARS)] if words else []
+    return questions
+
+
+def _question(
+    index: SectionIndex,
+    said: Sequence[str],
+    agent: str,
+    in_use: Sequence[str],
+    words: str,
+    attachments: Sequence[str],
 ) -> RoutingQuestion:
-    """The question about the user message at turn ``at``. ``in_use``: modules whose tools were called before it."""
-    said = [text for turn in turns[:at] if turn.role == "user" and (text := _words(turn, ignore))]
-    if len(said) > EARLIER_MESSAGES:
-        said = [said[0], *said[1 - EARLIER_MESSAGES :]]
-    used = dict.fromkeys(section for module in sorted(in_use) if (section := index.section_of(module)) is not None)
-    content: dict[str, Any] = {
-        "earlier": [_ends_of(text, EARLIER_CHARS) for text in said],
-        "agent": _ends_of(_agents_last_words(turns, at, ignore), AGENT_CHARS),
-        "in_use": [*used],
-        "message": _ends_of(_words(turns[at], ignore), MESSAGE_CHARS),
+    content = {
+        "earlier": _some(said),
+        "agent": _ends_of(agent, AGENT_CHARS),
+        "in_use": in_use,
+        "attachments": [*dict.fromkeys(attachments)],
+        "message": _ends_of(words, MESSAGE_CHARS),
     }
-    if turns[at].attachments:
-        content["attachments"] = [*dict.fromkeys(turns[at].attachments)]
-    told = {name: value for name, value in content.items() if value or name == "message"}
-    return RoutingQuestion(sections=index.text, conversation=_as_json(told))
+    return RoutingQuestion(sections=index.text, conversation=_as_json({k: v for k, v in content.items() if v}))
+
+
+class AskedWords(NamedTuple):
+    """What of the user's own words is in a question: the message, and messages before it."""
+
+    message: str
+    earlier: tuple[str, ...]
+
+
+def asked_words(text: str, history: Sequence[str]) -> AskedWords:
+    """What a question about this message would hold."""
+    said = [_ends_of(words, EARLIER_CHARS) for words in map(str.strip, history) if words]
+    return AskedWords(_encodable(_ends_of(text.strip(), MESSAGE_CHARS)), tuple(map(_encodable, _some(said))))
+
+
+def words_in(question: RoutingQuestion) -> AskedWords:
+    """What a question holds."""
+    content: Any = json.loads(question.conversation)
+    return AskedWords(content["message"], tuple(content.get("earlier", ())))
 
 
 def answer_schema(ids: Sequence[str]) -> dict[str, Any]:
@@ -186,28 +229,22 @@ def _of_lines(text: str, ids: _Ids) -> RoutingAnswer | None:
     return ids.answer(named)
 
 
-def _words(turn: Turn, ignore: Ignore) -> str:
-    return (own_words(turn, ignore).text or "").strip()
-
-
-def _agents_last_words(turns: Sequence[Turn], at: int, ignore: Ignore) -> str:
-    """What the agent said last since the user message before; empty where it said nothing."""
-    for turn in reversed(turns[:at]):
-        if turn.role == "assistant" and turn.text.strip():
-            return turn.text.strip()
-        if turn.role == "user" and _words(turn, ignore):
-            break
-    return ""
+def _some(said: Sequence[str]) -> Sequence[str]:
+    return said if len(said) <= EARLIER_MESSAGES else [said[0], *said[1 - EARLIER_MESSAGES :]]
 
 
 def _ends_of(text: str, most_chars: int) -> str:
-    """The text, or its first two thirds and last third of ``most_chars``."""
+    """The text, or its first two thirds and its last third, together no more than ``most_chars``."""
     if len(text) <= most_chars:
         return text
     tail = most_chars // 3
-    return f"{text[: most_chars - tail]} […] {text[-tail:]}"
+    return f"{text[: most_chars - tail - len(_GAP)]}{_GAP}{text[-tail:]}"
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which no request can carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _as_json(content: Mapping[str, Any]) -> str:
-    """Without lone surrogates, which no request can carry."""
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _encodable(json.dumps(content, ensure_ascii=False))

@@ -53,7 +53,12 @@ class SectionIndex:
         """The modules of each section, by the section's id."""
         self.ids = tuple(self.pieces)
         self._ids_by_module = {piece: modules[first].id for piece, first in self._first_of.items()}
+        self._by_name = {modules[piece].id: group for group in pieces.values() for piece in group}
         self.text = INSTRUCTIONS + _lines({id: [modules[n] for n in group] for id, group in self.pieces.items()})
+
+    def named(self, id: str) -> tuple[int, ...]:
+        """The modules of the section with this id, or with a piece of this id; none where there is no such section."""
+        return self._by_name.get(id, ())
 
     def section_of(self, module: int) -> str | None:
         """The section that a module is a piece of; None for one of the core."""

@@ -1,0 +1,136 @@
+"""Options of commands that route with a routing model: which one is asked, and where its answers are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_prompt_router.authoring.asked_answers import AskedAnswers, ask_all
+from litellm_prompt_router.authoring.examples import ModelFailedError
+from litellm_prompt_router.cli.inputs import read_text_file, shown
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.files.recorded_answers import RecordedAnswers, line_for, parse_answers
+from litellm_prompt_router.profile.profile import Profile, RoutingModelSettings
+from litellm_prompt_router.request.route import (
+    AnswerLookup,
+    Router,
+    RoutingAnswer,
+    RoutingQuestion,
+    no_answers,
+    with_model_choosing,
+)
+from litellm_prompt_router.request.types import Turn
+
+RECORDED = "recorded"
+"""Stands for the routing model where only its answers are known."""
+
+routing_model_option = click.option(
+    "--routing-model", metavar="NAME", help="Ask this chat model, by LiteLLM's name, what each message needs."
+)
+routing_answers_option = click.option(
+    "--routing-answers",
+    metavar="FILE.jsonl",
+    help="Take the routing model's answers from this file; with --routing-model those that it lacks are added to it.",
+)
+
+
+class RoutingAnswersWanted(NamedTuple):
+    """What the two options say."""
+
+    model: str | None
+    path: str | None
+
+    @property
+    def is_on(self) -> bool:
+        return self.model is not None or self.path is not None
+
+
+def with_routing_model(profile: Profile, wanted: RoutingAnswersWanted) -> Profile:
+    """The profile as it is routed with the routing model that the options name; as it is without them."""
+    if not wanted.is_on:
+        return profile
+    settings = profile.routing_model or RoutingModelSettings(
+        model=wanted.model or RECORDED, hedge_model=None, timeout_seconds=1.0, budget_usd_per_hour=None
+    )
+    return with_model_choosing(replace(profile, routing_model=settings))
+
+
+def answers_for(
+    profile: Profile,
+    questions: Iterable[RoutingQuestion],
+    wanted: RoutingAnswersWanted,
+    *,
+    says_cost: bool = True,
+) -> AnswerLookup:
+    """The routing model's answers to these questions, recorded or asked for at once; ``no_answers`` without options.
+
+    Raises ConfigurationError where the file is wrong or the model can't be asked.
+    """
+    if not wanted.is_on:
+        return no_answers
+    recorded = _recorded(profile, wanted)
+    if wanted.model is not None:
+        missing = [each for each in dict.fromkeys(questions) if recorded(wanted.model, each) is None]
+        done = _ask(wanted.model, wanted.path, missing, Router(profile).section_ids, recorded)
+        if says_cost:
+            click.echo(cost_line(wanted.model, done), err=True)
+    return recorded
+
+
+def questions_in(profile: Profile, conversations: Iterable[Sequence[Turn]]) -> list[RoutingQuestion]:
+    """All that the profile's routing model would be asked in these conversations, each question once."""
+    router = Router(profile)
+    return [*dict.fromkeys(question for turns in conversations for question in router.questions(turns).values())]
+
+
+def cost_line(model: str, done: AskedAnswers) -> str:
+    """What asking came to."""
+    price = "at no known price" if done.usd is None else f"${done.usd:.4f}"
+    failed = f", {done.unanswered} without a readable answer" if done.unanswered else ""
+    return f"{model}: {done.calls} calls, {done.input_tokens:,} tokens in, {done.output_tokens:,} out, {price}{failed}"
+
+
+def _recorded(profile: Profile, wanted: RoutingAnswersWanted) -> RecordedAnswers:
+    path = wanted.path
+    if path is None or (wanted.model is not None and path != "-" and not Path(path).exists()):
+        return RecordedAnswers()
+    return parse_answers(read_text_file(path), shown(path), profile)
+
+
+def _ask(
+    model: str, path: str | None, questions: Sequence[RoutingQuestion], ids: Sequence[str], recorded: RecordedAnswers
+) -> AskedAnswers:
+    from litellm_prompt_router.gateway.models.language_model import LanguageModel
+
+    def keep(question: RoutingQuestion, answer: RoutingAnswer) -> None:
+        recorded.add(question, answer)
+        if path is not None and path != "-":
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(line_for(question, answer))
+
+    try:
+        with _progress(model, len(questions)) as advance:
+            return ask_all(LanguageModel(model, None), questions, ids, keep, advance)
+    except ModelFailedError as error:
+        again = "; what it answered is kept, run the command again to go on" if path is not None else ""
+        raise ConfigurationError([f"--routing-model {model}: {error}{again}"]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{path}: can't be written ({error.strerror}); check the path"]) from None
+
+
+@contextmanager
+def _progress(model: str, total: int) -> Iterator[Callable[[], None]]:
+    console = Console(stderr=True)
+    if not console.is_terminal or not total:
+        yield lambda: None
+        return
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f"asking {model}", total=total)
+        yield lambda: progress.advance(task)
