@@ -34,13 +34,13 @@ def _models(profile: Profile, settings: RoutingModelSettings, document: Mapping[
         if name not in groups and not is_known(name):
             yield warn(
                 check,
-                f"profile {profile.name} asks it (router.{field}): no group of this model_list, nor a model of LiteLLM's",
+                f"named by profile {profile.name} (router.{field}): no group of model_list, nor a model of LiteLLM's",
                 "correct the name, unless it lives in LiteLLM's database",
             )
         elif settings.budget_usd_per_hour is not None and not price_is_known(name, document):
             yield warn(
                 check,
-                "no price: each question counts 0.001 USD in router.model_budget_usd_per_hour, and net figures stay unknown",
+                "no price: a question counts 0.001 USD in the hourly budget, and net figures stay unknown",
                 "state input_cost_per_token and output_cost_per_token in its model_info",
             )
         else:
