@@ -142,11 +142,17 @@ def _reply(answer: Any, *, has_price: bool) -> ModelReply:
     usage = getattr(answer, "usage", None)
     return ModelReply(
         text=text,
-        is_refusal=bool(getattr(message, "refusal", None)) or answer.choices[0].finish_reason == "content_filter",
+        is_refusal=_is_refusal(message) or answer.choices[0].finish_reason in ("content_filter", "refusal"),
         input_tokens=_tokens(usage, "prompt_tokens"),
         output_tokens=_tokens(usage, "completion_tokens"),
         usd=_usd(answer, has_price=has_price),
     )
+
+
+def _is_refusal(message: Any) -> bool:
+    """True for OpenAI's own field, where LiteLLM keeps it (1.106)."""
+    own = getattr(message, "provider_specific_fields", None)
+    return bool(getattr(message, "refusal", None) or (isinstance(own, Mapping) and own.get("refusal")))
 
 
 def _tokens(usage: Any, name: str) -> int:
