@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
@@ -28,11 +28,27 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.module_evidence import ModuleState, states_of, threshold_of
 from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
+from litellm_prompt_router.cli.routing_options import (
+    RoutingAnswersWanted,
+    answers_for,
+    questions_in,
+    routing_answers_option,
+    routing_model_option,
+    with_routing_model,
+)
 from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, review_advice
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_decision
-from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
+from litellm_prompt_router.request.route import (
+    AnswerLookup,
+    Router,
+    RoutingQuestion,
+    WeightedConversation,
+    no_answers,
+    weigh,
+)
 from litellm_prompt_router.request.route.needed_modules import NAMED
 from litellm_prompt_router.request.route.scores import score
 from litellm_prompt_router.request.route.triggers import capped, folded
@@ -51,6 +67,8 @@ BOTH_SHOWN = 5
 @model_option
 @api_base_option
 @lexical_option
+@routing_model_option
+@routing_answers_option
 @click.option("--model", metavar="NAME", help="LiteLLM's name of a model, for the cost gate. Default: the body's.")
 @json_option
 def route(
@@ -61,18 +79,21 @@ def route(
     embedding_model: str | None,
     api_base: str | None,
     lexical: bool,
+    routing_model: str | None,
+    routing_answers: str | None,
     model: str | None,
     as_json: bool,
 ) -> None:
     """Print the routing decision for TEXT, one user message, or for a conversation (--messages).
 
     Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires
-    (by which module), score (how much speaks for it, in a fitted profile), inherited (from an earlier message) or
-    fallback (nothing known, or not calibrated, so everything is sent). A profile that was fitted with an embedding
-    model has the messages sent to that model, unless --lexical; then both scores are shown. Without a fit every
-    module is sent but those marked optional and those whose tools the request (--messages) doesn't declare, which
-    counts for nothing where the model may hold the conversation to the prompt that it began with; where no trigger
-    names a module, what their own texts say of the message is shown beside it.
+    (by which module), score (how much speaks for it, in a fitted profile), model (in which of its lists the routing
+    model names it), inherited (from an earlier message) or fallback (nothing known, or not calibrated, so everything
+    is sent). A profile that was fitted with an embedding model has the messages sent to that model, unless --lexical;
+    then both scores are shown. --routing-model asks a chat model, as the proxy does for keys with `router_model: true`.
+    Without a fit every module is sent but those marked optional and those whose tools the request (--messages) doesn't
+    declare, which counts for nothing where the model may hold the conversation to the prompt that it began with; where
+    no trigger names a module, what their own texts say of the message is shown beside it.
 
     Modules that are left out come with the reason. With --model, or where FILE is a request body that names one:
     what the cost gate makes of the decision, what it compared, where that would turn, and what would change it.
@@ -86,10 +107,12 @@ def route(
     is_told = body is not None and (target is None or target.takes_changed_prompt)
     declared = known_tools(body) if body is not None and is_told else None
     profiles, _ = read_profiles(root)
-    profile = choose_profile(profiles, name)
+    asked = RoutingAnswersWanted(routing_model, routing_answers)
+    profile = with_routing_model(choose_profile(profiles, name), asked)
     router = Router(profile)
+    answers = answers_for(profile, questions_in(profile, [turns]), asked)
     lookup = lookup_for(profile, [turns], model=embedding_model, api_base=api_base, is_lexical=lexical)
-    weighted = weigh(router, profile, turns, lookup, declared=declared)
+    weighted = weigh(router, profile, turns, lookup, declared=declared, answers=answers)
     by_words = weigh(router, profile, turns, declared=declared) if weighted.is_fused else None
     decision = weighted.decision
     gate = None if target is None else _gate(decision, profile, target)
@@ -105,13 +128,25 @@ def route(
         return
     show_table(("module", "evidence", "detail", "late"), [_row(state) for state in states])
     click.echo(f"\n{_summary(decision, len(profile.modules))}")
-    if profile.fitted is None:
+    if answers is not no_answers:
+        click.echo(_said(router.questions(turns, lookup=lookup), answers))
+    elif profile.fitted is None:
         _show_closest(decision, profile, turns)
     elif weighted.seen:
         click.echo(f"a score of {threshold_of(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
     if by_words is not None:
         _show_both(weighted, by_words, profile)
     _show_gate(gate, decision, profile)
+
+
+def _said(questions: Mapping[int, RoutingQuestion], answers: AnswerLookup) -> str:
+    """Whether the routing model had a say in it."""
+    told = [answers("", question) is not None for question in questions.values()]
+    if not told:
+        return "the routing model isn't asked: no message says what to do, or words and meaning are sure"
+    if all(told):
+        return f"the routing model answered {many(len(told), 'question')}"
+    return f"the routing model answered {sum(told)} of {many(len(told), 'question')}; the rest as without it"
 
 
 def _row(state: ModuleState) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from litellm_prompt_router.accounting.asking_price import AskingPrice, asking_price
 from litellm_prompt_router.authoring.asked_answers import AskedAnswers, ask_all
 from litellm_prompt_router.authoring.examples import ModelFailedError
 from litellm_prompt_router.cli.inputs import read_text_file, shown
@@ -88,6 +90,34 @@ def questions_in(profile: Profile, conversations: Iterable[Sequence[Turn]]) -> l
     """All that the profile's routing model would be asked in these conversations, each question once."""
     router = Router(profile)
     return [*dict.fromkeys(question for turns in conversations for question in router.questions(turns).values())]
+
+
+def price_of(
+    model: str, questions: Iterable[RoutingQuestion], count_tokens: Callable[[str], int]
+) -> AskingPrice | None:
+    """What these questions would cost; None where LiteLLM has no price for the model."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    from litellm_prompt_router.gateway.deployments.map_prices import prices_of_model  # imports LiteLLM
+
+    prices = prices_of_model(model)
+    return None if prices is None else asking_price(questions, count_tokens, prices)
+
+
+def bill_line(
+    questions: Sequence[RoutingQuestion],
+    count_tokens: Callable[[str], int],
+    model: str | None,
+    answers: AnswerLookup,
+) -> str:
+    """What the routing model would be billed for these questions, which no policy's figure holds."""
+    told = sum(answers("", question) is not None for question in questions)
+    line = f"routing model: {len(questions):,} questions, {told:,} answered"
+    if model is None:
+        return f"{line}; name it with --routing-model to see its bill, which is on top of these"
+    price = price_of(model, questions, count_tokens)
+    if price is None:
+        return f"{line}; LiteLLM has no price for {model}, whose bill is on top of these"
+    return f"{line}; {model} takes {price.input_tokens:,} tokens for them, ${price.usd:.4f} at most, on top of these"
 
 
 def cost_line(model: str, done: AskedAnswers) -> str:

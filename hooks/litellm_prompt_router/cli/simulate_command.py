@@ -23,6 +23,7 @@ from litellm_prompt_router.analysis.simulate import (
     rewrites_of,
     simulate_synthetic,
 )
+from litellm_prompt_router.analysis.simulate.asked_questions import questions_about_calls
 from litellm_prompt_router.analysis.simulate.tune import Tuning
 from litellm_prompt_router.cli.inputs import (
     json_option,
@@ -37,10 +38,19 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.model_accounts import Account, account_for, say_counts, say_parts, show, watched
 from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.cli.routing_options import (
+    RoutingAnswersWanted,
+    answers_for,
+    bill_line,
+    routing_answers_option,
+    routing_model_option,
+    with_routing_model,
+)
 from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains, say_unreviewed
 from litellm_prompt_router.cli.tune_option import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route import AnswerLookup, no_answers
 
 SYNTHETIC_MODEL = "claude-sonnet-4-5"
 RATE = "conversations_per_hour"
@@ -101,6 +111,8 @@ def _shape_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--tune", "tunes", is_flag=True, help="Find what is cheapest; write it into the profile's `economics:`.")
 @click.option("--dry-run", is_flag=True, help="[tune] Write nothing.")
 @profiles_option
+@routing_model_option
+@routing_answers_option
 @json_option
 @_shape_options
 @click.pass_context
@@ -115,6 +127,8 @@ def simulate(
     tunes: bool,
     dry_run: bool,
     root: Path | None,
+    routing_model: str | None,
+    routing_answers: str | None,
     as_json: bool,
     rates: tuple[float, ...],
     **shape: Any,
@@ -140,6 +154,9 @@ def simulate(
     Without --model the one that the traffic names, in LiteLLM's terms; with --synthetic claude-sonnet-4-5.
     --prices takes input_usd_per_mtok, cache_read_usd_per_mtok, cache_write_5m_usd_per_mtok and
     cache_write_1h_usd_per_mtok. Claude is accounted on its host's wire, every other model on OpenAI's.
+
+    With --routing-model a chat model is asked about each message, as the proxy does for keys with `router_model: true`;
+    its own bill is told beside the table.
     """
     if synthetic == (traffic is not None):
         raise click.UsageError("Give either TRAFFIC.jsonl or --synthetic.")
@@ -147,8 +164,9 @@ def simulate(
     if given and not synthetic:
         option = "--rate" if given[0] == "rates" else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} needs --synthetic.")
-    if synthetic and (name or root):
-        raise click.UsageError("--profile and --profiles need TRAFFIC.jsonl.")
+    asked = RoutingAnswersWanted(routing_model, routing_answers)
+    if synthetic and (name or root or asked.is_on):
+        raise click.UsageError("--profile, --profiles and routing models need TRAFFIC.jsonl.")
     if dry_run and not tunes:
         raise click.UsageError("--dry-run needs --tune.")
     if tunes and not synthetic and name is None:
@@ -158,13 +176,16 @@ def simulate(
         return
     calls, profiles, count_tokens = _recorded(traffic, name, root)
     account = account_for(model or _model_of(calls), stated, _endpoint_of(calls))
+    routed = None if not asked.is_on else _routed_by_model(profiles, name)
+    profiles = tuple(with_routing_model(each, asked) if each.name == routed else each for each in profiles)
+    answers, bill = _asked(calls, profiles, count_tokens, routed, asked)
     if not tunes:
         again = command_of(traffic, root, model, stated)
-        _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json, again)
+        _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json, again, answers, bill)
     else:
         assert name is not None
         folder = None if dry_run else profile_folders(profiles_root(root))[name]
-        tune_traffic(calls, profiles, count_tokens, account, shown(traffic), name, folder, as_json)
+        tune_traffic(calls, profiles, count_tokens, account, shown(traffic), name, folder, as_json, answers)
 
 
 # Recorded traffic
@@ -194,10 +215,12 @@ def _simulate_traffic(
     name: str | None,
     as_json: bool,
     again: str,
+    answers: AnswerLookup,
+    bill: str | None,
 ) -> None:
-    """``again``: the command that led here, to which options can be added."""
+    """``again``: the command that led here, to which options can be added. ``bill``: what the routing model costs."""
     floor = settings_of_environment().coverage_floor
-    rewrites = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor, only=name)
+    rewrites = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor, only=name, answers=answers)
     replayed = Replay(rewrites, account.blocks_of(count_tokens), account.rules)
     report = replay(watched(calls, "calls"), replayed, account.prices, where)
     by_name = {profile.name: profile for profile in profiles}
@@ -209,11 +232,16 @@ def _simulate_traffic(
         parts = asdict(report.parts) if report.parts else None
         by_profile = gains_for_json(advised, by_name, again)
         policies = report.for_json()
-        show_json({**account.for_json(), **counts, "parts": parts, "policies": policies, "profiles": by_profile})
+        asked = {} if bill is None else {"routing_model": bill}
+        show_json(
+            {**account.for_json(), **counts, **asked, "parts": parts, "policies": policies, "profiles": by_profile}
+        )
         return
     account.say()
     say_counts("", len(calls), report)
     show(report)
+    if bill is not None:
+        click.echo(f"\n{bill}")
     say_parts(report.parts)
     passed = report["auto"].passed
     if passed:
@@ -221,6 +249,29 @@ def _simulate_traffic(
         click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
     say_unreviewed(by_name[gain.profile] for gain in report.gains)
     say_gains(advised, again)
+
+
+def _routed_by_model(profiles: Sequence[Profile], name: str | None) -> str:
+    if name is None and len(profiles) > 1:
+        raise ConfigurationError(["--profile: say which one the routing model is asked about"])
+    return name or profiles[0].name
+
+
+def _asked(
+    calls: Sequence[RecordedCall],
+    profiles: Sequence[Profile],
+    count_tokens: Callable[[str], int],
+    name: str | None,
+    asked: RoutingAnswersWanted,
+) -> tuple[AnswerLookup, str | None]:
+    """What the routing model says of these calls, and a line on what it costs."""
+    if name is None:
+        return no_answers, None
+    floor = settings_of_environment().coverage_floor
+    questions = questions_about_calls(calls, profiles, count_tokens, coverage_floor=floor, only=name)
+    [profile] = [each for each in profiles if each.name == name]
+    answers = answers_for(profile, questions, asked)
+    return answers, bill_line(questions, count_tokens, asked.model, answers)
 
 
 def _model_of(calls: Sequence[RecordedCall]) -> str:

@@ -37,6 +37,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE
 from litellm_prompt_router.profile.profile import Economics, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.route import AnswerLookup, no_answers
 
 AUTO: Final[Policy] = "auto"
 
@@ -64,6 +65,7 @@ def tune_traffic(
     name: str,
     folder: Path | None,
     as_json: bool,
+    answers: AnswerLookup = no_answers,
 ) -> None:
     """Tunes profile ``name`` on recorded calls, shows how it went and writes it into ``folder``, if there is one."""
     settings = settings_of_environment()
@@ -71,14 +73,20 @@ def tune_traffic(
     (profile,) = (profile for profile in profiles if profile.name == name)
     if "latest" in (profile.placement, settings.placement):
         raise ConfigurationError([f"--tune: {name} is placed `latest`, which has no first turn to go by; use auto"])
-    readings = first_turns_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name)
+    readings = first_turns_of(calls, Pipeline(profiles, count_tokens, coverage_floor=floor), name, answers)
     if len(readings) < 2 * MIN_CONVERSATIONS:
-        _judge_few(calls, profiles, count_tokens, account, where, profile, len(readings), folder, as_json)
+        _judge_few(calls, profiles, count_tokens, account, where, profile, len(readings), folder, as_json, answers)
         return
 
     def rewrite_of(economics: Economics) -> Rewrite:
         return tuned_rewrite(
-            profiles, count_tokens, account.target, coverage_floor=floor, only=name, economics=economics
+            profiles,
+            count_tokens,
+            account.target,
+            coverage_floor=floor,
+            only=name,
+            economics=economics,
+            answers=answers,
         )
 
     full_cached = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor)["full-cached"]
@@ -130,6 +138,7 @@ def _judge_few(
     conversations: int,
     folder: Path | None,
     as_json: bool,
+    answers: AnswerLookup,
 ) -> None:
     """Leaves the profile alone where so few conversations show no gain. A gain on so few is nothing to tune by."""
     name = profile.name
@@ -138,7 +147,7 @@ def _judge_few(
         raise ConfigurationError([f"{need}; record more"])
     untuned = [replace(each, economics=None) if each is profile else each for each in profiles]
     floor = settings_of_environment().coverage_floor
-    rewrites = rewrites_of(untuned, count_tokens, account.target, coverage_floor=floor, only=name)
+    rewrites = rewrites_of(untuned, count_tokens, account.target, coverage_floor=floor, only=name, answers=answers)
     compared = Replay(
         {policy: rewrites[policy] for policy in (BASELINE, AUTO)}, account.blocks_of(count_tokens), account.rules
     )

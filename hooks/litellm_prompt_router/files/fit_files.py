@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.problems import explain_validation_error
+from litellm_prompt_router.files.cascade_json import cascade_for_file, cascade_of
 from litellm_prompt_router.files.router_json import (
     FitJson,
     calibration_for_file,
@@ -150,6 +151,8 @@ def fitted_files(fitted: Fitted, modules: Sequence[Module]) -> dict[str, bytes]:
             "calibration": calibration_for_file(semantics.calibration),
             "gate": gate_for_file(semantics.gate, ids),
         }
+    if fitted.cascade is not None:
+        document["cascade"] = cascade_for_file(fitted.cascade)
     return {TABLE_FILE: raw, FIT_FILE: _document(document)}
 
 
@@ -201,6 +204,7 @@ def _fitted(stated: FitJson, raw: bytes, order: dict[str, int]) -> Fitted:
         calibration=calibration_of(stated.calibration),
         trusts_lists=stated.trusts_lists,
         semantics=semantics,
+        cascade=None if stated.cascade is None else cascade_of(stated.cascade),
     )
 
 

@@ -162,7 +162,12 @@ def _routing_model(declared: RouterFile) -> RoutingModelSettings | None:
 
 
 def _as_declared(fitted: Fitted | None, declared: RouterFile, where: str, problems: list[str]) -> Fitted | None:
-    """What was fitted, without vectors where the profile asks for none; vectors of another model are a problem."""
+    """What was fitted, without vectors where the profile asks for none; vectors of another model are a problem.
+
+    A cascade for another routing model than the profile's is left out: then that is asked about every task.
+    """
+    if fitted is not None and fitted.cascade is not None and fitted.cascade.model != declared.model:
+        fitted = replace(fitted, cascade=None)
     if fitted is None or declared.embedding_model is None:
         return fitted and replace(fitted, semantics=None)
     if fitted.semantics is None or fitted.semantics.model != declared.embedding_model:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from litellm_prompt_router.files.cascade_json import CascadeJson
 from litellm_prompt_router.profile.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Calibration, CoverageOver, Gate, Promise
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -61,6 +62,7 @@ class FitJson(_StrictFit):
     unseen_weight: _Finite
     trusts_lists: bool
     semantics: SemanticsJson | None = None
+    cascade: CascadeJson | None = None
 
 
 def calibration_for_file(calibration: Calibration) -> dict[str, Any]:

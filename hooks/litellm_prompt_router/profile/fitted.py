@@ -15,6 +15,7 @@ Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 Promise = Literal["guaranteed", "expected", "none"]
 CoverageOver = Literal["first_needs", "messages"]
+ModelLists = Literal["needed", "both"]
 
 GATE_INPUTS = 12
 SEMANTIC_INPUTS = 4
@@ -98,6 +99,41 @@ class Semantics:
     calibration: Calibration
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskingBand:
+    """Gate values that leave a module open: from ``low`` to below ``high``."""
+
+    low: float
+    high: float
+    """At least this selects, whatever the routing model says."""
+
+    def is_sure(self, values: Floats) -> bool:
+        """True where something is selected and nothing is left open, so that nobody needs to be asked."""
+        selected = values >= self.high
+        return bool(selected.any()) and not bool(((values >= self.low) & ~selected).any())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cascade:
+    """When the routing model is asked at all, and which of its lists select. Holds for one model."""
+
+    model: str
+    """The name that `router.model` has in the profile."""
+    lists: ModelLists
+    words: AskingBand
+    fused: AskingBand | None
+    """For messages whose meaning is known; None: those are asked about always."""
+    promise: Promise
+    target_coverage: float
+    messages: int
+    """Calibration messages that the promise covers; ``misses`` of them lack a module, ``asked`` were asked about."""
+    misses: int
+    asked: int
+
+    def band(self, *, is_fused: bool) -> AskingBand | None:
+        return self.fused if is_fused else self.words
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fitted:
     """Table, gate and calibration. ``digest`` is that of the module texts they were made for."""
@@ -110,3 +146,5 @@ class Fitted:
     """False when the lists of small talk and follow-ups would dismiss labelled messages that need modules."""
     semantics: Semantics | None = None
     """None: the profile names no embedding model, or no coverage could be promised with it."""
+    cascade: Cascade | None = None
+    """None: a routing model is asked about every task, and both of its lists select."""

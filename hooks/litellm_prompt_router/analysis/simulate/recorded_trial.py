@@ -16,6 +16,7 @@ from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.cost_gate import optional_tokens
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.route import AnswerLookup, no_answers
 from litellm_prompt_router.request.types import CHAT, UNKNOWN_TARGET, Passthrough
 from litellm_prompt_router.request.wire.marks import CACHE_KEY
 
@@ -32,10 +33,12 @@ Key = tuple[str, str]
 """A conversation: whose and which."""
 
 
-def first_turns_of(calls: Iterable[RecordedCall], pipeline: Pipeline, name: str) -> dict[Key, FirstTurn]:
+def first_turns_of(
+    calls: Iterable[RecordedCall], pipeline: Pipeline, name: str, answers: AnswerLookup = no_answers
+) -> dict[Key, FirstTurn]:
     """The conversations whose first call has the prompt of profile ``name``, in order of their beginning.
 
-    ``pipeline`` must not gate costs.
+    ``pipeline`` must not gate costs. ``answers``: what a routing model says, where there is one.
     """
     readings: dict[Key, FirstTurn] = {}
     met: set[Key] = set()
@@ -44,7 +47,7 @@ def first_turns_of(calls: Iterable[RecordedCall], pipeline: Pipeline, name: str)
         if key in met:
             continue
         met.add(key)
-        outcome = pipeline.walk(call.request, CHAT, lambda: UNKNOWN_TARGET, only=name).outcome
+        outcome = pipeline.walk(call.request, CHAT, lambda: UNKNOWN_TARGET, only=name, answers=answers).outcome
         if isinstance(outcome, Passthrough):
             continue
         tokens, _ = optional_tokens(outcome.recognition)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.profile.profile import Economics, Placement, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.route import AnswerLookup, no_answers
 from litellm_prompt_router.request.types import CHAT, Passthrough, Target
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 
@@ -38,11 +39,12 @@ def rewrites_of(
     *,
     coverage_floor: float,
     only: str | None = None,
+    answers: AnswerLookup = no_answers,
 ) -> dict[Policy, Rewrite]:
     """How each policy but ``full`` rewrites a request. ``only`` names the one profile that may be recognised.
 
     A named placement holds for every profile and every conversation; under ``auto`` a profile's own goes first and
-    the cost gate decides.
+    the cost gate decides. ``answers``: what a routing model says, where there is one.
     """
     rewrites: dict[Policy, Rewrite] = {"full-cached": lambda body: Sent(well_cached(body, target))}
     for policy, placement in PLACEMENTS.items():
@@ -55,7 +57,7 @@ def rewrites_of(
             adds_marks=True,
             gates_cost=policy == "auto",
         )
-        rewrites[policy] = _rewrite(pipeline, target, only)
+        rewrites[policy] = _rewrite(pipeline, target, only, answers)
     return rewrites
 
 
@@ -67,16 +69,17 @@ def tuned_rewrite(
     coverage_floor: float,
     only: str,
     economics: Economics,
+    answers: AnswerLookup = no_answers,
 ) -> Rewrite:
     """How ``auto`` rewrites a request if ``only`` is tuned like this."""
     tuned = [replace(profile, economics=economics) for profile in profiles if profile.name == only]
     pipeline = Pipeline(tuned, count_tokens, coverage_floor=coverage_floor, adds_marks=True, gates_cost=True)
-    return _rewrite(pipeline, target, only)
+    return _rewrite(pipeline, target, only, answers)
 
 
-def _rewrite(pipeline: Pipeline, target: Target, only: str | None) -> Rewrite:
+def _rewrite(pipeline: Pipeline, target: Target, only: str | None, answers: AnswerLookup) -> Rewrite:
     def rewrite(body: Mapping[str, Any]) -> Sent:
-        walked = pipeline.walk(body, CHAT, lambda: target, only=only)
+        walked = pipeline.walk(body, CHAT, lambda: target, only=only, answers=answers)
         outcome = walked.outcome
         profile = None if outcome.recognition is None else outcome.recognition.profile.name
         return Sent(walked.body, outcome.reason if isinstance(outcome, Passthrough) else None, profile)

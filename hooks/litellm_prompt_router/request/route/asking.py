@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.route.routing_answers import RoutingAnswer, RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import questions_about
+from litellm_prompt_router.request.route.scores import WeighedMessage
 from litellm_prompt_router.request.route.section_index import SectionIndex
 from litellm_prompt_router.request.types import Turn
 
@@ -31,10 +33,26 @@ class RoutingModelPart:
         self._index = SectionIndex(profile)
         self._ignore = ignore
         self._owner_of_tool = owner_of_tool
+        self._cascade = profile.fitted.cascade if profile.fitted is not None and profile.is_calibrated else None
 
     @property
     def section_ids(self) -> tuple[str, ...]:
         return self._index.ids
+
+    @property
+    def is_asked_always(self) -> bool:
+        """True where no fit says when words and meaning are sure."""
+        return self._cascade is None
+
+    def is_sure(self, seen: WeighedMessage) -> bool:
+        """Whether a message needs no question."""
+        band = self._cascade and self._cascade.band(is_fused=seen.is_fused)
+        return band is not None and band.is_sure(seen.values)
+
+    def surely(self, seen: WeighedMessage) -> float:
+        """The value from which a module is selected, whatever the model says."""
+        band = self._cascade and self._cascade.band(is_fused=seen.is_fused)
+        return inf if band is None else band.high
 
     def questions(self, turns: Sequence[Turn], asked: Collection[int]) -> dict[int, RoutingQuestion]:
         """The questions about the user messages at these turns."""
@@ -44,7 +62,8 @@ class RoutingModelPart:
 
     def named(self, answer: RoutingAnswer) -> Iterator[tuple[int, str]]:
         """The modules that an answer brings, each with the list that names it. Other ids than sections' bring none."""
-        for detail, ids in (("needed", answer.needed), ("perhaps", answer.perhaps)):
+        perhaps = () if self._cascade is not None and self._cascade.lists == "needed" else answer.perhaps
+        for detail, ids in (("needed", answer.needed), ("perhaps", perhaps)):
             for id in sorted(ids):
                 for module in self._index.named(id):
                     yield module, detail

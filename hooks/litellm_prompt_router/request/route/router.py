@@ -203,6 +203,11 @@ class Router:
                 reading = self._read(turn, started=is_started)
                 asked += [at] if reading.kind == "task" else []
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
+        if asked and not self._asking.is_asked_always:
+            trace = Trace()
+            self.decide(turns, trace=trace, lookup=lookup, to_embed=to_embed)
+            sure = {seen.turn for seen in trace.weighed if self._asking.is_sure(seen)}
+            asked = [at for at in asked if at not in sure]
         return self._asking.questions(turns, asked)
 
     def _answers(self, answers: AnswerLookup, questions: Mapping[int, RoutingQuestion]) -> dict[int, RoutingAnswer]:
@@ -331,14 +336,15 @@ class Router:
         walk.query_chars = reading.chars
         if trace is not None:
             trace.triggered.update(reading.found)
-            trace.fallbacks.extend([reason] if reason is not None else ())
+            trace.fallbacks.extend([reason] if reason is not None and answer is None else ())
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
         if reading.scores is not None:
             seen = self._weigh(reading.scores, walk.state, walk.in_use, at, embedding)
             if trace is not None:
                 trace.weighed.append(seen)
-            for module, detail in self._chosen(seen, need) if answer is None else ():
+            surely = None if answer is None or self._asking is None else self._asking.surely(seen)
+            for module, detail in self._chosen(seen, need, surely):
                 need.bring(module, "score", detail, at=at)
             if answer is not None or not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
@@ -377,12 +383,13 @@ class Router:
         state.remember(scores)
         return WeighedMessage(at, inputs, values(gate, inputs), semantic is not None)
 
-    def _chosen(self, seen: WeighedMessage, need: Need) -> list[tuple[int, str]]:
-        """Modules at or above the threshold that nothing else brought, with what to say of them."""
+    def _chosen(self, seen: WeighedMessage, need: Need, threshold: float | None = None) -> list[tuple[int, str]]:
+        """Modules at or above the threshold, the calibrated or this one, that nothing else brought; with their values."""
         assert self._fitted is not None
         of = self._semantics if seen.is_fused and self._semantics is not None else self._fitted
         columns, found = self._fitted.table.columns, seen.values
-        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
+        threshold = of.calibration.threshold if threshold is None else threshold
+        chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
     def _unsure(self, seen: WeighedMessage, need: Need, at: int) -> str | None:

@@ -12,6 +12,7 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import Lookup, no_embeddings
 from litellm_prompt_router.request.route.needed_modules import closure_of
 from litellm_prompt_router.request.route.router import Router
+from litellm_prompt_router.request.route.routing_answers import AnswerLookup, no_answers
 from litellm_prompt_router.request.route.scores import Trace, WeighedMessage
 from litellm_prompt_router.request.types import RoutingDecision, Turn
 
@@ -44,10 +45,14 @@ def weigh(
     lookup: Lookup = no_embeddings,
     *,
     declared: frozenset[str] | None = None,
+    answers: AnswerLookup = no_answers,
 ) -> WeightedConversation:
-    """The conversation as it stands before any threshold. ``declared``: the request's tools, where they are known."""
+    """The conversation as it stands before any threshold. ``declared``: the request's tools, where they are known.
+
+    ``answers``, a routing model's, count in the decision alone.
+    """
     trace = Trace()
-    decision = router.decide(turns, trace=trace, lookup=lookup, declared=declared)
+    decision = router.decide(turns, trace=trace, lookup=lookup, declared=declared, answers=answers)
     size = len(profile.modules)
     values = np.full(size, -np.inf)
     if profile.fitted is not None and trace.weighed:
