@@ -400,7 +400,7 @@ async def test_a_failure_is_every_workers(process: NewProcess, files: Callable[[
 async def test_two_that_ask_at_once_agree_and_both_pay(process: NewProcess, files: Callable[[], FileAnswers]) -> None:
     one = process(Model(reply=(0.05, said("mail"))), files())
     other = process(Model(reply=(0.1, said("charts"))), files())
-    assert await asyncio.gather(one.ask("a"), other.ask("a")) == [["answered"], ["remembered"]]
+    assert [*await asyncio.gather(one.ask("a"), other.ask("a"))] == [["answered"], ["remembered"]]
     assert (one.known("a"), other.known("a")) == (MAIL, MAIL)
     assert one.bill(1) == other.bill(1) == RoutingBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)
 
@@ -412,7 +412,7 @@ async def test_who_was_late_takes_what_another_was_answered(
         process(Model(reply=(1.0, said("charts"))), files()),
         process(Model(reply=(0.05, said("mail"))), files()),
     )
-    assert await asyncio.gather(late.ask("a", timeout=0.2), quick.ask("a")) == [["remembered"], ["answered"]]
+    assert [*await asyncio.gather(late.ask("a", timeout=0.2), quick.ask("a"))] == [["remembered"], ["answered"]]
     assert late.known("a") == MAIL
 
 
