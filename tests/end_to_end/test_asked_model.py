@@ -135,7 +135,7 @@ def test_the_bill_is_in_the_record_of_who_asked_and_in_the_net_figure(office: Of
     record = office.record(FILES)
     assert selected(record) == ("core", "mail", "files")
     usage = office.model.usage
-    assert (record["routing_model"], record["routing_model_outcome"], record["routing_model_calls"]) == (
+    assert (record["routing_model"], record["routing_model_outcome"], record["routing_model_call_count"]) == (
         GROUP,
         "answered",
         1,
@@ -150,7 +150,7 @@ def test_the_bill_is_in_the_record_of_who_asked_and_in_the_net_figure(office: Of
     counterfactual, billed = Decimal(record["counterfactual_usd"]), Decimal(record["billed_usd"])
     assert Decimal(record["estimated_net_saved_usd"]) == counterfactual - billed - bill
     again = office.record(FILES)
-    assert (again["routing_model_outcome"], again["routing_model_calls"], again["routing_model_usd"]) == (
+    assert (again["routing_model_outcome"], again["routing_model_call_count"], again["routing_model_usd"]) == (
         "remembered",
         0,
         "0",
@@ -241,7 +241,7 @@ def test_workers_of_a_machine_and_a_restart_go_on_as_it_began(tmp_path: Path) ->
         model.always = Misbehaviour(text='{"needed": ["charts"], "perhaps": []}')
         with running_office(tmp_path, model, upstream, "one") as again:
             found = again.record(MAIL, FILES)
-            assert (found["routing_model_outcome"], found["routing_model_calls"]) == ("unanswered", 0)
+            assert (found["routing_model_outcome"], found["routing_model_call_count"]) == ("unanswered", 0)
             again.record(MAIL, FILES, CHARTS)
         assert (asked, len(model.questions)) == (2, 3)
         bodies = [without_marks(request.json) for request in upstream.calls]

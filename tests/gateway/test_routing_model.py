@@ -291,7 +291,7 @@ async def test_a_client_that_goes_away_leaves_the_bill_in_a_record_of_its_own(
         "CancelledError",
         "abandoned",
     )
-    assert (line["routing_model_calls"], Decimal(line["routing_model_usd"]) > 0) == (1, True)
+    assert (line["routing_model_call_count"], Decimal(line["routing_model_usd"]) > 0) == (1, True)
     assert Decimal(line["estimated_net_saved_usd"]) == -Decimal(line["routing_model_usd"])
     assert hook._models.bills.so_far(facts(out)["caller"]["request_id"]) is None
 
@@ -308,7 +308,7 @@ async def test_a_request_that_waits_passes_when_all_is_stopped_meanwhile(
     assert (out["messages"][0]["content"], out["metadata"]) == (profile.text, {})
     hook._dispatcher.flush()
     [line] = lines(tmp_path)
-    assert (line["reason"], line["status"], line["routing_model_calls"]) == ("stopped", "success", 1)
+    assert (line["reason"], line["status"], line["routing_model_call_count"]) == ("stopped", "success", 1)
 
 
 async def test_a_late_answer_is_nobodys_and_the_loop_goes_on_meanwhile(

@@ -267,14 +267,14 @@ def _routing_model(side: Sums) -> Iterator[tuple[str, str]]:
     """What asking routing models cost, where they were asked."""
     from litellm_prompt_router.analysis.report.number_format import count, usd
 
-    if not side.routing_model_calls:
+    if not side.routing_model_call_count:
         return
     beside = side.routing_beside_net_usd
     in_net = None if side.routing_model_usd is None else side.routing_model_usd - (beside or 0)
     yield "  routing model's bill, subtracted in it", usd(in_net)
     if beside:
         yield "  routing model's bill of calls without estimate", usd(beside)
-    yield "  routing model's calls", count(side.routing_model_calls)
+    yield "  routing model's calls", count(side.routing_model_call_count)
     if side.routing_unpriced:
         yield "  calls whose routing bill is unknown", count(side.routing_unpriced)
 

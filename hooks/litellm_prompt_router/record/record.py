@@ -283,7 +283,7 @@ class Record:
     """``counterfactual_usd`` less the bill and less the routing model's, signed; None with the reason."""
     estimated_net_saved_reason: str | None = None
     estimated_net_saved_method: str | None = None
-    routing_model_calls: int | None = None
+    routing_model_call_count: int | None = None
     """Calls to routing models that this request caused, hedges included; None where it could cause none."""
     routing_model_input_tokens: int | None = None
     routing_model_output_tokens: int | None = None

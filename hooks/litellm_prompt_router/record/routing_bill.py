@@ -41,7 +41,7 @@ def with_routing_bill(record: Record, bill: RoutingBill | None) -> Record:
     bill = bill or NO_ROUTING_BILL
     record = replace(
         record,
-        routing_model_calls=bill.calls,
+        routing_model_call_count=bill.calls,
         routing_model_input_tokens=bill.input_tokens,
         routing_model_output_tokens=bill.output_tokens,
         routing_model_usd=None if bill.unknown_calls else bill.usd,

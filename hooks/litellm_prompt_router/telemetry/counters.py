@@ -61,7 +61,7 @@ class Counters:
         self._billed_usd += record.billed_usd or 0
         if facts.routing_model_outcome is not None:
             self._routing[facts.routing_model_outcome] += 1
-        self._routing_calls += record.routing_model_calls or 0
+        self._routing_calls += record.routing_model_call_count or 0
         self._routing_usd += record.routing_model_usd or 0
         key = self._key(facts.caller.key_alias)
         key.mode, key.policy, key.profile = facts.mode, facts.policy, facts.profile or key.profile

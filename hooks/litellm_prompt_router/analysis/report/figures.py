@@ -40,7 +40,7 @@ class Sums:
     """What asking routing models cost: no part of ``billed_usd``, and subtracted in ``net_saved_usd``."""
     routing_beside_net_usd: Decimal | None
     """Of that, what calls without a net figure asked for."""
-    routing_model_calls: int
+    routing_model_call_count: int
     routing_unpriced: int
     """Calls whose questions' bill isn't known."""
     list_saved_usd: Decimal | None

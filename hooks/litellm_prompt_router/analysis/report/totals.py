@@ -125,8 +125,10 @@ def _sum_expressions() -> list[pl.Expr]:
         .filter(column("estimated_net_saved_usd").is_null())
         .sum()
         .alias("routing_beside_net_usd"),
-        column("routing_model_calls").sum(),
-        ((column("routing_model_calls") > 0) & column("routing_model_usd").is_null()).sum().alias("routing_unpriced"),
+        column("routing_model_call_count").sum(),
+        ((column("routing_model_call_count") > 0) & column("routing_model_usd").is_null())
+        .sum()
+        .alias("routing_unpriced"),
         column("list_price_saved_usd").sum().alias("list_saved_usd"),
         column("list_price_saved_usd").count().alias("list_calls"),
         is_sized.sum().alias("sized_calls"),

@@ -8,7 +8,8 @@ from typing import Any
 import litellm
 
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
-from litellm_prompt_router.gateway.deployments.groups import targets_of_config
+
+PRICE = "input_cost_per_token"
 
 
 def is_known(name: str) -> bool:
@@ -21,7 +22,17 @@ def is_known(name: str) -> bool:
 
 
 def price_is_known(name: str, document: Mapping[str, Any]) -> bool:
-    """True where the model, or every deployment of the group of this name, has one price in LiteLLM's map."""
-    groups, _ = targets_of_config(document)
-    target = groups.get(name) or target_of_model(name)
-    return target.input_usd_per_token is not None
+    """True where the model, or every deployment of the group of this name, states a price or is in LiteLLM's map."""
+    entries = document.get("model_list")
+    listed = [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    members = [each for each in listed if each.get("model_name") == name]
+    return all(map(_states_price, members)) if members else _is_in_map(name)
+
+
+def _states_price(deployment: Mapping[str, Any]) -> bool:
+    params, info = deployment.get("litellm_params") or {}, deployment.get("model_info") or {}
+    return PRICE in params or PRICE in info or _is_in_map(str(info.get("base_model") or params.get("model")))
+
+
+def _is_in_map(name: str) -> bool:
+    return target_of_model(name).input_usd_per_token is not None
