@@ -16,14 +16,14 @@ from tests.made_prompts import PROMPT
 
 LISTS = '{"description": "D", "requires": ["a"], "examples": ["x"]}'
 REPLIES = {
-    "plain": (LISTS, ModuleAnswer(description="D", requires=("a",), examples=("x",))),
+    "plain": (LISTS, ModuleAnswer(description="D", when="", requires=("a",), examples=("x",))),
     "in a fence": (
         '```json\n{"description": " D\\n E "}\n```',
-        ModuleAnswer(description="D E", requires=(), examples=()),
+        ModuleAnswer(description="D E", when="", requires=(), examples=()),
     ),
     "wrong types": (
         '{"description": "D", "requires": "a", "examples": [1, "x"]}',
-        ModuleAnswer(description="D", requires=(), examples=("x",)),
+        ModuleAnswer(description="D", when="", requires=(), examples=("x",)),
     ),
     "no description": ('{"examples": ["x"]}', None),
     "no JSON": ("I can't say.", None),
@@ -43,7 +43,9 @@ def draft() -> Draft:
 
 
 def answer(*requires: str) -> ModuleAnswer:
-    return ModuleAnswer(description="Said by a model.", requires=requires, examples=("Bind it", "Bind it"))
+    return ModuleAnswer(
+        description="Said by a model.", when="A book's to be bound.", requires=requires, examples=("Bind it", "Bind it")
+    )
 
 
 def test_requirements_stay_free_of_circles(draft: Draft) -> None:

@@ -49,15 +49,3 @@ def wavering_sections(
         for id, (used, needed, perhaps) in counts.items()
         if used >= MIN_USES and needed < MOST_SURE * used
     )
-
-
-def disagreeing_sections(
-    answered: Iterable[tuple[RoutingAnswer, RoutingAnswer]], section_ids: Sequence[str]
-) -> dict[str, int]:
-    """Of two answers to each of the same questions: how often a section was left out by one and named by the other."""
-    counts = dict.fromkeys(section_ids, 0)
-    for one, other in answered:
-        for id in {*one.needed, *one.perhaps} ^ {*other.needed, *other.perhaps}:
-            if id in counts:
-                counts[id] += 1
-    return {id: count for id, count in counts.items() if count}

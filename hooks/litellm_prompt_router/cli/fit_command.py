@@ -30,6 +30,7 @@ from litellm_prompt_router.authoring.fit import (
 from litellm_prompt_router.authoring.fit.fitting import Advance
 from litellm_prompt_router.authoring.split.essential_text import obligations_in
 from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
+from litellm_prompt_router.cli.fit_cascade import cascade_for_json, price_line, show_cascade, with_cascade
 from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
 from litellm_prompt_router.cli.inputs import (
     choose_name,
@@ -42,6 +43,11 @@ from litellm_prompt_router.cli.inputs import (
     shown,
 )
 from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
+from litellm_prompt_router.cli.routing_options import (
+    RoutingAnswersWanted,
+    routing_answers_option,
+    routing_model_option,
+)
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, fitted_files
@@ -90,6 +96,8 @@ MAX_DOUBTS = 20
 )
 @model_option
 @api_base_option
+@routing_model_option
+@routing_answers_option
 @click.option("--keep-core", is_flag=True, help="Leave in the core what a draft put there until it is labelled.")
 @click.option("--dry-run", is_flag=True, help="Report, and store nothing.")
 @json_option
@@ -103,6 +111,8 @@ def fit(
     seed: int,
     embedding_model: str | None,
     api_base: str | None,
+    routing_model: str | None,
+    routing_answers: str | None,
     keep_core: bool,
     dry_run: bool,
     as_json: bool,
@@ -123,13 +133,17 @@ def fit(
     to that model, words and meaning are fitted together, and beside them words alone, for when the model doesn't
     answer. Without it nothing is sent anywhere.
 
+    With --routing-model a chat model is asked about the calibration messages, as the proxy would ask it, to find when
+    words and meaning are sure without it, and which of its two lists select. --dry-run says what that would cost.
+
     Needs the extra `fit`: pip install 'litellm-prompt-router[fit]'.
     """
     from litellm_prompt_router.profile.tokens import token_counter
 
     folders = profile_folders(profiles_root(root))
     name = choose_name(tuple(folders), name)
-    profile = load_profile(folders[name], token_counter(), as_fitted=False)
+    count_tokens = token_counter()
+    profile = load_profile(folders[name], count_tokens, as_fitted=False)
     cases, untraceable = _read(path, profile)
     counted_over: CoverageOver = "messages" if over == "messages" else "first_needs"
     freed = () if keep_core else freed_modules(profile, cases)
@@ -139,7 +153,13 @@ def fit(
         result = fit_freeing(profile, freed, cases, options, advance, embedded)
         done, profile, freed = result.fit, result.profile, result.freed
         found = label_doubts(profile, cases, done, options, advance)
-        comparison = compare(done.profile, done.calibration, embedded.lookup if embedded else no_embeddings)
+        lookup = embedded.lookup if embedded else no_embeddings
+        comparison = compare(done.profile, done.calibration, lookup)
+    asked, told = RoutingAnswersWanted(routing_model, routing_answers), None
+    asks = asked.is_on and bool(done.calibration)
+    if asks and not (dry_run and routing_answers is None):
+        told = with_cascade(done, asked, options, lookup)
+        done = told.fit
     is_stored = result.is_storable and not dry_run
     if is_stored:
         _store(folders[name], profile, done, freed)
@@ -154,6 +174,7 @@ def fit(
                 "calibration_messages": len(done.calibration),
                 "standings": [asdict(standing) for standing in comparison.standings],
                 "doubts": [asdict(doubt) for doubt in found],
+                "cascade": cascade_for_json(told) if told else None,
                 "left_core": [asdict(module) for module in freed],
                 "kept_in_core": [asdict(module) for module in result.kept],
                 "stored": is_stored,
@@ -161,6 +182,10 @@ def fit(
         )
         return
     _show(profile, done, comparison)
+    if told is not None:
+        show_cascade(told, profile)
+    elif asks:
+        click.echo(f"\n{price_line(done, asked, count_tokens)}")
     for module in freed:
         rules = list(obligations_in(profile.modules[profile.order[module.id]].text))
         held = f"; {len(rules)} rules in it, such as: {shortened(rules[0], PREVIEW_CHARS)}" if rules else ""

@@ -23,6 +23,9 @@ NAME = re.compile(r"\w[\w.-]*")
 @click.option("--model", metavar="NAME", help="LiteLLM's name of the model to account for. Default: the traffic's.")
 @click.option("--prices", "stated", metavar="JSON|FILE", help="USD per million tokens in place of LiteLLM's map.")
 @click.option(
+    "--router-model", metavar="NAME", help="The routing model whose cost is told. Default: a small one, for its price."
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PAGE.html",
@@ -44,6 +47,7 @@ def onboard(
     name: str | None,
     model: str | None,
     stated: str | None,
+    router_model: str | None,
     out: Path | None,
     opens: bool,
     min_chars: int,
@@ -59,6 +63,8 @@ def onboard(
 
     Where the replay shows no gain, its draft gets `economics` that leave it alone. Calls of endpoints that can't be
     replayed are left out of all money; the page says what they are made of.
+
+    It says what a routing model would be asked about this traffic, and what that costs; nothing is asked.
 
     Nothing changes on the wire: drafts are unreviewed, and the proxy only watches with them. A profile that a
     person has made or changed is used as it is. Finished steps are kept in .onboard beside the profiles, so that
@@ -78,6 +84,7 @@ def onboard(
         is_named=name is not None,
         model=model,
         stated_prices=stated,
+        router_model=router_model,
         page=out,
         root=profiles_target(root),
         min_chars=min_chars,

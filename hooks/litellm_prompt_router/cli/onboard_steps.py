@@ -27,6 +27,7 @@ from litellm_prompt_router.cli.onboard_terminal import show_page, wrapped
 from litellm_prompt_router.cli.onboard_wishes import StatusLine, Wishes
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.prompt_samples import show_skipped
+from litellm_prompt_router.cli.routing_options import asked_model_prices
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import OWN_FOLDER, PROFILE_FILE, load_profile
 from litellm_prompt_router.files.replace_files import replace_files
@@ -147,6 +148,8 @@ class Onboarding:
             walk = tariff_of(account, self._count_tokens, self._floor)
         else:
             walk = unpriced_settings(taken.every_call, wishes.model, self._count_tokens, self._floor)
+        names_model = account is not None or wishes.router_model is not None
+        asked = asked_model_prices(wishes.router_model) if names_model else None
         untold = taken.unreplayed if unpriced is None else taken.every_call
         unreplayed = unreplayed_by_profile(untold, profiles, self._count_tokens, self._floor, unpriced)
         found = []
@@ -163,6 +166,7 @@ class Onboarding:
                     walk,
                     costs,
                     unreplayed.get(name),
+                    asked=asked,
                     warnings=self._checked(by_name[name]),
                     status=self._status,
                     watch=lambda items: watched(items, "messages"),
@@ -287,7 +291,9 @@ class Onboarding:
 
     def _key(self, account: Account | None, profiles: Iterable[str]) -> str:
         accounted = None if account is None else account.for_json()
-        return self._kept.key(profiles, json.dumps([accounted, self._wishes.model]), str(self._floor))
+        return self._kept.key(
+            profiles, json.dumps([accounted, self._wishes.model, self._wishes.router_model]), str(self._floor)
+        )
 
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)

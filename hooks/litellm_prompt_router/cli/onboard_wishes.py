@@ -23,6 +23,8 @@ class Wishes:
     """True where the name was asked for; else it is the file's."""
     model: str | None
     stated_prices: str | None
+    router_model: str | None
+    """The routing model whose cost is told; None: a small one's."""
     page: Path | None
     """None: named after the agent, in this folder."""
     root: Path
@@ -37,9 +39,10 @@ class Wishes:
         profiles = () if self.root.absolute() == Path(OWN_FOLDER).absolute() else ("--profiles", str(self.root))
         model = ("--model", self.model) if self.model else ()
         prices = ("--prices", self.stated_prices) if self.stated_prices else ()
+        router = ("--router-model", self.router_model) if self.router_model else ()
         out = ("--out", str(self.page)) if self.page else ()
         source = "-" if where == shown("-") else where
-        return command("onboard", source, *name, *profiles, *model, *prices, *out, *more)
+        return command("onboard", source, *name, *profiles, *model, *prices, *router, *out, *more)
 
     def origin_of(self, agent: FoundAgent, profile: str) -> str:
         """Where its profile comes from, and that it isn't the one whose name was asked for."""

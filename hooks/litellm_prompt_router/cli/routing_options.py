@@ -16,9 +16,11 @@ from rich.progress import Progress
 from litellm_prompt_router.accounting.asking_price import AskingPrice, asking_price
 from litellm_prompt_router.authoring.asked_answers import AskedAnswers, ask_all
 from litellm_prompt_router.authoring.examples import ModelFailedError
+from litellm_prompt_router.authoring.wavering_sections import WaveringSection
 from litellm_prompt_router.cli.inputs import read_text_file, shown
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.recorded_answers import RecordedAnswers, line_for, parse_answers
+from litellm_prompt_router.onboarding.asked_routing import AskedModelPrices
 from litellm_prompt_router.profile.profile import Profile, RoutingModelSettings
 from litellm_prompt_router.request.route import (
     AnswerLookup,
@@ -30,6 +32,9 @@ from litellm_prompt_router.request.route import (
 )
 from litellm_prompt_router.request.types import Turn
 
+SMALL_MODEL = "gpt-4.1-nano"
+"""Whose price is told where no routing model is named: 0.10 USD in and 0.40 USD out a million tokens (LiteLLM's map,
+2026-11)."""
 RECORDED = "recorded"
 """Stands for the routing model where only its answers are known."""
 
@@ -103,6 +108,17 @@ def price_of(
     return None if prices is None else asking_price(questions, count_tokens, prices)
 
 
+def asked_model_prices(model: str | None) -> AskedModelPrices | None:
+    """The routing model and what it costs; without a name a small model. None where LiteLLM has no price for it."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    from litellm_prompt_router.gateway.deployments.map_prices import prices_of_model  # imports LiteLLM
+
+    prices = prices_of_model(model or SMALL_MODEL)
+    if prices is None and model is not None:
+        raise ConfigurationError([f"--router-model: LiteLLM has no prices for {model!r}; name another"])
+    return None if prices is None else AskedModelPrices(model or SMALL_MODEL, prices)
+
+
 def bill_line(
     questions: Sequence[RoutingQuestion],
     count_tokens: Callable[[str], int],
@@ -118,6 +134,11 @@ def bill_line(
     if price is None:
         return f"{line}; LiteLLM has no price for {model}, whose bill is on top of these"
     return f"{line}; {model} takes {price.input_tokens:,} tokens for them, ${price.usd:.4f} at most, on top of these"
+
+
+def wavering_line(section: WaveringSection) -> str:
+    """A section that the model doesn't see the need of, and what to do."""
+    return f"it wavers on {section.sentence}; put that into the core (`always: true`), or say more in its `when:`"
 
 
 def cost_line(model: str, done: AskedAnswers) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -25,6 +25,7 @@ from litellm_prompt_router.analysis.simulate import (
 )
 from litellm_prompt_router.analysis.simulate.asked_questions import questions_about_calls
 from litellm_prompt_router.analysis.simulate.tune import Tuning
+from litellm_prompt_router.authoring.wavering_sections import WaveringSection, wavering_sections
 from litellm_prompt_router.cli.inputs import (
     json_option,
     profile_folders,
@@ -44,13 +45,14 @@ from litellm_prompt_router.cli.routing_options import (
     bill_line,
     routing_answers_option,
     routing_model_option,
+    wavering_line,
     with_routing_model,
 )
 from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains, say_unreviewed
 from litellm_prompt_router.cli.tune_option import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import AnswerLookup, no_answers
+from litellm_prompt_router.request.route import AnswerLookup, Router, no_answers
 
 SYNTHETIC_MODEL = "claude-sonnet-4-5"
 RATE = "conversations_per_hour"
@@ -216,7 +218,7 @@ def _simulate_traffic(
     as_json: bool,
     again: str,
     answers: AnswerLookup,
-    bill: str | None,
+    bill: RoutingBill | None,
 ) -> None:
     """``again``: the command that led here, to which options can be added. ``bill``: what the routing model costs."""
     floor = settings_of_environment().coverage_floor
@@ -232,7 +234,9 @@ def _simulate_traffic(
         parts = asdict(report.parts) if report.parts else None
         by_profile = gains_for_json(advised, by_name, again)
         policies = report.for_json()
-        asked = {} if bill is None else {"routing_model": bill}
+        asked = (
+            {} if bill is None else {"routing_model": bill.line, "wavering": [asdict(each) for each in bill.wavering]}
+        )
         show_json(
             {**account.for_json(), **counts, **asked, "parts": parts, "policies": policies, "profiles": by_profile}
         )
@@ -241,7 +245,9 @@ def _simulate_traffic(
     say_counts("", len(calls), report)
     show(report)
     if bill is not None:
-        click.echo(f"\n{bill}")
+        click.echo(f"\n{bill.line}")
+        for each in bill.wavering:
+            click.echo(wavering_line(each))
     say_parts(report.parts)
     passed = report["auto"].passed
     if passed:
@@ -249,6 +255,13 @@ def _simulate_traffic(
         click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
     say_unreviewed(by_name[gain.profile] for gain in report.gains)
     say_gains(advised, again)
+
+
+class RoutingBill(NamedTuple):
+    """What the routing model costs, in words, and the sections that it wavers on."""
+
+    line: str
+    wavering: tuple[WaveringSection, ...]
 
 
 def _routed_by_model(profiles: Sequence[Profile], name: str | None) -> str:
@@ -263,15 +276,17 @@ def _asked(
     count_tokens: Callable[[str], int],
     name: str | None,
     asked: RoutingAnswersWanted,
-) -> tuple[AnswerLookup, str | None]:
-    """What the routing model says of these calls, and a line on what it costs."""
+) -> tuple[AnswerLookup, RoutingBill | None]:
+    """What the routing model says of these calls, what it costs, and the sections that it wavers on."""
     if name is None:
         return no_answers, None
     floor = settings_of_environment().coverage_floor
     questions = questions_about_calls(calls, profiles, count_tokens, coverage_floor=floor, only=name)
     [profile] = [each for each in profiles if each.name == name]
     answers = answers_for(profile, questions, asked)
-    return answers, bill_line(questions, count_tokens, asked.model, answers)
+    said = [(answer, used) for each, used in questions.items() if (answer := answers("", each)) is not None]
+    line = bill_line([*questions], count_tokens, asked.model, answers)
+    return answers, RoutingBill(line, wavering_sections(said, Router(profile).section_ids))
 
 
 def _model_of(calls: Sequence[RecordedCall]) -> str:

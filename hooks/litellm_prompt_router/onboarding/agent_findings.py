@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
+from litellm_prompt_router.onboarding.asked_routing import AskedModelPrices, asked_routing
 from litellm_prompt_router.onboarding.believed_replay import not_left_alone, unreplayed_gate
 from litellm_prompt_router.onboarding.conversation_needs import sizes_of
 from litellm_prompt_router.onboarding.findings import AgentFindings, FoundAgent, UnreplayedCalls
@@ -30,13 +31,15 @@ def findings_of(
     costs: Mapping[str, Any],
     unreplayed: UnreplayedCalls | None,
     *,
+    asked: AskedModelPrices | None,
     warnings: int,
     status: Status,
     watch: Callable[[Sequence[RecordedCall]], Iterable[RecordedCall]],
 ) -> AgentFindings:
     """What it would do if it weren't left alone. ``profile``: as it is now; ``warnings``: how many `check` has of it.
 
-    ``costs``: the document of the replay, empty where there was none; then ``walk`` is no tariff.
+    ``costs``: the document of the replay, empty where there was none; then ``walk`` is no tariff. ``asked``: the
+    routing model whose cost is told.
     """
     gate = gate_from(costs.get("gates", {}).get(profile.name)) or unreplayed_gate(profile)
     profile = not_left_alone(profile)
@@ -54,7 +57,11 @@ def findings_of(
                 lambda what, done, of: show(f"{trying}: {what} {done}/{of}"),
                 lambda items: items,
             )
+    routing = None
+    if asked is not None:
+        routing = asked_routing(taken.every_call, profile, asked, walk.count_tokens, coverage_floor=walk.coverage_floor)
     return AgentFindings(
+        routing=routing,
         agent=agent,
         sizes=sizes_of(profile, warnings),
         costs=own,

@@ -15,6 +15,7 @@ from litellm_prompt_router.onboarding.amounts import (
     span_text,
     usd_text,
 )
+from litellm_prompt_router.onboarding.asked_routing import routing_blocks
 from litellm_prompt_router.onboarding.findings import (
     AgentCosts,
     AgentFindings,
@@ -92,6 +93,8 @@ def _chapters(found: AgentFindings, paths: RunPaths, verdict: Verdict) -> Iterat
         note = "Nothing of it is stored. Part of these messages taught it, so that its figures flatter somewhat."
         taught = Paragraph(text=note, is_small=True)
         yield Chapter(title="What a fit on this traffic would leave out", blocks=(*blocks, taught))
+    ceiling = None if savings is None else savings.ceiling_usd
+    yield Chapter(title="What a routing model would cost and save", blocks=tuple(routing_blocks(found, ceiling, paths)))
     yield Chapter(title="What is missing for a promise", blocks=tuple(label_blocks(found, paths)))
     yield Chapter(title="What to do next", blocks=tuple(next_blocks(found, paths, verdict)))
     yield Chapter(title="The profile", blocks=tuple(_profile(found, paths)))

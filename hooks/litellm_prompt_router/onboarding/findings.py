@@ -235,6 +235,19 @@ class MadeCosts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AskedRouting:
+    """What a routing model would be asked about an agent's calls, each question once, and what that costs at most."""
+
+    questions: int
+    sections: int
+    input_tokens: int
+    usd: Decimal
+    model: str
+    span_seconds: float
+    """From the first of the calls to the last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AgentFindings:
     """All of one agent's section of the page."""
 
@@ -257,3 +270,5 @@ class AgentFindings:
     """What it is accounted as."""
     caches_by_itself: bool = False
     """True where the model's provider caches prompts without marks."""
+    routing: AskedRouting | None = None
+    """None: there is nothing to ask, or nobody knows the routing model's price."""

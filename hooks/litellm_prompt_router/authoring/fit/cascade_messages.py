@@ -89,6 +89,21 @@ def find_cascade(
     return FoundCascade(cascade=cascade, words=words, fused=fused)
 
 
+def values_of_last(
+    profile: Profile, conversations: Conversations, lookup: Lookup = no_embeddings, *, is_fused: bool = False
+) -> ValuesOf:
+    """What a fitted profile makes of messages that had no part in its fit."""
+    router = Router(profile)
+
+    def values_of(case: Case) -> Floats | None:
+        turns = conversations.turns_of(case)
+        seen = weigh(router, profile, turns, lookup).seen
+        is_scored = bool(seen) and seen[-1].turn == _last_message(turns) and seen[-1].is_fused == is_fused
+        return seen[-1].values if is_scored else None
+
+    return values_of
+
+
 def cascade_messages(
     profile: Profile,
     cases: Sequence[Numbered],

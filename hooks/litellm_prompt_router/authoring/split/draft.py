@@ -94,6 +94,8 @@ class DraftModule:
     tokens: int
     lost_messages: tuple[str, ...] = ()
     """Captured user messages that came without its tools, so without it, when it isn't in the core."""
+    when: str = ""
+    """One line for a routing model, where a model drafted it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

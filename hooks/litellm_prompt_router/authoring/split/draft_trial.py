@@ -35,6 +35,7 @@ def profile_of(draft: Draft, candidates: Sequence[tuple[str, ...]] | None = None
             id=module.id,
             title=module.title,
             description=module.description,
+            when=module.when,
             always=module.always and not (candidates and own),
             until_labelled=module.until_labelled,
             requires=module.requires,

@@ -12,6 +12,7 @@ from litellm_prompt_router.authoring.split.draft import Draft, DraftDoubt, Draft
 
 MAX_TEXT_CHARS = 24_000
 MAX_DESCRIPTION_CHARS = 200
+MAX_WHEN_CHARS = 200
 MAX_EXAMPLES = 12
 MAX_EXAMPLE_CHARS = 300
 
@@ -25,6 +26,8 @@ All modules, as `id: title`, `(core)` behind those that are always sent:
 
 Answer with one JSON object and nothing else:
 {{"description": "one line on what the module covers",
+ "when": "one line on when a request needs it: what the user wants or what the agent will have to do on the way, such as
+  'a file has to be made, read or changed, also as the form of an answer'",
  "requires": ["ids of modules from the list that this one can't be understood or followed without; often none"],
  "examples": ["8 different short messages that a user of this agent could send and that need this module, in the words
   users choose, not those of the prompt, and in the language of the prompt"]}}"""
@@ -35,6 +38,8 @@ class ModuleAnswer:
     """A model's answer about one module."""
 
     description: str
+    when: str
+    """When a request needs it; empty where the model didn't say."""
     requires: tuple[str, ...]
     examples: tuple[str, ...]
 
@@ -65,6 +70,7 @@ def read_answer(reply: str) -> ModuleAnswer | None:
         return None
     return ModuleAnswer(
         description=" ".join(document["description"].split())[:MAX_DESCRIPTION_CHARS],
+        when=" ".join(when.split())[:MAX_WHEN_CHARS] if isinstance(when := document.get("when"), str) else "",
         requires=_strings(document.get("requires")),
         examples=tuple(" ".join(e.split())[:MAX_EXAMPLE_CHARS] for e in _strings(document.get("examples"))),
     )
@@ -105,6 +111,7 @@ def with_answers(draft: Draft, answers: Mapping[str, ModuleAnswer | None]) -> Dr
             replace(
                 module,
                 description=answer.description or module.description,
+                when="" if module.id in essential else answer.when or module.when,
                 examples=module.examples if module.id in essential else examples or module.examples,
             )
         )

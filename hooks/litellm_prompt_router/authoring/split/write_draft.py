@@ -74,6 +74,8 @@ def module_entry(module: DraftModule) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": module.id, "file": module.file, "title": module.title}
     if module.description:
         entry["description"] = module.description
+    if module.when:
+        entry["when"] = module.when
     if module.always:
         entry["always"] = True
     if module.until_labelled:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
+from litellm_prompt_router.profile.fitted import AskingBand
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.route.routing_answers import RoutingAnswer, RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import questions_about
@@ -46,13 +47,16 @@ class RoutingModelPart:
 
     def is_sure(self, seen: WeighedMessage) -> bool:
         """Whether a message needs no question."""
-        band = self._cascade and self._cascade.band(is_fused=seen.is_fused)
+        band = self._band(seen)
         return band is not None and band.is_sure(seen.values)
 
     def surely(self, seen: WeighedMessage) -> float:
         """The value from which a module is selected, whatever the model says."""
-        band = self._cascade and self._cascade.band(is_fused=seen.is_fused)
+        band = self._band(seen)
         return inf if band is None else band.high
+
+    def _band(self, seen: WeighedMessage) -> AskingBand | None:
+        return None if self._cascade is None else self._cascade.band(is_fused=seen.is_fused)
 
     def questions(self, turns: Sequence[Turn], asked: Collection[int]) -> dict[int, RoutingQuestion]:
         """The questions about the user messages at these turns."""

@@ -384,7 +384,7 @@ class Router:
         return WeighedMessage(at, inputs, values(gate, inputs), semantic is not None)
 
     def _chosen(self, seen: WeighedMessage, need: Need, threshold: float | None = None) -> list[tuple[int, str]]:
-        """Modules at or above the threshold, the calibrated or this one, that nothing else brought; with their values."""
+        """Modules at or above the threshold that nothing else brought, with what to say of them."""
         assert self._fitted is not None
         of = self._semantics if seen.is_fused and self._semantics is not None else self._fitted
         columns, found = self._fitted.table.columns, seen.values
