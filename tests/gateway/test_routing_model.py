@@ -344,6 +344,44 @@ async def test_a_late_answer_is_nobodys_and_the_loop_goes_on_meanwhile(
     hook.close()
 
 
+async def test_a_hedge_answers_for_a_slow_model_and_both_are_billed(
+    model: OfficeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = {"model": MODEL, "hedge_model": "openai/gpt-4.1-nano", "model_timeout": 1.0}
+    profile = routed_profile(tmp_path / "profiles", router)
+    hook = handler(profile, tmp_path)
+    monkeypatch.setattr(litellm, "callbacks", [hook])
+    model.faults.append(Misbehaviour(delay_seconds=1.5, text='{"needed": ["travel"], "perhaps": []}'))
+    out = await sent(profile, MAIL)
+    assert (selected(out), facts(out)["routing_model_outcome"]) == (("core", "mail"), "answered")
+    assert 400_000 < facts(out)["routing_model_wait_us"] < 1_000_000
+    assert model.asked_of() == {"gpt-4o-mini": 1, "gpt-4.1-nano": 1}
+    request_id = facts(out)["caller"]["request_id"]
+    bill = hook._models.bills.so_far(request_id)
+    assert bill is not None
+    assert (bill.calls, bill.unknown_calls) == (2, 1), "the slow one is still out"
+    while bill is not None and bill.unknown_calls:
+        await asyncio.sleep(0.05)
+        bill = hook._models.bills.so_far(request_id)
+    assert bill is not None
+    assert selected(await sent(profile, MAIL)) == ("core", "mail")
+    assert bill.input_tokens == model.usage.input_tokens
+    hook.close()
+
+
+async def test_beyond_the_budget_nothing_goes_out(
+    model: OfficeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = routed_profile(tmp_path / "profiles", {"model": MODEL, "model_budget_usd_per_hour": 0.000001})
+    hook = handler(profile, tmp_path)
+    monkeypatch.setattr(litellm, "callbacks", [hook])
+    assert facts(await sent(profile, MAIL))["routing_model_outcome"] == "answered"
+    over = await sent(profile, FILES)
+    assert (selected(over), facts(over)["routing_model_outcome"]) == (EVERYTHING, "over_budget")
+    assert len(model.questions) == 1
+    hook.close()
+
+
 # Redis
 
 

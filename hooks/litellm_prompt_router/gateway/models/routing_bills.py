@@ -62,9 +62,9 @@ class RoutingBills:
             self._submit(with_routing_bill(found.waiting, found.bill))
 
     def so_far(self, request_id: str) -> RoutingBill | None:
-        """What is known by now of what this request's questions cost; None where it asked nothing."""
+        """What this request's questions cost as far as it is known by now; None where it asked nothing."""
         found = self._open.get(request_id)
-        return None if found is None else found.bill
+        return None if found is None else _as_far_as_known(found)
 
     def finish(self, record: Record) -> None:
         """Submits a record, now or when the last answer that its request asked for is there."""
