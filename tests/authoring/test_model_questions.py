@@ -12,6 +12,7 @@ from litellm_prompt_router.authoring.split.model_questions import (
     read_answer,
     with_answers,
 )
+from litellm_prompt_router.authoring.split.write_draft import module_entry
 from tests.made_prompts import PROMPT
 
 LISTS = '{"description": "D", "requires": ["a"], "examples": ["x"]}'
@@ -24,6 +25,10 @@ REPLIES = {
     "wrong types": (
         '{"description": "D", "requires": "a", "examples": [1, "x"]}',
         ModuleAnswer(description="D", when="", requires=(), examples=("x",)),
+    ),
+    "when it is needed": (
+        '{"description": "D", "when": " A file\\n is made. "}',
+        ModuleAnswer(description="D", when="A file is made.", requires=(), examples=()),
     ),
     "no description": ('{"examples": ["x"]}', None),
     "no JSON": ("I can't say.", None),
@@ -74,3 +79,12 @@ def test_an_unusable_answer_leaves_the_draft_and_says_so(draft: Draft) -> None:
 def test_all_questions_begin_alike_and_differ_by_model(draft: Draft) -> None:
     assert len({question_of(draft, module)[0] for module in draft.modules}) == 1
     assert len({key_of(draft, module, model) for module in draft.modules for model in "ab"}) == 2 * len(draft.modules)
+
+
+def test_when_a_module_is_needed_is_drafted_for_all_that_may_go(draft: Draft) -> None:
+    """The line of one that is always sent would say nothing to anybody."""
+    asked = with_answers(draft, {module.id: answer() for module in draft.modules})
+    for module in asked.modules:
+        is_core = module.always and not module.until_labelled
+        assert module_entry(module).get("when") == (None if is_core else "A book's to be bound.")
+    assert any(module.always and not module.until_labelled for module in asked.modules)

@@ -136,7 +136,7 @@ def test_untuned_not_worth_it(run: Run, tmp_path: Path) -> None:
         "recorded traffic, which shows what is warm where this rule takes the worst:"
         " `prompt-router simulate TRAFFIC.jsonl --profile shop --tune`",
         f"{turning['dropped_tokens'] - gate['dropped_tokens']:,} more tokens left out: labels and `prompt-router fit`,"
-        " `optional: true` at modules that not every request needs, or smaller modules",
+        " a routing model, `optional: true` at modules that not every request needs, or smaller modules",
         "a model whose cached tokens aren't cheaper than others",
     ]
 

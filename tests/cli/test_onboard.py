@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -104,6 +105,21 @@ def test_the_verdict_stands_first(path: Path, found: Mapping[str, Any], run: Run
         assert f"prompt-router label {path} --profile shop --out shop-labelled.jsonl" in text
         assert "prompt-router examples --llm MODEL --profile shop" in text
     assert not re.search(r"https?://|<script|@import|url\(", Path(found["page"]).read_text("utf-8"))
+
+
+def test_a_routing_model_is_told_with_its_price(path: Path, run: Run) -> None:
+    """What it would be asked, for how much, and one line to switch it on. Nothing is asked; JSON has the figures."""
+    result = run("onboard", path, "--router-model", "gpt-4.1-mini")
+    terminal = flat(result.stdout)
+    assert "A chat model can say for each task which sections it needs, without a label." in terminal
+    assert f"prompt-router simulate {path} --profile shop --routing-model gpt-4.1-mini" in terminal
+    assert "`router: {model: NAME}` in modules/shop/profile.yaml" in terminal
+    assert "`router_model: true` for the key" in terminal
+    routing = onboarded(run, path, "--router-model", "gpt-4.1-mini")["agents"][0]["routing"]
+    assert routing["model"] == "gpt-4.1-mini"
+    tokens, answers = Decimal(routing["input_tokens"]), 40 * routing["questions"]
+    assert Decimal(routing["usd"]) == (tokens * Decimal("0.4") + answers * Decimal("1.6")) / 1_000_000  # LiteLLM's map
+    assert run("onboard", path, "--router-model", "no/such").exit_code == 1
 
 
 def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_path: Path, run: Run) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from litellm_prompt_router.analysis.report.columns import COLUMNS, SCHEMA
 from litellm_prompt_router.analysis.report.control_group import MIN_CONVERSATIONS
+from litellm_prompt_router.request.types import Evidence
 from tests.analysis.report_records import DAY, START, made, traffic, write
 from tests.cli.conftest import Run
 from tests.telemetry.records import MODULES, RECORD
@@ -236,6 +237,32 @@ def test_a_report_says_why_nothing_was_saved(tmp_path: Path, run: Run) -> None:
     assert "<code>prompt-router label TRAFFIC.jsonl</code>, then" in page
     assert "<p>Always sent: 9 modules.</p>" in page
     assert "core/3" not in page
+
+
+def test_misses_are_told_by_who_chose(tmp_path: Path, run: Run) -> None:
+    """A conversation counts once; what a trigger brought late is no miss, nor is a tool whose module was there."""
+    core, late = MODULES
+    by_model = Evidence(module="tools/web", kind="model", detail="needed", late=False)
+    there = late._replace(kind="tool_call", detail="plot", late=False)
+    lacked = late._replace(kind="tool_call", detail="plot")
+    records = [
+        made(1, conversation="c-1", modules=(core, by_model)),
+        made(2, conversation="c-1", modules=(core, by_model._replace(kind="inherited"), lacked)),
+        made(3, conversation="c-1", modules=(core, by_model._replace(kind="inherited"), lacked)),
+        made(4, conversation="c-2", modules=(core, by_model, there)),
+        made(5, conversation="c-3", modules=(core, late)),
+        made(6, conversation="c-4", modules=(core, lacked)),
+        made(7, conversation="c-5", modules=(core, there)),
+        made(8, conversation="c-6", modules=(), outcome="passthrough", reason="holdout"),
+    ]
+    ledger = write(tmp_path / "l.jsonl", records)
+    assert reported(run, ledger)["missed_needs"] == [
+        {"is_by_model": True, "conversations": 2, "missed": 1},
+        {"is_by_model": False, "conversations": 3, "missed": 1},
+    ]
+    shown = run("report", ledger).stdout
+    assert "a left-out module's tool called, chosen by a routing model  50.0% of 2 conversations" in shown
+    assert re.search(r"a left-out module's tool called, chosen otherwise +33.3% of 3 conversations", shown)
 
 
 def test_a_table_for_people(tmp_path: Path, run: Run) -> None:

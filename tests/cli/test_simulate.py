@@ -142,7 +142,7 @@ def test_synthetic_json(run: Run) -> None:
         (("t.jsonl", "--rate", "2"), "--rate needs --synthetic."),
         (("--synthetic", "--dry-run"), "--dry-run needs --tune."),
         (("t.jsonl", "--tune"), "--tune needs --profile: what it finds is written there."),
-        (("--synthetic", "--profile", "toy"), "--profile and --profiles need TRAFFIC.jsonl."),
+        (("--synthetic", "--profile", "toy"), "--profile, --profiles and routing models need TRAFFIC.jsonl."),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], wrong: str, run: Run) -> None:

@@ -463,3 +463,52 @@ def test_no_folder_and_no_profile(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_profiles(tmp_path, count_words)
     assert caught.value.problems == (f"{tmp_path}: holds no profile; a profile is a folder with a profile.yaml",)
+
+
+ROUTING_MODELS = {
+    "all": ({"model": "a", "hedge_model": "b", "model_timeout": 2, "model_budget_usd_per_hour": 3}, []),
+    "settings of none": (
+        {"model_timeout": 2, "hedge_model": "b"},
+        [
+            f"{M}: router.hedge_model: goes with `router.model`; name the routing model, or remove it",
+            f"{M}: router.model_timeout: goes with `router.model`; name the routing model, or remove it",
+        ],
+    ),
+    "a hedge that is none": (
+        {"model": "a", "hedge_model": "a"},
+        [f"{M}: router.hedge_model: is the routing model itself; name another, or remove it"],
+    ),
+    "no time": ({"model": "a", "model_timeout": 0}, [f"{Y}: router.model_timeout: input should be greater than 0"]),
+}
+
+
+@pytest.mark.parametrize(("router", "expected"), ROUTING_MODELS.values(), ids=ROUTING_MODELS.keys())
+def test_a_routing_models_settings(tmp_path: Path, router: dict[str, object], expected: list[str]) -> None:
+    folder = written(tmp_path, edit(router=router))
+    if expected:
+        assert list(problems_of(folder)) == expected
+    else:
+        loaded = load_profile(folder, count_words).routing_model
+        assert loaded is not None
+        assert (loaded.model, loaded.hedge_model, loaded.timeout_seconds, loaded.budget_usd_per_hour) == (
+            "a",
+            "b",
+            2,
+            3,
+        )
+
+
+def test_what_waits_for_labels_leaves_the_core_for_a_routing_model(tmp_path: Path) -> None:
+    """As a proxy loads it; who edits or fits the profile sees what the file says."""
+    in_core = edit("modules", 1, always=True, until_labelled=True)
+
+    def change(declared: dict[str, Any], folder: Path) -> None:
+        in_core(declared, folder)
+        declared["router"] = {"model": "a"}
+
+    folder = written(tmp_path, change)
+    declared = load_profile(folder, count_words)
+    [routed] = load_profiles(tmp_path / "modules", count_words)
+    assert (declared.modules[1].always, routed.modules[1].always) == (True, False)
+    assert declared.routing == routed.routing
+    assert declared.router == routed.router

@@ -218,6 +218,12 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "conversations", count(figures.conversations)
     if figures.loose_calls:
         yield "calls of no known conversation", count(figures.loose_calls)
+    for each in figures.missed_needs:
+        by = "chosen by a routing model" if each.is_by_model else "chosen otherwise"
+        yield (
+            f"a left-out module's tool called, {by}",
+            f"{share(each.share)} of {count(each.conversations)} conversations",
+        )
     yield "failed", count(sum(side.failures for side in sides))
     yield "cost per conversation", usd(figures.cost_per_conversation_usd)
     if figures.actual is not None:

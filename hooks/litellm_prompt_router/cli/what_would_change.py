@@ -36,15 +36,15 @@ FALLBACKS: Mapping[str, str] = {
     "no calibrated threshold": "more labelled messages: `prompt-router fit` found too few to promise anything",
     "no user message": "a message of the user's",
     NOT_CALIBRATED: (
-        "a fit on labelled messages (`prompt-router examples`, then `prompt-router fit`), or `optional: true` at"
-        " modules that not every request needs"
+        "a fit on labelled messages (`prompt-router examples`, then `prompt-router fit`), a routing model"
+        " (`router: {model: NAME}`), or `optional: true` at modules that not every request needs"
     ),
     "nothing known in the message": "labels of messages with such words, then `prompt-router fit`; or a trigger",
     "nothing scores above the threshold": "labels of such messages, then `prompt-router fit`; or a lower --target",
     "nothing to follow up on": "the conversation before this message",
     "the history was shortened": "the whole history: which modules its missing part brought can't be told",
 }
-UNFITTED = "labels and `prompt-router fit`, `optional: true` at modules that not every request needs"
+UNFITTED = "labels and `prompt-router fit`, a routing model, `optional: true` at modules that not every request needs"
 OTHER_FALLBACK = "the whole conversation in the request"
 
 

@@ -118,6 +118,20 @@ class ModuleUse:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MissedNeeds:
+    """Conversations in which the agent called a tool of a module that had been left out. ``is_by_model``: those in
+    which a routing model named modules."""
+
+    is_by_model: bool
+    conversations: int
+    missed: int
+
+    @property
+    def share(self) -> float:
+        return self.missed / self.conversations if self.conversations else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Control:
     """The arms' comparison, or how many conversations are still missing for one."""
 
@@ -160,6 +174,7 @@ class Figures:
     steps: Literal["day", "hour"]
     timeline: tuple[Group, ...]
     modules: tuple[ModuleUse, ...]
+    missed_needs: tuple[MissedNeeds, ...]
     outcomes: Mapping[str, int]
     """Calls ``rewritten``, in ``shadow`` and of ``passthrough``."""
     held_back: Mapping[str, int]

@@ -31,7 +31,6 @@ import numpy as np
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.asking import RoutingModelPart
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
@@ -49,6 +48,7 @@ from litellm_prompt_router.request.route.routing_answers import (
     RoutingQuestion,
     no_answers,
 )
+from litellm_prompt_router.request.route.routing_model_part import RoutingModelPart
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED, UncalibratedBase
 from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
