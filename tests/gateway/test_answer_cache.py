@@ -21,7 +21,7 @@ from litellm_prompt_router.gateway.models.routing_bills import RoutingBills
 from litellm_prompt_router.gateway.models.routing_calls import PAUSE_AFTER, PAUSE_SECONDS, Asking, RoutingCalls
 from litellm_prompt_router.gateway.models.routing_model import ModelReply
 from litellm_prompt_router.profile.profile import RoutingModelSettings
-from litellm_prompt_router.record.routing_bill import RoutingBill
+from litellm_prompt_router.record.routing_bill import QuestionsBill
 from litellm_prompt_router.request.route import RoutingAnswer, RoutingQuestion
 
 IDS = ("mail", "files", "charts")
@@ -114,7 +114,7 @@ class Process:
     def known(self, words: str) -> RoutingAnswer | None:
         return self.cache.known("small", question(words))
 
-    def bill(self, number: int) -> RoutingBill | None:
+    def bill(self, number: int) -> QuestionsBill | None:
         return self.bills.so_far(f"r{number}")
 
 
@@ -146,7 +146,7 @@ async def test_a_question_is_asked_once(process: NewProcess) -> None:
     one.model.reply = said("charts")
     assert await one.ask("a") == ["-"]
     assert (one.known("a"), one.model.asked) == (MAIL, [("small", "a")])
-    assert one.bill(1) == RoutingBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)
+    assert one.bill(1) == QuestionsBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)
     assert one.bill(2) is None, "who finds the answer pays nothing"
 
 
@@ -206,17 +206,17 @@ async def test_a_message_without_an_answer_stays_so(process: NewProcess, reply: 
 @pytest.mark.parametrize(
     ("reply", "bill"),
     [
-        ((0.3, said("mail")), RoutingBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)),
-        (text("garbage"), RoutingBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)),
-        (Overloaded(), RoutingBill(calls=1)),
-        (OSError(), RoutingBill(calls=1, unknown_calls=1)),
-        (litellm.Timeout("late", "small", "openai"), RoutingBill(calls=1, unknown_calls=1)),
-        (said("mail", usd=None), RoutingBill(calls=1, input_tokens=600, output_tokens=20, unknown_calls=1)),
+        ((0.3, said("mail")), QuestionsBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)),
+        (text("garbage"), QuestionsBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)),
+        (Overloaded(), QuestionsBill(calls=1)),
+        (OSError(), QuestionsBill(calls=1, unknown_calls=1)),
+        (litellm.Timeout("late", "small", "openai"), QuestionsBill(calls=1, unknown_calls=1)),
+        (said("mail", usd=None), QuestionsBill(calls=1, input_tokens=600, output_tokens=20, unknown_calls=1)),
     ],
     ids=["late", "garbage", "an error costs nothing", "unknown", "timed out", "no price"],
 )
 async def test_what_is_billed_counts_whatever_the_answer_was(
-    process: NewProcess, reply: Reply, bill: RoutingBill
+    process: NewProcess, reply: Reply, bill: QuestionsBill
 ) -> None:
     one = process(Model(reply=reply))
     await one.ask("a", timeout=0.2)
@@ -254,7 +254,7 @@ async def test_of_many_new_messages_the_latest_few_are_asked_about(process: NewP
     assert [each for _, each in one.model.asked] == texts[5:]
     assert await one.ask(*texts) == ["-"] * len(texts)
     assert one.known("m0") is None
-    assert one.bill(1) == RoutingBill(
+    assert one.bill(1) == QuestionsBill(
         calls=MAX_QUESTIONS, input_tokens=600 * MAX_QUESTIONS, output_tokens=20 * MAX_QUESTIONS, usd=USD * MAX_QUESTIONS
     )
 
@@ -268,7 +268,7 @@ async def test_a_slow_model_is_helped_out_and_both_are_billed(process: NewProces
     assert one.known("a") == RoutingAnswer(needed=("charts",), perhaps=())
     await asyncio.sleep(0.5)
     assert one.known("a") == RoutingAnswer(needed=("charts",), perhaps=()), "the first valid answer holds"
-    assert one.bill(1) == RoutingBill(calls=2, input_tokens=1200, output_tokens=40, usd=USD + Decimal("0.001"))
+    assert one.bill(1) == QuestionsBill(calls=2, input_tokens=1200, output_tokens=40, usd=USD + Decimal("0.001"))
 
 
 async def test_a_quick_model_needs_no_hedge(process: NewProcess) -> None:
@@ -402,7 +402,7 @@ async def test_two_that_ask_at_once_agree_and_both_pay(process: NewProcess, file
     other = process(Model(reply=(0.1, said("charts"))), files())
     assert [*await asyncio.gather(one.ask("a"), other.ask("a"))] == [["answered"], ["remembered"]]
     assert (one.known("a"), other.known("a")) == (MAIL, MAIL)
-    assert one.bill(1) == other.bill(1) == RoutingBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)
+    assert one.bill(1) == other.bill(1) == QuestionsBill(calls=1, input_tokens=600, output_tokens=20, usd=USD)
 
 
 async def test_who_was_late_takes_what_another_was_answered(

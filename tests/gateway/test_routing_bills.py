@@ -10,7 +10,7 @@ import pytest
 
 from litellm_prompt_router.gateway.models.routing_bills import MAX_OPEN, RoutingBills
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.record.routing_bill import RoutingBill, with_routing_bill
+from litellm_prompt_router.record.routing_bill import QuestionsBill, with_routing_bill
 from tests.telemetry.records import FACTS, RECORD, record
 
 USD = Decimal("0.0003")
@@ -112,11 +112,11 @@ def test_requests_that_never_end_take_no_memory(bills: RoutingBills, out: list[R
     ids=["a loss", "unchanged, or from the response cache", "unknown", "the request failed"],
 )
 def test_net_figures_bear_the_bill(before: dict[str, Any], net: Decimal | None) -> None:
-    charged = with_routing_bill(replace(asking(), **before), RoutingBill(calls=1, usd=USD))
+    charged = with_routing_bill(replace(asking(), **before), QuestionsBill(calls=1, usd=USD))
     assert (charged.estimated_net_saved_usd, charged.routing_model_usd) == (net, USD)
 
 
 def test_in_shadow_mode_what_would_have_been_saved_bears_it_too() -> None:
     shadow = replace(asking(), facts=replace(FACTS, mode="shadow", outcome="shadow", routing_model="small"))
-    charged = with_routing_bill(shadow, RoutingBill(calls=1, usd=USD))
+    charged = with_routing_bill(shadow, QuestionsBill(calls=1, usd=USD))
     assert (charged.estimated_net_saved_usd, charged.net_saved_usd) == (NET - USD, None)

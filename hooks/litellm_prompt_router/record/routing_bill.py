@@ -17,7 +17,7 @@ NO_BILL = "unavailable: the routing model's bill"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RoutingBill:
+class QuestionsBill:
     """The calls to routing models that one request caused. ``usd`` is what is known of their price."""
 
     calls: int = 0
@@ -28,10 +28,10 @@ class RoutingBill:
     """Calls whose price isn't known: LiteLLM has none for the model, or no answer came."""
 
 
-NO_ROUTING_BILL = RoutingBill()
+NO_ROUTING_BILL = QuestionsBill()
 
 
-def with_routing_bill(record: Record, bill: RoutingBill | None) -> Record:
+def with_routing_bill(record: Record, bill: QuestionsBill | None) -> Record:
     """The record with what asking cost, which its net figure bears as well; None: it asked nobody.
 
     Takes a record without such a bill: one that has it already is not to be charged twice.

@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class _Entry:
+class _RememberedAnswer:
     answer: StoredAnswer
     until: float
     """A failure holds until then; an answer for as long as there is room."""
@@ -51,7 +51,7 @@ class AnswerCache:
         self._calls = calls
         self._tell = tell
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, _RememberedAnswer] = OrderedDict()
         self._pending: dict[str, asyncio.Task[Mapping[RoutingQuestion, RoutingOutcome]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._store: AnswerStore | None = None
@@ -136,7 +136,7 @@ class AnswerCache:
             [held[key]] = agreed
             outcomes[key] = _outcome_of(held[key])
 
-    def _get(self, key: str) -> _Entry | None:
+    def _get(self, key: str) -> _RememberedAnswer | None:
         """What is known. A failure that is asked for holds anew, and stores are told that it does."""
         entry = self._entries.get(key)
         if entry is None:
@@ -156,7 +156,9 @@ class AnswerCache:
 
     def _put(self, key: str, answer: StoredAnswer) -> None:
         now = self._clock()
-        self._entries[key] = _Entry(answer, until=now + FAILURE_SECONDS, renew_at=now + _lifetime(answer) / 2)
+        self._entries[key] = _RememberedAnswer(
+            answer, until=now + FAILURE_SECONDS, renew_at=now + _lifetime(answer) / 2
+        )
         self._entries.move_to_end(key)
         while len(self._entries) > MAX_ENTRIES:
             self._entries.popitem(last=False)

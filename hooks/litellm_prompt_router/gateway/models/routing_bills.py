@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from litellm_prompt_router.record.record import Record
-from litellm_prompt_router.record.routing_bill import RoutingBill, with_routing_bill
+from litellm_prompt_router.record.routing_bill import QuestionsBill, with_routing_bill
 
 MAX_OPEN = 10_000
 """Requests whose record isn't out yet; a proxy that never tells what became of them can't fill the memory."""
@@ -20,7 +20,7 @@ MAX_OPEN = 10_000
 
 @dataclass(kw_only=True, slots=True)
 class _OpenBill:
-    bill: RoutingBill = field(default_factory=RoutingBill)
+    bill: QuestionsBill = field(default_factory=QuestionsBill)
     pending: int = 0
     waiting: Record | None = None
     """Its request's record, finished but for this."""
@@ -61,7 +61,7 @@ class RoutingBills:
             del self._open[request_id]
             self._submit(with_routing_bill(found.waiting, found.bill))
 
-    def so_far(self, request_id: str) -> RoutingBill | None:
+    def so_far(self, request_id: str) -> QuestionsBill | None:
         """What this request's questions cost as far as it is known by now; None where it asked nothing."""
         found = self._open.get(request_id)
         return None if found is None else _as_far_as_known(found)
@@ -88,5 +88,5 @@ class RoutingBills:
                 self._submit(with_routing_bill(each.waiting, _as_far_as_known(each)))
 
 
-def _as_far_as_known(found: _OpenBill) -> RoutingBill:
+def _as_far_as_known(found: _OpenBill) -> QuestionsBill:
     return replace(found.bill, unknown_calls=found.bill.unknown_calls + found.pending)
