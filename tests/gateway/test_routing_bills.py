@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from litellm_prompt_router.gateway.models.answer_stores import FileAnswers
 from litellm_prompt_router.gateway.models.routing_bills import MAX_OPEN, RoutingBills
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.record.routing_bill import QuestionsBill, with_routing_bill
+from litellm_prompt_router.request.route import RoutingAnswer
 from tests.telemetry.records import FACTS, RECORD, record
 
+ROOT = Path(__file__).parents[2]
+OFFLINE = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 USD = Decimal("0.0003")
 NET = Decimal("0.01")
 
@@ -90,6 +99,28 @@ def test_at_the_end_nothing_is_kept_back(bills: RoutingBills, out: list[Record])
     assert (found.routing_model_usd, found.routing_model_usd_reason) == (None, "unknown of 1 of 2")
     assert (found.estimated_net_saved_usd, found.estimated_net_saved_method) == (None, None)
     assert found.estimated_net_saved_reason == "unavailable: the routing model's bill"
+
+
+def test_a_process_that_ends_hands_over_what_waits_and_keeps_its_answers(tmp_path: Path) -> None:
+    """Without anybody closing anything: the interpreter's threads have ended by then."""
+    script = f"""
+import asyncio
+from pathlib import Path
+from litellm_prompt_router.gateway.models.asked_models import AskedModels
+from litellm_prompt_router.request.route import RoutingAnswer
+from tests.gateway.test_routing_bills import asking
+models = AskedModels(Path({str(tmp_path)!r}), lambda record: print(record.routing_model_usd_reason), print)
+asyncio.run(models._file.agree("k", RoutingAnswer(("mail",), ()), 60))
+models.bills.begin("4f9d")
+models.bills.finish(asking())
+"""
+    command = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, env=OFFLINE, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "unknown of 1 of 1\n", "")
+    file = FileAnswers(tmp_path)
+    assert asyncio.run(file.read(["k"])) == {"k": RoutingAnswer(("mail",), ())}
+    file.close()
+    file.close()
 
 
 def test_requests_that_never_end_take_no_memory(bills: RoutingBills, out: list[Record]) -> None:

@@ -91,9 +91,9 @@ class FileAnswers:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._replace, key, answer, ttl_seconds)
 
     def close(self) -> None:
-        """Writes what waits, and closes the file."""
-        self._thread.submit(self._disconnect)
+        """Writes what waits, and closes the file. May be called again, and when the interpreter ends."""
         self._thread.shutdown(wait=True)
+        self._disconnect()
 
     # In the file's thread
 
