@@ -18,7 +18,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
-from litellm_prompt_router.gateway.caller import alias_of
+from litellm_prompt_router.gateway.captured_calls import CapturedCalls
 from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
 from litellm_prompt_router.gateway.events import (
@@ -38,11 +38,8 @@ from litellm_prompt_router.policy.settings import DISABLED, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
-from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.record.routing_bill import with_routing_bill
-from litellm_prompt_router.request.wire import SHAPES, answer_of, client_body, sender_of, snapshot
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
-from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
 
@@ -84,6 +81,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         super().__init__()
         self._dispatcher = Dispatcher(configuration.settings)
+        self._captured = CapturedCalls(self._dispatcher)
         self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
         folder = configuration.settings.status_folder
         self._models = AskedModels(folder, self._dispatcher.submit, self._dispatcher.submit_problem)
@@ -116,7 +114,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             body = None
             handler.failed(user_api_key_dict, error, "pre_call")
             _remove_facts(data)
-        self._capture_request(user_api_key_dict, data, call_type)
+        self._captured.request(user_api_key_dict, data, call_type)
         return body
 
     async def async_pre_call_deployment_hook(
@@ -139,7 +137,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, str] | None:
         """``x-prompt-router-*`` of one response."""
         try:
-            facts = _facts(data)
+            facts = metadata_bag.facts_of_request(data)
             return headers_of(facts) if facts is not None and self._handler.configuration.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
@@ -170,7 +168,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(params)
+            facts = metadata_bag.facts_of_request(params)
             if facts is not None:
                 record = self._completer.completed(facts.caller.request_id)
                 if record is None:
@@ -178,7 +176,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     record = await self._completer.complete(record, answered_attempt(kwargs, response_obj))
                     self._completer.drop(facts.caller.request_id)
                 self._models.bills.finish(record)
-                self._capture_answer(facts, response_obj)
+                self._captured.answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
 
@@ -192,11 +190,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         """One record for each request that failed for the client, whatever was tried before."""
         try:
-            facts = _facts(request_data)
+            facts = metadata_bag.facts_of_request(request_data)
             if facts is not None:
                 self._completer.drop(facts.caller.request_id)
                 self._models.bills.finish(failure_record(facts, original_exception))
-                self._capture_answer(facts, None)
+                self._captured.answer(facts, None)
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
 
@@ -264,33 +262,6 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             breaker_keys=sum(key is not None for key in open_breakers),
         )
 
-    # Capture
-
-    def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
-        """Hands the body to the traffic file as the client sent it, rewritten or not."""
-        alias = alias_of(key)
-        if alias is None or not self._dispatcher.is_captured(alias) or call_type not in SHAPES:
-            return
-        try:
-            facts = _facts(data)
-            if facts is not None:
-                asked = CapturedRequest(
-                    request_id=facts.caller.request_id,
-                    at_seconds=facts.caller.started_seconds,
-                    key=alias,
-                    sender=sender_of(data, call_type),
-                    endpoint=call_type,
-                    request=snapshot(client_body(data)),
-                )
-                self._dispatcher.submit_captured_request(asked)
-        except Exception as error:
-            self._dispatcher.submit_error(error, "capture")
-
-    def _capture_answer(self, facts: Facts, response: Any) -> None:
-        if self._dispatcher.is_captured(facts.caller.key_alias):
-            answered = CapturedAnswer(request_id=facts.caller.request_id, response=answer_of(response))
-            self._dispatcher.submit_captured_answer(answered)
-
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
     bag = metadata_bag.bag_with_facts(kwargs)
@@ -314,11 +285,6 @@ def _remove_facts(data: Mapping[str, Any]) -> None:
     bag = metadata_bag.bag_with_facts(data)
     if bag is not None:
         metadata_bag.drop_reserved_keys(bag)
-
-
-def _facts(data: Mapping[str, Any]) -> Facts | None:
-    bag = metadata_bag.bag_with_facts(data)
-    return metadata_bag.facts_in(bag) if bag is not None else None
 
 
 def _served(profile: Profile) -> ServedProfile:
