@@ -143,8 +143,8 @@ def test_a_cascade_is_found_for_words_and_for_meaning(profile: Profile) -> None:
         conversations,
         knows,
         OPTIONS,
-        values_of=values_of_last(profile, conversations),
-        fused_values_of=values_of_last(profile, conversations, lookup, is_fused=True),
+        values_of=values_of_last(profile, CASES, conversations),
+        fused_values_of=values_of_last(profile, CASES, conversations, lookup, is_fused=True),
         lookup=lookup,
     )
     cascade = result.cascade
@@ -159,7 +159,7 @@ def test_what_a_cascade_is_found_on_is_what_runs(profile: Profile) -> None:
     """The bands that are tried select what the router selects with them."""
     assert profile.fitted is not None
     conversations = Conversations(case for _, case in CASES)
-    values = values_of_last(profile, conversations)
+    values = values_of_last(profile, CASES, conversations)
     for band in (AskingBand(low=-6.0, high=2.0), AskingBand(low=-3.0, high=8.0)):
         routed = with_cascade(profile, band)
         router = Router(routed)

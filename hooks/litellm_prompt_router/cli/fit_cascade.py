@@ -65,17 +65,17 @@ def with_cascade(
     profile = asked_profile(done.profile, wanted)
     turns = [done.conversations.turns_of(case) for _, case in done.calibration]
     answers = answers_for(profile, questions_in(profile, turns), wanted)
-    has_meaning = done.fitted.semantics is not None
+    fused = None
+    if done.fitted.semantics is not None:
+        fused = values_of_last(done.profile, done.calibration, done.conversations, lookup, is_fused=True)
     found = find_cascade(
         profile,
         done.calibration,
         done.conversations,
         answers,
         options,
-        values_of=values_of_last(done.profile, done.conversations),
-        fused_values_of=values_of_last(done.profile, done.conversations, lookup, is_fused=True)
-        if has_meaning
-        else None,
+        values_of=values_of_last(done.profile, done.calibration, done.conversations),
+        fused_values_of=fused,
         lookup=lookup,
     )
     fitted = replace(done.fitted, cascade=found.cascade)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -23,9 +23,7 @@ from litellm_prompt_router.analysis.simulate import (
     rewrites_of,
     simulate_synthetic,
 )
-from litellm_prompt_router.analysis.simulate.asked_questions import questions_about_calls
 from litellm_prompt_router.analysis.simulate.tune import Tuning
-from litellm_prompt_router.authoring.wavering_sections import WaveringSection, wavering_sections
 from litellm_prompt_router.cli.inputs import (
     json_option,
     profile_folders,
@@ -41,18 +39,17 @@ from litellm_prompt_router.cli.model_accounts import Account, account_for, say_c
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
-    answers_for,
-    bill_line,
     routing_answers_option,
     routing_model_option,
     wavering_line,
     with_routing_model,
 )
 from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains, say_unreviewed
+from litellm_prompt_router.cli.simulated_routing import RoutingBill, ask_about_calls, routed_by_model
 from litellm_prompt_router.cli.tune_option import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import AnswerLookup, Router, no_answers
+from litellm_prompt_router.request.route import AnswerLookup
 
 SYNTHETIC_MODEL = "claude-sonnet-4-5"
 RATE = "conversations_per_hour"
@@ -178,9 +175,9 @@ def simulate(
         return
     calls, profiles, count_tokens = _recorded(traffic, name, root)
     account = account_for(model or _model_of(calls), stated, _endpoint_of(calls))
-    routed = None if not asked.is_on else _routed_by_model(profiles, name)
+    routed = None if not asked.is_on else routed_by_model(profiles, name)
     profiles = tuple(with_routing_model(each, asked) if each.name == routed else each for each in profiles)
-    answers, bill = _asked(calls, profiles, count_tokens, routed, asked)
+    answers, bill = ask_about_calls(calls, profiles, count_tokens, routed, asked)
     if not tunes:
         again = command_of(traffic, root, model, stated)
         _simulate_traffic(calls, profiles, count_tokens, account, shown(traffic), name, as_json, again, answers, bill)
@@ -255,38 +252,6 @@ def _simulate_traffic(
         click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
     say_unreviewed(by_name[gain.profile] for gain in report.gains)
     say_gains(advised, again)
-
-
-class RoutingBill(NamedTuple):
-    """What the routing model costs, in words, and the sections that it wavers on."""
-
-    line: str
-    wavering: tuple[WaveringSection, ...]
-
-
-def _routed_by_model(profiles: Sequence[Profile], name: str | None) -> str:
-    if name is None and len(profiles) > 1:
-        raise ConfigurationError(["--profile: say which one the routing model is asked about"])
-    return name or profiles[0].name
-
-
-def _asked(
-    calls: Sequence[RecordedCall],
-    profiles: Sequence[Profile],
-    count_tokens: Callable[[str], int],
-    name: str | None,
-    asked: RoutingAnswersWanted,
-) -> tuple[AnswerLookup, RoutingBill | None]:
-    """What the routing model says of these calls, what it costs, and the sections that it wavers on."""
-    if name is None:
-        return no_answers, None
-    floor = settings_of_environment().coverage_floor
-    questions = questions_about_calls(calls, profiles, count_tokens, coverage_floor=floor, only=name)
-    [profile] = [each for each in profiles if each.name == name]
-    answers = answers_for(profile, questions, asked)
-    said = [(answer, used) for each, used in questions.items() if (answer := answers("", each)) is not None]
-    line = bill_line([*questions], count_tokens, asked.model, answers)
-    return answers, RoutingBill(line, wavering_sections(said, Router(profile).section_ids))
 
 
 def _model_of(calls: Sequence[RecordedCall]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from litellm_prompt_router.authoring.fit.cascade import CascadeMessage, FoundBand, find_band
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions, is_counted, needed_of
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
-from litellm_prompt_router.profile.fitted import Cascade, Flags, Floats
+from litellm_prompt_router.profile.fitted import Cascade, Flags, Floats, Gate
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import (
     AnswerLookup,
@@ -18,6 +18,7 @@ from litellm_prompt_router.request.route import (
     Router,
     WeightedConversation,
     closure_of,
+    gate_values,
     no_embeddings,
     weigh,
 )
@@ -89,19 +90,34 @@ def find_cascade(
     return FoundCascade(cascade=cascade, words=words, fused=fused)
 
 
+def values_from(weighed: Iterable[tuple[Case, WeightedConversation, Gate]]) -> ValuesOf:
+    """Of messages whose last turn was scored: their values by a gate that hadn't seen them, such as their fold's."""
+    found = {
+        (*case.history, case.text): gate_values(gate, seen.seen[-1].inputs) for case, seen, gate in weighed if seen.seen
+    }
+    return lambda case: found.get((*case.history, case.text))
+
+
 def values_of_last(
-    profile: Profile, conversations: Conversations, lookup: Lookup = no_embeddings, *, is_fused: bool = False
+    profile: Profile,
+    cases: Sequence[Numbered],
+    conversations: Conversations,
+    lookup: Lookup = no_embeddings,
+    *,
+    is_fused: bool = False,
 ) -> ValuesOf:
     """What a fitted profile makes of messages that had no part in its fit."""
+    assert profile.fitted is not None
+    semantics = profile.fitted.semantics
+    gate = semantics.gate if is_fused and semantics is not None else profile.fitted.gate
     router = Router(profile)
-
-    def values_of(case: Case) -> Floats | None:
+    weighed = []
+    for _, case in cases:
         turns = conversations.turns_of(case)
-        seen = weigh(router, profile, turns, lookup).seen
-        is_scored = bool(seen) and seen[-1].turn == _last_message(turns) and seen[-1].is_fused == is_fused
-        return seen[-1].values if is_scored else None
-
-    return values_of
+        seen = weigh(router, profile, turns, lookup)
+        if seen.seen and seen.seen[-1].turn == _last_message(turns) and seen.seen[-1].is_fused == is_fused:
+            weighed.append((case, seen, gate))
+    return values_from(weighed)
 
 
 def cascade_messages(
