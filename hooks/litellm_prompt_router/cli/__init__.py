@@ -31,6 +31,7 @@ COMMANDS = {
     "review": "Show what a draft may leave out, and accept it.",
     "check": "Report every problem of every profile, and its sizes.",
     "join": "Print a profile's whole prompt, exact bytes.",
+    "semantic": "Prepare an embedding model that runs on this machine.",
     "examples": "Let a language model write messages that need each module.",
     "label": "Say of real messages what they need, in the terminal.",
     "fit": "Learn routing from labelled messages, with a promise of coverage.",

@@ -83,13 +83,16 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._dispatcher = Dispatcher(configuration.settings)
         self._captured = CapturedCalls(self._dispatcher)
         self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
-        folder = configuration.settings.status_folder
-        self._models = AskedModels(folder, self._dispatcher.submit, self._dispatcher.submit_problem)
+        dispatcher = self._dispatcher
+        self._models = AskedModels(configuration.settings, dispatcher.submit, dispatcher.submit_problem)
         self._handler = RequestHandler(
             configuration, self._dispatcher, self._completer, self._models.embeddings, self._models.answers, clock
         )
         self._watcher: Watcher | None = None
         self._dispatcher.report_in_force(self._in_force)
+        if configuration.stopped_by is None:
+            fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
+            self._models.local.start([each.semantics.model for each in fitted if each.semantics is not None])
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -260,6 +263,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             problems=self._watcher.problems if self._watcher is not None else (),
             is_breaker_open=None in open_breakers,
             breaker_keys=sum(key is not None for key in open_breakers),
+            local_models=tuple(state.to_dict() for state in self._models.local.states()),
         )
 
 
