@@ -107,9 +107,11 @@ def test_a_process_that_ends_hands_over_what_waits_and_keeps_its_answers(tmp_pat
 import asyncio
 from pathlib import Path
 from litellm_prompt_router.gateway.models.asked_models import AskedModels
+from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.request.route import RoutingAnswer
 from tests.gateway.test_routing_bills import asking
-models = AskedModels(Path({str(tmp_path)!r}), lambda record: print(record.routing_model_usd_reason), print)
+settings = Settings(status_dir=Path({str(tmp_path)!r}))
+models = AskedModels(settings, lambda record: print(record.routing_model_usd_reason), print)
 asyncio.run(models._file.agree("k", RoutingAnswer(("mail",), ()), 60))
 models.bills.begin("4f9d")
 models.bills.finish(asking())
