@@ -28,7 +28,7 @@ FAILURE_SECONDS = 3_600.0
 """How long a message stays without an answer after it was last asked about: longer than providers keep a prompt."""
 ANSWER_SECONDS = 7 * 86_400
 """The same for answers, in stores; in memory the MAX_ENTRIES used last stay."""
-READ_SECONDS = 0.05
+READ_SECONDS = 0.1
 AGREE_SECONDS = 0.1
 """For a store to answer; the former is part of the timeout."""
 
