@@ -312,6 +312,7 @@ def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> 
         "calibration_messages",
         "standings",
         "doubts",
+        "cascade",
         "left_core",
         "kept_in_core",
         "stored",
