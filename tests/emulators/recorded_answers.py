@@ -22,6 +22,8 @@ from tests.emulators.replies import HttpError, Text, Usage
 
 QUOTED_CHARS = 150
 """Of a long message so much of its beginning or its end has to be quoted."""
+LATEST_MESSAGES = 4
+"""Of a long conversation the first message and so many of the last before the message itself have to be quoted."""
 REFUSAL = "I'm sorry, but I can't help with that."
 CANNOT_SAY: Mapping[str, tuple[str, ...]] = {"needed": (), "perhaps": ()}
 NOTHING = Usage(uncached_input_tokens=0, output_tokens=0)
@@ -72,7 +74,7 @@ class RecordedAnswerer:
         self.unknown = 0
         """Questions that quoted no recorded message."""
         self._usage = NOTHING
-        self._recorded = [(message, [*map(_letters, (*message.history, message.text))]) for message in recorded]
+        self._recorded = [(message, [*map(_letters, _quoted_texts(message))]) for message in recorded]
         self._lock = threading.Lock()
         self._server = Loopback(self._respond)
 
@@ -172,6 +174,11 @@ def recorded_in(messages: Path, answers: Path) -> tuple[RecordedMessage, ...]:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def _quoted_texts(message: RecordedMessage) -> tuple[str, ...]:
+    """What of a conversation a question quotes at least."""
+    return (*message.history[:1], *message.history[1:][-LATEST_MESSAGES:], message.text)
 
 
 def _said_in(message: Mapping[str, Any]) -> str:

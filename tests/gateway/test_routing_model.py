@@ -329,6 +329,8 @@ async def test_a_late_answer_is_nobodys_and_the_loop_goes_on_meanwhile(
     hook = handler(profile, tmp_path)
     monkeypatch.setattr(litellm, "callbacks", [hook])
     await sent(profile, FILES)  # whatever takes a moment the first time
+    while not model.questions:
+        await asyncio.sleep(0.01)
     longest, is_over = 0.0, False
 
     async def tick() -> None:

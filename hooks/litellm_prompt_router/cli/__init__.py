@@ -34,6 +34,7 @@ COMMANDS = {
     "semantic": "Prepare an embedding model that runs on this machine.",
     "examples": "Let a language model write messages that need each module.",
     "label": "Say of real messages what they need, in the terminal.",
+    "second-opinion": "Let a language model say which labels it doesn't share.",
     "fit": "Learn routing from labelled messages, with a promise of coverage.",
     "evaluate": "Measure routing on labelled messages.",
     "simulate": "What each policy would have cost, on recorded or made-up traffic.",
@@ -69,8 +70,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"{__name__}.{MODULES.get(cmd_name, cmd_name)}_command")
-        command: click.Command = getattr(module, cmd_name)
+        function = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"{__name__}.{MODULES.get(cmd_name, function)}_command")
+        command: click.Command = getattr(module, function)
         return command
 
     def resolve_command(
