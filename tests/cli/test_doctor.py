@@ -17,6 +17,7 @@ from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from tests.cli.conftest import Run
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.loopback import Answer, HangUp, Incoming, Loopback
+from tests.made_routing_model import routed_profile
 
 MODELS = [
     {"model_name": "claude", "litellm_params": {"model": "anthropic/claude-sonnet-4-5", "api_key": "os.environ/NONE"}},
@@ -213,3 +214,48 @@ def test_a_proxy_that_is_not_there(run: Run) -> None:
     write()
     assert found(run, "--url", f"http://127.0.0.1:{closed_port()}")["proxy"]["level"] == "fail"
     assert found(run, "--url", "nonsense")["proxy"]["level"] == "fail"
+
+
+def routing(tmp_path: Path, **router: Any) -> str:
+    """A folder with a profile that names a routing model."""
+    routed_profile(tmp_path / "routed", router)
+    return str(tmp_path / "routed")
+
+
+def test_a_routing_model_that_nobody_knows_is_told(run: Run, tmp_path: Path) -> None:
+    profiles = routing(tmp_path, model="claud", hedge_model="gpt")
+    write({"profiles": profiles, "router_model": True})
+    checks = found(run)
+    assert checks["routing model claud"]["level"] == "warn"
+    assert checks["routing model claud"]["text"].startswith("named by profile office (router.model): no group")
+    assert checks["routing model gpt"]["text"] == "a model group, for profile office"
+    assert (checks["router_model"]["level"], checks["routing answers"]["level"]) == ("ok", "ok")
+    assert "shared by the workers of this machine alone" in checks["routing answers"]["text"]
+
+
+def test_a_routing_model_that_nobody_may_ask_and_that_is_forgotten_is_told(run: Run, tmp_path: Path) -> None:
+    profiles = routing(tmp_path, model="anthropic/claude-haiku-4-5")
+    write({"profiles": profiles, "status_dir": None})
+    checks = found(run)
+    assert checks["routing model anthropic/claude-haiku-4-5"]["text"] == "a model of LiteLLM's, for profile office"
+    assert checks["router_model"]["level"] == checks["routing answers"]["level"] == "warn"
+    assert checks["routing answers"]["text"].startswith("neither Redis nor a status_dir")
+
+
+def test_a_budget_wants_a_price(run: Run, tmp_path: Path) -> None:
+    profiles = routing(tmp_path, model="own", hedge_model="gpt", model_budget_usd_per_hour=0.5)
+    write({"profiles": profiles})
+    checks = found(run)
+    assert checks["routing model own"]["text"].startswith("no price: a question counts 0.001 USD")
+    assert checks["routing model gpt"]["level"] == "ok"
+
+
+def test_answers_are_shared_through_redis_where_there_is_one(run: Run, tmp_path: Path) -> None:
+    redis = {"type": "redis", "host": "127.0.0.1", "port": closed_port()}
+    write({"profiles": routing(tmp_path, model="gpt")}, cache=True, cache_params=redis)
+    assert found(run)["routing answers"]["text"] == "remembered in LiteLLM's Redis, shared by all replicas"
+
+
+def test_without_a_routing_model_there_is_nothing_to_say_of_it(run: Run) -> None:
+    write()
+    assert not {"router_model", "routing answers"} & found(run).keys()

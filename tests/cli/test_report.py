@@ -58,6 +58,43 @@ def test_sums_are_exact_and_shadow_is_apart(tmp_path: Path, run: Run) -> None:
     assert figures["losses"][0]["net_saved_usd"].startswith("-")
 
 
+def routing(calls: int, usd: str | None) -> dict[str, Any]:
+    """What a record says of the questions that its request asked."""
+    return {"routing_model_call_count": calls, "routing_model_usd": None if usd is None else Decimal(usd)}
+
+
+def test_what_routing_models_cost_has_a_line_of_its_own(tmp_path: Path, run: Run) -> None:
+    """Net figures bear it already; of calls without one it is told apart."""
+    records = [
+        made(
+            1, estimated_net_saved_usd=Decimal("0.004"), routing_model_call_count=1, routing_model_usd=Decimal("0.001")
+        ),
+        made(2, estimated_net_saved_usd=Decimal("0.005"), routing_model_call_count=0, routing_model_usd=Decimal(0)),
+        made(3, routing_model_call_count=2, routing_model_usd=Decimal("0.002"), estimated_net_saved_reason="why"),
+        made(4, routing_model_call_count=1, routing_model_usd_reason="why"),
+    ]
+    path = write(tmp_path / "l.jsonl", records)
+    actual = reported(run, path)["actual"]
+    assert Decimal(actual["net_saved_usd"]) == Decimal("0.009")
+    assert (actual["routing_model_usd"], actual["routing_beside_net_usd"]) == ("0.003", "0.002")
+    assert (actual["routing_model_call_count"], actual["routing_unpriced"]) == (4, 1)
+    lines = [" ".join(line.split()) for line in run("report", path).stdout.splitlines()]
+    assert "routing model's bill, subtracted in it $0.0010" in lines
+    assert "routing model's bill of calls without estimate $0.0020" in lines
+    assert "routing model's calls 4" in lines
+    assert "calls whose routing bill is unknown 1" in lines
+    assert "routing model" not in run("report", write(tmp_path / "m.jsonl", traffic())).stdout
+
+
+def test_conversations_and_the_control_group_bear_routing_bills(tmp_path: Path, run: Run) -> None:
+    """What a treated conversation costs is its calls and the questions that were asked for it."""
+    asked = routing(1, "0.25")
+    records = [made(1, billed_usd=Decimal("0.5"), **asked), made(2, billed_usd=Decimal("0.25"))]
+    figures = reported(run, write(tmp_path / "l.jsonl", records))
+    assert Decimal(figures["cost_per_conversation_usd"]) == Decimal("1.00")
+    assert Decimal(figures["actual"]["billed_usd"]) == Decimal("0.75")
+
+
 def test_a_breakdown_adds_up_to_a_line_of_the_totals(tmp_path: Path, run: Run) -> None:
     """Whoever adds the column up finds its sum above it, also where some calls were in shadow mode."""
     path = write(tmp_path / "l.jsonl", traffic())

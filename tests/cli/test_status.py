@@ -52,6 +52,17 @@ def test_a_profile_that_is_left_alone(run: Run, raw: dict[str, Any]) -> None:
     assert "profile workbench 3, digest abcdef012345; left alone: no gain in simulate on 8 conversations" in words
 
 
+def test_how_questions_to_a_routing_model_stand(run: Run, raw: dict[str, Any]) -> None:
+    """Of all workers together."""
+    asked = {"by_outcome": {"answered": 3, "over_budget": 1}, "calls": 4, "usd": "0.0012"}
+    put(raw)
+    assert "routing model" not in run("status").stdout
+    for number in range(2):
+        put(raw, number, counters={**raw["counters"], "routing_model": asked})
+    words = " ".join(run("status").stdout.split())
+    assert "routing model requests: 6 answered, 2 over budget; 8 calls, 0.0024 USD" in words
+
+
 def test_a_worker_that_is_well(run: Run, raw: dict[str, Any]) -> None:
     """Found where the default puts it; exit code 0 and nothing on stderr."""
     put(raw)

@@ -27,8 +27,8 @@ class Recorder(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to myp
         daily = await DBSpendUpdateWriter()._common_add_spend_log_transaction_to_daily_transaction(
             row, Status(), "team"
         )
-        standard = kwargs["standard_logging_object"]["metadata"]["spend_logs_metadata"]
-        note({"spend_log": row, "daily": daily, "standard": standard["prompt_router"]})
+        standard = kwargs["standard_logging_object"]["metadata"]["spend_logs_metadata"] or {}
+        note({"spend_log": row, "daily": daily, "standard": standard.get("prompt_router")})
 
     async def async_post_call_failure_hook(self, request_data: Any, *_: Any, **__: Any) -> None:
         note({"failed": request_data["metadata"]})

@@ -124,6 +124,7 @@ def test_spend_logs_tell_what_the_ledger_tells(observed: Observed, stream: bool)
     missing = set(record) - set(summary)
     assert missing == {"call_id", "key_hash", "user_id", "tags", "known_lines", "message_kind", "query_chars"} | {
         "profile_changed_from",
+        "embedding_wait_us",
         "error_type",
         "priced_reason",
         *(name for name in record if name.startswith("counterfactual_") and name.endswith("_tokens")),

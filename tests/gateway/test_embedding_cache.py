@@ -281,7 +281,7 @@ async def test_the_hook_shares_through_litellms_own_cache(
 ) -> None:
     cache = DualCache(redis_cache=shared)
     assert await selected(profile, told[0].text, cache) == told[0].fused
-    while hook._embeddings._writing:
+    while hook._models.embeddings._writing:
         await asyncio.sleep(0.01)
     settings = load_settings({"ledger": {"path": None}}, {})
     other = PromptRouter(active_configuration(settings, Pipeline([profile], len, coverage_floor=0.6)))

@@ -100,7 +100,7 @@ PROBLEMS: dict[str, tuple[Any, Any, list[str]]] = {
     "unknown field": (
         {"colour": "red"},
         None,
-        ["key metadata: prompt_router: colour: unknown field; known fields: enabled, mode, profile"],
+        ["key metadata: prompt_router: colour: unknown field; known fields: enabled, mode, profile, router_model"],
     ),
     "unknown field of the team": (
         None,
@@ -190,3 +190,42 @@ def test_each_field_comes_from_the_strongest_place_that_has_it() -> None:
 def test_a_header_that_lowers_is_named() -> None:
     assert decide_policy(DefaultPolicy(mode="rewrite"), (KEY,), "shadow").source == "request header"
     assert decide_policy(DefaultPolicy(mode="shadow"), (), "shadow").source == "settings"
+
+
+@pytest.mark.parametrize(
+    ("default", "metadata", "layers", "is_asked"),
+    [
+        (False, {}, (), False),
+        (True, {}, (), True),
+        (False, {"router_model": True}, (), True),
+        (True, {"router_model": False}, (), False),
+        (False, {"router_model": True}, (PolicyLayer(source="rule 1", router_model=False),), False),
+        (False, {"router_model": False}, (PolicyLayer(source="rule 1", mode="shadow"),), False),
+    ],
+    ids=["off by default", "settings", "key", "key against settings", "rule against key", "a rule that says nothing"],
+)
+def test_a_routing_model_is_asked_where_the_strongest_place_says_so(
+    default: bool, metadata: dict[str, Any], layers: tuple[PolicyLayer, ...], is_asked: bool
+) -> None:
+    """Whatever the header says: it lowers modes, and switches nothing on."""
+    of_key, problems = metadata_layers("rewrite", KNOWN, bag(metadata), None)
+    assert not problems
+    for header in (None, "on", "rewrite", "router_model"):
+        policy = decide_policy(DefaultPolicy(mode="rewrite", router_model=default), (*layers, *of_key), header)
+        assert policy.router_model is is_asked
+
+
+def test_a_key_stands_over_its_team_for_the_routing_model() -> None:
+    layers, _ = metadata_layers("rewrite", KNOWN, bag({"router_model": False}), bag({"router_model": True}))
+    assert decide_policy(DefaultPolicy(mode="rewrite"), layers).router_model is False
+
+
+@pytest.mark.parametrize("value", ["true", 1, "yes"], ids=str)
+def test_metadata_takes_a_bare_truth_value_for_the_routing_model_alone(value: object) -> None:
+    [problem] = metadata_layers("rewrite", KNOWN, bag({"router_model": value}), None)[1]
+    assert problem == "key metadata: prompt_router: router_model: input should be a valid boolean"
+
+
+def test_a_slip_in_the_routing_models_name_is_told() -> None:
+    [problem] = metadata_layers("rewrite", KNOWN, bag({"routing_model": True}), None)[1]
+    assert "did you mean 'router_model'?" in problem

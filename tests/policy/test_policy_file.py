@@ -100,6 +100,10 @@ PROBLEMS: dict[str, tuple[str, list[str]]] = {
     "a switch for percent": ("defaults: {percent: yes}", [f"{W}: defaults.percent: input should be a valid number"]),
     "holdout in percent": ("defaults: {holdout: 2}", [f"{W}: defaults.holdout: input should be less than or equal"]),
     "not a number": ("defaults: {holdout: .nan}", [f"{W}: defaults.holdout: input should be a finite number"]),
+    "routing model": (
+        "defaults: {router_model: maybe}",
+        [f"{W}: defaults.router_model: input should be a valid boolean"],
+    ),
     "a date": ("rules: [{keys: [a], mode: shadow, until: 2026-12-24}]", ["must be a moment with its zone"]),
     "no zone": (
         "rules: [{keys: [a], mode: shadow, until: 2026-12-24T10:00:00}]",

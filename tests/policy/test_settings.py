@@ -252,6 +252,7 @@ OVERRIDES: dict[str, tuple[str, Any]] = {
     "policy": ("rules.yaml", Path("rules.yaml")),
     "percent": ("12.5", 12.5),
     "holdout": ("0.25", 0.25),
+    "router_model": ("true", True),
     "coverage_floor": ("0.75", 0.75),
     "placement": ("grow", "grow"),
     "cache_hints": ("false", False),

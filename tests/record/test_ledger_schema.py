@@ -24,13 +24,15 @@ FULL_CALLER = replace(CALLER, user_id="u", tags=("a", "b"), conversation="c-1")
 FULL_FACTS = replace(
     FACTS, caller=FULL_CALLER, reason="r", known_lines=0.9, placement="append", fallback_reason="unsure", arm="holdout",
     list_price_saved_reason="why", absent_modules=("core/identity",), policy="settings", profile_changed_from="2 abc",
-    tools_chars=9_000, history_chars=4_000,
+    tools_chars=9_000, history_chars=4_000, routing_model="small", routing_model_outcome="answered",
+    routing_model_wait_us=300_000, embedding_wait_us=40_000,
 )  # fmt: skip
 FULL = replace(
     RECORD, facts=FULL_FACTS, error_type="RateLimitError", usage_reason="why", billed_reason="why", deployment_id="d1",
     service_tier="flex", priced_usd=Decimal("0.1"), priced_reason="why", counterfactual=USAGE,
     counterfactual_usd=Decimal("0.2"), estimated_net_saved_usd=Decimal("-0.3"), estimated_net_saved_reason="why",
-    estimated_net_saved_method="model",
+    estimated_net_saved_method="model", routing_model_call_count=1, routing_model_input_tokens=600,
+    routing_model_output_tokens=20, routing_model_usd=Decimal("0.0001"), routing_model_usd_reason="why",
 )  # fmt: skip
 
 

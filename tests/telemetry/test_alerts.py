@@ -22,6 +22,7 @@ FAILED = replace(RECORD, status="failure", error_type="RateLimitError", usage=No
 REFUSED = replace(RECORD, status="failure", error_type="BadRequestError", usage=None)
 FAST = record(decision_us=200)
 SLOW = record(decision_us=4_000)
+WAITED = record(decision_us=700_300, routing_model_wait_us=640_000, embedding_wait_us=60_000)
 DRIFTED = record(is_drift=True, coverage=0.7, decision_us=200)
 QUIET: Mapping[str, Any] = {"decision_p99_us": None, "net_loss_conversations": None, "minimum_requests": 10}
 
@@ -54,6 +55,7 @@ def earned(conversation: str, usd: str, outcome: Any = "rewritten") -> Record:
         pytest.param({}, 9 * [FAST] + [replace(REFUSED, facts=passthrough("off").facts)], [], id="off is not ours"),
         pytest.param({"decision_p99_us": 1_000}, 99 * [FAST] + [SLOW], [], id="one in a hundred is slow"),
         pytest.param({"decision_p99_us": 1_000}, 98 * [FAST] + 2 * [SLOW], ["decision_time"], id="two in a hundred"),
+        pytest.param({"decision_p99_us": 1_000}, 100 * [WAITED], [], id="waiting for models isn't ours"),
         pytest.param({"decision_p99_us": 1_000}, 50 * [passthrough("unrecognised")], [], id="nothing was decided"),
         pytest.param({}, 19 * [FAST] + [DRIFTED], [], id="drift at the limit"),
         pytest.param({}, 18 * [FAST] + 2 * [DRIFTED], ["coverage_drift"], id="drift above it"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,13 @@ def test_the_request_says_what_really_left(facts: dict[str, Any], field: str, ex
 def test_no_transaction_without_a_decision(made: Any) -> None:
     """The mean duration is that of routing decisions."""
     assert all(event.get("type") != "transaction" for event in request_events(made))
+
+
+def test_what_a_routing_model_did_is_told_where_the_profile_names_one() -> None:
+    asked = record(routing_model="small", routing_model_outcome="answered", routing_model_wait_us=400_000)
+    asked = replace(asked, routing_model_call_count=1, routing_model_usd=Decimal("0.0001"))
+    context = list(request_events(asked))[2]["contexts"]["request"]
+    assert (context["routing_model_outcome"], context["routing_model_usd"]) == ("answered", "0.0001")
+    assert (context["routing_model_wait_us"], context["routing_model_call_count"]) == (400_000, 1)
+    plainly = list(request_events(record()))[2]["contexts"]["request"]
+    assert not any(name.startswith("routing_model") for name in plainly)

@@ -57,6 +57,21 @@ def test_a_request_is_counted(registry: CollectorRegistry) -> None:
     assert values["decision_seconds_bucket", "0.0025"] == 1
 
 
+def test_questions_to_a_routing_model_are_counted(registry: CollectorRegistry) -> None:
+    """By what became of them, with what they cost and how long requests waited."""
+    sink = Prometheus(registry)
+    asked = record(routing_model="small", routing_model_outcome="late", routing_model_wait_us=400_000)
+    sink.write(replace(asked, routing_model_usd=Decimal("0.25")))
+    sink.write(record(routing_model="small", routing_model_outcome="remembered"))
+    sink.write(RECORD)
+    values = scraped(registry)
+    assert values["routing_model_requests_total", "late,workbench"] == 1
+    assert values["routing_model_requests_total", "remembered,workbench"] == 1
+    assert values["routing_model_usd_total", "workbench"] == 0.25
+    assert values["routing_model_wait_seconds_bucket", "0.3"] == 0
+    assert values["routing_model_wait_seconds_bucket", "0.5"] == values["routing_model_wait_seconds_count", ""] == 1
+
+
 def test_losses_are_counted_beside_savings(registry: CollectorRegistry) -> None:
     """A counter can't fall: net is the difference of two. Shadow saves nothing, and unknown is not 0."""
     sink = Prometheus(registry)

@@ -17,7 +17,7 @@ from litellm_prompt_router.policy.settings import LedgerSettings, Settings
 from litellm_prompt_router.telemetry.counters import MAX_ERRORS, MAX_KEYS, OTHER, Counters
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import STALE_SECONDS, InForce, ServedProfile, is_stale
-from tests.telemetry.records import CALLER, RECORD, passthrough, record
+from tests.telemetry.records import CALLER, FACTS, RECORD, passthrough, record
 
 PROFILE = ServedProfile(name="workbench", version="3", digest="abc")
 IN_FORCE = InForce(default_mode="rewrite", profiles=(PROFILE,), configuration=1)
@@ -33,9 +33,21 @@ def dispatcher(tmp_path: Path, **settings: Any) -> Dispatcher:
 def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
     """Who it is, what it serves, counts since the start, the last errors and each sink's state."""
     worker = dispatcher(tmp_path)
-    worker.submit(replace(RECORD, billed_usd=Decimal("0.25"), estimated_net_saved_usd=Decimal("-0.125")))
+    asked = replace(FACTS, routing_model="small", routing_model_outcome="answered")
+    worker.submit(
+        replace(
+            RECORD,
+            facts=asked,
+            billed_usd=Decimal("0.25"),
+            estimated_net_saved_usd=Decimal("-0.125"),
+            routing_model_call_count=2,
+            routing_model_usd=Decimal("0.0004"),
+        )
+    )
     worker.submit(passthrough("unrecognised"))
-    worker.submit(replace(record(mode="shadow", outcome="shadow"), status="failure"))
+    worker.submit(
+        replace(record(mode="shadow", outcome="shadow", routing_model_outcome="remembered"), status="failure")
+    )
     worker.submit_problem("Key metadata", ("mode: nonsense",))
     assert worker.flush()
     status = worker.status()
@@ -54,6 +66,7 @@ def test_a_worker_says_how_it_is(tmp_path: Path) -> None:
         "billed_usd": "0.2500002",
         "estimated_net_saved_usd": "-0.125",
         "estimated_net_saved_requests": 1,
+        "routing_model": {"by_outcome": {"answered": 1, "remembered": 1}, "calls": 2, "usd": "0.0004"},
         "alerts": {},
     }
     [key] = status["keys"]

@@ -108,7 +108,11 @@ def _show_effective(
     base = DefaultPolicy(mode="rewrite", source="built-in default")
     if settings is not None:
         base = DefaultPolicy(
-            mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout
+            mode=settings.mode,
+            profile=settings.profile,
+            percent=settings.percent,
+            holdout=settings.holdout,
+            router_model=settings.router_model,
         )
     candidates = in_file.candidates(subject, time.time())
     rule = next((rule for rule in candidates if rule.profiles is None or profile in rule.profiles), None)
@@ -145,6 +149,8 @@ def _written(values: dict[str, Any]) -> str:
 def _text(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -229,6 +229,7 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
     if figures.actual is not None:
         yield from _side(figures.actual)
         yield "estimated net saved", usd(figures.actual.net_saved_usd)
+        yield from _routing_model(figures.actual)
         yield "  95% interval", between(figures.net_interval)
         yield "  of calls", f"{figures.actual.net_calls:,} of {figures.actual.calls:,}"
     if figures.would is not None:
@@ -237,6 +238,7 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
         if figures.actual is not None:
             yield "billed, shadow mode included", usd(figures.total.billed_usd)
         yield "shadow: would have saved, estimated", usd(figures.would.net_saved_usd)
+        yield from _routing_model(figures.would)
         yield "  95% interval", between(figures.would_interval)
     if figures.control is not None:
         control = figures.control
@@ -265,6 +267,22 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
                 f"{share(ratio(actual.without_read_tokens, actual.without_input_tokens))}",
             )
         yield "saved at list price*", usd(actual.list_saved_usd)
+
+
+def _routing_model(side: Sums) -> Iterator[tuple[str, str]]:
+    """What asking routing models cost, where they were asked."""
+    from litellm_prompt_router.analysis.report.number_format import count, usd
+
+    if not side.routing_model_call_count:
+        return
+    beside = side.routing_beside_net_usd
+    in_net = None if side.routing_model_usd is None else side.routing_model_usd - (beside or 0)
+    yield "  routing model's bill, subtracted in it", usd(in_net)
+    if beside:
+        yield "  routing model's bill of calls without estimate", usd(beside)
+    yield "  routing model's calls", count(side.routing_model_call_count)
+    if side.routing_unpriced:
+        yield "  calls whose routing bill is unknown", count(side.routing_unpriced)
 
 
 def _side(side: Sums) -> Iterator[tuple[str, str]]:

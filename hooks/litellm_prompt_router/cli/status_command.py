@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -152,6 +154,7 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         rows.add(("mode where no one says", status.default_mode))
     for name, count in held_by_profile(live).items():
         rows.add((f"profile {name}, not reviewed", f"{count:,} requests held in shadow; {how_to_review(name)}"))
+    rows.update(("routing model", text) for text in _routing_model(live))
     for status in live:
         for model in status.local_models:
             speed = "" if model.median_ms is None else f", {model.median_ms:g} ms at the median"
@@ -172,6 +175,16 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         click.echo()
         capture = "on" if any(status.capture.is_on for status in live) else "off"
         show_table(("sink", "how"), [("ledger", ledger), ("GlitchTip", glitchtip), ("capture", capture)])
+
+
+def _routing_model(live: list[WorkerStatus]) -> Iterator[str]:
+    """How the routing model's questions stand, where a profile names one."""
+    counts = [status.counters.routing_model for status in live]
+    outcomes = sum((Counter(each.by_outcome) for each in counts), Counter[str]())
+    if outcomes:
+        told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in outcomes.most_common())
+        calls, usd = sum(each.calls for each in counts), sum((each.usd for each in counts), Decimal(0))
+        yield f"requests: {told}; {calls:,} calls, {format(usd, 'f')} USD"
 
 
 def _show_keys(live: list[WorkerStatus]) -> None:

@@ -91,6 +91,23 @@ def _usd(cost: object) -> Decimal | None:
     return round(Decimal(cost), USD_DIGITS).normalize()
 
 
+def abandoned_record(facts: Facts, error: BaseException | None) -> Record:
+    """The record of a request that went its way without us after it had asked a routing model; ``error`` ended it."""
+    return Record(
+        facts=facts,
+        finished_seconds=time.time(),
+        status="success" if error is None else "failure",
+        error_type=None if error is None else type(error).__name__,
+        model=None,
+        provider=None,
+        usage=None,
+        usage_reason=facts.reason,
+        billed_usd=None,
+        billed_reason=facts.reason,
+        response_cached=False,
+    )
+
+
 def failure_record(facts: Facts, error: Exception) -> Record:
     """The record of a request that failed for the client."""
     model, provider = text_of(getattr(error, "model", None)), text_of(getattr(error, "llm_provider", None))

@@ -1,4 +1,4 @@
-"""One request, stage by stage: open, decide, await vectors where the profile wants them, finish.
+"""One request, stage by stage: open, decide, await models where the profile wants them, finish.
 
 Each stage hands over a value that the next one takes, so that a request which has to wait goes on where it stopped,
 under the configuration that it began with. Knows LiteLLM's dicts, not its classes.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -16,9 +16,9 @@ from typing import Any, Protocol, TypeVar
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.caller import caller_of, dict_of, has_client_oauth, header_of, scope_of
 from litellm_prompt_router.gateway.deployments.groups import Deployments
+from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
 from litellm_prompt_router.policy import (
     HEADER,
-    Arm,
     Policy,
     PolicyLayer,
     PolicyRule,
@@ -32,9 +32,9 @@ from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
-from litellm_prompt_router.record.record import UNREVIEWED, Caller
-from litellm_prompt_router.request.pipeline import EmbeddingsWanted, RecognisedRequest, WalkResult
-from litellm_prompt_router.request.route import MessageEmbedding
+from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
+from litellm_prompt_router.request.pipeline import RecognisedRequest, WalkResult
+from litellm_prompt_router.request.route import RoutingQuestion, no_answers
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
 from litellm_prompt_router.request.wire import conversation_of, sender_of
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
@@ -55,18 +55,6 @@ class Accounting(Protocol):
 
     def observe_anew(self, now_seconds: float) -> None:
         """Tells that requests before this moment passed unseen: what they cached isn't known."""
-        ...
-
-
-class KnownEmbeddings(Protocol):
-    """The vectors in this process's memory. Neither method waits."""
-
-    def known(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
-        """The vectors of those of the texts that have one."""
-        ...
-
-    def never_asked(self, model: str, texts: Sequence[str]) -> Sequence[str]:
-        """Those of the texts that have neither a vector nor a failure."""
         ...
 
 
@@ -97,27 +85,6 @@ class RequestOutcome:
     ran_without_fault: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _RequestToRoute:
-    """A recognised request that is to be routed, with what the policy says of it."""
-
-    caller: Caller
-    recognised: RecognisedRequest
-    policy: Policy
-    arm: Arm | None
-    wanted: EmbeddingsWanted | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AwaitingEmbeddings:
-    """A recognised request whose decision waits for the vectors of these texts."""
-
-    model: str
-    texts: tuple[str, ...]
-    timeout_seconds: float
-    to_route: _RequestToRoute
-
-
 class RequestHandler:
     """Decides requests by the configuration in force. For one thread, LiteLLM's; ``publish`` may be called in any."""
 
@@ -127,6 +94,7 @@ class RequestHandler:
         dispatcher: Dispatcher,
         accounting: Accounting,
         embeddings: KnownEmbeddings,
+        answers: KnownAnswers,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.configuration = configuration
@@ -136,7 +104,9 @@ class RequestHandler:
         """Requests of this process that came while everything was stopped. They have no record."""
         self._dispatcher = dispatcher
         self._accounting = accounting
+        self._waits = Waits(embeddings, answers)
         self._embeddings = embeddings
+        self._answers = answers
         self._clock = clock
         self._deployments = Deployments()
         self._profiles = _ProfileVersions()
@@ -181,7 +151,7 @@ class RequestHandler:
             target=target,
         )
 
-    def decide(self, request: IncomingRequest) -> RequestOutcome | AwaitingEmbeddings:
+    def decide(self, request: IncomingRequest) -> RequestOutcome | AwaitingModels:
         """Whether this request is rewritten, and how. Reasons to pass it through come first, the cheapest first."""
         data, caller, configuration = request.data, request.caller, request.configuration
 
@@ -235,23 +205,43 @@ class RequestHandler:
         if not recognised.recognition.profile.reviewed:
             policy = at_most_shadow(policy, UNREVIEWED)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
-        to_route = _RequestToRoute(caller=caller, recognised=recognised, policy=policy, arm=arm)
+        to_route = RequestToRoute(caller=caller, recognised=recognised, policy=policy, arm=arm)
         if arm == "holdout":
             walked = pipeline.pass_through(opened, arm, recognised.recognition)
             return self._outcome_of_profile(to_route, walked, ran_without_fault=False)
-        return self._route_or_await_embeddings(request, to_route)
+        step = self._or_pass_through(lambda: self._waits.first(to_route, configuration, request.bag), request)
+        return self._route_or_wait(request, to_route, step)
 
-    def resume(self, request: IncomingRequest, waiting: AwaitingEmbeddings) -> RequestOutcome:
-        """The request decided with the vectors that came; messages whose vector didn't are scored by their words."""
-        return self._route(request, waiting.to_route)
+    def resume(
+        self,
+        request: IncomingRequest,
+        waiting: AwaitingModels,
+        outcomes: Mapping[RoutingQuestion, RoutingOutcome],
+    ) -> RequestOutcome | AwaitingModels:
+        """What comes next, with what models answered; messages without an answer are routed without it.
+
+        ``outcomes``: what became of the questions that this request asked.
+        """
+        configuration, bag = request.configuration, request.bag
+        step = self._or_pass_through(lambda: self._waits.following(waiting, outcomes, configuration, bag), request)
+        return self._route_or_wait(request, waiting.to_route, step)
+
+    def abandoned(self, request: IncomingRequest, waiting: AwaitingModels, reason: str) -> Facts | None:
+        """The facts of a request that ended while it waited; None where it asked no routing model.
+
+        It has no other record, and what it asked may be billed.
+        """
+        ended = self._waits.abandoned(waiting)
+        if ended is None:
+            return None
+        pipeline, recognised = request.configuration.pipeline, ended.recognised
+        walked = pipeline.pass_through(recognised.opened, reason, recognised.recognition)
+        return self._facts(request, self._outcome_of_profile(ended, walked, ran_without_fault=False))
 
     def finish(self, request: IncomingRequest, handled: RequestOutcome) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag."""
         data, walked, mode = request.data, handled.walked, handled.mode
-        target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
-        decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
-        facts = facts_of(handled.caller, mode, walked.outcome, target, decision_us, handled.decided_by)
-        facts = with_part_sizes(facts, walked.request, data)
+        facts = self._facts(request, handled)
         metadata_bag.write_facts(request.bag, facts, walked.marking)
         self._accounting.keep(handled.caller, data, walked, is_sent=mode == "rewrite")
         if handled.ran_without_fault:
@@ -266,22 +256,23 @@ class RequestHandler:
             lines = _lines_of_trip(trip)
             self._dispatcher.submit_problem(BREAKER_OPENED, lines, alias if isinstance(alias, str) else None)
 
-    def _route_or_await_embeddings(
-        self, request: IncomingRequest, to_route: _RequestToRoute
-    ) -> RequestOutcome | AwaitingEmbeddings:
-        recognised, pipeline = to_route.recognised, request.configuration.pipeline
-        wanted = self._or_pass_through(lambda: pipeline.embeddings_wanted(recognised), request)
-        if isinstance(wanted, WalkResult):
-            return self._outcome_of_profile(to_route, wanted, ran_without_fault=False)
-        if wanted is not None:
-            to_route = replace(to_route, wanted=wanted)
-            texts = tuple(self._embeddings.never_asked(wanted.model, wanted.texts))
-            if texts:
-                seconds = wanted.timeout_seconds
-                return AwaitingEmbeddings(model=wanted.model, texts=texts, timeout_seconds=seconds, to_route=to_route)
-        return self._route(request, to_route)
+    def _facts(self, request: IncomingRequest, handled: RequestOutcome) -> Facts:
+        walked = handled.walked
+        target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
+        decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
+        facts = facts_of(handled.caller, handled.mode, walked.outcome, target, decision_us, handled.decided_by)
+        return with_part_sizes(facts, walked.request, request.data)
 
-    def _route(self, request: IncomingRequest, to_route: _RequestToRoute) -> RequestOutcome:
+    def _route_or_wait(
+        self, request: IncomingRequest, to_route: RequestToRoute, step: RequestToRoute | AwaitingModels | WalkResult
+    ) -> RequestOutcome | AwaitingModels:
+        if isinstance(step, AwaitingModels):
+            return step
+        if isinstance(step, WalkResult):  # a fault
+            return self._outcome_of_profile(to_route, step, ran_without_fault=False)
+        return self._route(request, step)
+
+    def _route(self, request: IncomingRequest, to_route: RequestToRoute) -> RequestOutcome:
         def decide() -> WalkResult:
             return request.configuration.pipeline.decide(
                 to_route.recognised,
@@ -289,6 +280,7 @@ class RequestHandler:
                 placement=to_route.policy.placement,
                 lookup=self._embeddings.known,
                 wanted=to_route.wanted,
+                answers=self._answers.known if to_route.policy.router_model else no_answers,
             )
 
         walked = self._or_pass_through(decide, request)
@@ -296,12 +288,18 @@ class RequestHandler:
         return self._outcome_of_profile(to_route, walked, ran_without_fault=not is_fault)
 
     def _outcome_of_profile(
-        self, to_route: _RequestToRoute, walked: WalkResult, *, ran_without_fault: bool
+        self, to_route: RequestToRoute, walked: WalkResult, *, ran_without_fault: bool
     ) -> RequestOutcome:
         caller, policy = to_route.caller, to_route.policy
         profile = to_route.recognised.recognition.profile
         changed_from = self._profiles.changed_from(str(caller.conversation), profile)
-        decided_by = DecisionContext(policy=policy.source, arm=to_route.arm, profile_changed_from=changed_from)
+        decided_by = DecisionContext(
+            policy=policy.source,
+            arm=to_route.arm,
+            profile_changed_from=changed_from,
+            routing_model=to_route.routing_model,
+            embedding_wait_us=to_route.embedding_wait_us,
+        )
         return RequestOutcome(
             caller=caller,
             mode=policy.mode,

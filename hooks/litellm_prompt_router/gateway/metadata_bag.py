@@ -122,6 +122,12 @@ def facts_in(bag: dict[str, Any]) -> Facts | None:
     return Facts.from_bag({name: value for name, value in stamped.items() if name not in (MARKING, SEAL)})
 
 
+def facts_of_request(data: Mapping[str, Any]) -> Facts | None:
+    """The facts that ``write_facts`` left in a request's bag; None when there are none."""
+    bag = bag_with_facts(data)
+    return facts_in(bag) if bag is not None else None
+
+
 def _is_sealed(stamped: Any) -> bool:
     caller = stamped.get("caller") if isinstance(stamped, dict) else None
     request_id = caller.get("request_id") if isinstance(caller, dict) else None

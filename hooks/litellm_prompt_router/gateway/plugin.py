@@ -6,6 +6,7 @@ very class because LiteLLM looks for ``async_pre_call_hook`` in ``vars(cls)`` an
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -17,27 +18,34 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
-from litellm_prompt_router.gateway.caller import alias_of
+from litellm_prompt_router.gateway.captured_calls import CapturedCalls
 from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.gateway.deployments.map_prices import input_price
-from litellm_prompt_router.gateway.events import answered_attempt, answered_response, failure_record, success_record
-from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
-from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
-from litellm_prompt_router.gateway.models.embedding_model import ask_embedding_model
-from litellm_prompt_router.gateway.models.local_embeddings import LocalEmbeddings, ask_of
+from litellm_prompt_router.gateway.events import (
+    abandoned_record,
+    answered_attempt,
+    answered_response,
+    failure_record,
+    success_record,
+)
+from litellm_prompt_router.gateway.handle import IncomingRequest, RequestHandler, RequestOutcome
+from litellm_prompt_router.gateway.models.asked_models import AskedModels
 from litellm_prompt_router.gateway.response_headers import headers_of
+from litellm_prompt_router.gateway.waiting import AwaitingModels
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
-from litellm_prompt_router.record.record import Facts
-from litellm_prompt_router.request.wire import SHAPES, answer_of, client_body, sender_of, snapshot
+from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
-from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
+
+CLIENT_LEFT = "client_left"
+STOPPED = "stopped"
+"""Reasons of requests that ended while a routing model was asked for them."""
 
 
 def make_handler() -> PromptRouter:
@@ -73,16 +81,18 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         super().__init__()
         self._dispatcher = Dispatcher(configuration.settings)
+        self._captured = CapturedCalls(self._dispatcher)
         self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
-        tell = self._dispatcher.submit_problem
-        self._local_models = LocalEmbeddings(tell, threads=configuration.settings.embedding_threads)
-        self._embeddings = EmbeddingCache(ask_of(self._local_models, ask_embedding_model), tell)
-        self._handler = RequestHandler(configuration, self._dispatcher, self._completer, self._embeddings, clock)
+        dispatcher = self._dispatcher
+        self._models = AskedModels(configuration.settings, dispatcher.submit, dispatcher.submit_problem)
+        self._handler = RequestHandler(
+            configuration, self._dispatcher, self._completer, self._models.embeddings, self._models.answers, clock
+        )
         self._watcher: Watcher | None = None
         self._dispatcher.report_in_force(self._in_force)
         if configuration.stopped_by is None:
             fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
-            self._local_models.start([each.semantics.model for each in fitted if each.semantics is not None])
+            self._models.local.start([each.semantics.model for each in fitted if each.semantics is not None])
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -98,20 +108,16 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 return None
             if bag is not None:
                 request = handler.open(configuration, user_api_key_dict, data, call_type, bag)
-                step = handler.decide(request)
-                if isinstance(step, AwaitingEmbeddings):
-                    redis = proxy_server.redis_for_hooks(cache)
-                    await self._embeddings.fetch(step.model, step.texts, step.timeout_seconds, redis)
-                    if handler.configuration.stopped_by is not None:
-                        handler.pass_while_stopped(bag)
-                        return None
-                    step = handler.resume(request, step)
-                body = handler.finish(request, step)
+                decided = await self._decide(request, cache)
+                if decided is None:
+                    handler.pass_while_stopped(bag)
+                    return None
+                body = handler.finish(request, decided)
         except Exception as error:
             body = None
             handler.failed(user_api_key_dict, error, "pre_call")
             _remove_facts(data)
-        self._capture_request(user_api_key_dict, data, call_type)
+        self._captured.request(user_api_key_dict, data, call_type)
         return body
 
     async def async_pre_call_deployment_hook(
@@ -134,7 +140,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> dict[str, str] | None:
         """``x-prompt-router-*`` of one response."""
         try:
-            facts = _facts(data)
+            facts = metadata_bag.facts_of_request(data)
             return headers_of(facts) if facts is not None and self._handler.configuration.settings.headers else None
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
@@ -151,6 +157,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 response = answered_response(kwargs, result)
                 record = success_record(facts, kwargs, response)
                 record = await self._completer.complete(record, answered_attempt(kwargs, response))
+                record = with_routing_bill(record, self._models.bills.so_far(facts.caller.request_id))
                 price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
                 metadata_bag.write_summary(bag, record, price, self._handler.configuration.settings.cost_page)
                 metadata_bag.copy_to_log_payload(kwargs, bag)
@@ -164,15 +171,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = _facts(params)
+            facts = metadata_bag.facts_of_request(params)
             if facts is not None:
                 record = self._completer.completed(facts.caller.request_id)
                 if record is None:
                     record = success_record(facts, kwargs, response_obj)
                     record = await self._completer.complete(record, answered_attempt(kwargs, response_obj))
                     self._completer.drop(facts.caller.request_id)
-                self._dispatcher.submit(record)
-                self._capture_answer(facts, response_obj)
+                self._models.bills.finish(record)
+                self._captured.answer(facts, response_obj)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
 
@@ -186,11 +193,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         """One record for each request that failed for the client, whatever was tried before."""
         try:
-            facts = _facts(request_data)
+            facts = metadata_bag.facts_of_request(request_data)
             if facts is not None:
                 self._completer.drop(facts.caller.request_id)
-                self._dispatcher.submit(failure_record(facts, original_exception))
-                self._capture_answer(facts, None)
+                self._models.bills.finish(failure_record(facts, original_exception))
+                self._captured.answer(facts, None)
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
 
@@ -207,9 +214,36 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """Writes out what waits for the sinks; also called at the process's end."""
         if self._watcher is not None:
             self._watcher.stop()
-        self._local_models.close()
+        self._models.close()
         self._completer.close()
         self._dispatcher.close()
+
+    async def _decide(self, request: IncomingRequest, cache: Any) -> RequestOutcome | None:
+        """What becomes of the request, once the models that it waits for have answered; None: everything was stopped.
+
+        One whose client goes away meanwhile has a record all the same where it asked a routing model: for the bill.
+        """
+        handler = self._handler
+        step = handler.decide(request)
+        while isinstance(step, AwaitingModels):
+            try:
+                outcomes = await self._models.answer(step.wanted, proxy_server.redis_for_hooks(cache))
+            except asyncio.CancelledError as error:
+                self._record_abandoned(request, step, CLIENT_LEFT, error)
+                raise
+            if handler.configuration.stopped_by is not None:
+                self._record_abandoned(request, step, STOPPED, None)
+                return None
+            step = handler.resume(request, step, outcomes)
+        return step
+
+    def _record_abandoned(
+        self, request: IncomingRequest, step: AwaitingModels, reason: str, error: BaseException | None
+    ) -> None:
+        if self._models.bills.so_far(request.caller.request_id) is not None:
+            facts = self._handler.abandoned(request, step, reason)
+            if facts is not None:
+                self._models.bills.finish(abandoned_record(facts, error))
 
     def _in_force(self) -> InForce:
         """For the status file; in the dispatcher's thread."""
@@ -229,35 +263,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             problems=self._watcher.problems if self._watcher is not None else (),
             is_breaker_open=None in open_breakers,
             breaker_keys=sum(key is not None for key in open_breakers),
-            local_models=tuple(state.to_dict() for state in self._local_models.states()),
+            local_models=tuple(state.to_dict() for state in self._models.local.states()),
         )
-
-    # Capture
-
-    def _capture_request(self, key: Any, data: dict[str, Any], call_type: str) -> None:
-        """Hands the body to the traffic file as the client sent it, rewritten or not."""
-        alias = alias_of(key)
-        if alias is None or not self._dispatcher.is_captured(alias) or call_type not in SHAPES:
-            return
-        try:
-            facts = _facts(data)
-            if facts is not None:
-                asked = CapturedRequest(
-                    request_id=facts.caller.request_id,
-                    at_seconds=facts.caller.started_seconds,
-                    key=alias,
-                    sender=sender_of(data, call_type),
-                    endpoint=call_type,
-                    request=snapshot(client_body(data)),
-                )
-                self._dispatcher.submit_captured_request(asked)
-        except Exception as error:
-            self._dispatcher.submit_error(error, "capture")
-
-    def _capture_answer(self, facts: Facts, response: Any) -> None:
-        if self._dispatcher.is_captured(facts.caller.key_alias):
-            answered = CapturedAnswer(request_id=facts.caller.request_id, response=answer_of(response))
-            self._dispatcher.submit_captured_answer(answered)
 
 
 def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
@@ -282,11 +289,6 @@ def _remove_facts(data: Mapping[str, Any]) -> None:
     bag = metadata_bag.bag_with_facts(data)
     if bag is not None:
         metadata_bag.drop_reserved_keys(bag)
-
-
-def _facts(data: Mapping[str, Any]) -> Facts | None:
-    bag = metadata_bag.bag_with_facts(data)
-    return metadata_bag.facts_in(bag) if bag is not None else None
 
 
 def _served(profile: Profile) -> ServedProfile:

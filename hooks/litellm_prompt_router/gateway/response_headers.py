@@ -13,6 +13,8 @@ MAX_VALUE_CHARS = 3_000
 def headers_of(facts: Facts) -> dict[str, str]:
     """The headers of one response. Values are ASCII and bounded."""
     values: dict[str, object] = {"outcome": facts.outcome, "reason": facts.reason}
+    if facts.routing_model is not None:
+        values["routing-model"] = facts.routing_model_outcome
     if facts.has_selection:
         values |= {
             "profile": f"{facts.profile}@{facts.profile_version}",

@@ -58,12 +58,19 @@ class KeySeen(_StatusPart):
     estimated_net_saved_usd: Decimal | None = None
 
 
+class RoutingModelCounts(_StatusPart):
+    by_outcome: dict[str, int] = {}
+    calls: int = 0
+    usd: Decimal = Decimal(0)
+
+
 class RequestCounts(_StatusPart):
     requests: int
     by_outcome: dict[str, int] = {}
     held_as_unreviewed: dict[str, int] = {}
     """By profile, what was held in shadow because nobody reviewed it."""
     estimated_net_saved_usd: Decimal | None = None
+    routing_model: RoutingModelCounts = RoutingModelCounts()
 
 
 class ErrorSeen(_StatusPart):

@@ -64,7 +64,11 @@ def active_configuration(
         policy=policy,
         pipeline=pipeline,
         default_policy=DefaultPolicy(
-            mode=settings.mode, profile=settings.profile, percent=settings.percent, holdout=settings.holdout
+            mode=settings.mode,
+            profile=settings.profile,
+            percent=settings.percent,
+            holdout=settings.holdout,
+            router_model=settings.router_model,
         ),
         default_mode=policy.defaults.mode or settings.mode,
         thresholds=BreakerThresholds(

@@ -1,7 +1,7 @@
 """The policy for one request, and the arm that its conversation is in.
 
 Field by field the strongest place that sets it counts: a rule of the policy file, key metadata, team metadata, the
-policy file's defaults, settings. The request header can only lower the resulting mode.
+policy file's defaults, settings. The request header can only lower the resulting mode, and switches nothing on.
 
 Canary (``percent``) and control group (``holdout``) are decided by hash and remembered nowhere: for each of the two
 questions a conversation has a fixed number between 0 and 1, and is in while that is below the share. So raising a share
@@ -47,6 +47,7 @@ class KeyMetadata(BaseModel):
     enabled: bool | None = None
     mode: Annotated[Literal["rewrite", "shadow", "off"] | None, BeforeValidator(accept_bare_off)] = None
     profile: str | None = None
+    router_model: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +60,10 @@ class PolicyLayer:
     percent: float | None = None
     placement: PlacementChoice | None = None
     holdout: float | None = None
+    router_model: bool | None = None
 
 
-FIELDS = ("mode", "profile", "percent", "placement", "holdout")
+FIELDS = ("mode", "profile", "percent", "placement", "holdout", "router_model")
 """Of a layer."""
 
 
@@ -73,6 +75,7 @@ class DefaultPolicy:
     profile: str | None = None
     percent: float = 100.0
     holdout: float = 0.0
+    router_model: bool = False
     source: str = "settings"
 
 
@@ -86,6 +89,8 @@ class Policy:
     holdout: float
     placement: PlacementChoice | None
     """Stands over the profile's own; None leaves it to profile and settings."""
+    router_model: bool
+    """True where the routing model that a profile names is asked."""
     source: str
 
 
@@ -119,7 +124,8 @@ def metadata_layers(
         if metadata.profile is not None and metadata.profile not in known_profiles:
             problems.append(f"{source}: {METADATA_KEY}: profile: unknown profile; `prompt-router check` lists them")
         mode = own or mode
-        layers.insert(0, PolicyLayer(source=source, mode=own, profile=metadata.profile))
+        layer = PolicyLayer(source=source, mode=own, profile=metadata.profile, router_model=metadata.router_model)
+        layers.insert(0, layer)
     return tuple(layers), tuple(problems)
 
 
@@ -128,6 +134,7 @@ def decide_policy(default: DefaultPolicy, layers: Sequence[PolicyLayer], header:
     mode, profile, percent, holdout = default.mode, default.profile, default.percent, default.holdout
     source = default.source
     placement: PlacementChoice | None = None
+    router_model = default.router_model
     for layer in reversed(layers):
         if layer.mode is not None:
             mode, source = layer.mode, layer.source
@@ -135,6 +142,7 @@ def decide_policy(default: DefaultPolicy, layers: Sequence[PolicyLayer], header:
         percent = layer.percent if layer.percent is not None else percent
         holdout = layer.holdout if layer.holdout is not None else holdout
         placement = layer.placement or placement
+        router_model = layer.router_model if layer.router_model is not None else router_model
     lowered = _lowered(mode, header)
     return Policy(
         mode=lowered,
@@ -142,6 +150,7 @@ def decide_policy(default: DefaultPolicy, layers: Sequence[PolicyLayer], header:
         percent=percent,
         holdout=holdout,
         placement=placement,
+        router_model=router_model,
         source=source if lowered == mode else REQUEST_HEADER,
     )
 

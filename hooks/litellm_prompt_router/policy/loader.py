@@ -33,8 +33,8 @@ from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
 
 RELOADED = (
-    *("mode", "profile", "profiles", "policy", "percent", "holdout", "coverage_floor", "placement"),
-    *("cache_hints", "cost_gate", "cost_page", "headers", "breaker"),
+    *("mode", "profile", "profiles", "policy", "percent", "holdout", "router_model", "coverage_floor"),
+    *("placement", "cache_hints", "cost_gate", "cost_page", "headers", "breaker"),
 )
 """Settings that a running proxy takes over. The others are read by what is built once, at start."""
 

@@ -62,7 +62,10 @@ _Hashes = Annotated[
 
 
 class Choices(BaseModel):
-    """What a rule or ``defaults`` sets. ``percent`` of conversations get it; ``holdout`` is a share of those."""
+    """What a rule or ``defaults`` sets. ``percent`` of conversations get it; ``holdout`` is a share of those.
+
+    ``router_model``: whether the routing model that a profile names is asked about their messages.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,6 +74,7 @@ class Choices(BaseModel):
     percent: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] | None = None
     placement: PlacementChoice | None = None
     holdout: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] | None = None
+    router_model: Annotated[bool, Field(strict=True)] | None = None
 
 
 class RuleEntry(Choices):

@@ -122,6 +122,7 @@ class Settings(_StrictSettings):
 
     ``policy``: the policy file; null is ``policy.yaml`` beside the proxy's configuration, if there is one. ``percent``
     of conversations get what ``mode`` says; of these, the share ``holdout`` is left as it came, for comparison.
+    ``router_model``: whether the routing model that a profile names is asked, for keys and rules that say nothing.
 
     ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
     cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
@@ -139,6 +140,7 @@ class Settings(_StrictSettings):
     policy: Path | None = None
     percent: Annotated[float, Field(ge=0, le=100), BeforeValidator(reject_boolean)] = 100.0
     holdout: _Share = 0.0
+    router_model: bool = False
     coverage_floor: _Share = 0.6
     placement: Literal["auto", "append", "grow", "latest"] = "auto"
     cache_hints: bool = True

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts
+from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.types import (
     Composition,
     Mode,
@@ -29,12 +29,25 @@ NO_LIST_PRICE = "no price for the model, or its deployments differ"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RoutingModelUse:
+    """What the routing model did for a request. ``model``: its name, where the policy lets it be asked."""
+
+    model: str | None
+    outcome: RoutingOutcome
+    wait_us: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionContext:
-    """How the request came to be treated so: what decided its mode, its arm, and a profile new to its conversation."""
+    """How the request came to be treated so: what decided its mode, its arm, a profile new to its conversation, and
+    the models that it waited for.
+    """
 
     policy: str | None = None
     arm: Arm | None = None
     profile_changed_from: str | None = None
+    routing_model: RoutingModelUse | None = None
+    embedding_wait_us: int | None = None
 
 
 NO_CONTEXT = DecisionContext()
@@ -48,13 +61,26 @@ def facts_of(
     decision_us: int,
     context: DecisionContext = NO_CONTEXT,
 ) -> Facts:
-    """The facts of one request; ``decision_us`` is the time our part took."""
+    """The facts of one request; ``decision_us`` is the time our part took, waiting for models included."""
     recognition, decision = outcome.recognition, outcome.decision
     if recognition is not None and decision is not None:
-        return _recognised(caller, mode, outcome, recognition, decision, target, decision_us, context)
-    assert isinstance(outcome, Passthrough)
+        facts = _recognised(caller, mode, outcome, recognition, decision, target, decision_us, context)
+    else:
+        assert isinstance(outcome, Passthrough)
+        facts = _passed(caller, mode, outcome, decision_us, context)
+    asked = context.routing_model
+    return replace(
+        facts,
+        routing_model=None if asked is None else asked.model,
+        routing_model_outcome=None if asked is None else asked.outcome,
+        routing_model_wait_us=None if asked is None else asked.wait_us,
+        embedding_wait_us=context.embedding_wait_us,
+    )
+
+
+def _passed(caller: Caller, mode: Mode, outcome: Passthrough, decision_us: int, context: DecisionContext) -> Facts:
     near = outcome.near
-    known = near or recognition
+    known = near or outcome.recognition
     return Facts(
         caller=caller,
         mode=mode,

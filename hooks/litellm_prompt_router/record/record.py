@@ -22,6 +22,29 @@ from litellm_prompt_router.request.types import Evidence, Mode
 OutcomeName = Literal["rewritten", "shadow", "passthrough"]
 Arm = Literal["treatment", "holdout"]
 NetDirection = Literal["gain", "loss", "zero"]
+RoutingOutcome = Literal[
+    "answered",
+    "remembered",
+    "unanswered",
+    "late",
+    "failed",
+    "garbage",
+    "refused",
+    "over_budget",
+    "paused",
+    "too_many",
+    "abandoned",
+    "not_needed",
+    "off",
+]
+"""What became of the routing model's question about the latest message that had one.
+
+``remembered``: it had been answered before, or for another request; ``unanswered``: the same in vain, and a message
+stays as it was routed. ``late``, ``failed``, ``garbage`` and ``refused``: asked, without an answer that can be used;
+``abandoned``: while it was asked, the client went away or everything was stopped. Not asked: ``over_budget``;
+``paused`` after failures; ``too_many`` new messages at once; ``not_needed``, where words and meaning decide or nothing
+is rewritten anyway; ``off``, where the policy doesn't switch it on.
+"""
 
 LEDGER_ONLY_KEY = "is_ledger_only"
 LEDGER_ONLY: Mapping[str, Any] = {LEDGER_ONLY_KEY: True}
@@ -110,6 +133,7 @@ class Facts:
     """Removed tokens at the plain input price, decimal text. Ignores caching, so it is no bill and no net figure."""
     list_price_saved_reason: str | None = None
     decision_us: int | None = None
+    """From the request's arrival to its new body, waiting for models included."""
     is_drift: bool = False
     absent_modules: tuple[str, ...] = ()
     """Of a drifted prompt: the profile's modules that are not in it as they were."""
@@ -118,6 +142,14 @@ class Facts:
     policy: str | None = None
     """What decided the mode: ``settings``, ``key metadata``, a rule of the policy file, the breaker, ``unreviewed`` and
     so on."""
+    routing_model: str | None = None
+    """The model that the profile names, where it may be asked for this request."""
+    routing_model_outcome: RoutingOutcome | None = None
+    """None where the profile names no such model, and where the request never came so far."""
+    routing_model_wait_us: int | None = None
+    """How long the request waited for its answers, a part of ``decision_us``."""
+    embedding_wait_us: int | None = field(default=None, metadata=LEDGER_ONLY)
+    """The same for an embedding model."""
     profile_changed_from: str | None = field(default=None, metadata=LEDGER_ONLY)
     """The profile's version and digest at this conversation's call before, where it is another now."""
     tools_chars: int | None = None
@@ -190,6 +222,13 @@ class Facts:
         """``decision_us`` where the decision was to rewrite, in shadow mode too: passing through is quicker."""
         return None if self.is_passthrough else self.decision_us
 
+    @property
+    def computing_us(self) -> int | None:
+        """``selection_us`` without what was waited for models: what our own code took."""
+        if self.selection_us is None:
+            return None
+        return self.selection_us - (self.routing_model_wait_us or 0) - (self.embedding_wait_us or 0)
+
     def to_dict(self) -> dict[str, Any]:
         """The facts flat, as the ledger line begins."""
         caller = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
@@ -241,9 +280,16 @@ class Record:
     """What the same call would have used with the original prompt, by the model of the provider's cache."""
     counterfactual_usd: Decimal | None = None
     estimated_net_saved_usd: Decimal | None = None
-    """``counterfactual_usd`` less the bill, signed; None with the reason."""
+    """``counterfactual_usd`` less the bill and less the routing model's, signed; None with the reason."""
     estimated_net_saved_reason: str | None = None
     estimated_net_saved_method: str | None = None
+    routing_model_call_count: int | None = None
+    """Calls to routing models that this request caused, hedges included; None where it could cause none."""
+    routing_model_input_tokens: int | None = None
+    routing_model_output_tokens: int | None = None
+    routing_model_usd: Decimal | None = None
+    """What they cost, those whose answer came too late included; no part of ``billed_usd``. None with the reason."""
+    routing_model_usd_reason: str | None = None
 
     @property
     def is_failure(self) -> bool:

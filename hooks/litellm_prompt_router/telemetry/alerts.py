@@ -84,8 +84,8 @@ class AlertWatch:
         if facts.is_off:
             return
         self._count(record)
-        if facts.selection_us is not None:
-            self._decisions.append(facts.selection_us)
+        if facts.computing_us is not None:
+            self._decisions.append(facts.computing_us)
         self._add_net(record)
         if facts.profile is not None and (facts.profile in self._profiles or len(self._profiles) < MAX_PROFILES):
             coverage = self._profiles.setdefault(facts.profile, _Coverage())

@@ -40,6 +40,9 @@ class Counters:
         self._billed_usd = Decimal(0)
         self._net_saved_usd = Decimal(0)
         self._net_known = 0
+        self._routing: Counter[str] = Counter()
+        self._routing_calls = 0
+        self._routing_usd = Decimal(0)
         self._errors: deque[dict[str, Any]] = deque(maxlen=MAX_ERRORS)
         self._alerts: Counter[str] = Counter()
 
@@ -56,6 +59,10 @@ class Counters:
             profile = str(facts.profile)
             self._held[profile if profile in self._held or len(self._held) < MAX_NAMES else OTHER] += 1
         self._billed_usd += record.billed_usd or 0
+        if facts.routing_model_outcome is not None:
+            self._routing[facts.routing_model_outcome] += 1
+        self._routing_calls += record.routing_model_call_count or 0
+        self._routing_usd += record.routing_model_usd or 0
         key = self._key(facts.caller.key_alias)
         key.mode, key.policy, key.profile = facts.mode, facts.policy, facts.profile or key.profile
         key.outcomes[facts.outcome] += 1
@@ -83,6 +90,11 @@ class Counters:
             "held_as_unreviewed": dict(self._held),
             "billed_usd": format(self._billed_usd, "f"),
             **_net(self._net_saved_usd, self._net_known),
+            "routing_model": {
+                "by_outcome": dict(self._routing),
+                "calls": self._routing_calls,
+                "usd": format(self._routing_usd, "f"),
+            },
             "alerts": dict(self._alerts),
         }
 

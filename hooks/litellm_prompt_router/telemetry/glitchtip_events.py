@@ -197,6 +197,13 @@ def _prompt(facts: Facts) -> dict[str, Any]:
     }
 
 
+_ROUTING_MODEL = (
+    *("routing_model", "routing_model_outcome", "routing_model_wait_us", "routing_model_call_count"),
+    *("routing_model_input_tokens", "routing_model_output_tokens", "routing_model_usd", "routing_model_usd_reason"),
+)
+"""Told of requests whose profile names such a model."""
+
+
 def _request(record: Record) -> dict[str, Any]:
     line, facts = record.to_dict(), record.facts
     model, size = record.model_or_group, facts.sent_chars
@@ -206,6 +213,7 @@ def _request(record: Record) -> dict[str, Any]:
         *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
         *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
         *("conversation", "arm", "policy"),
+        *(_ROUTING_MODEL if facts.routing_model_outcome is not None else ()),
     )
     chars = "unknown size" if size is None else f"{size} chars"
     return {

@@ -24,6 +24,7 @@ MAX_VALUES = 50
 OTHER = "other"
 NONE = "none"
 DECISION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
+WAIT_SECONDS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 MODULE_COUNTS = (1, 2, 3, 5, 8, 12, 18, 25, 40, 60)
 
 
@@ -37,6 +38,9 @@ class _Families(NamedTuple):
     prompt: Histogram
     decision: Histogram
     modules: Histogram
+    routed: Counter
+    routing: Counter
+    routing_wait: Histogram
     faults: Counter
     losses: Counter
     alerts: Counter
@@ -75,6 +79,11 @@ def _families(registry: CollectorRegistry) -> _Families:
         ),
         decision=histogram("decision_seconds", "Time from the request's arrival to its new body.", DECISION_SECONDS),
         modules=histogram("modules_selected", "Modules that a prompt needed.", MODULE_COUNTS, "profile"),
+        routed=counter(
+            "routing_model_requests", "Requests by what became of their routing question.", "outcome", "profile"
+        ),
+        routing=counter("routing_model_usd", "What asking routing models cost; net figures bear it.", "profile"),
+        routing_wait=histogram("routing_model_wait_seconds", "Waiting for a routing model's answer.", WAIT_SECONDS),
         faults=counter("faults", "Exceptions in the router's own code.", "where"),
         losses=counter("lost", "Records, events and lines that never arrived.", "place"),
         alerts=counter("alerts", "Alerts raised.", "alert"),
@@ -109,6 +118,10 @@ class Prometheus:
             families.modules.labels(profile).observe(len(facts.modules))
         if facts.selection_us is not None:
             families.decision.observe(facts.selection_us / 1e6)
+        if facts.routing_model_outcome is not None:
+            families.routed.labels(facts.routing_model_outcome, profile).inc()
+        if facts.routing_model_wait_us is not None:
+            families.routing_wait.observe(facts.routing_model_wait_us / 1e6)
 
     def fault(self, where: str) -> None:
         """Counts a fault of ours."""
@@ -129,6 +142,8 @@ class Prometheus:
         provider = self._label("provider", record.provider)
         if record.billed_usd is not None and record.billed_usd > 0:
             self._families.billed.labels(profile, provider).inc(float(record.billed_usd))
+        if record.routing_model_usd:
+            self._families.routing.labels(profile).inc(float(record.routing_model_usd))
         net = record.net_saved_usd
         if net is not None:
             family = self._families.saved if net >= 0 else self._families.lost

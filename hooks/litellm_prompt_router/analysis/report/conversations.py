@@ -24,7 +24,7 @@ LOOSE_GROUPS = 2_048
 
 
 def conversations_of(frame: pl.LazyFrame) -> pl.DataFrame:
-    """A row for each conversation; one that shadow mode saw in part has two.
+    """A row for each conversation; one that shadow mode saw in part has two. ``cost``: the bill and routing models'.
 
     ``unit`` is a hash of 64 bits: two of a million conversations fall together once in 40 million reports. Names
     stay in the files, because as text they would take most of the memory.
@@ -39,6 +39,7 @@ def conversations_of(frame: pl.LazyFrame) -> pl.DataFrame:
         known.group_by(*identity, "model").agg(
             pl.len().alias("calls"),
             pl.col("billed_usd").sum().alias("billed"),
+            (pl.col("billed_usd").sum() + pl.col("routing_model_usd").sum()).alias("cost"),
             pl.col("billed_usd").count().alias("billed_calls"),
             (pl.col("billed_usd").is_null() & ~pl.col("is_failure")).sum().alias("unbilled"),
             pl.col("estimated_net_saved_usd").sum().alias("net"),
@@ -47,7 +48,7 @@ def conversations_of(frame: pl.LazyFrame) -> pl.DataFrame:
     )
     if parts["unit"].n_unique() == parts.height:
         return parts
-    summed = ("calls", "billed", "billed_calls", "unbilled", "net", "net_calls")
+    summed = ("calls", "billed", "cost", "billed_calls", "unbilled", "net", "net_calls")
     return (
         parts.sort("calls", "model", descending=True)
         .group_by(identity, maintain_order=True)
@@ -136,5 +137,5 @@ def control_of(conversations: pl.DataFrame) -> Control | None:
 
 
 def _sample(part: pl.DataFrame) -> CostSample:
-    part = part.sort("billed", "calls")
-    return CostSample(cost=part["billed"].cast(pl.Float64).to_numpy(), size=part["calls"].cast(pl.Float64).to_numpy())
+    part = part.sort("cost", "calls")
+    return CostSample(cost=part["cost"].cast(pl.Float64).to_numpy(), size=part["calls"].cast(pl.Float64).to_numpy())

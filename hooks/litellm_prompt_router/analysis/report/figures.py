@@ -36,6 +36,13 @@ class Sums:
     """Answered and without a bill that is known."""
     net_saved_usd: Decimal | None
     net_calls: int
+    routing_model_usd: Decimal | None
+    """What asking routing models cost: no part of ``billed_usd``, and subtracted in ``net_saved_usd``."""
+    routing_beside_net_usd: Decimal | None
+    """Of that, what calls without a net figure asked for."""
+    routing_model_call_count: int
+    routing_unpriced: int
+    """Calls whose questions' bill isn't known."""
     list_saved_usd: Decimal | None
     sized_calls: int
     """Calls whose prompt is known before and after."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 REASONS: Mapping[str, str] = {
     "bad_key_metadata": "the key's settings can't be read",
     "breaker": "switched off by itself after faults",
+    "client_left": "its client went away while a routing model was asked",
     "client_oauth": "paid by a subscription, not by the call",
     "error": "a fault of the router's",
     "holdout": "kept unchanged, for the control group",

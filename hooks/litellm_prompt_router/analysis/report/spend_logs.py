@@ -22,6 +22,7 @@ from litellm_prompt_router.analysis.report.columns import COLUMNS, frame_of
 from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.record.routing_bill import QUESTION_KEY
 
 OWN_KEY = "prompt_router"
 USD_DIGITS = 12
@@ -34,6 +35,8 @@ def read_spend_logs(file: Path, tally: LedgerTally) -> pl.DataFrame:
     tally.files += 1
     records = []
     for row in _rows(file):
+        if _is_question(row):  # its cost is in the summary of the request that asked
+            continue
         tally.lines += 1
         record = _record(row)
         if record is None:
@@ -61,6 +64,11 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
         return
     rows = whole.get("data", [whole]) if isinstance(whole, dict) else whole
     yield from (row if isinstance(row, dict) else {} for row in rows)
+
+
+def _is_question(row: Mapping[str, Any]) -> bool:
+    """True for a call to a routing model that we made ourselves."""
+    return QUESTION_KEY in _object(_object(row.get("metadata")).get("spend_logs_metadata"))
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -50,7 +50,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         would=total.would,
         conversations=conversations["unit"].n_unique(),
         loose_calls=int(loose["calls"].sum()),
-        cost_per_conversation_usd=Decimal(priced["billed"].sum()) / priced_count if priced_count else None,
+        cost_per_conversation_usd=Decimal(priced["cost"].sum()) / priced_count if priced_count else None,
         net_interval=net_interval(conversations, loose, is_shadow=False),
         would_interval=net_interval(conversations, loose, is_shadow=True),
         by=by,
@@ -121,6 +121,16 @@ def _sum_expressions() -> list[pl.Expr]:
         (column("billed_usd").is_null() & ~is_failure).sum().alias("unbilled_calls"),
         column("estimated_net_saved_usd").sum().alias("net_saved_usd"),
         column("estimated_net_saved_usd").count().alias("net_calls"),
+        column("routing_model_usd").sum(),
+        column("routing_model_usd").count().alias("routing_priced"),
+        column("routing_model_usd")
+        .filter(column("estimated_net_saved_usd").is_null())
+        .sum()
+        .alias("routing_beside_net_usd"),
+        column("routing_model_call_count").sum(),
+        ((column("routing_model_call_count") > 0) & column("routing_model_usd").is_null())
+        .sum()
+        .alias("routing_unpriced"),
         column("list_price_saved_usd").sum().alias("list_saved_usd"),
         column("list_price_saved_usd").count().alias("list_calls"),
         is_sized.sum().alias("sized_calls"),
@@ -143,6 +153,8 @@ def _sums(row: Mapping[str, Any]) -> Sums:
         ("billed_usd", "billed_calls"),
         ("net_saved_usd", "net_calls"),
         ("list_saved_usd", "list_calls"),
+        ("routing_model_usd", "routing_priced"),
+        ("routing_beside_net_usd", "routing_priced"),
     ):
         values[money] = row[money].normalize() if row[count] else None
     for name, value in values.items():

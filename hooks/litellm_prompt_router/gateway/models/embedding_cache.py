@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from litellm_prompt_router.request.route import MessageEmbedding
@@ -38,6 +39,15 @@ Ask = Callable[[str, Sequence[str], float], Awaitable[Sequence[MessageEmbedding 
 Tell = Callable[[str, Sequence[str]], None]
 """Told of a problem: its title, and lines."""
 _Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextsToEmbed:
+    """The texts of one request that nobody asked this model for so far."""
+
+    model: str
+    texts: tuple[str, ...]
+    timeout_seconds: float
 
 
 class ModelNotReadyError(Exception):

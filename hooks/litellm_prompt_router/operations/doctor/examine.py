@@ -18,6 +18,7 @@ from litellm_prompt_router.operations.doctor.machine import (
     examine_redis,
     examine_variables,
 )
+from litellm_prompt_router.operations.doctor.routing_models import examine_routing_models
 from litellm_prompt_router.operations.workers import WorkerStatus, read_workers
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.litellm_config import has_checkout_callback, resolved
@@ -42,6 +43,8 @@ def examine(
         yield from examine_local_models(configuration.profiles, configuration.settings.embedding_threads)
         placement = configuration.settings.placement
     yield from examine_groups(document, placement)
+    if configuration is not None:
+        yield from examine_routing_models(document, configuration)
     live: tuple[WorkerStatus, ...] = ()
     if configuration is not None:
         live = _live_workers(configuration.settings.status_folder, now_seconds)

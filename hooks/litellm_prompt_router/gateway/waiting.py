@@ -1,0 +1,152 @@
+"""What a recognised request waits for: vectors of an embedding model, and then answers of a routing model.
+
+Only of messages that nobody asked about so far; whatever was asked stays as it came out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
+from litellm_prompt_router.gateway.models.routing_calls import Asking
+from litellm_prompt_router.gateway.models.routing_model import identity_in
+from litellm_prompt_router.policy import Arm, Policy
+from litellm_prompt_router.policy.active import ActiveConfiguration
+from litellm_prompt_router.record.facts import RoutingModelUse
+from litellm_prompt_router.record.record import Caller, RoutingOutcome
+from litellm_prompt_router.request.pipeline import EmbeddingsWanted, RecognisedRequest
+from litellm_prompt_router.request.route import MessageEmbedding, RoutingAnswer, RoutingQuestion
+
+
+class KnownEmbeddings(Protocol):
+    """The vectors in this process's memory. Neither method waits."""
+
+    def known(self, model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
+        """The vectors of those of the texts that have one."""
+        ...
+
+    def never_asked(self, model: str, texts: Sequence[str]) -> Sequence[str]:
+        """Those of the texts that have neither a vector nor a failure."""
+        ...
+
+
+class KnownAnswers(Protocol):
+    """What routing models said, as this process remembers it. No method waits."""
+
+    def known(self, model: str, question: RoutingQuestion) -> RoutingAnswer | None:
+        """The answer, if there is one."""
+        ...
+
+    def never_asked(self, model: str, questions: Sequence[RoutingQuestion]) -> Sequence[RoutingQuestion]:
+        """Those of the questions that have neither an answer nor a failure."""
+        ...
+
+    def outcome_of(self, model: str, question: RoutingQuestion) -> RoutingOutcome:
+        """How a question stands that this request didn't ask."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestToRoute:
+    """A recognised request that is to be routed, with what the policy says of it and what it waited for."""
+
+    caller: Caller
+    recognised: RecognisedRequest
+    policy: Policy
+    arm: Arm | None
+    wanted: EmbeddingsWanted | None = None
+    embedding_wait_us: int | None = None
+    routing_model: RoutingModelUse | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AwaitingModels:
+    """A request whose decision waits until a model has answered ``wanted``, or hasn't in time."""
+
+    wanted: TextsToEmbed | Asking
+    began_ns: int
+    to_route: RequestToRoute
+
+
+class Waits:
+    """Says what a request has to wait for, by what this process knows already. Never waits itself."""
+
+    def __init__(self, embeddings: KnownEmbeddings, answers: KnownAnswers) -> None:
+        self._embeddings = embeddings
+        self._answers = answers
+
+    def first(
+        self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
+    ) -> RequestToRoute | AwaitingModels:
+        """The request, ready to be decided, or what it waits for ahead of that."""
+        wanted = configuration.pipeline.embeddings_wanted(to_route.recognised)
+        if wanted is not None:
+            to_route = replace(to_route, wanted=wanted)
+            texts = tuple(self._embeddings.never_asked(wanted.model, wanted.texts))
+            if texts:
+                to_embed = TextsToEmbed(model=wanted.model, texts=texts, timeout_seconds=wanted.timeout_seconds)
+                return AwaitingModels(wanted=to_embed, began_ns=time.perf_counter_ns(), to_route=to_route)
+        return self._routing_model(to_route, configuration, bag)
+
+    def following(
+        self,
+        waiting: AwaitingModels,
+        outcomes: Mapping[RoutingQuestion, RoutingOutcome],
+        configuration: ActiveConfiguration,
+        bag: Mapping[str, Any],
+    ) -> RequestToRoute | AwaitingModels:
+        """The same once a model has answered. ``outcomes``: what became of the questions that this request asked."""
+        wanted, to_route = waiting.wanted, waiting.to_route
+        if isinstance(wanted, TextsToEmbed):
+            return self._routing_model(replace(to_route, embedding_wait_us=_waited_us(waiting)), configuration, bag)
+        latest, model = wanted.questions[-1], wanted.settings.model
+        outcome = outcomes.get(latest) or self._answers.outcome_of(model, latest)
+        return _asked(to_route, RoutingModelUse(model=model, outcome=outcome, wait_us=_waited_us(waiting)))
+
+    def abandoned(self, waiting: AwaitingModels) -> RequestToRoute | None:
+        """A request that ended while a routing model was asked for it; None where none was."""
+        wanted = waiting.wanted
+        if isinstance(wanted, TextsToEmbed):
+            return None
+        use = RoutingModelUse(model=wanted.settings.model, outcome="abandoned", wait_us=_waited_us(waiting))
+        return _asked(waiting.to_route, use)
+
+    def _routing_model(
+        self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
+    ) -> RequestToRoute | AwaitingModels:
+        profile = to_route.recognised.recognition.profile
+        settings = profile.routing_model
+        if settings is None:
+            return to_route
+        if not to_route.policy.router_model:
+            return _asked(to_route, RoutingModelUse(model=None, outcome="off"))
+        model = settings.model
+        if profile.left_alone is not None and configuration.settings.cost_gate:
+            return _asked(to_route, RoutingModelUse(model=model, outcome="not_needed"))
+        wanted = configuration.pipeline.questions_wanted(to_route.recognised, self._embeddings.known, to_route.wanted)
+        if wanted is None:
+            return _asked(to_route, RoutingModelUse(model=model, outcome="not_needed"))
+        if not self._answers.never_asked(model, wanted.questions):
+            outcome = self._answers.outcome_of(model, wanted.questions[-1])
+            return _asked(to_route, RoutingModelUse(model=model, outcome=outcome))
+        request_id = to_route.caller.request_id
+        asking = Asking(
+            settings=settings,
+            profile=profile.name,
+            section_ids=wanted.section_ids,
+            questions=wanted.questions,
+            request_id=request_id,
+            metadata=identity_in(bag, request_id, profile.name),
+        )
+        return AwaitingModels(wanted=asking, began_ns=time.perf_counter_ns(), to_route=to_route)
+
+
+def _asked(to_route: RequestToRoute, use: RoutingModelUse) -> RequestToRoute:
+    return replace(to_route, routing_model=use)
+
+
+def _waited_us(waiting: AwaitingModels) -> int:
+    return (time.perf_counter_ns() - waiting.began_ns) // 1000
