@@ -34,7 +34,7 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
-    embedded_part,
+    in_context,
     no_embeddings,
     promised,
     semantic_scores,
@@ -153,16 +153,17 @@ class Router:
         )
 
     def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
-        """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
+        """What an embedding model is to be asked for, by turn: each message that is scored, in its context."""
         wanted: dict[int, str] = {}
         if self._semantics is None:
             return wanted
         is_started = False
+        texts = in_context(turns, lambda turn: own_words(turn, self._ignore).text)
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 reading = self._read(turn, started=is_started)
                 if reading.scores is not None:
-                    wanted[at] = embedded_part(own_words(turn, self._ignore).text or "")
+                    wanted[at] = texts.get(at, "")
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
         return wanted
 
@@ -280,7 +281,11 @@ class Router:
             trace.fallbacks.extend([reason] if reason is not None else ())
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
-        if reading.scores is not None:
+        if reading.scores is not None and not reading.scores.is_known and embedding is None:
+            reason = reading.unknown
+            if trace is not None:
+                trace.fallbacks.extend([reason] if reason is not None else ())
+        elif reading.scores is not None:
             seen = self._weigh(reading.scores, walk.state, walk.in_use, at, embedding)
             if trace is not None:
                 trace.weighed.append(seen)
@@ -289,7 +294,7 @@ class Router:
             if not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
             elif walk.kind == "task" and not reading.scores.is_chat:
-                reason = self._unsure(seen, need, at)
+                self._guess(seen, need, at)
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
@@ -320,14 +325,11 @@ class Router:
         chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
-    def _unsure(self, seen: WeighedMessage, need: Need, at: int) -> str | None:
-        """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
+    def _guess(self, seen: WeighedMessage, need: Need, at: int) -> None:
+        """The best of what stays below the threshold: misses of that are what the promise allows for."""
         assert self._fitted is not None
-        if self._fitted.calibration.over == "first_needs":
-            return "nothing scores above the threshold"
         best = int(seen.values.argmax())
         need.bring(self._fitted.table.columns[best], "score", f"{seen.values[best]:.2f}", at=at)
-        return None
 
     def _is_most(self, need: Need) -> bool:
         return sum(self._tokens[module] for module in need) > self._most_tokens
