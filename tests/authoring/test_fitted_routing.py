@@ -79,7 +79,7 @@ def silent(*_: object) -> None:
 
 @cache
 def fitted() -> Fit:
-    return fit(harbour(), labelled(420), FitOptions(), silent)
+    return fit(harbour(), labelled(420), FitOptions(target=0.99), silent)
 
 
 def user(text: str, *attachments: str) -> Turn:
@@ -193,7 +193,7 @@ def test_nearly_everything_becomes_everything() -> None:
 
 
 def test_without_a_promise_every_task_gets_everything() -> None:
-    few = fit(harbour(), labelled(60), FitOptions(), silent)
+    few = fit(harbour(), labelled(60), FitOptions(target=0.99), silent)
     assert few.fitted.calibration.promise == "none"
     decision = Router(few.profile).decide([user("please check the tide and the gauge for me")])
     assert decision.fallback_reason == "no calibrated threshold"
@@ -214,7 +214,7 @@ def test_weighing_agrees_with_deciding() -> None:
 
 
 def test_same_input_same_fit() -> None:
-    again = fit(harbour(), labelled(420), FitOptions(), silent)
+    again = fit(harbour(), labelled(420), FitOptions(target=0.99), silent)
     assert again.fitted.calibration == fitted().fitted.calibration
     assert np.array_equal(again.fitted.table.token_scores, fitted().fitted.table.token_scores)
 
@@ -228,7 +228,7 @@ def test_a_wrong_label_is_found() -> None:
     other = next(topic for topic in TOPICS if topic not in wrong.needs and topic not in ("fees", "letters"))
     cases[20] = (line, wrong.model_copy(update={"needs": (*wrong.needs, other)}))
     done = fit(harbour(), cases, FitOptions(), silent)
-    found = label_doubts(harbour(), cases, done, FitOptions(), silent)
+    found = label_doubts(harbour(), done)
     assert (line, other) in {(doubt.line, doubt.module) for doubt in found if doubt.kind == "needless"}
 
 
@@ -237,7 +237,7 @@ def test_conflicting_labels_are_found() -> None:
     clash = cases[0][1].model_copy(update={"needs": ("tides", "crew")})
     cases.append((121, clash))
     done = fit(harbour(), cases, FitOptions(), silent)
-    conflicts = [d for d in label_doubts(harbour(), cases, done, FitOptions(), silent) if d.kind == "conflict"]
+    conflicts = [d for d in label_doubts(harbour(), done) if d.kind == "conflict"]
     assert {(doubt.line, doubt.other_line) for doubt in conflicts} == {(121, 1)}
 
 

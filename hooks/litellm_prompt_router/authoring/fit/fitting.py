@@ -21,9 +21,9 @@ from litellm_prompt_router.authoring.fit.table_training import libraries, train_
 from litellm_prompt_router.authoring.fit.training_documents import (
     Document,
     chat_documents,
+    descriptions,
     documents_of,
     examples_as_cases,
-    module_documents,
     vector_documents,
 )
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, train_vectors
@@ -206,7 +206,7 @@ def _semantics(
     """Module vectors with a blank gate and no calibration; nothing is learned from the texts ``held_out``."""
     messages = vector_documents(profile, columns, cases, conversations)
     messages = [document for document in messages if document.text not in held_out]
-    vectors, bias = train_vectors(columns, module_documents(profile, columns), messages, embedded)
+    vectors, bias = train_vectors(columns, descriptions(profile, columns), messages, embedded)
     return Semantics(
         model=embedded.model,
         vectors=vectors,

@@ -96,6 +96,12 @@ def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]
     return documents
 
 
+def descriptions(profile: Profile, columns: Sequence[int]) -> list[Document]:
+    """Each module's description, whole; its title where it has none."""
+    texts = [profile.modules[number].description.strip() or profile.modules[number].title for number in columns]
+    return [Document(text=text, columns=frozenset({column})) for column, text in enumerate(texts) if text.strip()]
+
+
 def labelled_documents(pairs: Iterable[tuple[str, frozenset[int]]]) -> list[Document]:
     """One document a text; a text that occurs twice has the columns of both."""
     columns: dict[str, frozenset[int]] = {}

@@ -16,8 +16,8 @@ from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, lib
 from litellm_prompt_router.authoring.fit.training_documents import (
     SMALL_TALK,
     Document,
+    descriptions,
     messages_in_context,
-    module_documents,
 )
 from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats, SmallFloats
@@ -42,7 +42,7 @@ class Embedded:
 def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]) -> tuple[str, ...]:
     """Every text that a fit needs a vector of, each once."""
     conversations = Conversations(case for _, case in cases)
-    texts = [embedded_part(document.text) for document in module_documents(profile, columns)]
+    texts = [embedded_part(document.text) for document in descriptions(profile, columns)]
     texts += [embedded_part(text) for module in profile.modules for text in module.examples]
     texts += SMALL_TALK
     texts += [text for _, case in cases for text in messages_in_context(profile, conversations.turns_of(case))]
@@ -54,13 +54,13 @@ def train_vectors(
 ) -> tuple[SmallFloats, Floats]:
     """``(vectors, bias)``: a vector and a bias for each column.
 
-    ``about``: what the modules' titles and descriptions say; centred by themselves, since they aren't worded as
+    ``about``: what the modules' descriptions say; centred by themselves, since they aren't worded as
     messages are.
     """
     linear_model, _ = libraries()
     points, wanted = _points(messages, len(columns), embedded)
     described, columns_described = _points(about, len(columns), embedded)
-    middle = points.mean(axis=0) if len(points) else np.zeros(points.shape[1])
+    middle = _middle(messages, points, embedded)
     points = points - middle
     length = float(np.sqrt((points**2).sum(axis=1).mean())) if len(points) else 0.0
     if len(described):
@@ -77,6 +77,16 @@ def train_vectors(
             vectors[column], bias[column] = model.coef_[0] / (length or 1.0), model.intercept_[0]
     stored = vectors.astype(np.float16).astype(np.float32)
     return stored, np.round(bias - stored @ middle, 6)
+
+
+def _middle(messages: Sequence[Document], points: Floats, embedded: Embedded) -> Floats:
+    """The middle of the messages other than ready-made small talk, where there are such."""
+    ready_made = frozenset(SMALL_TALK)
+    known = [document for document in messages if embedded_part(document.text) in embedded.known]
+    own = np.array([document.text not in ready_made for document in known], dtype=np.bool_)
+    if not len(points):
+        return np.zeros(points.shape[1])
+    return np.asarray(points[own].mean(axis=0) if own.any() else points.mean(axis=0), dtype=np.float64)
 
 
 def _points(documents: Sequence[Document], columns: int, embedded: Embedded) -> tuple[Floats, Flags]:

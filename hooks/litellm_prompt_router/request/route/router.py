@@ -279,6 +279,7 @@ class Router:
         if trace is not None:
             trace.triggered.update(reading.found)
             trace.fallbacks.extend([reason] if reason is not None else ())
+        had_nothing = need.is_core_alone
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
         if reading.scores is not None and not reading.scores.is_known and embedding is None:
@@ -289,12 +290,10 @@ class Router:
             seen = self._weigh(reading.scores, walk.state, walk.in_use, at, embedding)
             if trace is not None:
                 trace.weighed.append(seen)
-            for module, detail in self._chosen(seen, need):
+            for module, detail in self._chosen(seen, need) or self._guessed(seen, reading, had_nothing):
                 need.bring(module, "score", detail, at=at)
             if not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
-            elif walk.kind == "task" and not reading.scores.is_chat:
-                self._guess(seen, need, at)
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
@@ -325,11 +324,16 @@ class Router:
         chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= of.calibration.threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
-    def _guess(self, seen: WeighedMessage, need: Need, at: int) -> None:
-        """The best of what stays below the threshold: misses of that are what the promise allows for."""
+    def _guessed(self, seen: WeighedMessage, reading: MessageReading, had_nothing: bool) -> list[tuple[int, str]]:
+        """For a task behind which nothing but the core was there, the best of what stays below the threshold.
+
+        Its misses are what the promise allows for. A trigger makes no difference to it, so that triggers only add.
+        """
         assert self._fitted is not None
+        if not had_nothing or reading.kind != "task" or reading.scores is None or reading.scores.is_chat:
+            return []
         best = int(seen.values.argmax())
-        need.bring(self._fitted.table.columns[best], "score", f"{seen.values[best]:.2f}", at=at)
+        return [(self._fitted.table.columns[best], f"{seen.values[best]:.2f}")]
 
     def _is_most(self, need: Need) -> bool:
         return sum(self._tokens[module] for module in need) > self._most_tokens
