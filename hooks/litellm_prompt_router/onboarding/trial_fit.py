@@ -19,8 +19,8 @@ _OPTIONS = FitOptions()
 FOR_EXPECTED = least_expected(_OPTIONS.target)
 FOR_GUARANTEED = least_guaranteed(_OPTIONS.target, _OPTIONS.confidence)
 """Messages with a first need that `fit`'s usual promise takes at least: 95% of them."""
-TO_LABEL = FOR_EXPECTED
-"""Labelled messages, each of which needs a module, that a promise takes at least: each teaches and calibrates."""
+TO_LABEL = max(40, FOR_EXPECTED)
+"""Labelled messages to begin with: each teaches and calibrates, and some need nothing new."""
 MAX_CASES = 2_000
 """More would take minutes; `fit` itself takes all."""
 

@@ -1,8 +1,7 @@
 """The gate: weights learned from messages that the table didn't learn from, then tuned to keep few tokens.
 
-A module's chance of being needed is in the gate's offsets: rare modules score as high as frequent ones where they are
-asked for, since each one's vector and words are learned with balanced classes, and the gate weighs that against how
-often labelled messages need it.
+How often labelled messages need a module is in the gate's offsets: module vectors are learned with balanced classes,
+so that a rare module scores as high as a frequent one where it is asked for, and the gate weighs that against this.
 """
 
 from __future__ import annotations
