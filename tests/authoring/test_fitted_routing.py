@@ -79,7 +79,7 @@ def silent(*_: object) -> None:
 
 @cache
 def fitted() -> Fit:
-    return fit(harbour(), labelled(420), FitOptions(), silent)
+    return fit(harbour(), labelled(420), FitOptions(target=0.99), silent)
 
 
 def user(text: str, *attachments: str) -> Turn:
@@ -193,7 +193,7 @@ def test_nearly_everything_becomes_everything() -> None:
 
 
 def test_without_a_promise_every_task_gets_everything() -> None:
-    few = fit(harbour(), labelled(60), FitOptions(), silent)
+    few = fit(harbour(), labelled(60), FitOptions(target=0.99), silent)
     assert few.fitted.calibration.promise == "none"
     decision = Router(few.profile).decide([user("please check the tide and the gauge for me")])
     assert decision.fallback_reason == "no calibrated threshold"
@@ -214,9 +214,65 @@ def test_weighing_agrees_with_deciding() -> None:
 
 
 def test_same_input_same_fit() -> None:
-    again = fit(harbour(), labelled(420), FitOptions(), silent)
+    again = fit(harbour(), labelled(420), FitOptions(target=0.99), silent)
     assert again.fitted.calibration == fitted().fitted.calibration
     assert np.array_equal(again.fitted.table.token_scores, fitted().fitted.table.token_scores)
+
+
+def test_every_message_teaches_and_calibrates() -> None:
+    """Its own fold's router didn't learn from its conversation; a promise counts every message with a first need."""
+    done, cases = fitted(), labelled(420)
+    assert done.cases == tuple(cases)
+    assert done.fitted.calibration.messages == sum(bool(case.needs) for _, case in cases)
+    own = [item for item in done.observed if not item.is_example]
+    assert sorted(id(item.case) for item in own) == sorted(id(case) for _, case in done.cases)
+    fold_of: dict[tuple[str, ...], set[int]] = {}
+    for item in done.observed:
+        fold_of.setdefault(done.conversations.name_of(item.case), set()).add(item.fold)
+    assert all(len(folds) == 1 for folds in fold_of.values())
+
+
+def test_a_lower_threshold_never_selects_less() -> None:
+    selections = fitted().by_words
+    thresholds = sorted({-np.inf, *selections.lowest.tolist(), np.inf})
+    kept = [selections.kept(threshold) for threshold in thresholds]
+    covered = [selections.coverage(threshold) or 0.0 for threshold in thresholds]
+    assert kept == sorted(kept, reverse=True)
+    assert covered == sorted(covered, reverse=True)
+    assert (kept[0], covered[0]) == (1.0, 1.0)
+
+
+def test_another_target_learns_nothing_anew() -> None:
+    lower = fitted().at_target(FitOptions(target=0.9))
+    anew = fit(harbour(), labelled(420), FitOptions(target=0.9), silent)
+    assert lower.fitted.calibration == anew.fitted.calibration
+    assert np.array_equal(lower.fitted.gate.offsets, anew.fitted.gate.offsets)
+    assert lower.fitted.calibration.threshold >= fitted().fitted.calibration.threshold
+
+
+UNKNOWN_FOLLOW_UPS = [
+    "qwxz vbnk (ref 512)",
+    "dawaj dalej 🙂",
+    "haz eso, porfa",
+    "好，就这样做吧",
+    "हाँ, आगे बढ़ो",
+    "jo, kör på 4711",
+]
+
+
+@pytest.mark.parametrize("text", UNKNOWN_FOLLOW_UPS)
+def test_unknown_words_bring_nothing_into_a_running_conversation(text: str) -> None:
+    first = user("please check the tide and the gauge for me")
+    assert reason(first, user(text)) is None
+    assert extra(first, user(text)) == extra(first)
+
+
+@pytest.mark.parametrize(
+    "text", ["qwxz vbnk " * 12, "请检查今天的潮汐和水位然后告诉我结果再写一份报告给船长并且把费用清单也发给我看看"]
+)
+def test_a_long_message_of_unknown_words_is_in_doubt(text: str) -> None:
+    first = user("please check the tide and the gauge for me")
+    assert reason(first, user(text)) == "nothing known in the message"
 
 
 # Labels
@@ -228,7 +284,7 @@ def test_a_wrong_label_is_found() -> None:
     other = next(topic for topic in TOPICS if topic not in wrong.needs and topic not in ("fees", "letters"))
     cases[20] = (line, wrong.model_copy(update={"needs": (*wrong.needs, other)}))
     done = fit(harbour(), cases, FitOptions(), silent)
-    found = label_doubts(harbour(), cases, done, FitOptions(), silent)
+    found = label_doubts(harbour(), done)
     assert (line, other) in {(doubt.line, doubt.module) for doubt in found if doubt.kind == "needless"}
 
 
@@ -237,7 +293,7 @@ def test_conflicting_labels_are_found() -> None:
     clash = cases[0][1].model_copy(update={"needs": ("tides", "crew")})
     cases.append((121, clash))
     done = fit(harbour(), cases, FitOptions(), silent)
-    conflicts = [d for d in label_doubts(harbour(), cases, done, FitOptions(), silent) if d.kind == "conflict"]
+    conflicts = [d for d in label_doubts(harbour(), done) if d.kind == "conflict"]
     assert {(doubt.line, doubt.other_line) for doubt in conflicts} == {(121, 1)}
 
 
@@ -277,7 +333,7 @@ def test_a_stale_or_damaged_fit_is_a_configuration_problem(tmp_path: Path) -> No
     with pytest.raises(ConfigurationError) as other:
         read_fitted(tmp_path, "w", sample.modules)
     problems["other table"] = other.value.problems
-    (tmp_path / FIT_FILE).write_text('{"format": 2}')
+    (tmp_path / FIT_FILE).write_text('{"format": 1}')
     with pytest.raises(ConfigurationError) as format:
         read_fitted(tmp_path, "w", sample.modules)
     assert problems == {

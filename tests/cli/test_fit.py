@@ -59,9 +59,9 @@ def test_fit_evaluate_route_check(root: Path, tmp_path: Path, run: Run) -> None:
     assert lines[0] == "harbour 1"
     assert (
         lines[2]
-        == "promise      guaranteed at 90% confidence: coverage of at least 99.0% of messages with a first need"
+        == "promise      guaranteed at 90% confidence: coverage of at least 95.0% of messages with a first need"
     )
-    assert lines[5] == "holds for    traffic like the calibration messages, as long as it stays like them"
+    assert lines[5] == "holds for    traffic like these messages, as long as it stays like them"
     assert lines[-1] == f"stored in {root / 'harbour'}: router.json, router.npz"
     stored = json.loads((root / "harbour" / "router.json").read_text())
     assert stored["calibration"]["promise"] == "guaranteed"
@@ -123,8 +123,9 @@ def test_without_a_promise_nothing_leaves_the_core(optional: bool, root: Path, t
     """A freed module would be missed where nothing calibrated chooses it; profile.yaml stays as it is."""
     file = _as_draft(root, optional=optional)
     before = file.read_bytes()
-    result = run("fit", _labelled(tmp_path / "few.jsonl", 60), "--profile", "harbour", "--profiles", root)
-    assert result.exit_code == 0
+    arguments = (_labelled(tmp_path / "few.jsonl", 60), "--profile", "harbour", "--profiles", root)
+    result = run("fit", *arguments, "--target", "0.99", "--keep-anyway")
+    assert result.exit_code == (0 if optional else 1)
     assert "an expected promise takes 99, a guaranteed one 230; every module is sent until then" in result.stdout
     assert "stays in the core, as nothing is promised: tides: " in result.stdout
     assert "left the core" not in result.stdout
@@ -144,9 +145,9 @@ def test_a_handful_of_labels_ends_in_words(count: int, needs: bool, root: Path, 
     ]
     file = _lines(tmp_path / "few.jsonl", cases)
     result = run("fit", file, "--profile", "harbour", "--profiles", root)
-    assert (result.exit_code, "Traceback" in result.stderr) == (0, False), result.stderr
-    assert "0 calibration messages with a first need; an expected promise takes 99" in result.stdout
-    assert "no calibration messages, so nothing to measure" in result.stdout
+    assert (result.exit_code, "Traceback" in result.stderr) == (1, False), result.stderr
+    assert "0 calibration messages with a first need; an expected promise takes 19" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("not stored (nothing is promised, so every module is sent with")
 
 
 def test_a_draft_that_labels_free_nothing_of_says_what_it_takes(root: Path, tmp_path: Path, run: Run) -> None:
@@ -157,25 +158,29 @@ def test_a_draft_that_labels_free_nothing_of_says_what_it_takes(root: Path, tmp_
     assert result.stderr.lstrip() == (
         "harbour: every module is in the core, and 1 labelled message takes none out of it, so that there is nothing "
         "to route; a module leaves it where at least 3 messages need it, 3 don't, and there are enough for a promise: "
-        "99 for an expected one, 230 for a guaranteed one. Every module is sent until then\n"
+        "19 for an expected one, 45 for a guaranteed one. Every module is sent until then\n"
     )
 
 
 def test_too_few_messages_promise_nothing(root: Path, tmp_path: Path, run: Run) -> None:
     file = _labelled(tmp_path / "few.jsonl", 60)
-    result = run("fit", file, "--profile", "harbour", "--profiles", root, "--dry-run")
+    where = ("--profile", "harbour", "--profiles", root)
+    result = run("fit", file, *where, "--target", "0.99", "--dry-run")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[2] == (
-        "promise      none: 48 calibration messages with a first need; an expected promise takes 99, a guaranteed one "
+        "promise      none: 60 calibration messages with a first need; an expected promise takes 99, a guaranteed one "
         "230; every module is sent until then"
     )
-    assert result.stdout.splitlines()[-1] == "not stored (--dry-run)"
+    assert result.stdout.splitlines()[-1].startswith("not stored (--dry-run) (nothing is promised, so every module")
+    refused = run("fit", file, *where, "--target", "0.99")
+    assert (refused.exit_code, "--keep-anyway stores it" in refused.stdout) == (1, True)
     assert not (root / "harbour" / "router.json").exists()
 
 
 def test_between_the_expected_promise(root: Path, tmp_path: Path, run: Run) -> None:
     file = _labelled(tmp_path / "some.jsonl", 160)
-    stated = json.loads(run("fit", file, "--profile", "harbour", "--profiles", root, "--json").stdout)
+    where = ("--profile", "harbour", "--profiles", root)
+    stated = json.loads(run("fit", file, *where, "--target", "0.99", "--json").stdout)
     assert (stated["calibration"]["promise"], stated["stored"]) == ("expected", True)
     assert stated["calibration"]["guaranteed_threshold"] is None
 
@@ -308,12 +313,33 @@ def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> 
         "profile",
         "calibration",
         "fused_calibration",
-        "teaching_messages",
-        "calibration_messages",
-        "standings",
+        "messages",
+        "targets",
+        "recommended_target",
         "doubts",
         "cascade",
         "left_core",
         "kept_in_core",
         "stored",
+        "why_not_stored",
     ]
+
+
+def test_what_each_target_would_keep(root: Path, tmp_path: Path, run: Run) -> None:
+    """Before anything is stored; and the target from the other side."""
+    where = ("--profile", "harbour", "--profiles", root)
+    file = _labelled(tmp_path / "fit.jsonl", 200)
+    stated = json.loads(run("fit", file, *where, "--json").stdout)
+    kept = [row["routers"]["words"]["kept"] for row in stated["targets"]]
+    assert [row["target"] for row in stated["targets"]] == [0.8, 0.9, 0.95, 0.98, 0.99]
+    assert kept == sorted(kept)
+    assert stated["recommended_target"] in (0.9, 0.95, 0.98, 0.99)
+    share = (kept[1] + kept[2]) / 2
+    within = json.loads(run("fit", file, *where, "--max-kept", f"{share:.3f}", "--json").stdout)
+    assert within["stored"]
+    assert 0.9 <= within["calibration"]["target_coverage"] <= 0.95
+    refused = run("fit", file, *where, "--max-kept", "0.01")
+    assert (refused.exit_code, refused.stderr.strip()) == (1, "--max-kept 0.01: no promise keeps so few tokens")
+    rows = [line for line in run("fit", file, *where).stdout.splitlines() if line.startswith("95.0%")]
+    assert len(rows) == 1
+    assert "chosen" in rows[0]

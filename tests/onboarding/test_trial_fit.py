@@ -93,7 +93,7 @@ def test_too_few_labels_are_counted_and_no_fit_is_tried(shop: Profile) -> None:
     labels, inferred = labels_of(traffic(8), "t", shop)
     assert inferred is not None
     assert (labels.messages, labels.needing, labels.calibrating) == (16, 8, calibrating_of(8))
-    assert (labels.for_expected, labels.for_guaranteed, is_enough(labels, shop)) == (99, 230, False)
+    assert (labels.for_expected, labels.for_guaranteed, is_enough(labels, shop)) == (19, 45, False)
 
 
 def test_traffic_without_the_whole_prompt_gives_no_labels(shop: Profile) -> None:

@@ -15,7 +15,7 @@ from tests.onboarding.findings_made import COSTS, FOUND, SIZES, costing
 HEAVY = Parts(system_tokens=1_000, tools_tokens=7_000, history_tokens=2_000)
 LATER = "Nothing to gain today: a reviewed profile without labels leaves nothing out that pays. "
 LABELS = "With labels (which of your messages need which modules) at most 30% of the input bill, "
-EFFORT = "; that takes about 124 labelled messages (captured tool use gives 30, free): a day's work by hand."
+EFFORT = "; that takes about 40 labelled messages (captured tool use gives 30, free): a day's work by hand."
 UNPRICED = UnreplayedCalls(calls=9, conversations=3, endpoints=(("acompletion", 9),), parts=HEAVY, unpriced="my-own")
 MADE = MadeCosts(
     runs=(
@@ -73,7 +73,7 @@ CASES: dict[str, tuple[AgentFindings, str]] = {
     "too little for a day's work": (
         replace(FOUND, costs=replace(COSTS, span_seconds=30 * 86_400.0), labels=None),
         "Too little to bother at this traffic: with labels (which of your messages need which modules) at most 30% of"
-        " the input bill, 3.00 USD a month; that takes about 124 labelled messages: a day's work by hand. At 100 times"
+        " the input bill, 3.00 USD a month; that takes about 40 labelled messages: a day's work by hand. At 100 times"
         " the traffic it would be 300 USD a month.",
     ),
     "rules that are too little for a day's work": (
@@ -85,7 +85,7 @@ CASES: dict[str, tuple[AgentFindings, str]] = {
         ),
         "Too little to bother at this traffic: if you go through the sections with rules (60% of the prompt), and with"
         " labels (which of your messages need which modules) at most 60% of the input bill, 6.00 USD a month; that"
-        " takes about 124 labelled messages: a day's work by hand. At 10 times the traffic it would be 60.00 USD a"
+        " takes about 40 labelled messages: a day's work by hand. At 10 times the traffic it would be 60.00 USD a"
         " month.",
     ),
     "no prices": (

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import click
 
 from litellm_prompt_router.authoring.fit.cascade import TriedBand
-from litellm_prompt_router.authoring.fit.cascade_messages import FoundCascade, find_cascade, values_of_last
+from litellm_prompt_router.authoring.fit.cascade_messages import FoundCascade, find_cascade, values_from
 from litellm_prompt_router.authoring.fit.fitting import Fit
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
+from litellm_prompt_router.authoring.fit.target_table import SAVES_NOTHING
 from litellm_prompt_router.authoring.wavering_sections import WaveringSection, wavering_sections
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.cli.routing_options import (
@@ -43,7 +44,7 @@ def asked_profile(profile: Profile, wanted: RoutingAnswersWanted) -> Profile:
 def price_line(done: Fit, wanted: RoutingAnswersWanted, count_tokens: Callable[[str], int]) -> str:
     """What it would take to ask about the calibration messages."""
     profile = asked_profile(done.profile, wanted)
-    questions = questions_in(profile, [done.conversations.turns_of(case) for _, case in done.calibration])
+    questions = questions_in(profile, [done.conversations.turns_of(case) for _, case in done.cases])
     model = RECORDED if profile.routing_model is None else wanted.model or profile.routing_model.model
     price = price_of(model, questions, count_tokens)
     cost = "LiteLLM has no price for it" if price is None else f"${price.usd:.4f} at most"
@@ -57,25 +58,29 @@ class AskedFit(NamedTuple):
     found: FoundCascade
     wavering: tuple[WaveringSection, ...]
 
+    @property
+    def saves(self) -> bool:
+        """True where it is worth storing whatever words alone would keep."""
+        is_promised = "none" not in (self.fit.fitted.calibration.promise, self.found.cascade.promise)
+        return is_promised and (self.found.fused or self.found.words).chosen.kept < SAVES_NOTHING
+
 
 def with_cascade(
     done: Fit, wanted: RoutingAnswersWanted, options: FitOptions, lookup: Lookup = no_embeddings
 ) -> AskedFit:
     """The fit with what its calibration messages say of the routing model, and sections that it wavers on."""
     profile = asked_profile(done.profile, wanted)
-    turns = [done.conversations.turns_of(case) for _, case in done.calibration]
+    turns = [done.conversations.turns_of(case) for _, case in done.cases]
     answers = answers_for(profile, questions_in(profile, turns), wanted)
-    fused = None
-    if done.fitted.semantics is not None:
-        fused = values_of_last(done.profile, done.calibration, done.conversations, lookup, is_fused=True)
+    meant = ((i.case, i.weighted, done.tuned_meaning[i.fold]) for i in done.observed_meaning if i.is_scored)
     found = find_cascade(
         profile,
-        done.calibration,
+        done.cases,
         done.conversations,
         answers,
         options,
-        values_of=values_of_last(done.profile, done.calibration, done.conversations),
-        fused_values_of=fused,
+        values_of=values_from((i.case, i.weighted, done.tuned[i.fold]) for i in done.observed if i.is_scored),
+        fused_values_of=values_from(meant) if done.fitted.semantics is not None else None,
         lookup=lookup,
     )
     fitted = replace(done.fitted, cascade=found.cascade)
@@ -122,7 +127,7 @@ def cascade_for_json(asked: AskedFit) -> dict[str, Any]:
 def _wavering(profile: Profile, done: Fit, answers: AnswerLookup) -> tuple[WaveringSection, ...]:
     router = Router(profile)
     pairs = []
-    for _, case in done.calibration:
+    for _, case in done.cases:
         asked = router.questions(done.conversations.turns_of(case))
         answer = answers("", asked[max(asked)]) if asked else None
         if answer is not None:

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
-from litellm_prompt_router.authoring.evaluate import Comparison, compare
 from litellm_prompt_router.authoring.fit import (
+    SAVES_NOTHING,
     Embedded,
     Fit,
     FitOptions,
     FreedModule,
-    LabelDoubt,
+    HeldOutSelections,
+    TargetReach,
     columns_of,
     fields_of,
     fit_freeing,
     freed_modules,
     infer_cases,
     label_doubts,
+    reach,
+    recommended,
+    target_table,
+    target_within,
     texts_to_embed,
     with_freed,
 )
 from litellm_prompt_router.authoring.fit.fitting import Advance
+from litellm_prompt_router.authoring.fit.gate_training import DEFAULT_TARGET
 from litellm_prompt_router.authoring.split.essential_text import obligations_in
 from litellm_prompt_router.cli.embedding_options import api_base_option, model_option, vectors_of
 from litellm_prompt_router.cli.fit_cascade import cascade_for_json, price_line, show_cascade, with_cascade
-from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
+from litellm_prompt_router.cli.fit_tables import (
+    PREVIEW_CHARS,
+    calibration_for_json,
+    routers_of,
+    show_doubts,
+    show_fit,
+    show_targets,
+    targets_for_json,
+)
 from litellm_prompt_router.cli.inputs import (
     choose_name,
     json_option,
@@ -42,7 +56,7 @@ from litellm_prompt_router.cli.inputs import (
     read_text_file,
     shown,
 )
-from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
+from litellm_prompt_router.cli.output import percent, shortened, show_json
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
     routing_answers_option,
@@ -53,12 +67,11 @@ from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.fit_files import FIT_FILE, TABLE_FILE, fitted_files
 from litellm_prompt_router.files.labelled_messages import Numbered, parse_cases
 from litellm_prompt_router.files.profile_editor import ProfileEditor
-from litellm_prompt_router.profile.fitted import Calibration, CoverageOver, Promise
+from litellm_prompt_router.profile.fitted import CoverageOver, Promise
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import no_embeddings
 
-PREVIEW_CHARS = 70
-MAX_DOUBTS = 20
+NOTHING_ROUTED = "every module stays in the core, so there is nothing to route"
 
 
 @click.command()
@@ -68,9 +81,14 @@ MAX_DOUBTS = 20
 @click.option(
     "--target",
     type=click.FloatRange(0.5, 0.9999),
-    default=0.99,
+    default=DEFAULT_TARGET,
     show_default=True,
     help="Coverage to set the threshold for.",
+)
+@click.option(
+    "--max-kept",
+    type=click.FloatRange(0.01, 0.99),
+    help="In place of --target: the highest coverage that keeps at most this share of the prompt's tokens.",
 )
 @click.option(
     "--over",
@@ -92,13 +110,14 @@ MAX_DOUBTS = 20
     type=int,
     default=0,
     show_default=True,
-    help="Of the split into messages that teach and messages that calibrate.",
+    help="Of how conversations are dealt into folds.",
 )
 @model_option
 @api_base_option
 @routing_model_option
 @routing_answers_option
 @click.option("--keep-core", is_flag=True, help="Leave in the core what a draft put there until it is labelled.")
+@click.option("--keep-anyway", is_flag=True, help="Store a fit that promises or saves nothing, too.")
 @click.option("--dry-run", is_flag=True, help="Report, and store nothing.")
 @json_option
 def fit(
@@ -106,6 +125,7 @@ def fit(
     name: str | None,
     root: Path | None,
     target: float,
+    max_kept: float | None,
     over: str,
     at_most: Promise,
     seed: int,
@@ -114,16 +134,22 @@ def fit(
     routing_model: str | None,
     routing_answers: str | None,
     keep_core: bool,
+    keep_anyway: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Learn from MESSAGES.jsonl what messages need, and set the threshold for a stated coverage.
 
     MESSAGES.jsonl holds labelled messages as for `evaluate`, or captured traffic in which every module was sent
-    (then a message needed the modules whose tools were called for it). Conversations are split: one part teaches,
-    together with the examples in profile.yaml; the other sets the threshold. The result goes to router.json and
-    router.npz in the profile's folder, is taken up by running proxies within seconds, and belongs to the module
-    texts as they are now: change those and `check` asks for another fit.
+    (then a message needed the modules whose tools were called for it). Every message teaches, together with the
+    examples in profile.yaml, and helps to set the threshold: as it is seen by routers that learned from other
+    conversations only. The result goes to router.json and router.npz in the profile's folder, is taken up by running
+    proxies within seconds, and belongs to the module texts as they are now: change those and `check` asks for another
+    fit.
+
+    Before it stores anything, it shows what each target would keep. `recommended` is the one of 90% or more that costs
+    least, where a miss costs one more call with the whole prompt. A fit that promises nothing, or keeps 95% of the
+    tokens or more, isn't stored, and the command ends with 1, unless --keep-anyway.
 
     A draft keeps most modules in the core (`always: true`) for want of evidence, marked `until_labelled: true`. Those
     that some of these messages need and others don't leave the core, with the count beside them in profile.yaml; none
@@ -133,8 +159,8 @@ def fit(
     to that model, words and meaning are fitted together, and beside them words alone, for when the model doesn't
     answer. Without it nothing is sent anywhere.
 
-    With --routing-model a chat model is asked about the calibration messages, as the proxy would ask it, to find when
-    words and meaning are sure without it, and which of its two lists select. --dry-run says what that would cost.
+    With --routing-model a chat model is asked about these messages, as the proxy would ask it, to find when words and
+    meaning are sure without it, and which of its two lists select. --dry-run says what that would cost.
 
     Needs the extra `fit`: pip install 'litellm-prompt-router[fit]'.
     """
@@ -151,16 +177,25 @@ def fit(
     embedded = _embedded(with_freed(profile, freed), cases, embedding_model, api_base)
     with _progress() as advance:
         result = fit_freeing(profile, freed, cases, options, advance, embedded)
-        done, profile, freed = result.fit, result.profile, result.freed
-        found = label_doubts(profile, cases, done, options, advance)
-        lookup = embedded.lookup if embedded else no_embeddings
-        comparison = compare(done.profile, done.calibration, lookup)
+    done, profile, freed = result.fit, result.profile, result.freed
+    found = label_doubts(profile, done)
+    routers = routers_of(done)
+    deciding = list(routers)[-1]
+    if max_kept is not None:
+        options = replace(options, target=_target(routers[deciding], options, max_kept))
+        done = done.at_target(options)
     asked, told = RoutingAnswersWanted(routing_model, routing_answers), None
-    asks = asked.is_on and bool(done.calibration)
+    asks = asked.is_on and bool(done.cases)
     if asks and not (dry_run and routing_answers is None):
-        told = with_cascade(done, asked, options, lookup)
+        told = with_cascade(done, asked, options, no_embeddings if embedded is None else embedded.lookup)
         done = told.fit
-    is_stored = result.is_storable and not dry_run
+    rows = target_table(routers, options)
+    advised = recommended(rows, deciding)
+    why_not = _why_not(reach(routers[deciding], options, options.target)) if result.is_storable else NOTHING_ROUTED
+    if told is not None and told.saves and result.is_storable:
+        why_not = None  # what words alone keep matters only where the routing model doesn't answer
+    is_refused = why_not is not None and (not keep_anyway or not result.is_storable)
+    is_stored = not is_refused and not dry_run
     if is_stored:
         _store(folders[name], profile, done, freed)
     if as_json:
@@ -168,20 +203,24 @@ def fit(
         show_json(
             {
                 "profile": profile.name,
-                "calibration": _calibration_for_json(done.fitted.calibration),
-                "fused_calibration": _calibration_for_json(semantics.calibration) if semantics else None,
-                "teaching_messages": len(done.teaching),
-                "calibration_messages": len(done.calibration),
-                "standings": [asdict(standing) for standing in comparison.standings],
+                "calibration": calibration_for_json(done.fitted.calibration),
+                "fused_calibration": calibration_for_json(semantics.calibration) if semantics else None,
+                "messages": len(done.cases),
+                "targets": targets_for_json(rows),
+                "recommended_target": advised,
                 "doubts": [asdict(doubt) for doubt in found],
                 "cascade": cascade_for_json(told) if told else None,
                 "left_core": [asdict(module) for module in freed],
                 "kept_in_core": [asdict(module) for module in result.kept],
                 "stored": is_stored,
+                "why_not_stored": why_not if is_refused else None,
             }
         )
+        if is_refused and not dry_run:
+            raise SystemExit(1)
         return
-    _show(profile, done, comparison)
+    show_fit(profile, done)
+    show_targets(rows, options.target, advised)
     if told is not None:
         show_cascade(told, profile)
     elif asks:
@@ -192,16 +231,34 @@ def fit(
         click.echo(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}{held}")
     for module in result.kept:
         click.echo(f"stays in the core, as nothing is promised: {module.id}: {module.evidence}")
-    _show_doubts(found, cases)
+    show_doubts(found, cases)
     if untraceable:
         ids = ", ".join(profile.modules[number].id for number in untraceable)
         click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
     stored = f"stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}"
-    without = "(--dry-run)" if result.is_storable else "(every module stays in the core, so there is nothing to route)"
+    without = " ".join(f"({why})" for why in ("--dry-run" if dry_run else "", why_not or "") if why)
     click.echo(f"\n{stored if is_stored else f'not stored {without}'}")
+    if is_refused and not dry_run:
+        raise SystemExit(1)
     if is_stored and profile.economics is not None and profile.economics.router is not None:
         again = f"`prompt-router simulate TRAFFIC.jsonl --profile {name} --tune`"
         click.echo(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
+
+
+def _target(selections: HeldOutSelections, options: FitOptions, max_kept: float) -> float:
+    found = target_within(selections, options, max_kept)
+    if found is None:
+        raise ConfigurationError([f"--max-kept {max_kept:g}: no promise keeps so few tokens"])
+    return found
+
+
+def _why_not(found: TargetReach) -> str | None:
+    """Why there is nothing to gain by this fit."""
+    if found.promise == "none":
+        return "nothing is promised, so every module is sent with it as without it; --keep-anyway stores it"
+    if found.kept >= SAVES_NOTHING:
+        return f"it keeps {percent(found.kept)} of the tokens, so it saves next to nothing; --keep-anyway stores it"
+    return None
 
 
 def _store(folder: Path, profile: Profile, done: Fit, freed: Sequence[FreedModule]) -> None:
@@ -212,11 +269,6 @@ def _store(folder: Path, profile: Profile, done: Fit, freed: Sequence[FreedModul
     for name, content in fitted_files(done.fitted, profile.modules).items():
         editor.write(name, content)
     editor.save()
-
-
-def _calibration_for_json(calibration: Calibration) -> dict[str, object]:
-    stated = asdict(calibration)
-    return {name: None if value in (float("inf"), float("-inf")) else value for name, value in stated.items()}
 
 
 def _embedded(profile: Profile, cases: Sequence[Numbered], model: str | None, api_base: str | None) -> Embedded | None:
@@ -256,58 +308,3 @@ def _progress() -> Iterator[Advance]:
             progress.update(tasks[what], completed=done, total=of)
 
         yield advance
-
-
-def _show(profile: Profile, done: Fit, comparison: Comparison) -> None:
-    calibration = done.fitted.calibration
-    click.echo(f"{profile.name} {profile.version}")
-    split = f"{len(done.calibration)} calibrated, of {calibration.conversations} conversations"
-    click.echo(f"{len(done.teaching)} messages taught, {split}")
-    click.echo(f"promise      {promise_of(calibration)}")
-    click.echo(f"based on     {calibration.messages} {COUNTED[calibration.over]}, {calibration.misses} missed")
-    if calibration.promise != "none":
-        click.echo(
-            f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
-        )
-    if done.fitted.semantics is not None:
-        fused = done.fitted.semantics.calibration
-        click.echo(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
-        if fused.promise != "none":
-            click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
-    click.echo("holds for    traffic like the calibration messages, as long as it stays like them\n")
-    if not comparison.standings:
-        click.echo(
-            "no calibration messages, so nothing to measure: in none of these is a module needed for the first time"
-        )
-        return
-    show_table(
-        ("on the calibration messages", "#coverage", "#at first needs", "#tokens kept"),
-        [
-            (
-                s.router,
-                percent(s.coverage),
-                "-" if s.first_need_coverage is None else percent(s.first_need_coverage),
-                percent(s.kept_tokens),
-            )
-            for s in comparison.standings
-        ],
-    )
-
-
-def _show_doubts(found: Sequence[LabelDoubt], cases: Sequence[Numbered]) -> None:
-    texts = {line: case.text for line, case in cases}
-    if found:
-        click.echo(
-            f"\n{len(found)} labels to look at again; one wrong need in a hundred messages costs much of the saving"
-        )
-    for doubt in found[:MAX_DOUBTS]:
-        click.echo(f"line {doubt.line}: {_said(doubt)}: {shortened(texts[doubt.line], PREVIEW_CHARS)}")
-    if len(found) > MAX_DOUBTS:
-        click.echo(f"and {len(found) - MAX_DOUBTS} more (--json lists them)")
-
-
-def _said(doubt: LabelDoubt) -> str:
-    if doubt.kind == "conflict":
-        return f"differs from line {doubt.other_line} in {doubt.module}"
-    what = "needs" if doubt.kind == "needless" else "lacks"
-    return f"{what} {doubt.module}, which messages like it need with a chance of {doubt.chance or 0.0:.1%}"

@@ -39,7 +39,7 @@ from litellm_prompt_router.files.router_json import (
 from litellm_prompt_router.profile.fitted import Fitted, ScoreTable, Semantics, TokenRows
 from litellm_prompt_router.profile.profile import Module
 
-FORMAT = 1
+FORMAT = 2
 FIT_FILE = "router.json"
 TABLE_FILE = "router.npz"
 SHORT_DIGEST = 12

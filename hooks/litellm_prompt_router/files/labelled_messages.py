@@ -25,6 +25,8 @@ class Case(BaseModel):
     text: str
     history: tuple[str, ...] = ()
     """Earlier user messages."""
+    assistant: str = ""
+    """What the agent said last before this message; empty at the start, and where it isn't known."""
     tool_calls: tuple[str, ...] = ()
     """Names of the tools called so far."""
     category: Annotated[str, Field(min_length=1)] = "uncategorised"
@@ -72,10 +74,10 @@ class Conversations:
         """The conversation as routing sees it."""
         first, *rest = self._calls(case)
         turns = _calling(first)
-        messages = (*case.history, case.text)
-        for number, (message, calls) in enumerate(zip(messages, rest, strict=True), 1):
+        messages, said = (*case.history, case.text), self._said(case)
+        for number, (message, calls, before) in enumerate(zip(messages, rest, said, strict=True)):
+            turns += [Turn(role="assistant", text=before)] if number or before else []
             turns += [Turn(role="user", text=message), *_calling(calls)]
-            turns += [Turn(role="assistant", text="")] if number < len(messages) else []
         return tuple(turns)
 
     def request_of(self, case: Case, system: str) -> dict[str, Any]:
@@ -113,6 +115,15 @@ class Conversations:
         knows_start = at == 0 and bool(case.history) and bool(current.history)
         placed[0 if knows_start else 1] += current.tool_calls
         return placed
+
+    def _said(self, case: Case) -> list[str]:
+        """What the agent said last before each of the case's messages, where this or an earlier case tells."""
+        said = [""] * len(case.history) + [case.assistant]
+        at, current = len(case.history), case
+        while at > 0 and (before := self._before(current)) is not None:
+            at, current = at - 1, before
+            said[at] = before.assistant
+        return said
 
     def _before(self, case: Case) -> Case | None:
         before = self._by_end.get(case.history) if case.history else None

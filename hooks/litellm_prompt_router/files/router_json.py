@@ -54,7 +54,7 @@ class SemanticsJson(_StrictFit):
 class FitJson(_StrictFit):
     """router.json."""
 
-    format: Literal[1]
+    format: Literal[2]
     profile_digest: str
     table_sha256: str
     calibration: CalibrationJson

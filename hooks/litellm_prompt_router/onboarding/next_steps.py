@@ -98,8 +98,8 @@ def _missing(labels: LabelCounts, tools: int) -> str:
     if not labels.needing:
         return f"{need} Captured tool use gives none: of {messages} none led to a tool that a module owns."
     have = (
-        f"Captured tool use labels {messages}, of which {labels.needing:,} need a module; about "
-        f"{labels.calibrating:,} of those would calibrate, the others teach"
+        f"Captured tool use labels {messages}, of which {labels.needing:,} need a module, and "
+        "each of those teaches and calibrates"
     )
     if labels.calibrating >= labels.for_guaranteed:
         return f"{need} {have}: enough for a guaranteed promise."

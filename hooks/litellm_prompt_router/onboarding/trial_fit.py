@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import count
 
 from litellm_prompt_router.authoring.fit import FitOptions, Inferred, fit_freeing, freed_modules, infer_cases
 from litellm_prompt_router.authoring.fit.calibrate import least_expected, least_guaranteed
-from litellm_prompt_router.authoring.fit.fitting import Advance, calibration_messages
+from litellm_prompt_router.authoring.fit.fitting import Advance
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import LabelCounts, TrialFit
@@ -19,9 +18,9 @@ from litellm_prompt_router.profile.profile import Profile
 _OPTIONS = FitOptions()
 FOR_EXPECTED = least_expected(_OPTIONS.target)
 FOR_GUARANTEED = least_guaranteed(_OPTIONS.target, _OPTIONS.confidence)
-"""Calibration messages that `fit`'s usual promise takes at least: 99% of messages with a first need."""
-TO_LABEL = next(n for n in count(1) if calibration_messages(n) >= FOR_EXPECTED)
-"""Labelled messages, each of which needs a module, that a promise takes at least: most calibrate, the others teach."""
+"""Messages with a first need that `fit`'s usual promise takes at least: 95% of them."""
+TO_LABEL = max(40, FOR_EXPECTED)
+"""Labelled messages to begin with: each teaches and calibrates, and some need nothing new."""
 MAX_CASES = 2_000
 """More would take minutes; `fit` itself takes all."""
 
@@ -38,7 +37,7 @@ def labels_of(text: str, where: str, profile: Profile) -> tuple[LabelCounts, Inf
 
 def calibrating_of(needing: int) -> int:
     """Of so many messages that need a module, how many `fit` would set the threshold by."""
-    return int(calibration_messages(needing))
+    return needing
 
 
 def _counts(messages: int, needing: int, calibrating: int, problem: str | None = None) -> LabelCounts:

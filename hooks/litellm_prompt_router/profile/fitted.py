@@ -61,7 +61,8 @@ class Gate:
     later_shift: float
     """Subtracted after the first turn, so that long conversations don't collect modules needlessly."""
     offsets: Floats
-    """Added per column: lower for large modules, which save more; infinite for modules sent with every task."""
+    """Added per column: lower for modules that few messages need, and for large ones, which save more; infinite for
+    modules sent with every task."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,19 +4,33 @@ from litellm_prompt_router.authoring.fit.fitting import Fit, columns_of, fit
 from litellm_prompt_router.authoring.fit.freed_modules import FreedModule, fields_of, freed_modules, with_freed
 from litellm_prompt_router.authoring.fit.freeing_fit import FreeingFit, fit_freeing
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
+from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections
 from litellm_prompt_router.authoring.fit.label_doubts import LabelDoubt, label_doubts
 from litellm_prompt_router.authoring.fit.table_training import table_of_texts
+from litellm_prompt_router.authoring.fit.target_table import (
+    SAVES_NOTHING,
+    TargetReach,
+    TargetRow,
+    reach,
+    recommended,
+    target_table,
+    target_within,
+)
 from litellm_prompt_router.authoring.fit.traffic_labels import Inferred, infer_cases
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, texts_to_embed
 
 __all__ = [
+    "SAVES_NOTHING",
     "Embedded",
     "Fit",
     "FitOptions",
     "FreedModule",
     "FreeingFit",
+    "HeldOutSelections",
     "Inferred",
     "LabelDoubt",
+    "TargetReach",
+    "TargetRow",
     "columns_of",
     "fields_of",
     "fit",
@@ -24,7 +38,11 @@ __all__ = [
     "freed_modules",
     "infer_cases",
     "label_doubts",
+    "reach",
+    "recommended",
     "table_of_texts",
+    "target_table",
+    "target_within",
     "texts_to_embed",
     "with_freed",
 ]

@@ -1,7 +1,10 @@
-"""Fits a profile to labelled messages: splits them, learns the table and the gate, then sets the threshold.
+"""Fits a profile to labelled messages: learns the table and the gate, and sets the threshold, all of them on all.
 
-Conversations are split: one part teaches the table and the gate, the other sets the threshold and teaches
-nothing. The gate learns from scores of messages that the table which gave them hadn't seen.
+Every message teaches and calibrates. The conversations are dealt into folds; each message is scored by a table, and
+its scores are weighed by a gate, that learned from the other folds' messages alone. Those values set the threshold,
+and the table and the gate that are stored learn from all messages. What is promised then is that of cross-conformal
+prediction (Vovk, arXiv 1208.0806): the counts of authoring/fit/calibrate.py, for values that come from FOLDS routers
+which each learned from a fifth less than the stored one.
 """
 
 from __future__ import annotations
@@ -12,19 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.calibrate import calibrated
-from litellm_prompt_router.authoring.fit.gate_training import (
-    FitOptions,
-    HeldOutCase,
-    highest_threshold,
-    is_counted,
-    learn_gate,
-    needed_of,
-)
+from litellm_prompt_router.authoring.fit.gate_training import FitOptions, HeldOutCase, learn_gate, needed_of, tune
+from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections, held_out_selections
 from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
 from litellm_prompt_router.authoring.fit.training_documents import (
     Document,
     chat_documents,
+    descriptions,
     documents_of,
     examples_as_cases,
     vector_documents,
@@ -43,15 +40,10 @@ from litellm_prompt_router.profile.fitted import (
     Semantics,
 )
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Lookup, Router, WeightedConversation, no_embeddings, weigh
+from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.types import Turn
 
 FOLDS = 5
-CALIBRATION_SHARE = 0.5
-ENOUGH_TO_EXPECT, ENOUGH_TO_GUARANTEE = 110, 235
-"""Calibration messages for a coverage of 99% in expectation, and with 90% confidence, with a few to spare."""
-TEACHING_MIN = 0.2
-"""The least share of the labelled messages that table and gate learn from, however few messages there are."""
 WRONG_SHARE = 0.002
 """The lists of small talk and follow-ups aren't used where they wrongly dismiss more than this of the messages."""
 
@@ -61,14 +53,32 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fit:
-    """A fitted profile, and the messages it was fitted and calibrated on."""
+    """A fitted profile, and the messages it was fitted and calibrated on, as seen out of fold."""
 
     profile: Profile
     """With ``fitted`` set."""
     fitted: Fitted
-    teaching: tuple[Numbered, ...]
-    calibration: tuple[Numbered, ...]
+    cases: tuple[Numbered, ...]
     conversations: Conversations
+    observed: tuple[HeldOutCase, ...]
+    """By words, with examples among them."""
+    gates: tuple[Gate, ...]
+    """By fold, before any cost of sending: what its cases are judged by."""
+    by_words: HeldOutSelections
+    tuned: tuple[Gate, ...]
+    """By fold, as the stored gate is: what the threshold is for."""
+    by_meaning: HeldOutSelections | None = None
+    """By words and meaning together."""
+    observed_meaning: tuple[HeldOutCase, ...] = ()
+    tuned_meaning: tuple[Gate, ...] = ()
+
+    def at_target(self, options: FitOptions) -> Fit:
+        """The same with the thresholds of another target: nothing is learned anew."""
+        fitted = replace(self.fitted, calibration=self.by_words.calibrated(options))
+        if fitted.semantics is not None and self.by_meaning is not None:
+            semantics = replace(fitted.semantics, calibration=self.by_meaning.calibrated(options))
+            fitted = replace(fitted, semantics=semantics)
+        return replace(self, fitted=fitted, profile=replace(self.profile, fitted=fitted))
 
 
 def fit(
@@ -88,49 +98,53 @@ def fit(
     if not columns:
         raise ConfigurationError([f"{profile.name}: every module is in the core; there is nothing to route"])
     conversations = Conversations(case for _, case in cases)
-    teaching, calibration = split_cases(profile, cases, conversations, options)
-    documents = documents_of(profile, columns, teaching, conversations)
-    trusts_lists = not lists_are_wrong(profile, teaching, conversations)
+    trusts_lists = not lists_are_wrong(profile, cases, conversations)
     observed, fused = weigh_held_out(
-        profile, columns, teaching, conversations, options, advance, trusts_lists=trusts_lists, embedded=embedded
+        profile, columns, cases, conversations, options, advance, trusts_lists=trusts_lists, embedded=embedded
     )
-    gate = learn_gate(profile, columns, observed, options)
     advance("table", 0, 1)
-    table = _table(profile, columns, documents, teaching)
+    table = _table(profile, columns, documents_of(profile, columns, cases, conversations), cases)
     advance("table", 1, 1)
-
-    def calibrated_with(fitted: Fitted, lookup: Lookup) -> Calibration:
-        raw = replace(profile, fitted=fitted)
-        router = Router(raw)
-        values = []
-        for number, (_, case) in enumerate(calibration):
-            seen = weigh(router, raw, conversations.turns_of(case), lookup)
-            if is_counted(case, seen, profile, options.over):
-                values.append(highest_threshold(case, seen, profile))
-            advance("calibration", number + 1, len(calibration))
-        return calibrated(
-            values,
-            target=options.target,
-            confidence=options.confidence,
-            over=options.over,
-            conversations=len({conversations.name_of(case) for _, case in calibration}),
-            at_most=options.at_most,
-        )
-
-    raw = fitted_with(profile, table, gate, trusts_lists=trusts_lists)
-    fitted = replace(raw, calibration=calibrated_with(raw, no_embeddings))
+    plain, tuned, gate, by_words = _calibration_of(profile, columns, observed, conversations, options)
+    fitted = replace(
+        fitted_with(profile, table, gate, trusts_lists=trusts_lists), calibration=by_words.calibrated(options)
+    )
+    by_meaning, tuned_meaning = None, tuple[Gate, ...]()
     if embedded is not None:
-        semantics = _semantics(columns, vector_documents(profile, columns, documents, teaching), embedded)
-        semantics = replace(semantics, gate=learn_gate(profile, columns, fused, options))
-        result = calibrated_with(replace(raw, semantics=semantics), embedded.lookup)
-        fitted = replace(fitted, semantics=replace(semantics, calibration=result))
+        _, tuned_meaning, gate, by_meaning = _calibration_of(profile, columns, fused, conversations, options)
+        semantics = _semantics(profile, columns, cases, conversations, embedded)
+        semantics = replace(semantics, gate=gate, calibration=by_meaning.calibrated(options))
+        fitted = replace(fitted, semantics=semantics)
     return Fit(
         profile=replace(profile, fitted=fitted),
         fitted=fitted,
-        teaching=tuple(teaching),
-        calibration=tuple(calibration),
+        cases=tuple(cases),
         conversations=conversations,
+        observed=tuple(observed),
+        gates=plain,
+        by_words=by_words,
+        tuned=tuned,
+        by_meaning=by_meaning,
+        observed_meaning=tuple(fused),
+        tuned_meaning=tuned_meaning,
     )
+
+
+def _calibration_of(
+    profile: Profile,
+    columns: Sequence[int],
+    observed: Sequence[HeldOutCase],
+    conversations: Conversations,
+    options: FitOptions,
+) -> tuple[tuple[Gate, ...], tuple[Gate, ...], Gate, HeldOutSelections]:
+    """``(plain, tuned, gate, selections)``: gates by fold, the one to store, and all messages out of fold."""
+    plain = tuple(learn_gate(columns, [item for item in observed if item.fold != fold]) for fold in range(FOLDS))
+    tuning = tune(profile, columns, plain, observed, options)
+    unseen = options.unseen_modules
+    tuned = tuple(tuning.applied(gate, profile, columns, unseen) for gate in plain)
+    named = {conversations.name_of(item.case) for item in observed if not item.is_example}
+    selections = held_out_selections(profile, columns, tuned, observed, options, len(named))
+    return plain, tuned, tuning.applied(learn_gate(columns, observed), profile, columns, unseen), selections
 
 
 def columns_of(profile: Profile) -> list[int]:
@@ -138,48 +152,16 @@ def columns_of(profile: Profile) -> list[int]:
     return [number for number, module in enumerate(profile.modules) if not module.always]
 
 
-def calibration_messages(counted: int) -> float:
-    """Of so many messages that the promise counts, how many set the threshold; the others teach."""
-    most = counted * (1 - TEACHING_MIN)
-    enough = next((count for count in (ENOUGH_TO_GUARANTEE, ENOUGH_TO_EXPECT) if count <= most), most)
-    return max(counted * CALIBRATION_SHARE, enough)
-
-
-def split_cases(
-    profile: Profile, cases: Sequence[Numbered], conversations: Conversations, options: FitOptions
-) -> tuple[list[Numbered], list[Numbered]]:
-    """``(teaching, calibration)``: whole conversations, shuffled by the seed alone."""
-    router = Router(replace(profile, fitted=None))
-    counted = {
-        line: is_counted(case, weigh(router, profile, conversations.turns_of(case)), profile, options.over)
-        for line, case in cases
-    }
-    wanted = calibration_messages(sum(counted.values()))
-    groups: dict[tuple[str, ...], list[Numbered]] = {}
-    for line, case in cases:
-        groups.setdefault(conversations.name_of(case), []).append((line, case))
-    order = sorted(groups)
-    random.Random(options.seed).shuffle(order)  # noqa: S311  # a split, not a secret
-    teaching: list[Numbered] = []
-    calibration: list[Numbered] = []
-    got = 0
-    for name in order:
-        is_done = got >= wanted
-        (teaching if is_done else calibration).extend(groups[name])
-        got += 0 if is_done else sum(counted[line] for line, _ in groups[name])
-    return teaching, calibration
-
-
-def lists_are_wrong(profile: Profile, teaching: Sequence[Numbered], conversations: Conversations) -> bool:
+def lists_are_wrong(profile: Profile, cases: Sequence[Numbered], conversations: Conversations) -> bool:
     """True when messages that the lists of small talk and follow-ups dismiss have needs of their own here."""
     router = Router(replace(profile, fitted=None))
-    cases = [*(case for _, case in teaching), *examples_as_cases(profile)]
+    every = [*(case for _, case in cases), *examples_as_cases(profile)]
     wrong = 0
-    for case in cases:
+    for case in every:
         seen = weigh(router, profile, conversations.turns_of(case))
         is_dismissed = seen.decision.message_kind in ("small_talk", "follow_up")
         wrong += is_dismissed and bool((needed_of(case, profile) & ~seen.used).any())
-    return wrong > WRONG_SHARE * len(cases)
+    return wrong > WRONG_SHARE * len(every)
 
 
 NOT_CALIBRATED = Calibration(
@@ -220,9 +202,18 @@ def _blank_gate(inputs: int, columns: int) -> Gate:
     return Gate(weights=np.zeros(inputs), bias=0.0, later_shift=0.0, offsets=np.zeros(columns))
 
 
-def _semantics(columns: Sequence[int], documents: Sequence[Document], embedded: Embedded) -> Semantics:
-    """Module vectors with a blank gate and no calibration."""
-    vectors, bias = train_vectors(columns, documents, embedded)
+def _semantics(
+    profile: Profile,
+    columns: Sequence[int],
+    cases: Sequence[Numbered],
+    conversations: Conversations,
+    embedded: Embedded,
+    held_out: frozenset[str] = frozenset(),
+) -> Semantics:
+    """Module vectors with a blank gate and no calibration; nothing is learned from the texts ``held_out``."""
+    messages = vector_documents(profile, columns, cases, conversations)
+    messages = [document for document in messages if document.text not in held_out]
+    vectors, bias = train_vectors(columns, descriptions(profile, columns), messages, embedded)
     return Semantics(
         model=embedded.model,
         vectors=vectors,
@@ -265,22 +256,25 @@ def weigh_held_out(
         table = _table(profile, columns, documents, others)
         semantics = None
         if embedded is not None:
-            semantics = _semantics(columns, vector_documents(profile, columns, documents, others), embedded)
+            semantics = _semantics(profile, columns, others, conversations, embedded, frozenset(texts))
         held_out = replace(profile, fitted=fitted_with(profile, table, semantics=semantics, trusts_lists=trusts_lists))
         router = Router(held_out)
         for case in here:
             turns = conversations.turns_of(case)
-            observed.append(_held_out_case(case, weigh(router, held_out, turns), turns, profile))
+            observed.append(_held_out_case(case, weigh(router, held_out, turns), turns, profile, fold))
             if embedded is not None:
-                fused.append(_held_out_case(case, weigh(router, held_out, turns, embedded.lookup), turns, profile))
+                seen = weigh(router, held_out, turns, embedded.lookup)
+                fused.append(_held_out_case(case, seen, turns, profile, fold))
     advance("gate", FOLDS, FOLDS)
     return observed, fused
 
 
-def _held_out_case(case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile) -> HeldOutCase:
+def _held_out_case(
+    case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile, fold: int
+) -> HeldOutCase:
     last = max(at for at, turn in enumerate(turns) if turn.role == "user")
     is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
-    return HeldOutCase(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored)
+    return HeldOutCase(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored, fold=fold)
 
 
 def _table(

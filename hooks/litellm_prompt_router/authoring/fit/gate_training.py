@@ -1,4 +1,8 @@
-"""The gate: weights learned from messages that the table didn't learn from, then tuned to keep few tokens."""
+"""The gate: weights learned from messages that the table didn't learn from, then tuned to keep few tokens.
+
+How often labelled messages need a module is in the gate's offsets: module vectors are learned with balanced classes,
+so that a rare module scores as high as a frequent one where it is asked for, and the gate weighs that against this.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +24,22 @@ from litellm_prompt_router.profile.fitted import (
     Promise,
 )
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import WeightedConversation, gate_values
+from litellm_prompt_router.request.route import WeightedConversation, closure_of, gate_values
 
-ENOUGH_TO_TUNE = 60
-SIZE_POWERS = (0.0, 0.5, 1.0)
-LATER_SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0)
+ENOUGH_TO_TUNE = 30
+SIZE_POWERS = (0.0, 0.5, 1.0, 1.5)
+LATER_SHIFTS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
+TUNED_COVERAGES = (0.9, 0.95)
+"""What the gate is tuned for: the tokens kept at these, together, so that one gate serves every target."""
 GATE_REGULARISATION = 1.0
 FIRST_TURN, LATER = (0, 1, 12, 13), 6
 """Indexes of gate inputs: those that a first turn has, and the one that marks a later turn."""
+DEFAULT_TARGET = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FitOptions:
-    target: float = 0.99
+    target: float = DEFAULT_TARGET
     confidence: float = 0.9
     over: CoverageOver = "first_needs"
     at_most: Promise = "guaranteed"
@@ -43,24 +50,23 @@ class FitOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class HeldOutCase:
-    """One labelled message, weighed turn by turn with scores from a table that didn't learn from it."""
+    """One labelled message, weighed turn by turn with scores from a table that didn't learn from its conversation."""
 
     case: Case
     weighted: WeightedConversation
     needed: Flags
     is_scored: bool
     """True when the case's own message was scored, and not dismissed or beyond the table's reach."""
+    fold: int
+
+    @property
+    def is_example(self) -> bool:
+        return self.case.category == EXAMPLE_CATEGORY
 
 
 def is_counted(case: Case, seen: WeightedConversation, profile: Profile, over: CoverageOver) -> bool:
     """True for a message that the promise covers: any, or only one that needs a module not yet in use."""
     return over == "messages" or any(not seen.used[profile.order[module]] for module in case.needs)
-
-
-def highest_threshold(case: Case, seen: WeightedConversation, profile: Profile) -> float:
-    """The highest threshold at which every needed module is selected."""
-    left = [n for module in case.needs if not seen.firm[n := profile.order[module]]]
-    return min((float(seen.values[n]) for n in left), default=np.inf)
 
 
 def needed_of(case: Case, profile: Profile) -> Flags:
@@ -69,28 +75,30 @@ def needed_of(case: Case, profile: Profile) -> Flags:
     return needed
 
 
-def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[HeldOutCase], options: FitOptions) -> Gate:
-    """The gate's weights from the held-out messages' inputs, then its offsets by module size and its later-turn shift.
+def learn_gate(columns: Sequence[int], observed: Sequence[HeldOutCase]) -> Gate:
+    """The gate's weights from the held-out messages' inputs; its offsets say how often each module is needed.
 
     It also weighs semantic inputs where the messages were weighed by their meaning.
     """
     linear_model, _ = libraries()
     is_fused = any(item.weighted.is_fused for item in observed)
     width = GATE_INPUTS + SEMANTIC_INPUTS * is_fused
-    real = [item for item in observed if item.case.category != EXAMPLE_CATEGORY and item.is_scored]
-    pool = real if len(real) >= 2 * ENOUGH_TO_TUNE else [item for item in observed if item.is_scored]
+    scored = [item for item in observed if item.is_scored and item.weighted.is_fused == is_fused]
+    real = [item for item in scored if not item.is_example]
+    pool = real if len(real) >= ENOUGH_TO_TUNE else scored
     if sum(item.weighted.seen[-1].inputs[0, LATER] for item in pool) < ENOUGH_TO_TUNE:
         blind: Floats = np.isin(np.arange(width), FIRST_TURN).astype(float)  # too few later turns to learn from
     else:
         blind = np.ones(width)
+    often = _log_frequencies(columns, pool)
     inputs: list[Floats] = []
     wanted: list[Flags] = []
     for item in pool:
         free = ~item.weighted.used[list(columns)]
-        inputs.append(item.weighted.seen[-1].inputs[free] * blind)
+        inputs.append(np.column_stack([item.weighted.seen[-1].inputs * blind, often])[free])
         wanted.append(item.needed[list(columns)][free])
-    design, labels = (np.concatenate(inputs), np.concatenate(wanted)) if inputs else (np.zeros((0, width)), None)
-    weights, bias = np.zeros(width), 0.0
+    design, labels = (np.concatenate(inputs), np.concatenate(wanted)) if inputs else (np.zeros((0, width + 1)), None)
+    weights, bias = np.zeros(width + 1), 0.0
     weights[:2] = 0.3, 0.7
     if labels is not None and 0 < labels.sum() < len(labels):
         spread = design.std(axis=0)
@@ -98,58 +106,87 @@ def learn_gate(profile: Profile, columns: Sequence[int], observed: Sequence[Held
         middle = design.mean(axis=0)
         model = linear_model.LogisticRegression(C=GATE_REGULARISATION, max_iter=1000)
         model.fit((design[:, used] - middle[used]) / spread[used], labels)
-        weights = np.zeros(width)
+        weights = np.zeros(width + 1)
         weights[used] = model.coef_[0] / spread[used]
         bias = float(model.intercept_[0] - weights @ np.where(used, middle, 0.0))
-    plain = Gate(weights=np.round(weights, 6), bias=round(bias, 6), later_shift=0.0, offsets=np.zeros(len(columns)))
-    return _tuned(profile, columns, plain, real, options)
+    return Gate(
+        weights=np.round(weights[:-1], 6),
+        bias=round(bias, 6),
+        later_shift=0.0,
+        offsets=np.round(weights[-1] * often, 4),
+    )
 
 
-def _tuned(
-    profile: Profile, columns: Sequence[int], gate: Gate, observed: Sequence[HeldOutCase], options: FitOptions
-) -> Gate:
-    """The gate that keeps the fewest tokens on the teaching messages at the target coverage.
-
-    Calibration comes afterwards, so that no choice here affects the promise.
-    """
-    sizes = np.array([max(1, profile.modules[n].tokens) for n in columns], dtype=float)
-    offsets = {power: np.round(-power * np.log(sizes / sizes.mean()), 4) for power in SIZE_POWERS}
-    fixed = np.isin(columns, options.unseen_modules)
-
-    def made(power: float, shift: float) -> Gate:
-        return replace(gate, later_shift=shift, offsets=np.where(fixed, np.inf, offsets[power]))
-
-    counted = [item for item in observed if is_counted(item.case, item.weighted, profile, options.over)]
-    if len(counted) < ENOUGH_TO_TUNE:
-        return made(0.5, 0.0)
-    has_later = any(len(item.case.history) for item in observed)
-    options_of = [made(power, shift) for power in SIZE_POWERS for shift in (LATER_SHIFTS if has_later else (0.0,))]
-    return min(options_of, key=lambda option: _kept_at_target(profile, columns, option, observed, counted, options))
+def _log_frequencies(columns: Sequence[int], pool: Sequence[HeldOutCase]) -> Floats:
+    """By column, the logarithm of the share of messages that newly need the module."""
+    counts = np.full(len(columns), 0.5)
+    for item in pool:
+        counts += (item.needed & ~item.weighted.used)[list(columns)]
+    return np.asarray(np.log(counts / (len(pool) + 1)), dtype=np.float64)
 
 
-def _kept_at_target(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tuning:
+    """What sending a module costs, in the gate's terms: the power of its size, and what a later turn has against it."""
+
+    size_power: float = 1.0
+    later_shift: float = 0.0
+
+    def applied(self, gate: Gate, profile: Profile, columns: Sequence[int], unseen: Sequence[int]) -> Gate:
+        sizes = np.array([max(1, profile.modules[n].tokens) for n in columns], dtype=float)
+        offsets = np.round(gate.offsets - self.size_power * np.log(sizes / sizes.mean()), 4)
+        fixed = np.isin(columns, unseen)
+        return replace(gate, later_shift=self.later_shift, offsets=np.where(fixed, np.inf, offsets))
+
+
+def tune(
     profile: Profile,
     columns: Sequence[int],
-    gate: Gate,
+    gates: Sequence[Gate],
     observed: Sequence[HeldOutCase],
-    counted: Sequence[HeldOutCase],
     options: FitOptions,
-) -> float:
+) -> Tuning:
+    """The tuning that keeps the fewest tokens of the labelled messages at TUNED_COVERAGES.
+
+    Each message by the gate of its fold (``gates``), which didn't learn from it.
+    """
+    real = [item for item in observed if not item.is_example]
+    counted = np.array([is_counted(item.case, item.weighted, profile, options.over) for item in real], dtype=np.bool_)
+    if counted.sum() < ENOUGH_TO_TUNE:
+        return Tuning()
+    shifts = LATER_SHIFTS if any(item.case.history for item in real) else (0.0,)
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
-    values = {id(item): _values(profile, columns, gate, item) for item in observed}
-    scores = sorted(_lowest(item, values[id(item)]) for item in counted)
-    threshold = scores[int((1 - options.target) * len(scores))]
-    kept = [tokens[item.weighted.firm | (values[id(item)] >= threshold)].sum() for item in observed]
-    return float(np.mean(kept))
+
+    def kept(tuning: Tuning) -> float:
+        tuned = [tuning.applied(gate, profile, columns, options.unseen_modules) for gate in gates]
+        values = [values_of(profile, columns, tuned[item.fold], item) for item in real]
+        lowest = sorted(
+            lowest_needed(item, value) for item, value, counts in zip(real, values, counted, strict=True) if counts
+        )
+        total = 0.0
+        for coverage in TUNED_COVERAGES:
+            threshold = lowest[int((1 - coverage) * len(lowest))]
+            total += sum(
+                float(tokens[item.weighted.firm | (value >= threshold)].sum())
+                for item, value in zip(real, values, strict=True)
+            )
+        return total
+
+    return min((Tuning(size_power=power, later_shift=shift) for power in SIZE_POWERS for shift in shifts), key=kept)
 
 
-def _values(profile: Profile, columns: Sequence[int], gate: Gate, item: HeldOutCase) -> Floats:
+def values_of(profile: Profile, columns: Sequence[int], gate: Gate, item: HeldOutCase) -> Floats:
+    """By module: the highest value so far under this gate, its own or that of a module that requires it."""
     out = np.full(len(profile.modules), -np.inf)
     if item.weighted.seen:
         out[list(columns)] = np.max([gate_values(gate, seen.inputs) for seen in item.weighted.seen], axis=0)
+        for module in range(len(profile.modules)):
+            for needed in closure_of(module, profile):
+                out[needed] = max(out[needed], out[module])
     return out
 
 
-def _lowest(item: HeldOutCase, values: Floats) -> float:
+def lowest_needed(item: HeldOutCase, values: Floats) -> float:
+    """The highest threshold at which every needed module is selected."""
     left = item.needed & ~item.weighted.firm
     return float(values[left].min()) if left.any() else np.inf

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.fitting import Advance, Fit, columns_of, weigh_held_out
-from litellm_prompt_router.authoring.fit.gate_training import FitOptions
+from litellm_prompt_router.authoring.fit.fitting import Fit, columns_of
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route import gate_values
 from litellm_prompt_router.request.route.triggers import folded
 
 DoubtKind = Literal["conflict", "needless", "missing"]
@@ -33,22 +33,16 @@ class LabelDoubt:
     other_line: int | None = None
 
 
-def label_doubts(
-    profile: Profile, cases: Sequence[Numbered], done: Fit, options: FitOptions, advance: Advance
-) -> tuple[LabelDoubt, ...]:
+def label_doubts(profile: Profile, done: Fit) -> tuple[LabelDoubt, ...]:
     """Every doubtful label: conflicts first, then the least plausible."""
     columns = columns_of(profile)
-    line_of = {id(case): line for line, case in cases}
-    observed, _ = weigh_held_out(
-        profile, columns, cases, done.conversations, options, advance, trusts_lists=done.fitted.trusts_lists
-    )
-    gate = done.fitted.gate
+    line_of = {id(case): line for line, case in done.cases}
     found: list[LabelDoubt] = []
-    for item in observed:
+    for item in done.observed:
         line = line_of.get(id(item.case))
         if line is None or not item.is_scored:
             continue
-        chances = 1 / (1 + np.exp(-(item.weighted.seen[-1].inputs @ gate.weights + gate.bias)))
+        chances = 1 / (1 + np.exp(-gate_values(done.gates[item.fold], item.weighted.seen[-1].inputs)))
         for column, number in enumerate(columns):
             chance, id_ = round(float(chances[column]), 4), profile.modules[number].id
             if item.weighted.used[number]:
@@ -58,7 +52,7 @@ def label_doubts(
             elif not item.needed[number] and chance > LIKELY:
                 found.append(LabelDoubt(line=line, kind="missing", module=id_, chance=chance))
     found.sort(key=lambda doubt: (_plausibility(doubt), doubt.line, doubt.module))
-    return (*_conflicts(cases), *found)
+    return (*_conflicts(done.cases), *found)
 
 
 def _plausibility(doubt: LabelDoubt) -> float:

@@ -111,10 +111,17 @@ def cases_of(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
         yield Case(
             text=messages[at],
             history=tuple(messages[earlier] for earlier in users[:number]),
+            assistant=_said_last(turns, users[number - 1] if number else -1, at),
             tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
             category=CATEGORY,
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),
         )
+
+
+def _said_last(turns: Sequence[Turn], after: int, until: int) -> str:
+    """The agent's last words between two turns; empty where it said nothing."""
+    said = (turn.text for turn in reversed(turns[after + 1 : until]) if turn.role == "assistant")
+    return next((text for text in said if text.strip()), "")
 
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:

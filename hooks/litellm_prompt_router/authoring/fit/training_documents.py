@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
+from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS
+from litellm_prompt_router.request.route.embeddings import embedded_part, in_context
+from litellm_prompt_router.request.route.own_words import own_words
+from litellm_prompt_router.request.types import Turn
 
 EXAMPLE_CATEGORY = "example"
-MAX_PIECES = 8
-"""Embedded from the start of a module's text; the rest isn't."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,20 +27,26 @@ def documents_of(
     profile: Profile, columns: Sequence[int], cases: Sequence[Numbered], known: Conversations
 ) -> list[Document]:
     """Titles, descriptions, examples, and labelled messages with the modules that each newly needs."""
+    new = [(case.text, needed) for case, needed in _newly_needed(profile, columns, cases) if needed]
+    return [*module_documents(profile, columns), *labelled_documents([*_examples(profile, columns), *new])]
+
+
+def _examples(profile: Profile, columns: Sequence[int]) -> list[tuple[str, frozenset[int]]]:
+    return [(text, frozenset({column})) for column, n in enumerate(columns) for text in profile.modules[n].examples]
+
+
+def _newly_needed(
+    profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]
+) -> Iterable[tuple[Case, frozenset[int]]]:
+    """Each case with the columns of what it needs that no tool call brought before it."""
     column_of = {profile.modules[n].id: column for column, n in enumerate(columns)}
-    pairs = [
-        (example, frozenset({column_of[module.id]}))
-        for module in profile.modules
-        for example in module.examples
-        if module.id in column_of
-    ]
     owners = {tool: module.id for module in profile.modules for tool in module.tools}
     for _, case in cases:
         used = {owners.get(tool) for tool in case.tool_calls}
-        new = frozenset(column_of[id] for id in case.needs if id in column_of and (id not in used or not case.history))
-        if new:
-            pairs.append((case.text, new))
-    return [*module_documents(profile, columns), *labelled_documents(pairs)]
+        yield (
+            case,
+            frozenset(column_of[id] for id in case.needs if id in column_of and (id not in used or not case.history)),
+        )
 
 
 def chat_documents(cases: Sequence[Numbered]) -> list[Document]:
@@ -50,10 +57,24 @@ def chat_documents(cases: Sequence[Numbered]) -> list[Document]:
 
 
 def vector_documents(
-    profile: Profile, columns: Sequence[int], documents: Sequence[Document], cases: Sequence[Numbered]
+    profile: Profile, columns: Sequence[int], cases: Sequence[Numbered], known: Conversations
 ) -> list[Document]:
-    """The table's documents and, since vectors don't count words, pieces of the modules' own texts."""
-    return [*documents, *body_documents(profile, columns), *chat_documents(cases)]
+    """Examples, labelled messages in their context with what each newly needs, be it nothing, and small talk.
+
+    Their texts are what the embedding model is given.
+    """
+    pairs = [(embedded_part(text), needed) for text, needed in _examples(profile, columns)]
+    pairs += [(embedded_part(text), frozenset()) for text in SMALL_TALK]
+    for case, needed in _newly_needed(profile, columns, cases):
+        texts = messages_in_context(profile, known.turns_of(case))
+        pairs += [(texts[-1], needed)] if texts else []
+    return labelled_documents(pairs)
+
+
+def messages_in_context(profile: Profile, turns: Sequence[Turn]) -> list[str]:
+    """What an embedding model is given of each user message, as routing gives it."""
+    ignore = EVERY_AGENT.with_(profile.ignore)
+    return list(in_context(turns, lambda turn: own_words(turn, ignore).text).values())
 
 
 def examples_as_cases(profile: Profile) -> list[Case]:
@@ -75,15 +96,10 @@ def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]
     return documents
 
 
-def body_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
-    """Modules' texts in pieces that an embedding model reads whole."""
-    documents: list[Document] = []
-    for column, number in enumerate(columns):
-        text = profile.modules[number].text
-        for at in range(0, min(len(text), MAX_PIECES * EMBEDDED_CHARS), EMBEDDED_CHARS):
-            piece = text[at : at + EMBEDDED_CHARS]
-            documents += [Document(text=piece, columns=frozenset({column}))] if piece.strip() else []
-    return documents
+def descriptions(profile: Profile, columns: Sequence[int]) -> list[Document]:
+    """Each module's description, whole; its title where it has none."""
+    texts = [profile.modules[number].description.strip() or profile.modules[number].title for number in columns]
+    return [Document(text=text, columns=frozenset({column})) for column, text in enumerate(texts) if text.strip()]
 
 
 def labelled_documents(pairs: Iterable[tuple[str, frozenset[int]]]) -> list[Document]:

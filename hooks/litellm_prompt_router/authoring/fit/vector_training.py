@@ -1,6 +1,8 @@
-"""Module vectors: one-vs-rest logistic regression and centroids over an embedding model's vectors.
+"""Module vectors: one-vs-rest logistic regression over an embedding model's vectors of messages in their context.
 
-They learn from the same documents as the table, and from pieces of the modules' own texts.
+Models differ in how far apart their vectors lie (some keep every cosine above 0.8), so the vectors are centred and
+scaled to a mean square length of one, for which one regularisation does. Classes are balanced: how often a module is
+needed is the gate's to weigh.
 """
 
 from __future__ import annotations
@@ -14,16 +16,15 @@ from litellm_prompt_router.authoring.fit.table_training import NEVER_NEEDED, lib
 from litellm_prompt_router.authoring.fit.training_documents import (
     SMALL_TALK,
     Document,
-    body_documents,
-    module_documents,
+    descriptions,
+    messages_in_context,
 )
-from litellm_prompt_router.files.labelled_messages import Numbered
+from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
 from litellm_prompt_router.profile.fitted import Flags, Floats, SmallFloats
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import MessageEmbedding, embedded_part
 
-REGULARISATION = 10.0
-CENTROID_SHARE = 3.0
+REGULARISATION = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -40,35 +41,60 @@ class Embedded:
 
 def texts_to_embed(profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]) -> tuple[str, ...]:
     """Every text that a fit needs a vector of, each once."""
-    texts = [document.text for document in module_documents(profile, columns)]
-    texts += [piece.text for piece in body_documents(profile, columns)]
-    texts += [example for module in profile.modules for example in module.examples]
+    conversations = Conversations(case for _, case in cases)
+    texts = [embedded_part(document.text) for document in descriptions(profile, columns)]
+    texts += [embedded_part(text) for module in profile.modules for text in module.examples]
     texts += SMALL_TALK
-    texts += [text for _, case in cases for text in (*case.history, case.text)]
-    return tuple(dict.fromkeys(part for text in texts if (part := embedded_part(text)).strip()))
+    texts += [text for _, case in cases for text in messages_in_context(profile, conversations.turns_of(case))]
+    return tuple(dict.fromkeys(text for text in texts if text.strip()))
 
 
 def train_vectors(
-    columns: Sequence[int], documents: Sequence[Document], embedded: Embedded
+    columns: Sequence[int], about: Sequence[Document], messages: Sequence[Document], embedded: Embedded
 ) -> tuple[SmallFloats, Floats]:
-    """``(vectors, bias)``: a vector and a bias for each column."""
+    """``(vectors, bias)``: a vector and a bias for each column.
+
+    ``about``: what the modules' descriptions say; centred by themselves, since they aren't worded as
+    messages are.
+    """
     linear_model, _ = libraries()
-    taught = [(document, m) for document in documents if (m := embedded.known.get(embedded_part(document.text)))]
-    points = np.array([meaning.vector for _, meaning in taught], dtype=np.float64)
-    wanted: Flags = np.zeros((len(taught), len(columns)), dtype=np.bool_)
-    for number, (document, _) in enumerate(taught):
-        wanted[number, sorted(document.columns)] = True
-    middle = points.mean(axis=0)
-    points -= middle
+    points, wanted = _points(messages, len(columns), embedded)
+    described, columns_described = _points(about, len(columns), embedded)
+    middle = _middle(messages, points, embedded)
+    points = points - middle
+    length = float(np.sqrt((points**2).sum(axis=1).mean())) if len(points) else 0.0
+    if len(described):
+        points = np.concatenate([points, described - described.mean(axis=0)])
+        wanted = np.concatenate([wanted, columns_described])
+    points = points / (length or 1.0)
     vectors = np.zeros((len(columns), points.shape[1]))
     bias = np.full(len(columns), NEVER_NEEDED)
     for column in range(len(columns)):
         here = wanted[:, column]
         if 0 < here.sum() < len(here):
-            model = linear_model.LogisticRegression(C=REGULARISATION, max_iter=1000)
+            model = linear_model.LogisticRegression(C=REGULARISATION, max_iter=1000, class_weight="balanced")
             model.fit(points, here)
-            centre = points[here].mean(axis=0)
-            vectors[column] = model.coef_[0] + CENTROID_SHARE * centre / (np.linalg.norm(centre) or 1.0)
-            bias[column] = model.intercept_[0]
+            vectors[column], bias[column] = model.coef_[0] / (length or 1.0), model.intercept_[0]
     stored = vectors.astype(np.float16).astype(np.float32)
     return stored, np.round(bias - stored @ middle, 6)
+
+
+def _middle(messages: Sequence[Document], points: Floats, embedded: Embedded) -> Floats:
+    """The middle of the messages other than ready-made small talk, where there are such."""
+    ready_made = frozenset(SMALL_TALK)
+    known = [document for document in messages if embedded_part(document.text) in embedded.known]
+    own = np.array([document.text not in ready_made for document in known], dtype=np.bool_)
+    if not len(points):
+        return np.zeros(points.shape[1])
+    return np.asarray(points[own].mean(axis=0) if own.any() else points.mean(axis=0), dtype=np.float64)
+
+
+def _points(documents: Sequence[Document], columns: int, embedded: Embedded) -> tuple[Floats, Flags]:
+    """The vectors of those that have one, and by column whether they need it."""
+    taught = [(document, m) for document in documents if (m := embedded.known.get(embedded_part(document.text)))]
+    size = len(next(iter(embedded.known.values())).vector) if embedded.known else 0
+    points = np.array([meaning.vector for _, meaning in taught], dtype=np.float64).reshape(-1, size)
+    wanted: Flags = np.zeros((len(taught), columns), dtype=np.bool_)
+    for number, (document, _) in enumerate(taught):
+        wanted[number, sorted(document.columns)] = True
+    return points, wanted

@@ -14,11 +14,14 @@ import numpy as np
 
 from litellm_prompt_router.profile.fitted import Fitted, Floats, Semantics, SmallFloats
 from litellm_prompt_router.request.route.triggers import capped
+from litellm_prompt_router.request.types import Turn
 
 EMBEDDED_CHARS = 2_000
 """So much of a message, its head and its tail, goes to the embedding model: about the 512 tokens that small models read
 (sbert.net, "Pretrained Models", checked 2026-11)."""
 TAIL_SHARE = 0.4
+CONTEXT_CHARS, MESSAGE_CHARS = 400, 1_100
+"""So much of the user's message before and of what the agent said last goes with a message, and of that itself."""
 ROUNDING = 0.01
 
 
@@ -79,12 +82,30 @@ class SemanticScores(NamedTuple):
     share: Floats
 
 
-def embedded_part(text: str) -> str:
-    """What of a message goes to the embedding model."""
+def in_context(turns: Sequence[Turn], own: Callable[[Turn], str | None]) -> dict[int, str]:
+    """What goes to the embedding model of each user message that has words of the user's, by turn.
+
+    The user's message before, what the agent had said last, and this message, each where it is there and capped. A
+    pure function of the turns up to the message. ``own``: the user's own words in a turn.
+    """
+    found: dict[int, str] = {}
+    before = said = ""
+    for at, turn in enumerate(turns):
+        if turn.role == "assistant":
+            said = turn.text if turn.text.strip() else said
+        elif turn.role == "user" and (text := own(turn)) is not None:
+            context = [embedded_part(part, CONTEXT_CHARS) for part in (before, said) if part.strip()]
+            found[at] = "\n".join((*context, embedded_part(text, MESSAGE_CHARS if context else EMBEDDED_CHARS)))
+            before, said = (text if text.strip() else before), ""
+    return found
+
+
+def embedded_part(text: str, most_chars: int = EMBEDDED_CHARS) -> str:
+    """The head and the tail of a text, as the embedding model is given it."""
     text = capped(text)
-    if len(text) > EMBEDDED_CHARS:
-        tail = int(EMBEDDED_CHARS * TAIL_SHARE)
-        text = f"{text[: EMBEDDED_CHARS - tail - 1]}\n{text[-tail:]}"
+    if len(text) > most_chars:
+        tail = int(most_chars * TAIL_SHARE)
+        text = f"{text[: most_chars - tail - 1]}\n{text[-tail:]}"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()  # a lone surrogate is no JSON
 
 

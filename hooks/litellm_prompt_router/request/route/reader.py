@@ -8,13 +8,15 @@ from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.route.follow_ups import is_follow_up, is_small_talk
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.route.scores import Scores, score
-from litellm_prompt_router.request.route.triggers import TriggerIndex, capped, folded, words_of
+from litellm_prompt_router.request.route.triggers import TriggerIndex, capped, folded, is_unspaced, words_of
 from litellm_prompt_router.request.route.uncalibrated import is_foreign, scripts_of_prompt
 from litellm_prompt_router.request.types import MessageKind, Turn
 
 NOTHING_KNOWN = "nothing known in the message"
 NOTHING_BEFORE = "nothing to follow up on"
 ATTACHMENT_ALONE = "attachment without text"
+LONG_UNKNOWN_CHARS, LONG_UNKNOWN_UNSPACED_CHARS = 80, 30
+"""In a running conversation a longer one without a known word may well be another task, a shorter one follows up."""
 MAX_READINGS = 8192
 """User messages remembered for each profile: as hashes, module numbers and scores, no text."""
 
@@ -23,7 +25,8 @@ class MessageReading(NamedTuple):
     """What one user message says by itself. ``found``: a trigger by module.
 
     ``kind`` none: nothing in it is the user's. ``is_shortened``: it stands in place of earlier turns. ``unreadable``:
-    why without a fit every module is sent, whatever triggers found.
+    why without a fit every module is sent, whatever triggers found. ``unknown``: why every module is sent where the
+    message's meaning isn't known either, since the table has no evidence for its words.
     """
 
     kind: MessageKind
@@ -33,6 +36,7 @@ class MessageReading(NamedTuple):
     chars: int = 0
     is_shortened: bool = False
     unreadable: str | None = None
+    unknown: str | None = None
 
 
 class Reader:
@@ -88,7 +92,7 @@ class Reader:
         self, turn: Turn, read: str, text: str, words: list[str], found: dict[int, str], *, started: bool
     ) -> MessageReading:
         if found:
-            return self._scored(found, text, words)
+            return self._scored(found, text, words, started=started)
         if turn.attachments:
             return MessageReading("task", {}, "attachment without a matching trigger")
         if not text.strip():
@@ -100,9 +104,9 @@ class Reader:
             return self._also_scored(MessageReading("follow_up", {}, fallback), text, words)
         if self._fitted is None:
             return MessageReading("task", {}, NOTHING_KNOWN)
-        return self._scored({}, text, words)
+        return self._scored({}, text, words, started=started)
 
-    def _scored(self, found: dict[int, str], text: str, words: list[str]) -> MessageReading:
+    def _scored(self, found: dict[int, str], text: str, words: list[str], *, started: bool) -> MessageReading:
         """The reading of a task, with its scores where the profile is fitted and the message is within its reach."""
         if self._fitted is None:
             return MessageReading("task", found)
@@ -111,9 +115,11 @@ class Reader:
         if not text.strip():
             return MessageReading("task", found, ATTACHMENT_ALONE)
         scores = score(self._fitted.table, text, words)
-        if not scores.is_known:
-            return MessageReading("task", found, NOTHING_KNOWN)
-        return MessageReading("task", found, None, scores)
+        if scores.is_known:
+            return MessageReading("task", found, None, scores)
+        longest = LONG_UNKNOWN_UNSPACED_CHARS if is_unspaced(text) else LONG_UNKNOWN_CHARS
+        is_in_doubt = not started or len(text) > longest
+        return MessageReading("task", found, None, scores, unknown=NOTHING_KNOWN if is_in_doubt else None)
 
     def _also_scored(self, reading: MessageReading, text: str, words: list[str]) -> MessageReading:
         """A message that the word lists take for no task; scored all the same where labels showed them wrong."""

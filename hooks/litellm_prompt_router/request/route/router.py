@@ -34,7 +34,7 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
-    embedded_part,
+    in_context,
     no_embeddings,
     promised,
     semantic_scores,
@@ -177,16 +177,17 @@ class Router:
         )
 
     def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
-        """What an embedding model is to be asked for: of each message that is scored, the part it reads, by turn."""
+        """What an embedding model is to be asked for, by turn: each message that is scored, in its context."""
         wanted: dict[int, str] = {}
         if self._semantics is None:
             return wanted
         is_started = False
+        texts = in_context(turns, lambda turn: own_words(turn, self._ignore).text)
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 reading = self._read(turn, started=is_started)
                 if reading.scores is not None:
-                    wanted[at] = embedded_part(own_words(turn, self._ignore).text or "")
+                    wanted[at] = texts.get(at, "")
                 is_started = is_started or reading.kind != "none" or reading.is_shortened
         return wanted
 
@@ -337,19 +338,25 @@ class Router:
         if trace is not None:
             trace.triggered.update(reading.found)
             trace.fallbacks.extend([reason] if reason is not None and answer is None else ())
+        had_nothing = need.is_core_alone
         for module, trigger in sorted(reading.found.items()):
             need.bring(module, "trigger", trigger, at=at)
-        if reading.scores is not None:
+        if reading.scores is not None and not reading.scores.is_known and embedding is None:
+            reason = reading.unknown
+            if trace is not None and answer is None:
+                trace.fallbacks.extend([reason] if reason is not None else ())
+        elif reading.scores is not None:
             seen = self._weigh(reading.scores, walk.state, walk.in_use, at, embedding)
             if trace is not None:
                 trace.weighed.append(seen)
             surely = None if answer is None or self._asking is None else self._asking.surely(seen)
-            for module, detail in self._chosen(seen, need, surely):
+            chosen = self._chosen(seen, need, surely)
+            if answer is None:
+                chosen = chosen or self._guessed(seen, reading, had_nothing)
+            for module, detail in chosen:
                 need.bring(module, "score", detail, at=at)
             if answer is not None or not need.is_core_alone:
                 reason = reason or ("nearly everything was selected" if self._is_most(need) else None)
-            elif walk.kind == "task" and not reading.scores.is_chat:
-                reason = self._unsure(seen, need, at)
             elif walk.kind == "task":
                 walk.kind = "small_talk"
         walk.state.is_later = True
@@ -392,14 +399,16 @@ class Router:
         chosen = [(columns[c], found[c]) for c in np.flatnonzero(found >= threshold).tolist()]
         return [(module, f"{value:.2f}") for module, value in chosen if not need.has(module)]
 
-    def _unsure(self, seen: WeighedMessage, need: Need, at: int) -> str | None:
-        """Falls back; but where the promise is over all messages, and so misses are spent here, the best guess does."""
+    def _guessed(self, seen: WeighedMessage, reading: MessageReading, had_nothing: bool) -> list[tuple[int, str]]:
+        """For a task behind which nothing but the core was there, the best of what stays below the threshold.
+
+        Its misses are what the promise allows for. A trigger makes no difference to it, so that triggers only add.
+        """
         assert self._fitted is not None
-        if self._fitted.calibration.over == "first_needs":
-            return "nothing scores above the threshold"
+        if not had_nothing or reading.kind != "task" or reading.scores is None or reading.scores.is_chat:
+            return []
         best = int(seen.values.argmax())
-        need.bring(self._fitted.table.columns[best], "score", f"{seen.values[best]:.2f}", at=at)
-        return None
+        return [(self._fitted.table.columns[best], f"{seen.values[best]:.2f}")]
 
     def _is_most(self, need: Need) -> bool:
         return sum(self._tokens[module] for module in need) > self._most_tokens

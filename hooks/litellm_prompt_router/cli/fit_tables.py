@@ -1,0 +1,102 @@
+"""What `prompt-router fit` says of a fit: its promise, what each target would keep, and labels to look at again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import click
+
+from litellm_prompt_router.authoring.fit import Fit, HeldOutSelections, LabelDoubt, TargetReach, TargetRow
+from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
+from litellm_prompt_router.cli.output import percent, shortened, show_table
+from litellm_prompt_router.files.labelled_messages import Numbered
+from litellm_prompt_router.profile.fitted import Calibration
+from litellm_prompt_router.profile.profile import Profile
+
+PREVIEW_CHARS = 70
+MAX_DOUBTS = 20
+WORDS, MEANING = "words", "words and meaning"
+
+
+def routers_of(done: Fit) -> dict[str, HeldOutSelections]:
+    """The routers that the fit made, by the name of their column; the last is the one that routes."""
+    meaning = {} if done.by_meaning is None else {MEANING: done.by_meaning}
+    return {WORDS: done.by_words, **meaning}
+
+
+def show_fit(profile: Profile, done: Fit) -> None:
+    calibration = done.fitted.calibration
+    click.echo(f"{profile.name} {profile.version}")
+    click.echo(f"{len(done.cases)} messages of {calibration.conversations} conversations taught and calibrated")
+    click.echo(f"promise      {promise_of(calibration)}")
+    click.echo(f"based on     {calibration.messages} {COUNTED[calibration.over]}, {calibration.misses} missed")
+    if calibration.promise != "none":
+        click.echo(
+            f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
+        )
+    if done.fitted.semantics is not None:
+        fused = done.fitted.semantics.calibration
+        click.echo(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
+        if fused.promise != "none":
+            click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
+    click.echo("holds for    traffic like these messages, as long as it stays like them\n")
+
+
+def show_targets(rows: Sequence[TargetRow], chosen: float, advised: float | None) -> None:
+    """Each target: the promise that so many messages allow, and the share of tokens that each router keeps."""
+    names = list(rows[0].reached)
+    show_table(
+        ("target", "promise", *(f"#kept by {name}" for name in names), ""),
+        [
+            (
+                percent(row.target),
+                row.reached[names[-1]].promise,
+                *(_kept(row.reached[name]) for name in names),
+                _marks(row.target, chosen, advised),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _kept(found: TargetReach) -> str:
+    return "-" if found.promise == "none" else percent(found.kept)
+
+
+def _marks(target: float, chosen: float, advised: float | None) -> str:
+    marks = {"chosen": target == chosen, "recommended": target == advised}
+    return ", ".join(mark for mark, holds in marks.items() if holds)
+
+
+def targets_for_json(rows: Sequence[TargetRow]) -> list[Mapping[str, object]]:
+    def finite(found: TargetReach) -> dict[str, object]:
+        return {
+            name: None if value in (float("inf"), float("-inf")) else value for name, value in asdict(found).items()
+        }
+
+    return [{"target": r.target, "routers": {n: finite(found) for n, found in r.reached.items()}} for r in rows]
+
+
+def calibration_for_json(calibration: Calibration) -> dict[str, object]:
+    stated = asdict(calibration)
+    return {name: None if value in (float("inf"), float("-inf")) else value for name, value in stated.items()}
+
+
+def show_doubts(found: Sequence[LabelDoubt], cases: Sequence[Numbered]) -> None:
+    texts = {line: case.text for line, case in cases}
+    if found:
+        click.echo(
+            f"\n{len(found)} labels to look at again; one wrong need in a hundred messages costs much of the saving"
+        )
+    for doubt in found[:MAX_DOUBTS]:
+        click.echo(f"line {doubt.line}: {_said(doubt)}: {shortened(texts[doubt.line], PREVIEW_CHARS)}")
+    if len(found) > MAX_DOUBTS:
+        click.echo(f"and {len(found) - MAX_DOUBTS} more (--json lists them)")
+
+
+def _said(doubt: LabelDoubt) -> str:
+    if doubt.kind == "conflict":
+        return f"differs from line {doubt.other_line} in {doubt.module}"
+    what = "needs" if doubt.kind == "needless" else "lacks"
+    return f"{what} {doubt.module}, which messages like it need with a chance of {doubt.chance or 0.0:.1%}"
