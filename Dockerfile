@@ -8,14 +8,20 @@ ENV PYTHONUNBUFFERED=1 \
 RUN useradd --create-home --uid 10001 router
 WORKDIR /app
 
+# EXTRAS=semantic: with an embedding model that runs in the container (docs/routing.md).
+ARG EXTRAS=""
+
 COPY pyproject.toml requirements.lock README.md LICENSE proxy_config.yaml ./
 COPY hooks ./hooks
 COPY modules ./modules
 RUN python -m venv .venv \
     && .venv/bin/pip install -c requirements.lock -e . \
+    && if [ -n "$EXTRAS" ]; then .venv/bin/pip install -c requirements.lock -e ".[$EXTRAS]"; fi \
     && install -d -o router logs
 
 USER router
+# So that the first start doesn't have to.
+RUN case ",$EXTRAS," in *,semantic,*) .venv/bin/prompt-router semantic ;; esac
 EXPOSE 4000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
   CMD [".venv/bin/python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:4000/health/liveliness', timeout=4)"]

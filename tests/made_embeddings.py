@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,9 @@ def lookup(_model: str, texts: Sequence[str]) -> Mapping[str, MessageEmbedding]:
     return meanings(texts)
 
 
+Embed = Callable[[Sequence[str]], dict[str, MessageEmbedding]]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Telling:
     """A message that the words alone route otherwise than words and meaning together."""
@@ -41,7 +44,7 @@ class Telling:
     fused: tuple[str, ...]
 
 
-def embedded_profile(root: Path, model: str, timeout_seconds: float) -> Profile:
+def embedded_profile(root: Path, model: str, timeout_seconds: float, embed: Embed = meanings) -> Profile:
     """Writes the folder ``harbour`` under ``root`` and fits it; the profile as a proxy would load it."""
     folder = root / "harbour"
     folder.mkdir(parents=True)
@@ -62,7 +65,7 @@ def embedded_profile(root: Path, model: str, timeout_seconds: float) -> Profile:
     }
     (folder / "profile.yaml").write_text(yaml.safe_dump(document))
     plain, cases = load_profile(folder, len), labelled(420)
-    embedded = Embedded(model=model, known=meanings(texts_to_embed(plain, columns_of(plain), cases)))
+    embedded = Embedded(model=model, known=embed(texts_to_embed(plain, columns_of(plain), cases)))
     write_fitted(folder, fit(plain, cases, FitOptions(), silent, embedded).fitted, plain.modules)
     return load_profile(folder, len)
 
@@ -75,11 +78,11 @@ def modules_of(profile: Profile, texts: Sequence[str], known: Lookup = no_embedd
     return Router(profile).decide(turns[:-1], lookup=known).modules
 
 
-def telling(profile: Profile, count: int) -> list[Telling]:
+def telling(profile: Profile, count: int, known: Lookup = lookup) -> list[Telling]:
     """So many messages that are routed otherwise, all of them different."""
     found: dict[str, Telling] = {}
     for _, case in labelled(2_000, seed=41):
-        by_words, fused = modules_of(profile, [case.text]), modules_of(profile, [case.text], lookup)
+        by_words, fused = modules_of(profile, [case.text]), modules_of(profile, [case.text], known)
         if by_words != fused and case.text not in found:
             found[case.text] = Telling(text=case.text, by_words=by_words, fused=fused)
         if len(found) == count:

@@ -22,5 +22,6 @@ Imports go one way, from the top of this list down:
 - ``request``: the pure walk
 - ``cache_model``: how providers cache prompts, and their prices
 - ``profile``: what is known of an agent's prompt
+- ``local_embedding``: a sentence-embedding model that runs on this machine
 - ``documents``: text, YAML and JSON Lines, with every problem told
 """

@@ -2,6 +2,11 @@
 
     python -m tests.benchmarks.routing DATA_FOLDER [--splits N] [--skip-latency]
     python -m tests.benchmarks.routing DATA_FOLDER --only-splits clinc20
+    python -m tests.benchmarks.routing --agent PROMPT_FOLDER [--held-out FILE [--answers FILE]]
+
+PROMPT_FOLDER holds a real agent's prompt with labelled messages (real_agent.py says in which files); without the option
+it is DATA_FOLDER/../agent116k where that is there. Each of its messages is measured by fits on other conversations: on
+half of all labels, and on four fifths; the messages in FILE by fits on all of them.
 
 DATA_FOLDER holds ``NAME.jsonl`` (``text``, ``labels``, and where conversational ``dialogue``, ``turn``, ``history``,
 ``prev_labels``) with ``NAME.modules.json``. For each set profiles are built in a temporary folder, and every row of
@@ -14,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import tempfile
 from collections import defaultdict
@@ -33,7 +39,8 @@ from litellm_prompt_router.cli import main as cli
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.labelled_messages import Conversations, Numbered, parse_cases
 from litellm_prompt_router.profile.profile import Profile
-from tests.benchmarks import scoring_time
+from tests.benchmarks import agent_routing, scoring_time
+from tests.benchmarks.real_agent import is_agent_folder
 
 Rows = list[dict[str, Any]]
 CONVERSATIONS_THAT_TEACH = 0.65
@@ -75,6 +82,8 @@ def labelled(row: dict[str, Any], label_of: Callable[[str], str]) -> dict[str, A
 
 def run(*arguments: object) -> Any:
     result = CliRunner().invoke(cli, [*map(str, arguments), "--json"])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
     if result.exit_code != 0:
         raise SystemExit(result.output)
     return json.loads(result.stdout)
@@ -200,12 +209,24 @@ def _shuffled(items: Sequence[Any], seed: int) -> list[Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, metavar="DATA_FOLDER")
+    parser.add_argument("data", type=Path, metavar="DATA_FOLDER", nargs="?")
+    parser.add_argument("--agent", type=Path, metavar="PROMPT_FOLDER")
+    parser.add_argument("--held-out", type=Path, metavar="FILE", help="in the form of PROMPT_FOLDER's messages")
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="a routing model's, for the messages in --held-out"
+    )
+    parser.add_argument("--aims", type=float, nargs="+", default=agent_routing.AIMS, help="of PROMPT_FOLDER")
+    parser.add_argument("--shares", type=float, nargs="+", default=agent_routing.SHARES, help="of its labels")
+    parser.add_argument("--embedding-model", default=agent_routing.LOCAL_MODEL, metavar="NAME", help="for it")
+    parser.add_argument("--api-base", metavar="URL", help="where that is")
     parser.add_argument("--splits", type=int, default=100)
     parser.add_argument("--only-splits", choices=("clinc20", "clinc50", "clinc100", "clinc300"))
     parser.add_argument("--skip-latency", action="store_true")
     arguments = parser.parse_args()
-    console = Console()
+    if arguments.data is None and arguments.agent is None:
+        parser.error("name DATA_FOLDER, --agent PROMPT_FOLDER, or both")
+    console = Console(width=agent_routing.WIDTH)
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     columns = ("set", "99% of", "promise", "calibrated on", "coverage", "at first needs", "tokens kept", "oracle")
     table = Table(*columns, title="fit and evaluate, held-out messages")
     kept_promises = Table(
@@ -218,6 +239,21 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        beside = arguments.data.parent / "agent116k" if arguments.data is not None else None
+        agent = arguments.agent or (beside if beside is not None and is_agent_folder(beside) else None)
+        if agent is not None and not arguments.only_splits:
+            wanted = agent_routing.Wanted(
+                folder=agent,
+                held_out=arguments.held_out,
+                answers=arguments.answers,
+                aims=arguments.aims,
+                shares=arguments.shares,
+                embedding_model=arguments.embedding_model,
+                api_base=arguments.api_base,
+            )
+            agent_routing.measure(wanted, root, run)
+        if arguments.data is None:
+            return
         if arguments.only_splits:
             name, made, rest = intents(arguments.data, root, int(arguments.only_splits.removeprefix("clinc")))
             profile = load_profile(made, len, as_fitted=False)

@@ -235,3 +235,22 @@ def test_a_state_that_is_none(command: Command, author: Author) -> None:
     result = command(author)
     assert (result.exit_code, author.questions) == (1, [])
     assert result.stderr == f"{path}: not what `prompt-router examples` writes; move it away to begin anew\n"
+
+
+def test_another_model_may_label(command: Command, author: Author) -> None:
+    """The first is asked for messages alone, the second for labels alone, and agrees to what it labels alike."""
+    with Author() as second:
+        result = command(author, "--second-opinion", "openai/gpt-4.1-nano", "--second-api-base", f"{second.url}/v1")
+        assert result.exit_code == 0
+        assert {question["model"] for question in author.questions} == {"gpt-4o-mini"}
+        assert {question["model"] for question in second.questions} == {"gpt-4.1-nano"}
+        assert len(author.written_for) == len(author.questions)
+        assert second.questions
+        assert second.written_for == []
+        assert len(command.labelled) == 8 * len(MODULES)
+        second.faults.append(HttpError(status=400, message="no such model"))
+        failed = command(
+            author, "--second-opinion", "openai/gpt-4.1-nano", "--second-api-base", f"{second.url}/v1", per_module=16
+        )
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("--llm openai/gpt-4o-mini or --second-opinion openai/gpt-4.1-nano: BadRequestError")

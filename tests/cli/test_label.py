@@ -10,8 +10,10 @@ import pytest
 
 from litellm_prompt_router.cli.labeller import Labeller
 from tests.cli.conftest import TOY_PROMPT, Run
+from tests.emulators.embeddings import Embedder
 
 OUT = "toy-labelled.jsonl"
+IN_TIME = ("--order", "time")
 
 
 def call(conversation: str, *messages: dict[str, Any], system: str = TOY_PROMPT) -> str:
@@ -49,7 +51,7 @@ def labelled(path: str | Path = OUT) -> list[tuple[str, list[str]]]:
 
 def test_answers_are_written_as_fit_reads_them(traffic: Path, toy_root: Path, run: Run) -> None:
     """Enter takes what the tool calls say, numbers put modules in and out, n is nothing."""
-    result = run("label", traffic, "--profiles", toy_root, stdin="\n3 4\n4\n\nn\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="\n3 4\n4\n\nn\n")
     assert result.exit_code == 0
     assert labelled() == [("sum my table up", ["tools/csv"]), ("who won?", ["tools/web"]), ("hi [masked]", [])]
     second = json.loads(Path(OUT).read_text("utf-8").splitlines()[1])
@@ -63,14 +65,11 @@ def test_answers_are_written_as_fit_reads_them(traffic: Path, toy_root: Path, ru
 
 def test_the_modules_are_shown_by_number(traffic: Path, toy_root: Path, run: Run) -> None:
     """Without the core that is beyond doubt; ? shows a text; what isn't understood says which keys there are."""
-    result = run("label", traffic, "--profiles", toy_root, stdin="?2\n?9\n7\nwhat\nq\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="?2\n?9\n7\nwhat\nq\n")
     lines = [line.removeprefix("> ") for line in result.stdout.splitlines()]
-    assert [line.split()[:2] for line in lines if line.lstrip("* ").startswith(("1 ", "2 ", "3 ", "4 "))][:4] == [
-        ["*", "1"],
-        ["2", "tools/files"],
-        ["3", "tools/web"],
-        ["4", "tools/orphan"],
-    ]
+    listed = [line.split()[:2] for line in lines if line.lstrip("* ").startswith(("1 ", "2 ", "3 ", "4 "))][:4]
+    assert listed[0] == ["*", "1"]
+    assert sorted(listed[1:]) == [["2", "tools/files"], ["3", "tools/web"], ["4", "tools/orphan"]]
     assert "Files live in the workspace folder, and nowhere else." in result.stdout
     assert "9: say a module's number, 1 to 4" in lines
     assert "7: say a module's number, 1 to 4" in lines
@@ -79,17 +78,17 @@ def test_the_modules_are_shown_by_number(traffic: Path, toy_root: Path, run: Run
 
 def test_it_goes_on_where_it_stopped(traffic: Path, toy_root: Path, run: Run) -> None:
     """What is answered is in the file whatever ends the sitting; what was skipped comes again."""
-    assert "run the same command again" in run("label", traffic, "--profiles", toy_root, stdin="\ns\n").stdout
+    assert "run the same command again" in run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="\ns\n").stdout
     assert labelled() == [("sum my table up", ["tools/csv"])]
-    result = run("label", traffic, "--profiles", toy_root, stdin="n\nn\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="n\nn\n")
     assert "message 1 of 2" in result.stdout
     assert labelled() == [("sum my table up", ["tools/csv"]), ("who won?", []), ("hi [masked]", [])]
-    assert run("label", traffic, "--profiles", toy_root).stdout.startswith(f"\n{OUT}: 3 labelled")
+    assert run("label", traffic, *IN_TIME, "--profiles", toy_root).stdout.startswith(f"\n{OUT}: 3 labelled")
 
 
 def test_back_mends_an_answer(traffic: Path, toy_root: Path, run: Run) -> None:
     """The line changes where it is, with the earlier answer as what is chosen; behind the first there is no further."""
-    run("label", traffic, "--profiles", toy_root, stdin="b\n3\n\nn\nb\nb\n1\n\n4\n\nq\n")
+    run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="b\n3\n\nn\nb\nb\n1\n\n4\n\nq\n")
     assert labelled() == [("sum my table up", ["tools/web"]), ("who won?", ["tools/orphan"])]
 
 
@@ -106,17 +105,17 @@ def test_back_leaves_what_others_added(
         return ask(*arguments)
 
     monkeypatch.setattr(Labeller, "_ask", meanwhile)
-    run("label", traffic, "--profiles", toy_root, stdin="\nb\n1\n3\n\n\nq\n")
+    run("label", traffic, *IN_TIME, "--profiles", toy_root, stdin="\nb\n1\n3\n\n\nq\n")
     assert labelled() == [("sum my table up", ["tools/web"]), ("theirs", []), ("who won?", [])]
 
 
 def test_a_torn_line_stays_apart(traffic: Path, toy_root: Path, run: Run) -> None:
     """A file without a line end gets one before the next answer; one that can't be read is told."""
     Path("mine.jsonl").write_text('{"text": "x", "needs": []}')
-    run("label", traffic, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\nq\n")
+    run("label", traffic, *IN_TIME, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\nq\n")
     assert labelled("mine.jsonl") == [("x", []), ("sum my table up", ["tools/csv"])]
     Path("mine.jsonl").write_text('{"text": "x", "needs": ["tools/none"]}\n{torn')
-    result = run("label", traffic, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\n")
+    result = run("label", traffic, *IN_TIME, "--profiles", toy_root, "--out", "mine.jsonl", stdin="\n")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 2)
     assert "mine.jsonl: line 1: needs[0]: unknown module 'tools/none'" in result.stderr
 
@@ -129,3 +128,52 @@ def test_nothing_to_label_is_told(traffic: Path, toy_root: Path, run: Run, tmp_p
         f"{tmp_path}/none.jsonl: no message came with the prompt of toy; see `prompt-router learn --list`\n",
     )
     assert run("label", tmp_path / "gone.jsonl", "--profiles", toy_root).exit_code == 1
+
+
+SAID = ("thanks!", "load a table of columns", "search pages on the web", "load a table and search pages")
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """Small talk first, then two clear messages and one between them."""
+    path = tmp_path / "doubtful.jsonl"
+    path.write_text("".join(call(f"c{number}", user(text)) for number, text in enumerate(SAID)))
+    return path
+
+
+def test_doubtful_messages_come_first(doubtful: Path, toy_root: Path, run: Run) -> None:
+    """Small talk comes last; --order time asks in the order of the traffic."""
+    run("label", doubtful, "--profiles", toy_root, stdin="n\nn\nn\nn\n")
+    asked = [text for text, _ in labelled()]
+    assert asked[-1] == "thanks!"
+    assert asked.index(SAID[3]) < asked.index(SAID[2])
+    run("label", doubtful, *IN_TIME, "--profiles", toy_root, "--out", "time.jsonl", stdin="n\nn\nn\nn\n")
+    assert [text for text, _ in labelled("time.jsonl")] == list(SAID)
+
+
+def test_likely_modules_are_offered_first(doubtful: Path, toy_root: Path, run: Run) -> None:
+    """Under the number that they always have; nothing is chosen by it."""
+    shown = run("label", doubtful, *IN_TIME, "--profiles", toy_root, stdin="s\ns\ns\n").stdout
+    by_message = [part.split("\n") for part in shown.split("\nmessage ")[1:]]
+    tops = [next(line.split() for line in lines if " tools/" in line)[:2] for lines in by_message]
+    assert (tops[1], tops[2]) == (["1", "tools/csv"], ["3", "tools/web"])
+    assert "needs: nothing beyond the core" in shown
+    assert "needs: 1" not in shown
+
+
+def test_an_embedding_model_is_asked_where_the_profile_names_one(
+    doubtful: Path, toy_root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each text; --lexical asks nobody."""
+    monkeypatch.setenv("OPENAI_API_KEY", "emulated")
+    declared = toy_root / "toy" / "profile.yaml"
+    declared.write_text(f"{declared.read_text()}router: {{embedding_model: openai/emulated-embeddings}}\n")
+    with Embedder() as embedder:
+        where = ("--profiles", toy_root, "--api-base", embedder.url)
+        assert run("label", doubtful, *where, "--lexical", stdin="q\n").exit_code == 0
+        assert embedder.batches == []
+        assert run("label", doubtful, *where, stdin="q\n").exit_code == 0
+        texts = [text for batch in embedder.batches for text in batch]
+    assert set(SAID) < set(texts)
+    assert len(texts) == len(set(texts))
+    assert run("label", doubtful, *where, stdin="q\n").stderr.startswith("embedding model 'openai/emulated-embeddings'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -26,14 +27,16 @@ from litellm_prompt_router.gateway.models.embedding_cache import (
     EmbeddingCache,
 )
 from litellm_prompt_router.gateway.plugin import PromptRouter
+from litellm_prompt_router.local_embedding import server_place
 from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
-from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.profile import EmbeddingSettings, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import MessageEmbedding
 from tests.emulators.embeddings import Embedder, Fault
 from tests.emulators.proxy import free_port
 from tests.made_embeddings import Telling, embedded_profile, meanings, telling
+from tests.made_encoder import made_model
 
 MODEL = "openai/emulated-embeddings"
 SECONDS = 5.0
@@ -353,3 +356,37 @@ async def test_memory_and_calls_are_bounded() -> None:
     for at in range(0, MAX_ENTRIES * 2, MAX_TEXTS):
         await memory.fetch("m", [f"n{number}" for number in range(at, at + MAX_TEXTS)], 5.0)
     assert len(memory._entries) == MAX_ENTRIES
+
+
+async def test_a_model_on_this_machine_is_started_with_the_hook(
+    profile: Profile, told: list[Telling], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a request needs it; requests ask it, and the status file says how it is."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    model = made_model(tmp_path / "model")
+    assert profile.fitted is not None
+    assert profile.fitted.semantics is not None
+    local = replace(
+        profile,
+        fitted=replace(profile.fitted, semantics=replace(profile.fitted.semantics, model=model)),
+        embedding=EmbeddingSettings(model=model, timeout_seconds=SECONDS),
+    )
+    with tempfile.TemporaryDirectory(prefix="pr-") as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        monkeypatch.setattr(server_place, "LINGER_SECONDS", 0.5)
+        settings = load_settings({"ledger": {"path": str(tmp_path / "ledger.jsonl")}}, {})
+        hook = PromptRouter(active_configuration(settings, Pipeline([local], len, coverage_floor=0.6)))
+        monkeypatch.setattr(litellm, "callbacks", [hook])
+        async with asyncio.timeout(20):
+            while (state := hook._in_force().local_models[0])["stage"] != "ready":
+                await asyncio.sleep(0.02)
+        await selected(local, told[0].text)
+        await selected(local, told[0].text)
+        state = hook._in_force().local_models[0]
+        assert (state["model"], state["asked"], state["vectors"], state["starts"]) == (model, 1, 1, 1)
+        hook.close()
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            while list((Path(short) / "prompt-router").glob("*.sock")):
+                await asyncio.sleep(0.05)

@@ -256,6 +256,7 @@ OVERRIDES: dict[str, tuple[str, Any]] = {
     "placement": ("grow", "grow"),
     "cache_hints": ("false", False),
     "cost_gate": ("off", False),
+    "embedding_threads": ("2", 2),
     "headers": ("0", False),
     "cost_page": ("raw", "raw"),
     "metrics": ("no", False),

@@ -31,8 +31,10 @@ COMMANDS = {
     "review": "Show what a draft may leave out, and accept it.",
     "check": "Report every problem of every profile, and its sizes.",
     "join": "Print a profile's whole prompt, exact bytes.",
+    "semantic": "Prepare an embedding model that runs on this machine.",
     "examples": "Let a language model write messages that need each module.",
     "label": "Say of real messages what they need, in the terminal.",
+    "second-opinion": "Let a language model say which labels it doesn't share.",
     "fit": "Learn routing from labelled messages, with a promise of coverage.",
     "evaluate": "Measure routing on labelled messages.",
     "simulate": "What each policy would have cost, on recorded or made-up traffic.",
@@ -68,8 +70,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"{__name__}.{MODULES.get(cmd_name, cmd_name)}_command")
-        command: click.Command = getattr(module, cmd_name)
+        function = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"{__name__}.{MODULES.get(cmd_name, function)}_command")
+        command: click.Command = getattr(module, function)
         return command
 
     def resolve_command(

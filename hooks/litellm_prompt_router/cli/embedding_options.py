@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from litellm_prompt_router.local_embedding.known_models import is_local
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Lookup, MessageEmbedding, Router, no_embeddings
 from litellm_prompt_router.request.types import Turn
@@ -28,11 +29,16 @@ def vectors_of(
     profile: Profile, texts: Sequence[str], model: str | None, api_base: str | None
 ) -> dict[str, MessageEmbedding]:
     """What the profile's embedding model says of the texts. Raises ConfigurationError."""
-    from litellm_prompt_router.gateway.models.language_model import EmbeddingModel
-
     assert profile.embedding is not None
+    name = model or profile.embedding.model
     with _progress(len(texts)) as advance:
-        return EmbeddingModel(model or profile.embedding.model, api_base)(texts, advance)
+        if is_local(name):
+            from litellm_prompt_router.gateway.models.local_embeddings import embed_here
+
+            return embed_here(name, texts, advance)
+        from litellm_prompt_router.gateway.models.language_model import EmbeddingModel
+
+        return EmbeddingModel(name, api_base)(texts, advance)
 
 
 def lookup_for(

@@ -46,6 +46,13 @@ INTERRUPTED = 130
 @click.command()
 @click.option("--llm", "model", required=True, metavar="MODEL", help="LiteLLM's name of the model that writes.")
 @click.option("--api-base", metavar="URL", help="Where the model is, if not at its provider's usual address.")
+@click.option(
+    "--second-opinion",
+    "second",
+    metavar="MODEL",
+    help="Another model that labels the messages a second time. Default: the one that wrote them.",
+)
+@click.option("--second-api-base", metavar="URL", help="Where that one is, if not at its provider's usual address.")
 @click.option("--per-module", default=40, show_default=True, type=click.IntRange(1, 1_000), metavar="N")
 @click.option("--profile", "name", metavar="NAME", help="Default: the only one, or workbench.")
 @profiles_option
@@ -63,6 +70,8 @@ def examples(
     /,
     model: str,
     api_base: str | None,
+    second: str | None,
+    second_api_base: str | None,
     per_module: int,
     name: str | None,
     root: Path | None,
@@ -73,8 +82,9 @@ def examples(
     """Write at least N user messages for each module that isn't core, from the modules' texts.
 
     They vary in length, tone and language; some are follow-ups in a conversation, some need two modules. Near
-    duplicates and messages that another module claims are dropped. The model then says of each message what it
-    needs, without being told what it was written for; only those on which both agree are kept.
+    duplicates and messages that another module claims are dropped. The model, or with --second-opinion another one,
+    then says of each message what it needs, without being told what it was written for; only those on which both agree
+    are kept. What a model wrote and labelled itself flatters it: two models of different makers agree on less.
 
     All is kept in examples_state.json in the profile's folder after every answer: run the same command again to go on
     after an error or Ctrl-C. Keys come from the environment, as LiteLLM takes them (OPENAI_API_KEY, ...).
@@ -90,6 +100,7 @@ def examples(
     )
 
     ask = LanguageModel(model, api_base)
+    label = ask if second is None else LanguageModel(second, second_api_base)
     problem: str | None = None
     stopped = False
     with _progress(profile, harvest, per_module) as (advance, tell):
@@ -98,11 +109,14 @@ def examples(
             save_harvest(folder / STATE_FILE, harvest)
             advance(module)
 
-        asker = PatientModel(model=ask, count=harvest.count, tell=tell, sleep=time.sleep)
+        asker, labeller = (
+            PatientModel(model=each, count=harvest.count, tell=tell, sleep=time.sleep) for each in (ask, label)
+        )
         try:
-            write_examples(profile, harvest, asker, per_module=per_module, changed=changed)
+            write_examples(profile, harvest, asker, per_module=per_module, changed=changed, labeller=labeller)
         except ModelFailedError as error:
-            problem = f"--llm: {model}: {error}; nothing is lost: put it right and run the same command again"
+            who = f"--llm: {model}" if second is None else f"--llm {model} or --second-opinion {second}"
+            problem = f"{who}: {error}; nothing is lost: put it right and run the same command again"
         except KeyboardInterrupt:
             stopped = True
     save_harvest(folder / STATE_FILE, harvest)

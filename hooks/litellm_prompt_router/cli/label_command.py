@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from litellm_prompt_router.cli.embedding_options import api_base_option, lexical_option, model_option, vectors_of
 from litellm_prompt_router.cli.inputs import (
     choose_profile,
     profiles_option,
@@ -20,6 +21,12 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case, parse_cases
 from litellm_prompt_router.files.traffic import read_traffic
 from litellm_prompt_router.onboarding.conversation_needs import modules_to_ask_for
+from litellm_prompt_router.onboarding.label_order import (
+    CaseToLabel,
+    cases_with_scores,
+    most_uncertain_first,
+    texts_to_compare,
+)
 from litellm_prompt_router.onboarding.label_queue import cases_to_label, key_of
 from litellm_prompt_router.profile.profile import Profile
 
@@ -33,9 +40,31 @@ from litellm_prompt_router.profile.profile import Profile
     metavar="LABELLED.jsonl",
     help="Labelled messages, added behind what is there. Default: NAME-labelled.jsonl in this folder.",
 )
+@click.option(
+    "--order",
+    type=click.Choice(["uncertain", "time"]),
+    default="uncertain",
+    show_default=True,
+    help="Which messages come first: those that the modules' texts say least about, of each module in turn; or the "
+    "oldest. A promise of `fit` is for messages like those that were labelled: in order of time, a part of them is.",
+)
+@model_option
+@api_base_option
+@lexical_option
 @profiles_option
-def label(traffic: str, name: str | None, out: Path | None, root: Path | None) -> None:
+def label(
+    traffic: str,
+    name: str | None,
+    out: Path | None,
+    order: str,
+    embedding_model: str | None,
+    api_base: str | None,
+    lexical: bool,
+    root: Path | None,
+) -> None:
     """Show real user messages one at a time, and write down which modules each needs.
+
+    The modules are listed with those first whose texts resemble the message most, each under the same number always.
 
     \b
     numbers   take modules in or out, such as 2 5
@@ -47,7 +76,8 @@ def label(traffic: str, name: str | None, out: Path | None, root: Path | None) -
     q         stop; every answer is in the file already
 
     The file is what `fit` and `evaluate` read. Messages that are in it already aren't asked again, so that the same
-    command goes on where it stopped. Nothing goes over the network.
+    command goes on where it stopped. Where profile.yaml names an embedding model, the messages and the modules' texts
+    are sent to it, unless --lexical; nothing else goes over the network.
     """
     profiles, _ = read_profiles(root)
     profile = choose_profile(profiles, name)
@@ -70,12 +100,31 @@ def label(traffic: str, name: str | None, out: Path | None, root: Path | None) -
         )
     known = {key_of(case) for case in done}
     todo = [case for case in cases if key_of(case) not in known]
+    ranked = _ranked(profile, asked, todo, embedding_model, api_base, is_lexical=lexical)
+    if order == "uncertain":
+        ranked = most_uncertain_first(ranked)
     labeller = Labeller(profile, asked, target, done)
     try:
-        labeller.run(todo)
+        labeller.run(ranked)
     except (KeyboardInterrupt, click.Abort):
         click.echo()
     labeller.say_end(len(todo))
+
+
+def _ranked(
+    profile: Profile,
+    asked: Sequence[int],
+    todo: Sequence[Case],
+    model: str | None,
+    api_base: str | None,
+    *,
+    is_lexical: bool,
+) -> tuple[CaseToLabel, ...]:
+    """The messages with what the modules' texts say of them. Raises ConfigurationError."""
+    if is_lexical or profile.embedding is None or not todo:
+        return cases_with_scores(profile, asked, todo)
+    vectors = vectors_of(profile, texts_to_compare(profile, asked, todo), model, api_base)
+    return cases_with_scores(profile, asked, todo, vectors)
 
 
 def _labelled(target: Path, profile: Profile) -> Sequence[Case]:

@@ -15,6 +15,7 @@ from litellm_prompt_router.cli.output import shortened, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.files.replace_files import PRIVATE_MODE, replace_files
+from litellm_prompt_router.onboarding.label_order import CaseToLabel
 from litellm_prompt_router.onboarding.trial_fit import FOR_EXPECTED, FOR_GUARANTEED, calibrating_of
 from litellm_prompt_router.profile.profile import Module, Profile
 
@@ -38,7 +39,7 @@ class Labeller:
         """Where in ``_done`` this sitting's answers are, by the message's place in the queue."""
         self._has_ended_line = not target.exists() or target.read_bytes()[-1:] in (b"", b"\n")
 
-    def run(self, todo: Sequence[Case]) -> None:
+    def run(self, todo: Sequence[CaseToLabel]) -> None:
         """Until the last message, ``q``, or the end of the input."""
         at = 0
         while at < len(todo):
@@ -68,10 +69,11 @@ class Labeller:
     def _needing(self) -> int:
         return sum(bool(case.needs) for case in self._done)
 
-    def _ask(self, case: Case, at: int, of: int) -> Case | Move:
+    def _ask(self, asked: CaseToLabel, at: int, of: int) -> Case | Move:
+        case = asked.case
         kept = self._done[self._places[at]] if at in self._places else case
         chosen = {module.id for module in self._modules if module.id in kept.needs}
-        self._show(case, chosen, at, of)
+        self._show(asked, chosen, at, of)
         while True:
             click.echo(f"needs: {self._named(chosen) or 'nothing beyond the core'}")
             click.echo("> ", nl=False)
@@ -103,7 +105,9 @@ class Labeller:
         named = (f"{n} {module.id}" for n, module in enumerate(self._modules, 1) if module.id in chosen)
         return ", ".join(named)
 
-    def _show(self, case: Case, chosen: set[str], at: int, of: int) -> None:
+    def _show(self, asked: CaseToLabel, chosen: set[str], at: int, of: int) -> None:
+        case = asked.case
+        listed = [(place + 1, self._modules[place]) for place in asked.best_first()]
         click.echo(f"\nmessage {at + 1:,} of {of:,}; {self.progress()}\n")
         show_table(
             ("", "#", "module", "what it is about"),
@@ -114,7 +118,7 @@ class Labeller:
                     module.id,
                     shortened(_about(module), DESCRIPTION_CHARS),
                 )
-                for number, module in enumerate(self._modules, 1)
+                for number, module in listed
             ],
         )
         click.echo()

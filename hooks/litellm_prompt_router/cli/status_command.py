@@ -152,6 +152,11 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         rows.add(("mode where no one says", status.default_mode))
     for name, count in held_by_profile(live).items():
         rows.add((f"profile {name}, not reviewed", f"{count:,} requests held in shadow; {how_to_review(name)}"))
+    for status in live:
+        for model in status.local_models:
+            speed = "" if model.median_ms is None else f", {model.median_ms:g} ms at the median"
+            answered = f"{model.vectors:,} of {model.asked:,} messages in time{speed}"
+            rows.add((f"{model.model} ({status.pid})", f"{model.stage}, process {model.pid or '-'}; {answered}"))
     passed = sum(status.passed_while_stopped for status in live)
     if passed:
         rows.add(("passed while stopped", f"{passed:,} requests, without a record"))

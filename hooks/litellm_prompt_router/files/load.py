@@ -29,6 +29,7 @@ from litellm_prompt_router.files.profile_yaml import (
     inconsistencies,
     named_files,
 )
+from litellm_prompt_router.local_embedding.known_models import problem_with
 from litellm_prompt_router.profile.agents import AGENTS
 from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.ignore_rules import ignore_of
@@ -84,6 +85,9 @@ def load_profile(folder: Path, count_tokens: Callable[[str], int], *, as_fitted:
         except ValidationError:
             raise ConfigurationError([*problems, *_missing_files(document, folder, where)]) from None
     problems.extend(inconsistencies(declared, folder, where))
+    missing = problem_with(declared.router.embedding_model or "")
+    if missing is not None:
+        problems.append(f"{where}: router.embedding_model: {missing}")
     slots = _slots(declared, where, problems)
     ignore = ignore_of(declared.ignore, where, problems, agents=AGENTS)
     digest = hashlib.sha256(raw.encode())

@@ -24,6 +24,7 @@ from litellm_prompt_router.gateway.events import answered_attempt, answered_resp
 from litellm_prompt_router.gateway.handle import AwaitingEmbeddings, RequestHandler
 from litellm_prompt_router.gateway.models.embedding_cache import EmbeddingCache
 from litellm_prompt_router.gateway.models.embedding_model import ask_embedding_model
+from litellm_prompt_router.gateway.models.local_embeddings import LocalEmbeddings, ask_of
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
@@ -73,10 +74,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         super().__init__()
         self._dispatcher = Dispatcher(configuration.settings)
         self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
-        self._embeddings = EmbeddingCache(ask_embedding_model, self._dispatcher.submit_problem)
+        tell = self._dispatcher.submit_problem
+        self._local_models = LocalEmbeddings(tell, threads=configuration.settings.embedding_threads)
+        self._embeddings = EmbeddingCache(ask_of(self._local_models, ask_embedding_model), tell)
         self._handler = RequestHandler(configuration, self._dispatcher, self._completer, self._embeddings, clock)
         self._watcher: Watcher | None = None
         self._dispatcher.report_in_force(self._in_force)
+        if configuration.stopped_by is None:
+            fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
+            self._local_models.start([each.semantics.model for each in fitted if each.semantics is not None])
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str, **_: Any
@@ -201,6 +207,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """Writes out what waits for the sinks; also called at the process's end."""
         if self._watcher is not None:
             self._watcher.stop()
+        self._local_models.close()
         self._completer.close()
         self._dispatcher.close()
 
@@ -222,6 +229,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             problems=self._watcher.problems if self._watcher is not None else (),
             is_breaker_open=None in open_breakers,
             breaker_keys=sum(key is not None for key in open_breakers),
+            local_models=tuple(state.to_dict() for state in self._local_models.states()),
         )
 
     # Capture

@@ -98,6 +98,17 @@ class CaptureState(_StatusPart):
     last_error: str | None = None
 
 
+class LocalModelSeen(_StatusPart):
+    """An embedding model on this machine, as the worker sees its process."""
+
+    model: str
+    stage: str
+    pid: int | None = None
+    asked: int = 0
+    vectors: int = 0
+    median_ms: float | None = None
+
+
 class WorkerStatus(_StatusPart):
     """What ``docs/status.md`` tells of, as far as it is shown or judged."""
 
@@ -114,6 +125,7 @@ class WorkerStatus(_StatusPart):
     problems: tuple[str, ...] = ()
     offline: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState()
+    local_models: tuple[LocalModelSeen, ...] = ()
     keys: tuple[KeySeen, ...] = ()
     counters: RequestCounts
     last_errors: tuple[ErrorSeen, ...] = ()
@@ -194,6 +206,9 @@ def _of_status(status: WorkerStatus, now_seconds: float) -> Iterable[str]:
         yield "the breaker is open: after many faults of ours all requests pass through; look at the last errors"
     elif status.breaker.open_keys:
         yield f"the breaker is open for {status.breaker.open_keys} keys; look at the last errors"
+    for model in status.local_models:
+        if model.stage in ("away", "failed"):
+            yield f"{model.model}: process {model.stage}, messages are scored by words; see `prompt-router doctor`"
     if status.queue.dropped:
         yield f"{status.queue.dropped} items dropped by the full queue; raise ledger.queue_size, or add workers"
     yield from _of_sinks(status)

@@ -130,6 +130,7 @@ class Settings(_StrictSettings):
     makes of a request: ``net``, our net figure where it is positive; ``raw``, the removed tokens at list price.
     ``metrics``: count for Prometheus, where its client library is installed. ``status_dir``: the folder for one small
     file a worker, that says how it is; unless stated ``status`` beside the ledger, if there is one; null for none.
+    ``embedding_threads``: of the process that runs a profile's local embedding model.
     """
 
     mode: Annotated[Literal["rewrite", "shadow", "off"], BeforeValidator(accept_bare_off)] = "rewrite"
@@ -151,6 +152,7 @@ class Settings(_StrictSettings):
     metrics: bool = True
     status_dir: Annotated[Path | None, BeforeValidator(_off_as_none)] = None
     breaker: BreakerSettings = BreakerSettings()
+    embedding_threads: Annotated[int, Field(ge=1, le=64), BeforeValidator(reject_boolean)] = 1
 
     @property
     def status_folder(self) -> Path | None:

@@ -16,12 +16,19 @@ MAX_BARREN_ROUNDS = 4
 
 
 def write_examples(
-    profile: Profile, harvest: Harvest, asker: PatientModel, *, per_module: int, changed: Callable[[Module], None]
+    profile: Profile,
+    harvest: Harvest,
+    asker: PatientModel,
+    *,
+    per_module: int,
+    changed: Callable[[Module], None],
+    labeller: PatientModel | None = None,
 ) -> None:
     """Fills ``harvest`` until each routed module has ``per_module`` messages or the model has no more.
 
-    ``changed`` is called whenever the harvest of a module has changed, which is when to save it. Raises
-    ModelFailedError when the model gives no answer.
+    ``labeller`` labels the messages a second time; without one the model that wrote them does. ``changed`` is called
+    whenever the harvest of a module has changed, which is when to save it. Raises ModelFailedError when a model gives
+    no answer.
     """
     system = wording.introduction(profile)
     known = _known(profile, harvest)
@@ -33,7 +40,7 @@ def write_examples(
                 _write(profile, harvest, asker, module, system, known)
                 changed(module)
             if harvest.of(module).pending:
-                _label(profile, harvest, asker, module, system, known)
+                _label(profile, harvest, labeller or asker, module, system, known)
                 changed(module)
             barren = 0 if len(harvest.of(module).kept) > before else barren + 1
 
@@ -90,9 +97,9 @@ def _label(
     others = disagreements = 0
     for number, message in enumerate(now.pending, 1):
         needs = labels.get(number)
-        if needs is not None and needs and module.id not in _with_required(needs, profile):
+        if needs is not None and needs and module.id not in with_required(needs, profile):
             others += 1
-        elif needs is None or _with_required(needs, profile) != _with_required(message.needs, profile):
+        elif needs is None or with_required(needs, profile) != with_required(message.needs, profile):
             disagreements += 1
         else:
             kept.append(message)
@@ -106,7 +113,7 @@ def _label(
     )
 
 
-def _with_required(needs: Iterable[str], profile: Profile) -> frozenset[str]:
+def with_required(needs: Iterable[str], profile: Profile) -> frozenset[str]:
     """The modules, those they require, and so on; without the core, which is there anyway."""
     by_id = {module.id: module for module in profile.modules}
     found: set[str] = set()

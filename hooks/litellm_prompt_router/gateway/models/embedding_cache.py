@@ -33,11 +33,17 @@ SHARED_TTL_SECONDS = 7 * 86_400
 SHARED_PREFIX = "prompt_router:meaning:"
 PROBLEM = "Embedding model failed"
 
-Ask = Callable[[str, Sequence[str], float], Awaitable[Sequence[MessageEmbedding]]]
-"""``(model, texts, timeout in seconds)`` to a vector each."""
+Ask = Callable[[str, Sequence[str], float], Awaitable[Sequence[MessageEmbedding | None]]]
+"""``(model, texts, timeout in seconds)`` to a vector each; None where that text's didn't come in time."""
 Tell = Callable[[str, Sequence[str]], None]
 """Told of a problem: its title, and lines."""
 _Key = tuple[str, int, int]
+
+
+class ModelNotReadyError(Exception):
+    """A model of this machine that is still being loaded. Texts asked for meanwhile stay with their words, so that
+    their conversations keep their prompts; for others it is no failure.
+    """
 
 
 class EmbeddingCache:
@@ -78,12 +84,18 @@ class EmbeddingCache:
         found: dict[str, MessageEmbedding | None] = {}
         asked: Sequence[str] = ()
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(timeout_seconds) as limit:
                 found.update(await _read_shared(shared, model, texts))
                 left = [text for text in texts if text not in found]
                 if left and self._clock() >= self._paused_until.get(model, 0.0):
                     asked = left[:MAX_TEXTS]
-                    found.update(zip(asked, await self._ask(model, asked, timeout_seconds), strict=True))
+                    seconds = max(0.0, (limit.when() or 0.0) - asyncio.get_running_loop().time())
+                    found.update(zip(asked, await self._ask(model, asked, seconds), strict=True))
+            late = sum(found.get(text) is None for text in asked)
+            if late:
+                self._tell(PROBLEM, (f"{model}: no answer in time; messages are scored by their words alone",))
+        except ModelNotReadyError:
+            pass
         except Exception as error:
             if getattr(error, "status_code", None) not in OF_THE_TEXT:
                 self._paused_until[model] = self._clock() + PAUSE_SECONDS

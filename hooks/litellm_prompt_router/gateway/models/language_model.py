@@ -101,6 +101,15 @@ class EmbeddingModel:
         return found
 
 
+def price_of(model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
+    """What so many tokens cost at LiteLLM's prices, uncached; None where it has none for the model."""
+    try:
+        usd = litellm.cost_per_token(model=model, prompt_tokens=input_tokens, completion_tokens=output_tokens)
+    except Exception:  # LiteLLM raises a bare Exception for models that it has no price for
+        return None
+    return sum((Decimal(str(part)) for part in usd), Decimal(0)) or None
+
+
 def _usd(response: Any) -> Decimal | None:
     try:
         return Decimal(str(litellm.completion_cost(completion_response=response)))

@@ -10,6 +10,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import review_sheet_in
 from litellm_prompt_router.operations.doctor.config_file import examine_document, examine_groups, mapping_in
 from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, warn
+from litellm_prompt_router.operations.doctor.local_models import examine_local_models
 from litellm_prompt_router.operations.doctor.machine import (
     examine_folders,
     examine_glitchtip,
@@ -38,6 +39,7 @@ def examine(
     placement = "auto"
     if configuration is not None:
         yield from _examine_own(configuration)
+        yield from examine_local_models(configuration.profiles, configuration.settings.embedding_threads)
         placement = configuration.settings.placement
     yield from examine_groups(document, placement)
     live: tuple[WorkerStatus, ...] = ()
