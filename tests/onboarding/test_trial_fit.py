@@ -111,7 +111,7 @@ def test_a_trial_says_what_a_fit_would_do(shop: Profile, tmp_path: Path) -> None
     assert is_enough(labels, shop)
     trial = try_fit(calls, shop, inferred, TARIFF, lambda *_: None, as_it_is)
     assert trial is not None
-    assert trial.promise == "expected"
+    assert trial.promise == "guaranteed"
     assert trial.left_out.messages == 280
     assert len(trial.left_out.shown) > 0
     assert shop.fitted is None

@@ -1,7 +1,8 @@
 """The gate: weights learned from messages that the table didn't learn from, then tuned to keep few tokens.
 
-How often labelled messages need a module is in the gate's offsets: module vectors are learned with balanced classes,
-so that a rare module scores as high as a frequent one where it is asked for, and the gate weighs that against this.
+How often labelled messages need a module is in the gate's offsets: words and vectors are learned with balanced
+classes, so that a rare module scores as high as a frequent one where it is asked for, and the gate weighs that
+against this.
 """
 
 from __future__ import annotations

@@ -149,7 +149,9 @@ def _one_vs_rest(linear_model: Any, vectors: Any, wanted: Flags) -> tuple[Floats
     bias = np.full(wanted.shape[1], NEVER_NEEDED)
     for column in range(wanted.shape[1]):
         if 0 < wanted[:, column].sum() < len(wanted):
-            model = linear_model.LogisticRegression(C=REGULARISATION, solver="liblinear", random_state=0)
+            model = linear_model.LogisticRegression(
+                C=REGULARISATION, solver="liblinear", random_state=0, class_weight="balanced"
+            )
             model.fit(vectors, wanted[:, column])
             coefficients[column], bias[column] = model.coef_[0], model.intercept_[0]
     return coefficients, bias

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route.embeddings import embedded_part, in_context
+from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, embedded_part, in_context
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import Turn
 
 EXAMPLE_CATEGORY = "example"
+MAX_PIECES = 8
+"""Embedded from the start of a module's text; the rest isn't."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +95,17 @@ def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]
         module = profile.modules[number]
         sentences = [line for part in module.description.split("\n") for line in part.split(". ") if line.strip()]
         documents += [Document(text=text, columns=frozenset({column})) for text in (module.title, *sentences)]
+    return documents
+
+
+def body_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
+    """Modules' texts in pieces that an embedding model reads whole. A fit learns nothing from them."""
+    documents: list[Document] = []
+    for column, number in enumerate(columns):
+        text = profile.modules[number].text
+        for at in range(0, min(len(text), MAX_PIECES * EMBEDDED_CHARS), EMBEDDED_CHARS):
+            piece = text[at : at + EMBEDDED_CHARS]
+            documents += [Document(text=piece, columns=frozenset({column}))] if piece.strip() else []
     return documents
 
 
