@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.cli.labeller import Labeller
-from tests.cli.conftest import TOY_PROMPT, Run
+from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 OUT = "toy-labelled.jsonl"
 
@@ -129,3 +129,15 @@ def test_nothing_to_label_is_told(traffic: Path, toy_root: Path, run: Run, tmp_p
         f"{tmp_path}/none.jsonl: no message came with the prompt of toy; see `prompt-router learn --list`\n",
     )
     assert run("label", tmp_path / "gone.jsonl", "--profiles", toy_root).exit_code == 1
+
+
+def test_a_topic_in_several_pieces_is_one_entry(traffic: Path, tmp_path: Path, run: Run) -> None:
+    """By its first piece; its text is shown whole."""
+    together = TOY.replace("title: Files", "title: Files, requires: [tools/csv]")
+    write_profile(tmp_path / "pieces", "toy", together, TOY_FILES)
+    result = run("label", traffic, "--profiles", tmp_path / "pieces", stdin="? 1\nq\n")
+    assert "tools/csv" in result.stdout
+    assert "tools/files" not in result.stdout
+    shown = result.stdout.split("--- tools/csv\n")[1].split("\n---")[0]
+    for part in ("csv.txt", "files.txt"):
+        assert TOY_FILES[part].splitlines()[0] in shown

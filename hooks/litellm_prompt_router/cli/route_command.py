@@ -31,6 +31,7 @@ from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_
 from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, review_advice
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import topics_of
 from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_decision
 from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.route.needed_modules import NAMED
@@ -67,7 +68,8 @@ def route(
     """Print the routing decision for TEXT, one user message, or for a conversation (--messages).
 
     Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires
-    (by which module), score (how much speaks for it, in a fitted profile), inherited (from an earlier message) or
+    (by which module), score (how much speaks for it, in a fitted profile), assistant (the agent's own words call for
+    it: how much, or the tool that they name), inherited (from an earlier message) or
     fallback (nothing known, or not calibrated, so everything is sent). A profile that was fitted with an embedding
     model has the messages sent to that model, unless --lexical; then both scores are shown. Without a fit every
     module is sent but those marked optional and those whose tools the request (--messages) doesn't declare, which
@@ -190,8 +192,11 @@ def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Tu
 
 
 def _by_score(weighted: WeightedConversation, profile: Profile) -> list[tuple[str, float]]:
-    """The scored modules, best first, each with the highest value it reached in the conversation."""
-    found = [(module.id, float(weighted.values[number])) for number, module in enumerate(profile.modules)]
+    """The scored modules, best first, each with the highest value it reached in the conversation.
+
+    Of a topic in several pieces the first stands for all.
+    """
+    found = [(profile.modules[n].id, float(weighted.values[n])) for n in sorted(set(topics_of(profile.modules)))]
     return sorted((item for item in found if item[1] > -inf), key=lambda item: (-item[1], item[0]))
 
 

@@ -7,7 +7,8 @@ for each scored module; ``token_weights``, ``is_chat_token`` and ``bias`` are wh
 fit gives the same bytes.
 
 Fitted with an embedding model, ``router.json`` has ``semantics`` (the model's name, the fused gate and its own
-calibration), and the table ``module_vectors`` and ``module_bias``, a row for each scored module.
+calibration), and the table ``module_vectors`` and ``module_bias``, a row for each scored module. Where it could be
+learned when the agent's own words bring a module, ``router.json`` has ``agent_words``.
 
 A table for other module texts than the profile has now is a configuration problem: the proxy doesn't start with
 it, since its promise is void.
@@ -30,6 +31,8 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.problems import explain_validation_error
 from litellm_prompt_router.files.router_json import (
     FitJson,
+    agent_words_for_file,
+    agent_words_of,
     calibration_for_file,
     calibration_of,
     gate_for_file,
@@ -150,6 +153,8 @@ def fitted_files(fitted: Fitted, modules: Sequence[Module]) -> dict[str, bytes]:
             "calibration": calibration_for_file(semantics.calibration),
             "gate": gate_for_file(semantics.gate, ids),
         }
+    if fitted.agent_words is not None:
+        document["agent_words"] = agent_words_for_file(fitted.agent_words, ids)
     return {TABLE_FILE: raw, FIT_FILE: _document(document)}
 
 
@@ -201,6 +206,7 @@ def _fitted(stated: FitJson, raw: bytes, order: dict[str, int]) -> Fitted:
         calibration=calibration_of(stated.calibration),
         trusts_lists=stated.trusts_lists,
         semantics=semantics,
+        agent_words=None if stated.agent_words is None else agent_words_of(stated.agent_words, [*stated.gate.offsets]),
     )
 
 

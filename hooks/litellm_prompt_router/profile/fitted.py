@@ -19,6 +19,8 @@ CoverageOver = Literal["first_needs", "messages"]
 GATE_INPUTS = 12
 SEMANTIC_INPUTS = 4
 """Further inputs of a gate that weighs a message's embedding too."""
+AGENT_INPUTS = 4
+"""What the agent's own words are weighed by; request/route/agent_words.py lists them."""
 
 
 class TokenRows(dict[str, int]):
@@ -100,6 +102,19 @@ class Semantics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AgentWords:
+    """When the agent's own words bring a module: a linear function, in log-odds, of their score and the user's."""
+
+    weights: Floats
+    """One for each of AGENT_INPUTS."""
+    bias: float
+    thresholds: Floats
+    """By scored module: where bringing it costs no more than the miss that it may spare. Infinite: never."""
+    texts: int
+    """What it was learned from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fitted:
     """Table, gate and calibration. ``digest`` is that of the module texts they were made for."""
 
@@ -111,3 +126,5 @@ class Fitted:
     """False when the lists of small talk and follow-ups would dismiss labelled messages that need modules."""
     semantics: Semantics | None = None
     """None: the profile names no embedding model, or no coverage could be promised with it."""
+    agent_words: AgentWords | None = None
+    """None: there was too little to learn from, and what the agent says is scored nowhere."""
