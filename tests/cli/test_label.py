@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.cli.labeller import Labeller
-from tests.cli.conftest import TOY_PROMPT, Run
+from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 from tests.emulators.embeddings import Embedder
 
 OUT = "toy-labelled.jsonl"
@@ -177,3 +177,15 @@ def test_an_embedding_model_is_asked_where_the_profile_names_one(
     assert set(SAID) < set(texts)
     assert len(texts) == len(set(texts))
     assert run("label", doubtful, *where, stdin="q\n").stderr.startswith("embedding model 'openai/emulated-embeddings'")
+
+
+def test_a_topic_in_several_pieces_is_one_entry(traffic: Path, tmp_path: Path, run: Run) -> None:
+    """By its first piece; its text is shown whole."""
+    together = TOY.replace("title: Files", "title: Files, requires: [tools/csv]")
+    write_profile(tmp_path / "pieces", "toy", together, TOY_FILES)
+    result = run("label", traffic, "--profiles", tmp_path / "pieces", stdin="? 1\nq\n")
+    assert "tools/csv" in result.stdout
+    assert "tools/files" not in result.stdout
+    shown = result.stdout.split("--- tools/csv\n")[1].split("\n---")[0]
+    for part in ("csv.txt", "files.txt"):
+        assert TOY_FILES[part].splitlines()[0] in shown

@@ -350,3 +350,15 @@ def test_spend_logs_are_read(tmp_path: Path, run: Run, kind: str) -> None:
     assert [group["name"] for group in figures["groups"]] == ["beta", "alpha"]
     assert figures["passthroughs"] == {"not seen by the router": 1}
     assert [use["module"] for use in figures["modules"]] == ["core", "tools/git"]
+
+
+def test_what_the_agent_named_is_missed_and_what_its_words_score_for_is_not(tmp_path: Path, run: Run) -> None:
+    """A tool that it names shows that it lacked the section; a score is a guess that may be needless."""
+    named, scored = (
+        Evidence("tools/charts", "assistant", "plot_chart", late=True),
+        Evidence("tools/images", "assistant", "0.31", late=True),
+    )
+    records = [made(1, modules=(named, scored))]
+    figures = reported(run, write(tmp_path / "l.jsonl", records))
+    missed = {use["module"]: (use["late"], use["missed"]) for use in figures["modules"]}
+    assert missed == {"tools/charts": (1, 1), "tools/images": (1, 0)}

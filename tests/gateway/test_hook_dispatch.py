@@ -537,3 +537,17 @@ async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> No
     hook._handler.publish(running)
     assert hook._completer._accountant._caches._gap_seconds >= began
     assert (await dispatch(body()))["metadata"]["prompt_router"]["outcome"] == "rewritten"
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["yes, go ahead (ref 512)", "ja bitte, Ticket OPS-881 👍", "好的，继续（编号512）", "thanks, Maria! 🙏", "OPS-881"],
+)
+async def test_follow_ups_with_tails_send_what_was_there(hook: PromptRouter, message: str) -> None:
+    """In a running conversation the same modules leave as for the message before."""
+    before = await dispatch(body())
+    messages = [*body()["messages"], {"role": "assistant", "content": "Done."}, {"role": "user", "content": message}]
+    after = await dispatch(body(messages=messages))
+    sent = [[module[0] for module in out["metadata"]["prompt_router"]["modules"]] for out in (before, after)]
+    assert sent[0] == sent[1]
+    assert after["metadata"]["prompt_router"]["outcome"] == "rewritten"

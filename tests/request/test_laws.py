@@ -120,8 +120,11 @@ def conversations(draw: st.DrawFn, profile: Profile) -> list[dict[str, Any]]:
         filler = draw(st.sampled_from(["please look at", "yes, go ahead", "hello", "zzz", ""]))
         turns.append({"role": "user", "content": f"{filler} {' '.join(topics)}".strip()})
         if draw(st.booleans()):
-            call = {"id": f"c{number}", "type": "function", "function": {"name": f"tool_{number}", "arguments": "{}"}}
-            turns.append({"role": "assistant", "content": None, "tool_calls": [call]})
+            said = draw(st.sampled_from([None, "I will look.", "Now tool_2, and topic1.", "Then tool_5 and tool_7."]))
+            arguments = draw(st.sampled_from(["{}", '{"next": "tool_3"}']))
+            function = {"name": f"tool_{number}", "arguments": arguments}
+            call = {"id": f"c{number}", "type": "function", "function": function}
+            turns.append({"role": "assistant", "content": said, "tool_calls": [call]})
             result: dict[str, Any] = {"role": "tool", "tool_call_id": f"c{number}", "content": "result"}
             if draw(st.integers(0, 3)) == 0:
                 result["cache_control"] = draw(MARK)

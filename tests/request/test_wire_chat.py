@@ -111,11 +111,11 @@ def test_system_prompt_is_the_leading_run(messages: list[Any], expected: list[tu
         ({"role": "user", "content": [None, 3, {}, {"type": "text"}]}, Turn(role="user", text="")),
         (
             {"role": "assistant", "tool_calls": [{"function": {"name": "a"}}, {"function": {"name": "b"}}]},
-            Turn(role="assistant", text="", tool_calls=("a", "b")),
+            Turn(role="assistant", text="", tool_calls=("a", "b"), arguments=("", "")),
         ),
         (
             {"role": "assistant", "content": "x", "function_call": {"name": "old"}},
-            Turn(role="assistant", text="x", tool_calls=("old",)),
+            Turn(role="assistant", text="x", tool_calls=("old",), arguments=("",)),
         ),
         (
             {"role": "assistant", "tool_calls": [None, 1, {}, {"function": None}, {"function": {"name": 3}}]},

@@ -50,7 +50,7 @@ def walked(body: dict[str, Any], target: Target = GEMINI) -> WalkResult:
                 {"role": "model", "parts": [{"text": "Let me look."}, {"functionCall": {"name": "read_file"}}]},
                 {"role": "user", "parts": [{"functionResponse": {"name": "read_file", "response": {}}}]},
             ],
-            [Turn("assistant", "Let me look.", (), ("read_file",)), Turn("tool", "")],
+            [Turn("assistant", "Let me look.", (), ("read_file",), arguments=("",)), Turn("tool", "")],
             id="a call and its result",
         ),
         pytest.param(

@@ -95,7 +95,7 @@ TURNS = [
     ),
     pytest.param(
         {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, text("Look."), CALL, CALL]},
-        Turn("assistant", "Look.", (), ("wind_log", "wind_log"), blocks=2),
+        Turn("assistant", "Look.", (), ("wind_log", "wind_log"), blocks=2, arguments=("", "")),
         id="calls",
     ),
     pytest.param({"role": "user", "content": None}, Turn("user", ""), id="nothing"),

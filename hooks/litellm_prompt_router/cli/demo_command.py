@@ -48,7 +48,7 @@ USUAL_URL = "http://127.0.0.1:4000"
 CALL_SECONDS = 120.0
 PREVIEW_CHARS = 70
 LATE = "+late"
-KINDS = ("always", "trigger", "score", "tool_call", "requires", "inherited", "fallback")
+KINDS = ("always", "trigger", "score", "model", "assistant", "tool_call", "requires", "inherited", "fallback")
 
 
 def _checked_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

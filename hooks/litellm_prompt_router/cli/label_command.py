@@ -20,7 +20,7 @@ from litellm_prompt_router.cli.prompt_samples import lines_of, show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case, parse_cases
 from litellm_prompt_router.files.traffic import read_traffic
-from litellm_prompt_router.onboarding.conversation_needs import modules_to_ask_for
+from litellm_prompt_router.onboarding.conversation_needs import topics_to_ask_for
 from litellm_prompt_router.onboarding.label_order import (
     CaseToLabel,
     cases_with_scores,
@@ -81,7 +81,7 @@ def label(
     """
     profiles, _ = read_profiles(root)
     profile = choose_profile(profiles, name)
-    asked = modules_to_ask_for(profile)
+    asked = topics_to_ask_for(profile)
     if not asked:
         raise ConfigurationError([f"{profile.name}: every module is core beyond doubt; there is nothing to label"])
     target = out or Path(f"{profile.name}-labelled.jsonl")

@@ -18,6 +18,7 @@ from litellm_prompt_router.files.replace_files import PRIVATE_MODE, replace_file
 from litellm_prompt_router.onboarding.label_order import CaseToLabel
 from litellm_prompt_router.onboarding.trial_fit import FOR_EXPECTED, FOR_GUARANTEED, calibrating_of
 from litellm_prompt_router.profile.profile import Module, Profile
+from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
 
 MESSAGE_CHARS = 3_000
 HISTORY_SHOWN = 3
@@ -33,6 +34,10 @@ class Labeller:
 
     def __init__(self, profile: Profile, asked: Sequence[int], target: Path, done: Sequence[Case]) -> None:
         self._modules = [profile.modules[number] for number in asked]
+        self._texts = {
+            profile.modules[first].id: "".join(profile.modules[piece].text for piece in pieces)
+            for first, pieces in pieces_of_topics(profile.modules).items()
+        }
         self._target = target
         self._done = list(done)
         self._places: dict[int, int] = {}
@@ -135,7 +140,8 @@ class Labeller:
     def _show_text(self, number: str) -> None:
         module = self._module(number)
         if module is not None:
-            click.echo(f"--- {module.id}\n{_printable(module.text, len(module.text))}\n---")
+            text = self._texts[module.id]
+            click.echo(f"--- {module.id}\n{_printable(text, len(text))}\n---")
 
     def _keep(self, at: int, answer: Case) -> None:
         """In the file at once: a line at its end, or the whole file anew where the answer is a second thought."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import topics_of
 from litellm_prompt_router.request.route import WeightedConversation
 from litellm_prompt_router.request.types import RoutingDecision
 
@@ -45,6 +46,9 @@ def threshold_of(weighted: WeightedConversation, profile: Profile) -> float:
 
 def _why_not(number: int, profile: Profile, weighted: WeightedConversation | None, declared: Collection[str]) -> str:
     module = profile.modules[number]
+    first = topics_of(profile.modules)[number]
+    if first != number:
+        return f"a piece of {profile.modules[first].id}"
     if profile.is_calibrated and profile.fitted is not None:
         if weighted is None or not weighted.seen or number not in profile.fitted.table.columns:
             return "nothing asks for it"

@@ -40,6 +40,7 @@ from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_ad
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import topics_of
 from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_decision
 from litellm_prompt_router.request.route import (
     AnswerLookup,
@@ -86,14 +87,15 @@ def route(
 ) -> None:
     """Print the routing decision for TEXT, one user message, or for a conversation (--messages).
 
-    Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires
-    (by which module), score (how much speaks for it, in a fitted profile), model (in which of its lists the routing
-    model names it), inherited (from an earlier message) or fallback (nothing known, or not calibrated, so everything
-    is sent). A profile that was fitted with an embedding model has the messages sent to that model, unless --lexical;
-    then both scores are shown. --routing-model asks a chat model, as the proxy does for keys with `router_model: true`.
-    Without a fit every module is sent but those marked optional and those whose tools the request (--messages) doesn't
-    declare, which counts for nothing where the model may hold the conversation to the prompt that it began with; where
-    no trigger names a module, what their own texts say of the message is shown beside it.
+    Each selected module comes with its evidence: always, trigger (which one), tool_call (which tool), requires (by
+    which module), score (how much speaks for it, in a fitted profile), model (in which of its lists the routing
+    model names it), assistant (the agent's own words call for it: how much, or the tool that they name), inherited
+    (from an earlier message) or fallback (nothing known, or not calibrated, so everything is sent). A profile that
+    was fitted with an embedding model has the messages sent to that model, unless --lexical; then both scores are
+    shown. --routing-model asks a chat model, as the proxy does for keys with `router_model: true`. Without a fit
+    every module is sent but those marked optional and those whose tools the request (--messages) doesn't declare,
+    which counts for nothing where the model may hold the conversation to the prompt that it began with; where no
+    trigger names a module, what their own texts say of the message is shown beside it.
 
     Modules that are left out come with the reason. With --model, or where FILE is a request body that names one:
     what the cost gate makes of the decision, what it compared, where that would turn, and what would change it.
@@ -225,8 +227,11 @@ def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Tu
 
 
 def _by_score(weighted: WeightedConversation, profile: Profile) -> list[tuple[str, float]]:
-    """The scored modules, best first, each with the highest value it reached in the conversation."""
-    found = [(module.id, float(weighted.values[number])) for number, module in enumerate(profile.modules)]
+    """The scored modules, best first, each with the highest value it reached in the conversation.
+
+    Of a topic in several pieces the first stands for all.
+    """
+    found = [(profile.modules[n].id, float(weighted.values[n])) for n in sorted(set(topics_of(profile.modules)))]
     return sorted((item for item in found if item[1] > -inf), key=lambda item: (-item[1], item[0]))
 
 

@@ -7,7 +7,8 @@ for each scored module; ``token_weights``, ``is_chat_token`` and ``bias`` are wh
 fit gives the same bytes.
 
 Fitted with an embedding model, ``router.json`` has ``semantics`` (the model's name, the fused gate and its own
-calibration), and the table ``module_vectors`` and ``module_bias``, a row for each scored module.
+calibration), and the table ``module_vectors`` and ``module_bias``, a row for each scored module. Where it could be
+learned when the agent's own words bring a module, ``router.json`` has ``agent_words``.
 
 A table for other module texts than the profile has now is a configuration problem: the proxy doesn't start with
 it, since its promise is void.
@@ -31,6 +32,8 @@ from litellm_prompt_router.documents.problems import explain_validation_error
 from litellm_prompt_router.files.cascade_json import cascade_for_file, cascade_of
 from litellm_prompt_router.files.router_json import (
     FitJson,
+    agent_words_for_file,
+    agent_words_of,
     calibration_for_file,
     calibration_of,
     gate_for_file,
@@ -153,6 +156,8 @@ def fitted_files(fitted: Fitted, modules: Sequence[Module]) -> dict[str, bytes]:
         }
     if fitted.cascade is not None:
         document["cascade"] = cascade_for_file(fitted.cascade)
+    if fitted.agent_words is not None:
+        document["agent_words"] = agent_words_for_file(fitted.agent_words, ids)
     return {TABLE_FILE: raw, FIT_FILE: _document(document)}
 
 
@@ -205,6 +210,7 @@ def _fitted(stated: FitJson, raw: bytes, order: dict[str, int]) -> Fitted:
         trusts_lists=stated.trusts_lists,
         semantics=semantics,
         cascade=None if stated.cascade is None else cascade_of(stated.cascade),
+        agent_words=None if stated.agent_words is None else agent_words_of(stated.agent_words, [*stated.gate.offsets]),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from litellm_prompt_router.documents.parsing import parse_json_lines
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import topic_names
 from litellm_prompt_router.request.types import Turn
 
 Numbered = tuple[int, "Case"]
@@ -29,6 +30,8 @@ class Case(BaseModel):
     """What the agent said last before this message; empty at the start, and where it isn't known."""
     tool_calls: tuple[str, ...] = ()
     """Names of the tools called so far."""
+    said: tuple[str, ...] = ()
+    """What the agent said, and passed to its tools, while it worked on this message."""
     category: Annotated[str, Field(min_length=1)] = "uncategorised"
     needs: tuple[str, ...]
 
@@ -36,7 +39,14 @@ class Case(BaseModel):
 def parse_cases(text: str, where: str, profile: Profile) -> tuple[Numbered, ...]:
     """``(line, case)`` of JSON Lines, empty lines left out. Raises ConfigurationError with every problem."""
     lines = parse_json_lines(text, where, Case, what="case", problems_of=lambda case: _unknown(case, profile))
-    return tuple(lines)
+    names = topic_names(profile.modules)
+    return tuple((line, _of_topics(case, names)) for line, case in lines)
+
+
+def _of_topics(case: Case, names: Mapping[str, str]) -> Case:
+    """The case with the first piece of each topic among its needs, whichever piece was named."""
+    needs = tuple(dict.fromkeys(names[module] for module in case.needs))
+    return case if needs == case.needs else case.model_copy(update={"needs": needs})
 
 
 def _unknown(case: Case, profile: Profile) -> Iterable[str]:

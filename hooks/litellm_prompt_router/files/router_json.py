@@ -10,7 +10,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from litellm_prompt_router.files.cascade_json import CascadeJson
-from litellm_prompt_router.profile.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Calibration, CoverageOver, Gate, Promise
+from litellm_prompt_router.profile.fitted import (
+    AGENT_INPUTS,
+    GATE_INPUTS,
+    SEMANTIC_INPUTS,
+    AgentWords,
+    Calibration,
+    CoverageOver,
+    Gate,
+    Promise,
+)
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -51,6 +60,13 @@ class SemanticsJson(_StrictFit):
     gate: FusedGateJson
 
 
+class AgentWordsJson(_StrictFit):
+    weights: Annotated[tuple[_Finite, ...], Field(min_length=AGENT_INPUTS, max_length=AGENT_INPUTS)]
+    bias: _Finite
+    thresholds: dict[str, _Finite | None]
+    texts: int
+
+
 class FitJson(_StrictFit):
     """router.json."""
 
@@ -63,6 +79,7 @@ class FitJson(_StrictFit):
     trusts_lists: bool
     semantics: SemanticsJson | None = None
     cascade: CascadeJson | None = None
+    agent_words: AgentWordsJson | None = None
 
 
 def calibration_for_file(calibration: Calibration) -> dict[str, Any]:
@@ -77,6 +94,26 @@ def gate_for_file(gate: Gate, ids: Sequence[str]) -> dict[str, Any]:
         "later_shift": gate.later_shift,
         "offsets": {id: _finite(offset) for id, offset in zip(ids, gate.offsets.tolist(), strict=True)},
     }
+
+
+def agent_words_for_file(words: AgentWords, ids: Sequence[str]) -> dict[str, Any]:
+    return {
+        "weights": words.weights.tolist(),
+        "bias": words.bias,
+        "thresholds": {id: _finite(value) for id, value in zip(ids, words.thresholds.tolist(), strict=True)},
+        "texts": words.texts,
+    }
+
+
+def agent_words_of(stated: AgentWordsJson, ids: Sequence[str]) -> AgentWords:
+    """Raises KeyError and ValueError where it isn't for these modules."""
+    if set(stated.thresholds) != set(ids):
+        raise ValueError("agent_words: thresholds of other modules")
+    found = [stated.thresholds[id] for id in ids]
+    thresholds = [np.inf if value is None else value for value in found]
+    return AgentWords(
+        weights=np.array(stated.weights), bias=stated.bias, thresholds=np.array(thresholds), texts=stated.texts
+    )
 
 
 def gate_of(stated: GateJson) -> Gate:

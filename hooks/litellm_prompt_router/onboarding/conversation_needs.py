@@ -11,6 +11,7 @@ from litellm_prompt_router.authoring.split.roles import role_of
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.onboarding.findings import ProfileSizes
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import topics_of
 from litellm_prompt_router.request.route import closure_of
 from litellm_prompt_router.request.types import CHAT, MESSAGES, Request, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
@@ -77,6 +78,12 @@ def modules_to_ask_for(profile: Profile) -> tuple[int, ...]:
     """Those that a label may name: all that could be left out once somebody says who needs them."""
     undecided = undecided_modules(profile) | judged_modules(profile)
     return tuple(number for number, module in enumerate(profile.modules) if not module.always or number in undecided)
+
+
+def topics_to_ask_for(profile: Profile) -> tuple[int, ...]:
+    """The same as a person sees them: of a topic in several pieces the first."""
+    topics = topics_of(profile.modules)
+    return tuple(sorted({topics[number] for number in modules_to_ask_for(profile)}))
 
 
 def needs_by_conversation(

@@ -20,6 +20,8 @@ ModelLists = Literal["needed", "both"]
 GATE_INPUTS = 12
 SEMANTIC_INPUTS = 4
 """Further inputs of a gate that weighs a message's embedding too."""
+AGENT_INPUTS = 4
+"""What the agent's own words are weighed by; request/route/agent_words.py lists them."""
 
 
 class TokenRows(dict[str, int]):
@@ -136,6 +138,19 @@ class Cascade:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AgentWords:
+    """When the agent's own words bring a module: a linear function, in log-odds, of their score and the user's."""
+
+    weights: Floats
+    """One for each of AGENT_INPUTS."""
+    bias: float
+    thresholds: Floats
+    """By scored module: where bringing it costs no more than the miss that it may spare. Infinite: never."""
+    texts: int
+    """What it was learned from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Fitted:
     """Table, gate and calibration. ``digest`` is that of the module texts they were made for."""
 
@@ -149,3 +164,5 @@ class Fitted:
     """None: the profile names no embedding model, or no coverage could be promised with it."""
     cascade: Cascade | None = None
     """None: a routing model is asked about every task, and both of its lists select."""
+    agent_words: AgentWords | None = None
+    """None: there was too little to learn from, and what the agent says is scored nowhere."""

@@ -23,6 +23,8 @@ EvidenceKind = Literal[
 """``model``: a routing model named it; ``assistant``: the agent's own words call for it; ``bundle``: nobody asked for
 it, but the set that holds it is cheaper than the exact one."""
 MessageKind = Literal["task", "follow_up", "small_talk", "none"]
+RESULT_ROLES = frozenset({"tool", "function"})
+"""Roles of turns that are results of tools."""
 SpanKind = Literal["module", "slot", "residue"]
 Mark = Mapping[str, Any]
 """A breakpoint as it stands on the wire: a ``cache_control`` object, such as ``{"type": "ephemeral", "ttl": "1h"}``,
@@ -50,6 +52,9 @@ class SystemBlock:
     mark: Mark | None
 
 
+NOTHING_DECLARED: frozenset[str] = frozenset()
+
+
 class Turn(NamedTuple):
     """One message behind the system prompt, reduced to what routing looks at."""
 
@@ -61,7 +66,7 @@ class Turn(NamedTuple):
     """What a provider looks back over, besides the tool calls."""
     parts: tuple[str, ...] = ()
     """The texts of a user message's blocks, where it has several; ``text`` is all of them."""
-    declared: frozenset[str] | None = frozenset()
+    declared: frozenset[str] | None = NOTHING_DECLARED
     """Names of tools that the model may call from here on; None where it can't be told which."""
     arguments: tuple[str, ...] = ()
     """The arguments of each of ``tool_calls``, as the model wrote them."""

@@ -101,7 +101,7 @@ class ConversationCost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleUse:
-    """How often a module was selected. ``missed``: added because the model had used its tool without it."""
+    """How often a module was selected. ``missed``: added because the model had used or named its tool without it."""
 
     module: str
     calls: int

@@ -58,6 +58,8 @@ EVIDENCE: Mapping[str, str] = {
     "inherited": "needed earlier in the conversation",
     "requires": "another module needs it",
     "tool_call": "the model used its tool",
+    "assistant": "what the agent said calls for it",
+    "model": "the routing model named it",
     "fallback": "the router was unsure and sent everything",
     "bundle": "cheaper sent along than left out",
 }

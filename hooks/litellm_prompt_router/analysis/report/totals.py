@@ -188,7 +188,7 @@ def _modules(frame: pl.LazyFrame) -> tuple[ModuleUse, ...]:
             kinds[kind] = kinds.get(kind, 0) + count
             if use.get("late"):
                 late[module] = late.get(module, 0) + count
-                if kind == "tool_call":
+                if _is_miss(kind, use.get("detail")):
                     missed[module] = missed.get(module, 0) + count
     return tuple(
         ModuleUse(
@@ -201,6 +201,17 @@ def _modules(frame: pl.LazyFrame) -> tuple[ModuleUse, ...]:
         )
         for module, count in sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _is_miss(kind: str, detail: object) -> bool:
+    """True where the agent itself used or named what it lacked. What its words only score for is a guess."""
+    if kind != "assistant":
+        return kind == "tool_call"
+    try:
+        float(str(detail))
+    except ValueError:
+        return True
+    return False
 
 
 def _uses(text: str) -> Iterable[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Module, Profile, Slot
+from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
 from litellm_prompt_router.request.route import Router, with_model_choosing
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.route.triggers import ATTACHMENT_PREFIX, TriggerIndex, folded, words_of
@@ -67,6 +68,7 @@ def lint(profile: Profile) -> Findings:
     paths = {m.id: f"{profile.name}: modules[{number}] {m.id}" for number, m in enumerate(profile.modules)}
     warnings = [
         *_unreachable(profile, paths),
+        *_mixed_topics(profile, paths),
         *_useless_triggers(profile, paths),
         *_greedy_slots(profile),
         *_ignored_user_words(profile),
@@ -74,9 +76,14 @@ def lint(profile: Profile) -> Findings:
         *_needless_when(profile, paths),
     ]
     return Findings(
-        errors=tuple(_cycles(profile, paths)),
+        errors=(),
         warnings=tuple(warnings),
-        notes=(*_needless_triggers(profile, paths), *_left_alone(profile), *_asked_about(profile)),
+        notes=(
+            *_topics(profile, paths),
+            *_needless_triggers(profile, paths),
+            *_left_alone(profile),
+            *_asked_about(profile),
+        ),
     )
 
 
@@ -93,35 +100,28 @@ def expected_token_reduction(profile: Profile) -> float | None:
     return 1 - sum(kept) / len(kept) / total if kept and total else None
 
 
-def _cycles(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
-    """One line for each set of modules that require each other."""
-    requires = {module.id: module.requires for module in profile.modules}
-    reported: set[str] = set()
-    for module in profile.modules:
-        path = _requirement_cycle(module.id, requires)
-        if path and module.id not in reported:
-            reported.update(path)
-            yield f"{paths[module.id]}: requires itself: {' -> '.join(path)}; remove one of these requirements"
+def _topics(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    """One line for each set of modules that require each other, and so are one to routing and labels."""
+    for first, pieces in pieces_of_topics(profile.modules).items():
+        if len(pieces) > 1:
+            own = [profile.modules[piece] for piece in pieces]
+            sent = "always sent" if any(module.always for module in own) else "routed as one"
+            others = ", ".join(module.id for module in own[1:])
+            where = paths[profile.modules[first].id]
+            yield f"{where}: one topic with {others}: they require each other, and are {sent}"
 
 
-def _requirement_cycle(start: str, requires: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The shortest path along requirements from a module to itself; empty when there is none."""
-    came_from: dict[str, str] = {}
-    level = [start]
-    while level:
-        following: list[str] = []
-        for id in level:
-            for needed in requires[id]:
-                if needed == start:
-                    path = [start, id]
-                    while path[-1] != start:
-                        path.append(came_from[path[-1]])
-                    return path[::-1]
-                if needed not in came_from:
-                    came_from[needed] = id
-                    following.append(needed)
-        level = following
-    return []
+def _mixed_topics(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:
+    """Pieces of one topic that disagree on what becomes of it."""
+    for first, pieces in pieces_of_topics(profile.modules).items():
+        own = [profile.modules[piece] for piece in pieces]
+        for name in ("always", "optional"):
+            having = [module.id for module in own if getattr(module, name)]
+            if 0 < len(having) < len(own):
+                yield (
+                    f"{paths[profile.modules[first].id]}: of the modules that require each other only"
+                    f" {', '.join(having)} {'has' if len(having) == 1 else 'have'} `{name}`; give it to all or to none"
+                )
 
 
 def _unreachable(profile: Profile, paths: Mapping[str, str]) -> Iterable[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from litellm_prompt_router.authoring.fit.agent_training import heard_in, learn_agent_words
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions, HeldOutCase, learn_gate, needed_of, tune
 from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections, held_out_selections
 from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
@@ -24,6 +25,7 @@ from litellm_prompt_router.authoring.fit.training_documents import (
     descriptions,
     documents_of,
     examples_as_cases,
+    said_in,
     vector_documents,
 )
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, train_vectors
@@ -35,11 +37,13 @@ from litellm_prompt_router.profile.fitted import (
     SEMANTIC_INPUTS,
     Calibration,
     Fitted,
+    Floats,
     Gate,
     ScoreTable,
     Semantics,
 )
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
 from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.types import Turn
 
@@ -107,7 +111,9 @@ def fit(
     advance("table", 1, 1)
     plain, tuned, gate, by_words = _calibration_of(profile, columns, observed, conversations, options)
     fitted = replace(
-        fitted_with(profile, table, gate, trusts_lists=trusts_lists), calibration=by_words.calibrated(options)
+        fitted_with(profile, table, gate, trusts_lists=trusts_lists),
+        calibration=by_words.calibrated(options),
+        agent_words=learn_agent_words(profile, columns, observed),
     )
     by_meaning, tuned_meaning = None, tuple[Gate, ...]()
     if embedded is not None:
@@ -148,8 +154,9 @@ def _calibration_of(
 
 
 def columns_of(profile: Profile) -> list[int]:
-    """The modules that are scored: all but the core."""
-    return [number for number, module in enumerate(profile.modules) if not module.always]
+    """The modules that are scored: all but the core, and of a topic in several pieces the first."""
+    pieces = pieces_of_topics(profile.modules)
+    return [first for first, topic in pieces.items() if not any(profile.modules[piece].always for piece in topic)]
 
 
 def lists_are_wrong(profile: Profile, cases: Sequence[Numbered], conversations: Conversations) -> bool:
@@ -243,6 +250,7 @@ def weigh_held_out(
     names = sorted({conversations.name_of(case) for _, case in every})
     random.Random(options.seed + 1).shuffle(names)  # noqa: S311
     fold_of = {name: number % FOLDS for number, name in enumerate(names)}
+    said = said_in(case for _, case in cases)
     observed: list[HeldOutCase] = []
     fused: list[HeldOutCase] = []
     for fold in range(FOLDS):
@@ -261,7 +269,8 @@ def weigh_held_out(
         router = Router(held_out)
         for case in here:
             turns = conversations.turns_of(case)
-            observed.append(_held_out_case(case, weigh(router, held_out, turns), turns, profile, fold))
+            seen = weigh(router, held_out, turns)
+            observed.append(_held_out_case(case, seen, turns, profile, fold, heard_in(case, said, seen, table)))
             if embedded is not None:
                 seen = weigh(router, held_out, turns, embedded.lookup)
                 fused.append(_held_out_case(case, seen, turns, profile, fold))
@@ -270,11 +279,18 @@ def weigh_held_out(
 
 
 def _held_out_case(
-    case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile, fold: int
+    case: Case,
+    seen: WeightedConversation,
+    turns: Sequence[Turn],
+    profile: Profile,
+    fold: int,
+    heard: tuple[Floats, ...] = (),
 ) -> HeldOutCase:
     last = max(at for at, turn in enumerate(turns) if turn.role == "user")
     is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
-    return HeldOutCase(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored, fold=fold)
+    return HeldOutCase(
+        case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored, fold=fold, heard=heard
+    )
 
 
 def _table(

@@ -25,6 +25,7 @@ from litellm_prompt_router.profile.fitted import (
     Promise,
 )
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
 from litellm_prompt_router.request.route import WeightedConversation, closure_of, gate_values
 
 ENOUGH_TO_TUNE = 30
@@ -59,6 +60,8 @@ class HeldOutCase:
     is_scored: bool
     """True when the case's own message was scored, and not dismissed or beyond the table's reach."""
     fold: int
+    heard: tuple[Floats, ...] = ()
+    """What the agent said while it worked on the message, as request/route/agent_words.py weighs it, text by text."""
 
     @property
     def is_example(self) -> bool:
@@ -118,6 +121,14 @@ def learn_gate(columns: Sequence[int], observed: Sequence[HeldOutCase]) -> Gate:
     )
 
 
+def tokens_of_topics(profile: Profile) -> Floats:
+    """By module, its tokens; a topic's are all at its first piece."""
+    tokens = np.zeros(len(profile.modules))
+    for first, pieces in pieces_of_topics(profile.modules).items():
+        tokens[first] = sum(profile.modules[piece].tokens for piece in pieces)
+    return tokens
+
+
 def _log_frequencies(columns: Sequence[int], pool: Sequence[HeldOutCase]) -> Floats:
     """By column, the logarithm of the share of messages that newly need the module."""
     counts = np.full(len(columns), 0.5)
@@ -134,7 +145,7 @@ class Tuning:
     later_shift: float = 0.0
 
     def applied(self, gate: Gate, profile: Profile, columns: Sequence[int], unseen: Sequence[int]) -> Gate:
-        sizes = np.array([max(1, profile.modules[n].tokens) for n in columns], dtype=float)
+        sizes = np.maximum(1.0, tokens_of_topics(profile)[list(columns)])
         offsets = np.round(gate.offsets - self.size_power * np.log(sizes / sizes.mean()), 4)
         fixed = np.isin(columns, unseen)
         return replace(gate, later_shift=self.later_shift, offsets=np.where(fixed, np.inf, offsets))

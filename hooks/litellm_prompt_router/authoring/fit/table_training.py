@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.training_documents import Document, module_documents
+from litellm_prompt_router.authoring.fit.training_documents import Document, columns_pieces, module_documents
 from litellm_prompt_router.documents.bundled import install_command
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.fitted import Flags, Floats, ScoreTable, TokenRows
@@ -43,7 +43,10 @@ def train_table(
     linear_model, sparse = libraries()
     every = [*documents, *chat]
     forms = [forms_of(document.text) for document in every]
-    bodies = [forms_of_body(profile.modules[number].text) for number in columns]
+    bodies = [
+        forms_of_body("".join(profile.modules[piece].text for piece in pieces))
+        for pieces in columns_pieces(profile, columns)
+    ]
     found = Counter(form for text in forms for form in text)
     found.update({form: 0 for body in bodies for form in body})
     tokens = {form: row for row, form in enumerate(sorted(found))}
@@ -83,10 +86,18 @@ def table_of_texts(profile: Profile, columns: Sequence[int]) -> ScoreTable:
     Nothing is calibrated on it, so it explains decisions and selects nothing: without triggers every module is sent.
     """
     documents = [(document.text, document.columns) for document in module_documents(profile, columns)]
-    examples = [(text, frozenset({column})) for column, n in enumerate(columns) for text in profile.modules[n].examples]
+    examples = [
+        (text, frozenset({column}))
+        for column, pieces in enumerate(columns_pieces(profile, columns))
+        for piece in pieces
+        for text in profile.modules[piece].examples
+    ]
     every = [*documents, *examples]
     forms = [forms_of(text) for text, _ in every]
-    bodies = [forms_of_body(profile.modules[number].text) for number in columns]
+    bodies = [
+        forms_of_body("".join(profile.modules[piece].text for piece in pieces))
+        for pieces in columns_pieces(profile, columns)
+    ]
     found = Counter(form for text in forms for form in text)
     found.update({form: 0 for body in bodies for form in body})
     tokens = {form: row for row, form in enumerate(sorted(found))}

@@ -19,13 +19,17 @@ from litellm_prompt_router.documents.parsing import parse_json_lines
 from litellm_prompt_router.files.labelled_messages import Case, Numbered
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import topic_names
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import closure_of
+from litellm_prompt_router.request.route.agent_words import said_by
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import CHAT, Request, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
 CATEGORY = "traffic"
+MAX_SAID, SAID_CHARS = 6, 1_000
+"""Turns of the agent's that are kept of one task's loop, and how much of each."""
 
 
 class _AnsweredCall(BaseModel):
@@ -64,7 +68,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
         for case in cases_of((*request.turns, answer), profile):
             key = (line.conversation, *case.history, case.text)
             known = needs.get(key)
-            merged = case if known is None else case.model_copy(update={"needs": _union(known[1].needs, case.needs)})
+            merged = case if known is None else _merged(known[1], case)
             needs[key] = (number if known is None else known[0], merged)
     if not needs:
         raise ConfigurationError([f"{where}: no call holds every module of {profile.name}; capture in shadow mode"])
@@ -95,8 +99,9 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
 
 def cases_of(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
     """Each user message of a conversation with the modules whose tools were called for it."""
+    names = topic_names(profile.modules)
     owners = {
-        tool: module.id
+        tool: names[module.id]
         for module in profile.modules
         if module.until_labelled or not module.always
         for tool in module.tools
@@ -114,6 +119,7 @@ def cases_of(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
             assistant=_said_last(turns, users[number - 1] if number else -1, at),
             tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
             category=CATEGORY,
+            said=_said_in_loop(turns[at:until]),
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),
         )
 
@@ -122,6 +128,18 @@ def _said_last(turns: Sequence[Turn], after: int, until: int) -> str:
     """The agent's last words between two turns; empty where it said nothing."""
     said = (turn.text for turn in reversed(turns[after + 1 : until]) if turn.role == "assistant")
     return next((text for text in said if text.strip()), "")
+
+
+def _merged(one: Case, other: Case) -> Case:
+    return other.model_copy(
+        update={"needs": _union(one.needs, other.needs), "said": _union(one.said, other.said)[:MAX_SAID]}
+    )
+
+
+def _said_in_loop(turns: Sequence[Turn]) -> tuple[str, ...]:
+    """The agent's words and arguments in a task's loop; what ends the task belongs to the next message."""
+    texts = [said_by(turn).strip()[:SAID_CHARS] for turn in turns if turn.role == "assistant" and turn.tool_calls]
+    return tuple(dict.fromkeys(text for text in texts if text))[:MAX_SAID]
 
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:

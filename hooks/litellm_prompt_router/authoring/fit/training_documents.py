@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.topic_pieces import pieces_of_topics, topic_names
 from litellm_prompt_router.request.route.embeddings import EMBEDDED_CHARS, embedded_part, in_context
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.types import Turn
@@ -15,6 +16,20 @@ from litellm_prompt_router.request.types import Turn
 EXAMPLE_CATEGORY = "example"
 MAX_PIECES = 8
 """Embedded from the start of a module's text; the rest isn't."""
+
+
+Said = Mapping[tuple[str, ...], tuple[str, ...]]
+"""What the agent said while it worked on a message, by the user messages up to that one."""
+
+
+def said_in(cases: Iterable[Case]) -> Said:
+    """By message: what the case itself says of it, and what the agent had said last before the next one."""
+    said: dict[tuple[str, ...], dict[str, None]] = {}
+    for case in cases:
+        said.setdefault((*case.history, case.text), {}).update(dict.fromkeys(case.said))
+        if case.history and case.assistant.strip():
+            said.setdefault(case.history, {})[case.assistant] = None
+    return {messages: tuple(texts) for messages, texts in said.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,27 +43,48 @@ class Document:
 def documents_of(
     profile: Profile, columns: Sequence[int], cases: Sequence[Numbered], known: Conversations
 ) -> list[Document]:
-    """Titles, descriptions, examples, and labelled messages with the modules that each newly needs."""
+    """Titles, descriptions, examples, and labelled messages with the modules that each newly needs.
+
+    What the agent said while it worked on a message needs what the message does: it is how the task looks from inside.
+    """
     new = [(case.text, needed) for case, needed in _newly_needed(profile, columns, cases) if needed]
-    return [*module_documents(profile, columns), *labelled_documents([*_examples(profile, columns), *new])]
+    heard = _heard(profile, columns, cases)
+    return [*module_documents(profile, columns), *labelled_documents([*_examples(profile, columns), *new, *heard])]
 
 
 def _examples(profile: Profile, columns: Sequence[int]) -> list[tuple[str, frozenset[int]]]:
-    return [(text, frozenset({column})) for column, n in enumerate(columns) for text in profile.modules[n].examples]
+    return [
+        (text, frozenset({column}))
+        for column, pieces in enumerate(columns_pieces(profile, columns))
+        for piece in pieces
+        for text in profile.modules[piece].examples
+    ]
+
+
+def _heard(profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]) -> Iterable[tuple[str, frozenset[int]]]:
+    column_of, said = _column_of(profile, columns), said_in(case for _, case in cases)
+    for _, case in cases:
+        needed = frozenset(column_of[id] for id in case.needs if id in column_of)
+        for text in said.get((*case.history, case.text), ()) if needed else ():
+            yield text, needed
 
 
 def _newly_needed(
     profile: Profile, columns: Sequence[int], cases: Sequence[Numbered]
 ) -> Iterable[tuple[Case, frozenset[int]]]:
     """Each case with the columns of what it needs that no tool call brought before it."""
-    column_of = {profile.modules[n].id: column for column, n in enumerate(columns)}
-    owners = {tool: module.id for module in profile.modules for tool in module.tools}
+    column_of = _column_of(profile, columns)
+    owners = {tool: column_of.get(module.id) for module in profile.modules for tool in module.tools}
     for _, case in cases:
         used = {owners.get(tool) for tool in case.tool_calls}
-        yield (
-            case,
-            frozenset(column_of[id] for id in case.needs if id in column_of and (id not in used or not case.history)),
-        )
+        needed = (column_of[id] for id in case.needs if id in column_of)
+        yield case, frozenset(column for column in needed if column not in used or not case.history)
+
+
+def _column_of(profile: Profile, columns: Sequence[int]) -> dict[str, int]:
+    """By module id, for every piece of a scored topic."""
+    pieces = columns_pieces(profile, columns)
+    return {profile.modules[piece].id: column for column, own in enumerate(pieces) for piece in own}
 
 
 def chat_documents(cases: Sequence[Numbered]) -> list[Document]:
@@ -81,20 +117,25 @@ def messages_in_context(profile: Profile, turns: Sequence[Turn]) -> list[str]:
 
 def examples_as_cases(profile: Profile) -> list[Case]:
     """Each example as a labelled message, of every module that has it."""
-    needs: dict[str, list[str]] = {}
+    names = topic_names(profile.modules)
+    needs: dict[str, dict[str, None]] = {}
     for module in profile.modules:
         for example in module.examples:
-            needs.setdefault(example, []).append(module.id)
+            needs.setdefault(example, {})[names[module.id]] = None
     return [Case(text=text, category=EXAMPLE_CATEGORY, needs=tuple(ids)) for text, ids in needs.items()]
 
 
 def module_documents(profile: Profile, columns: Sequence[int]) -> list[Document]:
     """Titles and sentences of descriptions, taken as messages that need their module."""
     documents: list[Document] = []
-    for column, number in enumerate(columns):
-        module = profile.modules[number]
-        sentences = [line for part in module.description.split("\n") for line in part.split(". ") if line.strip()]
-        documents += [Document(text=text, columns=frozenset({column})) for text in (module.title, *sentences)]
+    for column, pieces in enumerate(columns_pieces(profile, columns)):
+        texts: list[str] = []
+        for module in (profile.modules[piece] for piece in pieces):
+            sentences = [line for part in module.description.split("\n") for line in part.split(". ") if line.strip()]
+            texts += (module.title, *sentences)
+        # Pieces of one topic may well be called the same.
+        texts = list(dict.fromkeys(texts)) if len(pieces) > 1 else texts
+        documents += [Document(text=text, columns=frozenset({column})) for text in texts]
     return documents
 
 
@@ -113,6 +154,12 @@ def descriptions(profile: Profile, columns: Sequence[int]) -> list[Document]:
     """Each module's description, whole; its title where it has none."""
     texts = [profile.modules[number].description.strip() or profile.modules[number].title for number in columns]
     return [Document(text=text, columns=frozenset({column})) for column, text in enumerate(texts) if text.strip()]
+
+
+def columns_pieces(profile: Profile, columns: Sequence[int]) -> list[tuple[int, ...]]:
+    """By column, the modules whose texts, titles and examples are its own: the pieces of its topic."""
+    pieces = pieces_of_topics(profile.modules)
+    return [pieces[number] for number in columns]
 
 
 def labelled_documents(pairs: Iterable[tuple[str, frozenset[int]]]) -> list[Document]:

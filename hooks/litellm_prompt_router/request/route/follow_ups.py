@@ -1,197 +1,273 @@
 """Messages that name no task: follow-ups, which lean on the conversation, and small talk, which leans on nothing.
 
-Both are recognised narrowly, since a task taken for small talk loses its instructions: every word must be on
-a list, or the whole message must have the form of a general-knowledge question about nothing of the user's.
-Anything else is a task.
+Both are recognised narrowly, since a task taken for one loses its instructions: every word must be on a list
+(profile/conversation_words.toml) or be none of the task's: a number, an id, a link, a file's name, a mention, the
+name of somebody who is spoken to. Anything else is a task. In a running conversation a number, an id, a date or an
+emoji by itself is an answer, and so a follow-up.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
-from litellm_prompt_router.request.route.triggers import is_unspaced, phrases_of
-
-MAX_FOLLOW_UP_WORDS = 10
-MAX_SMALL_TALK_CHARS = 100
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# English, German, French, Spanish, Portuguese, Italian, Dutch.
-_FOLLOW_UP_HEADS = _words(
-    """
-    yes y yep yeah yup no nope ok okay sure right correct exactly agreed fine perfect good great continue proceed
-    go going retry again more less another shorter longer simpler shorten expand rephrase redo undo stop cancel
-    next try do make approved confirmed both first second third last neither either option
-    ja nein genau weiter mach nochmal kuerzer kürzer länger einfacher fortfahren einverstanden passt
-    oui non continue continuez vas allez encore plus court long simple recommence daccord
-    si sí no vale claro continua continúa sigue adelante otra vez mas más corto largo hazlo
-    accord sim não nao continue adelante prossiga novamente curto
-    sì va bene continua procedi ancora corto
-    nee doorgaan verder ga nog korter
-    """
+from litellm_prompt_router.profile.conversation_words import (
+    ACTIONS,
+    FOLLOW_FILL,
+    FOLLOW_UP,
+    REFERENCES,
+    SMALL_FILL,
+    SMALL_TALK,
+    TIMES,
+    TITLES,
 )
-_FOLLOW_UP_FILL = _words(
-    """
-    please thanks thank you now then and or but also just so it that this them those the a an one ones thing way
-    same too ahead on with for to me of in is be looks sounds good great works all of i we lets let us can could
-    you would like want prefer think want yourself bit little much very even keep as before instead not don t s
-    bitte danke jetzt dann und oder aber auch es das die den dem so ein eine etwas noch ist gut
-    il le la les du ce ça cela s te plait plaît vous merci y est on peu bon accord d de
-    por favor gracias lo la el eso esto un poco y que está bien de
-    favor obrigado obrigada isso o um pouco e está
-    per favore grazie lo questo un po e
-    graag dank het dat maar even
-    """
-)
-_FOLLOW_UPS_UNSPACED = frozenset(
+from litellm_prompt_router.request.route.triggers import is_unspaced, unspaced_runs
+from litellm_prompt_router.request.route.trivia import is_trivia
+
+MAX_CHARS = 240
+"""A longer message is a task."""
+MAX_WORDS = 14
+"""Likewise, links, ids and names not counted."""
+MAX_NAMES = 3
+
+_NODS = frozenset(("👍", "👌", "✅", "🆗", "+1"))
+_HELP = frozenset(
     [
-        "继续",
-        "好的",
-        "好",
-        "是的",
-        "是",
-        "可以",
-        "请继续",
-        "再来一次",
-        "再短一点",
-        "短一点",
-        "不",
-        "不是",
-        "下一个",
-        "繼續",
-        "請繼續",
-        "はい",
-        "いいえ",
-        "続けて",
-        "続けてください",
-        "お願いします",
-        "もう一度",
-        "もっと短く",
-        "次",
+        "help",
+        "hilfe",
+        "aide",
+        "ayuda",
+        "ajuda",
+        "aiuto",
+        "hulp",
+        "pomoc",
+        "yardımın",
+        "yardımınız",
+        "помощь",
+        "मदद",
+        "madad",
+        "帮助",
     ]
 )
-_NODS = frozenset(("👍", "👌", "✅", "🆗", "+1"))
-
-_SMALL_TALK_HEADS = _words(
-    """
-    hi hello hey hiya howdy greetings goodnight thanks thank thx ty cheers bye goodbye ciao
-    hallo servus moin danke tschüss tschuess grüezi guten
-    bonjour bonsoir salut merci coucou revoir
-    hola gracias buenos buenas adiós adios
-    olá ola oi obrigado obrigada
-    grazie buongiorno buonasera salve
-    hoi goedemorgen bedankt doei dank bom boa
-    привет здравствуйте спасибо γεια ευχαριστώ مرحبا شكرا שלום תודה
-    """
-)
-_SMALL_TALK_FILL = _words(
-    """
-    good morning afternoon evening night there you so much very a lot for your the help that this was is it great nice awesome perfect wonderful
-    how are doing going today everyone all again to meet have day one see later well i m fine hope and too
-    tag morgen abend schönen schönes wie geht s dir ihnen noch vielen dank sehr auf wiedersehen hilfe für die
-    comment ça va tu vous allez beaucoup bien au bonne journée soirée
-    días dias tardes noches qué que tal cómo como estás está muchas mucho hasta luego
-    bom dia boa tarde noite muito tudo bem molte mille tutto bene dank je wel
-    """
-)
-# Scripts whose vowel signs part words: whole messages.
-_GREETINGS = frozenset(("नमस्ते", "धन्यवाद", "안녕하세요", "감사합니다", "고마워요"))
-_HELP = "help"
-_THANKS = _words("thanks thank thx ty cheers")
-"""Thanks for help are small talk; a greeting that asks for it is not."""
-_SMALL_TALK_UNSPACED = frozenset(
+_THANKS = frozenset(
     [
-        "你好",
-        "您好",
+        "thanks",
+        "thank",
+        "thx",
+        "ty",
+        "cheers",
+        "danke",
+        "dankeschön",
+        "dank",
+        "merci",
+        "gracias",
+        "obrigado",
+        "obrigada",
+        "valeu",
+        "grazie",
+        "bedankt",
+        "dzięki",
+        "dziękuję",
+        "dziekuje",
+        "teşekkürler",
+        "teşekkür",
+        "sağol",
+        "sağolun",
+        "спасибо",
+        "благодарю",
+        "धन्यवाद",
+        "शुक्रिया",
+        "dhanyavad",
+        "shukriya",
         "谢谢",
         "謝謝",
-        "谢谢你",
-        "早上好",
-        "晚上好",
-        "再见",
-        "再見",
-        "こんにちは",
-        "おはよう",
-        "おはようございます",
-        "こんばんは",
-        "ありがとう",
-        "ありがとうございます",
-        "さようなら",
-        "안녕하세요",
-        "감사합니다",
+        "感谢",
     ]
 )
+"""Thanks for help are small talk; a greeting that asks for it is not."""
+_LISTED = FOLLOW_UP | FOLLOW_FILL | SMALL_TALK | (SMALL_FILL - _HELP)
+_NO_NAMES = _LISTED | _HELP | REFERENCES | TIMES | TITLES
+_SMALL = SMALL_TALK | SMALL_FILL
 
-# A question of general knowledge asks about something with a name (Capital Letters) or something everybody has.
-_NAME = (
-    r"(?:[A-ZÀ-ÖØ-Þ][\w'’-]*)(?: (?:(?:of|the|and|de|la|le|del|von|van|der|da|di|du|in) ){0,2}[A-ZÀ-ÖØ-Þ][\w'’-]*){0,4}"
+_SIGNATURE = re.compile(
+    r"(?im)^(?:-- ?$|sent from my |von meinem \w+ gesendet|envoyé de(?:puis)? mon |enviado desde mi "
+    r"|inviato da(?:l mio)? |enviado do meu |wysłano z |отправлено с )"
 )
-_COMMON = (
-    r"(?i:water|ice|steam|gold|silver|iron|copper|oxygen|hydrogen|helium|light|sound|earth|the earth|the moon|the sun"
-    r"|the universe|the atlantic|the pacific|[0-9]{1,6}|pi)"
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_FILE = re.compile(
+    r"[\"'`“”„«»‚‘’]?[^\s\"'`“”„«»\u3000-\u9fff\uff00-\uffef]+\.[a-z][a-z0-9]{1,4}[\"'`“”„«»‚‘’]?(?![a-z0-9.])",
+    re.IGNORECASE,
 )
-_THING = rf"(?:{_NAME}|{_COMMON})"
-_TRIVIA = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?i:(?:what|which)(?:'s|’s| is| are| was)?) (?i:the )?(?i:capital|population|currency|area|height|length|depth"
-        r"|past tense|plural|opposite|square root|speed|boiling point|melting point|freezing point|atomic number"
-        rf"|chemical symbol|chemical formula|national anthem|national animal|national flower) (?i:of|in) (?i:the )?{_THING}",
-        rf"(?i:who (?:wrote|painted|composed|invented|discovered|founded)) (?i:the )?{_NAME}",
-        rf"(?i:when (?:did|was|were)) (?i:the )?{_NAME}(?i: (?:born|die|invented|founded|discovered))",
-        rf"(?i:how (?:tall|high|old|far|deep|big|heavy|long|large) (?:is|are|was)) (?i:the )?{_THING}",
-        r"(?i:how many (?:days|weeks|months|hours|minutes|seconds|years|grams|ounces|pounds|metres|meters|inches|feet"
-        r"|bits|bytes|continents|planets|legs) (?:are )?(?:there )?in an? (?:leap )?(?:year|day|week|month|hour|minute"
-        r"|century|decade|kilogram|kilo|pound|ton|mile|kilometre|kilometer|foot|yard|metre|meter|byte))",
-        r"(?i:(?:please )?tell me a (?:short |good |funny )?(?:joke|riddle|fun fact)(?: please)?)",
-        rf"(?i:(?:was|wie|welche) (?:ist|heisst|heißt|lautet) (?:die|der|das) (?:hauptstadt|währung|einwohnerzahl) (?:von|der|des)) {_NAME}",
-        rf"(?i:quel(?:le)? est (?:la |le |l['’])?(?:capitale|population|monnaie|superficie) (?:de|du|de la|des|de l['’])) ?{_NAME}",
-        rf"(?i:cu[aá]l es (?:la )?(?:capital|población|moneda) (?:de|del|de la)) {_NAME}",
-    )
-)
-_ABOUT_ITSELF = re.compile(
-    r"(?i:who are you|what are you|what(?:'s|’s| is) your name|are you (?:a )?(?:human|bot|robot|ai))"
-)
-_ARITHMETIC = re.compile(
-    r"(?i:(?:what(?:'s|’s| is)|calculate|compute) )?[\d\s.,()]{1,12}(?:[-+*/x×÷^]\s?[\d\s.,()]{1,12}){1,4}=?"
-)
-_AROUND = " \t\r\n?!.¿¡"
-# Names of people's own things are written with capitals too: with these words a question is about those.
-_OWN = _words(
-    "my our your their his her its this that these those here file repo server database project team issue ticket"
-)
+_QUOTED = re.compile(r"`[^`\s]{1,60}`|\"[^\"\s]{1,60}\"|“[^”\s]{1,60}”|«[^»\s]{1,60}»|„[^“”\s]{1,60}[“”]")
+_MENTION = re.compile(r"@[\w.-]+")
+_CHUNK = re.compile(r"[^\s()\[\]{}<>«»“”„\"!?;,…。、，！？；：（）【】「」『』।|]+")
+_SEPARATOR = re.compile(r"[()\[\]{};,!?.…。、，！？；：（）।|\n–—-]|: ")
+_ID = re.compile(r"[\w#№$€£¥%+.:/'’°-]*\d[\w#№$€£¥%+.:/'’°-]*")
+_PATH = re.compile(r"\w[\w.-]*[/_\\][\w./\\-]*\w")
+_DEVANAGARI = re.compile("[\u0900-\u0963\u0966-\u097f]+")
+_WORD = re.compile(r"[^\W_]+")
+_LATIN_ID = re.compile(r"[a-z#№]*-?\d[a-z\d#.:/%-]*", re.IGNORECASE)
+_CALLED = re.compile("[\u3400-\u9fff\u30a0-\u30ff]{1,2}(?:经理|老师|先生|女士|小姐|总|さん|様)")
+_REPEATED = re.compile(r"(.)\1{2,}")
+_EDGES = ".:'’‘`*~_-–—"
 
 
-def is_follow_up(folded_text: str, words: Sequence[str]) -> bool:
-    """True for a short message that only points back at the conversation ("yes, go ahead")."""
-    if folded_text.strip(_AROUND) in _NODS:
-        return True
-    if is_unspaced(folded_text):
-        return all(phrase in _FOLLOW_UPS_UNSPACED for phrase in phrases_of(folded_text))
-    if not 0 < len(words) <= MAX_FOLLOW_UP_WORDS:
+class _MessagePart(NamedTuple):
+    """A word, or something that is none. ``is_apart``: behind a separator, or at the beginning."""
+
+    kind: str
+    text: str
+    is_apart: bool
+    is_before_separator: bool
+
+
+def kind_without_task(
+    text: str, folded_text: str, words: Sequence[str], *, started: bool
+) -> Literal["follow_up", "small_talk"] | None:
+    """What a message is that names no task; None for one that may. ``started``: in a running conversation."""
+    if is_trivia(text, folded_text, words):
+        return "small_talk"
+    if text.strip() in _NODS:
+        return "follow_up"
+    parts = _parts_of(text)
+    if parts is None:
+        return None
+    said = [part.text for part in parts if part.kind == "word"]
+    if _is_small_talk(parts, said, started=started):
+        return "small_talk"
+    return "follow_up" if _is_follow_up(parts, said, started=started and bool(text.strip())) else None
+
+
+def _is_follow_up(parts: Sequence[_MessagePart], said: Sequence[str], *, started: bool) -> bool:
+    """A message that only points back at the conversation: "yes, go ahead (ref 512)"."""
+    if not _all_listed(parts, _LISTED):
         return False
-    heads = sum(word in _FOLLOW_UP_HEADS for word in words)
-    return heads > 0 and all(word in _FOLLOW_UP_HEADS or word in _FOLLOW_UP_FILL for word in words)
-
-
-def is_small_talk(text: str, folded_text: str, words: Sequence[str]) -> bool:
-    """True for greetings, thanks and general knowledge that need no tool."""
-    if is_unspaced(folded_text):
-        return all(phrase in _SMALL_TALK_UNSPACED for phrase in phrases_of(folded_text))
-    if len(folded_text) > MAX_SMALL_TALK_CHARS:
-        return False
-    plain = folded_text.strip(_AROUND)
-    if plain in _GREETINGS or _ARITHMETIC.fullmatch(plain):
+    if any(word in FOLLOW_UP for word in said):
         return True
-    if words and (words[0] == "good" or any(word in _SMALL_TALK_HEADS for word in words)):
-        if _HELP in words and _THANKS.isdisjoint(words):
+    return started and (bool(said) or all(part.kind == "id" for part in parts))
+
+
+def _is_small_talk(parts: Sequence[_MessagePart], said: Sequence[str], *, started: bool) -> bool:
+    """Greetings and thanks. Who opens a conversation with an id or a link wants something of it."""
+    if not started and any(part.kind in ("id", "link", "file") for part in parts):
+        return False
+    if not any(word in SMALL_TALK for word in said) and said[:1] != ["good"]:
+        return False
+    if not _HELP.isdisjoint(said) and _THANKS.isdisjoint(said):
+        return False
+    return _all_listed(parts, _SMALL)
+
+
+def _parts_of(text: str) -> list[_MessagePart] | None:
+    """The words of a short message, and what stands beside them; None where it is too long to be only that."""
+    text = unicodedata.normalize("NFKC", text.strip())
+    if len(text) > MAX_CHARS:
+        return None
+    signature = _SIGNATURE.search(text)
+    text = text[: signature.start()] if signature else text
+    marks: list[tuple[int, int, str]] = []
+    for kind, pattern in (("link", _LINK), ("mention", _MENTION), ("file", _FILE), ("mention", _QUOTED)):
+        for match in pattern.finditer(text):
+            marks.append((match.start(), match.end(), kind))
+            text = text[: match.start()] + "\0" * (match.end() - match.start()) + text[match.end() :]
+    parts: list[_MessagePart] = [_MessagePart(kind, "", True, True) for _, _, kind in marks]
+    begun = 0
+    for match in _CHUNK.finditer(text.replace("\0", " ")):
+        between = text[begun : match.start()]
+        raw = match[0]
+        apart = not begun or _SEPARATOR.search(between) is not None or raw[0] in "–—-"
+        ends = match.end() == len(text) or _SEPARATOR.match(text[match.end() :].lstrip(" ")) or raw[-1] in ".:"
+        parts += _parts_of_chunk(raw.strip(_EDGES), apart, bool(ends))
+        begun = match.end()
+    return parts if sum(part.kind == "word" for part in parts) <= MAX_WORDS else None
+
+
+def _parts_of_chunk(chunk: str, is_apart: bool, is_before: bool) -> Iterator[_MessagePart]:
+    if not any(character.isalnum() for character in chunk):
+        return
+    if is_unspaced(chunk):
+        rest = _LATIN_ID.sub(" ", chunk)
+        if rest != chunk:
+            yield _MessagePart("id", "", is_apart, is_before)
+        for run in unspaced_runs(rest):
+            if _CALLED.fullmatch(run) and _cut(run) is None:
+                yield _MessagePart("mention", "", is_apart, is_before)
+            else:
+                for word in _cut(run) or [run]:
+                    yield _MessagePart("word", word, is_apart, is_before)
+                    is_apart = False
+        words = _WORD.findall(" ".join(re.split("|".join(map(re.escape, unspaced_runs(rest))), rest)).casefold())
+        for word in words:
+            yield _MessagePart("word", _known_form(word), is_apart, is_before)
+    elif _ID.fullmatch(chunk) and chunk.casefold() not in _LISTED:
+        yield _MessagePart("id", "", is_apart, is_before)
+    elif _PATH.fullmatch(chunk):
+        yield _MessagePart("file", "", is_apart, is_before)
+    elif _DEVANAGARI.search(chunk):
+        for word in _DEVANAGARI.findall(chunk):
+            yield _MessagePart("word", word, is_apart, is_before)
+            is_apart = False
+    else:
+        found = _WORD.findall(chunk.casefold())
+        is_name = chunk[:1].isupper() and chunk[1:].islower() and len(found) == 1 and chunk.isalpha()
+        for word in found:
+            known = _known_form(word)
+            is_named = is_name and known not in _NO_NAMES
+            yield _MessagePart("name" if is_named else "word", known, is_apart, is_before)
+            is_apart = False
+
+
+def _known_form(word: str) -> str:
+    """The word as it is listed, where somebody only drew out its letters ("yesss")."""
+    if word in _LISTED or not _REPEATED.search(word):
+        return word
+    return next((form for n in ("\\1", "\\1\\1") if (form := _REPEATED.sub(n, word)) in _LISTED), word)
+
+
+def _all_listed(parts: Sequence[_MessagePart], listed: frozenset[str]) -> bool:
+    """True where every word is one of ``listed``, or is no word of a task where it stands."""
+    words = [part.text for part in parts if part.kind == "word"]
+    has_id = any(part.kind == "id" for part in parts)
+    names, known = 0, sum(word in listed for word in words)
+    acting = False
+    for number, part in enumerate(parts):
+        before = parts[number - 1] if number else None
+        acting = part.text in ACTIONS or (acting and not part.is_apart)
+        if part.kind == "name":
+            names += 1
+            is_addressed = part.is_apart and part.is_before_separator and known > 1
+            follows = before is not None and (before.kind == "name" or before.text in SMALL_TALK | TITLES)
+            opens = part.is_apart and number + 1 < len(parts) and parts[number + 1].kind == "name" and known > 1
+            if names > MAX_NAMES or not (is_addressed or follows or opens):
+                return False
+        elif part.kind == "word" and part.text not in listed:
+            is_title = part.text in TITLES
+            is_reference = part.text in REFERENCES and has_id
+            if acting or not (is_title or is_reference or part.text in TIMES):
+                return False
+        elif part.kind == "word" and acting and part.text in TIMES and part.text not in FOLLOW_FILL | FOLLOW_UP:
             return False
-        return all(word in _SMALL_TALK_HEADS or word in _SMALL_TALK_FILL for word in words)
-    question = " ".join(text.strip(_AROUND).split())
-    if _ABOUT_ITSELF.fullmatch(question):
-        return True
-    return any(pattern.fullmatch(question) for pattern in _TRIVIA) and _OWN.isdisjoint(words)
+    return True
+
+
+def _cut(run: str) -> list[str] | None:
+    """A run without spaces as listed words, the fewest there are; None where it isn't made of them."""
+    best: list[list[str] | None] = [[]]
+    for end in range(1, len(run) + 1):
+        found: list[str] | None = None
+        for start in range(max(0, end - _LONGEST), end):
+            before = best[start]
+            if before is not None and run[start:end] in _UNSPACED_WORDS:
+                found = [*before, run[start:end]] if found is None or len(before) + 1 < len(found) else found
+        best.append(found)
+    return best[-1]
+
+
+_UNSPACED_WORDS = frozenset(
+    word
+    for word in FOLLOW_UP | FOLLOW_FILL | SMALL_TALK | SMALL_FILL | REFERENCES | TIMES | TITLES | ACTIONS
+    if is_unspaced(word)
+)
+_LONGEST = max(map(len, _UNSPACED_WORDS))

@@ -63,6 +63,10 @@ class Need:
     def is_core_alone(self) -> bool:
         return len(self._why) == len(self._core)
 
+    @property
+    def is_all(self) -> bool:
+        return len(self._why) == len(self._ids)
+
     def has(self, module: int) -> bool:
         return module in self._why
 

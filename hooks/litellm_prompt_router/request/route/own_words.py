@@ -63,9 +63,12 @@ def stands_for_history(turn: Turn, ignore: Ignore) -> bool:
     """
     if turn.role in INSTRUCTING:
         return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), ignore.summaries)
-    if turn.role != "assistant" or not turn.text[:SPACE_CHARS].lstrip()[:1].lower().startswith(
-        HISTORY_REMOVED_INITIALS
-    ):
+    if turn.role != "assistant":
+        return False
+    first = turn.text[:1]
+    if first.isspace():
+        first = turn.text[:SPACE_CHARS].lstrip()[:1]
+    if first.lower() not in HISTORY_REMOVED_INITIALS or not first:
         return False  # asked of every turn in every call, so nearly all of them mustn't take a pattern
     return _begins(_encodable(turn.text[:MAX_BEGINNING_CHARS]), HISTORY_REMOVED)
 

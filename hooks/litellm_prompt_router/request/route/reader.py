@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Ignore, Profile
-from litellm_prompt_router.request.route.follow_ups import is_follow_up, is_small_talk
+from litellm_prompt_router.request.route.follow_ups import kind_without_task
 from litellm_prompt_router.request.route.own_words import own_words
 from litellm_prompt_router.request.route.scores import Scores, score
 from litellm_prompt_router.request.route.triggers import TriggerIndex, capped, folded, is_unspaced, words_of
@@ -82,9 +82,10 @@ class Reader:
         """Why words can't say what this message needs. Depends on no trigger (request/route/uncalibrated.py)."""
         if not text.strip() and turn.attachments:
             return ATTACHMENT_ALONE
-        if not text.strip() or is_follow_up(text, words):
+        kind = kind_without_task(read, text, words, started=started)
+        if not text.strip() or kind == "follow_up":
             return None if started else NOTHING_BEFORE
-        if is_foreign(text, self._scripts) and not is_small_talk(read, text, words):
+        if is_foreign(text, self._scripts) and kind is None:
             return NOTHING_KNOWN
         return None
 
@@ -97,9 +98,10 @@ class Reader:
             return MessageReading("task", {}, "attachment without a matching trigger")
         if not text.strip():
             return MessageReading("follow_up", {}, None if started else NOTHING_BEFORE)
-        if is_small_talk(read, text, words):
+        kind = kind_without_task(read, text, words, started=started)
+        if kind == "small_talk":
             return self._also_scored(MessageReading("small_talk", {}), text, words)
-        if is_follow_up(text, words):
+        if kind == "follow_up":
             fallback = None if started else NOTHING_BEFORE
             return self._also_scored(MessageReading("follow_up", {}, fallback), text, words)
         if self._fitted is None:

@@ -29,8 +29,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from litellm_prompt_router.profile.agents import EVERY_AGENT
-from litellm_prompt_router.profile.fitted import Fitted
+from litellm_prompt_router.profile.fitted import Fitted, Floats
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.route.agent_words import MAX_SAID_CHARS, AgentReader, call_in_answer, is_answer
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
@@ -51,13 +52,12 @@ from litellm_prompt_router.request.route.routing_answers import (
 from litellm_prompt_router.request.route.routing_model_part import RoutingModelPart
 from litellm_prompt_router.request.route.scores import GateState, Scores, Trace, WeighedMessage, values
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED, UncalibratedBase
-from litellm_prompt_router.request.types import MessageKind, RoutingDecision, Turn
+from litellm_prompt_router.request.types import RESULT_ROLES, MessageKind, RoutingDecision, Turn
 
 MAX_WALKS = 1024
 """Conversations remembered up to their latest user message, for each profile: as hashes and module numbers, no text."""
 MOST_TOKENS_SHARE = 0.8
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
-RESULT_ROLES = frozenset({"tool", "function"})
 SHORTENED = "the history was shortened"
 NO_MESSAGE = "no user message"
 
@@ -76,6 +76,8 @@ class _Walk:
     """Modules that the base lacks because their tools aren't declared and weren't called so far."""
     has_base: bool = False
     """True once a message was there of which nobody said what it needs."""
+    asked: Floats | None = None
+    """What the user's messages so far add to what the agent's words speak for; None: not known yet."""
 
     def restart(self, anew: _Walk) -> None:
         """This very walk as if it began here."""
@@ -104,6 +106,7 @@ class Router:
         self._base = None if profile.is_calibrated else UncalibratedBase(profile)
         self._model = None if profile.routing_model is None else profile.routing_model.model
         self._asking = None if self._model is None else RoutingModelPart(profile, self._ignore, self._owner_of_tool)
+        self._agent = AgentReader(profile)
         self._walks: dict[tuple[int, int], _Walk] = {}
 
     @property
@@ -238,6 +241,7 @@ class Router:
         """
         keys: list[tuple[int, int]] = []
         key = hash((absent, answered is None)) if absent or answered is not None else 0
+        is_listening = self._agent.is_listening
         for at, turn in enumerate(turns):
             if turn.role == "user":
                 keys.append((at, key))
@@ -246,7 +250,9 @@ class Router:
                 if answered is not None:
                     key = hash((key, answered.get(at)))
             else:
-                key = hash((key, turn.role, turn.tool_calls, turn.declared, stands_for_history(turn, self._ignore)))
+                role, text, _, calls, _, _, declared, arguments = turn
+                said = (text[-MAX_SAID_CHARS:], arguments) if is_listening and role == "assistant" else None
+                key = hash((key, role, calls, declared, stands_for_history(turn, self._ignore), said))
         for at, known in reversed(keys):
             walk = self._walks.get((at, known))
             if walk is not None:
@@ -295,8 +301,12 @@ class Router:
             if turn.role != "user":
                 if stands_for_history(turn, self._ignore):
                     self._send_all(walk, SHORTENED, at=_behind_results(turns, at))
+                elif turn.role == "assistant" and self._agent.is_listening and walk.need.is_late:
+                    self._listen(walk, turns, at)
                 continue
             reading = self._read(turn, started=walk.need.is_started)
+            if reading.kind == "none" and walk.need.is_late and self._agent.is_listening and is_answer(turns[at - 1]):
+                self._listen(walk, turns, at - 1, results=at)
             if reading.is_shortened:
                 self._send_all(walk, SHORTENED, at=at)
                 walk.kind = "follow_up" if walk.kind == "none" else walk.kind
@@ -306,6 +316,30 @@ class Router:
                     walk.restart(self._started_anew())
                 answer = None if answered is None else answered.get(at)
                 self._take(walk, reading, at, trace, embeddings.get(at), answer, asks=answered is not None)
+
+    def _listen(self, walk: _Walk, turns: Sequence[Turn], said: int, *, results: int | None = None) -> None:
+        """Modules that the agent's own words in turn ``said`` call for: there from its next call on.
+
+        ``results``: the turn that has what its words led to, where no call says which.
+        """
+        if walk.need.is_all:
+            return
+        heard = self._agent.hear(turns[said])
+        wanted = [*heard.named]
+        if heard.spoken is not None:
+            walk.asked = self._agent.asked(walk.state) if walk.asked is None else walk.asked
+            wanted += self._agent.called_for(heard, walk.asked)
+        wanted = [(module, detail) for module, detail in wanted if not walk.need.has(module)]
+        if not wanted:
+            return
+        if results is None:
+            call = call_in_answer(turns, said)
+            if call is None:
+                return
+            results = _behind_results(turns, call)
+        for module, detail in wanted:
+            if not walk.need.has(module):
+                walk.need.bring(module, "assistant", detail, at=results)
 
     def _come_in(self, walk: _Walk, turns: Sequence[Turn], at: int) -> None:
         """Modules whose tools turn ``at`` declares: there from now on; from the start where nothing was asked yet."""
@@ -333,7 +367,7 @@ class Router:
     ) -> None:
         """What one user message brings. ``asks``: a routing model is asked about those that say what to do."""
         need = walk.need
-        walk.kind, reason = reading.kind, reading.fallback
+        walk.kind, reason, walk.asked = reading.kind, reading.fallback, None
         walk.query_chars = reading.chars
         if trace is not None:
             trace.triggered.update(reading.found)

@@ -187,6 +187,12 @@ class GateState:
                 inputs[:, 14], inputs[:, 15] = semantic.raw, semantic.share
         return inputs
 
+    def highest(self) -> Floats:
+        """The highest raw score and share of the messages so far: a row of two for each column."""
+        if self._raw is None or self._share is None:
+            return np.full((self._columns, 2), NOTHING)
+        return np.column_stack((self._raw, self._share))
+
     def remember(self, scores: Scores) -> None:
         """Makes the message one of the earlier ones."""
         self._raw = scores.raw if self._raw is None else np.maximum(self._raw, scores.raw)

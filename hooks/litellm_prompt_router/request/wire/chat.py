@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
+from litellm_prompt_router.request.types import (
+    NOTHING_DECLARED,
+    Mark,
+    Request,
+    Rewritten,
+    SystemBlock,
+    Turn,
+    UnreadableRequestError,
+)
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     INJECTION_POINTS,
@@ -23,6 +31,7 @@ from litellm_prompt_router.request.wire.marks import (
     points_for,
 )
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
+from litellm_prompt_router.request.wire.tool_arguments import MAX_ARGUMENT_CHARS, argument_text
 
 _ATTACHMENT_KINDS = {
     "image_url": "image",
@@ -33,6 +42,8 @@ _ATTACHMENT_KINDS = {
     "input_file": "file",
     "document": "file",
 }
+_THINKING = frozenset({"thinking", "redacted_thinking", "reasoning"})
+"""No part of what a model says."""
 
 
 # Reading
@@ -93,31 +104,39 @@ def _turn(message: Mapping[str, Any]) -> Turn:
         for part in content:
             if isinstance(part, str):
                 texts.append(part)
-            elif isinstance(part, dict):
+            elif isinstance(part, dict) and part.get("type") not in _THINKING:
                 text = part.get("text")
                 if isinstance(text, str):
                     texts.append(text)
                 elif part.get("type") not in ("text", None):
                     attachments.append(_ATTACHMENT_KINDS.get(str(part["type"]), "other"))
     role = str(message.get("role"))
-    return Turn(
-        role=role,
-        text="\n".join(texts),
-        attachments=tuple(attachments),
-        tool_calls=tuple(_called_tools(message)),
-        parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
+    calls, arguments = _calls(message)
+    parts = tuple(texts) if role == "user" and len(texts) > 1 else ()
+    return Turn(  # by position, which takes half the time: there is one for each message of each call
+        role,
+        texts[0] if len(texts) == 1 else "\n".join(texts),
+        tuple(attachments),
+        tuple(calls),
+        1,
+        parts,
+        NOTHING_DECLARED,
+        tuple(arguments),
     )
 
 
-def _called_tools(message: Mapping[str, Any]) -> Iterator[str]:
-    calls = message.get("tool_calls")
-    old_style = message.get("function_call")
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            yield function["name"]
-    if isinstance(old_style, dict) and isinstance(old_style.get("name"), str):
-        yield old_style["name"]
+def _calls(message: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The names of the functions that the message calls, and the arguments of each."""
+    names: list[str] = []
+    arguments: list[str] = []
+    calls, old_style = message.get("tool_calls"), message.get("function_call")
+    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    for function in functions if old_style is None else (*functions, old_style):
+        if isinstance(function, dict) and isinstance(name := function.get("name"), str):
+            names.append(name)
+            given = function.get("arguments")
+            arguments.append(given[:MAX_ARGUMENT_CHARS] if isinstance(given, str) else argument_text(given))
+    return names, arguments
 
 
 def _tool_marks(tool: object) -> Iterator[Mark]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
+from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
 _SYSTEM_KEYS = ("systemInstruction", "system_instruction")
 _CALL_KEYS = ("functionCall", "function_call")
@@ -76,15 +77,19 @@ def _turn(content: Mapping[str, Any]) -> Turn:
     results: list[str] = []
     attachments: list[str] = []
     calls: list[str] = []
+    arguments: list[str] = []
     has_results = False
     for part in [parts] if isinstance(parts, dict) else parts or ():
         if not isinstance(part, dict):
             continue
         call, data = _first(part, _CALL_KEYS), _first(part, _DATA_KEYS)
         if isinstance(part.get("text"), str):
+            if part.get("thought") is True:
+                continue  # a summary of thinking, which is no part of the answer
             texts.append(part["text"])
         elif isinstance(call, dict):
             calls.append(str(call.get("name")))
+            arguments.append(argument_text(call.get("args")))
         elif (result := _first(part, _RESULT_KEYS)) is not None:
             has_results = True
             response = result.get("response") if isinstance(result, dict) else None
@@ -99,6 +104,7 @@ def _turn(content: Mapping[str, Any]) -> Turn:
         attachments=tuple(attachments),
         tool_calls=tuple(calls),
         parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
+        arguments=tuple(arguments),
     )
 
 

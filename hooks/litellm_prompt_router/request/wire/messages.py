@@ -33,6 +33,7 @@ from litellm_prompt_router.request.wire.marks import (
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks, without_blank
+from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
 SYSTEM = "system"
 TOP = -1
@@ -95,6 +96,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     results: list[str] = []
     attachments: list[str] = []
     calls: list[str] = []
+    arguments: list[str] = []
     has_results = False
     for block in content:
         kind = str(block.get("type")) if isinstance(block, dict) else "other"
@@ -107,6 +109,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
         elif kind.endswith("tool_use"):
             if isinstance(block.get("name"), str):
                 calls.append(block["name"])
+                arguments.append(argument_text(block.get("input")))
         elif role == "user":
             attachments.append(_ATTACHMENT_KINDS.get(kind, "other"))
     is_result = role == "user" and has_results and not texts and not attachments
@@ -117,6 +120,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
         tool_calls=tuple(calls),
         blocks=max(1, len(content) - len(calls)),
         parts=tuple(texts) if role == "user" and len(texts) > 1 else (),
+        arguments=tuple(arguments),
     )
 
 

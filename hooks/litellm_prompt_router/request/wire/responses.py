@@ -26,6 +26,7 @@ from litellm_prompt_router.request.wire.marks import (
     marks_of_points,
 )
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
+from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
 INSTRUCTIONS = "instructions"
 TOP = -1
@@ -40,6 +41,10 @@ _ATTACHMENT_KINDS = {
     "input_audio": "audio",
     "input_file": "file",
 }
+_ARGUMENT_KEYS = ("arguments", "input", "action", "operation", "queries", "code")
+"""Where the items of functions, custom tools, shells, patches and hosted tools have what the model asked for."""
+_SOURCES = "sources"
+"""In the action of a web search: what it found."""
 _HISTORY_KEYS = ("previous_response_id", "conversation")
 """Names of a history that the provider keeps (developers.openai.com, "Conversation state", checked 2026-11)."""
 
@@ -108,8 +113,21 @@ def _turn(item: Mapping[str, Any]) -> Turn:
         return Turn("tool", "\n".join(_texts_of_output(item.get("output"))))
     if kind.endswith("_call"):
         name = item.get("name")
-        return Turn("assistant", "", tool_calls=(name if isinstance(name, str) else kind.removesuffix("_call"),))
+        return Turn(
+            "assistant",
+            "",
+            tool_calls=(name if isinstance(name, str) else kind.removesuffix("_call"),),
+            arguments=(_arguments(item),),
+        )
     return Turn(kind, "", declared=tools_of_item(item)) if holds_tools(item) else Turn(kind, "")
+
+
+def _arguments(item: Mapping[str, Any]) -> str:
+    """What the model wrote for the call; of hosted tools the item holds the results as well."""
+    given = next((item[key] for key in _ARGUMENT_KEYS if item.get(key) is not None), None)
+    if isinstance(given, dict):
+        given = {key: value for key, value in given.items() if key != _SOURCES}
+    return argument_text(given)
 
 
 def _message_turn(item: Mapping[str, Any]) -> Turn:
