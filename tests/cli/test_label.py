@@ -58,7 +58,7 @@ def test_answers_are_written_as_fit_reads_them(traffic: Path, toy_root: Path, ru
     assert (second["history"], second["tool_calls"]) == (["sum my table up"], ["load_csv"])
     assert run("evaluate", OUT, "--profiles", toy_root, "--profile", "toy").exit_code == 0
     assert "needs: 1 tools/csv\n" in result.stdout
-    assert "message 3 of 3; 1 of 230 for a guaranteed promise" in result.stdout
+    assert "message 3 of 3; 2 of 45 for a guaranteed promise" in result.stdout
     assert f"{OUT}: 3 labelled, of which 2 need a module" in result.stdout
     assert "not ours" not in result.stdout
 

@@ -51,23 +51,13 @@ def test_accepting_sets_one_field(root: Path, run: Run) -> None:
     assert (again.exit_code, again.stdout) == (0, "toy: reviewed already\n")
 
 
-PROBLEMS = {
-    "it doesn't load": ("requires: [tools/files]", "requires: [tools/none]", "unknown module 'tools/none'"),
-    "check finds an error": (
-        "title: Files",
-        "title: Files, requires: [tools/csv]",
-        "toy: not accepted; put that right first",
-    ),
-}
-
-
-@pytest.mark.parametrize(("old", "new", "problem"), PROBLEMS.values(), ids=PROBLEMS.keys())
-def test_a_profile_with_problems_is_not_accepted(old: str, new: str, problem: str, root: Path, run: Run) -> None:
+def test_a_profile_that_does_not_load_is_not_accepted(root: Path, run: Run) -> None:
     path = root / "toy" / "profile.yaml"
-    path.write_text(DRAFT.replace(old, new), "utf-8")
+    broken = DRAFT.replace("requires: [tools/files]", "requires: [tools/none]")
+    path.write_text(broken, "utf-8")
     refused = run("review", "toy", "--accept", "--profiles", root)
-    assert (refused.exit_code, problem in refused.stderr) == (1, True)
-    assert path.read_text("utf-8") == DRAFT.replace(old, new)
+    assert (refused.exit_code, "unknown module 'tools/none'" in refused.stderr) == (1, True)
+    assert path.read_text("utf-8") == broken
 
 
 def test_an_unknown_profile_is_told(root: Path, run: Run) -> None:

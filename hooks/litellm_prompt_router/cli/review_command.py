@@ -6,17 +6,14 @@ from pathlib import Path
 
 import click
 
-from litellm_prompt_router.authoring.check import check_profiles
 from litellm_prompt_router.authoring.split.review_sheet import risky_part
 from litellm_prompt_router.cli.inputs import (
     profile_folders,
     profiles_option,
     profiles_root,
-    settings_of_environment,
     unknown_profile,
 )
 from litellm_prompt_router.cli.output import percent, show_table
-from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import REVIEW_FILE, load_profile
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Profile
@@ -46,10 +43,6 @@ def review(name: str, accept: bool, root: Path | None) -> None:
 
 
 def _accept(folder: Path, profile: Profile) -> None:
-    """Raises ConfigurationError with what `check` finds; then nothing has changed."""
-    [report] = check_profiles([profile], (), floor=settings_of_environment().coverage_floor)
-    if report.errors:
-        raise ConfigurationError([*report.errors, f"{profile.name}: not accepted; put that right first"])
     if profile.reviewed:
         click.echo(f"{profile.name}: reviewed already")
         return

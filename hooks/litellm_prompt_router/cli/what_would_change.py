@@ -15,6 +15,7 @@ PASSTHROUGHS: Mapping[str, str] = {
     "bad_key_metadata": "correct `prompt_router` in the key's or team's metadata; `prompt-router policy` shows it",
     "breaker": "the breaker opened after faults and closes by itself; `prompt-router status` shows the faults",
     "client_oauth": "nothing: the client pays by subscription, so shorter prompts would save no money",
+    "client_left": "nothing: the client went away while a routing model was asked",
     "error": "report it: a fault of the router's own; `prompt-router status` and the log say more",
     "holdout": "nothing: this conversation is in the control group; `holdout: 0` ends the comparison",
     "malformed_messages": "send `messages` as the endpoint documents them",

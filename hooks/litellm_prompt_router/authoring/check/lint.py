@@ -58,7 +58,6 @@ PROSE = (
 class Findings:
     """Each line names the profile, the place, what is wrong and what to do."""
 
-    errors: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -76,7 +75,6 @@ def lint(profile: Profile) -> Findings:
         *_needless_when(profile, paths),
     ]
     return Findings(
-        errors=(),
         warnings=tuple(warnings),
         notes=(
             *_topics(profile, paths),

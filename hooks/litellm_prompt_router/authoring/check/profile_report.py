@@ -107,7 +107,7 @@ def _report(profile: Profile, catalogue: Catalogue, sample: SampleReport | None)
         coverage=coverage,
         modules=tuple(_module(module, tokens) for module in profile.modules),
         warnings=(*warnings, *(sample.warnings if sample else ())),
-        errors=(*findings.errors, *(sample.errors if sample else ())),
+        errors=sample.errors if sample else (),
         notes=findings.notes,
         expected_token_reduction=expected_token_reduction(profile),
         sample=sample,
