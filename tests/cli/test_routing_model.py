@@ -71,6 +71,15 @@ def test_answers_are_kept_and_not_asked_for_again(
     assert len(chooser.questions) == 3
 
 
+def test_it_is_asked_as_requests_would_have_it_asked(run: Run, toy_root: Path, cases: Path, chooser: Chooser) -> None:
+    """With a bound, without chance, and with a schema that holds the ids of the sections."""
+    evaluated(run, cases, toy_root, "--routing-model", MODEL)
+    for body in chooser.questions:
+        assert (body["temperature"], body["max_tokens"]) == (0.0, 300)
+        schema = body["response_format"]["json_schema"]["schema"]
+        assert set(schema["properties"]["needed"]["items"]["enum"]) >= {"tools/csv", "tools/web", "tools/files"}
+
+
 def test_another_description_is_asked_about_anew(
     run: Run, toy_root: Path, cases: Path, chooser: Chooser, tmp_path: Path
 ) -> None:

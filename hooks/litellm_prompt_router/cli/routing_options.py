@@ -159,6 +159,7 @@ def _ask(
     model: str, path: str | None, questions: Sequence[RoutingQuestion], ids: Sequence[str], recorded: RecordedAnswers
 ) -> AskedAnswers:
     from litellm_prompt_router.gateway.models.language_model import LanguageModel
+    from litellm_prompt_router.gateway.models.routing_model import params_of_model
 
     def keep(question: RoutingQuestion, answer: RoutingAnswer) -> None:
         recorded.add(question, answer)
@@ -168,7 +169,8 @@ def _ask(
 
     try:
         with _progress(model, len(questions)) as advance:
-            return ask_all(LanguageModel(model, None), questions, ids, keep, advance)
+            asked = LanguageModel(model, None, params=params_of_model(model, ids))
+            return ask_all(asked, questions, ids, keep, advance)
     except ModelFailedError as error:
         again = "; what it answered is kept, run the command again to go on" if path is not None else ""
         raise ConfigurationError([f"--routing-model {model}: {error}{again}"]) from None

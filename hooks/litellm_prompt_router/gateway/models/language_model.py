@@ -6,7 +6,7 @@ The adapter to LiteLLM's completion and embedding calls.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,10 +31,13 @@ _PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Timeout): )+")
 
 
 class LanguageModel:
-    """A model by LiteLLM's name for it, at its usual address or at ``api_base``."""
+    """A model by LiteLLM's name for it, at its usual address or at ``api_base``. ``params`` go with every question."""
 
-    def __init__(self, name: str, api_base: str | None, *, retries: int = 0) -> None:
+    def __init__(
+        self, name: str, api_base: str | None, *, retries: int = 0, params: Mapping[str, Any] | None = None
+    ) -> None:
         self._name = name
+        self._params = params or {}
         self._retries = retries
         self._api_base = api_base
         self._takes_marks = target_of_model(name).takes_marks
@@ -54,6 +57,7 @@ class LanguageModel:
                 max_retries=0,
                 num_retries=self._retries,
                 drop_params=True,
+                **self._params,
             )
             text = response.choices[0].message.content or ""
             usage = response.usage

@@ -51,35 +51,46 @@ async def ask_routing_model(
     router = proxy_server.llm_router()
     members = router.get_model_list(model_name=model) if router is not None else None
     call = router.acompletion if members else litellm.acompletion
-    params = _Abilities(model, members or (), router)
+    abilities = _Abilities(model, members or (), router)
     more: dict[str, Any] = {"disable_fallbacks": True} if members else {}
-    if params.takes_schema:
-        schema = {"name": SCHEMA_NAME, "schema": answer_schema(ids), "strict": True}
-        more["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if params.effort is not None:
-        more["reasoning_effort"] = params.effort
     answer: Any = await call(
         model=model,
         messages=[
-            {"role": "system", "content": _marked(question.sections) if params.takes_marks else question.sections},
+            {"role": "system", "content": _marked(question.sections) if abilities.takes_marks else question.sections},
             {"role": "user", "content": question.conversation},
         ],
-        temperature=0.0,
-        max_tokens=MAX_ANSWER_TOKENS + (REASONING_TOKENS if params.may_think else 0),
         timeout=seconds,
         num_retries=0,
         max_retries=0,
         drop_params=True,
         metadata=dict(metadata),
+        **_params(abilities, ids),
         **more,
     )
-    return _reply(answer, has_price=params.has_price)
+    return _reply(answer, has_price=abilities.has_price)
+
+
+def params_of_model(model: str, ids: Sequence[str]) -> dict[str, Any]:
+    """How a model by LiteLLM's name for it is asked for sections with these ids, as requests would have it asked."""
+    return _params(_Abilities(model, (), None), ids)
 
 
 def identity_in(bag: Mapping[str, Any], request_id: str, profile: str) -> dict[str, Any]:
     """The metadata of a question asked for the request with this bag."""
     who = {name: bag[name] for name in IDENTITY if bag.get(name) is not None}
     return {**who, "spend_logs_metadata": {QUESTION_KEY: {"request_id": request_id, "profile": profile}}}
+
+
+def _params(abilities: _Abilities, ids: Sequence[str]) -> dict[str, Any]:
+    """The parameters that keep an answer short and in form."""
+    room = MAX_ANSWER_TOKENS + (REASONING_TOKENS if abilities.may_think else 0)
+    params: dict[str, Any] = {"temperature": 0.0, "max_tokens": room}
+    if abilities.takes_schema:
+        schema = {"name": SCHEMA_NAME, "schema": answer_schema(ids), "strict": True}
+        params["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if abilities.effort is not None:
+        params["reasoning_effort"] = abilities.effort
+    return params
 
 
 class _Abilities:

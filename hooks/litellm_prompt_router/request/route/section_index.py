@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from litellm_prompt_router.profile.profile import Module, Profile
+from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
 from litellm_prompt_router.request.route.needed_modules import closure_of, core_evidence
 
 MAX_INDEX_CHARS = 24_000
@@ -40,19 +41,12 @@ class SectionIndex:
     def __init__(self, profile: Profile) -> None:
         requires = {n: closure_of(n, profile) for n in range(len(profile.modules))}
         core = core_evidence(profile, requires)
-        pieces: dict[int, tuple[int, ...]] = {}
-        placed = set(core)
-        for number in range(len(profile.modules)):
-            if number not in placed:
-                topic = sorted({number, *(other for other in requires[number] if number in requires[other])})
-                pieces[number] = tuple(piece for piece in topic if piece not in core)
-                placed.update(topic)
-        self._first_of = {piece: first for first, group in pieces.items() for piece in group}
+        pieces = {first: group for first, group in pieces_of_topics(profile.modules).items() if first not in core}
         modules = profile.modules
         self.pieces: Mapping[str, tuple[int, ...]] = {modules[first].id: group for first, group in pieces.items()}
         """The modules of each section, by the section's id."""
         self.ids = tuple(self.pieces)
-        self._ids_by_module = {piece: modules[first].id for piece, first in self._first_of.items()}
+        self._ids_by_module = {piece: modules[first].id for first, group in pieces.items() for piece in group}
         self._by_name = {modules[piece].id: group for group in pieces.values() for piece in group}
         self.text = INSTRUCTIONS + _lines({id: [modules[n] for n in group] for id, group in self.pieces.items()})
 
