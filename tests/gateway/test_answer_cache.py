@@ -106,7 +106,7 @@ class Process:
             section_ids=IDS,
             questions=questions,
             request_id=request_id or f"r{self.count}",
-            metadata={},
+            of_caller={},
         )
         outcomes = await self.cache.fetch(asking, self.store)
         return [outcomes.get(each, "-") for each in questions]

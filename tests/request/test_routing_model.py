@@ -189,6 +189,26 @@ def test_a_draft_is_chosen_from_by_the_model() -> None:
     }
 
 
+def test_naming_a_model_takes_nothing_out_of_the_core_for_whom_it_does_not_answer() -> None:
+    """A missing tool leaves out modules that aren't core; what is core for want of evidence waits for an answer."""
+    office = profile(
+        module("office", "You run an office.\n", always=True),
+        replace(module("deleting", "Ask before you delete.\n", always=True, tools=["delete"]), until_labelled=True),
+        module("mail", "Send mail.\n", tools=["send"]),
+        module("songs", "Sing.\n", tools=["sing"]),
+    )
+    declared = frozenset({"send"})
+    turns = [user("report")]
+    as_before = Router(office).decide(turns, declared=declared)
+    assert set(as_before.modules) == {"office", "deleting", "mail"}
+    router = Router(with_model_choosing(asking(office)))
+    assert set(router.decide(turns, declared=declared).modules) == set(as_before.modules)
+    unanswered = router.decide(turns, declared=declared, answers=lambda _model, _question: None)
+    assert set(unanswered.modules) == set(as_before.modules)
+    answered = router.decide(turns, declared=declared, answers=lambda _model, _question: answer("mail"))
+    assert set(answered.modules) == {"office", "mail"}
+
+
 def test_without_a_routing_model_a_draft_keeps_its_core() -> None:
     plain = replace(DRAFT, routing_model=None)
     assert with_model_choosing(plain) is plain

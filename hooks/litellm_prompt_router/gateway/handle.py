@@ -281,6 +281,7 @@ class RequestHandler:
                 lookup=self._embeddings.known,
                 wanted=to_route.wanted,
                 answers=self._answers.known if to_route.policy.router_model else no_answers,
+                questions=to_route.questions,
             )
 
         walked = self._or_pass_through(decide, request)

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
 from litellm_prompt_router.gateway.models.routing_calls import Asking
-from litellm_prompt_router.gateway.models.routing_model import identity_in
+from litellm_prompt_router.gateway.models.routing_model import of_caller
 from litellm_prompt_router.policy import Arm, Policy
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.record.facts import RoutingModelUse
 from litellm_prompt_router.record.record import Caller, RoutingOutcome
-from litellm_prompt_router.request.pipeline import EmbeddingsWanted, RecognisedRequest
-from litellm_prompt_router.request.route import MessageEmbedding, RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.pipeline import EmbeddingsWanted, QuestionsWanted, RecognisedRequest
+from litellm_prompt_router.request.route import AnswerLookup, MessageEmbedding, RoutingAnswer, RoutingQuestion
 
 
 class KnownEmbeddings(Protocol):
@@ -59,6 +59,7 @@ class RequestToRoute:
     arm: Arm | None
     wanted: EmbeddingsWanted | None = None
     embedding_wait_us: int | None = None
+    questions: QuestionsWanted | None = None
     routing_model: RoutingModelUse | None = None
 
 
@@ -129,17 +130,32 @@ class Waits:
         wanted = configuration.pipeline.questions_wanted(to_route.recognised, self._embeddings.known, to_route.wanted)
         if wanted is None:
             return _asked(to_route, RoutingModelUse(model=model, outcome="not_needed"))
+        to_route = replace(to_route, questions=wanted)
         if not self._answers.never_asked(model, wanted.questions):
             outcome = self._answers.outcome_of(model, wanted.questions[-1])
             return _asked(to_route, RoutingModelUse(model=model, outcome=outcome))
         request_id = to_route.caller.request_id
+        recognised, embedded = to_route.recognised, to_route.wanted
+
+        def may_change(first: RoutingQuestion, answers: AnswerLookup) -> bool:
+            return configuration.pipeline.may_add_modules(
+                recognised,
+                wanted,
+                first,
+                placement=to_route.policy.placement,
+                lookup=self._embeddings.known,
+                embedded=embedded,
+                answers=answers,
+            )
+
         asking = Asking(
             settings=settings,
             profile=profile.name,
             section_ids=wanted.section_ids,
             questions=wanted.questions,
             request_id=request_id,
-            metadata=identity_in(bag, request_id, profile.name),
+            of_caller=of_caller(to_route.recognised.opened.data, bag, request_id, profile.name),
+            may_change=may_change,
         )
         return AwaitingModels(wanted=asking, began_ns=time.perf_counter_ns(), to_route=to_route)
 

@@ -43,10 +43,14 @@ def prepare(found: FoundModel) -> Path:
     if is_prepared(found):
         return folder
     assert found.packaged is not None
-    with (folder.parent / f"{folder.name}.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_prepared(found):
-            _make(found, found.packaged, folder)
+    try:
+        with (folder.parent / f"{folder.name}.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_prepared(found):
+                _make(found, found.packaged, folder)
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError([f"{found.model}: {found.path} can't be prepared in {folder} ({what})"]) from None
     return folder
 
 
@@ -56,9 +60,6 @@ def _make(found: FoundModel, name: str, folder: Path) -> None:
     try:
         write_encoder(_readers()[name](found.path), fresh)
         fresh.rename(folder)
-    except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigurationError([f"{found.model}: {found.path} can't be prepared in {folder} ({what})"]) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 

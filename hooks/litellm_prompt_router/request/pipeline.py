@@ -222,6 +222,37 @@ class Pipeline:
             return None
         return QuestionsWanted(settings=profile.routing_model, section_ids=router.section_ids, by_turn=by_turn)
 
+    def may_add_modules(
+        self,
+        recognised: RecognisedRequest,
+        wanted: QuestionsWanted,
+        first: RoutingQuestion,
+        *,
+        placement: Literal["auto", "append", "grow", "latest"] | None = None,
+        lookup: Lookup = no_embeddings,
+        embedded: EmbeddingsWanted | None = None,
+        answers: AnswerLookup = no_answers,
+    ) -> bool:
+        """Whether an answer to ``first``, or to a question behind it, could bring a module that isn't there by then.
+
+        ``wanted`` are the questions of the whole conversation, ``answers`` what is known of those ahead of ``first``.
+        """
+        profile = recognised.recognition.profile
+        if (placement or profile.placement or self._placement) == "latest":
+            return True
+        at = next(at for at, question in wanted.by_turn.items() if question == first)
+        before = {turn: question for turn, question in wanted.by_turn.items() if turn < at}
+        if not before:
+            return True
+        decision = self._routers[profile.name].decide(
+            recognised.opened.request.turns[:at],
+            lookup=lookup,
+            to_embed=None if embedded is None else embedded.by_turn,
+            answers=answers,
+            questions=before,
+        )
+        return decision.message_kind == "none" or len(decision.selected) < len(profile.modules)
+
     def decide(
         self,
         recognised: RecognisedRequest,

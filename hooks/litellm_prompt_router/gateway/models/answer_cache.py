@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from litellm_prompt_router.gateway.models.answer_stores import AnswerStore, StoredAnswer
@@ -102,11 +103,13 @@ class AnswerCache:
                 held.update(await _within(READ_SECONDS, store.read(list(by_key))) or {})
             outcomes.update((key, _outcome_of(answer)) for key, answer in held.items())
             left = [key for key in by_key if key not in held]
-            found = await asyncio.gather(
-                *(self._calls.answer_to(by_key[key], asking, deadline) for key in left[-MAX_QUESTIONS:])
-            )
+            asked = left[-MAX_QUESTIONS:]
             results: dict[str, CallResult] = dict.fromkeys(left, "too_many")
-            results.update(zip(left[-MAX_QUESTIONS:], found, strict=True))
+            if asked and self._may_change(asking, by_key[asked[0]], held, left):
+                found = await asyncio.gather(*(self._calls.answer_to(by_key[key], asking, deadline) for key in asked))
+                results.update(zip(asked, found, strict=True))
+            else:
+                results.update(dict.fromkeys(asked, "not_needed"))
             await asyncio.gather(*(self._agree(store, key, result, held, outcomes) for key, result in results.items()))
         except Exception as error:
             why = type(error).__name__
@@ -116,6 +119,24 @@ class AnswerCache:
                 self._put(key, held.get(key))
                 self._pending.pop(key, None)
         return {by_key[key]: outcome for key, outcome in outcomes.items()}
+
+    def _may_change(
+        self, asking: Asking, first: RoutingQuestion, held: Mapping[str, StoredAnswer], left: Sequence[str]
+    ) -> bool:
+        """Whether asking this question and those behind it can add something to what is sent by now.
+
+        ``left``: the questions that nobody answered. One that another request is asking about may yet be answered.
+        """
+        model = asking.settings.model
+        before = [_key(model, each) for each in asking.questions[: asking.questions.index(first)]]
+        if any(key not in held and key not in left and key not in self._entries for key in before):
+            return True
+
+        def answers(model: str, question: RoutingQuestion) -> RoutingAnswer | None:
+            key = _key(model, question)
+            return held[key] if key in held else self.known(model, question)
+
+        return asking.may_change(first, answers)
 
     async def _agree(
         self,
@@ -180,7 +201,16 @@ def _lifetime(answer: StoredAnswer) -> float:
 
 
 def _key(model: str, question: RoutingQuestion) -> str:
-    text = "\0".join((model, question.sections, question.conversation))
+    return _digest("\0".join((model, _digest_of_sections(question.sections), question.conversation)))
+
+
+@lru_cache(maxsize=64)
+def _digest_of_sections(sections: str) -> str:
+    """Remembered: all questions of a profile have the same, and each call asks for those of the whole conversation."""
+    return _digest(sections)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 

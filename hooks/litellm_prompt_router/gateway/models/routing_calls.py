@@ -18,7 +18,7 @@ from litellm_prompt_router.gateway.models.routing_bills import RoutingBills
 from litellm_prompt_router.gateway.models.routing_model import ModelReply
 from litellm_prompt_router.profile.profile import RoutingModelSettings
 from litellm_prompt_router.record.record import RoutingOutcome
-from litellm_prompt_router.request.route import RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.route import AnswerLookup, RoutingAnswer, RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import parse_answer
 
 PAUSE_AFTER = 3
@@ -33,7 +33,7 @@ LATE_SECONDS = 10.0
 PROBLEM = "Routing model failed"
 
 Ask = Callable[[str, RoutingQuestion, Sequence[str], float, Mapping[str, Any]], Awaitable[ModelReply]]
-"""``(model, question, section ids, timeout in seconds, metadata)`` to what it said."""
+"""``(model, question, section ids, timeout in seconds, parameters of the caller's)`` to what it said."""
 Tell = Callable[[str, Sequence[str]], None]
 """Told of a problem: its title, and lines."""
 CallResult = RoutingAnswer | RoutingOutcome
@@ -49,8 +49,10 @@ class Asking:
     section_ids: tuple[str, ...]
     questions: tuple[RoutingQuestion, ...]
     request_id: str
-    metadata: Mapping[str, Any]
-    """LiteLLM's, for the calls."""
+    of_caller: Mapping[str, Any]
+    """LiteLLM's parameters of the calls: whose they are, and what of them may be logged."""
+    may_change: Callable[[RoutingQuestion, AnswerLookup], bool] = lambda _question, _answers: True
+    """Whether an answer to this question or a later one can add something, with these answers to those before it."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ class RoutingCalls:
         input_tokens, output_tokens, usd = 0, 0, None
         try:
             async with asyncio.timeout(seconds):
-                reply = await self._ask(model, question, asking.section_ids, seconds, asking.metadata)
+                reply = await self._ask(model, question, asking.section_ids, seconds, asking.of_caller)
             input_tokens, output_tokens, usd = reply.input_tokens, reply.output_tokens, reply.usd
         except Exception as error:
             status = getattr(error, "status_code", None)

@@ -31,6 +31,14 @@ IDENTITY = (
     *("user_api_key_project_id", "user_api_key_project_alias", "user_api_key_end_user_id"),
 )
 """What LiteLLM books a call's price by (proxy/hooks/proxy_track_cost_callback.py, 1.106)."""
+LOGGING_PARAMS = ("no-log", "turn_off_message_logging", "litellm_disabled_callbacks")
+LOGGING_HEADERS = (
+    "litellm-enable-message-redaction",
+    "x-litellm-enable-message-redaction",
+    "x-litellm-disable-callbacks",
+)
+"""By which LiteLLM keeps a request's text from its loggers (litellm_core_utils/redact_messages.py, and
+should_run_callback of litellm_logging.py, 1.106)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,9 +53,12 @@ class ModelReply:
 
 
 async def ask_routing_model(
-    model: str, question: RoutingQuestion, ids: Sequence[str], seconds: float, metadata: Mapping[str, Any]
+    model: str, question: RoutingQuestion, ids: Sequence[str], seconds: float, own: Mapping[str, Any]
 ) -> ModelReply:
-    """The model's reply, in one call without retries and fallbacks. Raises whatever LiteLLM raises."""
+    """The model's reply, in one call without retries and fallbacks. Raises whatever LiteLLM raises.
+
+    ``own``: parameters of who asks, as ``of_caller`` gives them.
+    """
     router = proxy_server.llm_router()
     members = router.get_model_list(model_name=model) if router is not None else None
     call = router.acompletion if members else litellm.acompletion
@@ -63,7 +74,7 @@ async def ask_routing_model(
         num_retries=0,
         max_retries=0,
         drop_params=True,
-        metadata=dict(metadata),
+        **own,
         **_params(abilities, ids),
         **more,
     )
@@ -75,10 +86,24 @@ def params_of_model(model: str, ids: Sequence[str]) -> dict[str, Any]:
     return _params(_Abilities(model, (), None), ids)
 
 
-def identity_in(bag: Mapping[str, Any], request_id: str, profile: str) -> dict[str, Any]:
-    """The metadata of a question asked for the request with this bag."""
+def of_caller(data: Mapping[str, Any], bag: Mapping[str, Any], request_id: str, profile: str) -> dict[str, Any]:
+    """A question's parameters, of the request with this body and bag: whose it is, and what of it isn't logged.
+
+    A question quotes the user. What keeps the request's own text from a logger keeps the question's from it.
+    """
     who = {name: bag[name] for name in IDENTITY if bag.get(name) is not None}
-    return {**who, "spend_logs_metadata": {QUESTION_KEY: {"request_id": request_id, "profile": profile}}}
+    metadata = {**who, "spend_logs_metadata": {QUESTION_KEY: {"request_id": request_id, "profile": profile}}}
+    received = data.get("proxy_server_request")
+    headers = _only(received.get("headers") if isinstance(received, Mapping) else None, LOGGING_HEADERS)
+    return {
+        "metadata": {**metadata, "headers": headers} if headers else metadata,
+        **({"proxy_server_request": {"headers": headers}} if headers else {}),
+        **_only(data, LOGGING_PARAMS),
+    }
+
+
+def _only(values: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if values.get(name)} if isinstance(values, Mapping) else {}
 
 
 def _params(abilities: _Abilities, ids: Sequence[str]) -> dict[str, Any]:

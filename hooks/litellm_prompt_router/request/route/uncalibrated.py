@@ -30,8 +30,9 @@ class UncalibratedBase:
 
     def __init__(self, profile: Profile) -> None:
         self._modules = tuple(n for n, module in enumerate(profile.modules) if not module.optional)
-        self._tools = {n: module.tools for n, module in enumerate(profile.modules) if module.tools}
-        self._owned = frozenset(tool for tools in self._tools.values() for tool in tools)
+        self._owned = frozenset(tool for module in profile.modules for tool in module.tools)
+        # In the core for want of evidence: a routing model may choose it, but a missing tool is no evidence.
+        self._tools = {n: m.tools for n, m in enumerate(profile.modules) if m.tools and not m.until_labelled}
         self._absent: dict[frozenset[str], frozenset[int]] = {}
 
     @property
