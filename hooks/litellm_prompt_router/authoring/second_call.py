@@ -26,6 +26,8 @@ from litellm_prompt_router.request.types import RoutingDecision, Turn
 Brought = tuple[Flags, ...]
 """By module, what a first answer brings; one for each that may have been given, none where there is no second call."""
 
+Decide = Callable[[Sequence[Turn]], RoutingDecision]
+
 
 class Served(NamedTuple):
     """Whether a message has all it needs by the second call of its task."""
@@ -57,7 +59,9 @@ class SecondCalls:
             own = [tool for tool in own if tool in case.tool_calls]
         return tuple((tool,) for tool in dict.fromkeys((*called, *own)))
 
-    def brought(self, case: Case, turns: Sequence[Turn], decide: Callable[[Sequence[Turn]], RoutingDecision]) -> Brought:
+    def brought(
+        self, case: Case, turns: Sequence[Turn], decide: Callable[[Sequence[Turn]], RoutingDecision]
+    ) -> Brought:
         """What each of these answers brings. ``turns`` end with the message, ``decide`` routes them."""
         said = case.said[:1]
         found: dict[bytes, Flags] = {}

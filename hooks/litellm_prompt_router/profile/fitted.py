@@ -14,7 +14,7 @@ SmallFloats = NDArray[np.float32]
 Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 Promise = Literal["guaranteed", "expected", "served", "none"]
-"""Of coverage in the first call of a task, with confidence or on average; ``served``: by its second call, on average."""
+"""Coverage of first calls, with confidence or on average; ``served``: by the second call of the task, on average."""
 CoverageOver = Literal["first_needs", "messages"]
 ModelLists = Literal["needed", "both"]
 
