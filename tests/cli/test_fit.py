@@ -61,7 +61,7 @@ def test_fit_evaluate_route_check(root: Path, tmp_path: Path, run: Run) -> None:
         lines[2]
         == "promise      guaranteed at 90% confidence: coverage of at least 95.0% of messages with a first need"
     )
-    assert lines[5] == "holds for    traffic like these messages, as long as it stays like them"
+    assert lines[6] == "holds for    traffic like these messages, as long as it stays like them"
     assert lines[-1] == f"stored in {root / 'harbour'}: router.json, router.npz"
     stored = json.loads((root / "harbour" / "router.json").read_text())
     assert stored["calibration"]["promise"] == "guaranteed"

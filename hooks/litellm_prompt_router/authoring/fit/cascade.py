@@ -111,8 +111,8 @@ def find_band(
     """The band and the lists for the strongest promise that so many messages allow, ``at_most`` that one.
 
     ``threshold``: the calibrated one, for messages without an answer. ``lists``: where they are chosen already. Without
-    any promise everything is asked about and both lists select, as without a fit. Where needs are to be served, what
-    the model calls needed selects alone if that suffices, and a miss weighs what the call that repairs it does.
+    any promise everything is asked about and both lists select, as without a fit. Where needs are to be served, a miss
+    weighs what the call that repairs it does.
     """
     sizes = np.asarray(tokens, dtype=float)
     sizes = sizes / (sizes.sum() or 1.0)
@@ -129,7 +129,6 @@ def find_band(
     if at_most == "served":
         most = misses_expected(counted, target)
         possible = [each for each in tried if each.unserved <= most]
-        possible = [each for each in possible if each.lists == LISTS[0]] or possible
         if possible:
             chosen = min(possible, key=lambda each: (_weight_of_repair(each, len(messages)), each.asked))
             return FoundBand(chosen=chosen, promise="served", always=always)

@@ -16,7 +16,7 @@ from litellm_prompt_router.authoring.fit.gate_training import (
     served_until,
     values_of,
 )
-from litellm_prompt_router.profile.fitted import Calibration, Flags, Floats, Gate
+from litellm_prompt_router.profile.fitted import Calibration, Flags, Floats, Gate, Promise
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import MOST_TOKENS_SHARE
 
@@ -44,23 +44,29 @@ class HeldOutSelections:
 
     def calibrated(self, options: FitOptions, target: float | None = None) -> Calibration:
         """The threshold for ``target``, the options' own where it is None, and what it promises."""
+        target = options.target if target is None else target
         is_served = options.at_most == "served"
-        found = calibrated(
-            (self.lowest_served if is_served else self.lowest)[self.counted].tolist(),
-            target=options.target if target is None else target,
-            confidence=options.confidence,
-            over=options.over,
-            conversations=self.conversations,
-            at_most="expected" if is_served else options.at_most,
-        )
-        if is_served and found.promise != "none":
-            found = replace(found, promise="served", threshold=self._cheapest(found.threshold))
+        found = self._calibrated(self.lowest, options, target, "expected" if is_served else options.at_most)
+        if is_served:
+            by_second = self._calibrated(self.lowest_served, options, target, "expected")
+            if by_second.promise != "none":
+                found = replace(found, promise="served", threshold=self._cheapest(by_second.threshold))
         at = found.threshold
         return replace(
             found,
             misses=self._below(self.lowest, at),
             unserved=self._below(self.lowest_served, at),
             unserved_at_best=self._below(self.lowest_at_best, at),
+        )
+
+    def _calibrated(self, values: Floats, options: FitOptions, target: float, at_most: Promise) -> Calibration:
+        return calibrated(
+            values[self.counted].tolist(),
+            target=target,
+            confidence=options.confidence,
+            over=options.over,
+            conversations=self.conversations,
+            at_most=at_most,
         )
 
     def cost(self, threshold: float) -> float:
@@ -73,12 +79,8 @@ class HeldOutSelections:
         counted = int(self.counted.sum())
         if not counted:
             return None
-        certain, best = (1 - self._below(each, threshold) / counted for each in self._served_values)
-        return certain, best
-
-    @property
-    def _served_values(self) -> tuple[Floats, Floats]:
-        return self.lowest_served, self.lowest_at_best
+        for_certain, at_best = (self._below(values, threshold) for values in (self.lowest_served, self.lowest_at_best))
+        return 1 - for_certain / counted, 1 - at_best / counted
 
     def _below(self, values: Floats, threshold: float) -> int:
         """How many of the counted messages have a lower value."""
