@@ -22,7 +22,7 @@ from litellm_prompt_router.request.route import MOST_TOKENS_SHARE
 
 PROMPTS_PER_MISS = 1.0
 """What a missed need costs: one more call, with the whole prompt, in which the missing module comes back."""
-MAX_TRIED = 100
+MAX_TRIED = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
