@@ -82,7 +82,9 @@ def evaluate(
 
     CASES.jsonl (- is stdin; default: ab_cases.jsonl in the profile's folder) holds one JSON object a line:
     `text`, the user message; `history`, earlier user messages (optional); `tool_calls`, names of the tools
-    called so far (optional); `category` (optional); `needs`, the ids of the modules it needs beyond the core.
+    called so far (optional); `assistant`, what the agent had said last (optional); `first_calls`, names of the tools in
+    its first answer to the message (optional); `category` (optional); `needs`, the ids of the modules it needs beyond
+    the core.
 
     Reductions are of the system prompt's size, means over cases; they say nothing of cost, which depends on
     caches. Coverage is the share of cases with all needed modules selected; a fallback selects them all. A first
