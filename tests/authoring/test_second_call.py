@@ -14,7 +14,7 @@ from litellm_prompt_router.authoring.evaluate import compare
 from litellm_prompt_router.authoring.fit import Fit, FitOptions, fit, target_table
 from litellm_prompt_router.authoring.second_call import SecondCalls, Served, served
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
-from litellm_prompt_router.profile.fitted import Flags
+from litellm_prompt_router.profile.fitted import Flags, Promise
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Router
 from tests.authoring.test_agent_training import heard
@@ -115,7 +115,7 @@ def doubtful(count: int, seed: int = 5) -> list[Numbered]:
 
 
 @cache
-def promised(at_most: str) -> Fit:
+def promised(at_most: Promise) -> Fit:
     return fit(harbour(), doubtful(300), replace(SERVED, at_most=at_most), silent)
 
 
