@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from litellm_prompt_router.authoring.fit import FitOptions
-from litellm_prompt_router.authoring.fit.cascade import ALWAYS, CascadeMessage, find_band
+from litellm_prompt_router.authoring.fit.cascade import ALWAYS, CascadeMessage, FoundBand, find_band
 from litellm_prompt_router.authoring.fit.cascade_messages import cascade_messages, find_cascade, values_of_last
 from litellm_prompt_router.authoring.wavering_sections import wavering_sections
 from litellm_prompt_router.files.fit_files import read_fitted
@@ -84,6 +84,25 @@ def test_the_lists_are_chosen_like_a_threshold() -> None:
     assert found(messages).chosen.lists == "both"
     assert found(messages, target=0.6).chosen.lists == "needed"
     assert found(messages, target=0.6, lists="both").chosen.lists == "both"
+
+
+def test_where_needs_are_to_be_served_a_miss_costs_a_call() -> None:
+    """The needed list alone, where a tool call brings what it misses; both where the next call still lacks it."""
+    missed = message([2], [-3.0, -3.0, -3.0], [1], [2, 3])
+    alone = replace(missed, brought=(flags(2),))
+    among = replace(missed, brought=(flags(2), flags(1)))
+    rest = [message([1], [-3.0, -3.0, -3.0], [1], [2, 3]) for _ in range(90)]
+
+    def chosen(few: CascadeMessage) -> FoundBand:
+        return find_band([*rest, *[few] * 10], TOKENS, -2.0, target=0.95, confidence=0.9, at_most="served")
+
+    found_alone, found_among = chosen(alone), chosen(among)
+    assert (found_alone.promise, found_alone.chosen.lists) == ("served", "needed")
+    assert (found_alone.chosen.misses, found_alone.chosen.unserved) == (10, 0)
+    assert (found_among.promise, found_among.chosen.lists) == ("served", "both")
+    needed = found_among.always[0]
+    assert (needed.misses, needed.unserved, needed.unserved_at_best) == (10, 10, 0)
+    assert needed.served == (0.9, 1.0)
 
 
 def test_what_nobody_finds_promises_nothing() -> None:

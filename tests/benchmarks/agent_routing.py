@@ -13,12 +13,11 @@ from unittest.mock import patch
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from litellm_prompt_router.authoring.share_intervals import share_interval
 from litellm_prompt_router.cli import embedding_options, fit_command
-from litellm_prompt_router.cli import main as cli
+from litellm_prompt_router.cli.output import span
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from tests.benchmarks.real_agent import (
@@ -54,7 +53,6 @@ COLUMNS = (
 LOCAL_MODEL = "local/multilingual-e5-small"
 ROUTING_MODEL = "openai/gpt-4.1-nano"
 """By whose prices the recorded model's answers would be billed."""
-ROUTING_OPTIONS = ("--routing-model", "--router-model")
 WIDTH = 160
 FITTED_FILES = ("router.json", "router.npz")
 
@@ -64,7 +62,7 @@ Run = Callable[..., Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """One router on held-out messages. ``served`` is None where nothing counts it."""
+    """One router on held-out messages. Whether a need is served depends on the order of the agent's calls."""
 
     promises: frozenset[str]
     messages: int
@@ -74,7 +72,9 @@ class Measured:
     kept_tokens: float
     """Summed over the messages, each a share."""
     oracle_tokens: float
-    served: int | None
+    served: int
+    """First needs met by the second call of the task, whichever tool the agent calls first."""
+    served_at_best: int
 
     def __add__(self, other: Measured) -> Measured:
         return Measured(
@@ -85,7 +85,8 @@ class Measured:
             first_covered=self.first_covered + other.first_covered,
             kept_tokens=self.kept_tokens + other.kept_tokens,
             oracle_tokens=self.oracle_tokens + other.oracle_tokens,
-            served=None if self.served is None or other.served is None else self.served + other.served,
+            served=self.served + other.served,
+            served_at_best=self.served_at_best + other.served_at_best,
         )
 
     def cells(self) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ class Measured:
             f"{self.covered / self.messages:.1%}",
             f"{self.kept_tokens / self.messages:.2f}",
             f"{self.oracle_tokens / self.messages:.2f}",
-            "-" if self.served is None else f"{self.served / max(1, self.first_needs):.1%}",
+            span(*(count / max(1, self.first_needs) for count in (self.served, self.served_at_best))),
         )
 
 
@@ -171,7 +172,8 @@ class AgentBench:
         where = ("--profile", folder.name, "--profiles", folder.parent)
         fit_file = self._written("fit.jsonl", teaching)
         options = router.options if router.fit_options is None else router.fit_options
-        done = self._run("fit", fit_file, *where, "--target", aim, "--promise", "expected", *options)
+        always = ("--target", aim, "--promise", "expected", "--keep-anyway")
+        done = self._run("fit", fit_file, *where, *always, *options)
         calibration = done.get("fused_calibration") or done["calibration"]
         return str(calibration["promise"]) if done["stored"] else "not stored"
 
@@ -181,7 +183,7 @@ class AgentBench:
         comparison = self._run("evaluate", test_file, *where, *router.options)["comparison"]
         *_, standing, oracle = comparison["standings"]
         messages, first_needs = comparison["cases"], comparison["first_needs"]
-        served = standing.get("served_coverage")
+        served, at_best = (standing[name] or 0.0 for name in ("served_coverage", "served_at_best"))
         return Measured(
             promises=frozenset({promise}),
             messages=messages,
@@ -190,7 +192,8 @@ class AgentBench:
             first_covered=round((standing["first_need_coverage"] or 0.0) * first_needs),
             kept_tokens=standing["kept_tokens"] * messages,
             oracle_tokens=oracle["kept_tokens"] * messages,
-            served=None if served is None else round(served * first_needs),
+            served=round(served * first_needs),
+            served_at_best=round(at_best * first_needs),
         )
 
     def _written(self, name: str, rows: Sequence[Row]) -> Path:
@@ -239,15 +242,21 @@ def measure(wanted: Wanted, root: Path, run: Run) -> None:
     title += f"{len(apart)} messages kept apart" if apart else f"{len(agent.messages)} messages, each held out once"
     table = Table(*COLUMNS, title=title)
     with _remembered_vectors():
-        for router, share, aim in track(jobs, "agent", console=Console(stderr=True), transient=True):
+        for router, share, aim in jobs:
             found = bench.on_others(router, apart, aim) if apart else bench.by_folds(router, share, aim)
-            table.add_row(router.name, f"{share:.0%}", f"{aim:.0%}", *found.cells())
+            _add(table, router.name, f"{share:.0%}", f"{aim:.0%}", *found.cells())
     console.print(table)
     if not apart:
         _measure_recorded(agent, root, run, (wanted.folder / MESSAGES_FILE, wanted.folder / ANSWERS_FILE), wanted.aims)
     elif wanted.held_out is not None and wanted.answers is not None:
         others = replace(agent, messages=apart, answers=answers_in(wanted.answers))
         _measure_recorded(others, root, run, (wanted.held_out, wanted.answers), ())
+
+
+def _add(table: Table, *cells: str) -> None:
+    """The row is told at once on stderr: the table takes minutes."""
+    table.add_row(*cells)
+    click.echo("  ".join(cells), err=True)
 
 
 def _measure_recorded(
@@ -259,28 +268,35 @@ def _measure_recorded(
     """
     console = Console(width=WIDTH)
     rows = agent.answered()
-    evaluates = next((option for option in ROUTING_OPTIONS if option in options_of("evaluate")), None)
-    if not rows or evaluates is None:
-        console.print("left out: the recorded routing model: no answers, or no command takes one", soft_wrap=True)
+    if not rows:
+        console.print("left out: the recorded routing model: no conversation has an answer for every message")
         return
-    fits = next((option for option in ROUTING_OPTIONS if option in options_of("fit")), None)
     bench = AgentBench(replace(agent, messages=rows), root, run, prefix="asking")
-    alone = FittedRouter(name="routing model, no fit", router={}, options=(evaluates, ROUTING_MODEL))
+    asking = ("--routing-model", ROUTING_MODEL)
+    alone = [
+        FittedRouter(name=f"routing model, {lists}, no fit", router=_asked(lists), options=asking)
+        for lists in ("both", "needed")
+    ]
+    by_promise = {"expected": "words and routing model, as fitted", "served": "the same, promise served"}
     table = Table(*COLUMNS, title=f"{len(rows)} messages with a recorded answer of a chat model")
     with (
         RecordedAnswerer(recorded_in(*recorded)) as answerer,
         patch.dict(os.environ, {"OPENAI_API_BASE": answerer.url, "OPENAI_API_KEY": "emulated"}),
     ):
-        table.add_row(alone.name, "none", "-", *bench.unfitted(alone, rows).cells())
+        for each in alone:
+            answerer.clear()
+            _add(table, each.name, "none", "-", *bench.unfitted(each, rows).cells())
         asked, unknown, usage = len(answerer.questions), answerer.unknown, answerer.usage
-        for aim in aims if fits is not None else ():
-            router = FittedRouter(
-                name="words and routing model, as fitted",
-                router={"model": ROUTING_MODEL},
-                options=(evaluates, ROUTING_MODEL),
-                fit_options=(fits, ROUTING_MODEL),
-            )
-            table.add_row(router.name, "80%", f"{aim:.0%}", *bench.by_folds(router, 0.8, aim).cells())
+        told = ("--routing-answers", root / "told.jsonl")  # so that each question is asked once
+        for aim in aims:
+            for promise, name in by_promise.items():
+                router = FittedRouter(
+                    name=name,
+                    router=_asked(),
+                    options=(*asking, *told),
+                    fit_options=(*asking, *told, "--promise", promise),
+                )
+                _add(table, router.name, "80%", f"{aim:.0%}", *bench.by_folds(router, 0.8, aim).cells())
     console.print(table)
     console.print(
         f"{asked} questions, {unknown} about messages without an answer; {usage.input_tokens:,} tokens in, "
@@ -289,10 +305,9 @@ def _measure_recorded(
     )
 
 
-def options_of(command: str) -> frozenset[str]:
-    """The options that a command of `prompt-router` takes."""
-    found = cli.get_command(click.Context(cli), command)
-    return frozenset(option for param in (found.params if found else ()) for option in param.opts)
+def _asked(lists: str | None = None) -> dict[str, Any]:
+    """What profile.yaml says of the routing model."""
+    return {"model": ROUTING_MODEL, **({"model_lists": lists} if lists else {})}
 
 
 def _missing(bench: AgentBench, router: FittedRouter, wanted: Wanted) -> str | None:

@@ -61,7 +61,7 @@ def test_fit_evaluate_route_check(root: Path, tmp_path: Path, run: Run) -> None:
         lines[2]
         == "promise      guaranteed at 90% confidence: coverage of at least 95.0% of messages with a first need"
     )
-    assert lines[5] == "holds for    traffic like these messages, as long as it stays like them"
+    assert lines[6] == "holds for    traffic like these messages, as long as it stays like them"
     assert lines[-1] == f"stored in {root / 'harbour'}: router.json, router.npz"
     stored = json.loads((root / "harbour" / "router.json").read_text())
     assert stored["calibration"]["promise"] == "guaranteed"
@@ -303,6 +303,30 @@ def test_labels_take_modules_out_of_a_drafts_core(root: Path, tmp_path: Path, ru
     assert path.read_text().startswith("# ours\n")
     assert run("check", "harbour", "--profiles", root).exit_code == 0
     assert first["id"] in json.loads((root / "harbour" / "router.json").read_text())["gate"]["offsets"]
+
+
+def test_what_is_served_by_the_second_call(root: Path, tmp_path: Path, run: Run) -> None:
+    """As a promise; in the table beside the first call, and with what is stored; and `evaluate` measures it."""
+    where = ("--profile", "harbour", "--profiles", root)
+    chance = random.Random(6)
+    labels = [case.model_dump() for _, case in labelled(300)]
+    hidden = [{**case, "needs": [chance.choice(sorted(TOPICS))]} for case in labels[::3]]
+    file = _lines(tmp_path / "fit.jsonl", [*hidden, *labels[1::3], *labels[2::3]])
+    result = run("fit", file, *where, "--promise", "served", "--target", "0.9")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    second = "have all they need by the second call of their task"
+    assert lines[2] == f"promise      served: 90.0% of messages with a first need {second}, on average"
+    assert lines[4].startswith("served ")
+    assert f"{second}, " in lines[4]
+    assert lines[8].split() == ["target", "promise", "kept", "by", "words", "first", "call", "served"]
+    stored = json.loads((root / "harbour" / "router.json").read_text())["calibration"]
+    assert stored["promise"] == "served"
+    assert 0 <= stored["unserved_at_best"] <= stored["unserved"] < stored["misses"]
+    measured = run("evaluate", file, *where)
+    header = next(line for line in measured.stdout.splitlines() if line.startswith("router"))
+    assert header.split() == ["router", "coverage", "at", "first", "needs", "served", "tokens", "kept"]
+    assert run("check", "harbour", "--profiles", root).exit_code == 0
 
 
 def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> None:

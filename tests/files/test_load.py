@@ -466,7 +466,10 @@ def test_no_folder_and_no_profile(tmp_path: Path) -> None:
 
 
 ROUTING_MODELS = {
-    "all": ({"model": "a", "hedge_model": "b", "model_timeout": 2, "model_budget_usd_per_hour": 3}, []),
+    "all": (
+        {"model": "a", "hedge_model": "b", "model_timeout": 2, "model_budget_usd_per_hour": 3, "model_lists": "needed"},
+        [],
+    ),
     "settings of none": (
         {"model_timeout": 2, "hedge_model": "b"},
         [
@@ -479,6 +482,14 @@ ROUTING_MODELS = {
         [f"{M}: router.hedge_model: is the routing model itself; name another, or remove it"],
     ),
     "no time": ({"model": "a", "model_timeout": 0}, [f"{Y}: router.model_timeout: input should be greater than 0"]),
+    "lists of none": (
+        {"model_lists": "needed"},
+        [f"{M}: router.model_lists: goes with `router.model`; name the routing model, or remove it"],
+    ),
+    "an unknown list": (
+        {"model": "a", "model_lists": "perhaps"},
+        [f"{Y}: router.model_lists: input should be 'needed' or 'both'"],
+    ),
 }
 
 
@@ -496,6 +507,7 @@ def test_a_routing_models_settings(tmp_path: Path, router: dict[str, object], ex
             2,
             3,
         )
+        assert loaded.lists == "needed"
 
 
 def test_what_waits_for_labels_leaves_the_core_for_a_routing_model(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from litellm_prompt_router.profile.fitted import ModelLists
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import (
@@ -73,6 +74,16 @@ def test_both_lists_bring_modules_and_nothing_else_does() -> None:
         "names": ("requires", "files"),
         "charts": ("model", "perhaps"),
     }
+
+
+@pytest.mark.parametrize(("lists", "brought"), [("needed", set()), ("both", {"charts"}), (None, {"charts"})])
+def test_a_profile_may_say_which_lists_bring_modules(lists: ModelLists | None, brought: set[str]) -> None:
+    """Where it doesn't, both do as long as no fit chose."""
+    stated = OFFICE.routing_model
+    assert stated is not None
+    router = Router(replace(OFFICE, routing_model=replace(stated, lists=lists)))
+    told = says({"report": answer(perhaps=["charts"])})
+    assert set(router.decide([user("report")], answers=told).modules) == {"core", *brought}
 
 
 def test_an_empty_answer_leaves_the_core_and_what_triggers_say() -> None:

@@ -31,7 +31,7 @@ from litellm_prompt_router.cli.inputs import (
     settings_of_environment,
     shown,
 )
-from litellm_prompt_router.cli.output import evidence_for_json, percent, shortened, show_json, show_table
+from litellm_prompt_router.cli.output import evidence_for_json, percent, shortened, show_json, show_table, span
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
     answers_for,
@@ -82,11 +82,15 @@ def evaluate(
 
     CASES.jsonl (- is stdin; default: ab_cases.jsonl in the profile's folder) holds one JSON object a line:
     `text`, the user message; `history`, earlier user messages (optional); `tool_calls`, names of the tools
-    called so far (optional); `category` (optional); `needs`, the ids of the modules it needs beyond the core.
+    called so far (optional); `assistant`, what the agent had said last (optional); `first_calls`, names of the tools in
+    its first answer to the message (optional); `category` (optional); `needs`, the ids of the modules it needs beyond
+    the core.
 
     Reductions are of the system prompt's size, means over cases; they say nothing of cost, which depends on
     caches. Coverage is the share of cases with all needed modules selected; a fallback selects them all. A first
-    need is a message that needs what neither the core nor a tool call brings. Intervals are exact for messages
+    need is a message that needs what neither the core nor a tool call brings; it is served when all it needs is there
+    by the second call of its task, where a tool that the agent calls, or its words, bring what the first call lacked.
+    Served is a span where labels don't tell which tool was called first. Intervals are exact for messages
     drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all.
 
     A profile that was fitted with an embedding model has its messages sent to that model, unless --lexical.
@@ -163,8 +167,12 @@ def _show_comparison(comparison: Comparison) -> None:
         click.echo(f"at {comparison.first_needs} first needs: {percent(low)} to {percent(high)}")
     click.echo()
     show_table(
-        ("router", "#coverage", "#at first needs", "#tokens kept"),
-        [(s.router, *_shares(s.coverage, s.first_need_coverage, s.kept_tokens)) for s in comparison.standings],
+        ("router", "#coverage", "#at first needs", "#served", "#tokens kept"),
+        [
+            (s.router, *covered, span(s.served_coverage, s.served_at_best), kept)
+            for s in comparison.standings
+            for *covered, kept in [_shares(s.coverage, s.first_need_coverage, s.kept_tokens)]
+        ],
     )
     if not comparison.curve:
         return

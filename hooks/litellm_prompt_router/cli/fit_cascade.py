@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from litellm_prompt_router.authoring.fit.cascade import TriedBand
 from litellm_prompt_router.authoring.fit.cascade_messages import FoundCascade, find_cascade, values_from
 from litellm_prompt_router.authoring.fit.fitting import Fit
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
-from litellm_prompt_router.authoring.fit.target_table import SAVES_NOTHING
+from litellm_prompt_router.authoring.fit.target_table import SAVES_NOTHING, TargetReach
 from litellm_prompt_router.authoring.wavering_sections import WaveringSection, wavering_sections
-from litellm_prompt_router.cli.output import percent, show_table
+from litellm_prompt_router.cli.output import percent, show_table, span
 from litellm_prompt_router.cli.routing_options import (
     RECORDED,
     RoutingAnswersWanted,
@@ -88,19 +88,23 @@ def with_cascade(
     return AskedFit(told, found, _wavering(profile, done, answers))
 
 
-def show_cascade(asked: AskedFit, profile: Profile) -> None:
-    """What the routing model brings, always asked and where words and meaning leave it open."""
+def show_cascade(asked: AskedFit, profile: Profile, alone: Mapping[str, TargetReach]) -> None:
+    """What the routing model brings, always asked and where words and meaning leave it open; ``alone``: without it."""
     found = asked.found
     cascade, best = found.cascade, found.fused or found.words
     click.echo()
-    rows = [(f"always, {_LISTS[each.lists]}", *_shares(each)) for each in best.always]
-    chosen = (f"{_when(best.chosen.band)}, {_LISTS[cascade.lists]}", *_shares(best.chosen))
-    over = "#at first needs" if asked.fit.fitted.calibration.over == "first_needs" else "#coverage"
-    show_table((f"{cascade.model} asked", over, "#tokens kept", "#asked about"), [*rows, chosen])
+    rows = [(name, *_reached(found), "0.0%") for name, found in alone.items()]
+    rows += [(f"routing model, {each.lists}", *_shares(each)) for each in best.always]
+    if best.chosen not in best.always:
+        names = " and ".join(("words", "meaning") if found.fused else ("words",))
+        rows.append((f"{names}, in doubt routing model, {cascade.lists}", *_shares(best.chosen)))
+    show_table((f"router at {percent(cascade.target_coverage)}", *COLUMNS), rows)
     promise = (
         "nothing is promised" if cascade.promise == "none" else f"{percent(cascade.target_coverage)} {cascade.promise}"
     )
-    click.echo(f"taken: the last, on {cascade.messages} messages, {cascade.misses} missed; {promise}")
+    lists = "the needed sections alone" if cascade.lists == "needed" else "needed and perhaps needed sections"
+    taken = f"{cascade.model} is asked {_when(best.chosen.band)}, and {lists} are sent"
+    click.echo(f"taken: {taken}; {cascade.misses} of {cascade.messages} messages missed; {promise}")
     for each in asked.wavering:
         click.echo(wavering_line(each))
     if profile.routing_model is None:
@@ -116,10 +120,14 @@ def cascade_for_json(asked: AskedFit) -> dict[str, Any]:
         "promise": found.cascade.promise,
         "messages": found.cascade.messages,
         "misses": found.cascade.misses,
+        "unserved": found.cascade.unserved,
+        "unserved_at_best": best.chosen.unserved_at_best,
         "coverage": best.chosen.coverage,
         "kept_tokens": best.chosen.kept,
         "asked_share": best.chosen.asked_share,
-        "always": [{"lists": e.lists, "coverage": e.coverage, "kept_tokens": e.kept} for e in best.always],
+        "always": [
+            {"lists": e.lists, "coverage": e.coverage, "served": e.served, "kept_tokens": e.kept} for e in best.always
+        ],
         "wavering": [{"section": w.id, "used": w.used, "needed": w.needed, "perhaps": w.perhaps} for w in wavering],
     }
 
@@ -135,12 +143,17 @@ def _wavering(profile: Profile, done: Fit, answers: AnswerLookup) -> tuple[Waver
     return wavering_sections(pairs, router.section_ids)
 
 
-_LISTS = {"needed": "needed sections", "both": "perhaps needed ones, too"}
-
-
 def _when(band: AskingBand) -> str:
     return "always" if band == AskingBand(low=float("-inf"), high=float("inf")) else "in doubt"
 
 
-def _shares(tried: TriedBand) -> tuple[str, str, str]:
-    return percent(tried.coverage), percent(tried.kept), percent(tried.asked_share)
+COLUMNS = ("#first call", "#served", "#tokens kept", "#asked about")
+
+
+def _shares(tried: TriedBand) -> tuple[str, str, str, str]:
+    return percent(tried.coverage), span(*tried.served), percent(tried.kept), percent(tried.asked_share)
+
+
+def _reached(found: TargetReach) -> tuple[str, str, str]:
+    first = "-" if found.coverage is None else percent(found.coverage)
+    return first, span(found.served, found.served_at_best), percent(found.kept)

@@ -100,10 +100,11 @@ NOTHING_ROUTED = "every module stays in the core, so there is nothing to route"
 @click.option(
     "--promise",
     "at_most",
-    type=click.Choice(["guaranteed", "expected"]),
+    type=click.Choice(["guaranteed", "expected", "served"]),
     default="guaranteed",
     show_default=True,
-    help="The strongest promise to set the threshold for. The weaker one sends less.",
+    help="The strongest promise to set the threshold for. Weaker ones send less; `served` counts a need as met when "
+    "its module is there by the second call of the task.",
 )
 @click.option(
     "--seed",
@@ -150,6 +151,11 @@ def fit(
     Before it stores anything, it shows what each target would keep. `recommended` is the one of 90% or more that costs
     least, where a miss costs one more call with the whole prompt. A fit that promises nothing, or keeps 95% of the
     tokens or more, isn't stored, and the command ends with 1, unless --keep-anyway.
+
+    `served`, in that table and as a promise: what the first call of a task lacks comes with its second one where the
+    agent called one of its tools, or spoke of it. Of all tools that a message leads to each may be called first, where
+    the labels don't tell: the lower figure is for the order that helps least, and the promise is for that one. Below
+    the threshold that it allows, --promise served takes the one that costs least, as above.
 
     A draft keeps most modules in the core (`always: true`) for want of evidence, marked `until_labelled: true`. Those
     that some of these messages need and others don't leave the core, with the count beside them in profile.yaml; none
@@ -222,7 +228,7 @@ def fit(
     show_fit(profile, done)
     show_targets(rows, options.target, advised)
     if told is not None:
-        show_cascade(told, profile)
+        show_cascade(told, profile, next(row.reached for row in rows if row.target == options.target))
     elif asks:
         click.echo(f"\n{price_line(done, asked, count_tokens)}")
     for module in freed:

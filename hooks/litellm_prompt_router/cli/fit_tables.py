@@ -9,7 +9,7 @@ import click
 
 from litellm_prompt_router.authoring.fit import Fit, HeldOutSelections, LabelDoubt, TargetReach, TargetRow
 from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
-from litellm_prompt_router.cli.output import percent, shortened, show_table
+from litellm_prompt_router.cli.output import percent, shortened, show_table, span
 from litellm_prompt_router.files.labelled_messages import Numbered
 from litellm_prompt_router.profile.fitted import Calibration
 from litellm_prompt_router.profile.profile import Profile
@@ -31,6 +31,7 @@ def show_fit(profile: Profile, done: Fit) -> None:
     click.echo(f"{len(done.cases)} messages of {calibration.conversations} conversations taught and calibrated")
     click.echo(f"promise      {promise_of(calibration)}")
     click.echo(f"based on     {calibration.messages} {COUNTED[calibration.over]}, {calibration.misses} missed")
+    click.echo(f"served       {_served(calibration)}")
     if calibration.promise != "none":
         click.echo(
             f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
@@ -38,6 +39,7 @@ def show_fit(profile: Profile, done: Fit) -> None:
     if done.fitted.semantics is not None:
         fused = done.fitted.semantics.calibration
         click.echo(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
+        click.echo(f"served       {_served(fused)}")
         if fused.promise != "none":
             click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
     click.echo("holds for    traffic like these messages, as long as it stays like them\n")
@@ -47,12 +49,13 @@ def show_targets(rows: Sequence[TargetRow], chosen: float, advised: float | None
     """Each target: the promise that so many messages allow, and the share of tokens that each router keeps."""
     names = list(rows[0].reached)
     show_table(
-        ("target", "promise", *(f"#kept by {name}" for name in names), ""),
+        ("target", "promise", *(f"#kept by {name}" for name in names), "#first call", "#served", ""),
         [
             (
                 percent(row.target),
                 row.reached[names[-1]].promise,
                 *(_kept(row.reached[name]) for name in names),
+                *_covered(row.reached[names[-1]]),
                 _marks(row.target, chosen, advised),
             )
             for row in rows
@@ -62,6 +65,24 @@ def show_targets(rows: Sequence[TargetRow], chosen: float, advised: float | None
 
 def _kept(found: TargetReach) -> str:
     return "-" if found.promise == "none" else percent(found.kept)
+
+
+def _covered(found: TargetReach) -> tuple[str, str]:
+    """The share of messages with all they need in the first call, and by the second, under the router that routes."""
+    if found.promise == "none" or found.coverage is None:
+        return "-", "-"
+    return percent(found.coverage), span(found.served, found.served_at_best)
+
+
+def _served(calibration: Calibration) -> str:
+    """First and second call side by side."""
+    if not calibration.messages or calibration.unserved is None or calibration.unserved_at_best is None:
+        return "unknown"
+    first, least, most = (
+        1 - missed / calibration.messages
+        for missed in (calibration.misses, calibration.unserved, calibration.unserved_at_best)
+    )
+    return f"{span(least, most)} have all they need by the second call of their task, {percent(first)} in the first"
 
 
 def _marks(target: float, chosen: float, advised: float | None) -> str:

@@ -16,6 +16,8 @@ def promise_of(calibration: Calibration) -> str:
         return f"guaranteed at {calibration.confidence:.0%} confidence: coverage of at least {target} of {over}"
     if calibration.promise == "expected":
         return f"expected: coverage of {target} of {over} on average; no guarantee for this one fit"
+    if calibration.promise == "served":
+        return f"served: {target} of {over} have all they need by the second call of their task, on average"
     expected = least_expected(calibration.target_coverage)
     if calibration.messages >= expected:
         few = f"too many of {calibration.messages:,} calibration {over} can't be covered"

@@ -70,6 +70,14 @@ def percent(share: float) -> str:
     return f"{share if share >= 1 else min(share, 0.999):.1%}"
 
 
+def span(low: float | None, high: float | None) -> str:
+    """``97.8% to 100.0%``; one figure where they don't differ, ``-`` where there is none."""
+    if low is None or high is None:
+        return "-"
+    shown = dict.fromkeys(percent(share) for share in (low, high))
+    return " to ".join(shown)
+
+
 def change(before: int, after: int) -> str:
     """``1,200 -> 300 (-75.0%)``."""
     difference = f" ({(after - before) / before:+.1%})" if before else ""

@@ -32,6 +32,7 @@ class CascadeJson(_StrictCascade):
     messages: int
     misses: int
     asked: int
+    unserved: int | None = None
 
 
 def cascade_for_file(cascade: Cascade) -> dict[str, Any]:

@@ -31,7 +31,9 @@ class Case(BaseModel):
     tool_calls: tuple[str, ...] = ()
     """Names of the tools called so far."""
     said: tuple[str, ...] = ()
-    """What the agent said, and passed to its tools, while it worked on this message."""
+    """What the agent said, and passed to its tools, while it worked on this message, in order."""
+    first_calls: tuple[str, ...] | None = None
+    """Names of the tools in the agent's first answer to this message; None where that isn't known."""
     category: Annotated[str, Field(min_length=1)] = "uncategorised"
     needs: tuple[str, ...]
 
@@ -64,6 +66,7 @@ class Conversations:
     def __init__(self, cases: Iterable[Case]) -> None:
         self._by_end: dict[tuple[str, ...], Case] = {}
         self._group: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._after: dict[tuple[str, ...], Case] = {}
         cases = tuple(cases)
         for case in cases:
             messages = (*case.history, case.text)
@@ -75,10 +78,16 @@ class Conversations:
             before = self._before(case)
             if before is not None:
                 self._join(messages, (*before.history, before.text))
+                self._after.setdefault((*before.history, before.text), case)
 
     def name_of(self, case: Case) -> tuple[str, ...]:
         """The same for all cases of one conversation."""
         return self._root((*case.history, case.text))
+
+    def called_for(self, case: Case) -> tuple[str, ...]:
+        """The tools called between this message and the next one that is known of its conversation; none without it."""
+        after = self._after.get((*case.history, case.text))
+        return () if after is None else _without(after.tool_calls, case.tool_calls)
 
     def turns_of(self, case: Case) -> tuple[Turn, ...]:
         """The conversation as routing sees it."""

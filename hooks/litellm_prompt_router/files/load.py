@@ -162,6 +162,7 @@ def _routing_model(declared: RouterFile) -> RoutingModelSettings | None:
         hedge_model=declared.hedge_model,
         timeout_seconds=declared.model_timeout,
         budget_usd_per_hour=declared.model_budget_usd_per_hour,
+        lists=declared.model_lists,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from litellm_prompt_router.profile.fitted import ModelLists
 from litellm_prompt_router.profile.ignore_rules import IgnoreRules
 from litellm_prompt_router.request.route.triggers import check_trigger
 
@@ -91,6 +92,7 @@ class RouterFile(_StrictProfile):
     hedge_model: _Text | None = None
     model_timeout: Annotated[float, Field(gt=0, le=30)] = MODEL_TIMEOUT_SECONDS
     model_budget_usd_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    model_lists: ModelLists | None = None
 
 
 class ProfileFile(_StrictProfile):
@@ -151,7 +153,8 @@ def inconsistencies(declared: ProfileFile, folder: Path, where: str) -> Iterable
 def _without_routing_model(router: RouterFile, where: str) -> Iterable[str]:
     """What is said of a routing model that isn't named."""
     if router.model is None:
-        for name in sorted(router.model_fields_set & {"hedge_model", "model_timeout", "model_budget_usd_per_hour"}):
+        of_model = {"hedge_model", "model_timeout", "model_budget_usd_per_hour", "model_lists"}
+        for name in sorted(router.model_fields_set & of_model):
             yield f"{where}: router.{name}: goes with `router.model`; name the routing model, or remove it"
     elif router.hedge_model == router.model:
         yield f"{where}: router.hedge_model: is the routing model itself; name another, or remove it"

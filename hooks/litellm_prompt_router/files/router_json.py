@@ -39,6 +39,8 @@ class CalibrationJson(_StrictFit):
     conversations: int
     expected_threshold: _Finite | None
     guaranteed_threshold: _Finite | None
+    unserved: int | None = None
+    unserved_at_best: int | None = None
 
 
 class GateJson(_StrictFit):

@@ -13,7 +13,8 @@ Floats = NDArray[np.float64]
 SmallFloats = NDArray[np.float32]
 Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
-Promise = Literal["guaranteed", "expected", "none"]
+Promise = Literal["guaranteed", "expected", "served", "none"]
+"""Coverage of first calls, with confidence or on average; ``served``: by the second call of the task, on average."""
 CoverageOver = Literal["first_needs", "messages"]
 ModelLists = Literal["needed", "both"]
 
@@ -80,10 +81,14 @@ class Calibration:
     messages: int
     """Calibration messages that the promise covers."""
     misses: int
-    """Those of them whose needs the threshold doesn't select."""
+    """Those of them whose needs the threshold doesn't select: they lack a module in the first call of their task."""
     conversations: int
     expected_threshold: float
     guaranteed_threshold: float
+    unserved: int | None = None
+    """Those that lack one in the second call, too, where the agent calls its tools in the order that helps least."""
+    unserved_at_best: int | None = None
+    """The same, where it calls them in the order that helps most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -132,6 +137,8 @@ class Cascade:
     """Calibration messages that the promise covers; ``misses`` of them lack a module, ``asked`` were asked about."""
     misses: int
     asked: int
+    unserved: int | None = None
+    """Those of them that lack a module in the second call of their task, too, by the order that helps least."""
 
     def band(self, *, is_fused: bool) -> AskingBand | None:
         return self.fused if is_fused else self.words

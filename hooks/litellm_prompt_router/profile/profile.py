@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from litellm_prompt_router.documents.plurals import many
-from litellm_prompt_router.profile.fitted import Fitted
+from litellm_prompt_router.profile.fitted import Fitted, ModelLists
 
 NO_ROUTER = "none"
 Ttl = Literal["5m", "1h"]
@@ -119,6 +119,8 @@ class RoutingModelSettings:
     timeout_seconds: float
     budget_usd_per_hour: float | None
     """Of one process; beyond it nothing is asked. None: no limit."""
+    lists: ModelLists | None = None
+    """Which of its lists select, whatever a fit found. None: those that a fit chose, both without one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

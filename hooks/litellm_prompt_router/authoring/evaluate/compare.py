@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from litellm_prompt_router.authoring.second_call import SecondCalls, served
 from litellm_prompt_router.authoring.share_intervals import share_interval
 from litellm_prompt_router.documents.bundled import install_command
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -42,6 +44,10 @@ class RouterResult:
     first_need_coverage: float | None
     """Of cases that need what neither the core nor a tool call brings; None without such a case."""
     kept_tokens: float
+    served_coverage: float | None
+    """Of the same cases: all they need is there by the second call of the task, whichever tool is called first."""
+    served_at_best: float | None
+    """The same, where it calls first what helps most; they differ only where the order of its calls isn't known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,15 +104,24 @@ def compare(
     first: Flags = np.any(needed & ~state, axis=1)
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
     tokens /= tokens.sum() or 1.0
+    second = SecondCalls(conversations, profile)
+    decide = partial(router.decide, lookup=lookup, answers=answers)
+    brought = [second.brought(case, turn, decide) for (_, case), turn in zip(cases, turns, strict=True)]
 
     def result_of(name: str, selected: Flags) -> RouterResult:
         covered: Flags = np.all(selected | ~needed, axis=1)
+        met = [served(*each) for each in zip(needed, selected, brought, strict=True)]
         return RouterResult(
             router=name,
             coverage=float(covered.mean()),
-            first_need_coverage=float(covered[first].mean()) if first.any() else None,
+            first_need_coverage=share_of(covered.tolist()),
             kept_tokens=float((selected @ tokens).mean()),
+            served_coverage=share_of([each.for_certain for each in met]),
+            served_at_best=share_of([each.at_best for each in met]),
         )
+
+    def share_of(met: Sequence[bool]) -> float | None:
+        return float(np.array(met)[first].mean()) if first.any() else None
 
     standings = [result_of("all modules", np.ones_like(needed)), result_of("triggers only", by_triggers)]
     current = np.array([_flags(item.decision.modules, profile) for item in seen])

@@ -10,6 +10,7 @@ expected to cost less than the miss that it may spare. A miss is taken to cost w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from litellm_prompt_router.authoring.fit.training_documents import Said
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.profile.fitted import AGENT_INPUTS, AgentWords, Flags, Floats, ScoreTable
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import WeightedConversation
+from litellm_prompt_router.request.route import WeightedConversation, closure_of
 from litellm_prompt_router.request.route.agent_words import said_by, spoken_inputs
 from litellm_prompt_router.request.route.scores import NOTHING, score
 from litellm_prompt_router.request.route.triggers import folded
@@ -74,6 +75,17 @@ def learn_agent_words(profile: Profile, columns: Sequence[int], observed: Sequen
     return AgentWords(
         weights=np.round(weights, 6), bias=round(bias, 6), thresholds=_thresholds(profile, columns), texts=texts
     )
+
+
+def with_heard(item: HeldOutCase, profile: Profile, columns: Sequence[int], words: AgentWords) -> HeldOutCase:
+    """With what the agent's first words call for among what its first answer brings."""
+    if not item.first_heard or not item.brought:
+        return item
+    values = item.first_heard[0] @ words.weights + words.bias
+    called: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
+    for column in np.flatnonzero(values >= words.thresholds).tolist():
+        called[[columns[column], *closure_of(columns[column], profile)]] = True
+    return replace(item, brought=tuple(flags | called for flags in item.brought))
 
 
 def _thresholds(profile: Profile, columns: Sequence[int]) -> Floats:

@@ -19,6 +19,8 @@ from math import inf
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.calibrate import misses_expected, misses_guaranteed
+from litellm_prompt_router.authoring.fit.held_out import PROMPTS_PER_MISS
+from litellm_prompt_router.authoring.second_call import Brought, served
 from litellm_prompt_router.profile.fitted import AskingBand, Flags, Floats, ModelLists, Promise
 
 ASKING_SHARE = 0.02
@@ -47,6 +49,8 @@ class CascadeMessage:
     both_lists: Flags | None
     earlier: tuple[int, ...] = ()
     """Earlier messages of its conversation, by their place among all."""
+    brought: Brought = ()
+    """What the agent's first answer brings (authoring/second_call.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +61,11 @@ class TriedBand:
     lists: ModelLists
     counted: int
     misses: int
-    """Of the counted messages."""
+    """Of the counted messages, in the first call of their task."""
+    unserved: int
+    """Of the counted messages, by the second call, too, where the agent calls first what helps least."""
+    unserved_at_best: int
+    """The same, where it calls first what helps most."""
     asked: int
     """Of the counted messages."""
     kept: float
@@ -68,6 +76,12 @@ class TriedBand:
     @property
     def coverage(self) -> float:
         return 1 - self.misses / self.counted if self.counted else 1.0
+
+    @property
+    def served(self) -> tuple[float, float]:
+        """The share of the counted messages that is served, for certain and at best."""
+        counted = max(1, self.counted)
+        return 1 - self.unserved / counted, 1 - self.unserved_at_best / counted
 
     @property
     def weight(self) -> float:
@@ -97,7 +111,8 @@ def find_band(
     """The band and the lists for the strongest promise that so many messages allow, ``at_most`` that one.
 
     ``threshold``: the calibrated one, for messages without an answer. ``lists``: where they are chosen already. Without
-    any promise everything is asked about and both lists select, as without a fit.
+    any promise everything is asked about and both lists select, as without a fit. Where needs are to be served, a miss
+    weighs what the call that repairs it does.
     """
     sizes = np.asarray(tokens, dtype=float)
     sizes = sizes / (sizes.sum() or 1.0)
@@ -111,12 +126,23 @@ def find_band(
         ("guaranteed", misses_guaranteed(counted, target, 1 - (1 - confidence) / len(tried))),
         ("expected", misses_expected(counted, target)),
     ]
+    if at_most == "served":
+        most = misses_expected(counted, target)
+        possible = [each for each in tried if each.unserved <= most]
+        if possible:
+            chosen = min(possible, key=lambda each: (_weight_of_repair(each, len(messages)), each.asked))
+            return FoundBand(chosen=chosen, promise="served", always=always)
+        return FoundBand(chosen=always[-1], promise="none", always=always)
     for promise, most in allowed[(at_most != "guaranteed") + (at_most == "none") :]:
         possible = [each for each in tried if each.misses <= most]
         if possible:
             chosen = min(possible, key=lambda each: (each.weight, each.asked, each.misses))
             return FoundBand(chosen=chosen, promise=promise, always=always)
     return FoundBand(chosen=always[-1], promise="none", always=always)
+
+
+def _weight_of_repair(tried: TriedBand, messages: int) -> float:
+    return tried.weight + PROMPTS_PER_MISS * tried.misses / messages
 
 
 def _bands(messages: Sequence[CascadeMessage], threshold: float) -> Iterator[AskingBand]:
@@ -135,18 +161,21 @@ def _tried(
     messages: Sequence[CascadeMessage], sizes: Floats, threshold: float, band: AskingBand, lists: ModelLists
 ) -> TriedBand:
     own, asked = zip(*(_selected(message, threshold, band, lists) for message in messages), strict=True)
-    kept, misses = 0.0, 0
+    kept, misses, met = 0.0, 0, []
     for message, selected in zip(messages, own, strict=True):
         there = selected.copy()
         for number in message.earlier:
             there |= own[number]
         kept += float(sizes @ there)
         misses += message.is_counted and bool((message.needed & ~there).any())
+        met += [served(message.needed, there, message.brought)] if message.is_counted else []
     return TriedBand(
         band=band,
         lists=lists,
         counted=sum(message.is_counted for message in messages),
         misses=misses,
+        unserved=sum(not each.for_certain for each in met),
+        unserved_at_best=sum(not each.at_best for each in met),
         asked=sum(is_asked and m.is_counted for m, is_asked in zip(messages, asked, strict=True)),
         kept=kept / len(messages),
         asked_share=sum(asked) / len(messages),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.cascade import CascadeMessage, FoundBand, find_band
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions, is_counted, needed_of
+from litellm_prompt_router.authoring.second_call import SecondCalls
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
 from litellm_prompt_router.profile.fitted import Cascade, Flags, Floats, Gate
 from litellm_prompt_router.profile.profile import Profile
@@ -66,7 +68,7 @@ def find_cascade(
             target=options.target,
             confidence=options.confidence,
             at_most=options.at_most,
-            lists=None if chosen is None else chosen.chosen.lists,
+            lists=model.lists if chosen is None else chosen.chosen.lists,
         )
 
     fused = None
@@ -85,6 +87,7 @@ def find_cascade(
         target_coverage=options.target,
         messages=best.chosen.counted,
         misses=best.chosen.misses,
+        unserved=best.chosen.unserved,
         asked=best.chosen.asked,
     )
     return FoundCascade(cascade=cascade, words=words, fused=fused)
@@ -133,6 +136,8 @@ def cascade_messages(
     router, index = Router(profile), SectionIndex(profile)
     model = "" if profile.routing_model is None else profile.routing_model.model
     number_of = {(*case.history, case.text): number for number, (_, case) in enumerate(cases)}
+    second = SecondCalls(conversations, profile)
+    decide = partial(router.decide, lookup=lookup, answers=answers)
     messages: list[CascadeMessage] = []
     for _, case in cases:
         turns = conversations.turns_of(case)
@@ -151,6 +156,7 @@ def cascade_messages(
                 needed_list=None if answer is None else _named(answer.needed, index, profile),
                 both_lists=None if answer is None else _named((*answer.needed, *answer.perhaps), index, profile),
                 earlier=tuple(number for number in before if number is not None),
+                brought=second.brought(case, turns, decide),
             )
         )
     return tuple(messages)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from litellm_prompt_router.authoring.fit.agent_training import heard_in, learn_agent_words
+from litellm_prompt_router.authoring.fit.agent_training import heard_in, learn_agent_words, with_heard
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions, HeldOutCase, learn_gate, needed_of, tune
 from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections, held_out_selections
 from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
@@ -29,6 +29,7 @@ from litellm_prompt_router.authoring.fit.training_documents import (
     vector_documents,
 )
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, train_vectors
+from litellm_prompt_router.authoring.second_call import SecondCalls
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.fit_files import digest_of
 from litellm_prompt_router.files.labelled_messages import Case, Conversations, Numbered
@@ -37,7 +38,6 @@ from litellm_prompt_router.profile.fitted import (
     SEMANTIC_INPUTS,
     Calibration,
     Fitted,
-    Floats,
     Gate,
     ScoreTable,
     Semantics,
@@ -109,11 +109,15 @@ def fit(
     advance("table", 0, 1)
     table = _table(profile, columns, documents_of(profile, columns, cases, conversations), cases)
     advance("table", 1, 1)
+    agent_words = learn_agent_words(profile, columns, observed)
+    if agent_words is not None:
+        observed = [with_heard(item, profile, columns, agent_words) for item in observed]
+        fused = [with_heard(item, profile, columns, agent_words) for item in fused]
     plain, tuned, gate, by_words = _calibration_of(profile, columns, observed, conversations, options)
     fitted = replace(
         fitted_with(profile, table, gate, trusts_lists=trusts_lists),
         calibration=by_words.calibrated(options),
-        agent_words=learn_agent_words(profile, columns, observed),
+        agent_words=agent_words,
     )
     by_meaning, tuned_meaning = None, tuple[Gate, ...]()
     if embedded is not None:
@@ -251,6 +255,7 @@ def weigh_held_out(
     random.Random(options.seed + 1).shuffle(names)  # noqa: S311
     fold_of = {name: number % FOLDS for number, name in enumerate(names)}
     said = said_in(case for _, case in cases)
+    second = SecondCalls(conversations, profile)
     observed: list[HeldOutCase] = []
     fused: list[HeldOutCase] = []
     for fold in range(FOLDS):
@@ -270,27 +275,25 @@ def weigh_held_out(
         for case in here:
             turns = conversations.turns_of(case)
             seen = weigh(router, held_out, turns)
-            observed.append(_held_out_case(case, seen, turns, profile, fold, heard_in(case, said, seen, table)))
+            item = _held_out_case(case, seen, turns, profile, fold)
+            item = replace(item, brought=second.brought(case, turns, router.decide))
+            first = {(*case.history, case.text): case.said[:1]}
+            heard, first_heard = (heard_in(case, each, seen, table) for each in (said, first))
+            observed.append(replace(item, heard=heard, first_heard=first_heard))
             if embedded is not None:
                 seen = weigh(router, held_out, turns, embedded.lookup)
-                fused.append(_held_out_case(case, seen, turns, profile, fold))
+                item = _held_out_case(case, seen, turns, profile, fold)
+                fused.append(replace(item, brought=observed[-1].brought, first_heard=first_heard))
     advance("gate", FOLDS, FOLDS)
     return observed, fused
 
 
 def _held_out_case(
-    case: Case,
-    seen: WeightedConversation,
-    turns: Sequence[Turn],
-    profile: Profile,
-    fold: int,
-    heard: tuple[Floats, ...] = (),
+    case: Case, seen: WeightedConversation, turns: Sequence[Turn], profile: Profile, fold: int
 ) -> HeldOutCase:
     last = max(at for at, turn in enumerate(turns) if turn.role == "user")
     is_scored = bool(seen.seen) and seen.seen[-1].turn == last and not seen.is_fallback
-    return HeldOutCase(
-        case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored, fold=fold, heard=heard
-    )
+    return HeldOutCase(case=case, weighted=seen, needed=needed_of(case, profile), is_scored=is_scored, fold=fold)
 
 
 def _table(

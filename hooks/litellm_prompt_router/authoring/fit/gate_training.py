@@ -14,6 +14,7 @@ import numpy as np
 
 from litellm_prompt_router.authoring.fit.table_training import libraries
 from litellm_prompt_router.authoring.fit.training_documents import EXAMPLE_CATEGORY
+from litellm_prompt_router.authoring.second_call import Brought
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.profile.fitted import (
     GATE_INPUTS,
@@ -62,6 +63,10 @@ class HeldOutCase:
     fold: int
     heard: tuple[Floats, ...] = ()
     """What the agent said while it worked on the message, as request/route/agent_words.py weighs it, text by text."""
+    brought: Brought = ()
+    """What the agent's first answer brings."""
+    first_heard: tuple[Floats, ...] = ()
+    """Of ``heard``, what it said in that answer; empty where that isn't known."""
 
     @property
     def is_example(self) -> bool:
@@ -200,5 +205,15 @@ def values_of(profile: Profile, columns: Sequence[int], gate: Gate, item: HeldOu
 
 def lowest_needed(item: HeldOutCase, values: Floats) -> float:
     """The highest threshold at which every needed module is selected."""
+    return _lowest(item.needed & ~item.weighted.firm, values)
+
+
+def served_until(item: HeldOutCase, values: Floats) -> tuple[float, float]:
+    """The highest thresholds at which the message is served by its second call, for certain and at best."""
     left = item.needed & ~item.weighted.firm
+    until = [_lowest(left & ~flags, values) for flags in item.brought] or [_lowest(left, values)]
+    return min(until), max(until)
+
+
+def _lowest(left: Flags, values: Floats) -> float:
     return float(values[left].min()) if left.any() else np.inf

@@ -16,8 +16,6 @@ from litellm_prompt_router.profile.fitted import Promise
 TARGETS = (0.8, 0.9, 0.95, 0.98, 0.99)
 LEAST_RECOMMENDED = 0.9
 """No lower target is recommended, whatever it would save."""
-PROMPTS_PER_MISS = 1.0
-"""What a missed need costs: one more call, with the whole prompt, in which the missing module comes back."""
 SAVES_NOTHING = 0.95
 """A router that keeps this share of the tokens or more saves next to nothing."""
 STEPS = 200
@@ -31,7 +29,11 @@ class TargetReach:
     threshold: float
     kept: float
     coverage: float | None
-    """Of the messages that the promise counts; None without one."""
+    """Of the messages that the promise counts, in the first call of their task; None without one."""
+    served: float | None
+    """The share of them that has all it needs by the second call, whichever tool the agent calls first."""
+    served_at_best: float | None
+    """The same, where it calls first what helps most."""
     cost: float
     """In whole prompts per message: what is kept, and PROMPTS_PER_MISS for each message with a missed need."""
 
@@ -58,14 +60,15 @@ def target_table(
 def reach(selections: HeldOutSelections, options: FitOptions, target: float) -> TargetReach:
     calibration = selections.calibrated(options, target)
     threshold = calibration.threshold if calibration.promise != "none" else -inf
-    kept, coverage = selections.kept(threshold), selections.coverage(threshold)
-    missed = 0.0 if coverage is None else (1 - coverage) * float(selections.counted.mean())
+    served, at_best = selections.served(threshold) or (None, None)
     return TargetReach(
         promise=calibration.promise,
         threshold=threshold,
-        kept=kept,
-        coverage=coverage,
-        cost=kept + PROMPTS_PER_MISS * missed,
+        kept=selections.kept(threshold),
+        coverage=selections.coverage(threshold),
+        served=served,
+        served_at_best=at_best,
+        cost=selections.cost(threshold),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,7 +25,7 @@ from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import closure_of
 from litellm_prompt_router.request.route.agent_words import said_by
 from litellm_prompt_router.request.route.own_words import own_words
-from litellm_prompt_router.request.types import CHAT, Request, Turn, UnreadableRequestError
+from litellm_prompt_router.request.types import CHAT, MESSAGES, RESULT_ROLES, Request, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
 CATEGORY = "traffic"
@@ -64,8 +65,7 @@ def infer_cases(text: str, where: str, profile: Profile) -> Inferred:
         if isinstance(request, str):
             skipped[request] += 1
             continue
-        answer = Turn(role="assistant", text="", tool_calls=tuple(called_tools(line.response or {})))
-        for case in cases_of((*request.turns, answer), profile):
+        for case in cases_of((*request.turns, *_answered(line)), profile):
             key = (line.conversation, *case.history, case.text)
             known = needs.get(key)
             merged = case if known is None else _merged(known[1], case)
@@ -97,6 +97,22 @@ def _complete_request(line: _AnsweredCall, catalogue: Catalogue, profile: Profil
     return request
 
 
+def _answered(line: _AnsweredCall) -> tuple[Turn, ...]:
+    """What the call was answered, as the next one would send it; nothing where that isn't known."""
+    if line.response is None:
+        return ()
+    message = line.response.get("message", line.response)
+    called = tuple(called_tools(line.response))
+    for endpoint in (CHAT, MESSAGES):
+        try:
+            turns = SHAPES[endpoint].read({"messages": [{"role": "user", "content": ""}, message]}).turns[1:]
+        except UnreadableRequestError:
+            continue
+        if turns and tuple(tool for turn in turns for tool in turn.tool_calls) == called:
+            return turns
+    return (Turn(role="assistant", text="", tool_calls=called),)
+
+
 def cases_of(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
     """Each user message of a conversation with the modules whose tools were called for it."""
     names = topic_names(profile.modules)
@@ -120,6 +136,7 @@ def cases_of(turns: Sequence[Turn], profile: Profile) -> Iterable[Case]:
             tool_calls=tuple(tool for turn in turns[:at] for tool in turn.tool_calls),
             category=CATEGORY,
             said=_said_in_loop(turns[at:until]),
+            first_calls=_first_calls(turns[at + 1 : until]),
             needs=_union((), tuple(owners[tool] for tool in called if tool in owners)),
         )
 
@@ -130,9 +147,22 @@ def _said_last(turns: Sequence[Turn], after: int, until: int) -> str:
     return next((text for text in said if text.strip()), "")
 
 
+def _first_calls(turns: Sequence[Turn]) -> tuple[str, ...] | None:
+    """The tools of the first answer to a message; None where that isn't known. ``turns``: what follows the message."""
+    answer = [*takewhile(lambda turn: turn.role not in RESULT_ROLES, turns)]
+    if not any(turn.role == "assistant" for turn in answer):
+        return None
+    return tuple(tool for turn in answer for tool in turn.tool_calls)
+
+
 def _merged(one: Case, other: Case) -> Case:
+    """Two calls of one task, the later one second: what either tells."""
     return other.model_copy(
-        update={"needs": _union(one.needs, other.needs), "said": _union(one.said, other.said)[:MAX_SAID]}
+        update={
+            "needs": _union(one.needs, other.needs),
+            "said": _union(one.said, other.said)[:MAX_SAID],
+            "first_calls": one.first_calls if other.first_calls is None else other.first_calls,
+        }
     )
 
 

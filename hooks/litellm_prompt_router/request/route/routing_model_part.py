@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
-from litellm_prompt_router.profile.fitted import AskingBand
+from litellm_prompt_router.profile.fitted import AskingBand, ModelLists
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.route.routing_answers import RoutingAnswer, RoutingQuestion
 from litellm_prompt_router.request.route.routing_question import questions_about
@@ -35,6 +35,8 @@ class RoutingModelPart:
         self._ignore = ignore
         self._owner_of_tool = owner_of_tool
         self._cascade = profile.fitted.cascade if profile.fitted is not None and profile.is_calibrated else None
+        stated = None if profile.routing_model is None else profile.routing_model.lists
+        self._lists: ModelLists = stated or (self._cascade.lists if self._cascade is not None else "both")
 
     @property
     def section_ids(self) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ class RoutingModelPart:
 
     def named(self, answer: RoutingAnswer) -> Iterator[tuple[int, str]]:
         """The modules that an answer brings, each with the list that names it. Other ids than sections' bring none."""
-        perhaps = () if self._cascade is not None and self._cascade.lists == "needed" else answer.perhaps
+        perhaps = () if self._lists == "needed" else answer.perhaps
         for detail, ids in (("needed", answer.needed), ("perhaps", perhaps)):
             for id in sorted(ids):
                 for module in self._index.named(id):
