@@ -68,6 +68,12 @@ def found(first_run: tuple[Path, str]) -> dict[str, Any]:
     return document
 
 
+@pytest.fixture
+def one_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made-up traffic is sent at the lowest rate alone, where its figures aren't what is looked at."""
+    monkeypatch.setattr("litellm_prompt_router.onboarding.made_costs.RATES", (20.0,))
+
+
 def test_figures_are_those_of_simulate(path: Path, found: Mapping[str, Any], run: Run) -> None:
     """All of them, by construction: the same calls through the same replay, before the gate was told to believe it."""
     left_alone = run("simulate", path, "--profiles", "modules").stdout.splitlines()[-1]
@@ -96,6 +102,7 @@ def test_figures_of_a_prompt_are_those_of_simulate(tmp_path: Path, run: Run) -> 
     assert [run["conversations_per_hour"] for run in made["runs"]] == [20, 200, 2000]
 
 
+@pytest.mark.usefixtures("one_rate")
 def test_the_kind_of_file_shows_in_what_it_holds(tmp_path: Path, run: Run) -> None:
     """And in no suffix."""
     assert onboarded(run, write(tmp_path / "traffic.txt", traffic()))["calls"] == 24
@@ -141,7 +148,7 @@ def test_a_routing_model_is_told_with_its_price(path: Path, run: Run) -> None:
     assert run("onboard", path, "--router-model", "no/such").exit_code == 1
 
 
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("found", "one_rate")
 def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_path: Path, run: Run) -> None:
     """It ends; only what pays is accepted."""
     stopped = flat(run("onboard", path).stdout)
@@ -153,6 +160,7 @@ def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_
         assert "policy enable" not in text
 
 
+@pytest.mark.usefixtures("one_rate")
 def test_an_accepted_profile_keeps_its_verdict(tmp_path: Path, run: Run) -> None:
     """A flag alone changes no figure: what is kept for its rules is a person's to judge as before."""
     rules = PROMPT.replace("\n\n## ", "\n\nNever tell a customer the password.\n\n## ")
@@ -205,6 +213,7 @@ def test_without_prices_there_are_shares_and_the_command_to_try_again(tmp_path: 
     assert onboarded(run, *retry.split()[2:])["agents"][0]["costs"] is not None
 
 
+@pytest.mark.usefixtures("one_rate")
 def test_a_prompt_that_has_a_profile_says_which(tmp_path: Path, run: Run) -> None:
     """The name that was asked for isn't dropped in silence, and nobody is said to have touched a draft."""
     first = write(tmp_path / "nm.txt", PROMPT)
