@@ -11,6 +11,7 @@ import yaml
 
 from litellm_prompt_router.authoring.fit import Embedded, FitOptions, columns_of, fit, texts_to_embed
 from litellm_prompt_router.files import load_profile
+from litellm_prompt_router.profile.fitted import Fitted
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route import Lookup, MessageEmbedding, Router, no_embeddings
 from litellm_prompt_router.request.types import Turn
@@ -44,8 +45,8 @@ class Telling:
     fused: tuple[str, ...]
 
 
-def embedded_profile(root: Path, model: str, timeout_seconds: float, embed: Embed = meanings) -> Profile:
-    """Writes the folder ``harbour`` under ``root`` and fits it; the profile as a proxy would load it."""
+def harbour_folder(root: Path, router: Mapping[str, object]) -> Path:
+    """Writes the folder ``harbour`` under ``root``, not fitted."""
     folder = root / "harbour"
     folder.mkdir(parents=True)
     chance = random.Random(2)
@@ -57,17 +58,25 @@ def embedded_profile(root: Path, model: str, timeout_seconds: float, embed: Embe
         modules.append(
             {"id": name, "file": f"{name}.txt", "title": name, "tools": [f"use_{name}"], "examples": examples}
         )
-    document = {
-        "profile": "harbour",
-        "version": "1",
-        "router": {"embedding_model": model, "embedding_timeout": timeout_seconds},
-        "modules": modules,
-    }
+    document = {"profile": "harbour", "version": "1", "router": router, "modules": modules}
     (folder / "profile.yaml").write_text(yaml.safe_dump(document))
-    plain, cases = load_profile(folder, len), labelled(420)
-    embedded = Embedded(model=model, known=embed(texts_to_embed(plain, columns_of(plain), cases)))
-    write_fitted(folder, fit(plain, cases, FitOptions(), silent, embedded).fitted, plain.modules)
+    return folder
+
+
+def embedded_profile(root: Path, model: str, timeout_seconds: float, embed: Embed = meanings) -> Profile:
+    """Writes that folder and fits it; the profile as a proxy would load it."""
+    folder = harbour_folder(root, {"embedding_model": model, "embedding_timeout": timeout_seconds})
+    plain = load_profile(folder, len)
+    if (model, embed) not in _FITTED:
+        cases = labelled(420)
+        embedded = Embedded(model=model, known=embed(texts_to_embed(plain, columns_of(plain), cases)))
+        _FITTED[model, embed] = fit(plain, cases, FitOptions(), silent, embedded).fitted
+    write_fitted(folder, _FITTED[model, embed], plain.modules)
     return load_profile(folder, len)
+
+
+_FITTED: dict[tuple[str, Embed], Fitted] = {}
+"""A fit takes seconds, and the same profile is fitted for several files of tests."""
 
 
 def modules_of(profile: Profile, texts: Sequence[str], known: Lookup = no_embeddings) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from click.testing import CliRunner
 
 from litellm_prompt_router.analysis.simulate import Replay
+from litellm_prompt_router.cli import main
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.files.profile_yaml import ProfileFile
 from tests.cli.conftest import Run
@@ -40,14 +44,34 @@ def as_drafted(run: Run, traffic: Path) -> dict[str, Any]:
     return document
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return write(tmp_path / "shop.jsonl", traffic())
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("traffic") / "shop.jsonl", traffic())
+
+
+@pytest.fixture(scope="module")
+def first_run(path: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that a run on this traffic leaves, and its JSON."""
+    folder = tmp_path_factory.mktemp("first")
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(main, ["onboard", str(path), "--json"])
+    assert result.exit_code == 0, result.output
+    return folder, result.stdout
 
 
 @pytest.fixture
-def found(path: Path, run: Run) -> dict[str, Any]:
-    return onboarded(run, path)
+def found(first_run: tuple[Path, str]) -> dict[str, Any]:
+    """As if this test had run it here."""
+    folder, stdout = first_run
+    shutil.copytree(folder, Path(), dirs_exist_ok=True)
+    document: dict[str, Any] = json.loads(stdout)
+    return document
+
+
+@pytest.fixture
+def one_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made-up traffic is sent at the lowest rate alone, where its figures aren't what is looked at."""
+    monkeypatch.setattr("litellm_prompt_router.onboarding.made_costs.RATES", (20.0,))
 
 
 def test_figures_are_those_of_simulate(path: Path, found: Mapping[str, Any], run: Run) -> None:
@@ -78,6 +102,7 @@ def test_figures_of_a_prompt_are_those_of_simulate(tmp_path: Path, run: Run) -> 
     assert [run["conversations_per_hour"] for run in made["runs"]] == [20, 200, 2000]
 
 
+@pytest.mark.usefixtures("one_rate")
 def test_the_kind_of_file_shows_in_what_it_holds(tmp_path: Path, run: Run) -> None:
     """And in no suffix."""
     assert onboarded(run, write(tmp_path / "traffic.txt", traffic()))["calls"] == 24
@@ -107,6 +132,7 @@ def test_the_verdict_stands_first(path: Path, found: Mapping[str, Any], run: Run
     assert not re.search(r"https?://|<script|@import|url\(", Path(found["page"]).read_text("utf-8"))
 
 
+@pytest.mark.usefixtures("found")
 def test_a_routing_model_is_told_with_its_price(path: Path, run: Run) -> None:
     """What it would be asked, for how much, and one line to switch it on. Nothing is asked; JSON has the figures."""
     result = run("onboard", path, "--router-model", "gpt-4.1-mini")
@@ -122,6 +148,7 @@ def test_a_routing_model_is_told_with_its_price(path: Path, run: Run) -> None:
     assert run("onboard", path, "--router-model", "no/such").exit_code == 1
 
 
+@pytest.mark.usefixtures("found", "one_rate")
 def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_path: Path, run: Run) -> None:
     """It ends; only what pays is accepted."""
     stopped = flat(run("onboard", path).stdout)
@@ -133,6 +160,7 @@ def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_
         assert "policy enable" not in text
 
 
+@pytest.mark.usefixtures("one_rate")
 def test_an_accepted_profile_keeps_its_verdict(tmp_path: Path, run: Run) -> None:
     """A flag alone changes no figure: what is kept for its rules is a person's to judge as before."""
     rules = PROMPT.replace("\n\n## ", "\n\nNever tell a customer the password.\n\n## ")
@@ -185,6 +213,7 @@ def test_without_prices_there_are_shares_and_the_command_to_try_again(tmp_path: 
     assert onboarded(run, *retry.split()[2:])["agents"][0]["costs"] is not None
 
 
+@pytest.mark.usefixtures("one_rate")
 def test_a_prompt_that_has_a_profile_says_which(tmp_path: Path, run: Run) -> None:
     """The name that was asked for isn't dropped in silence, and nobody is said to have touched a draft."""
     first = write(tmp_path / "nm.txt", PROMPT)
@@ -234,6 +263,7 @@ def test_without_declared_tools_labels_come_otherwise(tmp_path: Path, run: Run) 
     assert "By hand: shows real messages" in page
 
 
+@pytest.mark.usefixtures("found")
 def test_prose_in_a_file_has_100_columns(path: Path, run: Run) -> None:
     """Only commands, to be copied, are longer."""
     lines = run("onboard", path).stdout.splitlines()
@@ -318,13 +348,13 @@ def test_a_second_run_goes_on_where_the_first_stopped(path: Path, run: Run) -> N
     assert Path("modules/.onboard/.gitignore").read_text("utf-8").endswith("*\n")
 
 
-def test_an_edited_profile_is_used_as_it_is(path: Path, run: Run) -> None:
+def test_an_edited_profile_is_used_as_it_is(path: Path, found: Mapping[str, Any], run: Run, tmp_path: Path) -> None:
     """Neither other traffic nor --fresh writes over it; --replace does. The page says so, the figures follow."""
-    before = onboarded(run, path)
+    before = found
     file = Path("modules/shop/profile.yaml")
     edited = file.read_text("utf-8") + "# mine\n"
     file.write_text(edited, "utf-8")
-    for arguments in ((path,), (path, "--fresh"), (write(path.with_name("shop.txt"), traffic(5)),)):
+    for arguments in ((path,), (path, "--fresh"), (write(tmp_path / "shop.txt", traffic(5)),)):
         found = onboarded(run, *arguments)
         assert found["agents"][0]["agent"]["origin"] == "edited"
         assert file.read_text("utf-8") == edited
@@ -334,9 +364,9 @@ def test_an_edited_profile_is_used_as_it_is(path: Path, run: Run) -> None:
     assert file.read_text("utf-8") != edited
 
 
+@pytest.mark.usefixtures("found")
 def test_a_broken_profile_is_told(path: Path, run: Run) -> None:
     """What a person made of it isn't passed over."""
-    onboarded(run, path)
     file = Path("modules/shop/profile.yaml")
     file.write_text(file.read_text("utf-8") + "colour: red\n", "utf-8")
     result = run("onboard", path)
@@ -347,16 +377,16 @@ def test_a_broken_profile_is_told(path: Path, run: Run) -> None:
     )
 
 
-def test_an_untouched_draft_is_drafted_anew_from_other_traffic(path: Path, run: Run) -> None:
-    onboarded(run, path)
-    other = write(path.with_name("more.jsonl"), traffic(9))
+@pytest.mark.usefixtures("found")
+def test_an_untouched_draft_is_drafted_anew_from_other_traffic(tmp_path: Path, run: Run) -> None:
+    other = write(tmp_path / "more.jsonl", traffic(9))
     assert onboarded(run, other, "--name", "shop")["agents"][0]["agent"]["origin"] == "drafted"
     assert onboarded(run, other, "--name", "shop")["agents"][0]["agent"]["origin"] == "kept"
 
 
-def test_another_agents_profile_of_that_name_stays(path: Path, run: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("found")
+def test_another_agents_profile_of_that_name_stays(run: Run, tmp_path: Path) -> None:
     """The name is the user's to choose."""
-    onboarded(run, path)
     other = OPENING.replace("print shop", "ferry") + "".join(
         section(f"{t}_ferry") for t in ("sell_ticket", "sail_boat")
     )

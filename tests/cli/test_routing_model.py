@@ -16,7 +16,7 @@ from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 from tests.cli.test_simulate import line, write
 from tests.emulators.chooser import Chooser
 from tests.emulators.replies import HttpError
-from tests.made_embeddings import embedded_profile
+from tests.made_embeddings import harbour_folder
 
 MODEL = "openai/gpt-4o-mini"
 KNOWS = {"heading": (["tools/csv"], ["tools/web"]), "read": (["tools/web"], []), "tidy": (["tools/files"], [])}
@@ -201,18 +201,11 @@ def test_simulate_needs_traffic_for_it(run: Run) -> None:
 
 @pytest.fixture
 def harbour(tmp_path: Path) -> Path:
-    embedded_profile(tmp_path / "profiles", "m", 1.0)
-    yaml = tmp_path / "profiles" / "harbour" / "profile.yaml"
-    lines = yaml.read_text().split("\n")
-    kept = [each for each in lines if "embedding" not in each and not each.startswith("router")]
-    yaml.write_text("router: {model: small}\n" + "\n".join(kept))
-    for file in ("router.json", "router.npz"):
-        (yaml.parent / file).unlink()
-    return tmp_path / "profiles"
+    return harbour_folder(tmp_path / "profiles", {"model": "small"}).parent
 
 
 def test_fit_finds_when_to_ask(run: Run, harbour: Path, tmp_path: Path) -> None:
-    """From recorded answers: which lists, and a band around the threshold; running proxies take both up."""
+    """From recorded answers: which lists, a band around the threshold; proxies take both up, for this model only."""
     cases = labelled(200, seed=5)
     messages, answers = tmp_path / "labelled.jsonl", tmp_path / "answers.jsonl"
     messages.write_text("".join(f"{case.model_dump_json()}\n" for _, case in cases))
@@ -233,6 +226,12 @@ def test_fit_finds_when_to_ask(run: Run, harbour: Path, tmp_path: Path) -> None:
     assert profile.fitted is not None
     assert profile.fitted.cascade is not None
     assert (profile.fitted.cascade.model, profile.fitted.cascade.lists) == ("small", "needed")
+    yaml = harbour / "harbour" / "profile.yaml"
+    yaml.write_text(yaml.read_text().replace("model: small", "model: other"))
+    other = load_profile(yaml.parent, len)
+    assert other.fitted is not None
+    assert other.fitted.cascade is None
+    assert other.router != profile.router
 
 
 def test_fit_says_what_asking_would_cost(run: Run, harbour: Path, tmp_path: Path, chooser: Chooser) -> None:
@@ -242,17 +241,6 @@ def test_fit_says_what_asking_would_cost(run: Run, harbour: Path, tmp_path: Path
     assert f"{MODEL} would be asked " in result.stdout
     assert "(--dry-run: nothing is asked)" in result.stdout
     assert chooser.questions == []
-
-
-def test_a_cascade_of_another_model_is_left_out(run: Run, harbour: Path, tmp_path: Path) -> None:
-    test_fit_finds_when_to_ask(run, harbour, tmp_path)
-    yaml = harbour / "harbour" / "profile.yaml"
-    before = load_profile(yaml.parent, len)
-    yaml.write_text(yaml.read_text().replace("model: small", "model: other"))
-    profile = load_profile(yaml.parent, len)
-    assert profile.fitted is not None
-    assert profile.fitted.cascade is None
-    assert profile.router != before.router
 
 
 # The profile

@@ -104,6 +104,7 @@ def test_from_a_checkout_the_callback_is_found_by_its_place(tmp_path: Path) -> N
         assert_rewrites(proxy)
 
 
+@pytest.mark.full
 def test_every_mistake_in_the_settings_stops_the_proxy_at_once(tmp_path: Path) -> None:
     """Before the first request, each problem with its path."""
     boot = failed_boot(config_with(tmp_path, coverage_flor=0.5, ledger={"pth": "x"}))

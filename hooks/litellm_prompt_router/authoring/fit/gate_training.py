@@ -143,7 +143,7 @@ def _log_frequencies(columns: Sequence[int], pool: Sequence[HeldOutCase]) -> Flo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tuning:
+class GateTuning:
     """What sending a module costs, in the gate's terms: the power of its size, and what a later turn has against it."""
 
     size_power: float = 1.0
@@ -162,7 +162,7 @@ def tune(
     gates: Sequence[Gate],
     observed: Sequence[HeldOutCase],
     options: FitOptions,
-) -> Tuning:
+) -> GateTuning:
     """The tuning that keeps the fewest tokens of the labelled messages at TUNED_COVERAGES.
 
     Each message by the gate of its fold (``gates``), which didn't learn from it.
@@ -170,11 +170,11 @@ def tune(
     real = [item for item in observed if not item.is_example]
     counted = np.array([is_counted(item.case, item.weighted, profile, options.over) for item in real], dtype=np.bool_)
     if counted.sum() < ENOUGH_TO_TUNE:
-        return Tuning()
+        return GateTuning()
     shifts = LATER_SHIFTS if any(item.case.history for item in real) else (0.0,)
     tokens = np.array([module.tokens for module in profile.modules], dtype=float)
 
-    def kept(tuning: Tuning) -> float:
+    def kept(tuning: GateTuning) -> float:
         tuned = [tuning.applied(gate, profile, columns, options.unseen_modules) for gate in gates]
         values = [values_of(profile, columns, tuned[item.fold], item) for item in real]
         lowest = sorted(
@@ -189,7 +189,7 @@ def tune(
             )
         return total
 
-    return min((Tuning(size_power=power, later_shift=shift) for power in SIZE_POWERS for shift in shifts), key=kept)
+    return min((GateTuning(size_power=power, later_shift=shift) for power in SIZE_POWERS for shift in shifts), key=kept)
 
 
 def values_of(profile: Profile, columns: Sequence[int], gate: Gate, item: HeldOutCase) -> Floats:
