@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from litellm_prompt_router.profile.fitted import AgentWords
 from litellm_prompt_router.profile.profile import Ignore, Placement, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.route import Router, RoutingAnswer
 from litellm_prompt_router.request.types import Evidence, LateModules, Rewritten, Turn
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.request.wire.tool_arguments import MAX_ARGUMENT_CHARS, argument_text
@@ -24,6 +24,7 @@ from tests.end_to_end.workbench import as_contents, as_items, as_messages
 from tests.made_profiles import module, profile
 from tests.request.test_laws import NO_MARKS, count_tokens, walks
 from tests.request.test_prefix import calls_of
+from tests.request.test_routing_question import asking
 
 TOOLS = profile(
     module("core", "You help.\n", always=True, tools=["ask_user"]),
@@ -190,6 +191,16 @@ def test_one_answer_in_several_turns() -> None:
         RESULT,
     ]
     assert late(TOOLS, *turns)[1] == (LateModules(6, (2,)),)
+
+
+def test_a_tool_brings_back_what_a_routing_model_left_out() -> None:
+    """Where its answer counts, a module may be missing that nobody marked optional."""
+    sections = [dataclasses.replace(each, optional=False) for each in TOOLS.modules]
+    sample = asking(dataclasses.replace(TOOLS, modules=tuple(sections)))
+    turns = [ASKED, says("I'll use make_slides for that."), RESULT]
+    decision = Router(sample).decide(turns, answers=lambda _model, _question: RoutingAnswer((), ()))
+    assert {each.module: each.kind for each in decision.selected} == {"core": "always", "slides": "assistant"}
+    assert decision.arrivals == (LateModules(2, (2,)),)
 
 
 def test_agents_that_call_tools_in_their_text() -> None:

@@ -25,8 +25,11 @@ MAX_ENTRIES = 16_384
 """About 8 MB. No text is kept, only its hash."""
 MAX_QUESTIONS = 8
 """Asked at once for one request, the latest ones; further new messages of a long conversation go without an answer."""
-FAILURE_SECONDS = 3_600.0
-"""How long a message stays without an answer after it was last asked about: longer than providers keep a prompt."""
+FAILURE_SECONDS = 20 * 3_600.0
+"""How long a message stays without an answer after it was last asked about. Who goes on the next morning finds the same
+prompt, which replayed thinking may be held to; a task that comes once a day is asked about anew."""
+WRITE_SECONDS = 60.0
+"""For a store to take what nobody waits for."""
 ANSWER_SECONDS = 7 * 86_400
 """The same for answers, in stores; in memory the MAX_ENTRIES used last stay."""
 READ_SECONDS = 0.1
@@ -230,4 +233,4 @@ async def _boxed(work: Awaitable[Result]) -> tuple[Result]:
 
 
 async def _quietly(work: Awaitable[Any]) -> None:
-    await _within(FAILURE_SECONDS, work)
+    await _within(WRITE_SECONDS, work)

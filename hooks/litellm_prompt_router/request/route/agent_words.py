@@ -52,10 +52,11 @@ class AgentReader:
         fitted = profile.fitted
         self._fitted: Fitted | None = fitted
         self._words: AgentWords | None = None if fitted is None else fitted.agent_words
+        is_chosen = profile.is_calibrated or profile.routing_model is not None
         self._owners = {
             tool: number
             for number, module in enumerate(profile.modules)
-            if not module.always and (module.optional or profile.is_calibrated)
+            if not module.always and (module.optional or is_chosen)
             for tool in module.tools
             if _NO_WORD.search(tool)
         }

@@ -41,6 +41,10 @@ _LABEL = re.compile(
     r"(?im)^[\s>#*_\-`\"]*(" + "|".join(sorted((n.replace("_", "[ _]") for n in _LABELS), key=len, reverse=True))
     + r")(?:[ _]sections)?[\s*_`\"]*:"
 )  # fmt: skip
+_NAMING = ("id", "section", "name")
+"""Where a model that writes objects puts a section's id."""
+UNREADABLE = "?"
+"""The name of no section."""
 _GAP = " […] "
 _WORD = re.compile(r"[\w./-]+")
 _DECODER = json.JSONDecoder()
@@ -162,8 +166,8 @@ class _Ids:
     def _meant(self, name: str) -> str | None:
         return self._by_name.get(name.strip(" \t\r\n`'\"*.,;:()[]").casefold())
 
-    def named_in(self, text: str) -> list[str]:
-        return [name for name in _WORD.findall(text) if self._meant(name) is not None]
+    def knows(self, name: str) -> bool:
+        return self._meant(name) is not None
 
 
 def _objects(text: str) -> Iterator[Any]:
@@ -205,15 +209,23 @@ def _of_json(value: Any, ids: _Ids) -> RoutingAnswer | None:
 
 
 def _names(value: Any) -> list[str]:
-    """The names in a list, or in what models write in its place."""
+    """The names in a list, or in what models write in its place.
+
+    What can't be read counts as a name that no section has: an answer of nothing else is none, and never "no section".
+    """
     if isinstance(value, str):
         return [name for name in re.split(r"[,;\n]", value) if name.strip() and name.strip().lower() != "none"]
     if isinstance(value, dict):
         return [str(name) for name, is_named in value.items() if is_named]
     if not isinstance(value, list):
-        return []
-    names = [item.get("id", item.get("section", "")) if isinstance(item, dict) else item for item in value]
-    return [name for name in names if isinstance(name, str) and name.strip()]
+        return [] if value is None else [UNREADABLE]
+    return [name for item in value if (name := _name(item)).strip()]
+
+
+def _name(item: Any) -> str:
+    """A list's item, or what an object in its place calls itself."""
+    found = next((item[key] for key in _NAMING if key in item), UNREADABLE) if isinstance(item, dict) else item
+    return found if isinstance(found, str) else UNREADABLE
 
 
 def _of_lines(text: str, ids: _Ids) -> RoutingAnswer | None:
@@ -225,8 +237,15 @@ def _of_lines(text: str, ids: _Ids) -> RoutingAnswer | None:
     ends = [label.start() for label in labels[1:]] + [len(text)]
     for label, end in zip(labels, ends, strict=True):
         kind = _LABELS[label.group(1).lower().replace(" ", "_")]
-        named.setdefault(kind, []).extend(ids.named_in(text[label.end() : end]))
+        words = _WORD.findall(text[label.end() : end])
+        found = [word for word in words if ids.knows(word)]
+        named.setdefault(kind, []).extend(found or ([] if _says_none(words) else [UNREADABLE]))
     return ids.answer(named)
+
+
+def _says_none(words: Sequence[str]) -> bool:
+    first = next((word.strip("-./").lower() for word in words if word.strip("-./")), "")
+    return first in ("", "none", "nothing", "n/a")
 
 
 def _some(said: Sequence[str]) -> Sequence[str]:
