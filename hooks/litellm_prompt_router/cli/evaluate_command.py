@@ -87,7 +87,8 @@ def evaluate(
     Reductions are of the system prompt's size, means over cases; they say nothing of cost, which depends on
     caches. Coverage is the share of cases with all needed modules selected; a fallback selects them all. A first
     need is a message that needs what neither the core nor a tool call brings. Intervals are exact for messages
-    drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all.
+    drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all. On
+    messages that a fit learned from the figures flatter: `fit`'s own table is of routers that hadn't seen them.
 
     A profile that was fitted with an embedding model has its messages sent to that model, unless --lexical.
     --routing-model asks a chat model about each message, as the proxy does for keys with `router_model: true`.
