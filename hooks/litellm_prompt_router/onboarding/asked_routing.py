@@ -64,7 +64,7 @@ def routing_blocks(found: AgentFindings, ceiling_usd: Decimal | None, paths: Run
     name = found.agent.profile or ""
     switch_on = Paragraph(
         text=f"To switch it on: `router: {{model: NAME}}` in {paths.profiles.rstrip('/')}/{name}/profile.yaml, NAME a"
-        " model group of the proxy, and `prompt-router policy enable KEY --router-model`."
+        " model group of the proxy, and `router_model: true` for the key."
     )
     if asked is None:
         if paths.traffic is None:
