@@ -229,6 +229,8 @@ def test_a_routing_model_that_nobody_knows_is_told(run: Run, tmp_path: Path) -> 
     assert checks["routing model claud"]["level"] == "warn"
     assert checks["routing model claud"]["text"].startswith("named by profile office (router.model): no group")
     assert checks["routing model gpt"]["text"] == "a model group, for profile office"
+    assert checks["profile office"]["level"] == "ok"
+    assert "not fitted: claud chooses for keys with router_model" in checks["profile office"]["text"]
     assert (checks["router_model"]["level"], checks["routing answers"]["level"]) == ("ok", "ok")
     assert "shared by the workers of this machine alone" in checks["routing answers"]["text"]
 

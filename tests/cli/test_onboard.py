@@ -155,6 +155,7 @@ def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_
     assert "Stop here. Nothing changes on the wire: the agent is left alone, accepted or not." in stopped
     prompt = flat(run("onboard", write(tmp_path / "quill.txt", PROMPT), "--profiles", "quill").stdout)
     assert "Stop here. Nothing has changed on the wire, and nothing will: the draft isn't accepted." in prompt
+    assert "which sections it needs, without a label and with no promise" in prompt
     for text in (stopped, prompt):
         assert "--accept" not in text
         assert "policy enable" not in text

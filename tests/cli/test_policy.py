@@ -80,3 +80,17 @@ def test_a_team_that_no_request_had_is_told(run: Run) -> None:
         "no request of a team 'dock' was seen; seen: docks; did you mean 'docks'?\n"
     )
     assert run("policy", "enable", "--team", "docks").stderr == ""
+
+
+def test_a_routing_model_is_switched_on_and_off_with_the_key(run: Run) -> None:
+    Path(CONFIG_NAME).write_text(CONFIG)
+
+    def holds() -> object:
+        return json.loads(run("policy", "show", "--key", "alpha", "--json").stdout)["router_model"]["value"]
+
+    on = run("policy", "enable", "alpha", "--router-model")
+    assert (on.stdout, holds()) == ("policy.yaml: key alpha: rewrite, with a routing model\n", True)
+    assert run("policy", "enable", "alpha").stdout == "policy.yaml: key alpha: rewrite (as it was)\n"
+    assert holds() is True
+    off = run("policy", "enable", "alpha", "--no-router-model")
+    assert (off.stdout, holds()) == ("policy.yaml: key alpha: rewrite, without a routing model\n", False)

@@ -125,7 +125,8 @@ def test_what_is_wrong_with_recorded_answers(run: Run, toy_root: Path, cases: Pa
     [
         (
             HttpError(status=401),
-            "--routing-model openai/gpt-4o-mini: BadRequestError: OpenAIException - scripted error",
+            "--routing-model openai/gpt-4o-mini: BadRequestError: OpenAIException - scripted error; its name is"
+            " LiteLLM's, its key and address (OPENAI_API_BASE, ...) come from the environment",
         ),
         ("I can't say.", "9 calls, 5,400 tokens in, 180 out, $0.0009, 3 without a readable answer"),
     ],

@@ -211,6 +211,18 @@ def test_a_model_drafts_and_goes_on_where_it_stopped(
     assert run("join", "q", "--profiles", tmp_path / "p").stdout_bytes == PROMPT.encode()
 
 
+# LiteLLM is imported and called in this process, where its own warnings would become errors.
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_that_fails_for_a_moment_is_asked_again(
+    model: Upstream, prompt: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litellm_prompt_router.gateway.models.language_model.FIRST_WAIT_SECONDS", 0.0)
+    answer = json.dumps({"description": "It.", "requires": [], "examples": ["Bind my book"]})
+    model.script(HttpError(status=500), HttpError(status=503), *[answer] * 40)
+    done = run("split", prompt, "--name", "q", "--profiles", tmp_path / "p", "--llm", MODEL)
+    assert done.exit_code == 0, done.output
+
+
 def test_help_says_that_nothing_leaves_without_a_model() -> None:
     assert split.help is not None
     assert "Nothing goes over the network without --llm" in split.help

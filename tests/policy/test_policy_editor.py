@@ -59,6 +59,9 @@ def test_the_rule_for_the_name_alone_is_changed_in_place(path: Path) -> None:
     expected = FILE.replace('docks]\n    mode: "off"', 'docks]\n    percent: 12.5\n    mode: "rewrite"')
     assert path.read_text() == expected
     assert not set_rule(path, "teams", "docks", mode="rewrite", percent=12.5)
+    assert set_rule(path, "teams", "docks", mode="rewrite", percent=12.5, router_model=True)
+    assert not set_rule(path, "teams", "docks", mode="rewrite", percent=12.5), "what isn't stated stays"
+    assert "router_model: true" in path.read_text()
 
 
 @pytest.mark.parametrize("raw", ["", "# a word\n", "{}\n", None], ids=["empty", "a comment", "braces", "missing"])

@@ -19,7 +19,9 @@ model_option = click.option(
     metavar="MODEL",
     help="LiteLLM's name for router.embedding_model, where it is a model group that only the proxy knows.",
 )
-api_base_option = click.option("--api-base", metavar="URL", help="Where that model is, if not at its usual address.")
+api_base_option = click.option(
+    "--api-base", metavar="URL", help="Where the embedding model is, if not at its usual address."
+)
 lexical_option = click.option(
     "--lexical", is_flag=True, help="Leave the profile's embedding model out: no text is sent anywhere."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
@@ -66,6 +67,7 @@ def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
 
 def _ask(draft: Draft, module: DraftModule, model: str) -> list[Reply]:
     """All replies to the question, the last one counts."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from litellm_prompt_router.gateway.models.language_model import (
         LanguageModel,  # imports LiteLLM, which takes seconds
     )

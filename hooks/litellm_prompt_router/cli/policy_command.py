@@ -178,19 +178,25 @@ _until_option = click.option(
     show_default=True,
     help="Of its conversations; raising it keeps those that are in.",
 )
+@click.option(
+    "--router-model/--no-router-model",
+    default=None,
+    help="Ask the routing model that a profile names, or don't. Default: as it was.",
+)
 @_until_option
 @policy_options
 def enable(
     alias: str | None,
     team: str | None,
     percent: float,
+    router_model: bool | None,
     until: str | None,
     stated: Path | None,
     config_path: Path | None,
 ) -> None:
     """Rewrite the requests of the key ALIAS, or of --team."""
     found = find_policy(stated, config_path)
-    _switch(alias, team, "rewrite", percent, until, found.path)
+    _switch(alias, team, "rewrite", percent, until, found.path, router_model)
     _warn_of_unseen(alias, team, found)
 
 
@@ -209,7 +215,13 @@ def disable(
 
 
 def _switch(
-    alias: str | None, team: str | None, mode: Literal["rewrite", "off"], percent: float, until: str | None, path: Path
+    alias: str | None,
+    team: str | None,
+    mode: Literal["rewrite", "off"],
+    percent: float,
+    until: str | None,
+    path: Path,
+    router_model: bool | None = None,
 ) -> None:
     from litellm_prompt_router.policy.policy_editor import set_rule
 
@@ -217,10 +229,11 @@ def _switch(
         raise click.UsageError("name one key by its alias, or one team with --team")
     whom: Literal["keys", "teams"] = "keys" if alias is not None else "teams"
     name = alias or team or ""
-    is_changed = set_rule(path, whom, name, mode=mode, percent=percent, until=_moment(until))
+    is_changed = set_rule(path, whom, name, mode=mode, percent=percent, until=_moment(until), router_model=router_model)
     what = f"{'key' if whom == 'keys' else 'team'} {name}: {mode}"
     share = f" for {percent:g}% of its conversations" if mode == "rewrite" and percent < 100 else ""
-    click.echo(f"{path}: {what}{share}{'' if is_changed else ' (as it was)'}")
+    asked = {True: ", with a routing model", False: ", without a routing model", None: ""}[router_model]
+    click.echo(f"{path}: {what}{share}{asked}{'' if is_changed else ' (as it was)'}")
     _warn_of_earlier(path, whom, name)
 
 

@@ -37,9 +37,13 @@ SMALL_MODEL = "gpt-4.1-nano"
 2026-11)."""
 RECORDED = "recorded"
 """Stands for the routing model where only its answers are known."""
+ENVIRONMENT_HINT = "its name is LiteLLM's, its key and address (OPENAI_API_BASE, ...) come from the environment"
 
 routing_model_option = click.option(
-    "--routing-model", metavar="NAME", help="Ask this chat model, by LiteLLM's name, what each message needs."
+    "--routing-model",
+    metavar="NAME",
+    help="Ask this chat model, by LiteLLM's name, what each message needs. Its key and address come from the "
+    "environment, as LiteLLM takes them (OPENAI_API_KEY, OPENAI_API_BASE, ...).",
 )
 routing_answers_option = click.option(
     "--routing-answers",
@@ -158,7 +162,8 @@ def _recorded(profile: Profile, wanted: RoutingAnswersWanted) -> RecordedAnswers
 def _ask(
     model: str, path: str | None, questions: Sequence[RoutingQuestion], ids: Sequence[str], recorded: RecordedAnswers
 ) -> AskedAnswers:
-    from litellm_prompt_router.gateway.models.language_model import LanguageModel
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    from litellm_prompt_router.gateway.models.language_model import LanguageModel  # imports LiteLLM
     from litellm_prompt_router.gateway.models.routing_model import params_of_model
 
     def keep(question: RoutingQuestion, answer: RoutingAnswer) -> None:
@@ -173,7 +178,7 @@ def _ask(
             return ask_all(asked, questions, ids, keep, advance)
     except ModelFailedError as error:
         again = "; what it answered is kept, run the command again to go on" if path is not None else ""
-        raise ConfigurationError([f"--routing-model {model}: {error}{again}"]) from None
+        raise ConfigurationError([f"--routing-model {model}: {error}; {ENVIRONMENT_HINT}{again}"]) from None
     except OSError as error:
         raise ConfigurationError([f"{path}: can't be written ({error.strerror}); check the path"]) from None
 

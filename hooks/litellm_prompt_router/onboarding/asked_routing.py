@@ -61,9 +61,17 @@ def asked_routing(
 def routing_blocks(found: AgentFindings, ceiling_usd: Decimal | None, paths: RunPaths) -> Iterator[Block]:
     """What asking costs, what it could save, and how it is switched on. ``ceiling_usd``: the ceiling with labels."""
     asked = found.routing
-    if asked is None:
-        return
     name = found.agent.profile or ""
+    switch_on = Paragraph(
+        text=f"To switch it on: `router: {{model: NAME}}` in {paths.profiles.rstrip('/')}/{name}/profile.yaml, NAME a"
+        " model group of the proxy, and `router_model: true` for the key."
+    )
+    if asked is None:
+        if paths.traffic is None:
+            text = "A chat model can say for each task which sections it needs, without a label and with no promise."
+            yield Paragraph(text=f"{text} What that costs and could save shows in captured calls.")
+            yield switch_on
+        return
     each = asked.input_tokens // asked.questions
     hourly = ""
     if asked.span_seconds >= HOUR_SECONDS:
@@ -86,7 +94,4 @@ def routing_blocks(found: AgentFindings, ceiling_usd: Decimal | None, paths: Run
         title="Ask it about this traffic, and see what the calls would have cost",
         lines=(command("simulate", traffic, "--profile", name, *paths.where, "--routing-model", asked.model),),
     )
-    yield Paragraph(
-        text=f"To switch it on: `router: {{model: NAME}}` in {paths.profiles.rstrip('/')}/{name}/profile.yaml, NAME a"
-        " model group of the proxy, and `router_model: true` for the key."
-    )
+    yield switch_on

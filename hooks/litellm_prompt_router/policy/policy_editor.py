@@ -55,9 +55,11 @@ def set_rule(
     mode: Literal["rewrite", "off"],
     percent: float = 100.0,
     until: datetime | None = None,
+    router_model: bool | None = None,
 ) -> bool:
     """Sets the mode of one key or team in the rule that is for it alone, or in a new one ahead of all others.
 
+    ``router_model``: whether a routing model is asked; None leaves what the rule says of that.
     Returns whether something had to be changed. Raises ConfigurationError, and then nothing is written.
     """
 
@@ -72,6 +74,8 @@ def set_rule(
         _set(rule, "mode", DoubleQuotedScalarString(mode) if mode == "off" else mode)
         if mode == "rewrite":
             _set(rule, "percent", int(percent) if float(percent).is_integer() else percent)
+        if router_model is not None:
+            _set(rule, "router_model", router_model)
         if until is not None or "until" in rule:
             _set(rule, "until", None if until is None else until.isoformat())
 

@@ -15,13 +15,14 @@ UNPROVEN_TITLE = "## In the core until labels show who needs it"
 NOTHING = "Nothing. Every request gets the whole prompt, until labelled messages show who needs what."
 NO_REQUEST = (
     "No request was given, so nothing shows which tools requests declare: every module is in the core. To save"
-    " anything, draft it from captured traffic (`learn`) or with `--request`, or label messages and run `fit`."
+    " anything, draft it from captured traffic (`learn`) or with `--request`, label messages and run"
+    " `fit`, or name a routing model."
 )
 
 NO_TOOLS_DECLARED = (
     "Nothing yet: the captured requests declare no tools, so nothing shows what is optional, and labels from captured"
     " tool use won't work: every module is in the core. To save anything, label messages (`label`, `examples --llm`)"
-    " and run `fit`."
+    " and run `fit`, or name a routing model."
 )
 
 

@@ -6,6 +6,7 @@ The adapter to LiteLLM's completion and embedding calls.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,8 @@ BATCH = 64
 """Texts in one call."""
 FINAL_STATUSES = frozenset({400, 401, 403, 404, 422})
 """Answers that stay the same however often one asks."""
+FIRST_WAIT_SECONDS = 1.0
+"""Before the second try; each further wait is twice as long."""
 MAX_PROBLEM_CHARS = 300
 
 _SECRET = re.compile(r"(?=[\w-]*\d)[\w*-]{20,}")
@@ -44,6 +47,16 @@ class LanguageModel:
 
     def __call__(self, *, system: str, user: str) -> ModelAnswer:
         """Raises ModelFailedError, whatever went wrong."""
+        for attempt in range(self._retries):
+            try:
+                return self._answer(system, user)
+            except ModelFailedError as error:
+                if error.is_final:
+                    raise
+                time.sleep(FIRST_WAIT_SECONDS * 2**attempt)
+        return self._answer(system, user)
+
+    def _answer(self, system: str, user: str) -> ModelAnswer:
         litellm.suppress_debug_info = True  # it prints an advertisement on stdout otherwise
         try:
             response: Any = litellm.completion(
@@ -54,8 +67,7 @@ class LanguageModel:
                     {"role": "user", "content": user},
                 ],
                 timeout=TIMEOUT_SECONDS,
-                max_retries=0,
-                num_retries=self._retries,
+                max_retries=0,  # and LiteLLM's own need a package that doesn't come with it
                 drop_params=True,
                 **self._params,
             )

@@ -110,6 +110,12 @@ def _economics(profile: Profile) -> Iterable[Finding]:
 def _profile(profile: Profile) -> Finding:
     name = f"profile {profile.name}"
     text = f"{profile.version}, {len(profile.modules)} modules, digest {profile.digest[:12]}"
+    if profile.fitted is None and profile.routing_model is not None:
+        return ok(
+            name,
+            f"{text}, not fitted: {profile.routing_model.model} chooses for keys with router_model, others get every"
+            " module but those whose tools are missing and those marked optional",
+        )
     if profile.fitted is None:
         return warn(
             name,
