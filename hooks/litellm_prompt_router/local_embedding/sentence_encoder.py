@@ -21,6 +21,7 @@ MAX_CHARS = 20_000
 TAIL_SHARE = 0.4
 POOLED = "sentence_embedding"
 """An output of this name is the text's vector; any other first output is the tokens'."""
+REMEDY = "export it again; a folder that `prompt-router semantic` made is made anew once it is removed"
 PROMPTS_FILE, LIMITS_FILE, POOLING_FILE = (
     "config_sentence_transformers.json",
     "sentence_bert_config.json",
@@ -53,7 +54,9 @@ class SentenceEncoder:
             limit = _mapping(folder / LIMITS_FILE).get("max_seq_length")
             self._takes_first = _mapping(folder / POOLING_FILE).get("pooling_mode_cls_token") is True
         except Exception as error:
-            raise ConfigurationError([f"{folder}: no model that runs here ({type(error).__name__})"]) from None
+            raise ConfigurationError(
+                [f"{folder}: no model that runs here ({type(error).__name__}); {REMEDY}"]
+            ) from None
         self._max_tokens = min(MAX_TOKENS, limit) if isinstance(limit, int) and limit > 8 else MAX_TOKENS
         outputs = [each.name for each in self._session.get_outputs()]
         self._output = POOLED if POOLED in outputs else outputs[0]
