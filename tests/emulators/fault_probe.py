@@ -9,7 +9,8 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from litellm_prompt_router.request.pipeline import OpenedRequest, Pipeline, WalkResult
+from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.walk_steps import OpenedRequest, WalkResult
 
 _open = Pipeline.open
 _path = Path(os.environ["FAULT_PROBE_PATH"])

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litellm_prompt_router.profile.profile import Placement, Profile
-from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
+from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Rewritten
+from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.emulators.structure import refuse_responses_structure

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
+from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.made_profiles import count_words, module, profile, slot
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
+from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import (
     Passthrough,
     Rewritten,
@@ -16,6 +16,7 @@ from litellm_prompt_router.request.types import (
     Turn,
     UnreadableRequestError,
 )
+from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire.messages import TOP, read
 from tests.made_profiles import count_words, module, profile
 

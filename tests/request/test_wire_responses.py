@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.request.pipeline import Pipeline, WalkResult
+from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Rewritten, Target, Turn, UnreadableRequestError
+from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES, responses
 from litellm_prompt_router.request.wire.captured_body import answer_of
 from litellm_prompt_router.request.wire.marking import apply_instructions

@@ -20,7 +20,7 @@ from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
 from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
 from litellm_prompt_router.record.record import Caller, Record
-from litellm_prompt_router.request.pipeline import WalkResult
+from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 

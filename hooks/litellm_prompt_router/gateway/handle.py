@@ -33,9 +33,9 @@ from litellm_prompt_router.policy.breaker import Breaker, Trip
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
 from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
-from litellm_prompt_router.request.pipeline import RecognisedRequest, WalkResult
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
+from litellm_prompt_router.request.walk_steps import RecognisedRequest, WalkResult
 from litellm_prompt_router.request.wire import conversation_of, sender_of
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 

@@ -17,8 +17,8 @@ from litellm_prompt_router.policy import Arm, Policy
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.record.facts import RoutingModelUse
 from litellm_prompt_router.record.record import Caller, RoutingOutcome
-from litellm_prompt_router.request.pipeline import EmbeddingsWanted, QuestionsWanted, RecognisedRequest
 from litellm_prompt_router.request.route import AnswerLookup, MessageEmbedding, RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.walk_steps import EmbeddingsWanted, QuestionsWanted, RecognisedRequest
 
 
 class KnownEmbeddings(Protocol):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from litellm_prompt_router.profile.profile import Placement, Profile, RoutingModelSettings
+from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, with_space_behind_seams
 from litellm_prompt_router.request.cost_gate import (
@@ -16,6 +15,7 @@ from litellm_prompt_router.request.cost_gate import (
     optional_tokens,
     with_modules,
 )
+from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import (
     AnswerLookup,
@@ -26,7 +26,6 @@ from litellm_prompt_router.request.route import (
     no_embeddings,
 )
 from litellm_prompt_router.request.types import (
-    Outcome,
     Passthrough,
     Recognition,
     Request,
@@ -35,73 +34,20 @@ from litellm_prompt_router.request.types import (
     Target,
     UnreadableRequestError,
 )
-from litellm_prompt_router.request.wire import SHAPES, EndpointShape, known_tools
-from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, Marking, MarkPlan, Texts, instructions_for
-
-_NO_PRICES: Mapping[str, Any] = dict.fromkeys(
-    ("input_usd_per_token", "cache_read_share", "cache_write_share", "cache_write_1h_share")
+from litellm_prompt_router.request.walk_steps import (
+    EmbeddingsWanted,
+    OpenedRequest,
+    QuestionsWanted,
+    RecognisedRequest,
+    WalkResult,
 )
+from litellm_prompt_router.request.wire import SHAPES, EndpointShape, known_tools
+
 CLOSE_COVERAGE = 0.2
 """An unrecognised prompt is drift when this share of its characters could be placed."""
 CLOSE_LINES = 0.5
 """It is drift, too, when this share of the profile's lines is in it: an agent whose every section was edited a little
 has no module left as it was."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WalkResult:
-    """An outcome, and the body to send if the outcome is to take effect."""
-
-    outcome: Outcome
-    body: Mapping[str, Any]
-    request: Request | None = None
-    """The body in our types; None where nobody read it."""
-    marking: Marking | None = None
-    """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenedRequest:
-    """A request body, and ``request``: the same in our types."""
-
-    data: Mapping[str, Any]
-    shape: EndpointShape
-    request: Request
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecognisedRequest:
-    """An opened body whose prompt is a profile's."""
-
-    opened: OpenedRequest
-    recognition: Recognition
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EmbeddingsWanted:
-    """The texts whose vectors a decision goes by, and the model that gives them, in so much time."""
-
-    model: str
-    timeout_seconds: float
-    by_turn: Mapping[int, str]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.by_turn.values()))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuestionsWanted:
-    """What a routing model is to be asked ahead of a decision: a question by user turn."""
-
-    settings: RoutingModelSettings
-    section_ids: tuple[str, ...]
-    """The ids that an answer may name."""
-    by_turn: Mapping[int, RoutingQuestion]
-
-    @property
-    def questions(self) -> tuple[RoutingQuestion, ...]:
-        return tuple(dict.fromkeys(self.by_turn.values()))
 
 
 class Pipeline:
@@ -318,7 +264,7 @@ class Pipeline:
         rewritten = rewritten_for(common)
         body = shape.write(data, request, rewritten)
         bridged = shape.bridged
-        marking = _marking(
+        marking = marking_of(
             body,
             common,
             rewritten_for,
@@ -377,38 +323,6 @@ def _gated(
     if sent is None:
         return None
     return decision if sent == first else with_modules(decision, profile, sent)
-
-
-def _marking(
-    unmarked_body: Mapping[str, Any],
-    common: Target,
-    rewritten_for: Callable[[Target], Rewritten],
-    write: Callable[[Rewritten], Mapping[str, Any]],
-    texts: Texts,
-    bridged: Callable[[Rewritten], MarkPlan] | None,
-) -> Marking | None:
-    """Each candidate's own marks, one plan for all that are alike; None where one body does for all of them."""
-    if not common.each:
-        if bridged is None or not common.takes_marks:
-            return None
-        return Marking(plan_of={ANY_DEPLOYMENT: 0}, plans=(bridged(rewritten_for(common)),))
-    # Deployments that differ in nothing that marks depend on share a plan.
-    alike = {"placement": common.placement, "takes_changed_prompt": common.takes_changed_prompt, **_NO_PRICES}
-    comparable = {own_id: replace(target, **alike) for own_id, target in common.each}
-    plans: list[MarkPlan] = []
-    distinct: list[Target] = []
-    for target in comparable.values():
-        if target not in distinct:
-            one = rewritten_for(target)
-            marks = one.breakpoints
-            distinct.append(target)
-            if bridged is not None and target.takes_marks:
-                plans.append(bridged(one))
-            else:
-                plans.append(MarkPlan(instructions_for(unmarked_body, write(one), texts), marks.added, marks.total))
-    return Marking(
-        plan_of={own_id: distinct.index(target) for own_id, target in comparable.items()}, plans=tuple(plans)
-    )
 
 
 def _is_close(recognition: Recognition) -> bool:

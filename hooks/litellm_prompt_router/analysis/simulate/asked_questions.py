@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from litellm_prompt_router.files.traffic import RecordedCall
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.pipeline import OpenedRequest, Pipeline, RecognisedRequest
+from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import RoutingQuestion
+from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest
 
 
 def questions_about_calls(

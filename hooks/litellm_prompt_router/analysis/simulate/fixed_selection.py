@@ -8,8 +8,9 @@ from typing import Any
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, with_space_behind_seams
-from litellm_prompt_router.request.pipeline import Pipeline, RecognisedRequest, WalkResult
+from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import CHAT, Evidence, Rewritten, RoutingDecision, Target
+from litellm_prompt_router.request.walk_steps import RecognisedRequest, WalkResult
 
 
 class FixedSelection:
