@@ -258,6 +258,18 @@ def test_answers_are_shared_through_redis_where_there_is_one(run: Run, tmp_path:
     assert found(run)["routing answers"]["text"] == "remembered in LiteLLM's Redis, shared by all replicas"
 
 
+def test_guardrails_that_mask_too_late_for_a_routing_model_are_told(run: Run, tmp_path: Path) -> None:
+    guardrails = [
+        {"guardrail_name": "names", "litellm_params": {"guardrail": "presidio", "mode": ["pre_call", "post_call"]}},
+        {"guardrail_name": "answers", "litellm_params": {"guardrail": "presidio", "mode": "post_call"}},
+    ]
+    path = write({"profiles": routing(tmp_path, model="gpt")})
+    assert "guardrails" not in found(run)
+    path.write_text(path.read_text() + yaml.safe_dump({"guardrails": guardrails}))
+    told = found(run)["guardrails"]
+    assert (told["level"], told["text"].partition(":")[0]) == ("warn", "names")
+
+
 def test_without_a_routing_model_there_is_nothing_to_say_of_it(run: Run) -> None:
     write()
     assert not {"router_model", "routing answers"} & found(run).keys()

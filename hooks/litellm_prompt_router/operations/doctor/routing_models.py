@@ -20,6 +20,7 @@ def examine_routing_models(document: Mapping[str, Any], configuration: ActiveCon
     if profiles:
         yield _switch(configuration)
         yield _memory(document, configuration)
+        yield from _guardrails(document)
 
 
 def _models(profile: Profile, settings: RoutingModelSettings, document: Mapping[str, Any]) -> Iterable[Finding]:
@@ -58,6 +59,21 @@ def _switch(configuration: ActiveConfiguration) -> Finding:
         "off wherever settings and policy file say: no routing model is asked",
         "`router_model: true` in a rule, a key's prompt_router metadata or the settings, unless a key has it",
     )
+
+
+def _guardrails(document: Mapping[str, Any]) -> Iterable[Finding]:
+    """LiteLLM runs them behind the callbacks, in the order in which it loads both (proxy_server.py, 1.106)."""
+    stated = document.get("guardrails")
+    named: list[str] = []
+    for each in stated if isinstance(stated, list) else ():
+        if isinstance(each, dict) and "pre_call" in str(mapping_in(each, "litellm_params").get("mode")):
+            named.append(str(each.get("guardrail_name")))
+    if named:
+        yield warn(
+            "guardrails",
+            f"{', '.join(named)}: run behind this callback, so a routing model is asked before they mask or refuse",
+            "name a routing model that may read every message as it came",
+        )
 
 
 def _memory(document: Mapping[str, Any], configuration: ActiveConfiguration) -> Finding:
