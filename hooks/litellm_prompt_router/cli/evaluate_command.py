@@ -91,7 +91,7 @@ def evaluate(
     need is a message that needs what neither the core nor a tool call brings; it is served when all it needs is there
     by the second call of its task, where a tool that the agent calls, or its words, bring what the first call lacked.
     Served is a span where labels don't tell which tool was called first. Intervals are exact for messages
-    drawn independently of each other. Tokens kept are of the modules; a selection of over 80% counts as all. On
+    drawn independently of each other. Tokens kept are of the modules; a selection of over 90% counts as all. On
     messages that a fit learned from the figures flatter: `fit`'s own table is of routers that hadn't seen them.
 
     A profile that was fitted with an embedding model has its messages sent to that model, unless --lexical.

@@ -4,7 +4,7 @@ Every message teaches and calibrates. The conversations are dealt into folds; ea
 its scores are weighed by a gate, that learned from the other folds' messages alone. Those values set the threshold,
 and the table and the gate that are stored learn from all messages. What is promised then is that of cross-conformal
 prediction (Vovk, arXiv 1208.0806): the counts of authoring/fit/calibrate.py, for values that come from FOLDS routers
-which each learned from a fifth less than the stored one.
+which each learned from a tenth less than the stored one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litellm_prompt_router.authoring.fit.agent_training import heard_in, learn_agent_words, with_heard
-from litellm_prompt_router.authoring.fit.gate_training import FitOptions, HeldOutCase, learn_gate, needed_of, tune
+from litellm_prompt_router.authoring.fit.gate_training import (
+    FitOptions,
+    HeldOutCase,
+    learn_gate,
+    needed_of,
+    telling_inputs,
+    tune,
+)
 from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections, held_out_selections
 from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
 from litellm_prompt_router.authoring.fit.training_documents import (
@@ -47,9 +54,10 @@ from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
 from litellm_prompt_router.request.route import Router, WeightedConversation, weigh
 from litellm_prompt_router.request.types import Turn
 
-FOLDS = 5
-WRONG_SHARE = 0.002
-"""The lists of small talk and follow-ups aren't used where they wrongly dismiss more than this of the messages."""
+FOLDS = 10
+WRONG_SHARE = 0.2
+"""The lists of small talk and follow-ups aren't used where the messages that they wrongly dismiss are more than this of
+those that the target lets be missed."""
 
 Advance = Callable[[str, int, int], None]
 """Reports progress: called with ``(step, done, total)``."""
@@ -102,7 +110,7 @@ def fit(
     if not columns:
         raise ConfigurationError([f"{profile.name}: every module is in the core; there is nothing to route"])
     conversations = Conversations(case for _, case in cases)
-    trusts_lists = not lists_are_wrong(profile, cases, conversations)
+    trusts_lists = not lists_are_wrong(profile, cases, conversations, options.target)
     observed, fused = weigh_held_out(
         profile, columns, cases, conversations, options, advance, trusts_lists=trusts_lists, embedded=embedded
     )
@@ -148,13 +156,15 @@ def _calibration_of(
     options: FitOptions,
 ) -> tuple[tuple[Gate, ...], tuple[Gate, ...], Gate, HeldOutSelections]:
     """``(plain, tuned, gate, selections)``: gates by fold, the one to store, and all messages out of fold."""
-    plain = tuple(learn_gate(columns, [item for item in observed if item.fold != fold]) for fold in range(FOLDS))
+    reads = telling_inputs(columns, observed, FOLDS)
+    others = [[item for item in observed if item.fold != fold] for fold in range(FOLDS)]
+    plain = tuple(learn_gate(columns, items, reads) for items in others)
     tuning = tune(profile, columns, plain, observed, options)
     unseen = options.unseen_modules
     tuned = tuple(tuning.applied(gate, profile, columns, unseen) for gate in plain)
     named = {conversations.name_of(item.case) for item in observed if not item.is_example}
     selections = held_out_selections(profile, columns, tuned, observed, options, len(named))
-    return plain, tuned, tuning.applied(learn_gate(columns, observed), profile, columns, unseen), selections
+    return plain, tuned, tuning.applied(learn_gate(columns, observed, reads), profile, columns, unseen), selections
 
 
 def columns_of(profile: Profile) -> list[int]:
@@ -163,7 +173,7 @@ def columns_of(profile: Profile) -> list[int]:
     return [first for first, topic in pieces.items() if not any(profile.modules[piece].always for piece in topic)]
 
 
-def lists_are_wrong(profile: Profile, cases: Sequence[Numbered], conversations: Conversations) -> bool:
+def lists_are_wrong(profile: Profile, cases: Sequence[Numbered], conversations: Conversations, target: float) -> bool:
     """True when messages that the lists of small talk and follow-ups dismiss have needs of their own here."""
     router = Router(replace(profile, fitted=None))
     every = [*(case for _, case in cases), *examples_as_cases(profile)]
@@ -172,7 +182,7 @@ def lists_are_wrong(profile: Profile, cases: Sequence[Numbered], conversations: 
         seen = weigh(router, profile, conversations.turns_of(case))
         is_dismissed = seen.decision.message_kind in ("small_talk", "follow_up")
         wrong += is_dismissed and bool((needed_of(case, profile) & ~seen.used).any())
-    return wrong > WRONG_SHARE * len(every)
+    return wrong > WRONG_SHARE * (1 - target) * len(every)
 
 
 NOT_CALIBRATED = Calibration(

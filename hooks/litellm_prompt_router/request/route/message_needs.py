@@ -20,7 +20,7 @@ from litellm_prompt_router.request.route.scores import GateState, Scores, Trace,
 from litellm_prompt_router.request.route.uncalibrated import UncalibratedBase
 from litellm_prompt_router.request.route.walk import Walk
 
-MOST_TOKENS_SHARE = 0.8
+MOST_TOKENS_SHARE = 0.9
 """A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
 
 
