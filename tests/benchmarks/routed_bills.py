@@ -36,7 +36,7 @@ GROUP, ROUTING_GROUP = "agent", "router"
 NOBODY = "http://127.0.0.1:9"
 """Where no routing model is asked."""
 ROUTERS = ("words", "words served", "meaning", "meaning served", "recorded", "needed", "right")
-"""``served``: with that promise. ``needed``: of the recorded answers the first list alone. ``right``: knows the labels."""
+"""``served``: that promise. ``needed``: of the recorded answers the first list alone. ``right``: knows the labels."""
 LOOP_CALLS = 6
 """Calls that a message with a need leads to, on average."""
 CALL_SECONDS, THINK_SECONDS = 8.0, 60.0

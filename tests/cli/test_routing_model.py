@@ -257,7 +257,7 @@ ROUTED = TOY + "router: {model: small}\n"
 
 
 def test_a_change_of_what_is_asked_ends_a_tuning(tmp_path: Path) -> None:
-    """Another routing model, a hedge beside it, other lists or another line of when a section is needed: selections change."""
+    """Another routing model, a hedge, other lists or another line of when a section is needed: selections change."""
     digests = set()
     for number, yaml in enumerate(
         (
