@@ -35,8 +35,8 @@ from tests.emulators.upstream import Upstream
 GROUP, ROUTING_GROUP = "agent", "router"
 NOBODY = "http://127.0.0.1:9"
 """Where no routing model is asked."""
-ROUTERS = ("words", "meaning", "recorded", "needed", "right")
-"""``needed``: of the recorded answers the first list alone. ``right``: a routing model that knows the labels."""
+ROUTERS = ("words", "words served", "meaning", "meaning served", "recorded", "needed", "right")
+"""``served``: that promise. ``needed``: of the recorded answers the first list alone. ``right``: knows the labels."""
 LOOP_CALLS = 6
 """Calls that a message with a need leads to, on average."""
 CALL_SECONDS, THINK_SECONDS = 8.0, 60.0
@@ -203,6 +203,10 @@ def _report(root: Path, arguments: argparse.Namespace) -> None:
         "meaning": FittedRouter(
             name=f"words + {arguments.embedding_model} at {arguments.aim:.0%}", router=embedding, options=reach
         ),
+    }
+    fitted |= {
+        f"{key} served": replace(each, name=f"{each.name} served", fit_options=(*reach, "--promise", "served"))
+        for key, each in fitted.items()
     }
     asked = {
         "recorded": ("recorded routing model", recorded),

@@ -55,7 +55,7 @@ def test_evaluate_asks_each_question_once(run: Run, toy_root: Path, cases: Path,
     result = evaluated(run, cases, toy_root, "--routing-model", MODEL)
     assert sorted(chooser.messages) == ["the headings are odd", "tidy up there", "what do people read now"]
     assert result.stderr == f"{MODEL}: 3 calls, 1,800 tokens in, 60 out, $0.0003\n"
-    assert "routing model    100.0%          100.0%        56.0%\n" in result.stdout
+    assert "routing model    100.0%          100.0%  100.0%        56.0%\n" in result.stdout
 
 
 def test_answers_are_kept_and_not_asked_for_again(
@@ -205,6 +205,9 @@ def harbour(tmp_path: Path) -> Path:
     return harbour_folder(tmp_path / "profiles", {"model": "small"}).parent
 
 
+ALWAYS = ("routing model, needed", "routing model, both")
+
+
 def test_fit_finds_when_to_ask(run: Run, harbour: Path, tmp_path: Path) -> None:
     """From recorded answers: which lists, a band around the threshold; proxies take both up, for this model only."""
     cases = labelled(200, seed=5)
@@ -221,8 +224,11 @@ def test_fit_finds_when_to_ask(run: Run, harbour: Path, tmp_path: Path) -> None:
     assert (told["model"], told["lists"], told["misses"]) == ("small", "needed", 0)
     assert told["asked_share"] < 0.7
     result = run("fit", messages, *options)
-    assert "small asked" in result.stdout
-    assert "in doubt, needed sections" in result.stdout
+    rows = [line.split("  ")[0] for line in result.stdout.splitlines()]
+    together = "words, in doubt routing model, needed"
+    at = rows.index("words")
+    assert rows[at - 1 : at + 4] == ["router at 90.0%", "words", *ALWAYS, together]
+    assert "taken: small is asked in doubt, and the needed sections alone are sent; 0 of 200" in result.stdout
     [profile] = load_profiles(harbour, len)
     assert profile.fitted is not None
     assert profile.fitted.cascade is not None
@@ -251,7 +257,7 @@ ROUTED = TOY + "router: {model: small}\n"
 
 
 def test_a_change_of_what_is_asked_ends_a_tuning(tmp_path: Path) -> None:
-    """Another routing model, a hedge beside it or another line of when a section is needed: selections change."""
+    """Another routing model, a hedge, other lists or another line of when a section is needed: selections change."""
     digests = set()
     for number, yaml in enumerate(
         (
@@ -259,12 +265,13 @@ def test_a_change_of_what_is_asked_ends_a_tuning(tmp_path: Path) -> None:
             ROUTED,
             ROUTED.replace("model: small", "model: other"),
             ROUTED.replace("model: small", "model: small, hedge_model: other"),
+            ROUTED.replace("model: small", "model: small, model_lists: needed"),
             ROUTED.replace("title: Web", "title: Web, when: something has to be looked up"),
         )
     ):
         folder = write_profile(tmp_path / str(number), "toy", yaml, TOY_FILES)
         digests.add(load_profile(folder, len).router)
-    assert len(digests) == 5
+    assert len(digests) == 6
     timeouts = write_profile(tmp_path / "t", "toy", ROUTED.replace("small", "small, model_timeout: 3"), TOY_FILES)
     assert load_profile(timeouts, len).router in digests
 

@@ -145,6 +145,7 @@ def _with_routing_model(profile: Profile) -> str:
     if asked is None:
         return profile.router
     facts = [profile.router, asked.model, asked.hedge_model, SectionIndex(with_model_choosing(profile)).text]
+    facts += [asked.lists] if asked.lists is not None else []
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:SHORT_DIGEST]
 
 
