@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_fit_evaluate_route_check(root: Path, tmp_path: Path, run: Run) -> None:
     standings = {row["router"]: row for row in document["comparison"]["standings"]}
     assert list(standings) == ["all modules", "triggers only", "lexical", "oracle"]
     assert standings["lexical"]["coverage"] >= 0.97
-    assert standings["oracle"]["kept_tokens"] <= standings["lexical"]["kept_tokens"] < 0.9
+    assert max(standings["oracle"]["kept_tokens"], standings["lexical"]["kept_tokens"]) < 0.5
     assert standings["oracle"]["coverage"] == standings["all modules"]["kept_tokens"] == 1
     low, high = document["comparison"]["coverage_interval"]
     assert low <= standings["lexical"]["coverage"] <= high
@@ -363,7 +364,12 @@ def test_what_each_target_would_keep(root: Path, tmp_path: Path, run: Run) -> No
     assert within["stored"]
     assert 0.9 <= within["calibration"]["target_coverage"] <= 0.95
     refused = run("fit", file, *where, "--max-kept", "0.01")
-    assert (refused.exit_code, refused.stderr.strip()) == (1, "--max-kept 0.01: no promise keeps so few tokens")
+    assert refused.exit_code == 1
+    said = refused.stderr.strip()
+    assert re.fullmatch(
+        r"--max-kept 0\.01: no promise keeps so few tokens; a target of 50% keeps [\d.]+%, and the core alone is [\d.]+%",
+        said,
+    )
     rows = [line for line in run("fit", file, *where).stdout.splitlines() if line.startswith("95.0%")]
     assert len(rows) == 1
     assert "chosen" in rows[0]

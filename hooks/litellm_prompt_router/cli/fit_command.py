@@ -17,7 +17,6 @@ from litellm_prompt_router.authoring.fit import (
     Fit,
     FitOptions,
     FreedModule,
-    HeldOutSelections,
     TargetReach,
     columns_of,
     fields_of,
@@ -28,7 +27,6 @@ from litellm_prompt_router.authoring.fit import (
     reach,
     recommended,
     target_table,
-    target_within,
     texts_to_embed,
     with_freed,
 )
@@ -41,9 +39,11 @@ from litellm_prompt_router.cli.fit_tables import (
     PREVIEW_CHARS,
     calibration_for_json,
     routers_of,
+    show_core,
     show_doubts,
     show_fit,
     show_targets,
+    target_within_share,
     targets_for_json,
 )
 from litellm_prompt_router.cli.inputs import (
@@ -188,7 +188,7 @@ def fit(
     routers = routers_of(done)
     deciding = list(routers)[-1]
     if max_kept is not None:
-        options = replace(options, target=_target(routers[deciding], options, max_kept))
+        options = replace(options, target=target_within_share(profile, routers[deciding], options, max_kept))
         done = done.at_target(options)
     asked, told = RoutingAnswersWanted(routing_model, routing_answers), None
     asks = asked.is_on and bool(done.cases)
@@ -227,6 +227,7 @@ def fit(
         return
     show_fit(profile, done)
     show_targets(rows, options.target, advised)
+    show_core(profile)
     if told is not None:
         show_cascade(told, profile, next(row.reached for row in rows if row.target == options.target))
     elif asks:
@@ -249,13 +250,6 @@ def fit(
     if is_stored and profile.economics is not None and profile.economics.router is not None:
         again = f"`prompt-router simulate TRAFFIC.jsonl --profile {name} --tune`"
         click.echo(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
-
-
-def _target(selections: HeldOutSelections, options: FitOptions, max_kept: float) -> float:
-    found = target_within(selections, options, max_kept)
-    if found is None:
-        raise ConfigurationError([f"--max-kept {max_kept:g}: no promise keeps so few tokens"])
-    return found
 
 
 def _why_not(found: TargetReach) -> str | None:

@@ -7,15 +7,28 @@ from dataclasses import asdict
 
 import click
 
-from litellm_prompt_router.authoring.fit import Fit, HeldOutSelections, LabelDoubt, TargetReach, TargetRow
+from litellm_prompt_router.authoring.fit import (
+    LOWEST_TARGET,
+    Fit,
+    FitOptions,
+    HeldOutSelections,
+    LabelDoubt,
+    TargetReach,
+    TargetRow,
+    least_kept,
+    target_within,
+)
 from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
 from litellm_prompt_router.cli.output import percent, shortened, show_table, span
+from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.labelled_messages import Numbered
 from litellm_prompt_router.profile.fitted import Calibration
 from litellm_prompt_router.profile.profile import Profile
 
 PREVIEW_CHARS = 70
 MAX_DOUBTS = 20
+MOST_IN_CORE = 0.5
 WORDS, MEANING = "words", "words and meaning"
 
 
@@ -61,6 +74,35 @@ def show_targets(rows: Sequence[TargetRow], chosen: float, advised: float | None
             for row in rows
         ],
     )
+    if advised is not None and advised != chosen:
+        click.echo(f"to take the recommended one: --target {advised:g}")
+
+
+def core_share(profile: Profile) -> float:
+    """Of the prompt's tokens, those that every request gets."""
+    every = sum(module.tokens for module in profile.modules)
+    return sum(module.tokens for module in profile.modules if module.always) / max(every, 1)
+
+
+def target_within_share(profile: Profile, selections: HeldOutSelections, options: FitOptions, max_kept: float) -> float:
+    """The highest target that keeps at most that share. Raises ConfigurationError with the least that is possible."""
+    found = target_within(selections, options, max_kept)
+    if found is None:
+        least = percent(least_kept(selections, options))
+        problem = f"--max-kept {max_kept:g}: no promise keeps so few tokens; a target of {LOWEST_TARGET:.0%} keeps"
+        raise ConfigurationError([f"{problem} {least}, and the core alone is {percent(core_share(profile))}"])
+    return found
+
+
+def show_core(profile: Profile) -> None:
+    """How little there is to leave out, where that says more of the figures than the labels do."""
+    share = core_share(profile)
+    if share >= MOST_IN_CORE:
+        click.echo(
+            f"the core alone is {percent(share)} of the tokens, whatever the target: what need not be sent with every "
+            "request leaves it by hand, `always` and `until_labelled` taken out (docs/routing.md, which sections may"
+            " go)"
+        )
 
 
 def _kept(found: TargetReach) -> str:
@@ -107,9 +149,8 @@ def calibration_for_json(calibration: Calibration) -> dict[str, object]:
 def show_doubts(found: Sequence[LabelDoubt], cases: Sequence[Numbered]) -> None:
     texts = {line: case.text for line, case in cases}
     if found:
-        click.echo(
-            f"\n{len(found)} labels to look at again; one wrong need in a hundred messages costs much of the saving"
-        )
+        costs = "one wrong need in a hundred messages costs much of the saving"
+        click.echo(f"\n{many(len(found), 'label')} to look at again; {costs}")
     for doubt in found[:MAX_DOUBTS]:
         click.echo(f"line {doubt.line}: {_said(doubt)}: {shortened(texts[doubt.line], PREVIEW_CHARS)}")
     if len(found) > MAX_DOUBTS:

@@ -8,9 +8,11 @@ from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections
 from litellm_prompt_router.authoring.fit.label_doubts import LabelDoubt, label_doubts
 from litellm_prompt_router.authoring.fit.table_training import table_of_texts
 from litellm_prompt_router.authoring.fit.target_table import (
+    LOWEST_TARGET,
     SAVES_NOTHING,
     TargetReach,
     TargetRow,
+    least_kept,
     reach,
     recommended,
     target_table,
@@ -20,6 +22,7 @@ from litellm_prompt_router.authoring.fit.traffic_labels import Inferred, infer_c
 from litellm_prompt_router.authoring.fit.vector_training import Embedded, texts_to_embed
 
 __all__ = [
+    "LOWEST_TARGET",
     "SAVES_NOTHING",
     "Embedded",
     "Fit",
@@ -38,6 +41,7 @@ __all__ = [
     "freed_modules",
     "infer_cases",
     "label_doubts",
+    "least_kept",
     "reach",
     "recommended",
     "table_of_texts",

@@ -19,6 +19,7 @@ LEAST_RECOMMENDED = 0.9
 SAVES_NOTHING = 0.95
 """A router that keeps this share of the tokens or more saves next to nothing."""
 STEPS = 200
+LOWEST_TARGET = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,14 +74,23 @@ def reach(selections: HeldOutSelections, options: FitOptions, target: float) -> 
 
 
 def recommended(rows: Sequence[TargetRow], router: str) -> float | None:
-    """The target of LEAST_RECOMMENDED or more that costs least by this router; None where nothing is promised."""
-    found = [row for row in rows if row.target >= LEAST_RECOMMENDED and row.reached[router].promise != "none"]
+    """The target of LEAST_RECOMMENDED or more that costs least by this router; None where none saves anything."""
+    found = [row for row in rows if row.target >= LEAST_RECOMMENDED and _saves(row.reached[router])]
     return min(found, key=lambda row: (row.reached[router].cost, -row.target)).target if found else None
+
+
+def _saves(found: TargetReach) -> bool:
+    return found.promise != "none" and found.kept < SAVES_NOTHING
+
+
+def least_kept(selections: HeldOutSelections, options: FitOptions) -> float:
+    """The smallest share of the tokens that any target of LOWEST_TARGET or more keeps."""
+    return reach(selections, options, LOWEST_TARGET).kept
 
 
 def target_within(selections: HeldOutSelections, options: FitOptions, max_kept: float) -> float | None:
     """The highest target that keeps at most that share of the tokens; None where no promise keeps so few."""
-    for step in range(STEPS - 1, STEPS // 2 - 1, -1):
+    for step in range(STEPS - 1, int(STEPS * LOWEST_TARGET) - 1, -1):
         found = reach(selections, options, step / STEPS)
         if found.promise != "none" and found.kept <= max_kept:
             return step / STEPS
