@@ -57,7 +57,7 @@ from litellm_prompt_router.request.types import RESULT_ROLES, MessageKind, Routi
 MAX_WALKS = 1024
 """Conversations remembered up to their latest user message, for each profile: as hashes and module numbers, no text."""
 MOST_TOKENS_SHARE = 0.9
-"""A selection of more of the prompt than this isn't worth a rewrite: everything is sent."""
+"""A selection of more of the prompt than this isn't worth a rewrite: everything is sent, and stays."""
 SHORTENED = "the history was shortened"
 NO_MESSAGE = "no user message"
 
