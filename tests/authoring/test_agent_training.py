@@ -70,6 +70,7 @@ def test_words_of_a_task_bring_what_the_task_needs(said: bool) -> None:
     assert "crew" not in router.decide(silent_one).modules
 
 
+@pytest.mark.full
 def test_too_few_texts_teach_nothing() -> None:
     """Then what the agent says is scored nowhere."""
     assert fit(harbour(), labelled(200), TARGET, silent).fitted.agent_words is None

@@ -82,6 +82,7 @@ def test_calls_of_any_pieces_tool_label_the_topic() -> None:
     assert (case.needs, case.said) == (("tides",), ("I'll look\n{}",))
 
 
+@pytest.mark.full
 def test_it_routes_as_one_module_does() -> None:
     """The same selections at the same thresholds, on messages that neither fit saw."""
     pieces, one = both()

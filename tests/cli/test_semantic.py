@@ -58,6 +58,7 @@ def test_semantic_names_what_is_missing(run: Run) -> None:
     assert result.stderr.startswith("local/nothing: no such model; there are multilingual-e5-small and ")
 
 
+@pytest.mark.full
 def test_a_fit_has_its_vectors_from_here(
     model: str, root: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

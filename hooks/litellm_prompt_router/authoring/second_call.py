@@ -1,4 +1,4 @@
-"""Whether a need is served: the module is there by the second call of the task, if not in the first.
+"""Whether a need is served: in the first call of its task, or in the second at the latest.
 
 The agent's first answer to a message brings the module of each tool that it calls, with what that requires, and what
 its words call for. Every section's tools stay declared, so it can call those of a section that it doesn't have.

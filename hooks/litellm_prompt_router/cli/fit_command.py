@@ -103,8 +103,8 @@ NOTHING_ROUTED = "every module stays in the core, so there is nothing to route"
     type=click.Choice(["guaranteed", "expected", "served"]),
     default="guaranteed",
     show_default=True,
-    help="The strongest promise to set the threshold for. Weaker ones send less; `served` counts a need as met when "
-    "its module is there by the second call of the task.",
+    help="The strongest promise to set the threshold for. Weaker ones send less; `served` counts what the second "
+    "call of a task has, too.",
 )
 @click.option(
     "--seed",

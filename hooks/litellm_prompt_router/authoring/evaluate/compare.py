@@ -45,7 +45,7 @@ class RouterResult:
     """Of cases that need what neither the core nor a tool call brings; None without such a case."""
     kept_tokens: float
     served_coverage: float | None
-    """Of the same cases: all they need is there by the second call of the task, whichever tool is called first."""
+    """Of the same cases: none waits beyond its task's second call, whichever tool is called first."""
     served_at_best: float | None
     """The same, where it calls first what helps most; they differ only where the order of its calls isn't known."""
 
