@@ -12,13 +12,13 @@ import pytest
 
 from litellm_prompt_router.authoring.fit import FitOptions
 from litellm_prompt_router.authoring.fit.cascade import ALWAYS, CascadeMessage, FoundBand, find_band
-from litellm_prompt_router.authoring.fit.cascade_messages import cascade_messages, find_cascade, values_of_last
+from litellm_prompt_router.authoring.fit.cascade_messages import ValuesOf, cascade_messages, find_cascade, values_from
 from litellm_prompt_router.authoring.wavering_sections import wavering_sections
 from litellm_prompt_router.files.fit_files import read_fitted
-from litellm_prompt_router.files.labelled_messages import Conversations
+from litellm_prompt_router.files.labelled_messages import Conversations, Numbered
 from litellm_prompt_router.profile.fitted import AskingBand, Cascade, Fitted, ModelLists
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import Router, RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.route import Lookup, Router, RoutingAnswer, RoutingQuestion, no_embeddings, weigh
 from litellm_prompt_router.request.route.routing_question import words_in
 from litellm_prompt_router.request.types import Turn
 from tests.authoring.test_fitted_routing import TOPICS, labelled
@@ -152,6 +152,32 @@ def knows(_model: str, question: RoutingQuestion) -> RoutingAnswer | None:
     """A model that knows the labels of the made messages."""
     said = words_in(question).message
     return next((RoutingAnswer(case.needs, tuple(TOPICS)[:1]) for _, case in CASES if case.text.strip() == said), None)
+
+
+def values_of_last(
+    profile: Profile,
+    cases: Sequence[Numbered],
+    conversations: Conversations,
+    lookup: Lookup = no_embeddings,
+    *,
+    is_fused: bool = False,
+) -> ValuesOf:
+    """What a fitted profile makes of messages that had no part in its fit."""
+    assert profile.fitted is not None
+    semantics = profile.fitted.semantics
+    gate = semantics.gate if is_fused and semantics is not None else profile.fitted.gate
+    router = Router(profile)
+    weighed = []
+    for _, case in cases:
+        turns = conversations.turns_of(case)
+        seen = weigh(router, profile, turns, lookup)
+        if (
+            seen.seen
+            and seen.seen[-1].turn == max(at for at, turn in enumerate(turns) if turn.role == "user")
+            and seen.seen[-1].is_fused == is_fused
+        ):
+            weighed.append((case, seen, gate))
+    return values_from(weighed)
 
 
 def test_a_cascade_is_found_for_words_and_for_meaning(profile: Profile) -> None:

@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from litellm_prompt_router.files.labelled_messages import Case, Conversations
 from litellm_prompt_router.profile.fitted import Flags
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
-from litellm_prompt_router.request.route import closure_of
+from litellm_prompt_router.request.route import with_required
 from litellm_prompt_router.request.types import RoutingDecision, Turn
 
 Brought = tuple[Flags, ...]
@@ -71,9 +69,7 @@ class SecondCalls:
                 answer = Turn(role="assistant", text="", tool_calls=calls, arguments=said)
                 decision = decide((*turns, answer, Turn(role="tool", text="")))
                 brought |= {self._profile.order[each.module] for each in decision.selected if each.kind == "assistant"}
-            flags: Flags = np.zeros(len(self._profile.modules), dtype=np.bool_)
-            for module in brought:
-                flags[[module, *closure_of(module, self._profile)]] = True
+            flags = with_required(brought, self._profile)
             found[flags.tobytes()] = flags
         return tuple(found.values())
 

@@ -41,7 +41,6 @@ FALLBACKS: Mapping[str, str] = {
         " (`router: {model: NAME}`), or `optional: true` at modules that not every request needs"
     ),
     "nothing known in the message": "labels of messages with such words, then `prompt-router fit`; or a trigger",
-    "nothing scores above the threshold": "labels of such messages, then `prompt-router fit`; or a lower --target",
     "nothing to follow up on": "the conversation before this message",
     "the history was shortened": "the whole history: which modules its missing part brought can't be told",
 }

@@ -20,7 +20,7 @@ from litellm_prompt_router.authoring.fit.training_documents import Said
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.profile.fitted import AGENT_INPUTS, AgentWords, Flags, Floats, ScoreTable
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.route import WeightedConversation, closure_of
+from litellm_prompt_router.request.route import WeightedConversation, with_required
 from litellm_prompt_router.request.route.agent_words import said_by, spoken_inputs
 from litellm_prompt_router.request.route.scores import NOTHING, score
 from litellm_prompt_router.request.route.triggers import folded
@@ -82,9 +82,7 @@ def with_heard(item: HeldOutCase, profile: Profile, columns: Sequence[int], word
     if not item.first_heard or not item.brought:
         return item
     values = item.first_heard[0] @ words.weights + words.bias
-    called: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
-    for column in np.flatnonzero(values >= words.thresholds).tolist():
-        called[[columns[column], *closure_of(columns[column], profile)]] = True
+    called = with_required((columns[column] for column in np.flatnonzero(values >= words.thresholds).tolist()), profile)
     return replace(item, brought=tuple(flags | called for flags in item.brought))
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from litellm_prompt_router.authoring.fit.cascade import CascadeMessage, FoundBand, find_band
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions, is_counted, needed_of
 from litellm_prompt_router.authoring.second_call import SecondCalls
@@ -19,10 +17,11 @@ from litellm_prompt_router.request.route import (
     Lookup,
     Router,
     WeightedConversation,
-    closure_of,
     gate_values,
     no_embeddings,
+    values_by_module,
     weigh,
+    with_required,
 )
 from litellm_prompt_router.request.route.section_index import SectionIndex
 from litellm_prompt_router.request.types import Turn
@@ -101,28 +100,6 @@ def values_from(weighed: Iterable[tuple[Case, WeightedConversation, Gate]]) -> V
     return lambda case: found.get((*case.history, case.text))
 
 
-def values_of_last(
-    profile: Profile,
-    cases: Sequence[Numbered],
-    conversations: Conversations,
-    lookup: Lookup = no_embeddings,
-    *,
-    is_fused: bool = False,
-) -> ValuesOf:
-    """What a fitted profile makes of messages that had no part in its fit."""
-    assert profile.fitted is not None
-    semantics = profile.fitted.semantics
-    gate = semantics.gate if is_fused and semantics is not None else profile.fitted.gate
-    router = Router(profile)
-    weighed = []
-    for _, case in cases:
-        turns = conversations.turns_of(case)
-        seen = weigh(router, profile, turns, lookup)
-        if seen.seen and seen.seen[-1].turn == _last_message(turns) and seen.seen[-1].is_fused == is_fused:
-            weighed.append((case, seen, gate))
-    return values_from(weighed)
-
-
 def cascade_messages(
     profile: Profile,
     cases: Sequence[Numbered],
@@ -133,6 +110,8 @@ def cascade_messages(
     lookup: Lookup = no_embeddings,
 ) -> tuple[CascadeMessage, ...]:
     """Each case at its last message, with what the routing model answers to the question about it."""
+    assert profile.fitted is not None
+    columns = profile.fitted.table.columns
     router, index = Router(profile), SectionIndex(profile)
     model = "" if profile.routing_model is None else profile.routing_model.model
     number_of = {(*case.history, case.text): number for number, (_, case) in enumerate(cases)}
@@ -151,7 +130,7 @@ def cascade_messages(
                 needed=needed_of(case, profile),
                 firm=_firm(seen, profile),
                 is_counted=is_counted(case, seen, profile, options.over),
-                values=None if values is None else _by_module(values, profile),
+                values=None if values is None else values_by_module(values, columns, profile),
                 is_asked=question is not None,
                 needed_list=None if answer is None else _named(answer.needed, index, profile),
                 both_lists=None if answer is None else _named((*answer.needed, *answer.perhaps), index, profile),
@@ -168,28 +147,9 @@ def _last_message(turns: Sequence[Turn]) -> int:
 
 def _firm(seen: WeightedConversation, profile: Profile) -> Flags:
     """What is selected whatever words say; what a fallback brings is left to the messages that bring it."""
-    firm = seen.used.copy()
-    for each in seen.decision.selected:
-        if each.kind == "trigger":
-            firm[[profile.order[each.module], *closure_of(profile.order[each.module], profile)]] = True
-    return firm
-
-
-def _by_module(values: Floats, profile: Profile) -> Floats:
-    """By module, its own value or that of a module that requires it."""
-    assert profile.fitted is not None
-    found = np.full(len(profile.modules), -np.inf)
-    found[list(profile.fitted.table.columns)] = values
-    own = found.copy()
-    for module in range(len(profile.modules)):
-        for needed in closure_of(module, profile):
-            found[needed] = max(found[needed], own[module])
-    return found
+    triggered = (profile.order[each.module] for each in seen.decision.selected if each.kind == "trigger")
+    return seen.used | with_required(triggered, profile)
 
 
 def _named(ids: Iterable[str], index: SectionIndex, profile: Profile) -> Flags:
-    flags: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
-    for id in ids:
-        for module in index.named(id):
-            flags[[module, *closure_of(module, profile)]] = True
-    return flags
+    return with_required((module for id in ids for module in index.named(id)), profile)

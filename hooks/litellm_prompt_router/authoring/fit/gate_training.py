@@ -27,7 +27,7 @@ from litellm_prompt_router.profile.fitted import (
 )
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.topic_pieces import pieces_of_topics
-from litellm_prompt_router.request.route import WeightedConversation, closure_of, gate_values
+from litellm_prompt_router.request.route import WeightedConversation, gate_values, values_by_module
 
 ENOUGH_TO_TUNE = 30
 SIZE_POWERS = (0.5, 1.0, 1.5)
@@ -228,13 +228,10 @@ def tune(
 
 def values_of(profile: Profile, columns: Sequence[int], gate: Gate, item: HeldOutCase) -> Floats:
     """By module: the highest value so far under this gate, its own or that of a module that requires it."""
-    out = np.full(len(profile.modules), -np.inf)
-    if item.weighted.seen:
-        out[list(columns)] = np.max([gate_values(gate, seen.inputs) for seen in item.weighted.seen], axis=0)
-        for module in range(len(profile.modules)):
-            for needed in closure_of(module, profile):
-                out[needed] = max(out[needed], out[module])
-    return out
+    if not item.weighted.seen:
+        return np.full(len(profile.modules), -np.inf)
+    highest = np.max([gate_values(gate, seen.inputs) for seen in item.weighted.seen], axis=0)
+    return values_by_module(highest, columns, profile)
 
 
 def lowest_needed(item: HeldOutCase, values: Floats) -> float:

@@ -9,7 +9,12 @@ from litellm_prompt_router.request.route.routing_model_part import with_model_ch
 from litellm_prompt_router.request.route.scores import Trace
 from litellm_prompt_router.request.route.scores import values as gate_values
 from litellm_prompt_router.request.route.triggers import TriggerProblem, check_trigger
-from litellm_prompt_router.request.route.weighing import WeightedConversation, weigh
+from litellm_prompt_router.request.route.weighing import (
+    WeightedConversation,
+    values_by_module,
+    weigh,
+    with_required,
+)
 
 __all__ = [
     "MOST_TOKENS_SHARE",
@@ -27,6 +32,8 @@ __all__ = [
     "gate_values",
     "no_answers",
     "no_embeddings",
+    "values_by_module",
     "weigh",
     "with_model_choosing",
+    "with_required",
 ]

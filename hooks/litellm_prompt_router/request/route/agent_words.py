@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from litellm_prompt_router.profile.fitted import AGENT_INPUTS, AgentWords, Fitted, Floats
+from litellm_prompt_router.profile.fitted import AgentWords, Fitted, Floats
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.own_words import INSTRUCTING
 from litellm_prompt_router.request.route.scores import GateState, Scores, score
@@ -140,10 +140,3 @@ def spoken_inputs(scores: Scores) -> Floats:
 def user_inputs(state: GateState) -> Floats:
     """The other half: the highest raw score and share of the user's messages so far."""
     return state.highest()
-
-
-def agent_inputs(scores: Scores, state: GateState) -> Floats:
-    """One row of AGENT_INPUTS for each column."""
-    inputs = np.hstack((spoken_inputs(scores), user_inputs(state)))
-    assert inputs.shape[1] == AGENT_INPUTS
-    return inputs

@@ -56,17 +56,15 @@ def weigh(
     size = len(profile.modules)
     values = np.full(size, -np.inf)
     if profile.fitted is not None and trace.weighed:
-        values[list(profile.fitted.table.columns)] = np.max(list(_on_one_scale(trace.weighed, profile.fitted)), axis=0)
-        for module in range(size):
-            for needed in closure_of(module, profile):
-                values[needed] = max(values[needed], values[module])
+        highest = np.max(list(_on_one_scale(trace.weighed, profile.fitted)), axis=0)
+        values = values_by_module(highest, profile.fitted.table.columns, profile)
     owners = {tool: n for n, module in enumerate(profile.modules) for tool in module.tools}
     called = {owners[tool] for turn in turns for tool in turn.tool_calls if tool in owners}
     core = {n for n, module in enumerate(profile.modules) if module.always}
-    firm = _closed(core | called | trace.triggered, profile)
+    firm = with_required(core | called | trace.triggered, profile)
     return WeightedConversation(
         firm=np.ones(size, dtype=np.bool_) if trace.fallbacks else firm,
-        used=_closed(core | called, profile),
+        used=with_required(core | called, profile),
         values=values,
         seen=tuple(trace.weighed),
         decision=decision,
@@ -84,7 +82,18 @@ def _on_one_scale(weighed: Sequence[WeighedMessage], fitted: Fitted) -> Iterable
         yield seen.values if seen.is_fused else seen.values + shift
 
 
-def _closed(modules: Iterable[int], profile: Profile) -> Flags:
+def values_by_module(values: Floats, columns: Sequence[int], profile: Profile) -> Floats:
+    """By module, its own column's value or that of a module that requires it, whichever is higher."""
+    found = np.full(len(profile.modules), -np.inf)
+    found[list(columns)] = values
+    for module in range(len(profile.modules)):
+        for needed in closure_of(module, profile):
+            found[needed] = max(found[needed], found[module])
+    return found
+
+
+def with_required(modules: Iterable[int], profile: Profile) -> Flags:
+    """True for these modules and all that they require."""
     flags: Flags = np.zeros(len(profile.modules), dtype=np.bool_)
     for module in modules:
         flags[[module, *closure_of(module, profile)]] = True
