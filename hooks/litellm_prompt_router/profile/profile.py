@@ -76,6 +76,16 @@ class Module:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ObservedUse:
+    """How conversations use a profile, as labelled messages or a ledger show it. The cost gate goes by it."""
+
+    calls_per_message: float | None = None
+    """Calls that one user message leads to, tool loops included."""
+    later_chances: Mapping[str, float] | None = None
+    """By module id: the chance that a conversation which begins without the module needs it later."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Economics:
     """The cheapest way found by tuning, applied to each conversation by what its first turn selects beside the core.
 
@@ -97,6 +107,8 @@ class Economics:
     routing: str | None = None
     conversations: int | None = None
     """How many it was tuned on; None where nobody says."""
+    use: ObservedUse | None = None
+    """What the traffic that it was tuned on showed; holds where the tuning itself doesn't, too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,6 +26,9 @@ MessageKind = Literal["task", "follow_up", "small_talk", "none"]
 RESULT_ROLES = frozenset({"tool", "function"})
 """Roles of turns that are results of tools."""
 SpanKind = Literal["module", "slot", "residue"]
+LateForm = Literal["message", "note"]
+"""How a late module stands behind the message that first needed it: as a system message of its own, or as a text block
+of its own in that user message or tool result, introduced as the operator's."""
 Mark = Mapping[str, Any]
 """A breakpoint as it stands on the wire: a ``cache_control`` object, such as ``{"type": "ephemeral", "ttl": "1h"}``,
 or a ``prompt_cache_breakpoint``, which has a ``mode``."""
@@ -118,6 +121,10 @@ class Target:
     """The same for an hour."""
     placement: Placement = "grow"
     """What keeps the prefix cacheable at every candidate."""
+    late_form: LateForm = "note"
+    """What every candidate takes and keeps in its place."""
+    cache_lifetime_seconds: float | None = None
+    """How long an entry that nobody reads lives at the candidate that keeps it longest; None where that isn't known."""
     refuses_late_system: bool = False
     """True when a candidate answers a system message behind the conversation's first turn with an error."""
     takes_cache_key: bool = False
