@@ -23,7 +23,9 @@ from litellm_prompt_router.cache_model.rules import (
     BreakpointPrefixes,
     MarkedPrefixes,
     Rules,
+    StoredPrefixes,
 )
+from litellm_prompt_router.cache_model.stored_prefixes import longest_stored, sent_digest
 from litellm_prompt_router.cache_model.usage import Usage
 
 SWEEP_ENTRIES = 4_096
@@ -93,6 +95,8 @@ class PrefixCache:
                 return self._automatic(self.rules, prefixes, now_seconds, ready_seconds)
             case BreakpointPrefixes():
                 return self._breakpoints(self.rules, blocks, prefixes, now_seconds, ready_seconds)
+            case StoredPrefixes():
+                return self._stored(self.rules, blocks, prefixes, now_seconds, ready_seconds)
 
     def lookups(self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0) -> dict[int, int]:
         """Hash -> number of blocks, of every prefix that would be read from here if it were cached."""
@@ -102,13 +106,13 @@ class PrefixCache:
             case MarkedPrefixes():
                 marks = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
                 ends = {end for mark in marks for end in _positions(rules, blocks, tokens, mark)}
-            case AutomaticPrefixes():
+            case AutomaticPrefixes() | StoredPrefixes():
                 ends = {end for end in range(1, len(hashes)) if tokens[end] >= rules.min_tokens}
             case BreakpointPrefixes():
                 ends = {end for end in _breakpoints(rules, blocks)[0] if tokens[end] >= rules.min_tokens}
         return {hashes[end]: end for end in ends}
 
-    # The three rule sets
+    # The four rule sets
 
     def _marked(
         self,
@@ -174,6 +178,20 @@ class PrefixCache:
         self._write_and_refresh(prefixes, hit, [(end, LIFETIME_SECONDS["30m"]) for end in writes], now, ready)
         return _usage(tokens[-1], read=read, write_5m=written)
 
+    def _stored(
+        self, rules: StoredPrefixes, blocks: Sequence[Block], prefixes: _Prefixes, now: float, ready: float
+    ) -> Usage:
+        hashes, tokens = prefixes
+        ends = [end for end in range(len(hashes) - 1, 0, -1) if tokens[end] >= rules.min_tokens]
+        hit, asked = longest_stored(blocks, ends, lambda end: self._is_alive(hashes[end], now))
+        shared = next((end for end in ends if self._is_alive(sent_digest(hashes[end]), now)), 0)
+        lifetime = rules.retention_seconds
+        for end in ends:
+            self._write_or_refresh(sent_digest(hashes[end]), lifetime, now, ready)
+        for end in {*ends[:1], hit, asked, shared if shared > hit else 0} - {0}:
+            self._write_or_refresh(hashes[end], lifetime, now, now if end == hit else ready)
+        return _usage(tokens[-1], read=tokens[hit] - tokens[hit] % rules.reported_step_tokens)
+
     # Entries
 
     def _look_back(
@@ -210,6 +228,12 @@ class PrefixCache:
     def _is_alive(self, digest: int, now: float) -> bool:
         entry = self._entries.get(digest)
         return entry is not None and entry.ready_seconds <= now < entry.expires_seconds
+
+    def _write_or_refresh(self, digest: int, lifetime: float, now: float, ready: float) -> None:
+        if self._is_alive(digest, now):
+            self._refresh(digest, now)
+        else:
+            self._write(digest, lifetime, now, ready)
 
     def _refresh(self, digest: int, now: float) -> None:
         entry = self._entries[digest]
@@ -267,7 +291,7 @@ def last_written(rules: Rules, blocks: Sequence[Block]) -> int:
             return max((end for end, block in enumerate(blocks, 1) if block.mark is not None), default=0)
         case BreakpointPrefixes():
             return max(_breakpoints(rules, blocks)[1], default=0)
-        case AutomaticPrefixes():
+        case AutomaticPrefixes() | StoredPrefixes():
             return 0
 
 

@@ -13,9 +13,9 @@ Sources, all checked 2026-11:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, DeployedModel
 from litellm_prompt_router.cache_model.prompt_blocks import Lifetime
 
 LIFETIME_SECONDS: dict[Lifetime, int] = {
@@ -109,14 +109,31 @@ class BreakpointPrefixes:
     """OPENAI: ends of earlier eligible messages looked up in implicit mode."""
 
 
-Rules = MarkedPrefixes | AutomaticPrefixes | BreakpointPrefixes
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredPrefixes:
+    """DeepSeek: whole prefixes, kept on disk.
+
+    A request stores the prefix up to its end and, with the answer, the one up to that answer's end; two requests that
+    begin alike store what they share, for the third. A prefix is read whole or not at all (``host_caches``).
+    """
+
+    min_tokens: int
+    reported_step_tokens: int
+    retention_seconds: int
 
 
-def rules_of(model: DeployedModel) -> Rules | None:
-    """How the host of a model caches; None where no documented rules are modelled."""
-    if model.takes_marks:
-        return replace(anthropic_rules(model.known_name), joins_tool_runs=model.provider == ANTHROPIC)
-    return openai_rules(model.known_name) if model.is_openai else None
+Rules = MarkedPrefixes | AutomaticPrefixes | BreakpointPrefixes | StoredPrefixes
+
+
+def longest_lifetime_seconds(rules: Rules, marks: Iterable[Lifetime | None]) -> float:
+    """How long an entry of a call lives that nobody reads, whatever stands at its marks."""
+    match rules:
+        case AutomaticPrefixes() | StoredPrefixes():
+            return rules.retention_seconds
+        case BreakpointPrefixes():
+            return LIFETIME_SECONDS["30m"]
+        case MarkedPrefixes():
+            return max((LIFETIME_SECONDS[mark] for mark in marks if mark), default=0)
 
 
 def anthropic_rules(model: str) -> MarkedPrefixes:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, openai_rules, rules_of
+from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, rules_of
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -75,7 +75,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
             cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
             cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
         ),
-        rules=rules_of(describe(model)) or openai_rules(model),  # whose cache isn't modelled is taken for OpenAI's
+        rules=rules_of(describe(model)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from litellm_prompt_router.cache_model import DeployedModel, rules_of, takes_breakpoints, takes_mid_system
+from litellm_prompt_router.cache_model import DeployedModel, cache_of, takes_breakpoints, takes_mid_system
 from litellm_prompt_router.cache_model.deployed_model import CLAUDE_HOSTS
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.endpoint_capabilities import BRIDGES
@@ -46,6 +46,7 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
             model.provider == "openai" and model.is_openai and model.takes_breakpoint_fields and is_new_openai
         ),
         min_cache_tokens=_min_cache_tokens(model),
+        cache_lifetime_seconds=cache_of(model).lifetime_seconds,
         input_usd_per_token=price_in(entry),
         cache_read_share=read_share(entry),
         cache_write_share=write_share(entry, "cache_creation_input_token_cost"),
@@ -63,9 +64,11 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
 
 
 def _min_cache_tokens(model: DeployedModel) -> int:
-    """The same minimum that accounting goes by; where no rules of the host are modelled, LiteLLM's."""
-    rules = rules_of(model)
-    return get_prompt_cache_min_tokens(model.base_model or model.name) if rules is None else rules.min_tokens
+    """The same minimum that accounting goes by; where the host publishes no rules, no less than LiteLLM's."""
+    cache = cache_of(model)
+    if cache.basis == "documented":
+        return cache.rules.min_tokens
+    return max(cache.rules.min_tokens, get_prompt_cache_min_tokens(model.base_model or model.name))
 
 
 def _auto_points() -> tuple[Mapping[str, Any], ...]:

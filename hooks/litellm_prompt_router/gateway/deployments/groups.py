@@ -108,6 +108,8 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
     reads = [target.cache_read_share for target in targets if target.cache_read_share is not None]
     writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
     hour_writes = [target.cache_write_1h_share for target in targets if target.cache_write_1h_share is not None]
+    lifetimes = [target.cache_lifetime_seconds for target in targets]
+    known_lifetimes = [seconds for seconds in lifetimes if seconds is not None]
     kinds = {_kind(target) for target in targets}
     return Target(
         takes_marks=all(target.takes_marks for target in targets),
@@ -117,6 +119,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
         cache_write_1h_share=max(hour_writes, default=None),
+        cache_lifetime_seconds=max(known_lifetimes) if len(known_lifetimes) == len(lifetimes) else None,
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
         places_points=all(target.places_points for target in targets),
         refuses_late_system=any(target.refuses_late_system for target in targets),

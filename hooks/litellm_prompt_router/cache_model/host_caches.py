@@ -1,0 +1,199 @@
+"""Which rules hold at a model's host, where they are written, and what is taken where nothing is.
+
+Two kinds (``basis``). *Documented*: the provider publishes what its cache matches by and how long an entry lives; where
+it gives a range, ours is stated below. *Assumed*: it caches, or may, but doesn't publish that much.
+
+What is cautious in a net saving depends on who was sent. A rewritten request has a measured bill, and only the full
+prompt's is a model's: the less that costs, the smaller our saving, so its cache is taken to match to the token and to
+keep what it has for long (``rules``). In shadow it is the other way round: the full prompt's bill is measured, and the
+rewritten one's cache is taken to be coarse and short (``unsent_rules``). No single automaton is cautious for both, so
+assumed hosts have two; a simulation, which has both bills from a model, uses the first for both. Documented hosts have
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, DeployedModel
+from litellm_prompt_router.cache_model.rules import (
+    AutomaticPrefixes,
+    Rules,
+    StoredPrefixes,
+    anthropic_rules,
+    openai_rules,
+)
+
+Basis = Literal["documented", "assumed"]
+
+LONG_SECONDS = 7_200
+"""The longest that any host with a cache in memory states (Groq)."""
+SHORT_SECONDS = 300
+"""The shortest that any host states (Anthropic, OpenAI's short end, Moonshot)."""
+FINE_TOKENS = 64
+"""The smallest prefix that any host states that it caches (DeepSeek)."""
+COARSE_MIN_TOKENS = 1_024
+"""The most common minimum (OpenAI, Alibaba, most of Anthropic's)."""
+COARSE_STEP_TOKENS = 256
+"""The coarsest step seen in reported tokens (Moonshot, in public measurements)."""
+DAY_SECONDS = 86_400
+LONGEST_LIFETIME_SECONDS = DAY_SECONDS
+"""Of any entry at any host here."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostCache:
+    """How one host caches. ``host`` and ``says`` are for people."""
+
+    host: str
+    basis: Basis
+    source: str
+    """The page, with the date of its last change where it has one."""
+    says: str
+    """What it says, and what is taken where it doesn't."""
+    rules: Rules
+    unsent_rules: Rules
+    """Of a rewritten prompt that wasn't sent."""
+    lifetime_seconds: float | None
+    """How long an entry that nobody reads lives; None where that isn't published."""
+
+
+def cache_of(model: DeployedModel) -> HostCache:
+    """How the model's host caches: documented rules, or the cautious ones of a host that publishes none."""
+    if model.takes_marks:
+        return _claude(model)
+    if model.is_openai:
+        return _openai(model)
+    if "gemini" in model.known_name and model.provider in _GEMINI:
+        return _gemini(model)
+    return HOSTS.get(model.provider or "", UNKNOWN_HOST)
+
+
+def rules_of(model: DeployedModel) -> Rules:
+    """The rules of ``cache_of``."""
+    return cache_of(model).rules
+
+
+def _documented(host: str, source: str, says: str, rules: Rules, lifetime_seconds: float) -> HostCache:
+    return HostCache(
+        host=host,
+        basis="documented",
+        source=source,
+        says=says,
+        rules=rules,
+        unsent_rules=rules,
+        lifetime_seconds=lifetime_seconds,
+    )
+
+
+def _assumed(host: str, source: str, says: str, min_tokens: int | None = None) -> HostCache:
+    """A host that caches by itself and doesn't publish for how long."""
+    return HostCache(
+        host=host,
+        basis="assumed",
+        source=source,
+        says=says,
+        rules=AutomaticPrefixes(
+            min_tokens=min_tokens or FINE_TOKENS,
+            interval_tokens=1,
+            reported_step_tokens=1,
+            retention_seconds=LONG_SECONDS,
+        ),
+        unsent_rules=AutomaticPrefixes(
+            min_tokens=min_tokens or COARSE_MIN_TOKENS,
+            interval_tokens=COARSE_STEP_TOKENS,
+            reported_step_tokens=COARSE_STEP_TOKENS,
+            retention_seconds=SHORT_SECONDS,
+        ),
+        lifetime_seconds=None,
+    )
+
+
+# Claude and OpenAI: the numbers are in ``rules``
+
+
+def _claude(model: DeployedModel) -> HostCache:
+    rules = replace(anthropic_rules(model.known_name), joins_tool_runs=model.provider == ANTHROPIC)
+    return _documented(
+        "Anthropic",
+        "platform.claude.com/docs/en/build-with-claude/prompt-caching (2026-11)",
+        f"entries at up to 4 marks, from {rules.min_tokens:,} tokens, found from 20 positions behind; 5 minutes or an "
+        "hour from the last use",
+        rules,
+        300,
+    )
+
+
+def _openai(model: DeployedModel) -> HostCache:
+    rules = openai_rules(model.known_name)
+    is_azure = model.provider == "azure"
+    if isinstance(rules, AutomaticPrefixes):
+        return _documented(
+            "Azure OpenAI" if is_azure else "OpenAI",
+            _AZURE if is_azure else _OPENAI,
+            f"the longest shared prefix from {rules.min_tokens:,} tokens on, in steps of {rules.interval_tokens:,}; "
+            "5 to 10 minutes without use, of which 5 are taken; with retention 24h around 30",
+            rules,
+            rules.retention_seconds,
+        )
+    return _documented(
+        "Azure OpenAI, GPT-5.6 and later" if is_azure else "OpenAI, GPT-5.6 and later",
+        _AZURE if is_azure else _OPENAI,
+        "entries at the latest message's end and at explicit breakpoints; at least 30 minutes from the last use",
+        rules,
+        1_800,
+    )
+
+
+_OPENAI = "developers.openai.com/api/docs/guides/prompt-caching (2026-11)"
+_AZURE = "learn.microsoft.com/azure/foundry/openai/how-to/prompt-caching (2026-11)"
+
+
+# Gemini
+
+_GEMINI = frozenset({"gemini", "vertex_ai"})
+_GEMINI_PAGE = "ai.google.dev/gemini-api/docs/caching (2026-10-23)"
+_VERTEX_PAGE = (
+    "docs.cloud.google.com/gemini-enterprise-agent-platform/models/context-cache/context-cache-overview (2026-11)"
+)
+GEMINI_MIN_TOKENS = 4_096
+"""``_GEMINI_PAGE``: Gemini 3.1 and later, 4 Argon. Of 3 Flash it said 1,024 in May, and nothing now."""
+GEMINI_2_5_MIN_TOKENS = 2_048
+"""``_GEMINI_PAGE``: Gemini 2.5 Flash and Pro; Vertex said the same of all models when its page still had a number."""
+
+
+def _gemini(model: DeployedModel) -> HostCache:
+    """Implicit caching. What marks make of it, explicit caches, is another thing and isn't modelled."""
+    least = GEMINI_2_5_MIN_TOKENS if "gemini-2.5" in model.known_name else GEMINI_MIN_TOKENS
+    if model.provider == "gemini":
+        says = f"shared prefixes from {least:,} tokens on, sent “in a short amount of time”; no lifetime and no step"
+        return _assumed("Gemini API, implicit", _GEMINI_PAGE, says, least)
+    says = (
+        f"shared prefixes from {least:,} tokens on (Gemini API's number); gone within 24 hours, most sooner, when "
+        "memory is needed; no step"
+    )
+    return _assumed("Vertex AI, Gemini implicit", _VERTEX_PAGE, says, least)
+
+
+# Hosts that cache by themselves
+
+DEEPSEEK = _documented(
+    "DeepSeek",
+    "api-docs.deepseek.com/guides/kv_cache (2026-11)",
+    "on disk: whole prefixes, up to the ends of requests and of answers, and what two requests shared; units of 64 "
+    "tokens (the page's earlier form); cleared “within a few hours to a few days” without use, of which a day is "
+    "taken. What it stores at intervals inside long prompts isn't: it doesn't say where",
+    StoredPrefixes(min_tokens=64, reported_step_tokens=64, retention_seconds=DAY_SECONDS),
+    DAY_SECONDS,
+)
+
+UNKNOWN_HOST = _assumed(
+    "any other host", "none", "nothing: what inference servers do by default, automatic prefixes, is taken"
+)
+
+HOSTS: Mapping[str, HostCache] = {
+    "deepseek": DEEPSEEK,
+}
+"""By LiteLLM's name of the provider."""
