@@ -34,10 +34,9 @@ from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRe
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import DeployedModel, HostCache, MarkedPrefixes, cache_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
-from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.record.record import ASSUMED, MODELLED, Record
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
 
-MODELLED, ASSUMED = "modelled", "assumed"
 METHOD_UNCACHED = "no cache prices"
 UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"

@@ -115,10 +115,13 @@ def _assumed(host: str, source: str, says: str, min_tokens: int | None = None) -
 
 
 def _claude(model: DeployedModel) -> HostCache:
-    rules = replace(anthropic_rules(model.known_name), joins_tool_runs=model.provider == ANTHROPIC)
+    is_bedrock = model.provider in _BEDROCK
+    rules = replace(
+        anthropic_rules(model.known_name, is_bedrock=is_bedrock), joins_tool_runs=model.provider == ANTHROPIC
+    )
     return _documented(
-        "Anthropic",
-        "platform.claude.com/docs/en/build-with-claude/prompt-caching (2026-11)",
+        "Claude on Bedrock" if is_bedrock else "Claude" if model.provider == ANTHROPIC else "Claude on other hosts",
+        _CLAUDE_BEDROCK if is_bedrock else _CLAUDE,
         f"entries at up to 4 marks, from {rules.min_tokens:,} tokens, found from 20 positions behind; 5 minutes or an "
         "hour from the last use",
         rules,
@@ -147,6 +150,9 @@ def _openai(model: DeployedModel) -> HostCache:
     )
 
 
+_BEDROCK = frozenset({"bedrock", "bedrock_converse"})
+_CLAUDE = "platform.claude.com/docs/en/build-with-claude/prompt-caching (2026-11)"
+_CLAUDE_BEDROCK = f"{_CLAUDE}; docs.aws.amazon.com/bedrock/latest/userguide, prompt-caching and model cards (2026-11)"
 _OPENAI = "developers.openai.com/api/docs/guides/prompt-caching (2026-11)"
 _AZURE = "learn.microsoft.com/azure/foundry/openai/how-to/prompt-caching (2026-11)"
 
@@ -189,11 +195,63 @@ DEEPSEEK = _documented(
     DAY_SECONDS,
 )
 
+_GROQ = AutomaticPrefixes(min_tokens=128, interval_tokens=1, reported_step_tokens=1, retention_seconds=LONG_SECONDS)
+_MOONSHOT = AutomaticPrefixes(
+    min_tokens=FINE_TOKENS, interval_tokens=1, reported_step_tokens=1, retention_seconds=SHORT_SECONDS
+)
+
 UNKNOWN_HOST = _assumed(
-    "any other host", "none", "nothing: what inference servers do by default, automatic prefixes, is taken"
+    "any other host", "none", "nothing: automatic prefixes, which inference servers have by default, are taken"
 )
 
 HOSTS: Mapping[str, HostCache] = {
     "deepseek": DEEPSEEK,
+    "groq": _documented(
+        "Groq",
+        "console.groq.com/docs/prompt-caching (2026-11)",
+        "shared prefixes, from 128 to 1,024 tokens on by model, of which 128 is taken; gone after 2 hours without "
+        "use; no step",
+        _GROQ,
+        LONG_SECONDS,
+    ),
+    "moonshot": _documented(
+        "Moonshot",
+        "forum.moonshot.ai/t/613, platform.kimi.ai (2026-11)",
+        "shared prefixes, written by themselves for 5 minutes unless the request asks for an hour; no minimum, no step",
+        _MOONSHOT,
+        SHORT_SECONDS,
+    ),
+    "xai": _assumed(
+        "xAI",
+        "docs.x.ai/developers/advanced-api-usage/prompt-caching/best-practices (2026-11)",
+        "shared prefixes, for each server; can be evicted at any time; no minimum, no step",
+    ),
+    "mistral": _assumed(
+        "Mistral",
+        "docs.mistral.ai/inference/conversations/advanced/prompt-caching (2026-11)",
+        "shared prefixes from 64 tokens on; prompt_cache_key makes a hit likelier; no lifetime, no step",
+        64,
+    ),
+    "zai": _assumed(
+        "Z.AI (GLM)",
+        "docs.z.ai/guides/capabilities/cache (2026-11)",
+        "implicit, can't be switched off; no lifetime, no minimum, no step",
+    ),
+    "minimax": _assumed(
+        "MiniMax, passive",
+        "platform.minimax.io/docs/api-reference/text-prompt-caching (2026-11)",
+        "shared prefixes from 512 tokens on; how long depends on the system's load; no step",
+        512,
+    ),
+    "fireworks_ai": _assumed(
+        "Fireworks",
+        "docs.fireworks.ai/guides/prompt-caching (2026-11)",
+        "shared prefixes, for each replica; usually at least several minutes; no minimum, no step",
+    ),
+    "together_ai": _assumed(
+        "Together",
+        "docs.together.ai/docs/inference/chat/prompt-caching (2026-11)",
+        "the longest shared prefix, for each server; best effort and short-lived; no minimum, no step",
+    ),
 }
-"""By LiteLLM's name of the provider."""
+"""By LiteLLM's name of the provider. For those that it doesn't have: ``UNKNOWN_HOST``."""

@@ -6,6 +6,8 @@ Sources, all checked 2026-11:
 - CLAUDE-SYSTEM: platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
 - OPENAI: developers.openai.com/api/docs/guides/prompt-caching
 - OPENAI-201: developers.openai.com/cookbook/examples/prompt_caching_201
+- BEDROCK: the models' cards in docs.aws.amazon.com/bedrock/latest/userguide, "Min tokens per cache checkpoint"
+- MEASURED: github.com/anthropics/anthropic-sdk-python/issues/1194
 - LITELLM: the model map that ships with LiteLLM 1.106 (``prompt_cache_min_tokens``,
   ``supports_mid_conversation_system``), where the provider's pages say nothing
 """
@@ -31,13 +33,16 @@ CLAUDE_LOOKBACK_POSITIONS = 20
 """CLAUDE: at most 20 positions a breakpoint, the breakpoint itself being the first."""
 
 CLAUDE_MIN_TOKENS = 1_024
-"""CLAUDE: Opus 4.8, Sonnet 5, 4.6, 4.5, and the Claude 4 models before them."""
+"""CLAUDE: Opus 4.8, Sonnet 5, 4.5, and the Claude 4 models before them."""
 
 CLAUDE_MIN_TOKENS_BY_NAME = (
     ("claude-opus-4-5", 4_096),  # CLAUDE
     ("claude-opus-4-6", 4_096),  # CLAUDE
     ("claude-haiku-4-5", 4_096),  # CLAUDE
-    ("claude-opus-4-7", 2_048),  # CLAUDE
+    ("claude-opus-4-7", 2_048),  # CLAUDE; on Bedrock see below
+    # MEASURED: no entry below 2,048, which CLAUDE said at first; since the spring of 2026 it says 1,024. For marks the
+    # larger is cautious: none is spent where nothing may be written. For accounts either is: whole prompts are longer.
+    ("claude-sonnet-4-6", 2_048),
     ("claude-mythos-preview", 2_048),  # CLAUDE; LITELLM has 512
     ("claude-3-5-haiku", 2_048),  # CLAUDE
     ("claude-3-haiku", 2_048),  # CLAUDE, before the model retired
@@ -47,6 +52,11 @@ CLAUDE_MIN_TOKENS_BY_NAME = (
     ("claude-fable-5", 512),  # CLAUDE, 5.1 too
     ("claude-mythos-5", 512),  # CLAUDE, 5.1 too
 )
+
+BEDROCK_MIN_TOKENS_BY_NAME = (
+    ("claude-opus-4-7", 4_096),  # BEDROCK
+)
+"""Where Bedrock's cards say more than CLAUDE; those of Opus 4.7, Fable 5.1 and Sonnet 4.5 were checked."""
 
 CLAUDE_MID_SYSTEM = (
     "claude-opus-4-8",  # CLAUDE-SYSTEM
@@ -136,10 +146,11 @@ def longest_lifetime_seconds(rules: Rules, marks: Iterable[Lifetime | None]) -> 
             return max((LIFETIME_SECONDS[mark] for mark in marks if mark), default=0)
 
 
-def anthropic_rules(model: str) -> MarkedPrefixes:
+def anthropic_rules(model: str, *, is_bedrock: bool = False) -> MarkedPrefixes:
     """The rules of a Claude model by its name, with or without a provider and a date, in either spelling (``4.5``)."""
     dashed = model.replace(".", "-")
-    fitting = [(len(name), tokens) for name, tokens in CLAUDE_MIN_TOKENS_BY_NAME if name in dashed]
+    table = (*CLAUDE_MIN_TOKENS_BY_NAME, *(BEDROCK_MIN_TOKENS_BY_NAME if is_bedrock else ()))
+    fitting = [(len(name), tokens) for name, tokens in table if name in dashed]
     return MarkedPrefixes(
         min_tokens=max(fitting)[1] if fitting else CLAUDE_MIN_TOKENS,
         joins_tool_runs=model.startswith(("claude", "anthropic/")),

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, rules_of
+from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Rules, cache_of
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -29,7 +29,12 @@ class Account:
     model: str
     prices: Prices
     target: Target
-    rules: Rules
+    cache: HostCache
+
+    @property
+    def rules(self) -> Rules:
+        """What both the full and the rewritten prompts are simulated by."""
+        return self.cache.rules
 
     def blocks_of(self, count_tokens: Callable[[str], int]) -> BlocksOf:
         """Chat bodies -> the blocks that the provider reads. Claude's wire is Anthropic's, every other one OpenAI's."""
@@ -42,7 +47,11 @@ class Account:
         return lambda body: reader.anthropic(wire.body(body))
 
     def for_json(self) -> dict[str, Any]:
-        return {"model": self.model, "prices": {name: str(value) for name, value in asdict(self.prices).items()}}
+        return {
+            "model": self.model,
+            "prices": {name: str(value) for name, value in asdict(self.prices).items()},
+            "cache": {"host": self.cache.host, "basis": self.cache.basis, "source": self.cache.source},
+        }
 
     def say(self) -> None:
         prices = self.prices
@@ -51,6 +60,14 @@ class Account:
             f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
             f"(1h {prices.cache_write_1h_usd_per_mtok})"
         )
+        click.echo(_cache_line(self.cache))
+
+
+def _cache_line(cache: HostCache) -> str:
+    """Whose caching rules the figures go by, and what they are worth."""
+    if cache.basis == "documented":
+        return f"cache: {cache.host}, modelled by its documentation"
+    return f"cache: {cache.host}, assumed; it doesn't publish how long entries live, so they are taken to live long"
 
 
 def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
@@ -75,7 +92,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
             cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
             cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
         ),
-        rules=rules_of(describe(model)),
+        cache=cache_of(describe(model)),
     )
 
 

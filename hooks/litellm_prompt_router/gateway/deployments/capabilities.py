@@ -68,7 +68,8 @@ def _min_cache_tokens(model: DeployedModel) -> int:
     cache = cache_of(model)
     if cache.basis == "documented":
         return cache.rules.min_tokens
-    return max(cache.rules.min_tokens, get_prompt_cache_min_tokens(model.base_model or model.name))
+    known: int = get_prompt_cache_min_tokens(model.base_model or model.name)
+    return max(cache.rules.min_tokens, known)
 
 
 def _auto_points() -> tuple[Mapping[str, Any], ...]:
