@@ -114,7 +114,7 @@ def test_every_chat_model_with_a_cache_price_has_rules() -> None:
         provider = "github_copilot" if entry.get("litellm_provider") == "github_copilot" else None
         by_basis[cache_of(describe(name, provider=provider)).basis] += 1
     assert sum(by_basis.values()) == len(priced)
-    assert by_basis["documented"] > 500
+    assert by_basis["documented"] > 450  # Claude, OpenAI, DeepSeek, Groq and Moonshot at their own and others' hosts
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ What is cautious in a net saving depends on who was sent. A rewritten request ha
 prompt's is a model's: the less that costs, the smaller our saving, so its cache is taken to match to the token and to
 keep what it has for long (``rules``). In shadow it is the other way round: the full prompt's bill is measured, and the
 rewritten one's cache is taken to be coarse and short (``unsent_rules``). No single automaton is cautious for both, so
-assumed hosts have two; a simulation, which has both bills from a model, uses the first for both. Documented hosts have
-one.
+assumed hosts have two. Documented hosts have one.
+
+A simulation has both bills from a model, and there no lifetime is the cautious one: made single questions, 20 an hour,
+came to -16% with entries that live 5 minutes, +20% with half an hour and -3% with two hours, and at 200 an hour to +8%,
+-10% and -10%. It uses ``rules`` for both.
 """
 
 from __future__ import annotations
