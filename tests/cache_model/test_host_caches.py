@@ -16,12 +16,12 @@ from litellm_prompt_router.cache_model import (
     deployed_model,
     longest_lifetime_seconds,
 )
-from litellm_prompt_router.cache_model.host_caches import DEEPSEEK, HOSTS, UNKNOWN_HOST
+from litellm_prompt_router.cache_model.host_caches import DEEPSEEK, HOSTS, QWEN_EXPLICIT_CACHE, UNKNOWN_HOST
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.deployments.describe import describe
 from tests.cache_model.calls import Call, filler, replay
 
-ALL = (*HOSTS.values(), UNKNOWN_HOST)
+ALL = tuple({id(cache): cache for cache in (*HOSTS.values(), QWEN_EXPLICIT_CACHE, UNKNOWN_HOST)}.values())
 
 
 def named(name: str) -> HostCache:
@@ -73,7 +73,7 @@ def test_geminis_minimum_goes_by_the_model(name: str, least: int) -> None:
 def test_each_says_where_it_is_from(cache: HostCache) -> None:
     assert all(getattr(cache, field.name) for field in fields(cache) if field.type == "str")
     assert (cache.lifetime_seconds is None) is (cache.basis == "assumed")
-    assert cache is UNKNOWN_HOST or cache.source[-9:-3] == "(2026-"
+    assert cache is UNKNOWN_HOST or "(2026-" in cache.source
 
 
 @pytest.mark.parametrize("cache", ALL, ids=[cache.host for cache in ALL])

@@ -57,7 +57,7 @@ class CallBlocks:
 
     def _chat(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
         prompt = _marked(prompt, plan, CHAT)
-        if not model.takes_marks:
+        if not (model.takes_marks or model.takes_block_marks):
             return self._reader.openai(prompt)
         if model.injection_points and not prompt.get(INJECTION_POINTS):
             prompt = {**prompt, INJECTION_POINTS: model.injection_points}

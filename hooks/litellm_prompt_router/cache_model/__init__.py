@@ -3,8 +3,8 @@
 ``deployed_model`` tells whose model answers, ``prompt_blocks`` turns a body on the wire into what the provider reads
 (``equivalent_bodies`` those of other endpoints),
 ``rules`` holds what kinds of caches there are and Claude's and OpenAI's numbers, ``host_caches`` whose rules hold at
-which host and where they are written, ``prefix_cache`` accounts one call after the other (``stored_prefixes``:
-DeepSeek's disk), and ``prices`` turns the buckets into USD.
+which host and where they are written, ``prefix_cache`` accounts one call after the other (``prefix_places``: where
+it looks and writes; ``stored_prefixes``: DeepSeek's disk), and ``prices`` turns the buckets into USD.
 """
 
 from __future__ import annotations

@@ -20,9 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, DeployedModel
+from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, QWEN_HOSTS, DeployedModel
 from litellm_prompt_router.cache_model.rules import (
+    QWEN_MIN_TOKENS,
     AutomaticPrefixes,
+    MarkedPrefixes,
     Rules,
     StoredPrefixes,
     anthropic_rules,
@@ -63,10 +65,15 @@ class HostCache:
     """How long an entry that nobody reads lives; None where that isn't published."""
 
 
-def cache_of(model: DeployedModel) -> HostCache:
-    """How the model's host caches: documented rules, or the cautious ones of a host that publishes none."""
+def cache_of(model: DeployedModel, *, is_marked: bool = True) -> HostCache:
+    """How the model's host caches: documented rules, or the cautious ones of a host that publishes none.
+
+    ``is_marked``: the call has marks; where both exist, Qwen's explicit cache is taken for those calls alone.
+    """
     if model.takes_marks:
         return _claude(model)
+    if model.takes_block_marks and is_marked:
+        return QWEN_EXPLICIT_CACHE
     if model.is_openai:
         return _openai(model)
     if "gemini" in model.known_name and model.provider in _GEMINI:
@@ -186,6 +193,25 @@ def _gemini(model: DeployedModel) -> HostCache:
     return _assumed("Vertex AI, Gemini implicit", _VERTEX_PAGE, says, least)
 
 
+# Qwen
+
+_QWEN = "alibabacloud.com/help/en/model-studio/context-cache (2026-10-11)"
+QWEN_EXPLICIT_CACHE = _documented(
+    "Alibaba Model Studio, Qwen explicit",
+    _QWEN,
+    f"entries at up to 4 marks on blocks of messages, from {QWEN_MIN_TOKENS:,} tokens, found from 20 blocks behind; 5 "
+    "minutes from the last use. A request with marks gets nothing from the implicit cache",
+    MarkedPrefixes(min_tokens=QWEN_MIN_TOKENS, joins_tool_runs=False),
+    300,
+)
+_QWEN_IMPLICIT = _assumed(
+    "Alibaba Model Studio, implicit",
+    _QWEN,
+    "shared prefixes, from 1,024 tokens on (256 until the spring of 2026, which is taken); cleared when long unused; "
+    "no step",
+    256,
+)
+
 # Hosts that cache by themselves
 
 DEEPSEEK = _documented(
@@ -209,6 +235,7 @@ UNKNOWN_HOST = _assumed(
 
 HOSTS: Mapping[str, HostCache] = {
     "deepseek": DEEPSEEK,
+    **dict.fromkeys(sorted(QWEN_HOSTS), _QWEN_IMPLICIT),
     "groq": _documented(
         "Groq",
         "console.groq.com/docs/prompt-caching (2026-11)",

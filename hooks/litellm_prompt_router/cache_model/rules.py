@@ -68,6 +68,9 @@ CLAUDE_MID_SYSTEM = (
 )
 """Not Sonnet 5: CLAUDE and CLAUDE-SYSTEM say so in as many words. LITELLM flags it all the same."""
 
+QWEN_MIN_TOKENS = 1_024
+"""alibabacloud.com/help/en/model-studio/context-cache (2026-10-11): of explicit entries, and now of implicit ones."""
+
 OPENAI_MIN_TOKENS = 1_024
 """OPENAI for GPT-5.6 and later; OPENAI-201 for those before, of which OPENAI says that it varies by settings."""
 

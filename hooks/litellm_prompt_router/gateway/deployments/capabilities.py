@@ -40,13 +40,15 @@ def target_of_model(name: str, endpoint: str = CHAT) -> Target:
 def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is_auto_cached: bool = False) -> Target:
     flag = entry.get("supports_prompt_cache_breakpoint")
     is_new_openai = takes_breakpoints(model.known_name) if flag is None else flag is True
+    is_marked_qwen = model.takes_block_marks and endpoint == CHAT and _knows_write_price(entry)
     target = Target(
-        takes_marks=model.takes_marks,
+        takes_marks=model.takes_marks or is_marked_qwen,
+        marks_blocks=is_marked_qwen,
         takes_breakpoints=(
             model.provider == "openai" and model.is_openai and model.takes_breakpoint_fields and is_new_openai
         ),
         min_cache_tokens=_min_cache_tokens(model),
-        cache_lifetime_seconds=cache_of(model).lifetime_seconds,
+        cache_lifetime_seconds=cache_of(model, is_marked=is_marked_qwen).lifetime_seconds,
         input_usd_per_token=price_in(entry),
         cache_read_share=read_share(entry),
         cache_write_share=write_share(entry, "cache_creation_input_token_cost"),
@@ -61,6 +63,15 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
     )
     adapt = BRIDGES.get(endpoint)
     return target if adapt is None else adapt(target, model)
+
+
+def _knows_write_price(entry: Mapping[str, Any]) -> bool:
+    """True where LiteLLM bills written tokens at their own price.
+
+    Qwen's cost 1.25 times as much as others. Where LiteLLM bills them like others no figure would say so, and such a
+    deployment gets no marks.
+    """
+    return bool(entry.get("cache_creation_input_token_cost"))
 
 
 def _min_cache_tokens(model: DeployedModel) -> int:

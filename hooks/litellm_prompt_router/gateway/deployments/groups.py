@@ -119,6 +119,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
         cache_write_1h_share=max(hour_writes, default=None),
+        marks_blocks=any(target.marks_blocks for target in targets),
         cache_lifetime_seconds=max(known_lifetimes) if len(known_lifetimes) == len(lifetimes) else None,
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
         places_points=all(target.places_points for target in targets),
@@ -135,7 +136,8 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
 def _kind(target: Target) -> tuple[object, ...]:
     """What decides how a body is marked, save for the minimum length: there the longest holds for all."""
     points = (*target.injection_points, *target.auto_points)
-    return (target.takes_marks, target.takes_breakpoints, target.takes_cache_key, tuple(map(str, points)))
+    kinds = (target.takes_marks, target.takes_breakpoints, target.takes_cache_key, target.marks_blocks)
+    return (*kinds, tuple(map(str, points)))
 
 
 def _fallbacks(group: str, router: Any) -> Iterable[str]:
