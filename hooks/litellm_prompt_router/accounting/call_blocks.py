@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from litellm_prompt_router.accounting.in_flight import Prompt
-from litellm_prompt_router.cache_model import Block, BlockReader, DeployedModel
+from litellm_prompt_router.cache_model import Block, BlockReader, DeployedModel, messages_of_marked_chat
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.marking import MarkPlan, apply_instructions
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, marks_of_message
 
 HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
 """Fields of a Responses body."""
@@ -57,7 +57,11 @@ class CallBlocks:
 
     def _chat(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
         prompt = _marked(prompt, plan, CHAT)
-        if not (model.takes_marks or model.takes_block_marks):
+        if "gemini" in model.known_name and any(any(marks_of_message(message)) for message in prompt["messages"]):
+            raise ValueError("marks make Gemini keep an explicit cache, which isn't modelled")
+        if model.takes_block_marks:
+            return self._reader.anthropic(messages_of_marked_chat(prompt))
+        if not model.takes_marks:
             return self._reader.openai(prompt)
         if model.injection_points and not prompt.get(INJECTION_POINTS):
             prompt = {**prompt, INJECTION_POINTS: model.injection_points}

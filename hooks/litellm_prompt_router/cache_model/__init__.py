@@ -10,7 +10,11 @@ it looks and writes; ``stored_prefixes``: DeepSeek's disk), and ``prices`` turns
 from __future__ import annotations
 
 from litellm_prompt_router.cache_model.deployed_model import DeployedModel, deployed_model
-from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses, messages_of_converse
+from litellm_prompt_router.cache_model.equivalent_bodies import (
+    chat_of_responses,
+    messages_of_converse,
+    messages_of_marked_chat,
+)
 from litellm_prompt_router.cache_model.host_caches import Basis, HostCache, cache_of, rules_of
 from litellm_prompt_router.cache_model.prefix_cache import CacheEntry, PrefixCache
 from litellm_prompt_router.cache_model.prices import Prices, cost_usd, total_usage
@@ -49,6 +53,7 @@ __all__ = [
     "deployed_model",
     "longest_lifetime_seconds",
     "messages_of_converse",
+    "messages_of_marked_chat",
     "openai_rules",
     "rules_of",
     "takes_breakpoints",

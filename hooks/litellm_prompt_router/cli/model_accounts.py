@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Rules, cache_of
+from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Rules, cache_of, messages_of_marked_chat
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -41,6 +41,8 @@ class Account:
         reader = BlockReader(count_tokens)
         if not self.target.takes_marks:
             return reader.openai
+        if self.target.marks_blocks:
+            return lambda body: reader.anthropic(messages_of_marked_chat(body))
         from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 
         wire = ClaudeWire(self.model)
@@ -92,7 +94,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
             cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
             cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
         ),
-        cache=cache_of(describe(model)),
+        cache=cache_of(describe(model), is_marked=target.takes_marks),
     )
 
 
