@@ -22,6 +22,7 @@ from typing import Literal
 
 from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, QWEN_HOSTS, DeployedModel
 from litellm_prompt_router.cache_model.rules import (
+    OPENAI_IN_MEMORY_SECONDS,
     QWEN_MIN_TOKENS,
     AutomaticPrefixes,
     MarkedPrefixes,
@@ -143,11 +144,14 @@ def _openai(model: DeployedModel) -> HostCache:
     rules = openai_rules(model.known_name)
     is_azure = model.provider == "azure"
     if isinstance(rules, AutomaticPrefixes):
+        is_in_memory = rules.retention_seconds == OPENAI_IN_MEMORY_SECONDS
         return _documented(
             "Azure OpenAI" if is_azure else "OpenAI",
             _AZURE if is_azure else _OPENAI,
             f"the longest shared prefix from {rules.min_tokens:,} tokens on, in steps of {rules.interval_tokens:,}; "
-            "5 to 10 minutes without use, of which 5 are taken; with retention 24h around 30",
+            + (
+                "5 to 10 minutes without use, of which 5 are taken" if is_in_memory else "around 30 minutes without use"
+            ),
             rules,
             rules.retention_seconds,
         )
