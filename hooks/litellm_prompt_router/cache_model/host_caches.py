@@ -145,13 +145,12 @@ def _openai(model: DeployedModel) -> HostCache:
     is_azure = model.provider == "azure"
     if isinstance(rules, AutomaticPrefixes):
         is_in_memory = rules.retention_seconds == OPENAI_IN_MEMORY_SECONDS
+        lives = "5 to 10 minutes without use, of which 5 are taken" if is_in_memory else "around 30 minutes without use"
         return _documented(
             "Azure OpenAI" if is_azure else "OpenAI",
             _AZURE if is_azure else _OPENAI,
             f"the longest shared prefix from {rules.min_tokens:,} tokens on, in steps of {rules.interval_tokens:,}; "
-            + (
-                "5 to 10 minutes without use, of which 5 are taken" if is_in_memory else "around 30 minutes without use"
-            ),
+            f"{lives}",
             rules,
             rules.retention_seconds,
         )
