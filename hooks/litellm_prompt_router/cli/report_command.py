@@ -279,10 +279,10 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
 
 def _assumed(side: Sums) -> Iterator[tuple[str, str]]:
     """What of the estimate goes by rules that no provider publishes."""
-    from litellm_prompt_router.analysis.report.number_format import count, usd
+    from litellm_prompt_router.analysis.report.number_format import usd
 
     if side.assumed_calls:
-        yield "  of which assumed**", f"{usd(side.assumed_net_usd)}, {count(side.assumed_calls)} calls"
+        yield "  of which assumed**", f"{usd(side.assumed_net_usd)}, {many(side.assumed_calls, 'call')}"
 
 
 def _routing_model(side: Sums) -> Iterator[tuple[str, str]]:
