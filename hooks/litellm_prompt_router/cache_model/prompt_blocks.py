@@ -62,7 +62,7 @@ class Block(NamedTuple):
     is_framed: bool = True
     """False for the further pieces of a message, which cost no framing of their own."""
     is_answer: bool = False
-    """Part of a message that the model wrote (Chat alone)."""
+    """Part of a message that the model wrote."""
 
 
 class BlockReader:
@@ -82,6 +82,8 @@ class BlockReader:
         reach = _Reach(body)
         for section, frame, raw in _anthropic_items(body):
             block = self._anthropic_block(section, [*reach.settings(section), *frame], raw)
+            if section == "messages" and frame[0] == "assistant":
+                block = block._replace(is_answer=True)
             if raw.get("type") not in _UNMARKABLE and raw.get("text") != "":
                 markable.append(len(blocks))
             blocks.append(block)
