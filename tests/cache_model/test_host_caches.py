@@ -45,8 +45,9 @@ def named(name: str) -> HostCache:
         ("gemini/gemini-2.5-pro", "Gemini API, implicit", "assumed", None),
         ("vertex_ai/gemini-3.5-flash", "Vertex AI, Gemini implicit", "assumed", None),
         ("vertex_ai/deepseek-ai/deepseek-v3.2-maas", "any other host", "assumed", None),
+        ("bedrock/amazon.nova-pro-v1:0", "Bedrock, other models", "assumed", None),
         ("xai/grok-4", "xAI", "assumed", None),
-        ("openrouter/deepseek/deepseek-chat", "any other host", "assumed", None),
+        ("openrouter/deepseek/deepseek-chat", "OpenRouter, but for marked Claude", "assumed", None),
         ("hosted_vllm/anything", "any other host", "assumed", None),
     ],
 )

@@ -11,7 +11,7 @@ assumed hosts have two. Documented hosts have one.
 
 A simulation has both bills from a model, and there no lifetime is the cautious one: made single questions, 20 an hour,
 came to -16% with entries that live 5 minutes, +20% with half an hour and -3% with two hours, and at 200 an hour to +8%,
--10% and -10%. It uses ``rules`` for both.
+-10% and -10%. It tries these and shows the worst (``possible_rules``).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ LONG_SECONDS = 7_200
 """The longest that any host with a cache in memory states (Groq)."""
 SHORT_SECONDS = 300
 """The shortest that any host states (Anthropic, OpenAI's short end, Moonshot)."""
+POSSIBLE_SECONDS = (SHORT_SECONDS, 1_800, LONG_SECONDS)
 FINE_TOKENS = 64
 """The smallest prefix that any host states that it caches (DeepSeek)."""
 COARSE_MIN_TOKENS = 1_024
@@ -64,6 +65,14 @@ class HostCache:
     """Of a rewritten prompt that wasn't sent."""
     lifetime_seconds: float | None
     """How long an entry that nobody reads lives; None where that isn't published."""
+
+    @property
+    def possible_rules(self) -> tuple[Rules, ...]:
+        """What may hold, one for each lifetime that the host may have: a simulation shows the worst of them."""
+        rules = self.rules
+        if self.basis == "documented" or not isinstance(rules, AutomaticPrefixes):
+            return (rules,)
+        return tuple(replace(rules, retention_seconds=seconds) for seconds in POSSIBLE_SECONDS)
 
 
 def cache_of(model: DeployedModel, *, is_marked: bool = True) -> HostCache:
@@ -232,6 +241,13 @@ _MOONSHOT = AutomaticPrefixes(
     min_tokens=FINE_TOKENS, interval_tokens=1, reported_step_tokens=1, retention_seconds=SHORT_SECONDS
 )
 
+_BEDROCK_OTHERS = _assumed(
+    "Bedrock, other models",
+    "docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching (2026-11)",
+    "implicit caching of shared prefixes for some models; no lifetime, no minimum, no step. Nova's cache points get no "
+    "marks of ours, and those of clients are accounted like implicit caching",
+)
+
 UNKNOWN_HOST = _assumed(
     "any other host", "none", "nothing: automatic prefixes, which inference servers have by default, are taken"
 )
@@ -239,6 +255,7 @@ UNKNOWN_HOST = _assumed(
 HOSTS: Mapping[str, HostCache] = {
     "deepseek": DEEPSEEK,
     **dict.fromkeys(sorted(QWEN_HOSTS), _QWEN_IMPLICIT),
+    **dict.fromkeys(sorted(_BEDROCK), _BEDROCK_OTHERS),
     "groq": _documented(
         "Groq",
         "console.groq.com/docs/prompt-caching (2026-11)",
@@ -280,6 +297,11 @@ HOSTS: Mapping[str, HostCache] = {
         "Fireworks",
         "docs.fireworks.ai/guides/prompt-caching (2026-11)",
         "shared prefixes, for each replica; usually at least several minutes; no minimum, no step",
+    ),
+    "openrouter": _assumed(
+        "OpenRouter, but for marked Claude",
+        "openrouter.ai/docs/guides/best-practices/prompt-caching (2026-11)",
+        "what the host behind it does, which may change from call to call",
     ),
     "together_ai": _assumed(
         "Together",

@@ -20,6 +20,7 @@ from litellm_prompt_router.request.types import CHAT, Target
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")
+SimulatedReport = TypeVar("SimulatedReport", bound=Report)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,8 +34,13 @@ class Account:
 
     @property
     def rules(self) -> Rules:
-        """What both the full and the rewritten prompts are simulated by."""
+        """What both the full and the rewritten prompts are tuned by."""
         return self.cache.rules
+
+    def worst_of(self, simulate: Callable[[Rules], SimulatedReport]) -> SimulatedReport:
+        """The report in which ``auto`` fares worst, of those for each set of rules that the host may have."""
+        reports = [simulate(rules) for rules in self.cache.possible_rules]
+        return max(reports, key=lambda report: report.versus_baseline("auto") or 0.0)
 
     def blocks_of(self, count_tokens: Callable[[str], int]) -> BlocksOf:
         """Chat bodies -> the blocks that the provider reads. Claude's wire is Anthropic's, every other one OpenAI's."""
@@ -69,7 +75,7 @@ def _cache_line(cache: HostCache) -> str:
     """Whose caching rules the figures go by, and what they are worth."""
     if cache.basis == "documented":
         return f"cache: {cache.host}, modelled by its documentation"
-    return f"cache: {cache.host}, assumed; it doesn't publish how long entries live, so they are taken to live long"
+    return f"cache: {cache.host}, assumed; how long entries live isn't published: the worst of 5 min, 30 min and 2 h"
 
 
 def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
