@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import litellm
 import pytest
 
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
+from litellm_prompt_router.gateway.deployments.groups import Deployments
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import MESSAGES
+from litellm_prompt_router.request.wire.marking import apply_instructions
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 from tests.made_profiles import count_words, module, profile
 
 CORE = "# Weather mast\n\nYou read the instruments of a weather mast on a hill.\n\n"
@@ -89,6 +95,36 @@ def test_others_get_none(model: str) -> None:
 def test_not_where_litellm_makes_a_chat_body_of_another() -> None:
     assert target_of_model(QWEN).marks_blocks
     assert not target_of_model(QWEN, MESSAGES).takes_marks
+
+
+def test_in_a_group_with_claude_each_is_marked_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The body that they share has no marks; Claude's are placed by LiteLLM, Qwen's stand on blocks."""
+    params = [{"model": QWEN, "api_key": "x"}, {"model": "anthropic/claude-sonnet-4-5", "api_key": "x"}]
+    models = [{"model_name": "g", "litellm_params": each, "model_info": {"id": each["model"]}} for each in params]
+    monkeypatch.setitem(
+        sys.modules, "litellm.proxy.proxy_server", SimpleNamespace(llm_router=litellm.Router(model_list=models))
+    )
+    common = Deployments().target("g", None, None)
+    common = replace(
+        common,
+        min_cache_tokens=0,
+        each=tuple((own_id, replace(target, min_cache_tokens=0)) for own_id, target in common.each),
+    )
+    pipeline = Pipeline([MAST], count_words, coverage_floor=0.0, adds_marks=True)
+    body = {"model": "g", "messages": CONVERSATION, "tools": [TOOL]}
+    walked = pipeline.walk(body, "acompletion", lambda: common)
+    assert "cache_control" not in json.dumps(walked.body)
+    assert walked.marking is not None
+    found = {}
+    for own_id, number in walked.marking.plan_of.items():
+        changed = apply_instructions(walked.marking.plans[number].instructions, walked.body)
+        assert changed is not None
+        found[own_id] = {**walked.body, **changed}
+    assert list(marked(found[QWEN])) == [("system", "hill."), ("system", "knots."), ("tool", "calm")]
+    assert not found[QWEN].get(INJECTION_POINTS)
+    claude = found["anthropic/claude-sonnet-4-5"]
+    assert list(marked(claude)) == [("system", "hill."), ("system", "knots.")]
+    assert [point["index"] for point in claude[INJECTION_POINTS]] == [-1]
 
 
 def test_a_marked_prompt_has_the_explicit_caches_lifetime() -> None:

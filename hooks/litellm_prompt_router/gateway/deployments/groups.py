@@ -112,14 +112,14 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
     known_lifetimes = [seconds for seconds in lifetimes if seconds is not None]
     kinds = {_kind(target) for target in targets}
     return Target(
-        takes_marks=all(target.takes_marks for target in targets),
+        takes_marks=all(target.takes_marks for target in targets) and len({each.marks_blocks for each in targets}) == 1,
         takes_breakpoints=all(target.takes_breakpoints for target in targets),
         min_cache_tokens=max(target.min_cache_tokens for target in targets),
         input_usd_per_token=prices.pop() if len(prices) == 1 else None,
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
         cache_write_1h_share=max(hour_writes, default=None),
-        marks_blocks=any(target.marks_blocks for target in targets),
+        marks_blocks=all(target.marks_blocks for target in targets),
         cache_lifetime_seconds=max(known_lifetimes) if len(known_lifetimes) == len(lifetimes) else None,
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
         places_points=all(target.places_points for target in targets),
