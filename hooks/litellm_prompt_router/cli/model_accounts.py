@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, openai_rules, rules_of
+from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Rules, cache_of, messages_of_marked_chat
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -20,6 +20,7 @@ from litellm_prompt_router.request.types import CHAT, Target
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")
+SimulatedReport = TypeVar("SimulatedReport", bound=Report)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,20 +30,36 @@ class Account:
     model: str
     prices: Prices
     target: Target
-    rules: Rules
+    cache: HostCache
+
+    @property
+    def rules(self) -> Rules:
+        """What both the full and the rewritten prompts are tuned by."""
+        return self.cache.rules
+
+    def worst_of(self, simulate: Callable[[Rules], SimulatedReport]) -> SimulatedReport:
+        """The report in which ``auto`` fares worst, of those for each set of rules that the host may have."""
+        reports = [simulate(rules) for rules in self.cache.possible_rules]
+        return max(reports, key=lambda report: report.versus_baseline("auto") or 0.0)
 
     def blocks_of(self, count_tokens: Callable[[str], int]) -> BlocksOf:
         """Chat bodies -> the blocks that the provider reads. Claude's wire is Anthropic's, every other one OpenAI's."""
         reader = BlockReader(count_tokens)
         if not self.target.takes_marks:
             return reader.openai
+        if self.target.marks_blocks:
+            return lambda body: reader.anthropic(messages_of_marked_chat(body))
         from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 
         wire = ClaudeWire(self.model)
         return lambda body: reader.anthropic(wire.body(body))
 
     def for_json(self) -> dict[str, Any]:
-        return {"model": self.model, "prices": {name: str(value) for name, value in asdict(self.prices).items()}}
+        return {
+            "model": self.model,
+            "prices": {name: str(value) for name, value in asdict(self.prices).items()},
+            "cache": {"host": self.cache.host, "basis": self.cache.basis, "source": self.cache.source},
+        }
 
     def say(self) -> None:
         prices = self.prices
@@ -51,6 +68,14 @@ class Account:
             f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
             f"(1h {prices.cache_write_1h_usd_per_mtok})"
         )
+        click.echo(_cache_line(self.cache))
+
+
+def _cache_line(cache: HostCache) -> str:
+    """Whose caching rules the figures go by, and what they are worth."""
+    if cache.basis == "documented":
+        return f"cache: {cache.host}, modelled by its documentation"
+    return f"cache: {cache.host}, assumed; how long entries live isn't published: the worst of 5 min, 30 min and 2 h"
 
 
 def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
@@ -75,7 +100,7 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
             cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
             cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
         ),
-        rules=rules_of(describe(model)) or openai_rules(model),  # whose cache isn't modelled is taken for OpenAI's
+        cache=cache_of(describe(model), is_marked=target.takes_marks),
     )
 
 
