@@ -219,7 +219,10 @@ def test_retries_and_fallbacks_are_billed_where_they_end(
     monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", SimpleNamespace(llm_router=router))
     common = Deployments().target(SHAKY.group, None, None)
     # Each attempt gets its own marks; where modules go and what is worth it is decided for all of them.
-    decided = {name: getattr(common, name) for name in ("placement", "cache_read_share", "cache_write_share")}
+    decided = {
+        name: getattr(common, name)
+        for name in ("late_form", "takes_user_behind_result", "cache_read_share", "cache_write_share")
+    }
     own = {"anthropic" if one.takes_marks else "openai": replace(one, **decided) for _, one in common.each}
     replays = {name: replay_of(group, "auto", own[name]) for name, group in ENDS.items()}
     predicted = [

@@ -19,9 +19,8 @@ from tests.analysis.test_replay import PRICES
 from tests.cache_model.calls import buckets
 
 SMALL = Workload(conversations=60, turns=3, calls_per_turn=3)
-APPEND = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None, placement="append")
+APPEND = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Without prices the cost gate lets everything pass."""
-GROW = replace(APPEND, placement="grow")
 SIZES = Workload(prompt_tokens=1_000, core_share=0.4, modules=3, spread=0.0, conversations=1)
 """Core 400, three modules of 200."""
 
@@ -119,12 +118,12 @@ def test_laws(workload: Workload, model: str) -> None:
     """The same workload gives the same figures; buckets sum; ``full`` is the prompt at its list price."""
     rules = anthropic_rules(model) if "claude" in model else openai_rules(model)
     calls = arrivals(workload)
-    report = simulate_synthetic(workload, calls, rules, PRICES, GROW)
+    report = simulate_synthetic(workload, calls, rules, PRICES, APPEND)
     assert calls == arrivals(workload)
-    assert report == simulate_synthetic(workload, calls, rules, PRICES, GROW)
+    assert report == simulate_synthetic(workload, calls, rules, PRICES, APPEND)
     assert tuple(result.policy for result in report.results) == POLICIES
     assert report["full"].usage.uncached_input_tokens == report["full-cached"].usage.input_tokens
-    assert replace(report["grow"], policy="auto") == report["auto"]
+    assert replace(report["append"], policy="auto") == report["auto"]
     for result in report.results:
         assert result.calls == len(calls)
         assert sum(buckets(result.usage)) == result.usage.input_tokens

@@ -24,7 +24,6 @@ TARGET = Target(
     takes_marks=True,
     min_cache_tokens=1_024,
     input_usd_per_token=None,
-    placement="append",
     cache_read_share=float(PRICES.cache_read_usd_per_mtok / PRICES.input_usd_per_mtok),
     cache_write_share=float(PRICES.cache_write_5m_usd_per_mtok / PRICES.input_usd_per_mtok),
 )

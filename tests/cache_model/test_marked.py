@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from litellm_prompt_router.cache_model import Block, MarkedPrefixes, anthropic_rules, takes_mid_system
+from litellm_prompt_router.cache_model import Block, MarkedPrefixes, anthropic_rules
 from tests.cache_model.calls import Call, block, filler, marked_at, replay
 
 RULES = MarkedPrefixes(min_tokens=1_000)
@@ -291,22 +291,3 @@ def test_tool_runs_count_one_by_one_elsewhere() -> None:
 def test_minimum_by_model(model: str, min_tokens: int) -> None:
     """ "Cache limitations": the minimum cacheable prompt length."""
     assert anthropic_rules(model).min_tokens == min_tokens
-
-
-@pytest.mark.parametrize(
-    ("model", "takes"),
-    [
-        ("claude-opus-4-8", True),
-        ("claude-opus-5-5", True),
-        ("claude-sonnet-5-5", True),
-        ("claude-fable-5-1", True),
-        ("claude-mythos-5", True),
-        ("claude-sonnet-5", False),
-        ("claude-sonnet-4-5", False),
-        ("claude-opus-4-7", False),
-        ("claude-mythos-preview", False),
-    ],
-)
-def test_mid_conversation_system_by_model(model: str, takes: bool) -> None:
-    """platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages."""
-    assert takes_mid_system(model) is takes

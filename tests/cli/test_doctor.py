@@ -58,7 +58,7 @@ def test_a_deployment_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
         checks = found(run)
         text = run("doctor").output
     assert checks["model claude"]["text"].startswith(
-        "placement append, marks cache_control, cached from 1024 tokens, $3.0"
+        "placement append as notes, marks cache_control, cached from 1024 tokens, $3.0"
     )
     assert "marks none" in checks["model gpt"]["text"]
     assert "marks by deployment" in checks["model mixed"]["text"]

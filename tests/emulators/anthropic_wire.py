@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.emulators.bound_thinking import thinking_block, thinks
 from tests.emulators.loopback import Answer
 from tests.emulators.refusals import refuse_marks
 from tests.emulators.replies import HttpError, Text, ToolCall, Usage, split_pieces
@@ -40,7 +41,7 @@ def answer(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: U
             delay_seconds=reply.delay_seconds,
         )
     message = _message(model, usage) | {
-        "content": [_content(reply)],
+        "content": [*([thinking_block(body)] if thinks(body) else []), _content(reply)],
         "stop_reason": _stop_reason(reply),
         "usage": _usage(usage),
     }

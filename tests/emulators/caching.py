@@ -13,10 +13,9 @@ from litellm_prompt_router.cache_model import (
     Rules,
     anthropic_rules,
     openai_rules,
-    takes_mid_system,
 )
 from litellm_prompt_router.profile.tokens import token_counter
-from tests.emulators.refusals import refuse_anthropic, refuse_openai
+from tests.emulators.refusals import refuse_anthropic, refuse_openai, takes_mid_system
 from tests.emulators.replies import HttpError, Usage
 
 TIME_HEADER = "x-virtual-time"

@@ -31,14 +31,17 @@ class Group:
     path: str = ""
     """Behind the upstream's address: the host that it stands for."""
     api_key: str = "emulated"
-    more: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
-    def params(self, url: str) -> dict[str, str]:
+    def params(self, url: str) -> dict[str, Any]:
         """LiteLLM's parameters for it."""
         return {"model": self.model, "api_base": f"{url}{self.path}", "api_key": self.api_key, **self.more}
 
 
 AWS = {"aws_access_key_id": "emulated", "aws_secret_access_key": "emulated", "aws_region_name": "us-east-1"}
+
+TIERS = ("SIMPLE", "MEDIUM", "COMPLEX", "REASONING")
+"""Of LiteLLM's complexity router."""
 
 GROUPS: Mapping[str, Group] = {
     "claude": Group(model="anthropic/claude-sonnet-4-5"),
@@ -61,9 +64,14 @@ GROUPS: Mapping[str, Group] = {
     "plain": Group(model="anthropic/claude-sonnet-4-5", api_key="plain"),
     "shaky": Group(model="anthropic/claude-sonnet-4-5", api_key="shaky"),
     "spare": Group(model="openai/gpt-4.1", api_key="spare"),
+    "fable": Group(model="anthropic/claude-fable-5-1"),
+    "chosen": Group(
+        model="auto_router/complexity_router",
+        more={"complexity_router_config": {"tiers": dict.fromkeys(TIERS, "claude"), "default_model": "claude"}},
+    ),
 }
-FALLBACKS = [{"shaky": ["spare"]}]
-ONE_OF_EACH_WIRE = frozenset({"claude", "claude-mid", "gpt", "gpt-new", "bedrock", "gemini"})
+FALLBACKS = [{"shaky": ["spare"]}, {"fable": ["gemini"]}]
+ONE_OF_EACH_WIRE = frozenset({"claude", "claude-mid", "gpt", "gpt-new", "bedrock", "gemini", "mistral"})
 
 
 def law_groups(groups: Iterable[str]) -> list[Any]:

@@ -5,21 +5,34 @@ Sources, checked 2026-11:
 - platform.claude.com/docs/en/build-with-claude/prompt-caching: four breakpoints, the automatic one included; a
   1-hour mark ahead of any 5-minute one; no mark on thinking blocks or empty text; an automatic mark and the last
   block's own must agree
-- platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: where a ``system`` message may stand
+- platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: where a ``system`` message may stand,
+  and for which models on which host. That two of them may not stand in a row is what LiteLLM 1.106 goes by
+  (litellm_core_utils/prompt_templates/mid_conversation_system.py) and what github.com/anthropics/claude-code issue
+  77698 reports: ``user assistant user system system`` was answered with 400
 - the wording as quoted in github.com/anthropics/claude-code issues 39599 (order), 54039 (empty), 61412 and 73821
   (``system``), github.com/Wei-Shaw/sub2api issue 225 (thinking), and github.com/cg-dot/vertexai-cf-workers pull 21
   (where no mark is known). The words for a mark, type or ttl that doesn't exist, for a disagreeing automatic mark,
-  and for OpenAI's refusals are ours: no quotation was found.
+  for system messages in a row, and for OpenAI's refusals are ours: no quotation was found.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.cache_model.rules import takes_breakpoints
+from tests.emulators.bound_thinking import refuse_changed_prefix
 
 MAX_MARKS = 4
+MID_SYSTEM = (
+    "claude-opus-4-8",
+    "claude-opus-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
+    "claude-fable-5",
+    "claude-mythos-5",
+)
+"""Models that take ``system`` inside ``messages`` at Anthropic's own host. Not Sonnet 5, by the page's own words."""
 
 _ORDER = (
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. "
@@ -30,9 +43,25 @@ _DIRECTIVE = "the directive-only form (content: [] with output_config) is accept
 Place = tuple[str, Mapping[str, Any]]
 
 
+def takes_mid_system(model: str) -> bool:
+    """True for a Claude that takes ``system`` messages inside ``messages`` at Anthropic's own host."""
+    return any(name in model for name in MID_SYSTEM)
+
+
+def takes_breakpoints(model: str) -> bool:
+    """True for GPT-5.6 and later (developers.openai.com/api/docs/guides/prompt-caching)."""
+    version = re.search(r"gpt-(\d+)(?:\.(\d+))?", model)
+    return version is not None and (int(version[1]), int(version[2] or 0)) >= (5, 6)
+
+
 def refuse_anthropic(body: Mapping[str, Any], *, takes_mid_system: bool) -> str | None:
     """The message of the 400 for this Messages body, or None. ``takes_mid_system`` is the model's ability."""
-    return refuse_marks(body) or _refuse_lifetimes(body) or _refuse_system(body, takes_mid_system)
+    return refuse_marks(body) or _refuse_lifetimes(body) or refuse_conversation(body, takes_mid_system=takes_mid_system)
+
+
+def refuse_conversation(body: Mapping[str, Any], *, takes_mid_system: bool) -> str | None:
+    """The message for system messages where none may be, or thinking from another conversation, or None."""
+    return _refuse_system(body, takes_mid_system) or refuse_changed_prefix(body)
 
 
 def refuse_marks(body: Mapping[str, Any]) -> str | None:
@@ -112,7 +141,7 @@ def _ttl(mark: Any) -> Any:
 
 
 def _refuse_system(body: Mapping[str, Any], takes_mid_system: bool) -> str | None:
-    """Neighbouring ``system`` messages are one section; it follows a user turn and precedes the assistant's."""
+    """A ``system`` message follows a user turn and precedes the assistant's, alone."""
     messages = list(body.get("messages") or ())
     roles = [message.get("role") for message in messages]
     for number, role in enumerate(roles):
@@ -123,8 +152,8 @@ def _refuse_system(body: Mapping[str, Any], takes_mid_system: bool) -> str | Non
         if messages[number].get("content") == [] and messages[number].get("output_config"):
             continue
         before = number - 1
-        while before >= 0 and roles[before] == "system":
-            before -= 1
+        if before >= 0 and roles[before] == "system":
+            return f"messages.{number}: role 'system' must not follow another 'system' message; {_DIRECTIVE}"
         if before < 0:
             return (
                 f"messages.{number}: use the top-level 'system' parameter for the initial system prompt; {_DIRECTIVE}"

@@ -11,6 +11,9 @@ Sources, checked 2026-11, the wording as quoted there:
   issue 10092 (output without call), github.com/MervinPraison/PraisonAI issue 3934 (a block's type); LiteLLM's
   llms/openai/responses/transformation.py quotes the one for ``cache_control``.
 - Mistral: github.com/langchain-ai/langchain issue 23703 (last role), github.com/yetone/avante.nvim pull 2695 (order).
+- Chat templates of open models: the Jinja template of Mistral 7B Instruct and many others alike (huggingface.co), which
+  wants user and assistant in turns, tool calls and results aside, and knows no system message but the first.
+- Gemini: github.com/google-gemini/gemini-cli issue 4217 (number of results) and pull 16137 (parts beside them).
 """
 
 from __future__ import annotations
@@ -61,6 +64,33 @@ def refuse_mistral_structure(body: Mapping[str, Any]) -> str | None:
         if before == "tool" and role == "user":
             return f"Unexpected role '{role}' after role '{before}'"
     return refuse_openai_structure(body)
+
+
+def refuse_template_structure(body: Mapping[str, Any]) -> str | None:
+    """What a chat template raises, and what it shares with OpenAI."""
+    messages: Sequence[Message] = body.get("messages") or ()
+    rest = messages[1:] if messages and messages[0].get("role") == "system" else messages
+    if any(message.get("role") not in ("user", "assistant", "tool") for message in rest):
+        return "Only user and assistant roles are supported, with the exception of an initial optional system message!"
+    spoken = [message["role"] for message in rest if message["role"] != "tool" and not message.get("tool_calls")]
+    if any(role != ("user", "assistant")[number % 2] for number, role in enumerate(spoken)):
+        return "After the optional system message, conversation roles must alternate user/assistant/user/assistant/..."
+    return refuse_openai_structure(body)
+
+
+def refuse_gemini_structure(body: Mapping[str, Any]) -> str | None:
+    """The message of the 400 for this generateContent body, or None: results and nothing else, one for each call."""
+    calls = 0
+    for content in body.get("contents") or ():
+        parts = content.get("parts") or ()
+        results = sum("function_response" in part or "functionResponse" in part for part in parts)
+        if (calls or results) and (results != calls or len(parts) != results):
+            return (
+                "Please ensure that the number of function response parts is equal to the number of function call "
+                "parts of the function call turn."
+            )
+        calls = sum("function_call" in part or "functionCall" in part for part in parts)
+    return None
 
 
 # OpenAI Responses

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cache_model.calls import text
-from tests.emulators.refusals import refuse_anthropic, refuse_openai
+from tests.emulators.refusals import refuse_anthropic, refuse_openai, takes_mid_system
 
 FIVE = {"type": "ephemeral"}
 FIVE_SAID = {"type": "ephemeral", "ttl": "5m"}
@@ -107,7 +107,11 @@ SYSTEM = {"role": "system", "content": "s"}
 PLACEMENT = [
     pytest.param(said("user", "system"), None, id="at-the-end"),
     pytest.param(said("user", "system", "assistant", "user"), None, id="ahead-of-the-assistant"),
-    pytest.param(said("user", "system", "system", "assistant"), None, id="neighbours-are-one-section"),
+    pytest.param(
+        said("user", "system", "system", "assistant"),
+        f"messages.2: role 'system' must not follow another 'system' message; {ANYWHERE}",
+        id="in-a-row",
+    ),
     pytest.param(
         said("system", "user"),
         "messages.0: use the top-level 'system' parameter for the initial system prompt; " + ANYWHERE,
@@ -162,3 +166,22 @@ POINT = {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "expli
 def test_openai(body: dict[str, Any], message: str | None) -> None:
     """Breakpoints are refused ahead of GPT-5.6; ``system`` messages and cache keys are taken anywhere."""
     assert refuse_openai(body) == message
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"),
+    [
+        ("claude-opus-4-8", True),
+        ("claude-opus-5-5", True),
+        ("claude-sonnet-5-5", True),
+        ("claude-fable-5-1", True),
+        ("claude-mythos-5", True),
+        ("claude-sonnet-5", False),
+        ("claude-sonnet-4-5", False),
+        ("claude-opus-4-7", False),
+        ("claude-mythos-preview", False),
+    ],
+)
+def test_mid_conversation_system_by_model(model: str, takes: bool) -> None:
+    """platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages."""
+    assert takes_mid_system(model) is takes

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.emulators.bound_thinking import refuse_changed_prefix, thinking_block
+from tests.emulators.structure import refuse_gemini_structure
 from tests.emulators.upstream import Upstream
 
 
@@ -28,7 +30,7 @@ WITHOUT_RESULT = (
     "must have a corresponding `tool_result` block in the next message."
 )
 ANTHROPIC = [
-    pytest.param([ASK, use("a", "b"), results("a", "b"), LATE, said("assistant"), ASK], None, id="in-order"),
+    pytest.param([ASK, use("a", "b"), results("a", "b"), ASK, said("assistant"), ASK], None, id="in-order"),
     pytest.param([ASK, use("a", "b"), results("a"), results("b"), ASK], None, id="neighbours-are-one-turn"),
     pytest.param([ASK, use("a"), LATE, results("a")], WITHOUT_RESULT.format("a"), id="late-module-before-the-result"),
     pytest.param([ASK, use("a", "b"), results("b")], WITHOUT_RESULT.format("a"), id="one-result-of-two"),
@@ -68,6 +70,9 @@ STRAY = (
     "(messages.[{}].role)"
 )
 LAST = "Expected last role User or Tool (or Assistant with prefix True) for serving but got system"
+FIRST = {"role": "system", "content": "You read the wind."}
+ROLES = "Only user and assistant roles are supported, with the exception of an initial optional system message!"
+TURNS = "After the optional system message, conversation roles must alternate user/assistant/user/assistant/..."
 CHAT = [
     pytest.param("/v1", [ASK, call("a", "b"), result("b"), result("a"), LATE, ASK], None, id="in-order"),
     pytest.param("/v1", [ASK, call("a", "b"), result("a"), LATE, result("b")], MISSING.format("b"), id="late-module"),
@@ -82,6 +87,9 @@ CHAT = [
         "Unexpected role 'user' after role 'tool'",
         id="no-answer-at-mistral",
     ),
+    pytest.param("/local/v1", [FIRST, ASK, call("a"), result("a"), said("assistant"), ASK], None, id="in-turns"),
+    pytest.param("/local/v1", [FIRST, ASK, LATE], ROLES, id="system-behind-the-first"),
+    pytest.param("/local/v1", [FIRST, ASK, call("a"), result("a"), ASK], TURNS, id="not-in-turns"),
 ]
 
 
@@ -99,6 +107,41 @@ def refused(upstream: Upstream, path: str, messages: list[dict[str, Any]], **mor
 def test_anthropic(upstream: Upstream, messages: list[dict[str, Any]], message: str | None) -> None:
     """Calls and results stay together, and nothing is empty."""
     assert refused(upstream, "/v1/messages", messages) == message
+
+
+RESULT_PART = {"function_response": {"name": "f", "response": {}}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_refused"),
+    [([RESULT_PART], False), ([RESULT_PART, {"text": "note"}], True), ([{"text": "note"}], True)],
+    ids=["as many as calls", "something beside it", "none"],
+)
+def test_gemini(parts: list[dict[str, Any]], is_refused: bool) -> None:
+    """Results stand alone, one for each call; behind them anything may."""
+    calls = {"role": "model", "parts": [{"text": "so"}, {"function_call": {"name": "f", "args": {}}}]}
+    behind = {"role": "user", "parts": [{"text": "note"}]}
+    body = {"contents": [behind, calls, {"role": "user", "parts": parts}, behind]}
+    assert (refuse_gemini_structure(body) is not None) == is_refused
+
+
+def test_thinking_is_bound_to_what_stands_ahead() -> None:
+    """A mark or another shape changes nothing; a text, a tool or a block does, for models that check."""
+    body: dict[str, Any] = {"model": "claude-fable-5-1", "system": "You read.", "messages": [said("user")]}
+    answer = {"role": "assistant", "content": [thinking_block(body), {"type": "text", "text": "so"}]}
+    body["messages"] = [said("user"), answer, said("user")]
+    marked = {"type": "text", "text": "You read.", "cache_control": {"type": "ephemeral"}}
+    assert refuse_changed_prefix(body) is None
+    assert refuse_changed_prefix({**body, "system": [marked]}) is None
+    assert refuse_changed_prefix({**body, "messages": [*body["messages"], said("user")]}) is None
+    for changed in (
+        {"system": "You read it."},
+        {"tools": [{"name": "f"}]},
+        {"messages": [said("user"), *body["messages"]]},
+    ):
+        refused = refuse_changed_prefix({**body, **changed})
+        assert str(refused).endswith("The block is bound to a different conversation.")
+        assert refuse_changed_prefix({**body, **changed, "model": "claude-opus-5"}) is None
 
 
 def test_anthropic_empty_system(upstream: Upstream) -> None:

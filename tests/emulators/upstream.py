@@ -12,12 +12,15 @@ from typing import Any, Self
 from tests.emulators import anthropic_wire, bedrock_wire, gemini_wire, openai_wire, responses_wire
 from tests.emulators.caching import CALL_HEADER, EmulatedCache, Provider
 from tests.emulators.loopback import Answer, Incoming, Loopback
+from tests.emulators.refusals import refuse_conversation, takes_mid_system
 from tests.emulators.replies import HttpError, Reply, Text, ToolCall, Usage
 from tests.emulators.structure import (
     refuse_anthropic_structure,
+    refuse_gemini_structure,
     refuse_mistral_structure,
     refuse_openai_structure,
     refuse_responses_structure,
+    refuse_template_structure,
 )
 
 __all__ = ["HttpError", "RecordedRequest", "Reply", "Text", "ToolCall", "Upstream", "Usage"]
@@ -38,8 +41,14 @@ SHAPES: Mapping[str, Shape] = {
     "/invoke-with-response-stream": bedrock_wire.invoke_stream,
 }
 """By how a path ends, so that one upstream stands for hosts with a prefix of their own."""
-MISTRAL = "/mistral/"
-"""Paths with this are refused what Mistral refuses."""
+STRUCTURES: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
+    "/mistral/": refuse_mistral_structure,
+    "/local/": refuse_template_structure,
+}
+"""By what a path holds: chat bodies that are refused as another host refuses them."""
+NO_SYSTEM_ROLE = ("/deepseek/", "/azure-claude/")
+"""Hosts that take Anthropic's bodies, and no system message in them (github.com/deepseek-ai/awesome-deepseek-
+integration issue 639; the page on system messages names Anthropic's own host alone)."""
 PROVIDERS: Mapping[Shape, Provider] = {
     anthropic_wire.answer: "anthropic",
     openai_wire.answer: "openai",
@@ -67,8 +76,8 @@ class Upstream:
     A request takes the next scripted reply, or ``default`` when none is left. Requests that the provider
     would refuse, and unknown paths, are recorded and leave the script alone. ``usage`` holds for every reply
     that brings none of its own; with ``caching`` only its output does, and the input is accounted as the provider
-    would, which then refuses all that the provider refuses. Messages in an order that the provider refuses are
-    refused in any case.
+    would, which then refuses all that the provider refuses. Messages in an order that the provider refuses, and
+    thinking from another conversation, are refused in any case.
     """
 
     def __init__(self, *, caching: EmulatedCache | None = None) -> None:
@@ -172,11 +181,19 @@ class Upstream:
     def _refuse(self, shape: Shape, body: Mapping[str, Any], route: str) -> HttpError | None:
         provider = PROVIDERS.get(shape)
         if provider == "anthropic" or shape in ANTHROPIC_BODIES:
-            refused, message = anthropic_wire.refuse(body), refuse_anthropic_structure(body)
+            is_own = provider == "anthropic" and not any(host in route for host in NO_SYSTEM_ROLE)
+            takes_system = is_own and takes_mid_system(str(body.get("model")))
+            if self.caching is not None and is_own:
+                takes_system = self.caching.takes_mid_system(str(body.get("model")))
+            refused = anthropic_wire.refuse(body)
+            message = refuse_anthropic_structure(body) or refuse_conversation(body, takes_mid_system=takes_system)
         elif provider == "openai":
-            rules = refuse_mistral_structure if MISTRAL in route else refuse_openai_structure
+            own = [rules for host, rules in STRUCTURES.items() if host in route]
+            rules = own[0] if own else refuse_openai_structure
             rules = refuse_responses_structure if shape is responses_wire.answer else rules
             refused, message = None, rules(body)
+        elif shape in (gemini_wire.answer, gemini_wire.stream):
+            refused, message = None, refuse_gemini_structure(body)
         else:
             return None
         if self.caching is not None and provider is not None:

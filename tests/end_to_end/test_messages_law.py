@@ -6,6 +6,7 @@ What is compared, and how, is said in tests/end_to_end/test_prefix_law.py.
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from importlib.util import find_spec
 from typing import Any
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from tests.emulators.providers import KeyName, ProviderProxy, law_groups
-from tests.end_to_end.test_prefix_law import ASKS, Wire, answer, conversation, read, tool_step, user
+from tests.end_to_end.test_prefix_law import ASKS, NOTED, Wire, answer, conversation, read, tool_step, user
 from tests.end_to_end.workbench import MESSAGES_TOOLS, PROMPT, as_messages, marks, record_of
 
 pytestmark = [
@@ -26,24 +27,13 @@ pytestmark = [
 ]
 
 CONVERSATIONS = 2
-AUTO = {
-    "claude": "grow",  # Anthropic's own host gets a Messages body untouched, and Sonnet 4.5 refuses the role
-    "claude-mid": "append",
-    "azure-claude": "append",
-    "bedrock": "append",
-    "bedrock-mid": "append",
-    "bedrock-invoke": "append",
-    "bedrock-invoke-mid": "append",
-    "azure": "append",
-    "xai": "append",
-    "openrouter-claude": "append",
-    "openrouter-gpt": "append",
-    "gemini": "append",  # an operator's note among the user's messages, unlike on the chat endpoint
-    "deepseek": "grow",
-    "mistral": "grow",
-}
-"""What ``auto`` chooses for each provider; why, see gateway/deployments/endpoint_capabilities.py."""
-MARKED = ("claude", "claude-mid", "azure-claude", "bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid")
+EVERYBODY = (
+    *("claude", "claude-mid", "azure-claude", "bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid"),
+    *("gpt", "azure", "xai", "openrouter-claude", "openrouter-gpt", "gemini", "deepseek", "mistral", "chosen"),
+)
+AS_MESSAGES = ("gpt",)
+"""Who gets late modules as system messages: OpenAI's own host, which is sent a Responses body."""
+MARKED = (*EVERYBODY[:7], "chosen")
 
 
 def wires(proxy: ProviderProxy, group: str, key: KeyName, seed: str) -> list[Wire]:
@@ -73,7 +63,7 @@ def asked(client: httpx.Client, group: str, messages: list[dict[str, Any]], *, i
     return response
 
 
-@pytest.mark.parametrize("group", law_groups([group for group, placement in AUTO.items() if placement == "append"]))
+@pytest.mark.parametrize("group", law_groups(EVERYBODY))
 def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
@@ -85,7 +75,7 @@ def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     assert arrived > 0
 
 
-@pytest.mark.parametrize("group", law_groups(AUTO))
+@pytest.mark.parametrize("group", ["claude", "gpt"])
 def test_grow(provider_proxy: ProviderProxy, group: str) -> None:
     """The conversation stays as it is; the system prompt changes only when a module arrives, and then at its end."""
     arrived = 0
@@ -100,29 +90,79 @@ def test_grow(provider_proxy: ProviderProxy, group: str) -> None:
     assert arrived > 0
 
 
-@pytest.mark.parametrize(("group", "placement"), AUTO.items())
-def test_auto_chooses(provider_proxy: ProviderProxy, group: str, placement: str) -> None:
-    """Each provider's placement; and marks where they are kept, none where they would be a stranger's field."""
+@pytest.mark.parametrize("group", EVERYBODY)
+def test_auto_appends(provider_proxy: ProviderProxy, group: str) -> None:
+    """Whoever answers; and marks where they are kept, none where they would be a stranger's field."""
     messages = [user(ASKS[0]), answer("January 17."), user(ASKS[1])]
     with provider_proxy.client("auto") as client:
         response = asked(client, group, messages, is_stream=False)
     record = record_of(provider_proxy.ledger_path, response)
-    assert (record["placement"], record["late_modules"]) == (placement, ["tools/git"])
+    assert (record["placement"], record["late_modules"]) == ("append", ["tools/git"])
     body = provider_proxy.upstream.calls[-1].json
+    assert (NOTED in json.dumps(body)) == (group not in AS_MESSAGES)
     points = str(body).count("cachePoint")
     wanted = 3 if group in (*MARKED, "openrouter-claude") else 0
     assert marks(body) + points == record["breakpoints_total"] == record["breakpoints_added"] == wanted
 
 
-@pytest.mark.parametrize("group", ["claude-mid", "bedrock-invoke-mid"])
-def test_append_where_a_question_follows_a_question(provider_proxy: ProviderProxy, group: str) -> None:
-    """Claude takes no system message ahead of a user's, so it waits behind the last of them."""
-    messages = [user(ASKS[0]), answer("January 17."), user(ASKS[1]), user(ASKS[3])]
-    with provider_proxy.client("append") as client:
-        asked(client, group, messages, is_stream=False)
-    roles = [message["role"] for message in provider_proxy.upstream.calls[-1].json["messages"]]
-    assert roles[:4] == ["user", "assistant", "user", "user"]
-    assert set(roles[4:]) == {"system"}
+REMINDER = {"role": "system", "content": "Be brief."}
+
+
+@pytest.mark.parametrize("key", ["append", "grow"])
+def test_a_clients_own_system_messages(provider_proxy: ProviderProxy, key: KeyName) -> None:
+    """None of ours stands beside them, in a row or ahead of a user's: what is taken without us is taken with us."""
+    talk = [user(ASKS[0]), answer("January 17."), user(ASKS[1]), REMINDER, answer("Done."), user(ASKS[3])]
+    found = []
+    for end in (1, 4, 6):
+        roles = []
+        for name in (key, "off"):
+            with provider_proxy.client(name) as client:
+                response = sent(client, "claude-mid", talk[:end])
+            body = provider_proxy.upstream.calls[-1].json
+            roles.append([message["role"] for message in body["messages"]])
+            if name != "off":
+                found.append(read(body, response.headers["x-prompt-router-modules"]))
+        assert roles[0] == roles[1] == [message["role"] for message in talk[:end]]
+    assert len({wire.modules for wire in found}) == 3
+    for before, now in itertools.pairwise(found):
+        assert now.messages.startswith(before.messages)
+        assert key == "grow" or now.prefix.startswith(before.prefix)
+
+
+@pytest.mark.parametrize("key", ["auto", "append", "grow"])
+def test_thinking_that_is_bound_to_what_stands_ahead_of_it(provider_proxy: ProviderProxy, key: KeyName) -> None:
+    """Whatever placement is asked for and whoever may answer instead, nothing ahead of a replayed block changes."""
+    messages: list[dict[str, Any]] = []
+    found = []
+    with provider_proxy.client(key) as client:
+        for ask in (ASKS[0], ASKS[1], ASKS[3]):
+            messages.append(user(ask))
+            thinking = {"type": "enabled", "budget_tokens": 1_024}
+            response = sent(client, "fable", messages, max_tokens=2_000, thinking=thinking)
+            content = response.json()["content"]
+            assert content[0]["type"] == "thinking"
+            messages.append({"role": "assistant", "content": content})
+            found.append(read(provider_proxy.upstream.calls[-1].json, response.headers["x-prompt-router-modules"]))
+    assert len(provider_proxy.upstream.calls) == 3
+    assert len({wire.modules for wire in found}) == 3
+
+
+def test_a_router_of_litellms_ahead_of_claude(provider_proxy: ProviderProxy) -> None:
+    """Marked as when its group is asked directly."""
+    bodies = []
+    for group in ("chosen", "claude"):
+        with provider_proxy.client("auto") as client:
+            sent(client, group, [user(ASKS[0])])
+        bodies.append({**provider_proxy.upstream.calls[-1].json, "max_tokens": 0})  # LiteLLM raises it for the first
+    assert marks(bodies[0]) == 3
+    assert bodies[0] == bodies[1]
+
+
+def sent(client: httpx.Client, group: str, messages: list[dict[str, Any]], **more: Any) -> httpx.Response:
+    body = {"model": group, "max_tokens": 100, "system": PROMPT, "messages": messages, "tools": MESSAGES_TOOLS}
+    response = client.post("/v1/messages", json={**body, **more})
+    assert response.status_code == httpx.codes.OK, response.text[:2_000]
+    return response
 
 
 def test_a_result_with_a_word_of_the_users_stays_behind_its_call(provider_proxy: ProviderProxy) -> None:
@@ -143,5 +183,4 @@ def test_a_result_with_a_word_of_the_users_stays_behind_its_call(provider_proxy:
         "user",
         "assistant",
         "user",
-        "system",
     ]

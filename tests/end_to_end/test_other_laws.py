@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulators.providers import KeyName, ProviderProxy, if_full, law_groups
+from tests.emulators.providers import KeyName, ProviderProxy, if_full
 from tests.end_to_end.test_prefix_law import ASKS, VARYING, Wire, answer, conversation, read, user
 from tests.end_to_end.workbench import GEMINI_TOOLS, PROMPT, RESPONSES_TOOLS, as_contents, as_items, marks, record_of
 
@@ -28,13 +28,11 @@ pytestmark = [
 
 CONVERSATIONS = 1
 CLAUDE = ("claude", "claude-mid", "azure-claude", "bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid")
-RESPONSES = {
-    **dict.fromkeys((*CLAUDE, "gpt", "gpt-new", "azure", "deepseek"), "append"),
-    **dict.fromkeys(("compatible", "xai", "mistral", "openrouter-claude", "openrouter-gpt", "gemini"), "grow"),
-}
-"""What ``auto`` chooses for a Responses body; why, see gateway/deployments/endpoint_capabilities.py."""
+RESPONSES = (
+    *(*CLAUDE, "gpt", "gpt-new", "azure", "deepseek", "compatible", "xai", "mistral", "gemini", "chosen"),
+    *("openrouter-claude", "openrouter-gpt"),
+)
 GEMINI = ("claude", "bedrock", "bedrock-invoke", "azure", "deepseek", "mistral", "gemini")
-"""A Gemini body's prompt grows, whoever answers."""
 UNLOGGED = [("gemini", group) for group in CLAUDE if group.startswith("bedrock")]
 """LiteLLM 1.106 logs these without the request's metadata: no key, no spend, no record."""
 DOORS = [
@@ -60,19 +58,6 @@ def asked(
     return response
 
 
-def wire_of(body: Any, modules: str) -> Wire:
-    """As ``read``, for the two providers that get these bodies as their own."""
-    if "instructions" in body:
-        body = {
-            "tools": body["tools"],
-            "system": [{"type": "text", "text": body["instructions"]}],
-            "messages": body["input"],
-        }
-    elif "systemInstruction" in body:
-        body = {"tools": body["tools"], "system_instruction": body["systemInstruction"], "contents": body["contents"]}
-    return read(body, modules)
-
-
 def wires(proxy: ProviderProxy, door: str, group: str, key: KeyName, seed: str) -> list[Wire]:
     """The calls of one conversation as they reached the provider, some of them streamed. All are answered."""
     rng = random.Random(seed)
@@ -80,25 +65,23 @@ def wires(proxy: ProviderProxy, door: str, group: str, key: KeyName, seed: str) 
     with proxy.client(key) as client:
         for messages in conversation(rng, is_interrupted=False):
             response = asked(client, door, group, messages, is_stream=rng.random() < 0.4)
-            found.append(wire_of(proxy.upstream.calls[-1].json, response.headers["x-prompt-router-modules"]))
+            found.append(read(proxy.upstream.calls[-1].json, response.headers["x-prompt-router-modules"]))
     return found
 
 
-@pytest.mark.parametrize(
-    "group", law_groups([group for group, placement in RESPONSES.items() if placement == "append"])
-)
-def test_append(provider_proxy: ProviderProxy, group: str) -> None:
+@pytest.mark.parametrize(("door", "group"), DOORS)
+def test_append(provider_proxy: ProviderProxy, door: str, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
     for number in range(CONVERSATIONS):
-        calls = wires(provider_proxy, "responses", group, "auto", f"door {number + 1}")
+        calls = wires(provider_proxy, door, group, "auto", f"door {number + 1}")
         for before, now in itertools.pairwise(calls):
             assert now.prefix.startswith(before.prefix)
             arrived += now.modules != before.modules
     assert arrived > 0
 
 
-@pytest.mark.parametrize(("door", "group"), DOORS)
+@pytest.mark.parametrize(("door", "group"), [("responses", "claude"), ("responses", "gpt"), ("gemini", "gemini")])
 def test_grow(provider_proxy: ProviderProxy, door: str, group: str) -> None:
     """The conversation stays as it is; the system prompt changes only when a module arrives, and then at its end."""
     arrived = 0
@@ -114,20 +97,19 @@ def test_grow(provider_proxy: ProviderProxy, door: str, group: str) -> None:
 
 
 @pytest.mark.parametrize(("door", "group"), DOORS)
-def test_auto_chooses(provider_proxy: ProviderProxy, door: str, group: str) -> None:
-    """Each provider's placement; and marks where they are kept, none where they would be a stranger's field."""
+def test_auto_appends(provider_proxy: ProviderProxy, door: str, group: str) -> None:
+    """Whoever answers; and marks where they are kept, none where they would be a stranger's field."""
     messages = [user(ASKS[0]), answer("January 17."), user(ASKS[1])]
     with provider_proxy.client("auto") as client:
         response = asked(client, door, group, messages, is_stream=False)
     body = provider_proxy.upstream.calls[-1].json
     places = marks(body) + str(body).count("cachePoint")
-    wanted = 3 if group in CLAUDE and (door, group) not in UNLOGGED else 0
+    wanted = 3 if group in (*CLAUDE, "chosen") and (door, group) not in UNLOGGED else 0
     assert places == wanted
     if (door, group) in UNLOGGED:
         return
     record = record_of(provider_proxy.ledger_path, response)
-    placement = RESPONSES[group] if door == "responses" else "grow"
-    assert (record["placement"], record["late_modules"]) == (placement, ["tools/git"])
+    assert (record["placement"], record["late_modules"]) == ("append", ["tools/git"])
     assert record["breakpoints_total"] == record["breakpoints_added"] == wanted
 
 

@@ -5,7 +5,7 @@ upstream, its keys in their order, in one form of the three things that a provid
 tokens (LiteLLM streams with other white space than it sends whole calls with), a string for a single text block,
 and cache marks, which move with the history's end and are no part of what is cached.
 
-- ``append``: call n, up to the end of its last message, is how call n+1 begins. Always.
+- ``append``, and so ``auto``: call n, up to the end of its last message, is how call n+1 begins. Always, for everybody.
 - ``grow``: the same while the conversation needs no further module. Where one arrives, what holds is the tools, the
   system prompt up to the end of its routed part, and the conversation by itself.
 """
@@ -18,23 +18,21 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import httpx
 import pytest
 
+from litellm_prompt_router.request.late_places import NOTE_INTRODUCTION
 from tests.emulators.providers import KeyName, ProviderProxy, law_groups
 from tests.end_to_end.workbench import PROMPT, TOOLS, record_of
 
 pytestmark = pytest.mark.proxy
 
-KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
 BEDROCK = ("bedrock", "bedrock-mid", "bedrock-invoke", "bedrock-invoke-mid")
 CLAUDE = ("claude", "claude-mid", "azure-claude", *BEDROCK)
-MID_SYSTEM = ("claude-mid", "bedrock-invoke-mid")
-"""Where LiteLLM leaves a system message in the middle of a Claude conversation."""
-CONVERSATIONS = 5
+NOTED = json.dumps(NOTE_INTRODUCTION)[1:-1]
+CONVERSATIONS = 4
 VARYING = re.compile(r"Today's date is |<workspace_listing ")
 """How the workbench prompt's volatile slots begin: they come last."""
 ASKS = (
@@ -48,17 +46,13 @@ ASKS = (
     "thanks!",
 )
 
-AUTO = {
-    **dict.fromkeys(CLAUDE, "append" if KEEPS_MID_SYSTEM else "grow"),
-    **dict.fromkeys(("gpt", "gpt-new", "azure", "deepseek", "xai", "openrouter-gpt"), "append"),
-    **dict.fromkeys(("compatible", "mistral", "openrouter-claude", "gemini"), "grow"),
-}
-"""What ``auto`` chooses for each provider; why, see gateway/deployments/capabilities.py."""
-HOISTS = ("gemini", *(() if KEEPS_MID_SYSTEM else CLAUDE))
-"""Providers for which LiteLLM moves every system message to the front."""
-REFUSES = ("mistral",)
-"""Providers that refuse a system message at the end."""
-APPENDS = tuple(group for group in AUTO if group not in (*HOISTS, *REFUSES))
+AS_MESSAGES = ("gpt", "gpt-new", "azure", "deepseek", "xai", "openrouter-gpt")
+"""Who gets late modules as system messages; why, see gateway/deployments/late_forms.py."""
+AS_NOTES = (*CLAUDE, "compatible", "mistral", "openrouter-claude", "gemini", "fable", "chosen")
+"""Everybody else, and groups with such a fallback or behind a router of LiteLLM's."""
+EVERYBODY = (*AS_MESSAGES, *AS_NOTES)
+IN_TURNS = ("compatible", "mistral")
+"""Providers that refuse a user's message behind a user's or behind a result, whoever sends it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,9 +74,11 @@ class Wire:
 
 
 def read(body: Any, modules: str) -> Wire:
-    """One recorded body, Anthropic's, OpenAI's, Gemini's or Bedrock Converse's."""
+    """One recorded body, Anthropic's, OpenAI's two, Gemini's or Bedrock Converse's."""
     if "contents" in body:
-        system, messages = body["system_instruction"], body["contents"]
+        system, messages = body.get("system_instruction") or body["systemInstruction"], body["contents"]
+    elif "instructions" in body:
+        system, messages = [{"type": "text", "text": body["instructions"]}], body["input"]
     elif "system" in body:
         system, messages = body["system"], body["messages"]
     else:
@@ -181,25 +177,24 @@ def asked(client: httpx.Client, group: str, messages: list[dict[str, Any]], *, i
 # The law
 
 
-@pytest.mark.parametrize("group", law_groups(APPENDS))
+@pytest.mark.parametrize("group", law_groups(EVERYBODY))
 def test_append(provider_proxy: ProviderProxy, group: str) -> None:
     """Whatever a conversation comes to need, nothing that was sent before changes."""
     arrived = 0
     for number in range(CONVERSATIONS):
-        calls = wires(provider_proxy, group, "append", f"{group} {number}", is_interrupted=group not in MID_SYSTEM)
+        calls = wires(provider_proxy, group, "append", f"{group} {number}", is_interrupted=group not in IN_TURNS)
         for before, now in itertools.pairwise(calls):
             assert now.prefix.startswith(before.prefix)
             arrived += now.modules != before.modules
     assert arrived > 0
 
 
-@pytest.mark.parametrize("group", law_groups(AUTO))
+@pytest.mark.parametrize("group", ["claude", "claude-mid", "gpt", "gemini"])
 def test_grow(provider_proxy: ProviderProxy, group: str) -> None:
     """The conversation stays as it is; the system prompt changes only when a module arrives, and then at its end."""
     arrived = 0
     for number in range(CONVERSATIONS):
-        is_interrupted = group not in REFUSES
-        calls = wires(provider_proxy, group, "grow", f"{group} {number}", is_interrupted=is_interrupted)
+        calls = wires(provider_proxy, group, "grow", f"{group} {number}", is_interrupted=True)
         for before, now in itertools.pairwise(calls):
             assert now.tools == before.tools
             assert now.messages.startswith(before.messages)
@@ -217,12 +212,9 @@ def answer(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
 
 
-@pytest.mark.skipif(not KEEPS_MID_SYSTEM, reason="this LiteLLM hoists system messages out of Claude conversations")
-def test_append_where_a_question_follows_a_question(provider_proxy: ProviderProxy) -> None:
-    """Claude takes no system message ahead of a user's: late modules wait behind the last of them, and stay there.
-
-    What was sent before the first of these questions isn't touched.
-    """
+@pytest.mark.parametrize("group", law_groups(group for group in EVERYBODY if group not in IN_TURNS))
+def test_append_where_a_question_follows_a_question(provider_proxy: ProviderProxy, group: str) -> None:
+    """What a late module stands in or behind may be followed by anything."""
     opening = [user(ASKS[0]), answer("January 17.")]
     asking = [*opening, user(ASKS[1])]
     asking_on = [*asking, user(ASKS[3])]
@@ -230,17 +222,11 @@ def test_append_where_a_question_follows_a_question(provider_proxy: ProviderProx
     found = []
     with provider_proxy.client("append") as client:
         for messages in (opening[:1], asking, asking_on, answered):
-            headers = asked(client, "claude-mid", messages, is_stream=False).headers
+            headers = asked(client, group, messages, is_stream=False).headers
             found.append(read(provider_proxy.upstream.calls[-1].json, headers["x-prompt-router-modules"]))
-    first, once, twice, after = found
-    assert once.prefix.startswith(first.prefix)
-    assert not twice.prefix.startswith(once.prefix)
-    assert twice.prefix.startswith(once.prefix[: once.prefix.index(ASKS[1]) + len(ASKS[1])])
-    assert [message["role"] for message in provider_proxy.upstream.calls[2].json["messages"]][-2:] == [
-        "user",
-        "system",
-    ]
-    assert after.prefix.startswith(twice.prefix)
+    assert len({wire.modules for wire in found}) >= 3
+    for before, now in itertools.pairwise(found):
+        assert now.prefix.startswith(before.prefix)
 
 
 @pytest.mark.parametrize("group", ["claude-mid", "claude", "gpt", "gemini"])
@@ -260,9 +246,9 @@ def test_a_shortened_history(provider_proxy: ProviderProxy, group: str, key: Key
                 assert one.body == other.body
 
 
-@pytest.mark.parametrize(("group", "placement"), AUTO.items())
-def test_auto_chooses(provider_proxy: ProviderProxy, group: str, placement: str) -> None:
-    """Each provider's placement, and a law-abiding one: a late module is in the conversation or in the prompt."""
+@pytest.mark.parametrize("group", EVERYBODY)
+def test_auto_appends(provider_proxy: ProviderProxy, group: str) -> None:
+    """A late module is in the conversation, in the form that the provider takes; what the user said is as it was."""
     with provider_proxy.client("auto") as client:
         answers = [asked(client, group, [user(ASKS[0])], is_stream=False)]
         before = read(provider_proxy.upstream.calls[-1].json, "")
@@ -270,6 +256,7 @@ def test_auto_chooses(provider_proxy: ProviderProxy, group: str, placement: str)
         answers.append(asked(client, group, messages, is_stream=False))
         now = read(provider_proxy.upstream.calls[-1].json, "")
     record = record_of(provider_proxy.ledger_path, answers[-1])
-    assert (record["placement"], record["late_modules"]) == (placement, ["tools/git"])
-    assert now.prefix.startswith(before.prefix) == (placement == "append")
-    assert now.messages.startswith(before.messages)
+    assert (record["placement"], record["late_modules"]) == ("append", ["tools/git"])
+    assert now.prefix.startswith(before.prefix)
+    assert json.dumps(ASKS[1])[:-1] in now.messages
+    assert (NOTED in now.messages) == (group in AS_NOTES)

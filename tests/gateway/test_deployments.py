@@ -13,7 +13,7 @@ import pytest
 from litellm_prompt_router.cache_model import anthropic_rules
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.deployments.groups import Deployments
-from litellm_prompt_router.request.types import Target
+from litellm_prompt_router.request.types import UNKNOWN_TARGET, Target
 
 needs_mid_system = pytest.mark.skipif(
     find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is None,
@@ -138,23 +138,40 @@ def test_entries_live_as_long_as_with_the_longest(
 
 
 @pytest.mark.parametrize(
-    ("members", "placement"),
-    [([CLAUDE, GPT], "append"), ([CLAUDE, GEMINI], "grow"), ([GPT, LOCAL], "grow"), ([CLAUDE, AZURE], "grow")],
-    ids=["both append", "one hoists", "one unknown", "an Azure name that says nothing"],
+    ("members", "form", "behind"),
+    [
+        ([GPT, GPT_56], "message", True),
+        ([CLAUDE, GPT], "note", True),
+        ([CLAUDE, GEMINI], "note", True),
+        ([GPT, LOCAL], "note", False),
+        ([CLAUDE, AZURE], "note", False),
+        ([CLAUDE, {"model": "mistral/mistral-large-latest", "api_key": "x"}], "note", False),
+    ],
+    ids=[
+        "both keep it",
+        "one refuses it",
+        "one hoists it",
+        "one unknown",
+        "an Azure name that says nothing",
+        "Mistral",
+    ],
 )
-def test_placement_is_what_is_safe_for_all(monkeypatch: pytest.MonkeyPatch, members: list[Any], placement: str) -> None:
-    """A late system message goes behind the user's only where everybody leaves it there."""
-    assert look(monkeypatch, *members).placement == placement
+def test_late_modules_come_as_everybody_takes_them(
+    monkeypatch: pytest.MonkeyPatch, members: list[Any], form: str, behind: bool
+) -> None:
+    """As messages only where everybody leaves these where they are; behind a result where everybody takes that."""
+    target = look(monkeypatch, *members)
+    assert (target.late_form, target.takes_user_behind_result) == (form, behind)
 
 
 def test_the_base_model_tells_what_a_name_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Azure deployments and inference profiles are called anything."""
     azure = look(monkeypatch, (AZURE, {"base_model": "azure/gpt-4.1"}))
-    assert (azure.placement, azure.takes_cache_key) == ("append", True)
+    assert (azure.late_form, azure.takes_cache_key) == ("message", True)
     arn = {"model": PROFILE_ARN, "aws_region_name": "us-east-1"}
     assert not look(monkeypatch, arn).takes_marks
     known = look(monkeypatch, (arn, {"base_model": "anthropic.claude-haiku-4-5-20251001-v1:0"}))
-    assert (known.takes_marks, known.placement, known.min_cache_tokens) == (True, "append", 4_096)
+    assert (known.takes_marks, known.takes_user_behind_result, known.min_cache_tokens) == (True, True, 4_096)
     for target in (azure, known, look(monkeypatch, {**AZURE, "base_model": "azure/gpt-4.1"})):
         assert target.input_usd_per_token
         assert target.cache_read_share
@@ -179,7 +196,7 @@ def test_the_base_model_tells_what_a_name_does_not(monkeypatch: pytest.MonkeyPat
 def test_openais_own_models_by_name(model: str, is_openai: bool) -> None:
     """Open weights go by similar names, on hosts whose templates may refuse a late system message."""
     target = target_of_model(model)
-    assert (target.takes_cache_key, target.placement == "append") == (is_openai, is_openai)
+    assert (target.takes_cache_key, target.late_form == "message") == (is_openai, is_openai)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +233,7 @@ def test_fallbacks_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     assert look(monkeypatch, CLAUDE, others=others).takes_marks
     for stated in (["nobody"], [{"model": "h", "api_key": "x"}], "h"):
         unknown = look(monkeypatch, CLAUDE, others=others, named=stated)
-        assert (unknown.takes_marks, unknown.each, unknown.placement) == (False, (), "grow")
+        assert (unknown.takes_marks, unknown.each, unknown.late_form) == (False, (), "note")
 
 
 @pytest.mark.parametrize("ttl", [None, "5m", "1h"])
@@ -264,26 +281,46 @@ def test_minimum_lengths_are_the_documented_ones(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "refuses"),
+    ("model", "holds"),
     [
-        ("mistral/mistral-large-latest", True),
-        ("anthropic/claude-sonnet-4-5", False),
-        ("openai/gpt-4.1", False),
+        ("anthropic/claude-fable-5-1", True),
+        ("openrouter/anthropic/claude-fable-5.1", True),
+        ("anthropic/claude-opus-5-5", True),
+        ("anthropic/claude-nobody-knows-it", True),
+        ("anthropic/claude-opus-5", False),
+        ("bedrock/converse/us.anthropic.claude-sonnet-4-5-20250929-v1:0", False),
         ("gemini/gemini-2.5-pro", False),
-        ("openrouter/anthropic/claude-sonnet-4.5", False),
-        pytest.param("anthropic/claude-sonnet-5", True, marks=needs_mid_system),
-        pytest.param("anthropic/claude-opus-5", False, marks=needs_mid_system),
     ],
 )
-def test_who_refuses_a_late_system_message(model: str, refuses: bool) -> None:
-    """Nobody's setting may bring one there."""
-    assert target_of_model(model).refuses_late_system is refuses
+def test_who_holds_thinking_to_what_stands_ahead(monkeypatch: pytest.MonkeyPatch, model: str, holds: bool) -> None:
+    """One such member is enough."""
+    assert target_of_model(model).holds_to_prefix is holds
+    assert look(monkeypatch, GPT, {"model": model, "api_key": "x"}).holds_to_prefix is holds
 
 
-def test_one_that_refuses_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    mistral = {"model": "mistral/mistral-large-latest", "api_key": "x"}
-    assert look(monkeypatch, CLAUDE, mistral).refuses_late_system
-    assert not look(monkeypatch, CLAUDE, GPT).refuses_late_system
+ROUTERS = {
+    "complexity": {
+        "model": "auto_router/complexity_router",
+        "complexity_router_config": {"tiers": {"SIMPLE": "g1", "COMPLEX": ["g2", "g1"]}, "default_model": "g3"},
+    },
+    "adaptive": {
+        "model": "auto_router/adaptive_router",
+        "adaptive_router_config": {"available_models": ["g1", "g2", "g3"]},
+    },
+}
+
+
+@pytest.mark.parametrize("params", ROUTERS.values(), ids=ROUTERS)
+def test_what_a_router_of_litellms_may_choose_are_candidates(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]
+) -> None:
+    """Every tier's group and the default, with their fallbacks; one that isn't in the list makes all unknown."""
+    others = {"g1": (CLAUDE,), "g2": (CLAUDE,), "g3": (HAIKU,), "h": (GPT,)}
+    target = look(monkeypatch, params, others=others)
+    assert (target.takes_marks, target.each, target.min_cache_tokens) == (True, (), 4_096)
+    mixed = look(monkeypatch, params, others=others, fallbacks=[{"g3": ["h"]}])
+    assert sorted(own_id for own_id, _ in mixed.each) == ["g1-0", "g2-0", "g3-0", "h-0"]
+    assert look(monkeypatch, params, others={"g1": (CLAUDE,), "g2": (CLAUDE,)}) == UNKNOWN_TARGET
 
 
 def test_the_maps_free_writes_are_not_free() -> None:

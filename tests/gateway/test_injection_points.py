@@ -15,6 +15,7 @@ import pytest
 
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 from litellm_prompt_router.profile.profile import Ttl
+from litellm_prompt_router.request.late_places import NOTE_INTRODUCTION
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Rewritten, Target
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
@@ -27,9 +28,9 @@ WIND = "## Wind\n\nUse `wind_log` and give the mean of the last ten minutes in k
 RAIN = "## Rain\n\nUse `rain_log` and say when the gauge was emptied the last time.\n"
 TEXT = CORE + WIND + RAIN
 CLAUDE = ClaudeWire("anthropic/claude-opus-4-8")
-APPENDS = replace(TAKES_MARKS, placement="append")
+APPENDS = replace(TAKES_MARKS, takes_user_behind_result=True)
 GPT = Target(
-    takes_marks=False, takes_breakpoints=True, min_cache_tokens=0, input_usd_per_token=None, placement="append"
+    takes_marks=False, takes_breakpoints=True, min_cache_tokens=0, input_usd_per_token=None, late_form="message"
 )
 LAST = {"location": "message", "index": -1}
 SYSTEM = {"location": "message", "role": "system"}
@@ -99,7 +100,6 @@ def all_marked(lifetime: str, *texts: str) -> list[tuple[str, str]]:
 MERGED = [
     pytest.param(APPENDS, False, all_marked("5m", CORE, WIND), id="neither"),
     pytest.param(APPENDS, True, all_marked("5m", CORE, WIND, "rain"), id="hints"),
-    # A late message is a system message too: LiteLLM's point on the role would mark it and leave the end unmarked.
     pytest.param(pointed(SYSTEM, LAST), False, all_marked("5m", CORE, WIND, "rain"), id="points"),
     pytest.param(pointed(SYSTEM, LAST), True, all_marked("5m", CORE, WIND, "rain"), id="points and hints"),
     pytest.param(pointed(SYSTEM), False, all_marked("5m", CORE, WIND), id="a point on the system prompt"),
@@ -115,8 +115,9 @@ def test_litellms_own_marks_are_merged(target: Target, hints: bool, expected: li
     """Ours take the place of those on the system prompt; the history's end stays marked; 1h is ahead of 5m."""
     out, _ = walked(body("wind", "hello", "rain"), target, hints=hints)
     wire = wire_of(out, target)
-    # The late message stands behind the last user message, so that is where the end is.
-    late = [(RAIN.strip(), lifetime) if text == "rain" else (text, lifetime) for text, lifetime in expected]
+    # The note stands behind the last user's words, so that is where the end is.
+    note = f"{NOTE_INTRODUCTION}{RAIN}".strip()
+    late = [(note, lifetime) if text == "rain" else (text, lifetime) for text, lifetime in expected]
     assert marked_texts(wire) == late
 
 

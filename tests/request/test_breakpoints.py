@@ -65,7 +65,7 @@ def walked(
     request: dict[str, Any], target: Target = TAKES_MARKS, *, sample: Any = None
 ) -> tuple[list[dict[str, Any]], Breakpoints, dict[str, Any]]:
     """The system blocks as they leave, the plan, and the whole body."""
-    pipeline = Pipeline([sample or mast()], count_words, coverage_floor=0.0)
+    pipeline = Pipeline([sample or mast()], count_words, coverage_floor=0.0, placement="grow")
     result = pipeline.walk(request, "acompletion", lambda: target)
     assert isinstance(result.outcome, Rewritten)
     out: list[dict[str, Any]] = []

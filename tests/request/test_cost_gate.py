@@ -13,7 +13,7 @@ from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
 from tests.made_profiles import HARBOUR, NO_MARKS, PROMPT, TAKES_MARKS, count_words
 
-CLAUDE = replace(TAKES_MARKS, placement="append", cache_read_share=0.1, cache_write_share=1.25)
+CLAUDE = replace(TAKES_MARKS, cache_read_share=0.1, cache_write_share=1.25)
 NO_CACHE_PRICES = replace(CLAUDE, cache_read_share=1.0, cache_write_share=1.0)
 CHEAP_WRITES = replace(CLAUDE, cache_read_share=0.5, cache_write_share=1.0)
 TOKENS = (0, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400)
@@ -210,15 +210,16 @@ def test_what_is_left_alone_is_marked_where_nobody_marks(target: Target, expecte
     assert outcome.added_marks == expected
 
 
-@pytest.mark.parametrize(("refuses", "placement"), [(False, "append"), (True, "grow")])
-def test_append_is_never_forced_on_who_refuses_it(refuses: bool, placement: str) -> None:
+@pytest.mark.parametrize("placement", ["append", "grow", "latest", None])
+@pytest.mark.parametrize("holds", [False, True])
+def test_no_placement_changes_what_stands_ahead_of_bound_thinking(holds: bool, placement: Placement | None) -> None:
     """A setting can't make a request fail."""
-    pipeline = Pipeline([HARBOUR], count_words, coverage_floor=0.6, placement="append")
+    pipeline = Pipeline([HARBOUR], count_words, coverage_floor=0.6, placement=placement)
     body = {"messages": [{"role": "system", "content": PROMPT}, *TALK]}
-    target = replace(CLAUDE, refuses_late_system=refuses)
-    outcome = pipeline.walk(body, "acompletion", lambda: target).outcome
+    outcome = pipeline.walk(body, "acompletion", lambda: replace(CLAUDE, holds_to_prefix=holds)).outcome
     assert isinstance(outcome, Rewritten)
-    assert (outcome.placement, bool(outcome.composition.late)) == (placement, not refuses)
+    expected = "append" if holds or placement is None else placement
+    assert (outcome.placement, bool(outcome.composition.late)) == (expected, expected == "append")
 
 
 @pytest.mark.parametrize(("tuned", "warned"), [("1", False), ("0.9", True), (None, False)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.types import Rewritten
+from litellm_prompt_router.request.types import LateForm, Rewritten
 from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.request.wire.marking import apply_instructions
-from tests.emulators.structure import refuse_responses_structure
+from tests.emulators.structure import refuse_gemini_structure, refuse_responses_structure
 from tests.end_to_end.workbench import as_contents, as_items
 from tests.law_examples import examples
 from tests.request.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts
@@ -119,20 +120,26 @@ def test_rewriting_twice_equals_once(call_type: str, sample: Sample) -> None:
     assert re.sub(r"\s", "", text_of(call_type, twice)) == re.sub(r"\s", "", text_of(call_type, once))
 
 
+@doors
+@pytest.mark.parametrize("behind", [True, False], ids=["behind results", "inside results"])
+@pytest.mark.parametrize("form", ["message", "note"])
 @walks
 @given(sample=samples())
-def test_appended_calls_are_prefixes_of_the_next(sample: Sample) -> None:
-    """Call n is, item for item, how call n+1 begins; OpenAI refuses none of them."""
+def test_appended_calls_are_prefixes_of_the_next(call_type: str, form: LateForm, behind: bool, sample: Sample) -> None:
+    """Call n is, item for item, how call n+1 begins; nobody refuses any of them."""
+    form = form if call_type == "aresponses" else "note"
+    target = replace(NO_MARKS, late_form=form, takes_user_behind_result=behind)
     before: list[str] = []
-    instructions = set()
+    prompts = set()
     for end in calls_of(sample.chat):
-        body = walk("aresponses", sample, end, placement="append").body
+        body = walk(call_type, sample, end, placement="append", target=target).body
         assert refuse_responses_structure(body) is None
-        now = flat("aresponses", body)
+        assert refuse_gemini_structure(body) is None
+        now = flat(call_type, body)
         assert now[: len(before)] == before
         before = now
-        instructions.add(body.get("instructions"))
-    assert len(instructions) == 1
+        prompts.add(text_of(call_type, body) if call_type != "aresponses" else body.get("instructions"))
+    assert len(prompts) == 1
 
 
 @doors
@@ -156,14 +163,11 @@ def test_grown_prompts_are_prefixes_of_the_next(call_type: str, sample: Sample) 
 @given(sample=samples(), placement=st.sampled_from(["append", "grow"]))
 def test_every_needed_module_is_sent(call_type: str, sample: Sample, placement: Placement) -> None:
     """Wherever it stands, each selected module's text is there, and so is what no module covers."""
-    placement = placement if call_type == "aresponses" else "grow"
     walked = walk(call_type, sample, placement=placement)
     assert isinstance(walked.outcome, Rewritten)
     prompt = text_of(call_type, body_of(call_type, sample))
     sent = text_of(call_type, walked.body)
-    if call_type == "aresponses":
-        late = [item.get("content") for item in walked.body["input"] if item.get("role") in ("system", "developer")]
-        sent += "".join(content for content in late if isinstance(content, str))
+    sent += json.dumps(walked.body["input" if call_type == "aresponses" else "contents"], ensure_ascii=False)
     for span in walked.outcome.recognition.spans:
         kept = span.kind != "module" or sample.profile.modules[span.module].id in walked.outcome.decision.modules
         if kept:

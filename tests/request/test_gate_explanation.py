@@ -21,7 +21,6 @@ WRITES = st.one_of(st.none(), st.sampled_from([1.0, 1.25, 2.0]))
 TARGETS = st.builds(
     lambda read, write, hour, minimum, key: replace(
         TAKES_MARKS,
-        placement="append",
         cache_read_share=read,
         cache_write_share=write,
         cache_write_1h_share=hour,
@@ -167,9 +166,7 @@ TALKS = (
 @pytest.mark.parametrize(("minimum", "read"), [(0, 0.1), (40, 0.1), (0, 0.9), (10_000, 0.1)])
 def test_it_agrees_with_the_pipeline(talk: tuple[str, ...], tuned: Profile, minimum: int, read: float) -> None:
     """From what would be sent without the gate it tells what is sent with it."""
-    target = replace(
-        TAKES_MARKS, placement="append", cache_read_share=read, cache_write_share=1.25, min_cache_tokens=minimum
-    )
+    target = replace(TAKES_MARKS, cache_read_share=read, cache_write_share=1.25, min_cache_tokens=minimum)
     said = [{"role": "user", "content": text} for text in talk]
     body = {"messages": [{"role": "system", "content": PROMPT}, *said]}
     gated, ungated = (

@@ -27,7 +27,7 @@ MAST = profile(
     module("rain", RAIN, triggers=["rain"], optional=True),
     name="mast",
 )
-PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, placement="append")
+PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, late_form="message")
 KEYED = replace(PLAIN, takes_cache_key=True)
 CLAUDE = replace(PLAIN, takes_marks=True)
 POINTED = replace(CLAUDE, injection_points=({"location": "message", "index": -1, "control": {"type": "ephemeral"}},))
@@ -96,7 +96,7 @@ def test_a_group_of_one_kind_has_no_marking(kind: str) -> None:
 
 def test_deployments_alike_share_a_plan() -> None:
     """However many there are, and whatever they cost."""
-    members = [("a", CLAUDE), ("b", replace(CLAUDE, input_usd_per_token=None, placement="grow")), ("c", PLAIN)]
+    members = [("a", CLAUDE), ("b", replace(CLAUDE, input_usd_per_token=None)), ("c", PLAIN)]
     body = {"messages": [{"role": "system", "content": MAST.text}, {"role": "user", "content": "wind"}]}
     marking = walk(body, replace(PLAIN, each=tuple(members))).marking
     assert marking is not None

@@ -16,6 +16,7 @@ from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import Router
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target, Turn
 from litellm_prompt_router.request.wire import chat
+from tests.request.notes import in_blocks, without_notes
 from tests.request.test_laws import MARKS, NO_MARKS, conversations, count_tokens, profiles, prompts, walks
 
 
@@ -101,12 +102,11 @@ def test_every_needed_module_is_sent_once(
     profile, prompt, messages = sample
     end = calls_of(messages)[-1]
     out, outcome = rewritten(profile, prompt, messages[:end], placement, NO_MARKS)
-    everything = "".join(message["content"] or "" for message in out)
+    everything = json.dumps([message["content"] for message in out], ensure_ascii=False)
     for span in outcome.recognition.spans:
         if span.kind == "module" and profile.modules[span.module].id in outcome.decision.modules:
-            assert prompt[span.start : span.end].strip() in everything
-    kept = [message for message in out[1:] if message["role"] != "system"]
-    assert json.dumps(kept) == json.dumps(messages[:end])
+            assert json.dumps(prompt[span.start : span.end].strip(), ensure_ascii=False)[1:-1] in everything
+    assert without_notes(out[1:]) == in_blocks(messages[:end])
 
 
 @walks
@@ -154,7 +154,7 @@ def test_a_conversation_never_flips(
 ) -> None:
     """Behind the cost gate a conversation is rewritten on every call or on none, and the prefix law holds."""
     (profile, prompt, messages), tuned = sample
-    target = replace(MARKS, takes_marks=takes_marks, cache_read_share=0.1, cache_write_share=1.25, placement="append")
+    target = replace(MARKS, takes_marks=takes_marks, cache_read_share=0.1, cache_write_share=1.25)
     pipeline = Pipeline(
         [replace(profile, economics=tuned)], count_tokens, coverage_floor=0.0, adds_marks=True, gates_cost=True
     )
@@ -183,7 +183,7 @@ def test_without_a_fit_a_conversation_never_flips(
     profile, prompt, messages = sample
     marks = data.draw(st.lists(st.booleans(), min_size=len(profile.modules), max_size=len(profile.modules)))
     modules = tuple(replace(each, optional=mark) for each, mark in zip(profile.modules, marks, strict=True))
-    target = replace(MARKS, cache_read_share=0.1, cache_write_share=1.25, placement="append")
+    target = replace(MARKS, cache_read_share=0.1, cache_write_share=1.25)
     marked = replace(profile, modules=modules)
     pipeline = Pipeline([marked], count_tokens, coverage_floor=0.0, adds_marks=True, gates_cost=True)
     before: list[dict[str, Any]] = []

@@ -193,7 +193,7 @@ def test_a_tool_that_comes_in_later_brings_its_module_there(tools: list[dict[str
     sent = []
     for items in (begin[:1], begin, [*begin, more[0]], [*begin, *more]):
         body = {"instructions": SHOP.text, "input": items, "tools": [{"type": "function", "name": "count"}]}
-        walked = pipeline.walk(body, "aresponses", lambda: FREE)
+        walked = pipeline.walk(body, "aresponses", lambda: replace(FREE, late_form="message"))
         sent.append((walked.body["instructions"], walked.body["input"]))
     assert walked.outcome.decision is not None
     assert {each.module for each in walked.outcome.decision.selected if each.late} == late

@@ -14,10 +14,9 @@ from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES, gemini
 from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.end_to_end.workbench import GEMINI_TOOLS, PROFILE, PROMPT, as_contents, conversation
+from tests.request.notes import is_note
 
-GEMINI = Target(
-    takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, placement="grow", refuses_late_system=True
-)
+GEMINI = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, takes_user_behind_result=True)
 BRIDGED = replace(GEMINI, takes_marks=True, reads_first_part=True)
 CONTENTS = [*as_contents(conversation()[1:-1]), {"role": "user", "parts": [{"text": "Now commit it on a new branch"}]}]
 HALF = PROMPT.index("\n# ", len(PROMPT) // 2)
@@ -90,15 +89,18 @@ def test_what_cannot_be_read(body: dict[str, Any], reason: str) -> None:
     ids=["string", "a part", "parts", "two parts"],
 )
 def test_the_instruction_keeps_its_form_and_the_conversation_is_shared(key: str, instruction: Any) -> None:
-    """Late modules go to the prompt's stable end: `contents` has no role for them."""
+    """A late module is a part behind the user's own."""
     body = {key: instruction, "contents": CONTENTS, "tools": GEMINI_TOOLS, "generationConfig": {"temperature": 0}}
     out = walked(body).body
-    assert {name: value for name, value in out.items() if name != key} == {
-        name: value for name, value in body.items() if name != key
+    assert {name: value for name, value in out.items() if name not in (key, "contents")} == {
+        name: value for name, value in body.items() if name not in (key, "contents")
     }
-    assert out["contents"] is body["contents"]
+    *before, last = CONTENTS
+    own, note = out["contents"][-1]["parts"]
+    assert out["contents"][:-1] == before
+    assert ([own], is_note(note)) == (last["parts"], True)
+    assert PROFILE.modules[PROFILE.order["tools/git"]].text.strip() in note["text"]
     request = gemini.read(out)
-    assert PROFILE.modules[PROFILE.order["tools/git"]].text.strip() in request.system_text
     assert len(request.system_text) < 0.6 * len(PROMPT)
     assert type(out[key]) is type(instruction)
     if isinstance(instruction, dict):

@@ -19,6 +19,7 @@ from litellm_prompt_router.request.types import (
 from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire.messages import TOP, read
 from tests.made_profiles import count_words, module, profile
+from tests.request.notes import is_note
 
 CORE = "# Weather mast\n\nYou read the instruments of a weather mast on a hill.\n\n"
 WIND = "## Wind\n\nUse `wind_log` and give the mean of the last ten minutes in knots.\n\n"
@@ -201,5 +202,7 @@ def test_points_of_the_client_are_settled_among_late_messages() -> None:
         "cache_control_injection_points": points,
     }
     out = walk(body, CLAUDE, placement="append").body
-    assert [message["role"] for message in out["messages"]] == ["user", "assistant", "user", "system"]
-    assert out["cache_control_injection_points"] == [points[0], {"location": "message", "index": 3}]
+    assert [message["role"] for message in out["messages"]] == ["user", "assistant", "user"]
+    assert "And the rain?" in out["messages"][2]["content"][0]["text"]
+    assert is_note(out["messages"][2]["content"][1])
+    assert out.get("cache_control_injection_points") == points

@@ -18,7 +18,7 @@ from litellm_prompt_router.request.wire.captured_body import answer_of
 from litellm_prompt_router.request.wire.marking import apply_instructions
 from tests.end_to_end.workbench import PROFILE, PROMPT, RESPONSES_TOOLS, TASK, as_items, conversation
 
-PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, placement="append")
+PLAIN = Target(takes_marks=False, min_cache_tokens=0, input_usd_per_token=None, late_form="message")
 CLAUDE = replace(PLAIN, takes_marks=True)
 ITEMS = as_items(conversation()[1:])
 COMMIT = {"role": "user", "content": "Now commit it on a new branch"}
@@ -150,7 +150,7 @@ def test_a_late_module_takes_the_role_and_type_of_the_clients_items() -> None:
     ],
 )
 def test_calls_stay_with_their_outputs(items: list[dict[str, Any]], turn: int, place: int) -> None:
-    assert responses.settled_at(items, turn) == place
+    assert responses.settled_at({"input": items}, turn) == place
 
 
 def test_a_string_stays_one_and_everything_else_is_shared() -> None:

@@ -29,7 +29,6 @@ from litellm_prompt_router.cache_model.rules import (
     longest_lifetime_seconds,
     openai_rules,
     takes_breakpoints,
-    takes_mid_system,
 )
 
 __all__ = [
@@ -57,6 +56,5 @@ __all__ = [
     "openai_rules",
     "rules_of",
     "takes_breakpoints",
-    "takes_mid_system",
     "total_usage",
 ]

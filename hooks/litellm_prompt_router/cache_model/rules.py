@@ -3,13 +3,12 @@
 Sources, all checked 2026-11:
 
 - CLAUDE: platform.claude.com/docs/en/build-with-claude/prompt-caching
-- CLAUDE-SYSTEM: platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
 - OPENAI: developers.openai.com/api/docs/guides/prompt-caching
 - OPENAI-201: developers.openai.com/cookbook/examples/prompt_caching_201
 - BEDROCK: the models' cards in docs.aws.amazon.com/bedrock/latest/userguide, "Min tokens per cache checkpoint"
 - MEASURED: github.com/anthropics/anthropic-sdk-python/issues/1194
-- LITELLM: the model map that ships with LiteLLM 1.106 (``prompt_cache_min_tokens``,
-  ``supports_mid_conversation_system``), where the provider's pages say nothing
+- LITELLM: the model map that ships with LiteLLM 1.106 (``prompt_cache_min_tokens``),
+  where the provider's pages say nothing
 """
 
 from __future__ import annotations
@@ -57,16 +56,6 @@ BEDROCK_MIN_TOKENS_BY_NAME = (
     ("claude-opus-4-7", 4_096),  # BEDROCK
 )
 """Where Bedrock's cards say more than CLAUDE; those of Opus 4.7, Fable 5.1 and Sonnet 4.5 were checked."""
-
-CLAUDE_MID_SYSTEM = (
-    "claude-opus-4-8",  # CLAUDE-SYSTEM
-    "claude-opus-5",  # CLAUDE-SYSTEM, 5.5 too
-    "claude-sonnet-5-5",  # CLAUDE-SYSTEM
-    "claude-haiku-5-5",  # LITELLM
-    "claude-fable-5",  # CLAUDE-SYSTEM, 5.1 too
-    "claude-mythos-5",  # CLAUDE-SYSTEM, 5.1 too
-)
-"""Not Sonnet 5: CLAUDE and CLAUDE-SYSTEM say so in as many words. LITELLM flags it all the same."""
 
 QWEN_MIN_TOKENS = 1_024
 """alibabacloud.com/help/en/model-studio/context-cache (2026-10-11): of explicit entries, and now of implicit ones."""
@@ -158,11 +147,6 @@ def anthropic_rules(model: str, *, is_bedrock: bool = False) -> MarkedPrefixes:
         min_tokens=max(fitting)[1] if fitting else CLAUDE_MIN_TOKENS,
         joins_tool_runs=model.startswith(("claude", "anthropic/")),
     )
-
-
-def takes_mid_system(model: str) -> bool:
-    """True where a Claude model takes ``system`` messages inside ``messages``."""
-    return any(name in model for name in CLAUDE_MID_SYSTEM)
 
 
 def openai_rules(model: str) -> AutomaticPrefixes | BreakpointPrefixes:

@@ -167,8 +167,8 @@ def _target(model: str) -> Target:
 def _gate(decision: RoutingDecision, profile: Profile, target: Target) -> GateExplanation:
     """What the cost gate makes of it where the whole prompt is sent to this target."""
     settings = settings_of_environment()
-    placement = profile.placement or (target.placement if settings.placement == "auto" else settings.placement)
-    return explain_decision(decision, profile, target, is_latest=placement == "latest", gates_cost=settings.cost_gate)
+    is_latest = (profile.placement or settings.placement) == "latest"
+    return explain_decision(decision, profile, target, is_latest=is_latest, gates_cost=settings.cost_gate)
 
 
 def _show_gate(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> None:

@@ -146,7 +146,7 @@ def simulate(
     latest       modules for the latest user message only
     grow         late modules at the end of the system prompt
     append       late modules behind the message that first needed them
-    auto         what placement `auto` does for this model, behind the cost gate
+    auto         what placement `auto` does, behind the cost gate
 
     --tune tries exact module sets, bundles that many conversations share, every module and no rewriting on the
     first half of the conversations, and measures the cheapest on the second half. With --synthetic it shows what

@@ -124,11 +124,11 @@ class Settings(_StrictSettings):
     of conversations get what ``mode`` says; of these, the share ``holdout`` is left as it came, for comparison.
     ``router_model``: whether the routing model that a profile names is asked, for keys and rules that say nothing.
 
-    ``placement``: where modules go that a conversation needs later; ``auto`` asks what keeps each provider's
-    cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing there, and
-    name a ``prompt_cache_key`` for OpenAI when the client names none. ``cost_gate``: send every module, or leave
-    the conversation as it came, where sending fewer can't pay. ``cost_page``: what LiteLLM's Cost Optimization page
-    makes of a request: ``net``, our net figure where it is positive; ``raw``, the removed tokens at list price.
+    ``placement``: where modules go that a conversation needs later; ``auto`` is ``append``, which keeps every
+    provider's cache. ``cache_hints``: mark the moving end of the history for Claude when the client marks nothing
+    there, and name a ``prompt_cache_key`` for OpenAI when the client names none. ``cost_gate``: send every module, or
+    leave the conversation as it came, where sending fewer can't pay. ``cost_page``: what LiteLLM's Cost Optimization
+    page makes of a request: ``net``, our net figure where it is positive; ``raw``, the removed tokens at list price.
     ``metrics``: count for Prometheus, where its client library is installed. ``status_dir``: the folder for one small
     file a worker, that says how it is; unless stated ``status`` beside the ledger, if there is one; null for none.
     ``embedding_threads``: of the process that runs a profile's local embedding model.

@@ -14,6 +14,8 @@ Ttl = Literal["5m", "1h"]
 Placement = Literal["append", "grow", "latest"]
 """Where late modules go: behind the message that first needed them; at the system prompt's end; or nowhere,
 because each message gets a prompt of its own."""
+DEFAULT_PLACEMENT: Placement = "append"
+"""What ``auto`` means, whoever answers."""
 
 
 class PatternMatch(Protocol):

@@ -21,6 +21,7 @@ from litellm_prompt_router.request.types import (
     Breakpoints,
     Composition,
     KeptPiece,
+    LateMessage,
     Mark,
     Recognition,
     Request,
@@ -86,9 +87,8 @@ def plan_breakpoints(
     history: tuple[int, ...] = ()
     marks_history = target.takes_marks and target.places_points and not request.marks_after
     if marks_history and composition.tokens >= target.min_cache_tokens:
-        late_turns = [message.turn for message in composition.late]
         is_wanted = adds_marks or (points.are_automatic and edges)
-        wanted = history_ends(request.turns, late_turns) if is_wanted else ()
+        wanted = history_ends(request.turns, composition.late) if is_wanted else ()
         history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
     restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))
     return Breakpoints(
@@ -200,12 +200,12 @@ class _Layout:
         return [edge for edge in self._tokens if edge in preferred]
 
 
-def history_ends(turns: Sequence[Turn], late_turns: Sequence[int] = ()) -> tuple[int, ...]:
+def history_ends(turns: Sequence[Turn], late: Sequence[LateMessage] = ()) -> tuple[int, ...]:
     """The moving end of the history and, when the provider wouldn't look back that far, where it was before.
 
-    As messages counted from the end; ``late_turns`` are those with a late message behind them. The call before
-    this one ended ahead of the latest assistant message; what it cached there is found again only from a mark
-    there or within CLAUDE_LOOKBACK_POSITIONS behind it.
+    As messages counted from the end, those of late modules included. The call before this one ended ahead of the
+    latest assistant message; what it cached there is found again only from a mark there or within
+    CLAUDE_LOOKBACK_POSITIONS behind it.
     """
     answers = [number for number, turn in enumerate(turns) if turn.role == "assistant"]
     if not turns:
@@ -213,9 +213,10 @@ def history_ends(turns: Sequence[Turn], late_turns: Sequence[int] = ()) -> tuple
     if not answers or answers[-1] == 0:
         return (1,)
     since = turns[answers[-1] :]
-    late = sum(turn >= answers[-1] for turn in late_turns)
-    blocks = sum(turn.blocks + len(turn.tool_calls) for turn in since) + late
-    return (1,) if blocks < CLAUDE_LOOKBACK_POSITIONS else (1, len(since) + late + 1)
+    arrived = [message for message in late if message.turn >= answers[-1]]
+    blocks = sum(turn.blocks + len(turn.tool_calls) for turn in since) + len(arrived)
+    own_messages = sum(not message.is_inside for message in arrived)
+    return (1,) if blocks < CLAUDE_LOOKBACK_POSITIONS else (1, len(since) + own_messages + 1)
 
 
 def _blocks(request: Request) -> list[_Block]:

@@ -28,7 +28,8 @@ def marking_of(
             return None
         return Marking(plan_of={ANY_DEPLOYMENT: 0}, plans=(bridged(rewritten_for(common)),))
     # Deployments that differ in nothing that marks depend on share a plan.
-    alike = {"placement": common.placement, "takes_changed_prompt": common.takes_changed_prompt, **_NO_PRICES}
+    shared = ("late_form", "takes_user_behind_result", "holds_to_prefix", "takes_changed_prompt")
+    alike = {**{name: getattr(common, name) for name in shared}, **_NO_PRICES}
     comparable = {own_id: replace(target, **alike) for own_id, target in common.each}
     plans: list[MarkPlan] = []
     distinct: list[Target] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from litellm_prompt_router.profile.profile import Placement, Profile
+from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Placement, Profile
 from litellm_prompt_router.request.breakpoints import plan_breakpoints
 from litellm_prompt_router.request.compose import compose, with_space_behind_seams
 from litellm_prompt_router.request.cost_gate import (
@@ -15,6 +15,7 @@ from litellm_prompt_router.request.cost_gate import (
     optional_tokens,
     with_modules,
 )
+from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import (
@@ -221,9 +222,7 @@ class Pipeline:
         profile = recognition.profile
         common = target()
         asked = placement or profile.placement or self._placement
-        placement = common.placement if asked is None or asked == "auto" else asked
-        if placement == "append" and common.refuses_late_system:
-            placement = "grow"  # no request may fail because of us
+        placement = DEFAULT_PLACEMENT if asked is None or asked == "auto" or common.holds_to_prefix else asked
         router = self._routers[profile.name]
         if request.missing_history is None:
             decision = router.decide(
@@ -248,6 +247,14 @@ class Pipeline:
         recognition = with_space_behind_seams(request, recognition)
         composition = compose(
             request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
+        )
+        composition = with_late_places(
+            composition,
+            request.turns,
+            common,
+            self._count_tokens,
+            results_are_users=shape.results_are_users,
+            settle=lambda turn: shape.settle(data, turn),
         )
 
         def rewritten_for(one: Target) -> Rewritten:

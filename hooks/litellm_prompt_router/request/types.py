@@ -119,14 +119,14 @@ class Target:
     """What a token costs that is written to the cache, likewise: the highest."""
     cache_write_1h_share: float | None = None
     """The same for an hour."""
-    placement: Placement = "grow"
-    """What keeps the prefix cacheable at every candidate."""
     late_form: LateForm = "note"
     """What every candidate takes and keeps in its place."""
+    takes_user_behind_result: bool = False
+    """True when every candidate takes a user's message directly behind a tool's result."""
+    holds_to_prefix: bool = False
+    """True when a candidate refuses replayed thinking if anything ahead of it has changed."""
     cache_lifetime_seconds: float | None = None
     """How long an entry that nobody reads lives at the candidate that keeps it longest; None where that isn't known."""
-    refuses_late_system: bool = False
-    """True when a candidate answers a system message behind the conversation's first turn with an error."""
     marks_blocks: bool = False
     """True when a candidate reads marks on messages' blocks alone: neither on tools nor on a message of one string."""
     takes_cache_key: bool = False
@@ -237,10 +237,14 @@ class KeptPiece(NamedTuple):
 
 
 class LateMessage(NamedTuple):
-    """Pieces that make a message of their own, behind turn ``turn``."""
+    """Late modules, and where they stand: in a message of their own behind turn ``turn``, or inside that turn."""
 
     turn: int
     pieces: tuple[KeptPiece, ...]
+    introduction: str = ""
+    """Words of ours ahead of the pieces: those of a note."""
+    is_inside: bool = False
+    """True for a block at the end of the turn's own message or result."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -266,7 +270,8 @@ class Composition:
     def chars(self) -> int:
         """Characters of the prompt that leaves, late modules included."""
         late = [piece for message in self.late for piece in message.pieces]
-        return sum(piece.end - piece.start + len(SEAM) * piece.seam for piece in (*self.pieces, *late))
+        introduced = sum(len(message.introduction) for message in self.late)
+        return introduced + sum(piece.end - piece.start + len(SEAM) * piece.seam for piece in (*self.pieces, *late))
 
     def is_unchanged(self, text_chars: int) -> bool:
         """True when the output is the whole text in its own order."""

@@ -15,7 +15,7 @@ from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES,
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall, Workload
 from litellm_prompt_router.cache_model import MarkedPrefixes, PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
-from litellm_prompt_router.profile.profile import Economics
+from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Economics
 from litellm_prompt_router.request.cost_gate import modules_to_send
 from litellm_prompt_router.request.types import Target
 
@@ -51,7 +51,7 @@ def accounted(
     policies: Sequence[Policy],
 ) -> Iterator[tuple[SyntheticCall, Mapping[Policy, Usage]]]:
     """Each call with what it is billed under each policy."""
-    layouts = Layouts(workload, rules, placement=target.placement, admit=admission(workload, target, economics))
+    layouts = Layouts(workload, rules, placement=DEFAULT_PLACEMENT, admit=admission(workload, target, economics))
     caches = {policy: PrefixCache(rules) for policy in policies}
     keyed = not isinstance(rules, MarkedPrefixes)
     for call in calls:

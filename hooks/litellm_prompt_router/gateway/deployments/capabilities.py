@@ -1,4 +1,4 @@
-"""What holds for one deployment or model: marks, minimum lengths, prices, and where later modules go."""
+"""What holds for one deployment or model: marks, minimum lengths, prices, and the form of late modules."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from litellm_prompt_router.cache_model import DeployedModel, cache_of, takes_breakpoints, takes_mid_system
+from litellm_prompt_router.cache_model import DeployedModel, cache_of, takes_breakpoints
 from litellm_prompt_router.cache_model.deployed_model import CLAUDE_HOSTS
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.endpoint_capabilities import BRIDGES
+from litellm_prompt_router.gateway.deployments.late_forms import (
+    holds_to_prefix,
+    late_form,
+    takes_user_behind_result,
+)
 from litellm_prompt_router.gateway.deployments.map_prices import map_entry, price_in, read_share, write_share
-from litellm_prompt_router.profile.profile import Placement
 from litellm_prompt_router.request.types import CHAT, Target
 
 _MAY_BE_CLAUDE = CLAUDE_HOSTS | {"anthropic", "litellm_proxy"}
 """Hosts that have Claude under names that don't say so: inference profiles, other proxies' groups."""
-_KEEPS_LATER_SYSTEM = frozenset({"xai", "deepseek"})
 # Came with the same release as points beside marks (seen with 1.100 and 1.106).
 _KEEPS_MID_SYSTEM = find_spec("litellm.litellm_core_utils.prompt_templates.mid_conversation_system") is not None
 
@@ -53,8 +56,9 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
         cache_read_share=read_share(entry),
         cache_write_share=write_share(entry, "cache_creation_input_token_cost"),
         cache_write_1h_share=write_share(entry, "cache_creation_input_token_cost_above_1hr"),
-        placement=_placement(model),
-        refuses_late_system=_refuses_late_system(model),
+        late_form=late_form(model),
+        takes_user_behind_result=takes_user_behind_result(model),
+        holds_to_prefix=holds_to_prefix(model),
         places_points=_KEEPS_MID_SYSTEM,
         takes_cache_key=model.is_openai,
         takes_changed_prompt=_takes_changed_prompt(model, entry),
@@ -93,28 +97,6 @@ def _auto_points() -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def _placement(model: DeployedModel) -> Placement:
-    """``append`` where a system message in the middle stays in the middle and is accepted, else ``grow``.
-
-    By the wire of LiteLLM 1.106: for Claude it stays, or becomes a user text in place where LiteLLM knows that the
-    model doesn't take the role (on Converse always); older ones hoist it. Databricks gets it as it is. What LiteLLM
-    thinks takes the role must take it by Anthropic's word too: Sonnet 5 doesn't. OpenAI, xAI ("in any sequence",
-    docs.x.ai) and DeepSeek keep it. Gemini hoists it; Mistral wants a user or tool message last; OpenRouter may hoist
-    what it hands on, except to OpenAI; other compatible hosts have chat templates that refuse it. Checked 2026-11.
-    """
-    is_openai = model.is_openai or (
-        model.family == "openai" and model.provider == "openrouter" and "/openai/" in model.name
-    )
-    if is_openai or model.provider in _KEEPS_LATER_SYSTEM:
-        return "append"
-    if not model.takes_marks or model.provider == "openrouter" or not _KEEPS_MID_SYSTEM:
-        return "grow"
-    if model.wire == "converse":
-        return "append"
-    stays = model.provider == "databricks" or litellm.utils.supports_mid_conversation_system(model.name, model.provider)
-    return "append" if not stays or takes_mid_system(model.known_name) else "grow"
-
-
 def _takes_changed_prompt(model: DeployedModel, entry: Mapping[str, Any]) -> bool:
     """False for a Claude that may think, and for what may be one.
 
@@ -127,11 +109,3 @@ def _takes_changed_prompt(model: DeployedModel, entry: Mapping[str, Any]) -> boo
     if model.family == "claude":
         return is_known and not (known.get("supports_reasoning") or entry.get("supports_reasoning"))
     return is_known or model.family != "other" or not (model.provider is None or model.provider in _MAY_BE_CLAUDE)
-
-
-def _refuses_late_system(model: DeployedModel) -> bool:
-    """Mistral wants a user or tool message last; Sonnet 5 refuses the role where LiteLLM lets it through."""
-    if model.provider == "mistral":
-        return True
-    is_sent_as_it_is = model.takes_marks and _KEEPS_MID_SYSTEM and model.provider != "openrouter"
-    return is_sent_as_it_is and _placement(model) == "grow"

@@ -8,55 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import litellm
-
-from litellm_prompt_router.cache_model import DeployedModel, takes_mid_system
-from litellm_prompt_router.profile.profile import Placement
+from litellm_prompt_router.cache_model import DeployedModel
 from litellm_prompt_router.request.types import GEMINI, GEMINI_STREAM, MESSAGES, RESPONSES, Target
 
 Bridge = Callable[[Target, DeployedModel], Target]
 
 _FORWARDED = frozenset({"deepseek", "minimax", "tencent", "github_copilot", "edenai"})
-"""Hosts with a Messages API of their own, which get the body as it is; what they make of marks and of system
-messages behind the first is not known (utils.py, ``get_provider_anthropic_messages_config``)."""
-_READS_NOTES = frozenset({"gemini", "vertex_ai", "xai", "azure", "databricks", "openrouter"})
-"""Hosts behind chat that take the operator's note, a user message, wherever it stands. Not Mistral, which refuses a
-user's message behind a tool's; templates of others want the roles in turns."""
-_TAKES_ANY_ORDER = ("claude", "gemini", "grok", "gpt-")
-"""Besides OpenAI's own: models whose chat templates don't want user and assistant in turns."""
+"""Hosts with a Messages API of their own, which get the body as it is; what they make of marks is not known, and
+DeepSeek's refuses the role (utils.py, ``get_provider_anthropic_messages_config``;
+github.com/deepseek-ai/awesome-deepseek-integration issue 639)."""
 
 
 def _messages(target: Target, model: DeployedModel) -> Target:
-    """Anthropic's own host gets a Messages body untouched, even a role that the model refuses.
+    """Late modules are notes, blocks of a user message, for everybody but OpenAI's own host.
 
-    OpenAI gets it as a Responses body: marks are gone, explicit breakpoints stay, a system message is an input item
-    in its place. Everybody else gets chat, in which system messages behind the first are user messages, an operator's
-    note, unless LiteLLM thinks that the model takes the role.
+    That one gets a Messages body as a Responses body: marks are gone, explicit breakpoints stay, a system message is an
+    input item in its place. Anthropic and a few others get the body as it is, everybody else gets chat.
     """
     # Marks at the history's end are written into the body, not injected.
     target = replace(target, places_points=True)
-    if model.provider == "anthropic":
-        takes_late = takes_mid_system(model.known_name)
-        return replace(target, placement="append" if takes_late else "grow", refuses_late_system=not takes_late)
     if model.provider in _FORWARDED or model.forwards_messages:
         return replace(
             target,
             takes_marks=False,
             takes_breakpoints=False,
             takes_cache_key=False,
-            placement="grow",
-            refuses_late_system=True,
+            late_form="note",
+            takes_user_behind_result=True,  # in Anthropic's bodies it is a block behind the results
         )
-    if model.takes_marks and model.wire != "chat":
-        return target  # LiteLLM settles system messages as it does those of a chat body
-    if model.provider == "openai" or model.provider not in _READS_NOTES:
-        return target
-    if litellm.utils.supports_mid_conversation_system(model.name, model.provider):
-        takes_late = model.provider == "databricks" and takes_mid_system(model.known_name)
-        placement: Placement = "append" if takes_late else "grow"
-        return replace(target, placement=placement, refuses_late_system=model.family == "claude" and not takes_late)
-    is_known = model.is_openai or any(family in model.known_name for family in _TAKES_ANY_ORDER)
-    return replace(target, placement="append" if is_known else "grow", refuses_late_system=False)
+    return replace(target, late_form=target.late_form if model.provider == "openai" else "note")
 
 
 _OWN_RESPONSES = frozenset(
@@ -80,8 +60,7 @@ def _responses(target: Target, model: DeployedModel) -> Target:
         takes_marks=False,
         takes_breakpoints=False,
         auto_points=(),
-        placement="append" if model.is_openai else "grow",
-        refuses_late_system=not model.is_openai,
+        late_form="message" if model.is_openai else "note",
     )
 
 
@@ -98,8 +77,7 @@ def _gemini(target: Target, model: DeployedModel) -> Target:
         takes_marks=target.takes_marks and model.provider not in ("bedrock", "bedrock_converse"),
         takes_breakpoints=False,
         takes_cache_key=False,
-        placement="grow",
-        refuses_late_system=True,
+        late_form="note",
         reads_first_part=not is_own,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import litellm
 
 from litellm_prompt_router.gateway import proxy_server
+from litellm_prompt_router.gateway.deployments.auto_routers import routed_groups
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_deployment
 from litellm_prompt_router.request.types import CHAT, Target
 from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
@@ -91,14 +92,25 @@ def _of_router(
     llm_router: Any, group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str
 ) -> Target:
     candidates: dict[str, Target] = {}
-    for name in dict.fromkeys((group, *_fallbacks(group, llm_router), *named)):
+    names = [group, *_fallbacks(group, llm_router), *named]
+    seen: set[str] = set()
+    for name in names:  # grows while there are groups that only hand on to others
+        if name in seen:
+            continue
+        seen.add(name)
         members = llm_router.get_model_list(model_name=name, team_id=team_id) or []
         if not members:
             return UNKNOWN
         for number, deployment in enumerate(members):
+            routed = routed_groups(deployment, llm_router)
+            if routed is not None:
+                if not routed:
+                    return UNKNOWN
+                names += [each for chosen in routed for each in (chosen, *_fallbacks(chosen, llm_router))]
+                continue
             own_id = str((deployment.get("model_info") or {}).get("id") or f"{name}/{number}")
             candidates[own_id] = target_of_deployment(deployment, llm_router, is_auto_cached, endpoint)
-    return _common(tuple(candidates.items()))
+    return _common(tuple(candidates.items())) if candidates else UNKNOWN
 
 
 def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
@@ -121,9 +133,10 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         cache_write_1h_share=max(hour_writes, default=None),
         marks_blocks=all(target.marks_blocks for target in targets),
         cache_lifetime_seconds=max(known_lifetimes) if len(known_lifetimes) == len(lifetimes) else None,
-        placement="append" if all(target.placement == "append" for target in targets) else "grow",
+        late_form="message" if all(target.late_form == "message" for target in targets) else "note",
+        takes_user_behind_result=all(target.takes_user_behind_result for target in targets),
+        holds_to_prefix=any(target.holds_to_prefix for target in targets),
         places_points=all(target.places_points for target in targets),
-        refuses_late_system=any(target.refuses_late_system for target in targets),
         takes_cache_key=all(target.takes_cache_key for target in targets),
         takes_changed_prompt=all(target.takes_changed_prompt for target in targets),
         reads_first_part=any(target.reads_first_part for target in targets),

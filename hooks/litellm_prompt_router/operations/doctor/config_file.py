@@ -14,6 +14,7 @@ from litellm_prompt_router.policy.litellm_config import (
     FROM_ENVIRONMENT,
     NO_CHECKOUT_CALLBACK,
 )
+from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Target
 
 SECTION = "prompt_router"
@@ -156,7 +157,7 @@ def _what_litellm_logs(
 def examine_groups(document: Mapping[str, Any], stated_placement: str) -> Iterable[Finding]:
     """What each model group gets: placement of late modules, cache marks, prices.
 
-    ``stated_placement``: the setting; ``auto`` leaves it to the group.
+    ``stated_placement``: the setting.
     """
     from litellm_prompt_router.gateway.deployments.groups import targets_of_config  # brings LiteLLM, some seconds
 
@@ -174,18 +175,15 @@ def examine_groups(document: Mapping[str, Any], stated_placement: str) -> Iterab
 def _group(group: str, target: Target, stated: str) -> Finding:
     name = f"model {group}"
     if target == UNKNOWN_TARGET:
-        return warn(name, "nothing is known of its deployments: no marks, placement grow", "check the model's name")
-    placement = target.placement if stated == "auto" else stated
+        return warn(name, "nothing is known of its deployments: no marks", "check the model's name")
+    placement = DEFAULT_PLACEMENT if stated == "auto" or target.holds_to_prefix else stated
+    late = f" as {target.late_form}s" if placement == "append" else ""
     marks = "cache_control" if target.takes_marks else "breakpoints" if target.takes_breakpoints else "none"
     if target.each:
         marks = "by deployment"
     price = target.input_usd_per_token
     cost = f"${price * 1_000_000:g} a million tokens" if price is not None else "no price, or several"
-    text = f"placement {placement}, marks {marks}, cached from {target.min_cache_tokens} tokens, {cost}"
+    text = f"placement {placement}{late}, marks {marks}, cached from {target.min_cache_tokens} tokens, {cost}"
     if price is None and not target.each:
         return warn(name, text, "state input_cost_per_token in its model_info, or savings stay unavailable")
-    if stated == "append" and target.refuses_late_system:
-        return warn(
-            name, f"{text}; refuses system messages in a conversation, so append means grow", "set placement: auto"
-        )
     return ok(name, text)

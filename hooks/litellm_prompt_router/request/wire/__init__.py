@@ -51,6 +51,8 @@ class EndpointShape:
     ``write``: a new body with the rewritten system prompt; shares what it doesn't change, changes nothing shared.
     ``marked``: the body as it came with as many cache marks as help, and their number.
     ``texts``: where two rewritings of one body may differ in cuts and marks.
+    ``settle``: the turn behind which something for a turn may stand: no call there waits for its result.
+    ``results_are_users``: results of tools are blocks of a user message.
     ``bridged``: how to mark the chat body that LiteLLM makes of a rewritten one for Claude; None where its own
     endpoint takes marks.
     """
@@ -60,6 +62,8 @@ class EndpointShape:
     marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
     texts: Texts
     bridged: Callable[[Mapping[str, Any], Request, Rewritten], MarkPlan] | None = None
+    settle: Callable[[Mapping[str, Any], int], int] = lambda data, turn: turn
+    results_are_users: bool = False
 
 
 def _unmarked(data: Mapping[str, Any], *_: object) -> tuple[Mapping[str, Any], int]:
@@ -82,11 +86,16 @@ SHAPES: Mapping[str, EndpointShape] = {
         marked=_unmarked,
         texts=Texts(fields=("instructions",), items="input", kind="input_text"),
         bridged=bridged_marks.plan_for_responses,
+        settle=responses.settled_at,
     ),
     GEMINI: _GEMINI,
     GEMINI_STREAM: _GEMINI,
     MESSAGES: EndpointShape(
-        read=messages.read, write=messages.write, marked=messages.marked, texts=Texts(fields=("system",))
+        read=messages.read,
+        write=messages.write,
+        marked=messages.marked,
+        texts=Texts(fields=("system",)),
+        results_are_users=True,
     ),
 }
 """By the ``call_type`` that LiteLLM's proxy passes to its pre-call hook."""

@@ -7,9 +7,10 @@ because only block-level marks reach every provider (LiteLLM drops message-level
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from litellm_prompt_router.request.late_places import own_messages
 from litellm_prompt_router.request.types import (
     NOTHING_DECLARED,
     Mark,
@@ -19,6 +20,7 @@ from litellm_prompt_router.request.types import (
     Turn,
     UnreadableRequestError,
 )
+from litellm_prompt_router.request.wire.late_blocks import noted_message, with_late
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     INJECTION_POINTS,
@@ -31,7 +33,7 @@ from litellm_prompt_router.request.wire.marks import (
     points_for,
     with_end_marks,
 )
-from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
+from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import MAX_ARGUMENT_CHARS, argument_text
 
 _ATTACHMENT_KINDS = {
@@ -166,7 +168,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     rest = messages[leading:]
     if rewritten.composition.late:
         role = messages[request.system[0].message]["role"]
-        rest = _with_late(rest, request, rewritten, role)
+        rest = list(with_late(rest, late_texts(request, rewritten), _late_message(role, rewritten), noted_message))
     parameters = _parameters(data, rewritten, leading, out)
     messages = [*out, *rest]
     if rewritten.target.marks_blocks:
@@ -174,19 +176,15 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     return {**data, "messages": messages, **parameters}
 
 
-def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
-    """The conversation with each late message directly behind the one that first needed it."""
-    behind: dict[int, dict[str, Any]] = {}
-    for turn, text in late_texts(request, rewritten):
+def _late_message(role: str, rewritten: Rewritten) -> Callable[[LateText], dict[str, Any]]:
+    """``role`` is that of the client's own system messages."""
+
+    def message(late: LateText) -> dict[str, Any]:
         # Blocks where marks are kept on them; a plain string is what every other host takes.
-        content = [{"type": "text", "text": text}] if rewritten.target.is_marking else text
-        behind[turn] = {"role": role, "content": content}
-    out: list[dict[str, Any]] = []
-    for turn, message in enumerate(rest):
-        out.append(message)
-        if turn in behind:
-            out.append(behind[turn])
-    return out
+        content = [{"type": "text", "text": late.text}] if rewritten.target.is_marking else late.text
+        return {"role": "user" if late.is_note else role, "content": content}
+
+    return message
 
 
 def _parameters(
@@ -194,7 +192,7 @@ def _parameters(
 ) -> dict[str, Any]:
     """What goes beside the messages; ``system`` is what the ``leading`` ones became."""
     points = points_for(data, rewritten)
-    late_turns = [late.turn for late in rewritten.composition.late]
+    late_turns = own_messages(rewritten.composition)
     if late_turns or len(system) != leading:
         points = moved_points(points, data["messages"], leading, system, late_turns)
     if not rewritten.target.marks_blocks:

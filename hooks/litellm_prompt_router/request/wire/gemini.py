@@ -1,8 +1,10 @@
 """Gemini's generateContent: ``systemInstruction`` is the prompt, ``contents`` the conversation.
 
 The instruction comes as a string, or as a content whose parts are texts; parts stay where they can. A conversation
-has no system role, so nothing is ever put into ``contents``. Gemini takes no marks: they would make a cache
-resource. Field names come in both of the API's spellings (ai.google.dev/api/generate-content, checked 2026-11).
+has no system role: late modules are notes, behind results in a content of their own, because the results of parallel
+calls must be as many parts as the calls (github.com/google-gemini/gemini-cli pull 16137; checked 2026-11). Gemini takes
+no marks: they would make a cache resource. Field names come in both of the API's spellings
+(ai.google.dev/api/generate-content, checked 2026-11).
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
-from litellm_prompt_router.request.wire.text_blocks import OutBlock, out_blocks
+from litellm_prompt_router.request.wire.late_blocks import with_late
+from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
 _SYSTEM_KEYS = ("systemInstruction", "system_instruction")
@@ -19,6 +22,9 @@ _CALL_KEYS = ("functionCall", "function_call")
 _RESULT_KEYS = ("functionResponse", "function_response")
 _DATA_KEYS = ("inlineData", "inline_data", "fileData", "file_data")
 _MIME_KEYS = ("mimeType", "mime_type")
+NOTE_VALUE = "operator_note"
+"""The name of a note in a function's response, for hosts that get it as a tool's message and take no user's behind it:
+a text beside it would come ahead of the result (litellm/google_genai/adapters/transformation.py, 1.106)."""
 _ROLES = {"model": "assistant", "function": "tool"}
 
 
@@ -117,7 +123,11 @@ def _attachment_kind(mime: str) -> str:
 
 
 def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> dict[str, Any]:
-    """A new body with the rewritten prompt in the system instruction; everything else is shared."""
+    """A new body with the rewritten prompt in the system instruction, and notes; everything else is shared."""
+    late = list(late_texts(request, rewritten))
+    if late:
+        contents = _contents(data["contents"])
+        data = {**data, "contents": [*with_late(contents, late, _late_content, _noted)]}
     key = next(key for key in _SYSTEM_KEYS if data.get(key) is not None)
     instruction = data[key]
     blocks = list(out_blocks(request, rewritten))
@@ -127,6 +137,23 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     texts = [(0, "".join(block.text for block in blocks))] if rewritten.target.reads_first_part else _by_part(blocks)
     parts = [{**sources[request.system[source].block or 0], "text": text} for source, text in texts]
     return {**data, key: {**instruction, "parts": parts[0] if isinstance(instruction["parts"], dict) else parts}}
+
+
+def _late_content(late: LateText) -> dict[str, Any]:
+    return {"role": "user", "parts": [{"text": late.text}]}
+
+
+def _noted(content: dict[str, Any], note: str) -> dict[str, Any]:
+    """A user's content with a note behind its parts; results alone get it as a value beside the last one's."""
+    parts = content.get("parts")
+    parts = [parts] if isinstance(parts, dict) else list(parts or ())
+    last = parts[-1] if parts and isinstance(parts[-1], dict) else {}
+    key = next((key for key in _RESULT_KEYS if isinstance(last.get(key), dict)), None)
+    response = last[key].get("response") if key is not None else None
+    if key is None or not isinstance(response, dict) or any("text" in part for part in parts if isinstance(part, dict)):
+        return {**content, "parts": [*parts, {"text": note}]}
+    result = {**last[key], "response": {**response, NOTE_VALUE: note.strip()}}
+    return {**content, "parts": [*parts[:-1], {**last, key: result}]}
 
 
 def _by_part(blocks: Sequence[OutBlock]) -> list[tuple[int, str]]:

@@ -127,7 +127,7 @@ def moved_points(
     """The points for a conversation whose ``leading`` messages became ``system``, with late messages behind turns.
 
     ``before`` holds the messages as they came; a point for all messages with one of these ``roles`` would take late
-    ones for the prompt.
+    ones for the prompt, and one for all users' would take notes for theirs.
     """
     return [moved for point in points for moved in _moved(point, before, leading, system, late_turns, roles)]
 
@@ -145,6 +145,11 @@ def _moved(
         for number, message in enumerate(system):
             if message["role"] == role:
                 yield {**point, "index": number}
+        return
+    if index is None and late_turns and role == "user":
+        for number, message in enumerate(before[leading:]):
+            if message.get("role") == role:
+                yield {**point, "index": len(system) + number + sum(late < number for late in late_turns)}
         return
     position = index + len(before) if isinstance(index, int) and index < 0 else index
     if not isinstance(position, int) or not leading <= position < len(before):

@@ -7,9 +7,11 @@ message. Results of tools come in user messages: one with nothing else in it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from litellm_prompt_router.profile.profile import Ttl
+from litellm_prompt_router.request.late_places import own_messages
 from litellm_prompt_router.request.types import (
     Mark,
     Request,
@@ -20,6 +22,7 @@ from litellm_prompt_router.request.types import (
     UnreadableRequestError,
 )
 from litellm_prompt_router.request.wire.chat_marks import Places, marked_at
+from litellm_prompt_router.request.wire.late_blocks import noted, noted_message, with_late
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     INJECTION_POINTS,
@@ -31,7 +34,7 @@ from litellm_prompt_router.request.wire.marks import (
     with_end_marks,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
-from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks, without_blank
+from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks, without_blank
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
 SYSTEM = "system"
@@ -39,8 +42,7 @@ TOP = -1
 """Stands for the top-level ``system`` where SystemBlock has a message's number."""
 
 _ATTACHMENT_KINDS = {"image": "image", "document": "file", "container_upload": "file"}
-_USERS = frozenset({"user", "tool"})
-"""Roles of turns that are user messages on the wire."""
+_RESULT = "tool_result"
 
 
 # Reading
@@ -148,13 +150,14 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     elif any(block.message == TOP for block in request.system):
         del body[SYSTEM]
     system = [_message(messages[number], request, blocks[number]) for number in range(leading) if number in blocks]
-    late = _behind_users(request.turns, late_texts(request, rewritten))
-    rest = _with_late(messages[leading:], late, is_marking=rewritten.target.is_marking)
+    late = late_texts(request, rewritten)
+    with_note = partial(_noted, in_result=not rewritten.target.takes_user_behind_result)
+    rest = with_late(messages[leading:], late, _late_message, with_note)
     body["messages"] = with_end_marks([*system, *rest], rewritten.breakpoints.history)
     points = points_for(data, rewritten)
-    if late or len(system) != leading:
+    late_turns = own_messages(rewritten.composition)
+    if late_turns or len(system) != leading:
         # A point for all system messages means the top-level field here (anthropic_cache_control_hook.py, 1.106).
-        late_turns = [turn for turn, _ in late]
         points = moved_points(points, messages, leading, system, late_turns, roles=frozenset())
     added = added_parameters(data, rewritten, points)
     if not points and not rewritten.target.injection_points:
@@ -178,30 +181,21 @@ def _message(message: Mapping[str, Any], request: Request, run: Sequence[OutBloc
     return {**rest, "content": _content(message["content"], request, run)}
 
 
-def _behind_users(turns: Sequence[Turn], late: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The late messages behind the whole run of user messages that each belongs to.
-
-    A ``system`` message ahead of a user's is refused (CLAUDE-SYSTEM in cache_model/rules.py), and so is one
-    between a call and its result.
-    """
-    placed: list[tuple[int, str]] = []
-    for turn, text in late:
-        while turn + 1 < len(turns) and turns[turn + 1].role in _USERS:
-            turn += 1
-        placed.append((turn, text))
-    return placed
+def _late_message(late: LateText) -> dict[str, Any]:
+    role = "user" if late.is_note else SYSTEM
+    return {"role": role, "content": [{"type": "text", "text": late.text}] if late.is_note else late.text}
 
 
-def _with_late(
-    rest: Sequence[dict[str, Any]], late: Sequence[tuple[int, str]], *, is_marking: bool
-) -> Iterator[dict[str, Any]]:
-    behind: dict[int, list[dict[str, Any]]] = {}
-    for turn, text in late:
-        content = [{"type": "text", "text": text}] if is_marking else text
-        behind.setdefault(turn, []).append({"role": SYSTEM, "content": content})
-    for turn, message in enumerate(rest):
-        yield message
-        yield from behind.get(turn, ())
+def _noted(message: dict[str, Any], note: str, *, in_result: bool = False) -> dict[str, Any]:
+    """A user message with a note behind its blocks, or inside its last result where nothing may stand behind one."""
+    content = message.get("content")
+    if in_result and isinstance(content, list):
+        kinds = [str(block.get("type")) if isinstance(block, dict) else "" for block in content]
+        last = max((number for number, kind in enumerate(kinds) if kind == _RESULT), default=None)
+        if last is not None and "text" not in kinds:
+            result = {**content[last], "content": noted(content[last].get("content"), note)}
+            return {**message, "content": [*content[:last], result, *content[last + 1 :]]}
+    return noted_message(message, note)
 
 
 # Marks on what isn't rewritten

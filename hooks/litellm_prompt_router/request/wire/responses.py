@@ -10,11 +10,12 @@ completions the marks are put on the messages that it makes (request/wire/bridge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.declared_tools import tools_of_item
+from litellm_prompt_router.request.wire.late_blocks import noted, noted_message, with_late
 from litellm_prompt_router.request.wire.leading_items import holds_tools, is_system, leading_of
 from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
@@ -25,7 +26,7 @@ from litellm_prompt_router.request.wire.marks import (
     marks_of_message,
     marks_of_points,
 )
-from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
+from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
 INSTRUCTIONS = "instructions"
@@ -34,7 +35,8 @@ TOP = -1
 UNSEEN_HISTORY = "the history is at the provider"
 """Why everything is sent: what the conversation has needed so far isn't in the request."""
 
-_TEXT_KINDS = frozenset({"input_text", "text"})
+_INPUT_TEXT = "input_text"
+_TEXT_KINDS = frozenset({_INPUT_TEXT, "text"})
 _ANSWER_KINDS = _TEXT_KINDS | {"output_text"}
 _ATTACHMENT_KINDS = {
     "input_image": "image",
@@ -181,9 +183,9 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
         for number, item in enumerate(items[:leading])
         if number in runs or not is_system(item)
     ]
-    late = [(settled_at(items[leading:], turn), text) for turn, text in late_texts(request, rewritten)]
+    late = list(late_texts(request, rewritten))
     if isinstance(data.get("input"), list) or late:
-        body["input"] = [*head, *_with_late(items[leading:], late, _late_form(items[:leading]))]
+        body["input"] = [*head, *with_late(items[leading:], late, _late_item(items[:leading]), _noted)]
     if rewritten.cache_key is not None and CACHE_KEY not in data:
         body[CACHE_KEY] = rewritten.cache_key
     return body
@@ -223,30 +225,32 @@ def _item(item: Mapping[str, Any], request: Request, run: Sequence[OutBlock]) ->
     return {**{key: value for key, value in item.items() if key != CACHE_CONTROL}, "content": blocks}
 
 
-def _late_form(leading: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a late message has beside its text: the role that the client's own leading items have."""
-    own = next((item for item in leading if is_system(item)), None)
-    if own is None:
-        return {"role": "system"}
-    return {key: own[key] for key in ("type", "role") if key in own}
+def _late_item(leading: Sequence[Mapping[str, Any]]) -> Callable[[LateText], dict[str, Any]]:
+    """A late message has the role that the client's own leading items have."""
+    own = next((item for item in leading if is_system(item)), {"role": "system"})
+    form = {key: own[key] for key in ("type", "role") if key in own}
+
+    def item(late: LateText) -> dict[str, Any]:
+        if late.is_note:
+            return {"role": "user", "content": [{"type": _INPUT_TEXT, "text": late.text}]}
+        return {**form, "content": late.text}
+
+    return item
 
 
-def _with_late(
-    rest: Sequence[dict[str, Any]], late: Sequence[tuple[int, str]], form: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
-    behind: dict[int, list[dict[str, Any]]] = {}
-    for turn, text in late:
-        behind.setdefault(turn, []).append({**form, "content": text})
-    for turn, item in enumerate(rest):
-        yield item
-        yield from behind.get(turn, ())
+def _noted(item: dict[str, Any], note: str) -> dict[str, Any]:
+    if item.get("type", "message") == "message":
+        return noted_message(item, note, _INPUT_TEXT)
+    return {**item, "output": noted(item.get("output"), note, _INPUT_TEXT)}
 
 
-def settled_at(items: Sequence[Mapping[str, Any]], turn: int) -> int:
+def settled_at(data: Mapping[str, Any], turn: int) -> int:
     """The item behind which something for item ``turn`` may stand: no call there still waits for its output.
 
-    Parallel calls come one after the other, and then their outputs.
+    Parallel calls come one after the other, and then their outputs. Both count from behind the leading items.
     """
+    items = items_of(data)
+    items = items[leading_of(items) :]
     answered = {item.get("call_id"): n for n, item in enumerate(items) if str(item.get("type")).endswith("_output")}
     place = turn
     at = 0

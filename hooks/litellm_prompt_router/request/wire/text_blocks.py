@@ -17,11 +17,21 @@ class OutBlock(NamedTuple):
     mark: Mark | None
 
 
-def late_texts(request: Request, rewritten: Rewritten) -> Iterator[tuple[int, str]]:
-    """``(turn, text)``: the late messages, each with the turn that it stands behind."""
-    text = request.system_text
-    for turn, pieces in rewritten.composition.late:
-        yield turn, "".join((SEAM if piece.seam else "") + text[piece.start : piece.end] for piece in pieces)
+class LateText(NamedTuple):
+    """Late modules as text, and where they stand: fields as of LateMessage."""
+
+    turn: int
+    text: str
+    is_note: bool
+    is_inside: bool
+
+
+def late_texts(request: Request, rewritten: Rewritten) -> Iterator[LateText]:
+    """The late modules in order of first need."""
+    system = request.system_text
+    for turn, pieces, introduction, is_inside in rewritten.composition.late:
+        text = "".join((SEAM if piece.seam else "") + system[piece.start : piece.end] for piece in pieces)
+        yield LateText(turn, introduction + text, bool(introduction), is_inside)
 
 
 def out_blocks(request: Request, rewritten: Rewritten) -> Iterator[OutBlock]:

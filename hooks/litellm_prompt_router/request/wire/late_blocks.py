@@ -1,0 +1,53 @@
+"""Late modules put into a conversation: messages of their own, and notes as blocks inside the client's.
+
+What the client sent stays as it is. Only a string becomes the block that says the same, because a note is a block of
+its own, and a mark on such a message becomes that block's: LiteLLM drops it from a message with blocks (1.106).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from litellm_prompt_router.request.wire.marks import CACHE_CONTROL
+from litellm_prompt_router.request.wire.text_blocks import LateText
+
+OwnMessage = Callable[[LateText], dict[str, Any]]
+"""A late text as a message."""
+WithNote = Callable[[dict[str, Any], str], dict[str, Any]]
+"""A message of the client's and a note -> a new one with both."""
+
+
+def with_late(
+    messages: Sequence[dict[str, Any]], late: Iterable[LateText], own_message: OwnMessage, with_note: WithNote
+) -> Iterator[dict[str, Any]]:
+    """The conversation with each late text where it belongs; messages without one are shared."""
+    by_turn: dict[int, list[LateText]] = {}
+    for text in late:
+        by_turn.setdefault(text.turn, []).append(text)
+    for turn, message in enumerate(messages):
+        here = by_turn.get(turn, ())
+        for text in here:
+            if text.is_inside:
+                message = with_note(message, text.text)
+        yield message
+        for text in here:
+            if not text.is_inside:
+                yield own_message(text)
+
+
+def noted_message(message: Mapping[str, Any], note: str, kind: str = "text") -> dict[str, Any]:
+    """The message with a note behind its content; ``kind`` is the type of the endpoint's text blocks."""
+    content = message.get("content")
+    out = {**message, "content": noted(content, note, kind)}
+    if isinstance(content, str) and content and CACHE_CONTROL in out:
+        out["content"][0][CACHE_CONTROL] = out.pop(CACHE_CONTROL)
+    return out
+
+
+def noted(content: Any, note: str, kind: str = "text") -> list[Any]:
+    """The content in blocks, a note behind them."""
+    block = {"type": kind, "text": note}
+    if isinstance(content, str):
+        return [{"type": kind, "text": content}, block] if content else [block]
+    return [*content, block] if isinstance(content, list) else [block]
