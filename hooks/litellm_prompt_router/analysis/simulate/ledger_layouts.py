@@ -191,7 +191,7 @@ class LedgerLayouts:
             return [self._system(("full", call.absent, *values), sizes.total, self._full_edge, is_ending=True)]
         stated = ((call.placed_at_chars, call.placed_state), (call.varying_at_chars, call.varying_state))
         blocks: list[Block] = []
-        begun, known = 0, (call.absent,)
+        begun, known = 0, tuple[Hashable, ...]((call.absent,))
         for cut, value in sorted([(cut, value) for cut, value in stated if cut is not None]):
             end = min(sizes.total, round(cut / self._meter.chars_per_token))
             if end > begun:
