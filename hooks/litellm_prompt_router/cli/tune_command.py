@@ -161,6 +161,7 @@ def _for_json(found: LedgerTuning, profile: Profile) -> dict[str, Any]:
         **{f"records_{name}" if name != "records" else name: count for name, count in asdict(found.tally).items()},
         "why_not": found.why_not,
         **({} if found.tuning is None else tuning_for_json(found.tuning)),
+        "use": None if found.use is None else asdict(found.use),
         SECTION: found.section,
         **review_for_json(profile),
     }
