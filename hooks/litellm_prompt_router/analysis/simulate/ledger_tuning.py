@@ -107,6 +107,7 @@ def explain_records(tally: CallTally) -> str:
         (tally.routed_otherwise, "routed by another version, fit or set of modules"),
         (tally.not_routed, "not routed"),
         (tally.failed, "failed"),
+        (tally.damaged, "damaged"),
     )
     return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
