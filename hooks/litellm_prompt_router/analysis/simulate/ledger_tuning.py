@@ -17,8 +17,8 @@ from litellm_prompt_router.analysis.simulate.tune import MIN_CONVERSATIONS, Tuni
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Economics, ObservedUse, Profile
 
-MAX_CALLS = 100_000
-"""The latest ones, which take some minutes."""
+MAX_CALLS = 50_000
+"""The latest ones, which take about two minutes."""
 
 TermsOf = Callable[[str], ModelTerms | None]
 """LiteLLM's name of a model, as the ledger has it -> what it is accounted by; None where that isn't known."""
