@@ -29,7 +29,7 @@ TERMS = ModelTerms(model=NAME, prices=PRICES, target=TARGET, rules=MarkedPrefixe
 SPARSE = Workload(conversations_per_hour=20, conversations=80, turns=2, calls_per_turn=3, growth=0.3)
 
 
-CALIBRATED: Any = SimpleNamespace(calibration=SimpleNamespace(promise="average"))
+CALIBRATED: Any = SimpleNamespace(calibration=SimpleNamespace(promise="average"), later_chances=None)
 """As far as the cost gate looks."""
 
 
