@@ -114,9 +114,9 @@ async def test_inference_profiles(tmp_path: Path, model: str, base: str, stated:
     assert any(call.record["counterfactual_cache_write_5m_tokens"] for call in told)
 
 
-async def test_without_a_base_model_nothing_is_claimed(tmp_path: Path) -> None:
+async def test_without_a_base_model_there_is_no_price_to_go_by(tmp_path: Path) -> None:
     with Upstream() as upstream, driving(tmp_path, deployed(AZURE, "", "model_info", upstream.url), upstream) as driver:
         upstream.caching = EmulatedCache()
         await driver.run(Lane(group="g", calls=recorded("azure", 1, "gpt")[:1]))
         (record,) = driver.records()
-    assert record["estimated_net_saved_reason"] == "unavailable: no model of how azure caches"
+    assert record["estimated_net_saved_reason"] == "unavailable: no price"

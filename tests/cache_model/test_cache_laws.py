@@ -15,6 +15,7 @@ from litellm_prompt_router.cache_model import (
     MarkedPrefixes,
     PrefixCache,
     Rules,
+    StoredPrefixes,
 )
 from litellm_prompt_router.cache_model.prefix_cache import SWEEP_ENTRIES
 from tests.cache_model.calls import block, buckets
@@ -22,6 +23,7 @@ from tests.cache_model.calls import block, buckets
 RULE_SETS = [
     pytest.param(MarkedPrefixes(min_tokens=512), id="marked"),
     pytest.param(AutomaticPrefixes(), id="automatic"),
+    pytest.param(StoredPrefixes(min_tokens=64, reported_step_tokens=64, retention_seconds=300), id="stored"),
     pytest.param(BreakpointPrefixes(), id="breakpoints"),
 ]
 every_rule_set = pytest.mark.parametrize("rules", RULE_SETS)
@@ -70,6 +72,9 @@ def test_again_at_once_reads_all_that_was_written(rules: Rules, traffic: list[tu
             total = uncached + read
             readable = total - total % 128 if total >= 1_024 else 0
             assert again == (total - readable, readable, 0, 0)
+        elif isinstance(rules, StoredPrefixes):
+            total = uncached + read
+            assert again == (total % 64, total - total % 64, 0, 0)
         else:
             assert again == (uncached, read + write_5m + write_1h, 0, 0)
 

@@ -265,6 +265,35 @@ def test_misses_are_told_by_who_chose(tmp_path: Path, run: Run) -> None:
     assert re.search(r"a left-out module's tool called, chosen otherwise +33.3% of 3 conversations", shown)
 
 
+def test_what_is_assumed_is_kept_apart(tmp_path: Path, run: Run) -> None:
+    """Estimates by rules that no provider publishes are named beside the whole, of shadow records as well."""
+    modelled, assumed = "modelled: cache model 2, this process's calls", "assumed: cache model 2, this process's calls"
+    records = [
+        made(1, estimated_net_saved_usd=Decimal("0.5"), estimated_net_saved_method=modelled),
+        made(2, estimated_net_saved_usd=Decimal("-0.25"), estimated_net_saved_method=assumed),
+        made(3, estimated_net_saved_usd=Decimal("2"), estimated_net_saved_method=assumed),
+        made(4, estimated_net_saved_usd=Decimal("4"), estimated_net_saved_method=assumed, outcome="shadow"),
+        made(5, estimated_net_saved_usd=None, estimated_net_saved_method=None),
+    ]
+    ledger = write(tmp_path / "l.jsonl", records)
+    figures = reported(run, ledger)
+    assert [figures["actual"][name] for name in ("net_saved_usd", "assumed_net_usd", "assumed_calls")] == [
+        "2.25",
+        "1.75",
+        2,
+    ]
+    assert (figures["would"]["assumed_net_usd"], figures["would"]["assumed_calls"]) == ("4", 1)
+    shown = run("report", ledger).stdout
+    assert re.search(r"estimated net saved +\$2\.25\n +of which assumed\*\* +\$1\.75, 2 calls", shown)
+    assert re.search(r"would have saved, estimated +\$4\.00\n +of which assumed\*\* +\$4\.00, 1 call\b", shown)
+    assert "** these hosts don't publish how they cache, so cautious rules stand in for theirs" in shown
+    page = tmp_path / "page.html"
+    run("report", ledger, "--html", page)
+    assert page.read_text().count("Of which assumed") == 3
+    plain = run("report", write(tmp_path / "m.jsonl", records[:1])).stdout
+    assert "assumed" not in plain
+
+
 def test_a_table_for_people(tmp_path: Path, run: Run) -> None:
     shown = run("report", write(tmp_path / "l.jsonl", traffic()), "--by", "key").stdout
     for text in ("cost per conversation", "estimated net saved", "shadow: would have saved, estimated", "tools/charts",

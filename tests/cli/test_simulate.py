@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.analysis.simulate import POLICIES
+from litellm_prompt_router.analysis.simulate import POLICIES, Workload, arrivals, simulate_synthetic
+from litellm_prompt_router.cli.model_accounts import account_for
 from tests.cli.conftest import TOY, TOY_FILES, TOY_PROMPT, Run, write_profile
 
 PRICES = json.dumps(
@@ -58,17 +59,18 @@ def test_table(traffic: Path, toy_root: Path, run: Run) -> None:
     result = run("simulate", traffic, "--profiles", toy_root, "--prices", PRICES)
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         f"{MODEL}: 1 USD per million tokens, cached 0.1, written 1.25 (1h 2)",
+        "cache: Claude, modelled by its documentation",
         "",
         "calls: 3, conversations: 1",
     ]
-    assert " ".join(lines[3].split()) == (
+    assert " ".join(lines[4].split()) == (
         "policy USD USD/conversation read written uncached mean prompt vs full-cached"
     )
-    assert [row.split()[0] for row in lines[4:10]] == list(POLICIES)
-    assert lines[4].split()[-1] == "+0.0%"
-    assert lines[10:15] == [
+    assert [row.split()[0] for row in lines[5:11]] == list(POLICIES)
+    assert lines[5].split()[-1] == "+0.0%"
+    assert lines[11:16] == [
         "",
         "as they came, the prompts are 89.3% system text, 0.0% tools and 10.7% history, in tokens; routing shortens"
         " system text, so that 0.0% and 10.7% go out whatever it does",
@@ -76,8 +78,8 @@ def test_table(traffic: Path, toy_root: Path, run: Run) -> None:
         "left as they came under auto: 1 of 3 calls (unrecognised 1)",
         "",
     ]
-    assert lines[15].startswith("toy: no clear gain, it may be chance. auto costs ")
-    assert lines[16:] == [
+    assert lines[16].startswith("toy: no clear gain, it may be chance. auto costs ")
+    assert lines[17:] == [
         "More conversations would tell. Until then this has the cost gate leave toy alone:",
         f"  prompt-router simulate {traffic} --profiles {toy_root} --prices '{PRICES}' --profile toy --tune",
     ]
@@ -118,6 +120,26 @@ def test_synthetic_table(run: Run) -> None:
     heads = [text for text in result.stdout.splitlines() if "an hour" in text]
     assert [head.partition(";")[0] for head in heads] == ["2 conversations an hour", "200 conversations an hour"]
     assert sum(text.startswith("append ") for text in result.stdout.splitlines()) == 2
+
+
+def test_of_a_host_that_does_not_say_the_worst_is_shown(run: Run) -> None:
+    """Of three lifetimes that its entries may have, the one in which rewriting fares worst; and it says so."""
+    questions = ("--synthetic", "--conversations", "60", "--turns", "1", "--calls-per-turn", "3", "--rate", "20")
+    document = json.loads(run("simulate", *questions, "--json", "--model", "xai/grok-4.3").stdout)
+    assert document["cache"]["basis"] == "assumed"
+    rows = {row["policy"]: Decimal(row["usd"]) for row in document["runs"][0]["policies"]}
+    account = account_for("xai/grok-4.3", None)
+    workload = Workload(conversations=60, turns=1, calls_per_turn=3, conversations_per_hour=20)
+    calls = arrivals(workload)
+    shares = [
+        simulate_synthetic(workload, calls, rules, account.prices, account.target).versus_baseline("auto")
+        for rules in account.cache.possible_rules
+    ]
+    assert len(set(shares)) == 3
+    assert float(rows["auto"] / rows["full-cached"] - 1) == pytest.approx(max(share or 0 for share in shares))
+    assert "cache: xAI, assumed; how long entries live isn't published: the worst of 5 min, 30 min and 2 h\n" in (
+        run("simulate", *SMALL, "--model", "xai/grok-4.3").stdout
+    )
 
 
 def test_synthetic_json(run: Run) -> None:

@@ -58,6 +58,7 @@ def test_it_says_what_it_found_and_on_what(toy: Profile, toy_root: Path, tmp_pat
     result = run("tune", ledger, "--profiles", toy_root, "--prices", PRICES)
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
+    assert lines.pop(2).startswith("cache: ")
     assert lines[:4] == [
         "toy: 42 conversations of 84 calls in 84 records",
         "anthropic/claude-sonnet-4-5: 1 USD per million tokens, cached 0.1, written 1.25 (1h 2)",
@@ -179,6 +180,7 @@ def test_simulate_tells_a_ledger_from_traffic(toy: Profile, toy_root: Path, tmp_
     result = run("simulate", ledger, "--profiles", toy_root, "--prices", PRICES)
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
+    assert lines.pop(1).startswith("cache: ")
     assert lines[2] == "toy: calls: 84, conversations: 42"
     assert [row.split()[0] for row in lines[4:9]] == ["full", "full-cached", "grow", "append", "auto"]
     assert lines[6].split()[-1].startswith("-")

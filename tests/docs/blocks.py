@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +21,8 @@ from typing import Any
 
 import yaml
 
+from litellm_prompt_router.cache_model import cache_of, deployed_model
+from litellm_prompt_router.cache_model.host_caches import HOSTS, UNKNOWN_HOST
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.files import bundled_profiles, load_profiles
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
@@ -189,6 +192,32 @@ def report() -> str:
         return run_command("report", str(write(Path(folder) / "ledger.jsonl", traffic())), "--by", "key")
 
 
+CACHED_MODELS = (
+    *("anthropic/claude-sonnet-4-6", "bedrock/us.anthropic.claude-opus-4-7", "vertex_ai/claude-opus-4-8"),
+    *("openai/gpt-4.1", "openai/gpt-5.5", "openai/gpt-5.6", "azure/gpt-4.1", "azure/gpt-5.6"),
+    *("dashscope/qwen3.7-max", "gemini/gemini-2.5-pro", "gemini/gemini-3.8-flash", "vertex_ai/gemini-2.5-pro"),
+)
+"""Models whose rules have numbers of their own; other hosts have one set of rules each."""
+
+
+def caches() -> str:
+    """Each host's caching rules, with what is taken where nothing is published, and the page they are from."""
+    named = {name: cache_of(deployed_model(*name.split("/", 1)[::-1])) for name in CACHED_MODELS}
+    by_host = {cache.host: cache for cache in (*HOSTS.values(), UNKNOWN_HOST)}
+    rows = [*named.items(), *((None, cache) for cache in by_host.values())]
+    return "\n\n".join(
+        "\n".join(
+            [
+                f"{cache.host}{f' ({name})' if name else ''}: {_LABELS[cache.basis]}",
+                *textwrap.wrap(cache.says, 110, initial_indent="    ", subsequent_indent="    "),
+                *textwrap.wrap(cache.source, 110, initial_indent="    from ", subsequent_indent="    "),
+            ]
+        )
+        for name, cache in rows
+    )
+
+
+_LABELS = {"documented": "modelled", "assumed": "assumed"}
 THRESHOLDS = "what other thresholds"
 BLOCKS: Mapping[str, GeneratedBlock] = {
     "before": GeneratedBlock(make=before),
@@ -202,6 +231,7 @@ BLOCKS: Mapping[str, GeneratedBlock] = {
     "tuned": command(
         "simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT, is_slow=True
     ),
+    "caches": GeneratedBlock(make=caches),
     "report": GeneratedBlock(make=report, command="prompt-router report"),
     "route": command("route", "Clean up in/orders.csv and plot revenue by month"),
 }

@@ -23,6 +23,8 @@ CLAUDE = {"model": "anthropic/claude-sonnet-4-5", "api_key": "x"}
 HAIKU = {"model": "anthropic/claude-haiku-4-5", "api_key": "x"}
 GPT = {"model": "openai/gpt-4.1", "api_key": "x"}
 GPT_56 = {"model": "openai/gpt-5.6", "api_key": "x"}
+DEEPSEEK = {"model": "deepseek/deepseek-chat", "api_key": "x"}
+QWEN = {"model": "dashscope/qwen3.7-max", "api_key": "x"}
 GEMINI = {"model": "gemini/gemini-2.5-pro", "api_key": "x"}
 LOCAL = {"model": "openai/qwen3", "api_key": "x", "api_base": "http://127.0.0.1:1/v1"}
 AZURE = {"model": "azure/prod", "api_key": "x", "api_base": "https://x.openai.azure.com", "api_version": "2024-10-21"}
@@ -58,6 +60,8 @@ KINDS = [
     pytest.param([GPT_56], (False, True, True), [], id="GPT-5.6"),
     pytest.param([LOCAL], (False, False, False), [], id="a host of one's own"),
     pytest.param([CLAUDE, GPT], (False, False, False), ["g-0", "g-1"], id="Claude and GPT"),
+    pytest.param([QWEN], (True, False, False), [], id="Qwen"),
+    pytest.param([CLAUDE, QWEN], (False, False, False), ["g-0", "g-1"], id="Claude and Qwen, in other places"),
     pytest.param([CLAUDE, GEMINI], (False, False, False), ["g-0", "g-1"], id="Claude and Gemini"),
     pytest.param([GPT, GPT_56], (False, False, True), ["g-0", "g-1"], id="GPT, old and new"),
     pytest.param([GPT, LOCAL], (False, False, False), ["g-0", "g-1"], id="GPT and a host of one's own"),
@@ -120,6 +124,17 @@ def test_who_answers_by_fallback_counts(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_longest_minimum_holds_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sonnet 4.5 caches from 1,024 tokens on, Haiku 4.5 from 4,096."""
     assert look(monkeypatch, CLAUDE, HAIKU).min_cache_tokens == 4_096
+
+
+@pytest.mark.parametrize(
+    ("members", "seconds"),
+    [([CLAUDE], 300), ([CLAUDE, GPT_56], 1_800), ([CLAUDE, DEEPSEEK], 86_400), ([CLAUDE, GEMINI], None)],
+    ids=["Claude", "Claude and GPT-5.6", "Claude and DeepSeek", "one that doesn't say"],
+)
+def test_entries_live_as_long_as_with_the_longest(
+    monkeypatch: pytest.MonkeyPatch, members: list[Any], seconds: float | None
+) -> None:
+    assert look(monkeypatch, *members).cache_lifetime_seconds == seconds
 
 
 @pytest.mark.parametrize(

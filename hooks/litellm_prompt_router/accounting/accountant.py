@@ -33,13 +33,11 @@ from litellm_prompt_router.accounting.counterfactual import (
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.kept_history import history_of
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
-from litellm_prompt_router.cache_model import Block, DeployedModel, MarkedPrefixes, rules_of
+from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
-from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.record.record import ASSUMED, MODELLED, Record
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
 
-METHOD = "cache model 1, this process's calls"
-METHOD_SHARED = "cache model 1, all replicas' calls"
 METHOD_UNCACHED = "no cache prices"
 UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"
@@ -140,10 +138,6 @@ class Accountant:
         usage = record.usage
         if usage is None or not self._call_blocks.can_read(kept.endpoint):
             raise NoEstimateError(NOT_MODELLED)
-        rules = rules_of(model)
-        is_cache_irrelevant = rules is None and _caching_saves_nothing(info, terms, usage, model)
-        if rules is None and not is_cache_irrelevant:
-            raise NoEstimateError(f"no model of how {answer.provider or 'the provider'} caches")
         if isinstance(original, NoEstimateError):
             raise original
         rewritten = (
@@ -152,18 +146,21 @@ class Accountant:
         sent, unsent = (rewritten, original) if rewritten is not None and kept.is_sent else (original, rewritten)
         if not sum(block.tokens for block in sent) or not usage.input_tokens:
             raise NoEstimateError("no input to compare by")
+        cache = cache_of(model, is_marked=_is_marked(sent))
+        is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
         key = ((answer.scope, model.name), record.facts.profile)
-        sent, unsent = self._sizes.sized(key, sent, unsent, rules, usage)
-        if rules is None:
+        sent, unsent = self._sizes.sized(key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage)
+        if is_cache_irrelevant:
             tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
             return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
         original, rewritten = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
 
         def call(version: PromptVersion, prompt: Prompt, blocks: Any) -> ObservedCall:
-            cache_key = None if isinstance(rules, MarkedPrefixes) else prompt.get("prompt_cache_key")
+            its_cache = cache_of(model, is_marked=_is_marked(blocks))
+            cache_key = prompt.get("prompt_cache_key") if model.is_openai else None
             return ObservedCall(
-                scope=scope_in(answer.scope, version, model.name, cache_key),
-                rules=rules,
+                scope=scope_in(answer.scope, version, model.name, cache_key, its_cache.host),
+                rules=its_cache.rules if version == "original" else its_cache.unsent_rules,
                 blocks=blocks,
                 started_seconds=record.facts.caller.started_seconds,
                 first_token_seconds=answer.first_token_seconds,
@@ -177,7 +174,9 @@ class Accountant:
             estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten), shared)
         if not estimate.is_known:
             raise NoEstimateError("what was cached before the start isn't known")
-        return estimate.usage, METHOD if shared is None else METHOD_SHARED
+        estimated = original if rewritten is None or kept.is_sent else rewritten
+        its_cache = cache_of(model, is_marked=_is_marked(estimated))
+        return estimate.usage, method_of(its_cache, is_shared=shared is not None)
 
     def _original(self, kept: InFlightRequest, model: DeployedModel) -> Sequence[Block] | NoEstimateError:
         """The blocks of the request as it came, or why there are none."""
@@ -195,6 +194,17 @@ class Accountant:
             return self._call_blocks.blocks(kept.endpoint, prompt, model, plan)
         except ValueError as error:
             raise NoEstimateError(str(error)) from error
+
+
+def _is_marked(blocks: Any) -> bool:
+    return any(block.mark is not None for block in blocks)
+
+
+def method_of(cache: HostCache, *, is_shared: bool) -> str:
+    """What a record says of its estimate: *modelled* by rules that the provider publishes, or *assumed*."""
+    label = MODELLED if cache.basis == "documented" else ASSUMED
+    observed = "all replicas'" if is_shared else "this process's"
+    return f"{label}: cache model 2, {observed} calls"
 
 
 class NoEstimateError(Exception):

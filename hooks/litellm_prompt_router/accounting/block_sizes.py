@@ -20,7 +20,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from litellm_prompt_router.accounting.token_weights import KINDS, TokenWeights, is_near
 from litellm_prompt_router.cache_model import Block, Rules
-from litellm_prompt_router.cache_model.prefix_cache import last_written, prefix_hashes
+from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
+from litellm_prompt_router.cache_model.prefix_places import last_written
 from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS
 from litellm_prompt_router.cache_model.usage import Usage
 

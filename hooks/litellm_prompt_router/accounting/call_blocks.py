@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from litellm_prompt_router.accounting.in_flight import Prompt
-from litellm_prompt_router.cache_model import Block, BlockReader, DeployedModel
+from litellm_prompt_router.cache_model import Block, BlockReader, DeployedModel, messages_of_marked_chat
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.marking import MarkPlan, apply_instructions
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, marks_of_message
 
 HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
 """Fields of a Responses body."""
@@ -57,6 +57,9 @@ class CallBlocks:
 
     def _chat(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
         prompt = _marked(prompt, plan, CHAT)
+        _refuse_explicit_gemini(prompt, model)
+        if model.takes_block_marks:
+            return self._reader.anthropic(messages_of_marked_chat(prompt))
         if not model.takes_marks:
             return self._reader.openai(prompt)
         if model.injection_points and not prompt.get(INJECTION_POINTS):
@@ -64,7 +67,12 @@ class CallBlocks:
         return self._reader.anthropic(self._translator.messages_of_chat(prompt, model))
 
     def _messages(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
-        return self._reader.anthropic(_marked(prompt, plan, MESSAGES))
+        prompt = _marked(prompt, plan, MESSAGES)
+        _refuse_explicit_gemini(prompt, model)
+        blocks = self._reader.anthropic(prompt)
+        # On the way to Qwen LiteLLM drops them (``target_consumes_cache_control``,
+        # llms/anthropic/pass_through/adapters/transformation.py, 1.106).
+        return [block._replace(mark=None) for block in blocks] if model.takes_block_marks else blocks
 
     def _responses(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
         if any(prompt.get(field) for field in HISTORY_ELSEWHERE):
@@ -72,6 +80,15 @@ class CallBlocks:
         if model.is_openai:
             return self._reader.openai(_marked(prompt, plan, RESPONSES))
         return self._chat(self._translator.chat_of_responses(prompt, model), model, plan)
+
+
+def _refuse_explicit_gemini(prompt: Prompt, model: DeployedModel) -> None:
+    """Raises ValueError for marks that LiteLLM makes cached contents of."""
+    if "gemini" in model.known_name:
+        system = prompt.get("system")
+        holders = [*prompt.get("messages", ()), {"content": system if isinstance(system, list) else None}]
+        if any(any(marks_of_message(holder)) for holder in holders):
+            raise ValueError("marks make Gemini keep an explicit cache, which isn't modelled")
 
 
 def _marked(prompt: Prompt, plan: MarkPlan | None, endpoint: str) -> Prompt:

@@ -20,13 +20,14 @@ from typing import Protocol
 from litellm_prompt_router.cache_model import (
     AutomaticPrefixes,
     Block,
-    BreakpointPrefixes,
     CacheEntry,
     PrefixCache,
     Rules,
+    StoredPrefixes,
+    longest_lifetime_seconds,
 )
 from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
-from litellm_prompt_router.cache_model.rules import LIFETIME_SECONDS
+from litellm_prompt_router.cache_model.stored_prefixes import sent_digest
 from litellm_prompt_router.cache_model.usage import Usage
 
 MAX_ENTRIES = 200_000
@@ -101,7 +102,7 @@ class CounterfactualCaches:
         lookups = cache.lookups(call.blocks, scope=call.scope, scale=call.scale)
         since = self._since
         if shared is not None:
-            entries, theirs = shared.fetch(call.scope, _shareable(call, lookups))
+            entries, theirs = shared.fetch(call.scope, _shareable(call, _with_sent(call, lookups)))
             self._merge(entries)
             since = since if theirs is None else min(since, theirs)
         seen = max((end for digest, end in lookups.items() if digest in self._entries), default=0)
@@ -114,8 +115,9 @@ class CounterfactualCaches:
             scale=call.scale,
         )
         if shared is not None:
-            ends = enumerate(prefix_hashes(call.blocks, call.scope))
-            changed = {digest: end for end, digest in ends if digest in self._entries.changed}
+            ends = {digest: end for end, digest in enumerate(prefix_hashes(call.blocks, call.scope)) if end}
+            known = _with_sent(call, ends)
+            changed = {digest: end for digest, end in known.items() if digest in self._entries.changed}
             kept = {digest: self._entries[digest] for digest in _shareable(call, changed)}
             shared.keep(call.scope, kept, call.started_seconds, since)
         self._bound(call.started_seconds)
@@ -158,7 +160,7 @@ def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: floa
 
     Shortly after a ``gap`` in what was observed nothing is known: what was cached in it lives on, and was extended.
     """
-    lifetime_seconds = _longest_lifetime(call)
+    lifetime_seconds = longest_lifetime_seconds(call.rules, (block.mark for block in call.blocks))
     if call.started_seconds < gap + lifetime_seconds:
         return False
     if call.started_seconds >= since + lifetime_seconds:
@@ -170,14 +172,11 @@ def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: floa
     return not any(seen < end <= reach for end in lookups)
 
 
-def _longest_lifetime(call: ObservedCall) -> float:
-    match call.rules:
-        case AutomaticPrefixes():
-            return call.rules.retention_seconds
-        case BreakpointPrefixes():
-            return LIFETIME_SECONDS["30m"]
-        case _:
-            return max((LIFETIME_SECONDS[block.mark] for block in call.blocks if block.mark), default=0)
+def _with_sent(call: ObservedCall, prefixes: Mapping[int, int]) -> Mapping[int, int]:
+    """The prefixes, and where the provider finds what requests share the hashes that say which were sent."""
+    if not isinstance(call.rules, StoredPrefixes):
+        return prefixes
+    return {**prefixes, **{sent_digest(digest): end for digest, end in prefixes.items()}}
 
 
 def _shareable(call: ObservedCall, prefixes: Mapping[int, int]) -> list[int]:
@@ -185,6 +184,6 @@ def _shareable(call: ObservedCall, prefixes: Mapping[int, int]) -> list[int]:
 
     The sample goes by the hash, so that every replica takes the same one; ends of messages are always in it.
     """
-    if not isinstance(call.rules, AutomaticPrefixes):
+    if not isinstance(call.rules, AutomaticPrefixes | StoredPrefixes):
         return list(prefixes)
     return [digest for digest, end in prefixes.items() if digest % SAMPLE == 0 or call.blocks[end - 1].is_ending]

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.cache_model import CacheEntry
+from litellm_prompt_router.cache_model.host_caches import LONGEST_LIFETIME_SECONDS
 
 PREFIX = "prompt_router:cache:1"
-SINCE_SECONDS = 3_600
+SINCE_SECONDS = LONGEST_LIFETIME_SECONDS
 """The longest lifetime of any provider's entry: what was observed before that no longer matters."""
 PAUSE_SECONDS = 30.0
 

@@ -22,6 +22,15 @@ CLAUDE_HOSTS = TRANSLATING_HOSTS | {"databricks", "openrouter"}
 """Besides Anthropic's own: where LiteLLM keeps ``cache_control`` on the way to a host that accepts it, by the wire of
 1.106. Everybody else gets no marks: LiteLLM strips them, or forwards them to an API that may reject them; Gemini's
 would make explicit caches, with two calls more for each request."""
+QWEN_HOSTS = frozenset({"dashscope", "qwencloud", "qwen_ai_platform"})
+"""Alibaba's Model Studio by LiteLLM's names, which keep ``cache_control`` on the way there
+(llms/dashscope/chat/transformation.py, ``remove_cache_control_flag_from_messages_and_tools``, 1.106). OpenRouter's Qwen
+loses it: ``CacheControlSupportedModels`` (llms/openrouter/chat/transformation.py) has no Qwen."""
+QWEN_EXPLICIT = re.compile(
+    r"qwen(?:4|3\.[5-8]-(?:max|plus|flash)|3\.8-(?:2\.4t|27b)|-plus|-flash|3-max|3-(?:coder|vl)-(?:plus|flash))"
+)
+"""Models with an explicit cache (alibabacloud.com/help/en/model-studio/context-cache and explicit-cache-qwen4, checked
+2026-11). Which of them a region has isn't told by a deployment's name."""
 OPENAI_HOSTS = frozenset({"openai", "azure"})
 
 _OPENAI_NAMES = re.compile(r"(?:^|[/-])(?:gpt-\d|chatgpt|codex)|(?:^|/)o\d|^azure/.*-o\d")
@@ -62,6 +71,11 @@ class DeployedModel:
     def takes_marks(self) -> bool:
         """True for a Claude whose host gets ``cache_control`` and reads it."""
         return self.family == "claude" and (self.provider == ANTHROPIC or self.provider in CLAUDE_HOSTS)
+
+    @property
+    def takes_block_marks(self) -> bool:
+        """True for a Qwen with an explicit cache: it reads ``cache_control`` on messages' blocks, and nowhere else."""
+        return self.provider in QWEN_HOSTS and QWEN_EXPLICIT.search(self.known_name) is not None
 
     @property
     def is_openai(self) -> bool:

@@ -3,6 +3,7 @@
 - Bedrock's Converse as Anthropic's Messages, which is what a Claude behind it reads. A ``cachePoint`` is a block of its
   own that marks all before it, tools, system and messages in this order
   (docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching; checked 2026-11): here it is a mark on the block ahead.
+- A Chat body with marks on its blocks, which Alibaba's Qwen reads, as Messages.
 - OpenAI's Responses as Chat. Tools come first, then ``instructions``, then the items of ``input`` in their order: what
   the caching guide says of "messages, tools, images and schemas" holds for both endpoints
   (developers.openai.com/api/docs/guides/prompt-caching, checked 2026-11). A history that only
@@ -64,6 +65,34 @@ def _block(block: Mapping[str, Any]) -> dict[str, Any]:
             return {"type": "document", "source": document}
         case _:
             return {"type": "other", **block}
+
+
+def messages_of_marked_chat(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The Messages body with the same blocks and marks. Only marks on blocks of messages count (QWEN_EXPLICIT)."""
+    system: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
+    for message in body.get("messages") or ():
+        content = message.get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+        if message.get("role") == "tool":
+            mark = blocks[-1].get("cache_control") if blocks else None
+            texts = [{key: value for key, value in block.items() if key != "cache_control"} for block in blocks]
+            result = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": texts}
+            blocks = [{**result, **({"cache_control": mark} if mark else {})}]
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") or {}
+            use = {"id": call.get("id"), "name": function.get("name"), "input": function.get("arguments")}
+            blocks.append({"type": "tool_use", **use})
+        if message.get("role") in ("system", "developer") and not messages:
+            system += blocks
+        else:
+            messages.append({"role": message.get("role"), "content": blocks})
+    functions = [tool.get("function") or tool for tool in body.get("tools") or ()]
+    tools = [
+        {"name": one.get("name"), "description": one.get("description"), "input_schema": one.get("parameters")}
+        for one in functions
+    ]
+    return {"tools": tools, "system": system, "messages": messages}
 
 
 def chat_of_responses(body: Mapping[str, Any]) -> dict[str, Any]:

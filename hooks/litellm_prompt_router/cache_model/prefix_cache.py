@@ -11,11 +11,12 @@ It follows ``rules``, and four things that providers leave open are each decided
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
 
+from litellm_prompt_router.cache_model.prefix_places import breakpoint_places, looked_up_positions
 from litellm_prompt_router.cache_model.prompt_blocks import Block
 from litellm_prompt_router.cache_model.rules import (
     LIFETIME_SECONDS,
@@ -23,7 +24,9 @@ from litellm_prompt_router.cache_model.rules import (
     BreakpointPrefixes,
     MarkedPrefixes,
     Rules,
+    StoredPrefixes,
 )
+from litellm_prompt_router.cache_model.stored_prefixes import longest_stored, sent_digest
 from litellm_prompt_router.cache_model.usage import Usage
 
 SWEEP_ENTRIES = 4_096
@@ -93,6 +96,8 @@ class PrefixCache:
                 return self._automatic(self.rules, prefixes, now_seconds, ready_seconds)
             case BreakpointPrefixes():
                 return self._breakpoints(self.rules, blocks, prefixes, now_seconds, ready_seconds)
+            case StoredPrefixes():
+                return self._stored(self.rules, blocks, prefixes, now_seconds, ready_seconds)
 
     def lookups(self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0) -> dict[int, int]:
         """Hash -> number of blocks, of every prefix that would be read from here if it were cached."""
@@ -101,14 +106,14 @@ class PrefixCache:
         match rules:
             case MarkedPrefixes():
                 marks = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
-                ends = {end for mark in marks for end in _positions(rules, blocks, tokens, mark)}
-            case AutomaticPrefixes():
+                ends = {end for mark in marks for end in looked_up_positions(rules, blocks, tokens, mark)}
+            case AutomaticPrefixes() | StoredPrefixes():
                 ends = {end for end in range(1, len(hashes)) if tokens[end] >= rules.min_tokens}
             case BreakpointPrefixes():
-                ends = {end for end in _breakpoints(rules, blocks)[0] if tokens[end] >= rules.min_tokens}
+                ends = {end for end in breakpoint_places(rules, blocks)[0] if tokens[end] >= rules.min_tokens}
         return {hashes[end]: end for end in ends}
 
-    # The three rule sets
+    # The four rule sets
 
     def _marked(
         self,
@@ -163,7 +168,7 @@ class PrefixCache:
         ready: float,
     ) -> Usage:
         tokens = prefixes.tokens
-        lookups, writes = _breakpoints(rules, blocks)
+        lookups, writes = breakpoint_places(rules, blocks)
         hit = max(
             (end for end in lookups if tokens[end] >= rules.min_tokens and self._is_alive(prefixes.hashes[end], now)),
             default=0,
@@ -173,6 +178,20 @@ class PrefixCache:
         written = max((tokens[end] - read for end in writes if end > hit), default=0)
         self._write_and_refresh(prefixes, hit, [(end, LIFETIME_SECONDS["30m"]) for end in writes], now, ready)
         return _usage(tokens[-1], read=read, write_5m=written)
+
+    def _stored(
+        self, rules: StoredPrefixes, blocks: Sequence[Block], prefixes: _Prefixes, now: float, ready: float
+    ) -> Usage:
+        hashes, tokens = prefixes
+        ends = [end for end in range(len(hashes) - 1, 0, -1) if tokens[end] >= rules.min_tokens]
+        hit, asked = longest_stored(blocks, ends, lambda end: self._is_alive(hashes[end], now))
+        shared = next((end for end in ends if self._is_alive(sent_digest(hashes[end]), now)), 0)
+        lifetime = rules.retention_seconds
+        for end in ends:
+            self._write_or_refresh(sent_digest(hashes[end]), lifetime, now, ready)
+        for end in {*ends[:1], hit, asked, shared if shared > hit else 0} - {0}:
+            self._write_or_refresh(hashes[end], lifetime, now, now if end == hit else ready)
+        return _usage(tokens[-1], read=tokens[hit] - tokens[hit] % rules.reported_step_tokens)
 
     # Entries
 
@@ -186,7 +205,7 @@ class PrefixCache:
     ) -> int:
         """The number of blocks in the longest entry found from any mark; 0 if there is none."""
         for mark in reversed(marks):
-            for end in _positions(rules, blocks, prefixes.tokens, mark):
+            for end in looked_up_positions(rules, blocks, prefixes.tokens, mark):
                 if self._is_alive(prefixes.hashes[end], now):
                     return end
         return 0
@@ -211,6 +230,12 @@ class PrefixCache:
         entry = self._entries.get(digest)
         return entry is not None and entry.ready_seconds <= now < entry.expires_seconds
 
+    def _write_or_refresh(self, digest: int, lifetime: float, now: float, ready: float) -> None:
+        if self._is_alive(digest, now):
+            self._refresh(digest, now)
+        else:
+            self._write(digest, lifetime, now, ready)
+
     def _refresh(self, digest: int, now: float) -> None:
         entry = self._entries[digest]
         expires = max(entry.expires_seconds, now + entry.lifetime_seconds)
@@ -229,46 +254,6 @@ class PrefixCache:
         for digest in [digest for digest, entry in self._entries.items() if entry.expires_seconds <= now]:
             del self._entries[digest]
         self._sweep_at = max(SWEEP_ENTRIES, 2 * len(self._entries))
-
-
-def _positions(rules: MarkedPrefixes, blocks: Sequence[Block], tokens: Sequence[int], mark: int) -> Iterator[int]:
-    """The prefixes that a lookback from ``mark`` tries, longest first, in numbers of blocks."""
-    positions, run = 0, None
-    for end in range(mark, 0, -1):
-        block = blocks[end - 1]
-        if run is None or block.run != run or not rules.joins_tool_runs:
-            positions += 1
-        run = block.run
-        if positions > rules.lookback_positions or tokens[end] < rules.min_tokens:
-            return
-        yield end
-
-
-def _breakpoints(rules: BreakpointPrefixes, blocks: Sequence[Block]) -> tuple[set[int], list[int]]:
-    """``(looked up, written)``: prefixes in numbers of blocks, without regard to their size."""
-    explicit = [end for end, block in enumerate(blocks, 1) if block.mark is not None]
-    endings = [end for end, block in enumerate(blocks, 1) if block.is_ending]
-    implicit = endings[-1:]
-    developer = [end for end in endings if blocks[end - 1].section == "system"]
-    slots = rules.max_writes - len(implicit)
-    lookups = {
-        *explicit[: rules.first_explicit],
-        *explicit[-rules.latest_explicit :],
-        *endings[-1 - rules.earlier_endings :],
-        *developer,
-    }
-    return lookups, sorted({*implicit, *explicit[-slots:]})
-
-
-def last_written(rules: Rules, blocks: Sequence[Block]) -> int:
-    """The number of blocks that a call reads and writes, taken together; 0 where the rules don't say."""
-    match rules:
-        case MarkedPrefixes():
-            return max((end for end, block in enumerate(blocks, 1) if block.mark is not None), default=0)
-        case BreakpointPrefixes():
-            return max(_breakpoints(rules, blocks)[1], default=0)
-        case AutomaticPrefixes():
-            return 0
 
 
 _expiry = attrgetter("expires_seconds")

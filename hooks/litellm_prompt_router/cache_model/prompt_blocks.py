@@ -61,6 +61,8 @@ class Block(NamedTuple):
     """The end of a message at which GPT-5.6 may place its implicit breakpoint."""
     is_framed: bool = True
     """False for the further pieces of a message, which cost no framing of their own."""
+    is_answer: bool = False
+    """Part of a message that the model wrote."""
 
 
 class BlockReader:
@@ -80,6 +82,8 @@ class BlockReader:
         reach = _Reach(body)
         for section, frame, raw in _anthropic_items(body):
             block = self._anthropic_block(section, [*reach.settings(section), *frame], raw)
+            if section == "messages" and frame[0] == "assistant":
+                block = block._replace(is_answer=True)
             if raw.get("type") not in _UNMARKABLE and raw.get("text") != "":
                 markable.append(len(blocks))
             blocks.append(block)
@@ -122,6 +126,8 @@ class BlockReader:
             pieces = list(self._openai_message(message, section, frame))
             if number in endings:
                 pieces[-1] = pieces[-1]._replace(is_ending=True)
+            if message.get("role") == "assistant":
+                pieces = [piece._replace(is_answer=True) for piece in pieces]
             blocks += pieces
             frame = []
         return tuple(blocks)

@@ -6,6 +6,8 @@ Sources, all checked 2026-11:
 - CLAUDE-SYSTEM: platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
 - OPENAI: developers.openai.com/api/docs/guides/prompt-caching
 - OPENAI-201: developers.openai.com/cookbook/examples/prompt_caching_201
+- BEDROCK: the models' cards in docs.aws.amazon.com/bedrock/latest/userguide, "Min tokens per cache checkpoint"
+- MEASURED: github.com/anthropics/anthropic-sdk-python/issues/1194
 - LITELLM: the model map that ships with LiteLLM 1.106 (``prompt_cache_min_tokens``,
   ``supports_mid_conversation_system``), where the provider's pages say nothing
 """
@@ -13,9 +15,9 @@ Sources, all checked 2026-11:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, DeployedModel
 from litellm_prompt_router.cache_model.prompt_blocks import Lifetime
 
 LIFETIME_SECONDS: dict[Lifetime, int] = {
@@ -31,13 +33,16 @@ CLAUDE_LOOKBACK_POSITIONS = 20
 """CLAUDE: at most 20 positions a breakpoint, the breakpoint itself being the first."""
 
 CLAUDE_MIN_TOKENS = 1_024
-"""CLAUDE: Opus 4.8, Sonnet 5, 4.6, 4.5, and the Claude 4 models before them."""
+"""CLAUDE: Opus 4.8, Sonnet 5, 4.5, and the Claude 4 models before them."""
 
 CLAUDE_MIN_TOKENS_BY_NAME = (
     ("claude-opus-4-5", 4_096),  # CLAUDE
     ("claude-opus-4-6", 4_096),  # CLAUDE
     ("claude-haiku-4-5", 4_096),  # CLAUDE
-    ("claude-opus-4-7", 2_048),  # CLAUDE
+    ("claude-opus-4-7", 2_048),  # CLAUDE; on Bedrock see below
+    # MEASURED: no entry below 2,048, which CLAUDE said at first; since the spring of 2026 it says 1,024. For marks the
+    # larger is cautious: none is spent where nothing may be written. For accounts either is: whole prompts are longer.
+    ("claude-sonnet-4-6", 2_048),
     ("claude-mythos-preview", 2_048),  # CLAUDE; LITELLM has 512
     ("claude-3-5-haiku", 2_048),  # CLAUDE
     ("claude-3-haiku", 2_048),  # CLAUDE, before the model retired
@@ -48,6 +53,11 @@ CLAUDE_MIN_TOKENS_BY_NAME = (
     ("claude-mythos-5", 512),  # CLAUDE, 5.1 too
 )
 
+BEDROCK_MIN_TOKENS_BY_NAME = (
+    ("claude-opus-4-7", 4_096),  # BEDROCK
+)
+"""Where Bedrock's cards say more than CLAUDE; those of Opus 4.7, Fable 5.1 and Sonnet 4.5 were checked."""
+
 CLAUDE_MID_SYSTEM = (
     "claude-opus-4-8",  # CLAUDE-SYSTEM
     "claude-opus-5",  # CLAUDE-SYSTEM, 5.5 too
@@ -57,6 +67,9 @@ CLAUDE_MID_SYSTEM = (
     "claude-mythos-5",  # CLAUDE-SYSTEM, 5.1 too
 )
 """Not Sonnet 5: CLAUDE and CLAUDE-SYSTEM say so in as many words. LITELLM flags it all the same."""
+
+QWEN_MIN_TOKENS = 1_024
+"""alibabacloud.com/help/en/model-studio/context-cache (2026-10-11): of explicit entries, and now of implicit ones."""
 
 OPENAI_MIN_TOKENS = 1_024
 """OPENAI for GPT-5.6 and later; OPENAI-201 for those before, of which OPENAI says that it varies by settings."""
@@ -109,20 +122,38 @@ class BreakpointPrefixes:
     """OPENAI: ends of earlier eligible messages looked up in implicit mode."""
 
 
-Rules = MarkedPrefixes | AutomaticPrefixes | BreakpointPrefixes
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredPrefixes:
+    """DeepSeek: whole prefixes, kept on disk.
+
+    A request stores the prefix up to its end and, with the answer, the one up to that answer's end; two requests that
+    begin alike store what they share, for the third. A prefix is read whole or not at all (``host_caches``).
+    """
+
+    min_tokens: int
+    reported_step_tokens: int
+    retention_seconds: int
 
 
-def rules_of(model: DeployedModel) -> Rules | None:
-    """How the host of a model caches; None where no documented rules are modelled."""
-    if model.takes_marks:
-        return replace(anthropic_rules(model.known_name), joins_tool_runs=model.provider == ANTHROPIC)
-    return openai_rules(model.known_name) if model.is_openai else None
+Rules = MarkedPrefixes | AutomaticPrefixes | BreakpointPrefixes | StoredPrefixes
 
 
-def anthropic_rules(model: str) -> MarkedPrefixes:
+def longest_lifetime_seconds(rules: Rules, marks: Iterable[Lifetime | None]) -> float:
+    """How long an entry of a call lives that nobody reads, whatever stands at its marks."""
+    match rules:
+        case AutomaticPrefixes() | StoredPrefixes():
+            return rules.retention_seconds
+        case BreakpointPrefixes():
+            return LIFETIME_SECONDS["30m"]
+        case MarkedPrefixes():
+            return max((LIFETIME_SECONDS[mark] for mark in marks if mark), default=0)
+
+
+def anthropic_rules(model: str, *, is_bedrock: bool = False) -> MarkedPrefixes:
     """The rules of a Claude model by its name, with or without a provider and a date, in either spelling (``4.5``)."""
     dashed = model.replace(".", "-")
-    fitting = [(len(name), tokens) for name, tokens in CLAUDE_MIN_TOKENS_BY_NAME if name in dashed]
+    table = (*CLAUDE_MIN_TOKENS_BY_NAME, *(BEDROCK_MIN_TOKENS_BY_NAME if is_bedrock else ()))
+    fitting = [(len(name), tokens) for name, tokens in table if name in dashed]
     return MarkedPrefixes(
         min_tokens=max(fitting)[1] if fitting else CLAUDE_MIN_TOKENS,
         joins_tool_runs=model.startswith(("claude", "anthropic/")),

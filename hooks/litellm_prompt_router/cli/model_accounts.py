@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
 from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
-from litellm_prompt_router.cache_model import BlockReader, Prices, Rules
+from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Rules, messages_of_marked_chat
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -21,6 +21,7 @@ from litellm_prompt_router.request.types import CHAT, Target
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
 Item = TypeVar("Item")
+SimulatedReport = TypeVar("SimulatedReport", bound=Report)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,13 +31,25 @@ class Account:
     model: str
     prices: Prices
     target: Target
-    rules: Rules
+    cache: HostCache
+
+    @property
+    def rules(self) -> Rules:
+        """What both the full and the rewritten prompts are tuned by."""
+        return self.cache.rules
+
+    def worst_of(self, simulate: Callable[[Rules], SimulatedReport]) -> SimulatedReport:
+        """The report in which ``auto`` fares worst, of those for each set of rules that the host may have."""
+        reports = [simulate(rules) for rules in self.cache.possible_rules]
+        return max(reports, key=lambda report: report.versus_baseline("auto") or 0.0)
 
     def blocks_of(self, count_tokens: Callable[[str], int]) -> BlocksOf:
         """Chat bodies -> the blocks that the provider reads. Claude's wire is Anthropic's, every other one OpenAI's."""
         reader = BlockReader(count_tokens)
         if not self.target.takes_marks:
             return reader.openai
+        if self.target.marks_blocks:
+            return lambda body: reader.anthropic(messages_of_marked_chat(body))
         from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
 
         wire = ClaudeWire(self.model)
@@ -44,21 +57,36 @@ class Account:
 
     @property
     def terms(self) -> ModelTerms:
-        return ModelTerms(model=self.model, prices=self.prices, target=self.target, rules=self.rules)
+        return ModelTerms(model=self.model, prices=self.prices, target=self.target, rules=self.rules, cache=self.cache)
 
     def for_json(self) -> dict[str, Any]:
-        return {"model": self.model, "prices": {name: str(value) for name, value in asdict(self.prices).items()}}
+        return {
+            "model": self.model,
+            "prices": {name: str(value) for name, value in asdict(self.prices).items()},
+            "cache": {"host": self.cache.host, "basis": self.cache.basis, "source": self.cache.source},
+        }
 
     def say(self) -> None:
-        say_prices(self.model, self.prices)
+        say_terms(self.terms)
 
 
-def say_prices(model: str, prices: Prices) -> None:
+def say_terms(terms: ModelTerms) -> None:
+    """What the figures go by: prices, and whose cache."""
+    prices = terms.prices
     click.echo(
-        f"{model}: {prices.input_usd_per_mtok} USD per million tokens, cached "
+        f"{terms.model}: {prices.input_usd_per_mtok} USD per million tokens, cached "
         f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
         f"(1h {prices.cache_write_1h_usd_per_mtok})"
     )
+    if terms.cache is not None:
+        click.echo(_cache_line(terms.cache))
+
+
+def _cache_line(cache: HostCache) -> str:
+    """Whose caching rules the figures go by, and what they are worth."""
+    if cache.basis == "documented":
+        return f"cache: {cache.host}, modelled by its documentation"
+    return f"cache: {cache.host}, assumed; how long entries live isn't published: the worst of 5 min, 30 min and 2 h"
 
 
 def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:
@@ -74,7 +102,8 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
     if not prices.input_usd_per_mtok:
         raise ConfigurationError(["--prices: input_usd_per_mtok: must be more than 0; what is free needs no rewriting"])
     terms = terms_by_prices(model, prices, endpoint)
-    return Account(model=model, prices=prices, target=terms.target, rules=terms.rules)
+    assert terms.cache is not None
+    return Account(model=model, prices=prices, target=terms.target, cache=terms.cache)
 
 
 def _prices(model: str, stated: str | None) -> Prices:

@@ -31,6 +31,10 @@ DIMENSIONS = ("key", "team", "model", "provider", "profile", "day", "hour")
 AGO = re.compile(r"(\d+)([mhdw])")
 UNIT_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 FOOTNOTE = "* removed tokens at the plain input price: ignores caching, so it is neither a bill nor a net figure"
+ASSUMED_FOOTNOTE = (
+    "** these hosts don't publish how they cache, so cautious rules stand in for theirs; the rest of the estimate is "
+    "modelled by rules that the provider publishes"
+)
 
 
 @click.command()
@@ -194,6 +198,8 @@ def _show(figures: Figures) -> None:
             columns = (title, "key", "model", "#calls", "#billed", "#est. net saved")
             show_table(columns, [_conversation_row(c) for c in listed])
     click.echo(f"\n{FOOTNOTE}")
+    if any(side is not None and side.assumed_calls for side in (figures.actual, figures.would)):
+        click.echo(ASSUMED_FOOTNOTE)
 
 
 def _evidence(use: ModuleUse) -> str:
@@ -229,6 +235,7 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
     if figures.actual is not None:
         yield from _side(figures.actual)
         yield "estimated net saved", usd(figures.actual.net_saved_usd)
+        yield from _assumed(figures.actual)
         yield from _routing_model(figures.actual)
         yield "  95% interval", between(figures.net_interval)
         yield "  of calls", f"{figures.actual.net_calls:,} of {figures.actual.calls:,}"
@@ -238,6 +245,7 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
         if figures.actual is not None:
             yield "billed, shadow mode included", usd(figures.total.billed_usd)
         yield "shadow: would have saved, estimated", usd(figures.would.net_saved_usd)
+        yield from _assumed(figures.would)
         yield from _routing_model(figures.would)
         yield "  95% interval", between(figures.would_interval)
     if figures.control is not None:
@@ -267,6 +275,14 @@ def _totals(figures: Figures) -> Iterator[tuple[str, str]]:
                 f"{share(ratio(actual.without_read_tokens, actual.without_input_tokens))}",
             )
         yield "saved at list price*", usd(actual.list_saved_usd)
+
+
+def _assumed(side: Sums) -> Iterator[tuple[str, str]]:
+    """What of the estimate goes by rules that no provider publishes."""
+    from litellm_prompt_router.analysis.report.number_format import usd
+
+    if side.assumed_calls:
+        yield "  of which assumed**", f"{usd(side.assumed_net_usd)}, {many(side.assumed_calls, 'call')}"
 
 
 def _routing_model(side: Sums) -> Iterator[tuple[str, str]]:

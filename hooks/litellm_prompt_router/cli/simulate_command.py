@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from litellm_prompt_router.analysis.simulate import (
     simulate_synthetic,
 )
 from litellm_prompt_router.analysis.simulate.tune import Tuning
+from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
+from litellm_prompt_router.cache_model import Rules
 from litellm_prompt_router.cli.inputs import (
     json_option,
     profile_folders,
@@ -230,8 +233,10 @@ def _simulate_traffic(
     """``again``: the command that led here, to which options can be added. ``bill``: what the routing model costs."""
     floor = settings_of_environment().coverage_floor
     rewrites = rewrites_of(profiles, count_tokens, account.target, coverage_floor=floor, only=name, answers=answers)
-    replayed = Replay(rewrites, account.blocks_of(count_tokens), account.rules)
-    report = replay(watched(calls, "calls"), replayed, account.prices, where)
+    blocks_of = account.blocks_of(count_tokens)
+    report = account.worst_of(
+        lambda rules: replay(watched(calls, "calls"), Replay(rewrites, blocks_of, rules), account.prices, where)
+    )
     by_name = {profile.name: profile for profile in profiles}
     advised = [
         (gain, economics_of(gain, by_name[gain.profile], account.target, account.model)) for gain in report.gains
@@ -294,14 +299,7 @@ def _simulate_synthetic(
         tuning = None
         if tunes:
             tuning, calls = tune_synthetic(workload, calls, account, what)
-        report = simulate_synthetic(
-            workload,
-            watched(calls, what),
-            account.rules,
-            account.prices,
-            account.target,
-            economics=tuning.economics if tuning else None,
-        )
+        report = account.worst_of(partial(_simulated, account, workload, calls, what, tuning))
         runs.append((workload, len(calls), report, tuning))
     if as_json:
         show_json({**account.for_json(), "runs": [_run_for_json(*run) for run in runs]})
@@ -312,6 +310,24 @@ def _simulate_synthetic(
         if tuning is not None:
             click.echo(f"auto is tuned on as many conversations before these: {way_of(tuning)}")
         show(report)
+
+
+def _simulated(
+    account: Account,
+    workload: Workload,
+    calls: Sequence[SyntheticCall],
+    what: str,
+    tuning: Tuning | None,
+    rules: Rules,
+) -> Report:
+    return simulate_synthetic(
+        workload,
+        watched(calls, what),
+        rules,
+        account.prices,
+        account.target,
+        economics=tuning.economics if tuning else None,
+    )
 
 
 def _run_for_json(workload: Workload, calls: int, report: Report, tuning: Tuning | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
 from litellm_prompt_router.cli.inputs import read_profiles, unknown_profile
 from litellm_prompt_router.cli.ledger_command import told
 from litellm_prompt_router.cli.ledger_inputs import LedgerReader
-from litellm_prompt_router.cli.model_accounts import account_for, say_counts, say_prices, show, watched
+from litellm_prompt_router.cli.model_accounts import account_for, say_counts, say_terms, show, watched
 from litellm_prompt_router.cli.output import percent, show_json
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -75,7 +75,7 @@ def simulate_ledger(
 def _say(
     path: str, profile: Profile, terms: ModelTerms, report: Report, models: dict[str, int], tally: CallTally
 ) -> None:
-    say_prices(terms.model, terms.prices)
+    say_terms(terms)
     if len(models) > 1:
         click.echo(f"calls by model: {', '.join(f'{name} {count:,}' for name, count in models.items())}")
     calls = report[BASELINE].calls

@@ -24,7 +24,7 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.ledger_command import told
 from litellm_prompt_router.cli.ledger_inputs import LedgerReader, terms_by
-from litellm_prompt_router.cli.model_accounts import say_prices, watched
+from litellm_prompt_router.cli.model_accounts import say_terms, watched
 from litellm_prompt_router.cli.output import show_json, show_table
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
 from litellm_prompt_router.cli.tune_option import candidate_rows, said, tuning_for_json
@@ -113,7 +113,7 @@ def _say(found: LedgerTuning, profile: Profile, model: str | None) -> None:
     if left_out:
         click.echo(f"left out: {left_out}")
     if found.terms is not None:
-        say_prices(found.terms.model, found.terms.prices)
+        say_terms(found.terms)
     if len(found.models) > 1:
         counts = ", ".join(f"{name} {count:,}" for name, count in found.models.items())
         how = "as --model says" if model is not None else "as if all were the most frequent; --model names another"

@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 NetDirection = Literal["gain", "loss", "zero"]
+MODELLED, ASSUMED = "modelled", "assumed"
+"""How ``estimated_net_saved_method`` begins: by cache rules that the provider publishes, or by cautious ones."""
 REFUSALS = frozenset({"BadRequestError", "UnprocessableEntityError", "UnsupportedParamsError"})
 """LiteLLM's exceptions for a body that the provider won't take (litellm/exceptions.py, 1.106)."""
 FROM_RESPONSE_CACHE = "answered from the response cache"
@@ -88,6 +90,7 @@ class Record:
     """``counterfactual_usd`` less the bill and less the routing model's, signed; None with the reason."""
     estimated_net_saved_reason: str | None = None
     estimated_net_saved_method: str | None = None
+    """How it was found. Estimates begin with MODELLED or ASSUMED."""
     routing_model_call_count: int | None = None
     """Calls to routing models that this request caused, hedges included; None where it could cause none."""
     routing_model_input_tokens: int | None = None

@@ -127,6 +127,8 @@ class Target:
     """How long an entry that nobody reads lives at the candidate that keeps it longest; None where that isn't known."""
     refuses_late_system: bool = False
     """True when a candidate answers a system message behind the conversation's first turn with an error."""
+    marks_blocks: bool = False
+    """True when a candidate reads marks on messages' blocks alone: neither on tools nor on a message of one string."""
     takes_cache_key: bool = False
     """True when every candidate is an OpenAI that routes by ``prompt_cache_key``."""
     injection_points: tuple[Mark, ...] = ()

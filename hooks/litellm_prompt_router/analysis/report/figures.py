@@ -36,6 +36,9 @@ class Sums:
     """Answered and without a bill that is known."""
     net_saved_usd: Decimal | None
     net_calls: int
+    assumed_net_usd: Decimal | None
+    """Of ``net_saved_usd``, what goes by cautious rules, because the provider doesn't publish its cache's."""
+    assumed_calls: int
     routing_model_usd: Decimal | None
     """What asking routing models cost: no part of ``billed_usd``, and subtracted in ``net_saved_usd``."""
     routing_beside_net_usd: Decimal | None

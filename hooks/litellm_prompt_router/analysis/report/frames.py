@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from litellm_prompt_router.record.record import SIDE_CALLS, UNREVIEWED
+from litellm_prompt_router.record.record import ASSUMED, SIDE_CALLS, UNREVIEWED
 
 NAMES = (
     "request_id", "finished_seconds", "conversation", "key_alias", "key_hash", "team_id", "model_group", "model",
@@ -15,8 +15,8 @@ NAMES = (
     "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "response_cached", "billed_usd",
     "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
     "counterfactual_cache_write_5m_tokens", "counterfactual_cache_write_1h_tokens", "estimated_net_saved_usd",
-    "estimated_net_saved_reason", "list_price_saved_usd", "decision_us", "routing_model_call_count",
-    "routing_model_usd",
+    "estimated_net_saved_reason", "estimated_net_saved_method", "list_price_saved_usd", "decision_us",
+    "routing_model_call_count", "routing_model_usd",
 )  # fmt: skip
 """The columns that are read."""
 NO_KEY = "(no key)"
@@ -28,6 +28,7 @@ HOUR_SECONDS = 3_600
 def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
     """The records with ``key``, ``team``, ``day`` and the like, which are never null.
 
+    ``is_assumed`` says that the net figure goes by rules that the provider doesn't publish.
     ``is_shadow``, ``is_held_back``, ``is_failure`` and ``sent_chars`` are as the record's properties, and
     ``conversation`` is null where ``is_conversation`` is false: side calls count as calls alone.
     """
@@ -42,6 +43,7 @@ def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("finished_seconds") // HOUR_SECONDS).cast(pl.Int32).alias("hour"),
         (pl.col("outcome") == "shadow").fill_null(False).alias("is_shadow"),
         (pl.col("reason") == UNREVIEWED).fill_null(False).alias("is_held_back"),
+        pl.col("estimated_net_saved_method").str.starts_with(ASSUMED).fill_null(False).alias("is_assumed"),
         (pl.col("status") == "failure").fill_null(False).alias("is_failure"),
         pl.when(pl.col("outcome") == "rewritten").then("prompt_chars").otherwise("original_chars").alias("sent_chars"),
         pl.when(~is_side_call).then("conversation").alias("conversation"),

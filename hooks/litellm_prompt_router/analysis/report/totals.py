@@ -121,6 +121,8 @@ def _sum_expressions() -> list[pl.Expr]:
         (column("billed_usd").is_null() & ~is_failure).sum().alias("unbilled_calls"),
         column("estimated_net_saved_usd").sum().alias("net_saved_usd"),
         column("estimated_net_saved_usd").count().alias("net_calls"),
+        column("estimated_net_saved_usd").filter(column("is_assumed")).sum().alias("assumed_net_usd"),
+        column("estimated_net_saved_usd").filter(column("is_assumed")).count().alias("assumed_calls"),
         column("routing_model_usd").sum(),
         column("routing_model_usd").count().alias("routing_priced"),
         column("routing_model_usd")
@@ -152,6 +154,7 @@ def _sums(row: Mapping[str, Any]) -> Sums:
     for money, count in (
         ("billed_usd", "billed_calls"),
         ("net_saved_usd", "net_calls"),
+        ("assumed_net_usd", "assumed_calls"),
         ("list_saved_usd", "list_calls"),
         ("routing_model_usd", "routing_priced"),
         ("routing_beside_net_usd", "routing_priced"),

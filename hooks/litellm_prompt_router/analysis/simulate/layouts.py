@@ -131,11 +131,11 @@ class _Conversation:
         """What this call's history has beyond that of the one before."""
         before, after = call.added
         if call.opens_turn:
-            added = [Block(self._key, before)] if before else []
+            added = [Block(self._key, before, is_answer=True)] if before else []
             added.append(Block(self._key + 1, after, is_ending=True))
         else:
             result = Block(self._key + 1, after, run="tool_result", is_ending=True)
-            added = [Block(self._key, before, run="tool_use"), result]
+            added = [Block(self._key, before, run="tool_use", is_answer=True), result]
         self._key += 2
         self.plain += added
         self.late += added

@@ -176,9 +176,9 @@ class LedgerLayouts:
         grown = max(0, call.history_tokens - before.history_tokens)
         answer = min(grown, before.output_tokens)
         if call.is_new_message:
-            return Block(2 * at + 1, answer), Block(2 * at, grown - answer, is_ending=True)
+            return Block(2 * at + 1, answer, is_answer=True), Block(2 * at, grown - answer, is_ending=True)
         result = Block(2 * at, grown - answer, run="tool_result", is_ending=True)
-        return Block(2 * at + 1, answer, run="tool_use"), result
+        return Block(2 * at + 1, answer, run="tool_use", is_answer=True), result
 
     def _ended(self, trail: _Trail) -> list[Block]:
         """The history with a mark at its end."""

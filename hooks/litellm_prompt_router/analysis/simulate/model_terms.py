@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from litellm_prompt_router.cache_model import Prices, Rules
+from litellm_prompt_router.cache_model import HostCache, Prices, Rules
 from litellm_prompt_router.request.types import Target
 
 
@@ -16,3 +16,5 @@ class ModelTerms:
     prices: Prices
     target: Target
     rules: Rules
+    cache: HostCache | None = None
+    """Whose rules these are; None where nobody says."""

@@ -9,7 +9,7 @@ from typing import Any
 import litellm
 from litellm.utils import get_prompt_cache_min_tokens
 
-from litellm_prompt_router.cache_model import DeployedModel, rules_of, takes_breakpoints, takes_mid_system
+from litellm_prompt_router.cache_model import DeployedModel, cache_of, takes_breakpoints, takes_mid_system
 from litellm_prompt_router.cache_model.deployed_model import CLAUDE_HOSTS
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.endpoint_capabilities import BRIDGES
@@ -40,12 +40,15 @@ def target_of_model(name: str, endpoint: str = CHAT) -> Target:
 def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is_auto_cached: bool = False) -> Target:
     flag = entry.get("supports_prompt_cache_breakpoint")
     is_new_openai = takes_breakpoints(model.known_name) if flag is None else flag is True
+    is_marked_qwen = model.takes_block_marks and endpoint == CHAT and _knows_write_price(entry)
     target = Target(
-        takes_marks=model.takes_marks,
+        takes_marks=model.takes_marks or is_marked_qwen,
+        marks_blocks=is_marked_qwen,
         takes_breakpoints=(
             model.provider == "openai" and model.is_openai and model.takes_breakpoint_fields and is_new_openai
         ),
         min_cache_tokens=_min_cache_tokens(model),
+        cache_lifetime_seconds=cache_of(model, is_marked=is_marked_qwen).lifetime_seconds,
         input_usd_per_token=price_in(entry),
         cache_read_share=read_share(entry),
         cache_write_share=write_share(entry, "cache_creation_input_token_cost"),
@@ -62,10 +65,22 @@ def _target(model: DeployedModel, entry: Mapping[str, Any], endpoint: str, *, is
     return target if adapt is None else adapt(target, model)
 
 
+def _knows_write_price(entry: Mapping[str, Any]) -> bool:
+    """True where LiteLLM bills written tokens at their own price.
+
+    Qwen's cost 1.25 times as much as others. Where LiteLLM bills them like others no figure would say so, and such a
+    deployment gets no marks.
+    """
+    return bool(entry.get("cache_creation_input_token_cost"))
+
+
 def _min_cache_tokens(model: DeployedModel) -> int:
-    """The same minimum that accounting goes by; where no rules of the host are modelled, LiteLLM's."""
-    rules = rules_of(model)
-    return get_prompt_cache_min_tokens(model.base_model or model.name) if rules is None else rules.min_tokens
+    """The same minimum that accounting goes by; where the host publishes no rules, no less than LiteLLM's."""
+    cache = cache_of(model)
+    if cache.basis == "documented":
+        return cache.rules.min_tokens
+    known: int = get_prompt_cache_min_tokens(model.base_model or model.name)
+    return max(cache.rules.min_tokens, known)
 
 
 def _auto_points() -> tuple[Mapping[str, Any], ...]:

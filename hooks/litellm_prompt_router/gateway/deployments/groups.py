@@ -108,15 +108,19 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
     reads = [target.cache_read_share for target in targets if target.cache_read_share is not None]
     writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
     hour_writes = [target.cache_write_1h_share for target in targets if target.cache_write_1h_share is not None]
+    lifetimes = [target.cache_lifetime_seconds for target in targets]
+    known_lifetimes = [seconds for seconds in lifetimes if seconds is not None]
     kinds = {_kind(target) for target in targets}
     return Target(
-        takes_marks=all(target.takes_marks for target in targets),
+        takes_marks=all(target.takes_marks for target in targets) and len({each.marks_blocks for each in targets}) == 1,
         takes_breakpoints=all(target.takes_breakpoints for target in targets),
         min_cache_tokens=max(target.min_cache_tokens for target in targets),
         input_usd_per_token=prices.pop() if len(prices) == 1 else None,
         cache_read_share=min(reads, default=None),
         cache_write_share=max(writes, default=None),
         cache_write_1h_share=max(hour_writes, default=None),
+        marks_blocks=all(target.marks_blocks for target in targets),
+        cache_lifetime_seconds=max(known_lifetimes) if len(known_lifetimes) == len(lifetimes) else None,
         placement="append" if all(target.placement == "append" for target in targets) else "grow",
         places_points=all(target.places_points for target in targets),
         refuses_late_system=any(target.refuses_late_system for target in targets),
@@ -132,7 +136,8 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
 def _kind(target: Target) -> tuple[object, ...]:
     """What decides how a body is marked, save for the minimum length: there the longest holds for all."""
     points = (*target.injection_points, *target.auto_points)
-    return (target.takes_marks, target.takes_breakpoints, target.takes_cache_key, tuple(map(str, points)))
+    kinds = (target.takes_marks, target.takes_breakpoints, target.takes_cache_key, target.marks_blocks)
+    return (*kinds, tuple(map(str, points)))
 
 
 def _fallbacks(group: str, router: Any) -> Iterable[str]:

@@ -29,6 +29,7 @@ from litellm_prompt_router.request.wire.marks import (
     marks_after,
     moved_points,
     points_for,
+    with_end_marks,
 )
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import MAX_ARGUMENT_CHARS, argument_text
@@ -166,7 +167,11 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     if rewritten.composition.late:
         role = messages[request.system[0].message]["role"]
         rest = _with_late(rest, request, rewritten, role)
-    return {**data, "messages": [*out, *rest], **_parameters(data, rewritten, leading, out)}
+    parameters = _parameters(data, rewritten, leading, out)
+    messages = [*out, *rest]
+    if rewritten.target.marks_blocks:
+        messages = with_end_marks(messages, rewritten.breakpoints.history)
+    return {**data, "messages": messages, **parameters}
 
 
 def _with_late(rest: list[dict[str, Any]], request: Request, rewritten: Rewritten, role: str) -> list[dict[str, Any]]:
@@ -192,8 +197,10 @@ def _parameters(
     late_turns = [late.turn for late in rewritten.composition.late]
     if late_turns or len(system) != leading:
         points = moved_points(points, data["messages"], leading, system, late_turns)
-    # LiteLLM places these, so that the messages themselves go through as they came.
-    return added_parameters(data, rewritten, [*points, *map(dict, rewritten.breakpoints.history)])
+    if not rewritten.target.marks_blocks:
+        # LiteLLM places these, so that the messages themselves go through as they came.
+        points = [*points, *map(dict, rewritten.breakpoints.history)]
+    return added_parameters(data, rewritten, points)
 
 
 def _message(messages: list[dict[str, Any]], request: Request, run: list[OutBlock]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from litellm_prompt_router.profile.profile import Ttl
 from litellm_prompt_router.request.breakpoints import EPHEMERAL, EXPLICIT, history_ends
 from litellm_prompt_router.request.types import Mark, Request, Target, UnreadableRequestError
 from litellm_prompt_router.request.wire.chat import read
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES, with_end_marks
 from litellm_prompt_router.request.wire.marks import marked as marked_block
 
 
@@ -38,11 +38,12 @@ class Places:
 
     at_system_end: Callable[[Mapping[str, Any], Mark], Mapping[str, Any]]
     at_history_ends: Callable[[Mapping[str, Any], Sequence[int]], Mapping[str, Any]]
+    marks_tools: bool = True
 
 
 def marked(body: Mapping[str, Any], request: Request, target: Target, ttl: Ttl = "5m") -> tuple[Mapping[str, Any], int]:
     """``marked_at`` of a chat body."""
-    return marked_at(CHAT_PLACES, body, request, target, ttl)
+    return marked_at(BLOCK_PLACES if target.marks_blocks else CHAT_PLACES, body, request, target, ttl)
 
 
 def marked_at(
@@ -88,7 +89,7 @@ def _with_marks(
     if room and not own and any(block.text for block in request.system):
         out = places.at_system_end(out, _mark(request.marks_before, behind, ttl))
         room -= 1
-    if room and body.get("tools") and not request.marks_before and not own:
+    if room and places.marks_tools and body.get("tools") and not request.marks_before and not own:
         tools = list(body["tools"])
         out = {**out, "tools": [*tools[:-1], {**tools[-1], "cache_control": dict(_mark((), behind, ttl))}]}
         room -= 1
@@ -122,4 +123,10 @@ def _with_system_mark(body: Mapping[str, Any], mark: Mark) -> Mapping[str, Any]:
     return body
 
 
+def _with_block_marks(body: Mapping[str, Any], ends: Sequence[int]) -> Mapping[str, Any]:
+    """LiteLLM would mark a message of one string beside that, where Qwen doesn't look."""
+    return {**body, "messages": with_end_marks(body["messages"], [{"index": -place} for place in ends])}
+
+
 CHAT_PLACES = Places(at_system_end=_with_system_mark, at_history_ends=_with_points)
+BLOCK_PLACES = Places(at_system_end=_with_system_mark, at_history_ends=_with_block_marks, marks_tools=False)

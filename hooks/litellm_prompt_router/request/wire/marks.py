@@ -59,6 +59,16 @@ def end_marked(content: Any, mark: Mark) -> Any:
     return content
 
 
+def with_end_marks(messages: Sequence[Mapping[str, Any]], points: Iterable[Mark]) -> list[Any]:
+    """The messages with these points placed, as LiteLLM would, but without putting the others' strings into blocks."""
+    out = list(messages)
+    for point in points:
+        message = out[point["index"]]
+        control = point.get("control") or {"type": "ephemeral"}
+        out[point["index"]] = {**message, "content": end_marked(message.get("content"), control)}
+    return out
+
+
 def _may_be_marked(block: Mapping[str, Any]) -> bool:
     """No thinking, and no empty text (platform.claude.com, "Prompt caching", checked 2026-11)."""
     kind = block.get("type")

@@ -6,11 +6,10 @@ message. Results of tools come in user messages: one with nothing else in it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.profile.profile import Ttl
-from litellm_prompt_router.request.breakpoints import EPHEMERAL
 from litellm_prompt_router.request.types import (
     Mark,
     Request,
@@ -25,11 +24,11 @@ from litellm_prompt_router.request.wire.marks import (
     CACHE_CONTROL,
     INJECTION_POINTS,
     added_parameters,
-    end_marked,
     mark_of,
     marks_after,
     moved_points,
     points_for,
+    with_end_marks,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
 from litellm_prompt_router.request.wire.text_blocks import OutBlock, late_texts, out_blocks, without_blank
@@ -151,7 +150,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     system = [_message(messages[number], request, blocks[number]) for number in range(leading) if number in blocks]
     late = _behind_users(request.turns, late_texts(request, rewritten))
     rest = _with_late(messages[leading:], late, is_marking=rewritten.target.is_marking)
-    body["messages"] = _with_end_marks([*system, *rest], rewritten.breakpoints.history)
+    body["messages"] = with_end_marks([*system, *rest], rewritten.breakpoints.history)
     points = points_for(data, rewritten)
     if late or len(system) != leading:
         # A point for all system messages means the top-level field here (anthropic_cache_control_hook.py, 1.106).
@@ -161,16 +160,6 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     if not points and not rewritten.target.injection_points:
         added.pop(INJECTION_POINTS, None)  # there are none to take the place of
     return {**body, **added}
-
-
-def _with_end_marks(messages: list[dict[str, Any]], points: Iterable[Mark]) -> list[dict[str, Any]]:
-    """The messages with these points placed, as LiteLLM would, but without putting the others' strings into blocks."""
-    for point in points:
-        number = len(messages) + point["index"]
-        message = messages[number]
-        content = end_marked(message.get("content"), point.get("control", EPHEMERAL))
-        messages = [*messages[:number], {**message, "content": content}, *messages[number + 1 :]]
-    return messages
 
 
 def _content(content: Any, request: Request, run: Sequence[OutBlock]) -> str | list[dict[str, Any]]:
@@ -219,7 +208,7 @@ def _with_late(
 
 
 def _at_history_ends(body: Mapping[str, Any], ends: Sequence[int]) -> Mapping[str, Any]:
-    return {**body, "messages": _with_end_marks(body["messages"], [{"index": -place} for place in ends])}
+    return {**body, "messages": with_end_marks(body["messages"], [{"index": -place} for place in ends])}
 
 
 def _at_system_end(body: Mapping[str, Any], mark: Mark) -> Mapping[str, Any]:
