@@ -27,6 +27,7 @@ from litellm_prompt_router.files.profile_yaml import (
     ModuleFile,
     ProfileFile,
     RouterFile,
+    UseFile,
     inconsistencies,
     named_files,
 )
@@ -40,6 +41,7 @@ from litellm_prompt_router.profile.profile import (
     Economics,
     EmbeddingSettings,
     Module,
+    ObservedUse,
     Profile,
     RoutingModelSettings,
     Slot,
@@ -193,6 +195,7 @@ def _economics(declared: ProfileFile) -> Economics | None:
     bundles = tuple(frozenset(number[name] for name in bundle) for bundle in stated.bundles)
     conversations = stated.tuned_on.get("conversations")
     return Economics(
+        is_tuned=stated.choice != "untuned",
         rewrites=stated.choice != "full",
         min_dropped=stated.min_dropped,
         bundles=bundles if stated.choice in ("bundles", "all") else None,
@@ -202,7 +205,13 @@ def _economics(declared: ProfileFile) -> Economics | None:
         router=_tuned_on(stated, "router"),
         routing=_tuned_on(stated, "routing"),
         conversations=conversations if isinstance(conversations, int) else None,
+        use=None if stated.use is None else _use(stated.use, number.keys()),
     )
+
+
+def _use(stated: UseFile, known: Iterable[str]) -> ObservedUse:
+    chances = {module: stated.later_chances[module] for module in known if module in stated.later_chances}
+    return ObservedUse(calls_per_message=stated.calls_per_message, later_chances=chances or None)
 
 
 def _tuned_on(stated: EconomicsFile, name: str) -> str | None:
