@@ -17,6 +17,7 @@ from litellm_prompt_router.cache_model import MarkedPrefixes, PrefixCache, Price
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.cost_gate import modules_to_send
+from litellm_prompt_router.request.expected_use import ExpectedUse
 from litellm_prompt_router.request.types import Target
 
 ACCOUNTED: tuple[Policy, ...] = ("full-cached", "latest", "grow", "append", "auto")
@@ -30,11 +31,15 @@ def simulate_synthetic(
     target: Target,
     *,
     economics: Economics | None = None,
+    expected: ExpectedUse | None = None,
 ) -> Report:
-    """All ``calls`` of the workload, in time order, under all policies. ``auto`` goes by ``economics``."""
+    """All ``calls`` of the workload, in time order, under all policies.
+
+    ``auto`` goes by ``economics``; without any, by what is ``expected``: None where no labels and no ledger tell.
+    """
     tallies = {policy: PolicyTally(policy) for policy in POLICIES}
     conversations = set()
-    for call, billed in accounted(workload, calls, rules, target, economics, ACCOUNTED):
+    for call, billed in accounted(workload, calls, rules, target, economics, ACCOUNTED, expected):
         conversations.add(call.conversation)
         for policy, usage in billed.items():
             tallies[policy].add(usage)
@@ -49,9 +54,12 @@ def accounted(
     target: Target,
     economics: Economics | None,
     policies: Sequence[Policy],
+    expected: ExpectedUse | None = None,
 ) -> Iterator[tuple[SyntheticCall, Mapping[Policy, Usage]]]:
     """Each call with what it is billed under each policy."""
-    layouts = Layouts(workload, rules, placement=target.placement, admit=admission(workload, target, economics))
+    layouts = Layouts(
+        workload, rules, placement=target.placement, admit=admission(workload, target, economics, expected)
+    )
     caches = {policy: PrefixCache(rules) for policy in policies}
     keyed = not isinstance(rules, MarkedPrefixes)
     for call in calls:
@@ -64,14 +72,17 @@ def accounted(
         yield call, billed
 
 
-def admission(workload: Workload, target: Target, economics: Economics | None) -> Admit:
-    """The cost gate over selections as bits."""
+def admission(
+    workload: Workload, target: Target, economics: Economics | None, expected: ExpectedUse | None = None
+) -> Admit:
+    """The cost gate over selections as bits. ``expected``: None where no labels and no ledger tell anything."""
     tokens = workload.module_tokens()
+    use = expected or ExpectedUse(declares_tools=workload.declares_tools)
 
     @cache
     def admit(selection: int) -> int | None:
         selected = frozenset(modules_of(selection))
-        sent = modules_to_send(economics, target, selected, tokens, workload.core_tokens)
+        sent = modules_to_send(economics, target, selected, tokens, workload.core_tokens, expected=use)
         return None if sent is None else sum(1 << module for module in sent)
 
     return admit
