@@ -25,6 +25,7 @@ from litellm_prompt_router.authoring.fit.gate_training import (
     tune,
 )
 from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections, held_out_selections
+from litellm_prompt_router.authoring.fit.later_needs import later_needs
 from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
 from litellm_prompt_router.authoring.fit.training_documents import (
     Document,
@@ -126,6 +127,7 @@ def fit(
         fitted_with(profile, table, gate, trusts_lists=trusts_lists),
         calibration=by_words.calibrated(options),
         agent_words=agent_words,
+        later_chances=later_needs(profile, cases, conversations) or None,
     )
     by_meaning, tuned_meaning = None, tuple[Gate, ...]()
     if embedded is not None:
