@@ -259,9 +259,8 @@ def main() -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     models = tuple(arguments.model or MODELS)
     same = alike(models)
-    cells = cells_of(
-        list(dict.fromkeys(same.values())), arguments.seed, arguments.calls_per_cell, tunes=not arguments.untuned
-    )
+    firsts = list(dict.fromkeys(same.values()))
+    cells = cells_of(firsts, arguments.seed, arguments.calls_per_cell, tunes=not arguments.untuned)
     console = Console(stderr=True)
     with Pool() as pool:
         results = pool.imap(measure, cells)
@@ -277,8 +276,8 @@ def main() -> None:
             cell = m.cell
             print(
                 f"{cell.model} {cell.rate:>6}/h {cell.size:>7} {cell.shape:6} {cell.turns:>2} x {cell.calls} "
-                f"{'tools' if cell.has_tools else '-':5} {m.choice or '-':7} tuned {0 if m.tuned is None else m.tuned:+.3f} untuned {m.untuned:+.3f} "
-                f"labelled {m.labelled:+.3f} observed {m.observed:+.3f} latest {m.latest:+.3f}"
+                f"{'tools' if cell.has_tools else '-':5} {m.choice or '-':7} tuned {m.tuned or 0:+.3f} "
+                f"untuned {m.untuned:+.3f} labelled {m.labelled:+.3f} observed {m.observed:+.3f} latest {m.latest:+.3f}"
             )
     print(*by_model(measured), sep="\n")
     for model in models:

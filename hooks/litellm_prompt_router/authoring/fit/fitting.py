@@ -123,11 +123,12 @@ def fit(
         observed = [with_heard(item, profile, columns, agent_words) for item in observed]
         fused = [with_heard(item, profile, columns, agent_words) for item in fused]
     plain, tuned, gate, by_words = _calibration_of(profile, columns, observed, conversations, options)
+    calibration = by_words.calibrated(options)
     fitted = replace(
         fitted_with(profile, table, gate, trusts_lists=trusts_lists),
-        calibration=by_words.calibrated(options),
+        calibration=calibration,
         agent_words=agent_words,
-        later_chances=later_needs(profile, cases, conversations) or None,
+        later_chances=later_needs(profile, observed, by_words, calibration.threshold, conversations),
     )
     by_meaning, tuned_meaning = None, tuple[Gate, ...]()
     if embedded is not None:
