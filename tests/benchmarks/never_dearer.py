@@ -250,9 +250,10 @@ def summary(measured: Sequence[Measured]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", action="append", choices=None, help="may be repeated; default: all five")
+    parser.add_argument("--model", action="append", help="may be repeated; default: all five")
     parser.add_argument("--every-cell", action="store_true", help="a line for each cell, too")
     parser.add_argument("--untuned", action="store_true", help="leave out tuning, which takes most of the time")
+    parser.add_argument("--rate", type=int, action="append", help="conversations an hour; may be repeated")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--calls-per-cell", type=int, default=CALLS_PER_CELL)
     arguments = parser.parse_args()
@@ -260,7 +261,11 @@ def main() -> None:
     models = tuple(arguments.model or MODELS)
     same = alike(models)
     firsts = list(dict.fromkeys(same.values()))
-    cells = cells_of(firsts, arguments.seed, arguments.calls_per_cell, tunes=not arguments.untuned)
+    cells = [
+        cell
+        for cell in cells_of(firsts, arguments.seed, arguments.calls_per_cell, tunes=not arguments.untuned)
+        if cell.rate in (arguments.rate or RATES)
+    ]
     console = Console(stderr=True)
     with Pool() as pool:
         results = pool.imap(measure, cells)
