@@ -41,7 +41,7 @@ def test_a_fit_keeps_them(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(raw)
     again = read_fitted(tmp_path, "here", modules)
     assert again is not None
-    assert again.later_chances == {id: pytest.approx(chance, abs=1e-4) for id, chance in chances.items()}
+    assert dict(again.later_chances or {}) == {id: pytest.approx(chance, abs=1e-4) for id, chance in chances.items()}
     document = json.loads((tmp_path / FIT_FILE).read_bytes())
     del document["later"]
     (tmp_path / FIT_FILE).write_text(json.dumps(document))

@@ -265,19 +265,19 @@ NO_TOOLS = ExpectedUse(declares_tools=False)
         pytest.param(NO_CACHE_PRICES, {1}, id="nothing is cheaper for being cached"),
     ],
 )
-def test_talk_without_tools(target: Target, expected: set[int] | None) -> None:
+def test_talk_without_tools(target: Target, expected: frozenset[int] | None) -> None:
     """It stays as it came where a late module costs more than two messages save."""
     assert gate(target, 1, expected=NO_TOOLS) == expected
-    assert gate(target, 1, economics=Economics(), expected=NO_TOOLS) == {1}
+    assert gate(target, 1, economics=Economics(), expected=NO_TOOLS) == frozenset({1})
 
 
 def test_what_is_likely_goes_along() -> None:
     """From the chance on at which writing it late costs more than its absence saves: 5 x 0.1 / 1.15."""
     chances = (0.0, 0.0, 0.43, 0.44, *[0.0] * 7)
-    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances)) == {1, 3}
+    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances)) == frozenset({1, 3})
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances, calls_per_message=1.0)) == EVERY
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11)) == EVERY
-    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11, calls_per_message=6.0)) == {1}
+    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11, calls_per_message=6.0)) == frozenset({1})
 
 
 def test_a_large_selection_of_a_large_prompt_may_need_all() -> None:
@@ -285,7 +285,7 @@ def test_a_large_selection_of_a_large_prompt_may_need_all() -> None:
     tokens, core = tuple(size * 12 for size in TOKENS), CORE_TOKENS * 12
     one, two = frozenset({1}), frozenset({1, 2})
     small = (0, *[1_000] * 9, 60_000)
-    assert modules_to_send(None, CLAUDE, frozenset({1}), small, core) == {1}
+    assert modules_to_send(None, CLAUDE, frozenset({1}), small, core) == frozenset({1})
     assert modules_to_send(None, CLAUDE, one, tokens, core) == EVERY
     assert modules_to_send(None, CLAUDE, two, tokens, core) == EVERY
     known = ExpectedUse(later_chances=(0.0,) * 11)
@@ -336,8 +336,8 @@ def test_every_call_of_a_conversation_is_decided_alike(chances: dict[str, float]
     pipeline = Pipeline([profile], count_words, coverage_floor=0.6, gates_cost=True)
     prompts = set()
     for turns in (1, 3, 5):
-        body = {"messages": [{"role": "system", "content": PROMPT}, *TALK[:turns]]}
-        body |= {"tools": TOOLS} if has_tools else {}
+        messages = [{"role": "system", "content": PROMPT}, *TALK[:turns]]
+        body: dict[str, object] = {"messages": messages, **({"tools": TOOLS} if has_tools else {})}
         outcome = pipeline.walk(body, "acompletion", lambda: CLAUDE).outcome
         prompts.add(outcome.composition.pieces if isinstance(outcome, Rewritten) else outcome.reason)
     assert len(prompts) == 1
