@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm_prompt_router.profile.profile import Economics, Profile
-from litellm_prompt_router.request.cost_gate import CALLS, modules_to_send, weigh_against_full
+from litellm_prompt_router.request.cost_gate import modules_to_send
+from litellm_prompt_router.request.expected_use import ExpectedUse
 from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_gate, explain_rewrite
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
+from litellm_prompt_router.request.untuned_rule import weigh_against_full
 from tests.made_profiles import HARBOUR, PROMPT, TAKES_MARKS, count_words
 
 SIZES = st.integers(0, 4_000)
@@ -33,6 +35,12 @@ TARGETS = st.builds(
     st.sampled_from([0, 1_024, 4_096]),
     st.booleans(),
 )
+EXPECTED = st.builds(
+    ExpectedUse,
+    declares_tools=st.booleans(),
+    calls_per_message=st.sampled_from([1.0, 2.5, 6.0]),
+    later_chances=st.one_of(st.none(), st.tuples(*[st.floats(0, 1)] * 6)),
+)
 MODULES = st.frozensets(st.integers(0, 5))
 ECONOMICS = st.one_of(
     st.none(),
@@ -47,12 +55,18 @@ ECONOMICS = st.one_of(
 )
 
 
-def implied(explained: GateExplanation, tokens: list[int], economics: Economics | None) -> frozenset[int] | None:
+def implied(
+    explained: GateExplanation, tokens: list[int], economics: Economics | None, is_fitted: bool
+) -> frozenset[int] | None:
     """What is sent, by nothing but the rule that the explanation names."""
     every = frozenset(module for module, size in enumerate(tokens) if size) | explained.selected
     match explained.rule:
-        case "left_alone" | "no_way" | "everything":
+        case "left_alone" | "no_way" | "everything" | "no_tools" | "low_read_price" | "long_cache":
             return None
+        case "may_need_all":
+            return every if is_fitted else None
+        case "likely":
+            return explained.selected | explained.likely
         case "every" | "widened":
             return every
         case "bundle":
@@ -72,6 +86,7 @@ def implied(explained: GateExplanation, tokens: list[int], economics: Economics 
     core=SIZES,
     is_hour=st.booleans(),
     is_fitted=st.booleans(),
+    expected=EXPECTED,
 )
 def test_it_agrees_with_the_gate(
     economics: Economics | None,
@@ -81,22 +96,26 @@ def test_it_agrees_with_the_gate(
     core: int,
     is_hour: bool,
     is_fitted: bool,
+    expected: ExpectedUse,
 ) -> None:
     """The rule alone implies what the gate sends, and the inequality shown is the one that decided."""
     selected = frozenset(module for module in selected if tokens[module])
-    sent = modules_to_send(economics, target, selected, tokens, core, is_hour=is_hour, is_fitted=is_fitted)
-    explained = explain_gate(economics, target, selected, tokens, core, is_hour=is_hour, is_fitted=is_fitted)
-    assert explained.sent == sent == implied(explained, tokens, economics)
+    sent = modules_to_send(
+        economics, target, selected, tokens, core, is_hour=is_hour, is_fitted=is_fitted, expected=expected
+    )
+    explained = explain_gate(
+        economics, target, selected, tokens, core, is_hour=is_hour, is_fitted=is_fitted, expected=expected
+    )
+    assert explained.sent == sent == implied(explained, tokens, economics, is_fitted)
+    assert sent is None or sent >= selected
     assert explained.full_tokens == core + sum(tokens)
     assert explained.dropped_tokens + explained.selected_tokens == sum(tokens)
-    if explained.rule in ("pays", "widened", "no_way"):
-        assert explained.pays == (explained.rule == "pays")
+    if explained.rule in ("pays", "likely", "may_need_all", "widened", "no_way"):
+        assert explained.pays == (explained.rule in ("pays", "likely", "may_need_all"))
     weighed = explained.weighing
-    if weighed is not None and weighed.cold_tokens is not None:
+    if weighed.cold_tokens is not None:
         read, write = explained.read_share, explained.write_share
-        assert read is not None
-        assert write is not None
-        assert weighed.saved == pytest.approx(CALLS * read * explained.dropped_tokens)
+        assert weighed.saved == pytest.approx(explained.calls * read * explained.compared_tokens)
         assert weighed.extra == pytest.approx((write - read) * weighed.cold_tokens)
 
 
@@ -114,12 +133,11 @@ def test_at_the_break_even_it_turns(target: Target, selected: frozenset[int], to
     turning, optional = explained.break_even, sum(tokens)
     if explained.rule not in ("pays", "widened", "no_way"):
         return
-    assert (explained.rule == "pays") <= (turning.calls is not None and turning.calls <= CALLS)
-    if turning.calls is not None and explained.weighing is not None:
+    assert (explained.rule == "pays") <= (turning.calls is not None and turning.calls <= explained.calls)
+    if turning.calls is not None:
         saves = {}
         for calls in (turning.calls - 1, turning.calls):
             weighed = weigh_against_full(target, core, explained.selected_tokens, optional, is_hour=False, calls=calls)
-            assert weighed is not None
             saves[calls] = weighed.saved >= weighed.extra
         assert saves[turning.calls]
         assert turning.calls == 1 or not saves[turning.calls - 1]
@@ -164,17 +182,21 @@ TALKS = (
     ],
 )
 @pytest.mark.parametrize(("minimum", "read"), [(0, 0.1), (40, 0.1), (0, 0.9), (10_000, 0.1)])
-def test_it_agrees_with_the_pipeline(talk: tuple[str, ...], tuned: Profile, minimum: int, read: float) -> None:
+@pytest.mark.parametrize("has_tools", [True, False])
+def test_it_agrees_with_the_pipeline(
+    talk: tuple[str, ...], tuned: Profile, minimum: int, read: float, has_tools: bool
+) -> None:
     """From what would be sent without the gate it tells what is sent with it."""
     target = replace(TAKES_MARKS, cache_read_share=read, cache_write_share=1.25, min_cache_tokens=minimum)
+    tools = [{"type": "function", "function": {"name": "look_up"}}] if has_tools else []
     said = [{"role": "user", "content": text} for text in talk]
-    body = {"messages": [{"role": "system", "content": PROMPT}, *said]}
+    body = {"messages": [{"role": "system", "content": PROMPT}, *said], **({"tools": tools} if tools else {})}
     gated, ungated = (
         Pipeline([tuned], count_words, coverage_floor=0.6, gates_cost=gates).walk(body, "acompletion", lambda: target)
         for gates in (True, False)
     )
     assert isinstance(ungated.outcome, Rewritten)
-    explained = explain_rewrite(ungated.outcome)
+    explained = explain_rewrite(ungated.outcome, declares_tools=has_tools)
     assert isinstance(gated.outcome, Passthrough) == (explained.sent is None)
     if isinstance(gated.outcome, Rewritten) and explained.sent is not None and explained.rule != "latest":
         late = {module for arrival in gated.outcome.decision.arrivals for module in arrival.modules}

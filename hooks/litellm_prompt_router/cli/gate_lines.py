@@ -9,8 +9,8 @@ from typing import Any
 from litellm_prompt_router.cli.output import percent
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.cost_gate import CALLS, MIN_DROPPED_SHARE
-from litellm_prompt_router.request.gate_explanation import GateExplanation
+from litellm_prompt_router.request.gate_explanation import LEFT_ALONE, GateExplanation
+from litellm_prompt_router.request.untuned_rule import MIN_DROPPED_SHARE
 
 WIDTH = 100
 LABEL_WIDTH = 13
@@ -37,8 +37,8 @@ def gate_lines(explained: GateExplanation, profile: Profile) -> Iterator[str]:
     yield labelled("sizes", _sizes(explained))
     if explained.rule in ("off", "latest"):
         return
-    if explained.read_share is not None and explained.write_share is not None:
-        yield labelled("prices", _prices(explained))
+    yield labelled("prices", _prices(explained))
+    yield labelled("expected", _expected(explained))
     compared = _compared(explained)
     if compared:
         yield labelled("compared", compared)
@@ -62,13 +62,20 @@ def gate_for_json(explained: GateExplanation, profile: Profile) -> dict[str, Any
         "min_cache_tokens": explained.min_cache_tokens,
         "cache_read_share": explained.read_share,
         "cache_write_share": explained.write_share,
+        "has_known_prices": explained.has_known_prices,
+        "expected": {
+            "declares_tools": explained.expected.declares_tools,
+            "calls_per_message": explained.expected.calls_per_message,
+            "knows_later_chances": explained.expected.later_chances is not None,
+        },
+        "likely_later": [ids[number] for number in sorted(explained.likely)],
         "untuned_rule": {
-            "calls": CALLS,
+            "calls": explained.calls,
             "min_dropped_share": round(MIN_DROPPED_SHARE, 4),
             "drops_enough": explained.drops_enough,
-            "saved_tokens": None if weighing is None else weighing.saved,
-            "extra_tokens": None if weighing is None else weighing.extra,
-            "cold_tokens": None if weighing is None else weighing.cold_tokens,
+            "saved_tokens": weighing.saved,
+            "extra_tokens": weighing.extra,
+            "cold_tokens": weighing.cold_tokens,
             "pays": explained.pays,
         },
         "break_even": {
@@ -99,8 +106,27 @@ def _decided(explained: GateExplanation, profile: Profile) -> str:
             )
         case "every":
             return "sends every module, as tuned: for so large a selection that was the cheapest"
-        case "no_prices":
-            return "sends the selection: this model's cache prices aren't known, so nothing is compared"
+        case "no_tools":
+            return (
+                "leaves the request as it came: it declares no tools, so each message is one call, and what a later"
+                " message needs would cost more to write than calls without it save"
+            )
+        case "low_read_price":
+            return "leaves the request as it came: reading the cached prompt costs next to nothing here"
+        case "long_cache":
+            return "leaves the request as it came: its provider keeps prompts for hours, so the full one stays warm"
+        case "likely":
+            return (
+                f"sends the selection and {many(len(explained.likely), 'more module')} from the start:"
+                " later messages are likely to need them"
+            )
+        case "may_need_all" if explained.sent is None:
+            return "leaves the request as it came: nobody knows what later messages need, and so much points to more"
+        case "may_need_all":
+            return (
+                "sends every module: nobody knows what later messages need, and a selection as large as this one"
+                " points to most of them"
+            )
         case "never_cached":
             return "sends the selection: the full prompt is too short to be cached, so less text is always cheaper"
         case "pays":
@@ -130,16 +156,32 @@ def _sizes(explained: GateExplanation) -> str:
 
 def _prices(explained: GateExplanation) -> str:
     cached = f"; {explained.min_cache_tokens:,} tokens or more are cached" if explained.min_cache_tokens else ""
-    return f"cached {explained.read_share:g}, written {explained.write_share:g} of the input price{cached}"
+    known = "" if explained.has_known_prices else "not known, so taken to be "
+    return f"{known}cached {explained.read_share:g}, written {explained.write_share:g} of the input price{cached}"
+
+
+def _expected(explained: GateExplanation) -> str:
+    """What the untuned rule takes the conversation to be."""
+    expected = explained.expected
+    tools = "tools" if expected.declares_tools else "no tools"
+    calls = f"{expected.calls_per_message:g} calls for each message"
+    if expected.later_chances is None:
+        return f"{tools}; {calls}; what later messages need isn't known (labels or a ledger tell)"
+    highest = explained.highest_chance_left_out
+    if highest >= 1:
+        return f"{tools}; {calls}; a module may be left out however likely it is to be needed later"
+    return f"{tools}; {calls}; a module stays out up to a chance of {percent(highest)} of being needed later"
 
 
 def _compared(explained: GateExplanation) -> str:
     """The untuned rule's inequality with its numbers; empty where it compares nothing."""
     weighed, read, write = explained.weighing, explained.read_share, explained.write_share
-    if weighed is None or read is None or write is None or explained.rule in ("no_prices", "never_cached"):
+    if explained.rule == "never_cached" or explained.rule in LEFT_ALONE:
         return ""
     if not explained.dropped_tokens:
         return "nothing, as every module is selected"
+    if not explained.compared_tokens:
+        return "nothing, as every module is selected or likely to be needed later"
     is_saving = weighed.pays
     if weighed.cold_tokens is None:
         text = (
@@ -148,7 +190,8 @@ def _compared(explained: GateExplanation) -> str:
         )
     else:
         text = (
-            f"{CALLS} calls save {CALLS} x {read:g} x {explained.dropped_tokens:,} = {weighed.saved:,.0f} tokens;"
+            f"{explained.calls:g} calls save {explained.calls:g} x {read:g} x {explained.compared_tokens:,} ="
+            f" {weighed.saved:,.0f} tokens;"
             f" writing what nobody shares costs ({write:g} - {read:g}) x {weighed.cold_tokens:,} ="
             f" {weighed.extra:,.0f} more than reading it"
         )

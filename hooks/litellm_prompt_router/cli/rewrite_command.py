@@ -31,6 +31,7 @@ from litellm_prompt_router.cli.rewrite_explanation import (
 from litellm_prompt_router.files import review_sheet_in
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.profile.profile import how_to_review
+from litellm_prompt_router.request.expected_use import declares_tools
 from litellm_prompt_router.request.gate_explanation import explain_rewrite
 from litellm_prompt_router.request.types import Outcome, Passthrough, Rewritten, Target, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES, tool_names
@@ -96,7 +97,11 @@ def _explained(
             settings.model_copy(update={"cost_gate": False}), [outcome.recognition.profile], count_tokens
         ).walk(body, call_type, lambda: _target(body, call_type))
         if isinstance(ungated.outcome, Rewritten):
-            gate = explain_rewrite(ungated.outcome, gates_cost=settings.cost_gate)
+            gate = explain_rewrite(
+                ungated.outcome,
+                gates_cost=settings.cost_gate,
+                declares_tools=declares_tools(body, () if request is None else request.turns),
+            )
     return ExplainedRequest(
         outcome=outcome,
         text="" if request is None else request.system_text,

@@ -41,6 +41,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.topic_pieces import topics_of
+from litellm_prompt_router.request.expected_use import declares_tools
 from litellm_prompt_router.request.gate_explanation import GateExplanation, explain_decision
 from litellm_prompt_router.request.route import (
     AnswerLookup,
@@ -117,7 +118,8 @@ def route(
     weighted = weigh(router, profile, turns, lookup, declared=declared, answers=answers)
     by_words = weigh(router, profile, turns, declared=declared) if weighted.is_fused else None
     decision = weighted.decision
-    gate = None if target is None else _gate(decision, profile, target)
+    has_tools = body is None or declares_tools(body, turns)
+    gate = None if target is None else _gate(decision, profile, target, has_tools)
     states = tuple(states_of(decision, profile, weighted, declared or ()))
     if as_json:
         stated = {**asdict(decision), "selected": evidence_for_json(decision.selected)}
@@ -164,11 +166,18 @@ def _target(model: str) -> Target:
     return target_of_model(model)
 
 
-def _gate(decision: RoutingDecision, profile: Profile, target: Target) -> GateExplanation:
+def _gate(decision: RoutingDecision, profile: Profile, target: Target, has_tools: bool) -> GateExplanation:
     """What the cost gate makes of it where the whole prompt is sent to this target."""
     settings = settings_of_environment()
     is_latest = (profile.placement or settings.placement) == "latest"
-    return explain_decision(decision, profile, target, is_latest=is_latest, gates_cost=settings.cost_gate)
+    return explain_decision(
+        decision,
+        profile,
+        target,
+        is_latest=is_latest,
+        gates_cost=settings.cost_gate,
+        declares_tools=has_tools,
+    )
 
 
 def _show_gate(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> None:

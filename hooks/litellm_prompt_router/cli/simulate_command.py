@@ -67,6 +67,7 @@ SHAPE = {
     "think_seconds": "From an answer to the next user message, median; 1 in 20 takes 5 times as long.",
     "prompt_tokens": "The full system prompt.",
     "tools_tokens": "Tool definitions.",
+    "declares_tools": "Whether requests declare tools; the cost gate goes by it.",
     "core_share": "Share of the prompt that is always sent.",
     "modules": "Modules beside the core.",
     "spread": "How unequal their sizes are; 0: all the same.",

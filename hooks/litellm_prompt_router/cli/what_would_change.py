@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from litellm_prompt_router.profile.profile import Profile, how_to_review
 from litellm_prompt_router.record.record import UNREVIEWED
-from litellm_prompt_router.request.cost_gate import CALLS
-from litellm_prompt_router.request.gate_explanation import GateExplanation
+from litellm_prompt_router.request.gate_explanation import LEFT_ALONE, GateExplanation
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED
 from litellm_prompt_router.request.types import RoutingDecision
 
@@ -78,6 +77,17 @@ def gate_advice(explained: GateExplanation, profile: Profile) -> Iterator[str]:
     if explained.rule == "everything":
         yield FALLBACKS[NOT_CALIBRATED]
         return
+    if explained.rule in LEFT_ALONE:
+        yield f"recorded traffic or a ledger that shows a gain: {tune}, or `prompt-router tune LEDGER`"
+        if explained.rule == "no_tools":
+            yield "tools in the request: agents that run them make several calls for a message"
+        else:
+            yield "a model whose cached tokens cost more, or whose cache lives minutes"
+        return
+    if explained.rule == "may_need_all":
+        yield "labels of whole conversations, then `prompt-router fit`: they tell what later messages need"
+        yield f"recorded traffic: {tune}"
+        return
     if explained.rule not in ("widened", "no_way", "every", "bundle"):
         return
     if not explained.dropped_tokens:
@@ -87,11 +97,12 @@ def gate_advice(explained: GateExplanation, profile: Profile) -> Iterator[str]:
     else:
         yield f"other traffic: {tune}"
     turning = explained.break_even
-    if turning.calls is not None and turning.calls > CALLS:
-        yield f"conversations of {turning.calls:,} calls or more (the rule takes {CALLS}), once tuned on them"
-    if turning.dropped_tokens is not None and turning.dropped_tokens > explained.dropped_tokens:
+    if turning.calls is not None and turning.calls > explained.calls:
+        counted = f"{explained.calls:g}"
+        yield f"conversations of {turning.calls:,} calls or more (the rule takes {counted}), once tuned on them"
+    if turning.dropped_tokens is not None and turning.dropped_tokens > explained.compared_tokens:
         how = "labels of more messages, then `prompt-router fit`" if profile.is_calibrated else UNFITTED
-        yield f"{turning.dropped_tokens - explained.dropped_tokens:,} more tokens left out: {how}, or smaller modules"
+        yield f"{turning.dropped_tokens - explained.compared_tokens:,} more tokens left out: {how}, or smaller modules"
     elif turning.dropped_tokens is None:
         yield f"a smaller core: {explained.core_tokens:,} of {explained.full_tokens:,} tokens are always sent"
     if turning.read_share is not None and (explained.read_share or 0.0) < turning.read_share:

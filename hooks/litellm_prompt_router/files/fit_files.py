@@ -8,7 +8,8 @@ fit gives the same bytes.
 
 Fitted with an embedding model, ``router.json`` has ``semantics`` (the model's name, the fused gate and its own
 calibration), and the table ``module_vectors`` and ``module_bias``, a row for each scored module. Where it could be
-learned when the agent's own words bring a module, ``router.json`` has ``agent_words``.
+learned when the agent's own words bring a module, ``router.json`` has ``agent_words``; where labels tell how likely
+conversations are to need a module later, ``later``, a chance by module id.
 
 A table for other module texts than the profile has now is a configuration problem: the proxy doesn't start with
 it, since its promise is void.
@@ -46,6 +47,7 @@ FORMAT = 2
 FIT_FILE = "router.json"
 TABLE_FILE = "router.npz"
 SHORT_DIGEST = 12
+LATER_DIGITS = 4
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -158,6 +160,8 @@ def fitted_files(fitted: Fitted, modules: Sequence[Module]) -> dict[str, bytes]:
         document["cascade"] = cascade_for_file(fitted.cascade)
     if fitted.agent_words is not None:
         document["agent_words"] = agent_words_for_file(fitted.agent_words, ids)
+    if fitted.later_chances:
+        document["later"] = {id: round(chance, LATER_DIGITS) for id, chance in fitted.later_chances.items()}
     return {TABLE_FILE: raw, FIT_FILE: _document(document)}
 
 
@@ -211,7 +215,13 @@ def _fitted(stated: FitJson, raw: bytes, order: dict[str, int]) -> Fitted:
         semantics=semantics,
         cascade=None if stated.cascade is None else cascade_of(stated.cascade),
         agent_words=None if stated.agent_words is None else agent_words_of(stated.agent_words, [*stated.gate.offsets]),
+        later_chances=_known(stated.later, order),
     )
+
+
+def _known(later: dict[str, float] | None, order: dict[str, int]) -> dict[str, float] | None:
+    """Raises KeyError where it names other modules."""
+    return None if later is None else {id: chance for id, chance in later.items() if order[id] >= 0}
 
 
 def _is_sound(semantics: Semantics, stated: FitJson, size: int) -> bool:

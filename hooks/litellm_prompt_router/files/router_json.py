@@ -82,6 +82,7 @@ class FitJson(_StrictFit):
     semantics: SemanticsJson | None = None
     cascade: CascadeJson | None = None
     agent_words: AgentWordsJson | None = None
+    later: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
 
 
 def calibration_for_file(calibration: Calibration) -> dict[str, Any]:

@@ -173,3 +173,5 @@ class Fitted:
     """None: a routing model is asked about every task, and both of its lists select."""
     agent_words: AgentWords | None = None
     """None: there was too little to learn from, and what the agent says is scored nowhere."""
+    later_chances: Mapping[str, float] | None = None
+    """By module id: the chance that a conversation which begins without it needs it later. None: labels don't tell."""

@@ -12,45 +12,39 @@ from typing import Literal
 
 from litellm_prompt_router.profile.profile import Economics, Profile
 from litellm_prompt_router.request.cost_gate import (
-    CALLS,
-    Weighing,
-    drops_enough,
     first_selected,
     holds_for,
     leaves_nothing_out,
     modules_to_send,
     optional_tokens,
-    pays,
+)
+from litellm_prompt_router.request.expected_use import USUAL, ExpectedUse, expected_use
+from litellm_prompt_router.request.types import Rewritten, RoutingDecision, Target
+from litellm_prompt_router.request.untuned_rule import (
+    UntunedRule,
+    Weighing,
+    counted_calls,
+    drops_enough,
+    has_known_prices,
+    highest_chance_left_out,
+    likely_later,
+    shares_of,
     size_of,
-    smallest_module,
+    untuned_choice,
     weigh_against_full,
 )
-from litellm_prompt_router.request.types import Rewritten, RoutingDecision, Target
 
-GateRule = Literal[
-    "off",
-    "latest",
-    "left_alone",
-    "everything",
-    "exact",
-    "bundle",
-    "every",
-    "no_prices",
-    "never_cached",
-    "pays",
-    "widened",
-    "no_way",
-]
+GateRule = Literal["off", "latest", "left_alone", "everything", "exact", "bundle", "every"] | UntunedRule
 """Which rule of the gate decided.
 
 - The gate has no say: ``off`` in the settings; placement ``latest``, which has no first turn to go by.
 - The profile has no fit, so that ``everything`` is selected: the request stays as it came.
 - The profile is tuned: its requests are ``left_alone``, or get the selection (``exact``), a ``bundle`` or ``every``
   module.
-- It is not tuned. The selection is sent: ``no_prices`` are known, the full prompt is too short to be cached
-  (``never_cached``), or the selection ``pays``. Every module is sent (``widened``), or the request stays as it came
-  (``no_way``): nothing shorter would pay.
+- It is not tuned: what request/untuned_rule.py says.
 """
+LEFT_ALONE: frozenset[GateRule] = frozenset({"no_tools", "low_read_price", "long_cache"})
+"""The untuned rules by which a conversation is left alone whatever it selects."""
 MAX_CALLS = 1_000
 """No break-even is told beyond this many calls a conversation."""
 
@@ -63,7 +57,7 @@ class BreakEven:
     """
 
     calls: int | None
-    """Calls of a conversation; the rule assumes ``CALLS``."""
+    """Calls of a conversation; the rule assumes ``GateExplanation.calls``."""
     dropped_tokens: int | None
     """Tokens left out of the prompt."""
     read_share: float | None
@@ -84,10 +78,20 @@ class GateExplanation:
     sent_tokens: int
     """Without the core's, like ``selected_tokens``."""
     min_cache_tokens: int
-    read_share: float | None
-    write_share: float | None
-    weighing: Weighing | None
-    """What the untuned rule compares, also where a tuning decided; None where prices aren't known."""
+    read_share: float
+    write_share: float
+    has_known_prices: bool
+    """False: cautious shares stand for those that nobody knows."""
+    calls: float
+    """By which the untuned rule wants a set to have paid."""
+    expected: ExpectedUse
+    likely: frozenset[int]
+    """Modules that the untuned rule adds, as they are likely to be needed later."""
+    likely_tokens: int
+    highest_chance_left_out: float
+    """Up to this chance of being needed later a module is left out."""
+    weighing: Weighing
+    """What the untuned rule compares, also where a tuning decided: the selection and what is likely."""
     drops_enough: bool
     break_even: BreakEven
     ignored_economics: str | None
@@ -102,12 +106,17 @@ class GateExplanation:
         return self.optional_tokens - self.selected_tokens
 
     @property
+    def compared_tokens(self) -> int:
+        """What the untuned rule takes to be left out, without what is likely."""
+        return self.dropped_tokens - self.likely_tokens
+
+    @property
     def pays(self) -> bool:
-        """Whether the untuned rule would send the selection."""
-        return self.drops_enough and (self.weighing is None or self.weighing.pays)
+        """Whether so much would pay by the untuned rule."""
+        return self.drops_enough and self.weighing.pays
 
 
-def explain_rewrite(ungated: Rewritten, *, gates_cost: bool = True) -> GateExplanation:
+def explain_rewrite(ungated: Rewritten, *, gates_cost: bool = True, declares_tools: bool = True) -> GateExplanation:
     """What the gate makes of a request, from what would be sent without it."""
     return explain_decision(
         ungated.decision,
@@ -116,6 +125,7 @@ def explain_rewrite(ungated: Rewritten, *, gates_cost: bool = True) -> GateExpla
         sizes=optional_tokens(ungated.recognition),
         is_latest=ungated.placement == "latest",
         gates_cost=gates_cost,
+        declares_tools=declares_tools,
     )
 
 
@@ -127,6 +137,7 @@ def explain_decision(
     sizes: tuple[Sequence[int], int] | None = None,
     is_latest: bool = False,
     gates_cost: bool = True,
+    declares_tools: bool = True,
 ) -> GateExplanation:
     """What the gate makes of a routing decision.
 
@@ -145,6 +156,7 @@ def explain_decision(
         core_tokens,
         is_hour=profile.cache_ttl == "1h",
         is_fitted=profile.is_calibrated,
+        expected=expected_use(profile, declares_tools=declares_tools),
     )
     if profile.outdated_tuning is not None:
         explained = replace(explained, ignored_economics=profile.outdated_tuning)
@@ -160,12 +172,17 @@ def explain_gate(
     *,
     is_hour: bool = False,
     is_fitted: bool = True,
+    expected: ExpectedUse = USUAL,
 ) -> GateExplanation:
     """What ``modules_to_send`` says of the same, and why."""
-    sent = modules_to_send(economics, target, selected, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted)
+    sent = modules_to_send(
+        economics, target, selected, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted, expected=expected
+    )
     optional, selected_tokens = sum(tokens), size_of(selected, tokens)
     is_tuned = economics is not None and holds_for(target, economics)
-    weighing = weigh_against_full(target, core_tokens, selected_tokens, optional, is_hour=is_hour)
+    likely = likely_later(target, tokens, expected, is_hour=is_hour) - selected if is_fitted else frozenset()
+    wanted_tokens, calls = size_of(selected | likely, tokens), counted_calls(expected)
+    read, write = shares_of(target, is_hour=is_hour)
     explained = GateExplanation(
         rule="pays",
         selected=selected,
@@ -175,11 +192,17 @@ def explain_gate(
         selected_tokens=selected_tokens,
         sent_tokens=optional if sent is None else size_of(sent, tokens),
         min_cache_tokens=target.min_cache_tokens,
-        read_share=target.cache_read_share,
-        write_share=target.cache_write_1h_share if is_hour else target.cache_write_share,
-        weighing=weighing,
-        drops_enough=drops_enough(target, optional - selected_tokens, core_tokens + optional),
-        break_even=_break_even(target, core_tokens, selected_tokens, optional, is_hour),
+        read_share=read,
+        write_share=write,
+        has_known_prices=has_known_prices(target),
+        calls=calls,
+        expected=expected,
+        likely=likely,
+        likely_tokens=size_of(likely, tokens),
+        highest_chance_left_out=highest_chance_left_out(target, expected, is_hour=is_hour),
+        weighing=weigh_against_full(target, core_tokens, wanted_tokens, optional, is_hour=is_hour, calls=calls),
+        drops_enough=drops_enough(target, optional - wanted_tokens, core_tokens + optional),
+        break_even=_break_even(target, core_tokens, wanted_tokens, optional, is_hour, calls),
         ignored_economics=None if economics is None or is_tuned else "tuned for other cache prices",
     )
     if economics is not None and is_tuned and not economics.rewrites:
@@ -188,7 +211,10 @@ def explain_gate(
         return replace(explained, rule="everything")
     if economics is not None and is_tuned:
         return replace(explained, rule=_tuned_rule(explained, economics))
-    return replace(explained, rule=_untuned_rule(explained, target, tokens, is_hour=is_hour, is_fitted=is_fitted))
+    untuned = untuned_choice(
+        target, selected, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted, expected=expected
+    )
+    return replace(explained, rule=untuned.rule)
 
 
 def _tuned_rule(explained: GateExplanation, economics: Economics) -> GateRule:
@@ -198,32 +224,17 @@ def _tuned_rule(explained: GateExplanation, economics: Economics) -> GateRule:
     return "bundle" if any(bundle >= explained.selected for bundle in economics.bundles) else "every"
 
 
-def _untuned_rule(
-    explained: GateExplanation, target: Target, tokens: Sequence[int], *, is_hour: bool, is_fitted: bool
-) -> GateRule:
-    if target.cache_read_share is None:
-        return "no_prices"
-    if explained.full_tokens < target.min_cache_tokens:
-        return "never_cached"
-    if explained.pays:
-        return "pays"
-    smallest = smallest_module(tokens) if is_fitted else 0
-    if smallest and pays(target, explained.core_tokens, smallest, explained.optional_tokens, is_hour):
-        return "widened"
-    return "no_way"
-
-
-def _break_even(target: Target, core: int, selected: int, optional: int, is_hour: bool) -> BreakEven:
+def _break_even(target: Target, core: int, selected: int, optional: int, is_hour: bool, counted: float) -> BreakEven:
     """Found by asking the gate's own rule for one value after the other."""
 
-    def is_sent(selected: int, target: Target = target, calls: int = CALLS) -> bool:
+    def is_sent(selected: int, target: Target = target, calls: float = counted) -> bool:
         weighed = weigh_against_full(target, core, selected, optional, is_hour=is_hour, calls=calls)
-        return drops_enough(target, optional - selected, core + optional) and (weighed is None or weighed.pays)
+        return drops_enough(target, optional - selected, core + optional) and weighed.pays
 
     def first(candidates: Iterable[int]) -> int | None:
         return next(iter(candidates), None)
 
-    if target.cache_read_share is None or core + optional < target.min_cache_tokens:
+    if core + optional < target.min_cache_tokens:
         return BreakEven(calls=None, dropped_tokens=None, read_share=None)
     thousandths = first(
         share for share in range(1_001) if is_sent(selected, replace(target, cache_read_share=share / 1_000))

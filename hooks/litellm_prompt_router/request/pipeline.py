@@ -15,6 +15,7 @@ from litellm_prompt_router.request.cost_gate import (
     optional_tokens,
     with_modules,
 )
+from litellm_prompt_router.request.expected_use import ExpectedUse, declares_tools, expected_use
 from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
@@ -237,7 +238,8 @@ class Pipeline:
         else:
             decision = router.decide_all(request.turns, request.missing_history)
         if self._gates_cost:
-            gated = _gated(decision, recognition, common, latest_only=placement == "latest")
+            expected = expected_use(profile, declares_tools=declares_tools(data, request.turns))
+            gated = _gated(decision, recognition, common, expected, latest_only=placement == "latest")
             if gated is None:
                 return self._not_worth_it(data, request, shape, recognition, decision, common)
             decision = gated
@@ -310,7 +312,12 @@ class Pipeline:
 
 
 def _gated(
-    decision: RoutingDecision, recognition: Recognition, target: Target, *, latest_only: bool
+    decision: RoutingDecision,
+    recognition: Recognition,
+    target: Target,
+    expected: ExpectedUse,
+    *,
+    latest_only: bool,
 ) -> RoutingDecision | None:
     """The decision behind the cost gate; None where the conversation is to be left as it came.
 
@@ -326,7 +333,9 @@ def _gated(
         is_left = economics is not None and not economics.rewrites
         return None if is_left or leaves_nothing_out(first, tokens, is_fitted=is_fitted) else decision
     is_hour = profile.cache_ttl == "1h"
-    sent = modules_to_send(economics, target, first, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted)
+    sent = modules_to_send(
+        economics, target, first, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted, expected=expected
+    )
     if sent is None:
         return None
     return decision if sent == first else with_modules(decision, profile, sent)

@@ -24,8 +24,9 @@ from litellm_prompt_router.analysis.simulate.replay import uncached
 from litellm_prompt_router.analysis.simulate.simulated_policies import Policy
 from litellm_prompt_router.cache_model import PrefixCache, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
-from litellm_prompt_router.profile.profile import Economics, Placement, Profile
+from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Economics, Profile
 from litellm_prompt_router.request.cost_gate import modules_to_send
+from litellm_prompt_router.request.expected_use import expected_use
 
 Watch = Callable[[Sequence[LinkedCall], str], Iterator[LinkedCall]]
 """Shows progress."""
@@ -65,7 +66,7 @@ class LedgerTrial:
         return self._usd("full prompt, cached", self._layouts().as_they_came())
 
     def usd(self, economics: Economics) -> Sequence[Decimal]:
-        placement = placement_of(self.profile, self.terms)
+        placement = self.profile.placement or DEFAULT_PLACEMENT
         return self._usd(
             "candidate", self._layouts().rewritten(placement, gate_of(economics, self.profile, self.terms))
         )
@@ -95,7 +96,7 @@ def ledger_report(links: Sequence[LinkedCall], profile: Profile, terms: ModelTer
     What the latest message needs by itself isn't in a ledger, so there is no ``latest``.
     """
     layouts = LedgerLayouts(links, profile, terms.target)
-    placement = placement_of(profile, terms)
+    placement = profile.placement or DEFAULT_PLACEMENT
     ways: Mapping[Policy, BlocksAt] = {
         "full-cached": layouts.as_they_came(),
         "grow": layouts.rewritten("grow", selected_first),
@@ -137,13 +138,10 @@ def gate_of(economics: Economics | None, profile: Profile, terms: ModelTerms) ->
             sizes.core,
             is_hour=profile.cache_ttl == "1h",
             is_fitted=profile.is_calibrated,
+            expected=expected_use(profile, declares_tools=call.tools_tokens > 0),
         )
 
     return admit
-
-
-def placement_of(profile: Profile, terms: ModelTerms) -> Placement:
-    return profile.placement or terms.target.placement
 
 
 def is_accounted(link: LinkedCall) -> bool:

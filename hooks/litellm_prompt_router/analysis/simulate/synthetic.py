@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from statistics import fmean
 
 from litellm_prompt_router.analysis.simulate.bundles import Demand, demand_of
 from litellm_prompt_router.analysis.simulate.cost_report import PolicyTally, Report, report_of
@@ -15,8 +16,10 @@ from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES,
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall, Workload
 from litellm_prompt_router.cache_model import MarkedPrefixes, PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
+from litellm_prompt_router.profile.later_chances import later_chances
 from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Economics
 from litellm_prompt_router.request.cost_gate import modules_to_send
+from litellm_prompt_router.request.expected_use import CALLS_PER_MESSAGE, ExpectedUse
 from litellm_prompt_router.request.types import Target
 
 ACCOUNTED: tuple[Policy, ...] = ("full-cached", "latest", "grow", "append", "auto")
@@ -30,11 +33,15 @@ def simulate_synthetic(
     target: Target,
     *,
     economics: Economics | None = None,
+    expected: ExpectedUse | None = None,
 ) -> Report:
-    """All ``calls`` of the workload, in time order, under all policies. ``auto`` goes by ``economics``."""
+    """All ``calls`` of the workload, in time order, under all policies.
+
+    ``auto`` goes by ``economics``; without any, by what is ``expected``: None where no labels and no ledger tell.
+    """
     tallies = {policy: PolicyTally(policy) for policy in POLICIES}
     conversations = set()
-    for call, billed in accounted(workload, calls, rules, target, economics, ACCOUNTED):
+    for call, billed in accounted(workload, calls, rules, target, economics, ACCOUNTED, expected):
         conversations.add(call.conversation)
         for policy, usage in billed.items():
             tallies[policy].add(usage)
@@ -49,9 +56,12 @@ def accounted(
     target: Target,
     economics: Economics | None,
     policies: Sequence[Policy],
+    expected: ExpectedUse | None = None,
 ) -> Iterator[tuple[SyntheticCall, Mapping[Policy, Usage]]]:
     """Each call with what it is billed under each policy."""
-    layouts = Layouts(workload, rules, placement=DEFAULT_PLACEMENT, admit=admission(workload, target, economics))
+    layouts = Layouts(
+        workload, rules, placement=DEFAULT_PLACEMENT, admit=admission(workload, target, economics, expected)
+    )
     caches = {policy: PrefixCache(rules) for policy in policies}
     keyed = not isinstance(rules, MarkedPrefixes)
     for call in calls:
@@ -64,14 +74,17 @@ def accounted(
         yield call, billed
 
 
-def admission(workload: Workload, target: Target, economics: Economics | None) -> Admit:
-    """The cost gate over selections as bits."""
+def admission(
+    workload: Workload, target: Target, economics: Economics | None, expected: ExpectedUse | None = None
+) -> Admit:
+    """The cost gate over selections as bits. ``expected``: None where no labels and no ledger tell anything."""
     tokens = workload.module_tokens()
+    use = expected or ExpectedUse(declares_tools=workload.declares_tools)
 
     @cache
     def admit(selection: int) -> int | None:
         selected = frozenset(modules_of(selection))
-        sent = modules_to_send(economics, target, selected, tokens, workload.core_tokens)
+        sent = modules_to_send(economics, target, selected, tokens, workload.core_tokens, expected=use)
         return None if sent is None else sum(1 << module for module in sent)
 
     return admit
@@ -115,3 +128,22 @@ def halves(calls: Sequence[SyntheticCall]) -> tuple[list[SyntheticCall], list[Sy
     conversations = sorted({call.conversation for call in calls})
     middle = conversations[len(conversations) // 2]
     return [c for c in calls if c.conversation < middle], [c for c in calls if c.conversation >= middle]
+
+
+def expected_of(workload: Workload, calls: Iterable[SyntheticCall], *, knows_calls: bool = False) -> ExpectedUse:
+    """What labels of these conversations say of later ones; with ``knows_calls`` also what a ledger says of calls."""
+    selections: dict[int, list[frozenset[int]]] = {}
+    count = 0
+    for call in calls:
+        count += 1
+        if call.opens_turn:
+            selections.setdefault(call.conversation, []).append(frozenset(modules_of(call.selection)))
+    modules = range(workload.modules)
+    known = later_chances(selections.values(), modules)
+    of_others = fmean(known.values()) if known else None
+    messages = sum(map(len, selections.values()))
+    return ExpectedUse(
+        declares_tools=workload.declares_tools,
+        calls_per_message=max(1.0, count / messages) if knows_calls and messages else CALLS_PER_MESSAGE,
+        later_chances=None if of_others is None else tuple(known.get(module, of_others) for module in modules),
+    )

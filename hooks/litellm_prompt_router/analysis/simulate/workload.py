@@ -35,6 +35,8 @@ class Workload:
     """The system prompt, all modules included."""
     tools_tokens: int = 0
     """Tool definitions."""
+    declares_tools: bool = True
+    """Whether requests declare tools at all."""
     core_share: float = 0.23
     """The share of the system prompt that is always sent."""
     modules: int = 20

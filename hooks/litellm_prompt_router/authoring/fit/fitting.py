@@ -25,6 +25,7 @@ from litellm_prompt_router.authoring.fit.gate_training import (
     tune,
 )
 from litellm_prompt_router.authoring.fit.held_out import HeldOutSelections, held_out_selections
+from litellm_prompt_router.authoring.fit.later_needs import later_needs
 from litellm_prompt_router.authoring.fit.table_training import libraries, train_table
 from litellm_prompt_router.authoring.fit.training_documents import (
     Document,
@@ -122,10 +123,12 @@ def fit(
         observed = [with_heard(item, profile, columns, agent_words) for item in observed]
         fused = [with_heard(item, profile, columns, agent_words) for item in fused]
     plain, tuned, gate, by_words = _calibration_of(profile, columns, observed, conversations, options)
+    calibration = by_words.calibrated(options)
     fitted = replace(
         fitted_with(profile, table, gate, trusts_lists=trusts_lists),
-        calibration=by_words.calibrated(options),
+        calibration=calibration,
         agent_words=agent_words,
+        later_chances=later_needs(profile, observed, by_words, calibration.threshold, conversations),
     )
     by_meaning, tuned_meaning = None, tuple[Gate, ...]()
     if embedded is not None:

@@ -102,6 +102,11 @@ class HeldOutSelections:
         kept = (self.firm | (self.values >= threshold)) @ self.token_shares
         return float(np.where(kept > MOST_TOKENS_SHARE, 1.0, kept).mean())
 
+    def selected(self, threshold: float) -> Flags:
+        """What this threshold selects for each message; everything where that is nearly everything."""
+        chosen = self.firm | (self.values >= threshold)
+        return np.asarray(chosen | ((chosen @ self.token_shares) > MOST_TOKENS_SHARE)[:, None], dtype=np.bool_)
+
     def coverage(self, threshold: float) -> float | None:
         """The share of the counted messages whose needs are all selected."""
         counted = self.lowest[self.counted]
