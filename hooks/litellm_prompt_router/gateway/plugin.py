@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import litellm
@@ -30,15 +31,20 @@ from litellm_prompt_router.gateway.events import (
 )
 from litellm_prompt_router.gateway.handle import IncomingRequest, RequestHandler, RequestOutcome
 from litellm_prompt_router.gateway.models.asked_models import AskedModels
+from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
+from litellm_prompt_router.gateway.models.routing_calls import Asking
 from litellm_prompt_router.gateway.response_headers import headers_of
+from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
 from litellm_prompt_router.gateway.waiting import AwaitingModels
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
-from litellm_prompt_router.policy.settings import DISABLED, is_disabled
+from litellm_prompt_router.policy.settings import DISABLED, Settings, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.record.record import RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
+from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
@@ -85,8 +91,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
         dispatcher = self._dispatcher
         self._models = AskedModels(configuration.settings, dispatcher.submit, dispatcher.submit_problem)
+        self._tunings = ConversationTunings(_tuning_folder(configuration.settings), clock)
         self._handler = RequestHandler(
-            configuration, self._dispatcher, self._completer, self._models.embeddings, self._models.answers, clock
+            configuration,
+            self._dispatcher,
+            self._completer,
+            self._models.embeddings,
+            self._models.answers,
+            self._tunings,
+            clock,
         )
         self._watcher: Watcher | None = None
         self._dispatcher.report_in_force(self._in_force)
@@ -215,6 +228,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         if self._watcher is not None:
             self._watcher.stop()
         self._models.close()
+        self._tunings.close()
         self._completer.close()
         self._dispatcher.close()
 
@@ -227,7 +241,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         step = handler.decide(request)
         while isinstance(step, AwaitingModels):
             try:
-                outcomes = await self._models.answer(step.wanted, proxy_server.redis_for_hooks(cache))
+                outcomes = await self._answered(step.wanted, proxy_server.redis_for_hooks(cache))
             except asyncio.CancelledError as error:
                 self._record_abandoned(request, step, CLIENT_LEFT, error)
                 raise
@@ -236,6 +250,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 return None
             step = handler.resume(request, step, outcomes)
         return step
+
+    async def _answered(
+        self, wanted: TuningToAgree | TextsToEmbed | Asking, redis: Any
+    ) -> Mapping[RoutingQuestion, RoutingOutcome]:
+        """Waits for what a request needs to know; what became of each question that was asked of a model."""
+        if isinstance(wanted, TuningToAgree):
+            await self._tunings.agree(wanted, redis)
+            return {}
+        return await self._models.answer(wanted, redis)
 
     def _record_abandoned(
         self, request: IncomingRequest, step: AwaitingModels, reason: str, error: BaseException | None
@@ -289,6 +312,11 @@ def _remove_facts(data: Mapping[str, Any]) -> None:
     bag = metadata_bag.bag_with_facts(data)
     if bag is not None:
         metadata_bag.drop_reserved_keys(bag)
+
+
+def _tuning_folder(settings: Settings) -> Path | None:
+    """Where workers agree on tunings; None where no tuning goes on by itself."""
+    return None if settings.tuning.every is None else settings.status_folder
 
 
 def _served(profile: Profile) -> ServedProfile:

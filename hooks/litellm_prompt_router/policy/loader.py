@@ -239,10 +239,9 @@ class Loader:
             self._pipeline = pipeline_of(settings, self._profiles, self._count_tokens)
             self._pipeline_inputs = (id(self._profiles), ingredients)
         known = self._in_force
-        parts = (self._policy, self._pipeline, self._tuning)
-        if known is not None and known.settings == settings:
-            if (known.policy, known.pipeline, known.tuning_state) == parts:
-                return known
+        parts = (settings, self._policy, self._pipeline, self._tuning)
+        if known is not None and (known.settings, known.policy, known.pipeline, known.tuning_state) == parts:
+            return known
         self._number += 1
         made = active_configuration(settings, self._pipeline, self._policy)
         stopped_by = DISABLED if is_disabled(self._environ) else made.stopped_by

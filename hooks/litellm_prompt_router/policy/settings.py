@@ -146,14 +146,12 @@ class TuningSettings(_StrictSettings):
         Annotated[float, Field(ge=60, le=90 * 86_400, allow_inf_nan=False)] | None, BeforeValidator(_read_duration)
     ] = None
     quiet_requests: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(reject_boolean)] = 20
-    at_latest: Annotated[
-        float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False), BeforeValidator(_read_duration)
-    ] = 6 * 3_600.0
+    at_latest: Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False), BeforeValidator(_read_duration)] = (
+        6 * 3_600.0
+    )
     minimum_conversations: Annotated[int, Field(ge=2, le=1_000_000), BeforeValidator(reject_boolean)] = 100
     max_mb: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(reject_boolean)] = 512
-    timeout: Annotated[
-        float, Field(ge=1, le=86_400, allow_inf_nan=False), BeforeValidator(_read_duration)
-    ] = 1_800.0
+    timeout: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False), BeforeValidator(_read_duration)] = 1_800.0
 
 
 class Settings(_StrictSettings):

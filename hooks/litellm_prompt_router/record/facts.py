@@ -39,8 +39,8 @@ class RoutingModelUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionContext:
-    """How the request came to be treated so: what decided its mode, its arm, a profile new to its conversation, and
-    the models that it waited for.
+    """How the request came to be treated so: what decided its mode, its arm, a profile new to its conversation, the
+    models that it waited for, and the tuning that its conversation goes by.
     """
 
     policy: str | None = None
@@ -48,6 +48,7 @@ class DecisionContext:
     profile_changed_from: str | None = None
     routing_model: RoutingModelUse | None = None
     embedding_wait_us: int | None = None
+    tuning: str | None = None
 
 
 NO_CONTEXT = DecisionContext()
@@ -75,6 +76,7 @@ def facts_of(
         routing_model_outcome=None if asked is None else asked.outcome,
         routing_model_wait_us=None if asked is None else asked.wait_us,
         embedding_wait_us=context.embedding_wait_us,
+        tuning=context.tuning,
     )
 
 
