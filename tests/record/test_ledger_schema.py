@@ -14,18 +14,26 @@ from litellm_prompt_router.analysis.report.columns import COLUMNS, EXTRA, MONEY,
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.record import ledger_schema
+from litellm_prompt_router.record.history_state import HistoryState
 from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from litellm_prompt_router.record.record import LEDGER_ONLY, Caller, Facts, Record
 from tests.telemetry.records import CALLER, FACTS, MODULES, RECORD, USAGE
 
-HOLDERS = {"caller", "facts", "usage", "counterfactual"}
+HOLDERS = {"caller", "facts", "usage", "counterfactual", "history"}
 """Fields that hold others, which stand in the line in their place."""
 FULL_CALLER = replace(CALLER, user_id="u", tags=("a", "b"), conversation="c-1")
 FULL_FACTS = replace(
     FACTS, caller=FULL_CALLER, reason="r", known_lines=0.9, placement="append", fallback_reason="unsure", arm="holdout",
     list_price_saved_reason="why", absent_modules=("core/identity",), policy="settings", profile_changed_from="2 abc",
     tools_chars=9_000, history_chars=4_000, routing_model="small", routing_model_outcome="answered",
-    routing_model_wait_us=300_000, embedding_wait_us=40_000,
+    routing_model_wait_us=300_000, embedding_wait_us=40_000, turn_number=2, is_new_message=True,
+    wanted_modules=("tools/data_processing",), wanted_late_modules=("tools/email",), profile_router="none",
+    profile_routing="12ab", placed_state="aa", placed_at_chars=100, varying_state="bb", varying_at_chars=200,
+    varying_chars=300,
+)  # fmt: skip
+FULL_HISTORY = HistoryState(
+    message_count=3, history_state="cc", previous_history_states=("dd", "ee"), recent_state="ff",
+    previous_recent_state="0a", history_tokens=900, tools_state="0b", tools_tokens=400,
 )  # fmt: skip
 FULL = replace(
     RECORD, facts=FULL_FACTS, error_type="RateLimitError", usage_reason="why", billed_reason="why", deployment_id="d1",
@@ -33,16 +41,19 @@ FULL = replace(
     counterfactual_usd=Decimal("0.2"), estimated_net_saved_usd=Decimal("-0.3"), estimated_net_saved_reason="why",
     estimated_net_saved_method="model", routing_model_call_count=1, routing_model_input_tokens=600,
     routing_model_output_tokens=20, routing_model_usd=Decimal("0.0001"), routing_model_usd_reason="why",
+    history=FULL_HISTORY,
 )  # fmt: skip
 
 
 def declared() -> list[Field[Any]]:
-    return [field for owner in (Caller, Facts, Record) for field in fields(owner) if field.name not in HOLDERS]
+    return [
+        field for owner in (Caller, Facts, Record, HistoryState) for field in fields(owner) if field.name not in HOLDERS
+    ]
 
 
 def test_the_full_record_leaves_no_field_out() -> None:
     """A new field has to get a value above, or the tests below would say nothing of it."""
-    for holder in (FULL, FULL_FACTS, FULL_CALLER):
+    for holder in (FULL, FULL_FACTS, FULL_CALLER, FULL_HISTORY):
         assert [field.name for field in fields(holder) if getattr(holder, field.name) in (None, ())] == []
 
 
@@ -85,6 +96,7 @@ def test_the_summary_has_every_field_that_is_not_for_the_ledger_alone() -> None:
     metadata_bag.write_summary(bag, FULL, None, "off")
     summary = bag["spend_logs_metadata"]["prompt_router"]
     hidden = {field.name for field in declared() if field.metadata == LEDGER_ONLY}
+    hidden |= {field.name for field in fields(HistoryState)}
     hidden |= {f"counterfactual_{field.name}" for field in fields(Usage)}
     assert hidden >= {"key_hash", "user_id", "tags"}
     line = json.loads(FULL.to_json())
@@ -105,11 +117,16 @@ def test_a_type_that_no_column_can_have_is_refused() -> None:
 def test_columns_have_the_types_that_readers_of_older_files_know() -> None:
     """Parquet files of earlier versions are read beside new ones."""
     found = {dtype: [name for name in COLUMNS if COLUMNS[name] == dtype] for dtype in set(COLUMNS.values())}
-    assert found[pl.List(pl.String)] == ["tags", "absent_modules", "late_modules"]
-    assert found[pl.Boolean] == ["stream", "is_fallback", "is_drift", "response_cached"]
+    assert found[pl.List(pl.String)] == [
+        *("tags", "absent_modules", "wanted_modules", "wanted_late_modules"),
+        *("late_modules", "previous_history_states"),
+    ]
+    assert found[pl.Boolean] == [
+        *("stream", "is_fallback", "is_drift", "is_new_message", "response_cached"),
+    ]
     assert found[pl.Float64] == ["started_seconds", "coverage", "known_lines", "finished_seconds"]
     assert [name.endswith("_usd") for name in COLUMNS] == [COLUMNS[name] == MONEY for name in COLUMNS]
-    counted = ("_tokens", "_chars", "_count", "_total", "_us", "breakpoints_added", "breakpoints_client")
+    counted = ("_tokens", "_chars", "_count", "_number", "_total", "_us", "breakpoints_added", "breakpoints_client")
     assert [name.endswith(counted) for name in COLUMNS] == [COLUMNS[name] == pl.Int64 for name in COLUMNS]
 
 

@@ -197,7 +197,9 @@ def test_unknown_usage_is_null_in_every_bucket() -> None:
         record(facts()[0], usage=None, usage_reason="gone", billed_usd=None, billed_reason="no price").to_json()
     )
     names = [
-        name for name in row if name.endswith("_tokens") and not name.startswith(("original", "prompt", "routing"))
+        name
+        for name in row
+        if name.endswith("_tokens") and not name.startswith(("original", "prompt", "routing", "history", "tools"))
     ]
     assert len(names) == 10
     assert all(row[name] is None for name in names)

@@ -15,7 +15,7 @@ estimated from it (``block_sizes``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
@@ -31,8 +31,9 @@ from litellm_prompt_router.accounting.counterfactual import (
     scope_in,
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
+from litellm_prompt_router.accounting.kept_history import history_of
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
-from litellm_prompt_router.cache_model import DeployedModel, MarkedPrefixes, rules_of
+from litellm_prompt_router.cache_model import Block, DeployedModel, MarkedPrefixes, rules_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
@@ -43,6 +44,7 @@ METHOD_UNCACHED = "no cache prices"
 UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"
 NO_PRICE = "unavailable: no price"
+NOT_MODELLED = "this endpoint isn't modelled"
 PromptVersion = Literal["original", "rewritten"]
 
 
@@ -108,8 +110,11 @@ class Accountant:
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
         kept = packed.unpacked()
+        original = self._original(kept, model)
+        blocks = None if isinstance(original, NoEstimateError) else original
+        record = replace(record, history=history_of(kept, record.facts.key_scope, blocks))
         try:
-            estimate, method = self._estimate(record, answer, kept, model, info, terms)
+            estimate, method = self._estimate(record, answer, kept, original, model, info, terms)
         except NoEstimateError as error:
             if kept.rewritten is None:
                 return _unchanged(record)
@@ -123,6 +128,7 @@ class Accountant:
         record: Record,
         answer: AnsweredAttempt,
         kept: InFlightRequest,
+        original: Sequence[Block] | NoEstimateError,
         model: DeployedModel,
         info: MapEntry,
         terms: BillTerms,
@@ -133,12 +139,13 @@ class Accountant:
         """
         usage = record.usage
         if usage is None or not self._call_blocks.can_read(kept.endpoint):
-            raise NoEstimateError("this endpoint isn't modelled")
+            raise NoEstimateError(NOT_MODELLED)
         rules = rules_of(model)
         is_cache_irrelevant = rules is None and _caching_saves_nothing(info, terms, usage, model)
         if rules is None and not is_cache_irrelevant:
             raise NoEstimateError(f"no model of how {answer.provider or 'the provider'} caches")
-        original = self._blocks(kept, kept.original, model)
+        if isinstance(original, NoEstimateError):
+            raise original
         rewritten = (
             None if kept.rewritten is None else self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
         )
@@ -172,7 +179,18 @@ class Accountant:
             raise NoEstimateError("what was cached before the start isn't known")
         return estimate.usage, METHOD if shared is None else METHOD_SHARED
 
-    def _blocks(self, kept: InFlightRequest, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None = None) -> Any:
+    def _original(self, kept: InFlightRequest, model: DeployedModel) -> Sequence[Block] | NoEstimateError:
+        """The blocks of the request as it came, or why there are none."""
+        if not self._call_blocks.can_read(kept.endpoint):
+            return NoEstimateError(NOT_MODELLED)
+        try:
+            return self._blocks(kept, kept.original, model)
+        except NoEstimateError as error:
+            return error
+
+    def _blocks(
+        self, kept: InFlightRequest, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None = None
+    ) -> Sequence[Block]:
         try:
             return self._call_blocks.blocks(kept.endpoint, prompt, model, plan)
         except ValueError as error:

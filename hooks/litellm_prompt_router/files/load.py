@@ -27,6 +27,7 @@ from litellm_prompt_router.files.profile_yaml import (
     ModuleFile,
     ProfileFile,
     RouterFile,
+    UseFile,
     inconsistencies,
     named_files,
 )
@@ -40,6 +41,7 @@ from litellm_prompt_router.profile.profile import (
     Economics,
     EmbeddingSettings,
     Module,
+    ObservedUse,
     Profile,
     RoutingModelSettings,
     Slot,
@@ -196,6 +198,7 @@ def economics_as_stated(stated: EconomicsFile, order: Mapping[str, int]) -> Econ
     bundles = tuple(frozenset(order[name] for name in bundle) for bundle in stated.bundles)
     conversations = stated.tuned_on.get("conversations")
     return Economics(
+        is_tuned=stated.choice != "untuned",
         rewrites=stated.choice != "full",
         min_dropped=stated.min_dropped,
         bundles=bundles if stated.choice in ("bundles", "all") else None,
@@ -205,7 +208,13 @@ def economics_as_stated(stated: EconomicsFile, order: Mapping[str, int]) -> Econ
         router=_tuned_on(stated, "router"),
         routing=_tuned_on(stated, "routing"),
         conversations=conversations if isinstance(conversations, int) else None,
+        use=None if stated.use is None else _use(stated.use, order.keys()),
     )
+
+
+def _use(stated: UseFile, known: Iterable[str]) -> ObservedUse:
+    chances = {module: stated.later_chances[module] for module in known if module in stated.later_chances}
+    return ObservedUse(calls_per_message=stated.calls_per_message, later_chances=chances or None)
 
 
 def _tuned_on(stated: EconomicsFile, name: str) -> str | None:

@@ -66,14 +66,26 @@ class ModuleFile(_StrictProfile):
     tools: tuple[str, ...] = ()
 
 
-class EconomicsFile(_StrictProfile):
-    """``economics`` of profile.yaml, as ``simulate --tune`` writes it."""
+class UseFile(_StrictProfile):
+    """``use`` of ``economics``: how conversations use the profile, as a ledger showed it."""
 
-    choice: Literal["exact", "bundles", "all", "full"]
+    calls_per_message: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    later_chances: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    """By module id; of modules that are gone nothing is said any more."""
+
+
+class EconomicsFile(_StrictProfile):
+    """``economics`` of profile.yaml, as ``tune`` and ``simulate --tune`` write it.
+
+    ``untuned``: there is only ``use``, by which the untuned rule goes.
+    """
+
+    choice: Literal["exact", "bundles", "all", "full", "untuned"]
     min_dropped: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     bundles: tuple[tuple[str, ...], ...] = ()
     cache_read_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     cache_write_share: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    use: UseFile | None = None
     tuned_on: dict[str, str | int | float] = {}
     """The traffic and the figures that led to it, for people.
 

@@ -263,7 +263,7 @@ class RequestHandler:
         target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
         facts = facts_of(handled.caller, handled.mode, walked.outcome, target, decision_us, handled.decided_by)
-        return with_part_sizes(facts, walked.request, request.data)
+        return with_part_sizes(facts, walked.request, request.data, walked.outcome.recognition)
 
     def _route_or_wait(
         self, request: IncomingRequest, to_route: RequestToRoute, step: RequestToRoute | AwaitingModels | WalkResult

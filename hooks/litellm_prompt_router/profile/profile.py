@@ -93,6 +93,8 @@ class Economics:
     itself, if at least ``min_dropped`` tokens are left out for each token selected. Else every module is sent.
     """
 
+    is_tuned: bool = True
+    """False: no way was found or looked for; nothing but ``use`` is known, and the untuned rule decides."""
     rewrites: bool = True
     """False: every conversation is left as it came."""
     min_dropped: float = 0.0
@@ -213,13 +215,14 @@ class Profile:
     @property
     def economics_in_force(self) -> Economics | None:
         """What tuning found, as long as modules are selected as they were in the tuning."""
-        return self.economics if self.outdated_tuning is None else None
+        tuned = self.economics
+        return tuned if tuned is not None and tuned.is_tuned and self.outdated_tuning is None else None
 
     @property
     def outdated_tuning(self) -> str | None:
         """What changed since the tuning, so that it doesn't hold any more; None where it holds or there is none."""
         tuned = self.economics
-        if tuned is None:
+        if tuned is None or not tuned.is_tuned:
             return None
         if tuned.profile_version is not None and tuned.profile_version != self.version:
             return f"tuned on version {tuned.profile_version}"

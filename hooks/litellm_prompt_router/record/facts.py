@@ -8,9 +8,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from litellm_prompt_router.record.prompt_state import prompt_state_of
 from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.types import (
     Composition,
+    Evidence,
     Mode,
     Outcome,
     Passthrough,
@@ -105,12 +107,25 @@ def _passed(caller: Caller, mode: Mode, outcome: Passthrough, decision_us: int, 
     )
 
 
-def with_part_sizes(facts: Facts, request: Request | None, data: Mapping[str, Any]) -> Facts:
-    """The facts with the sizes of what isn't system text: routing can't save any of it."""
+def with_part_sizes(
+    facts: Facts, request: Request | None, data: Mapping[str, Any], recognition: Recognition | None = None
+) -> Facts:
+    """The facts with the sizes of what isn't system text, and with what varies in that."""
     if request is None:
         return facts
     history_chars = sum([len(turn.text) for turn in request.turns])
-    return replace(facts, tools_chars=tools_chars(data), history_chars=history_chars)
+    facts = replace(facts, tools_chars=tools_chars(data), history_chars=history_chars)
+    if recognition is None:
+        return facts
+    varies = prompt_state_of(recognition, request.system_text, facts.key_scope)
+    return replace(
+        facts,
+        placed_state=varies.placed_state,
+        placed_at_chars=varies.placed_at_chars,
+        varying_state=varies.varying_state,
+        varying_at_chars=varies.varying_at_chars,
+        varying_chars=varies.varying_chars,
+    )
 
 
 def _recognised(
@@ -130,6 +145,7 @@ def _recognised(
     """
     absent = _absent_modules(recognition)
     residue_chars = _residue_chars(outcome, recognition)
+    wanted = [each for each in decision.wanted if not _is_core(recognition, each)]
     told = partial(
         Facts,
         caller=caller,
@@ -151,6 +167,12 @@ def _recognised(
         decision_us=decision_us,
         is_drift=bool(absent) or residue_chars >= DRIFT_RESIDUE_CHARS,
         absent_modules=absent,
+        turn_number=decision.turn_number,
+        is_new_message=decision.is_new_message,
+        wanted_modules=tuple([each.module for each in wanted if not each.late]),
+        wanted_late_modules=tuple([each.module for each in wanted if each.late]),
+        profile_router=recognition.profile.router,
+        profile_routing=recognition.profile.routing,
     )
     is_held_back = context.policy == UNREVIEWED
     if isinstance(outcome, Passthrough):
@@ -181,6 +203,10 @@ def _recognised(
         list_price_saved_usd=None if saved is None else format(saved, "f"),
         list_price_saved_reason=why_not,
     )
+
+
+def _is_core(recognition: Recognition, evidence: Evidence) -> bool:
+    return recognition.profile.modules[recognition.profile.order[evidence.module]].always
 
 
 def _residue_chars(outcome: Outcome, recognition: Recognition) -> int:

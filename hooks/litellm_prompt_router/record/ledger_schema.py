@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from litellm_prompt_router.record.record import LEDGER_ONLY_KEY, USAGE_BUCKETS, USAGE_PREFIXES, Caller, Facts, Record
+from litellm_prompt_router.record.history_state import HistoryState
+from litellm_prompt_router.record.record import (
+    HISTORY,
+    LEDGER_ONLY_KEY,
+    USAGE_BUCKETS,
+    USAGE_PREFIXES,
+    Caller,
+    Facts,
+    Record,
+)
 from litellm_prompt_router.request.types import Evidence
 
 FieldType = Literal["text", "integer", "number", "boolean", "money", "texts", "modules"]
@@ -46,6 +55,9 @@ def _ledger_fields() -> Iterator[LedgerField]:
             for bucket in USAGE_BUCKETS:
                 name = USAGE_PREFIXES[each.name] + bucket
                 yield LedgerField(name=name, type="integer", in_summary=in_summary)
+        elif each.name == HISTORY:
+            for told in fields(HistoryState):
+                yield replace(_ledger_field(HistoryState, told), in_summary=False)
         elif each.name != "facts":
             yield _ledger_field(Record, each)
 

@@ -86,6 +86,7 @@ def with_modules(decision: RoutingDecision, profile: Profile, sent: frozenset[in
         decision,
         selected=tuple(why[module] for module in sorted(why)),
         arrivals=tuple(arrival for arrival in arrivals if arrival.modules),
+        before_gate=decision.wanted,
     )
 
 

@@ -216,6 +216,17 @@ class RoutingDecision:
     is_fallback: bool
     fallback_reason: str | None
     query_chars: int
+    turn_number: int | None = None
+    """User messages so far, without those that hold nothing of a user's; None where the history isn't known."""
+    is_new_message: bool | None = None
+    """True where nothing was answered to the latest of them yet."""
+    before_gate: tuple[Evidence, ...] | None = None
+    """What was selected before the cost gate added to it; None where it added nothing."""
+
+    @property
+    def wanted(self) -> tuple[Evidence, ...]:
+        """What routing selected by itself."""
+        return self.selected if self.before_gate is None else self.before_gate
 
     @property
     def modules(self) -> tuple[str, ...]:

@@ -125,6 +125,8 @@ class Router:
             is_fallback=walk.fallback is not None,
             fallback_reason=walk.fallback,
             query_chars=walk.query_chars,
+            turn_number=walk.turn_number,
+            is_new_message=walk.message_at >= 0 and not any(map(_is_answer, turns[walk.message_at + 1 :])),
         )
 
     def decide_all(self, turns: Sequence[Turn], reason: str) -> RoutingDecision:
@@ -245,6 +247,7 @@ class Router:
                 walk.send_all(SHORTENED, at=at)
                 walk.kind = "follow_up" if walk.kind == "none" else walk.kind
             elif reading.kind != "none":
+                walk.turn_number, walk.message_at = walk.turn_number + 1, at
                 walk.need.inherit()
                 if latest_only and reading.kind != "follow_up":
                     walk.restart(self._started_anew())
@@ -282,6 +285,10 @@ class Router:
             walk.absent -= {module}
             if walk.need.is_late and walk.has_base:
                 walk.need.bring(module, "tool_call", tool, at=_behind_results(turns, at))
+
+
+def _is_answer(turn: Turn) -> bool:
+    return turn.role == "assistant"
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:

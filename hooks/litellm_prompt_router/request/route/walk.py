@@ -35,6 +35,10 @@ class Walk:
     """Modules that the base lacks because their tools aren't declared and weren't called so far."""
     has_base: bool = False
     """True once a message was there of which nobody said what it needs."""
+    turn_number: int = 0
+    """User messages so far that say something."""
+    message_at: int = -1
+    """The turn of the latest of them."""
     asked: Floats | None = None
     """What the user's messages so far add to what the agent's words speak for; None: not known yet."""
 
