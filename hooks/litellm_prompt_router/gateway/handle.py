@@ -104,6 +104,8 @@ class RequestHandler:
         self.breaker = Breaker(configuration.thresholds)
         self.passed_while_stopped = 0
         """Requests of this process that came while everything was stopped. They have no record."""
+        self.opened = 0
+        """The others."""
         self._dispatcher = dispatcher
         self._accounting = accounting
         self._waits = Waits(embeddings, answers, tunings)
@@ -133,6 +135,7 @@ class RequestHandler:
     ) -> IncomingRequest:
         """The request, to be decided by this configuration. Fields of ours that the client sent are dropped."""
         began_ns = time.perf_counter_ns()
+        self.opened += 1
         metadata_bag.drop_reserved_keys(bag)
         caller = caller_of(key, data, call_type, bag, self._clock())
 

@@ -35,6 +35,8 @@ from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
 from litellm_prompt_router.gateway.models.routing_calls import Asking
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
+from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning
+from litellm_prompt_router.gateway.tuning.worker_tuning import self_tuning_of, tuning_rows
 from litellm_prompt_router.gateway.waiting import AwaitingModels
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
@@ -101,7 +103,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             self._tunings,
             clock,
         )
+        self._clock = clock
         self._watcher: Watcher | None = None
+        self._self_tuning: SelfTuning | None = None
         self._dispatcher.report_in_force(self._in_force)
         if configuration.stopped_by is None:
             fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
@@ -222,11 +226,23 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
         self._watcher = Watcher(loader, self._handler.publish, tell, self._dispatcher.submit_error)
         self._watcher.start()
+        handler = self._handler
+        self._self_tuning = self_tuning_of(
+            handler.configuration.settings,
+            lambda: handler.configuration,
+            lambda: handler.opened + handler.passed_while_stopped,
+            self._dispatcher,
+            self._clock,
+        )
+        if self._self_tuning is not None:
+            self._self_tuning.start()
 
     def close(self) -> None:
         """Writes out what waits for the sinks; also called at the process's end."""
         if self._watcher is not None:
             self._watcher.stop()
+        if self._self_tuning is not None:
+            self._self_tuning.close()
         self._models.close()
         self._tunings.close()
         self._completer.close()
@@ -286,6 +302,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             problems=self._watcher.problems if self._watcher is not None else (),
             is_breaker_open=None in open_breakers,
             breaker_keys=sum(key is not None for key in open_breakers),
+            tuning=tuning_rows(
+                configuration, is_running=self._self_tuning is not None and self._self_tuning.is_running
+            ),
             local_models=tuple(state.to_dict() for state in self._models.local.states()),
         )
 
