@@ -254,10 +254,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         One whose client goes away meanwhile has a record all the same where it asked a routing model: for the bill.
         """
         handler = self._handler
+        redis = proxy_server.redis_for_hooks(cache)
+        self._tunings.share_through(redis)
         step = handler.decide(request)
         while isinstance(step, AwaitingModels):
             try:
-                outcomes = await self._answered(step.wanted, proxy_server.redis_for_hooks(cache))
+                outcomes = await self._answered(step.wanted, redis)
             except asyncio.CancelledError as error:
                 self._record_abandoned(request, step, CLIENT_LEFT, error)
                 raise
@@ -272,7 +274,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> Mapping[RoutingQuestion, RoutingOutcome]:
         """Waits for what a request needs to know; what became of each question that was asked of a model."""
         if isinstance(wanted, TuningToAgree):
-            await self._tunings.agree(wanted, redis)
+            await self._tunings.agree(wanted)
             return {}
         return await self._models.answer(wanted, redis)
 

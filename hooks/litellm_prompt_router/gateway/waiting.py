@@ -68,7 +68,7 @@ class RequestToRoute:
     questions: QuestionsWanted | None = None
     routing_model: RoutingModelUse | None = None
     tuning: str | None = None
-    """The id of the tuning that the conversation goes by; None where the profile never was tuned by itself."""
+    """The id of the tuning that the conversation goes by; None where no tuning goes on by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,7 +38,7 @@ class ActiveConfiguration:
     """The folder that the profiles were read from."""
     tuning_state: TuningState = EMPTY_STATE
     tunings: Mapping[str, ProfileTunings] = field(default_factory=dict)
-    """By profile name, of those that were tuned by themselves."""
+    """By profile name; empty where no tuning goes on by itself."""
     number: int = 0
     """1 for the configuration at start, and one more for each that took its place."""
 

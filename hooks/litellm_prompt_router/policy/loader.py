@@ -251,7 +251,7 @@ class Loader:
             policy_path=self.policy_path,
             profiles_path=self.profiles_path(settings.profiles),
             tuning_state=self._tuning,
-            tunings=tunings_of(self._tuning, self._profiles),
+            tunings={} if self.tuning_path is None else tunings_of(self._tuning, self._profiles),
             number=self._number,
         )
 

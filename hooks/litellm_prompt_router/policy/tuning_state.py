@@ -62,6 +62,9 @@ class TunedProfile(_StatePart):
     last_try: LastTry | None = None
 
 
+NOT_TUNED = TunedProfile()
+
+
 class TuningState(_StatePart):
     """``profiles``: by name."""
 
@@ -79,10 +82,9 @@ class TuningState(_StatePart):
     def merged_with(self, other: TuningState, now_seconds: float) -> TuningState:
         """The tunings of both, without those that no conversation goes by any more."""
         names = sorted({*self.profiles, *other.profiles})
-        none = TunedProfile()
         return TuningState(
             profiles={
-                name: _merged(self.profiles.get(name, none), other.profiles.get(name, none), now_seconds)
+                name: _merged(self.profiles.get(name, NOT_TUNED), other.profiles.get(name, NOT_TUNED), now_seconds)
                 for name in names
             }
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from litellm_prompt_router.files.load import economics_as_stated
-from litellm_prompt_router.policy.tuning_state import KEPT_SECONDS, AcceptedTuning, TuningState
+from litellm_prompt_router.policy.tuning_state import KEPT_SECONDS, NOT_TUNED, AcceptedTuning, TuningState
 from litellm_prompt_router.profile.profile import Profile
 
 OWN = "own"
@@ -48,18 +48,17 @@ class ProfileTunings:
 
 
 def tunings_of(state: TuningState, profiles: Iterable[Profile]) -> Mapping[str, ProfileTunings]:
-    """By profile name, of profiles that have tunings. One that doesn't fit the profile's modules any more counts for
-    nothing: its step is what profile.yaml says.
+    """By profile name. A tuning that doesn't fit the profile's modules any more counts for nothing: its step is what
+    profile.yaml says.
     """
     return {
         profile.name: ProfileTunings(
             steps=(
                 TuningStep(id=OWN, from_seconds=-math.inf, profile=profile),
-                *(_step(tuning, profile) for tuning in state.profiles[profile.name].tunings),
+                *(_step(tuning, profile) for tuning in state.profiles.get(profile.name, NOT_TUNED).tunings),
             )
         )
         for profile in profiles
-        if profile.name in state.profiles and state.profiles[profile.name].tunings
     }
 
 

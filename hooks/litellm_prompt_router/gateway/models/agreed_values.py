@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 MAX_ROWS = 200_000
-"""About 40 MB; beyond it the oldest go."""
+"""About 40 MB of answers; beyond it the oldest go."""
 PRUNE_EVERY = 1_000
 """Values written between two clearings."""
 BUSY_SECONDS = 0.05
@@ -74,11 +74,18 @@ class FileValues(Generic[Value]):
     """A SQLite file, shared by the workers of one machine and found again after a restart."""
 
     def __init__(
-        self, path: Path, written: Callable[[Value], Any], read: Callable[[Any], Value], thread_name: str
+        self,
+        path: Path,
+        written: Callable[[Value], Any],
+        read: Callable[[Any], Value],
+        thread_name: str,
+        *,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         self._path = path
         self._as_json = written
         self._from_json = read
+        self._max_rows = max_rows
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=thread_name)
         self._connection: sqlite3.Connection | None = None
         self._written = 0
@@ -121,7 +128,7 @@ class FileValues(Generic[Value]):
             row = database.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
         self._written += 1
         if self._written % PRUNE_EVERY == 0:
-            _prune(database, now)
+            _prune(database, now, self._max_rows)
         return value if row is None else self._from_json(json.loads(row[0]))
 
     def _replace(self, key: str, value: Value, ttl_seconds: int) -> None:
@@ -134,12 +141,12 @@ class FileValues(Generic[Value]):
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._connection = _opened(self._path)
+                self._connection = _opened(self._path, self._max_rows)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 self._path.replace(self._path.with_suffix(".broken"))
-                self._connection = _opened(self._path)
+                self._connection = _opened(self._path, self._max_rows)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -149,7 +156,7 @@ class FileValues(Generic[Value]):
             self._connection = None
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, max_rows: int) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
@@ -160,17 +167,17 @@ def _opened(path: Path) -> sqlite3.Connection:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL, until REAL NOT NULL)"
             )
-        _prune(database, time.time())
+        _prune(database, time.time(), max_rows)
     except sqlite3.Error:
         database.close()
         raise
     return database
 
 
-def _prune(database: sqlite3.Connection, now: float) -> None:
+def _prune(database: sqlite3.Connection, now: float, max_rows: int) -> None:
     with database:
         database.execute("DELETE FROM answers WHERE until <= ?", (now,))
         database.execute(
             "DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers ORDER BY until DESC LIMIT -1 OFFSET ?)",
-            (MAX_ROWS,),
+            (max_rows,),
         )

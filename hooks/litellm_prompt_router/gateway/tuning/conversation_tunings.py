@@ -1,8 +1,9 @@
 """By which tuning each conversation goes: by the one that it began with, in every worker and replica.
 
-As long as a profile has one tuning that any conversation can go by, nothing is asked or written. From the moment that
-another is announced until nobody goes by the older one any more, processes agree on each conversation through a store,
-once: who sees it first notes its tuning before the request goes on, and who doesn't know it looks before it decides.
+As long as a profile has one tuning that any conversation can go by, no request waits: who sees a conversation begin
+has that noted in the background. From the moment that another tuning is announced until nobody goes by the older one
+any more, processes agree on each conversation through a store, once: who sees it first notes its tuning before the
+request goes on, and who doesn't know it looks before it decides.
 Where the store doesn't answer, a conversation begins under the oldest tuning, which is also what others make of one
 that isn't noted anywhere.
 """
@@ -26,6 +27,8 @@ SHARED_PREFIX = "prompt_router:tuning:1:"
 FILE_NAME = "conversation_tunings.sqlite3"
 MAX_CONVERSATIONS = 50_000
 """In memory, about 10 MB; of one that was forgotten the store still knows."""
+MAX_NOTED = 500_000
+"""In the file, about 60 MB."""
 BEGIN_SECONDS = 0.15
 """For the store to take note of a conversation that begins."""
 LOOK_SECONDS = 1.0
@@ -57,7 +60,7 @@ class FileTunings(FileValues[str]):
     """A file of this folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder / FILE_NAME, str, _text, "prompt-router-tunings")
+        super().__init__(folder / FILE_NAME, str, _text, "prompt-router-tunings", max_rows=MAX_NOTED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,9 +88,16 @@ class ConversationTunings:
     def __init__(self, folder: Path | None = None, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._file = FileTunings(folder) if folder is not None else None
+        self._store: TuningStore | None = self._file
+        self._redis: Any = None
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._background: set[asyncio.Task[Any]] = set()
-        self._store: TuningStore | None = None
+
+    def share_through(self, redis: Any) -> None:
+        """Takes LiteLLM's Redis in place of the file, if it has one."""
+        if redis is not self._redis:
+            self._redis = redis
+            self._store = self._file if redis is None else RedisTunings(redis)
 
     def step_of(
         self, profile: str, conversation: str, request: Request, tunings: ProfileTunings
@@ -100,7 +110,7 @@ class ConversationTunings:
         if known is not None:
             step = next((step for step in alive if step.id == known.step), None)
             if step is not None:
-                self._in_use(key, known, now, is_shared=len(alive) > 1)
+                self._in_use(key, known, now)
                 return step
             del self._known[key]
         is_beginning = begins(request)
@@ -108,11 +118,13 @@ class ConversationTunings:
         if len(alive) > 1:
             return TuningToAgree(conversation=key, proposed=step.id, oldest=alive[0].id, is_beginning=is_beginning)
         self._note(key, step.id, now)
+        if is_beginning and self._store is not None:
+            self._in_the_background(self._store.agree(key, step.id, int(KEPT_SECONDS)))
         return step
 
-    async def agree(self, wanted: TuningToAgree, redis: Any) -> None:
-        """Has the conversation's tuning in memory afterwards, whatever happens. ``redis``: LiteLLM's, if it has one."""
-        self._store = store = self._file if redis is None else RedisTunings(redis)
+    async def agree(self, wanted: TuningToAgree) -> None:
+        """Has the conversation's tuning in memory afterwards, whatever happens."""
+        store = self._store
         key, step = wanted.conversation, wanted.proposed if store is None else wanted.oldest
         if store is not None:
             try:
@@ -140,13 +152,13 @@ class ConversationTunings:
         if len(self._known) > MAX_CONVERSATIONS:
             self._known.popitem(last=False)
 
-    def _in_use(self, key: str, known: _Known, now: float, *, is_shared: bool) -> None:
+    def _in_use(self, key: str, known: _Known, now: float) -> None:
         self._known.move_to_end(key)
-        if is_shared and self._store is not None and now >= known.renew_at:
+        if self._store is not None and now >= known.renew_at:
             known.renew_at = now + RENEW_SECONDS
             self._in_the_background(self._store.renew(key, known.step, int(KEPT_SECONDS)))
 
-    def _in_the_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_the_background(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(_quietly(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -173,7 +185,7 @@ async def _agreed(store: TuningStore, wanted: TuningToAgree) -> str:
     return await store.agree(wanted.conversation, wanted.proposed, int(KEPT_SECONDS))
 
 
-async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
     try:
         async with asyncio.timeout(WRITE_SECONDS):
             await work

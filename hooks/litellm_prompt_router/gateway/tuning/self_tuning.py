@@ -6,6 +6,7 @@ due. The work itself is done by a process of its own. Whatever fails there chang
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
@@ -24,6 +25,7 @@ from litellm_prompt_router.gateway.tuning.tuning_process import ProfileFinding, 
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.settings import Settings, TuningSettings
 from litellm_prompt_router.policy.tuning_state import (
+    NOT_TUNED,
     AcceptedTuning,
     LastTry,
     TunedProfile,
@@ -100,9 +102,11 @@ class SelfTuning:
         """Looks from now on, in forked children too."""
         self._run_thread()
         os.register_at_fork(after_in_child=self._run_thread)
+        atexit.register(self.close)
 
     def close(self) -> None:
         """Ends the thread, and a process that is under way."""
+        atexit.unregister(self.close)
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -173,7 +177,7 @@ class SelfTuning:
         accepted: list[tuple[str, AcceptedTuning]] = []
 
         def changed(state: TuningState) -> TuningState:
-            of_profile = state.profiles.get(profile.name, TunedProfile())
+            of_profile = state.profiles.get(profile.name, NOT_TUNED)
             refusal = self._refusal(profile, of_profile, found)
             tried = LastTry(at_seconds=now, said=refusal or "changed", has_failed=answer.problem is not None)
             state = state.with_try(profile.name, tried)
@@ -210,7 +214,7 @@ class SelfTuning:
         """Goes back to what profile.yaml says where the policy file switches tuning off, and forth where no longer."""
         for name, profile in configuration.pipeline.profiles.items():
             is_off = configuration.policy.tuning_of(name) == "off"
-            known = configuration.tuning_state.profiles.get(name, TunedProfile()).tunings
+            known = configuration.tuning_state.profiles.get(name, NOT_TUNED).tunings
             was_off = name in self._were_off
             (self._were_off.add if is_off else self._were_off.discard)(name)
             if known and is_off and known[-1].economics is not None:
@@ -264,7 +268,7 @@ class SelfTuning:
         every = self._settings.every
         due: dict[str, float] = {}
         for name in configuration.pipeline.profiles if every is not None else ():
-            tried = state.profiles.get(name, TunedProfile()).last_try
+            tried = state.profiles.get(name, NOT_TUNED).last_try
             since = self._began if tried is None else tried.at_seconds + (every or 0.0)
             if since <= now and configuration.policy.tuning_of(name) == "on":
                 due[name] = since

@@ -11,7 +11,7 @@ from litellm_prompt_router.gateway.tuning.state_place import RedisState, StatePl
 from litellm_prompt_router.gateway.tuning.tuning_process import TuningProcess
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.settings import Settings
-from litellm_prompt_router.policy.tuning_state import TunedProfile
+from litellm_prompt_router.policy.tuning_state import NOT_TUNED
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 NOTICE = "tuning"
@@ -55,7 +55,7 @@ def tuning_rows(configuration: ActiveConfiguration, *, is_running: bool) -> tupl
         return ()
     rows = []
     for profile in configuration.profiles:
-        known = configuration.tuning_state.profiles.get(profile.name, TunedProfile())
+        known = configuration.tuning_state.profiles.get(profile.name, NOT_TUNED)
         latest = known.tunings[-1] if known.tunings else None
         tried = known.last_try
         rows.append(
