@@ -275,7 +275,8 @@ def test_a_new_file_has_the_usual_mode(root: Path) -> None:
     [
         pytest.param(
             lambda editor: editor.set_section("economics", {"choice": "never"}),
-            "profiles/toy/profile.yaml: economics.choice: input should be 'exact', 'bundles', 'all' or 'full'",
+            "profiles/toy/profile.yaml: economics.choice: input should be 'exact', 'bundles', 'all', 'full' or"
+            " 'untuned'",
             id="section",
         ),
         pytest.param(

@@ -21,7 +21,7 @@ from tests.telemetry.records import CALLER, FACTS, MODULES, RECORD, USAGE
 
 HOLDERS = {"caller", "facts", "usage", "counterfactual", "history"}
 """Fields that hold others, which stand in the line in their place."""
-FULL_CALLER = replace(CALLER, user_id="u", tags=("a", "b"), conversation="c-1")
+FULL_CALLER = replace(CALLER, user_id="u", tags=("a", "b"), conversation="c-1", names_session=True)
 FULL_FACTS = replace(
     FACTS, caller=FULL_CALLER, reason="r", known_lines=0.9, placement="append", fallback_reason="unsure", arm="holdout",
     list_price_saved_reason="why", absent_modules=("core/identity",), policy="settings", profile_changed_from="2 abc",
@@ -122,7 +122,7 @@ def test_columns_have_the_types_that_readers_of_older_files_know() -> None:
         *("late_modules", "previous_history_states"),
     ]
     assert found[pl.Boolean] == [
-        *("stream", "is_fallback", "is_drift", "is_new_message", "response_cached"),
+        *("stream", "names_session", "is_fallback", "is_drift", "is_new_message", "response_cached"),
     ]
     assert found[pl.Float64] == ["started_seconds", "coverage", "known_lines", "finished_seconds"]
     assert [name.endswith("_usd") for name in COLUMNS] == [COLUMNS[name] == MONEY for name in COLUMNS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import click
@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
-from litellm_prompt_router.cache_model import BlockReader, Prices, Rules, openai_rules, rules_of
+from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
+from litellm_prompt_router.cache_model import BlockReader, Prices, Rules
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -41,6 +42,10 @@ class Account:
         wire = ClaudeWire(self.model)
         return lambda body: reader.anthropic(wire.body(body))
 
+    @property
+    def terms(self) -> ModelTerms:
+        return ModelTerms(model=self.model, prices=self.prices, target=self.target, rules=self.rules)
+
     def for_json(self) -> dict[str, Any]:
         return {"model": self.model, "prices": {name: str(value) for name, value in asdict(self.prices).items()}}
 
@@ -59,24 +64,14 @@ def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account
     ``endpoint`` is the one that the calls came to: it has a say in where late modules can go.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    # These import LiteLLM, which takes seconds.
-    from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
-    from litellm_prompt_router.gateway.deployments.describe import describe
+    # This imports LiteLLM, which takes seconds.
+    from litellm_prompt_router.gateway.deployments.priced_models import terms_by_prices
 
-    prices, target = _prices(model, stated), target_of_model(model, endpoint)
+    prices = _prices(model, stated)
     if not prices.input_usd_per_mtok:
         raise ConfigurationError(["--prices: input_usd_per_mtok: must be more than 0; what is free needs no rewriting"])
-    return Account(
-        model=model,
-        prices=prices,
-        target=replace(
-            target,
-            cache_read_share=float(prices.cache_read_usd_per_mtok / prices.input_usd_per_mtok),
-            cache_write_share=float(prices.cache_write_5m_usd_per_mtok / prices.input_usd_per_mtok),
-            cache_write_1h_share=float(prices.cache_write_1h_usd_per_mtok / prices.input_usd_per_mtok),
-        ),
-        rules=rules_of(describe(model)) or openai_rules(model),  # whose cache isn't modelled is taken for OpenAI's
-    )
+    terms = terms_by_prices(model, prices, endpoint)
+    return Account(model=model, prices=prices, target=terms.target, rules=terms.rules)
 
 
 def _prices(model: str, stated: str | None) -> Prices:

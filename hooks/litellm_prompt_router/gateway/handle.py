@@ -186,7 +186,11 @@ class RequestHandler:
         if isinstance(opened, WalkResult):
             return _outcome_before_routing(caller, opened, without_profile)
         sender = sender_of(data, caller.endpoint)
-        caller = replace(caller, conversation=conversation_of(request.scope, opened.request, sender))
+        caller = replace(
+            caller,
+            conversation=conversation_of(request.scope, opened.request, sender),
+            names_session=sender.session is not None,
+        )
         recognised: RecognisedRequest | WalkResult | None = None
         only = None
         policy = without_profile

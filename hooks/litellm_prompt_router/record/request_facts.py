@@ -71,6 +71,8 @@ class Caller:
 
     Side calls (titles, probes, summaries by a helper) have one too, and are no conversation: ``Facts.is_conversation``.
     """
+    names_session: bool = field(default=False, metadata=LEDGER_ONLY)
+    """True where the client names its session, so that ``conversation`` is that and not a guess by its first words."""
 
     @property
     def conversation_or_request(self) -> str:

@@ -16,7 +16,7 @@ from litellm_prompt_router.analysis.simulate.gain import MIN_SAVING, ProfileGain
 from litellm_prompt_router.analysis.simulate.tune import Tuning
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.profile_editor import ProfileEditor
-from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.profile.profile import ObservedUse, Profile
 from litellm_prompt_router.request.cost_gate import holds_for
 from litellm_prompt_router.request.types import Target
 
@@ -78,8 +78,9 @@ def section_of_tuning(
     conversations: int,
     calls: int,
     calls_per_conversation: float,
+    use: ObservedUse | None = None,
 ) -> Mapping[str, Any]:
-    """The way that a tuning found, with its figures."""
+    """The way that a tuning found, with its figures and, from a ledger, the use that it shows."""
     economics = tuning.economics
     section: dict[str, Any] = {"choice": tuning.choice}
     if economics.min_dropped:
@@ -89,6 +90,7 @@ def section_of_tuning(
     return {
         **section,
         **_shares(target),
+        **_use(use),
         "tuned_on": {
             **_tuned_on(profile, model, conversations, calls),
             "calls_per_conversation": round(calls_per_conversation, 2),
@@ -98,6 +100,32 @@ def section_of_tuning(
             "exact_sets_versus_full_cached": f"{tuning.candidates[0].versus_full_cached:+.2%}",
         },
     }
+
+
+def section_of_use(use: ObservedUse, profile: Profile, conversations: int, calls: int) -> Mapping[str, Any]:
+    """What is known without a tuning: the untuned rule goes by it."""
+    return {
+        "choice": "untuned",
+        **_use(use),
+        "tuned_on": {
+            "profile_version": profile.version,
+            "router": profile.router,
+            **({} if profile.routing is None else {"routing": profile.routing}),
+            "conversations": conversations,
+            "calls": calls,
+        },
+    }
+
+
+def _use(use: ObservedUse | None) -> dict[str, Any]:
+    if use is None:
+        return {}
+    stated: dict[str, Any] = {}
+    if use.calls_per_message is not None:
+        stated["calls_per_message"] = use.calls_per_message
+    if use.later_chances:
+        stated["later_chances"] = dict(use.later_chances)
+    return {"use": stated} if stated else {}
 
 
 def write_economics(folder: Path, section: Mapping[str, Any]) -> None:
