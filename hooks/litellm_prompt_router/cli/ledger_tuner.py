@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from litellm_prompt_router.analysis.simulate.ledger_tuning import LedgerTuning, tune_from_ledger
-from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
-from litellm_prompt_router.cli.model_accounts import account_for
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profiles
 from litellm_prompt_router.files.profile_yaml import EconomicsFile
@@ -47,13 +45,15 @@ def main() -> None:
 
 def answer_to(task: TuningTask) -> TuningAnswer:
     """What the ledger says of the task's profiles. A ledger that can't be read is a problem, not an exception."""
+    from litellm_prompt_router.gateway.deployments.priced_models import terms_of_model  # imports LiteLLM, for seconds
+
     try:
         profiles = load_profiles(task.profiles_path, token_counter())
         found = {}
         for profile in profiles:
             if profile.name in task.profiles:
                 reading = LedgerReading(profile.name)
-                tuned = tune_from_ledger(reading.records(task), profile, terms_of)
+                tuned = tune_from_ledger(reading.records(task), profile, terms_of_model)
                 problem = reading.problem()
                 if problem is not None:
                     return TuningAnswer(problem=problem)
@@ -136,15 +136,6 @@ def latest_lines(path: Path, max_bytes: int) -> Iterator[bytes]:
                 for line in plain:
                     left -= len(line)
                     yield line
-
-
-def terms_of(model: str) -> ModelTerms | None:
-    """By LiteLLM's map; None for a model without a price there."""
-    try:
-        account = account_for(model, None)
-    except ConfigurationError:
-        return None
-    return ModelTerms(model=account.model, prices=account.prices, target=account.target, rules=account.rules)
 
 
 if __name__ == "__main__":
