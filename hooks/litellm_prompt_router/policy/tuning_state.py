@@ -143,11 +143,10 @@ def write_state(path: Path, state: TuningState) -> None:
 def _merged(one: TunedProfile, other: TunedProfile, now_seconds: float) -> TunedProfile:
     by_id: Mapping[str, AcceptedTuning] = {tuning.id: tuning for tuning in (*one.tunings, *other.tunings)}
     tunings = sorted(by_id.values(), key=lambda tuning: (tuning.holds_from_seconds, tuning.id))[-MAX_TUNINGS:]
-    replaced_at = [tuning.holds_from_seconds for tuning in tunings[1:]]
     kept = [
         tuning
-        for tuning, until in zip(tunings, [*replaced_at, now_seconds], strict=True)
-        if now_seconds - until < KEPT_SECONDS
+        for tuning, follower in zip(tunings, [*tunings[1:], None][: len(tunings)], strict=True)
+        if follower is None or now_seconds - follower.holds_from_seconds < KEPT_SECONDS
     ]
     tries = [tried for tried in (one.last_try, other.last_try) if tried is not None]
     return TunedProfile(tunings=tuple(kept), last_try=max(tries, key=lambda tried: tried.at_seconds, default=None))

@@ -144,8 +144,8 @@ class SelfTuning:
         with contextlib.ExitStack() as stack:
             if not stack.enter_context(self._place.alone(self._settings.timeout + 60.0)):
                 return
-            state = self._place.change(lambda own: own)
-            names = tuple(self._due(configuration, state, now))  # another worker may have been quicker
+            self._place.exchange(now)  # another worker may have been quicker
+            names = tuple(self._due(configuration, self._place.change(lambda own: own), now))
             if not names:
                 return
             task = TuningTask(
@@ -169,6 +169,7 @@ class SelfTuning:
                 profile = configuration.pipeline.profiles.get(name)
                 if profile is not None and configuration.policy.tuning_of(name) == "on":
                     self._settle(profile, answer, now)
+            self._place.exchange(now)  # before the lock is given back: replicas see that it is done
         finally:
             self._end_run()
 
