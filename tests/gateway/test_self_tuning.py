@@ -17,8 +17,9 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.files.profile_yaml import EconomicsFile
 from litellm_prompt_router.gateway.tuning import tuning_process
-from litellm_prompt_router.gateway.tuning.self_tuning import CHANGED, FAILED, SelfTuning, is_same
+from litellm_prompt_router.gateway.tuning.self_tuning import CHANGED, FAILED, SelfTuning
 from litellm_prompt_router.gateway.tuning.state_place import StatePlace
+from litellm_prompt_router.gateway.tuning.tuning_comparison import is_same
 from litellm_prompt_router.gateway.tuning.tuning_process import (
     ProfileFinding,
     TuningAnswer,
@@ -106,11 +107,15 @@ class Machine:
 
     def choices(self) -> list[str | None]:
         found = read_state(self.path).profiles.get("workbench")
-        return [] if found is None else [each.economics and each.economics.choice for each in found.tunings]
+        return (
+            []
+            if found is None
+            else [None if each.economics is None else each.economics.choice for each in found.tunings]
+        )
 
     def said(self) -> str | None:
         tried = read_state(self.path).profiles["workbench"].last_try
-        return tried and tried.said
+        return None if tried is None else tried.said
 
 
 class MadeWorker:

@@ -13,14 +13,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.profile_yaml import EconomicsFile
 from litellm_prompt_router.gateway.tuning.state_place import StatePlace
+from litellm_prompt_router.gateway.tuning.tuning_comparison import (
+    choice_of,
+    figures_of,
+    is_same,
+    latest_found,
+    word_of,
+)
 from litellm_prompt_router.gateway.tuning.tuning_process import ProfileFinding, TuningAnswer, TuningTask
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.settings import Settings, TuningSettings
@@ -32,14 +37,11 @@ from litellm_prompt_router.policy.tuning_state import (
     TuningState,
     new_tuning,
 )
-from litellm_prompt_router.policy.tunings import OWN, tuned_profile
-from litellm_prompt_router.profile.profile import Economics, Profile
+from litellm_prompt_router.policy.tunings import tuned_profile
+from litellm_prompt_router.profile.profile import Profile
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS = 300.0
-SAME_USE = 0.25
-"""Calls per message that differ by less are the same traffic."""
-SAME_CHANCE = 0.15
 CHANGED = "Tuning changed"
 FAILED = "Tuning failed"
 BY_POLICY = "policy file: off"
@@ -221,7 +223,7 @@ class SelfTuning:
             if known and is_off and known[-1].economics is not None:
                 self._append(profile, lambda tunings: None, BY_POLICY, now)
             elif known and was_off and not is_off and known[-1].economics is None:
-                self._append(profile, _latest_found, BACK_BY_POLICY, now)
+                self._append(profile, latest_found, BACK_BY_POLICY, now)
 
     def _append(
         self,
@@ -248,10 +250,10 @@ class SelfTuning:
 
     def _tell(self, profile: str, before: str, tuning: AcceptedTuning, found: ProfileFinding | None) -> None:
         context: dict[str, Any] = {
-            "summary": f"{profile}: {before} -> {_choice(tuning)}",
+            "summary": f"{profile}: {before} -> {word_of(tuning)}",
             "profile": profile,
             "from": before,
-            "to": _choice(tuning),
+            "to": word_of(tuning),
             "tuning": tuning.id,
             "why": tuning.why,
         }
@@ -305,52 +307,6 @@ class SelfTuning:
                 self.look()
             except Exception as error:
                 self._report_fault(error, "tuning")
-
-
-def is_same(before: Economics | None, after: Economics | None) -> bool:
-    """Whether both lead to the same prompts; what traffic showed beside them may differ a little."""
-    if before is None or after is None:
-        return before is after
-    plain = [replace(each, use=None, conversations=None) for each in (before, after)]
-    if plain[0] != plain[1]:
-        return False
-    if before.use is None or after.use is None:
-        return before.use is after.use
-    calls = before.use.calls_per_message, after.use.calls_per_message
-    if None in calls:
-        return calls[0] is calls[1]
-    one, other = float(calls[0] or 0), float(calls[1] or 0)
-    if abs(one - other) > SAME_USE * max(one, other):
-        return False
-    chances = [use.later_chances or {} for use in (before.use, after.use)]
-    return all(abs(chances[0].get(n, 0.0) - chances[1].get(n, 0.0)) <= SAME_CHANCE for n in {*chances[0], *chances[1]})
-
-
-def figures_of(found: ProfileFinding) -> str:
-    """What the ledger showed, in a line."""
-    halves = [
-        f"{value:+.1%} on the {name} half"
-        for name, value in (("first", found.first), ("second", found.second))
-        if value is not None
-    ]
-    choice = found.economics.choice if found.economics is not None else OWN
-    shown = f", against the full prompt {' and '.join(halves)}" if halves else ""
-    return f"{choice}{shown} of {many(found.conversations, 'conversation')}"
-
-
-def choice_of(profile: Profile, tunings: Sequence[AcceptedTuning]) -> str:
-    """In a word what was chosen last."""
-    if tunings:
-        return _choice(tunings[-1])
-    return OWN if profile.economics is not None else "untuned"
-
-
-def _choice(tuning: AcceptedTuning) -> str:
-    return OWN if tuning.economics is None else tuning.economics.choice
-
-
-def _latest_found(tunings: Sequence[AcceptedTuning]) -> EconomicsFile | None:
-    return next((tuning.economics for tuning in reversed(tunings) if tuning.economics is not None), None)
 
 
 def _line_of(error: OSError) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.gateway import proxy_server
-from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning, choice_of
+from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning
 from litellm_prompt_router.gateway.tuning.state_place import RedisState, StatePlace
+from litellm_prompt_router.gateway.tuning.tuning_comparison import choice_of
 from litellm_prompt_router.gateway.tuning.tuning_process import TuningProcess
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.settings import Settings
