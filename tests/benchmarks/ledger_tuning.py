@@ -34,9 +34,12 @@ from litellm_prompt_router.files.traffic import RecordedCall, parse_traffic
 from litellm_prompt_router.profile.profile import Economics, Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.route import AnswerLookup, RoutingAnswer, RoutingQuestion, no_answers
 from tests.benchmarks import workbench_traffic
-from tests.benchmarks.agent_routing import AgentBench, FittedRouter
-from tests.benchmarks.real_agent import load_agent
+from tests.benchmarks.agent_routing import ROUTING_MODEL, AgentBench, FittedRouter
+from tests.benchmarks.real_agent import build_profile, load_agent
+from tests.benchmarks.routed_bills import ROUTING_GROUP, as_labelled, traffic
+from tests.emulators.recorded_answers import RecordedAnswerer
 from tests.emulators.upstream import Upstream
 
 GROUP = "agent"
@@ -72,16 +75,27 @@ class BothTunings:
 
 
 def shadow_run(
-    folder: Path, profile: Profile, calls: Sequence[RecordedCall], model: str, mode: str = "shadow"
+    folder: Path,
+    profile: Profile,
+    calls: Sequence[RecordedCall],
+    model: str,
+    mode: str = "shadow",
+    asked: RecordedAnswerer | None = None,
 ) -> ShadowRun:
+    """``asked``: the profile's routing model, where it has one."""
     from tests.accounting.driving import Lane, driving  # imports LiteLLM, which reads its environment then
 
     capture = folder / "traffic.jsonl"
-    settings = {"capture": {"path": str(capture), "keys": ["alpha"], "max_mb": 10_000}}
+    settings: dict[str, Any] = {"capture": {"path": str(capture), "keys": ["alpha"], "max_mb": 10_000}}
+    router = {"model": ROUTING_MODEL, "api_base": "" if asked is None else asked.url, "api_key": "emulated"}
+    settings |= {} if asked is None else {"router_model": True}
     with Upstream() as upstream:
         params = {"model": model, "api_base": upstream.url, "api_key": "emulated"}
-        deployment = {"model_name": GROUP, "litellm_params": params}
-        with driving(folder, [deployment], upstream, settings=settings, profiles=[profile]) as driver:
+        deployments = [
+            {"model_name": GROUP, "litellm_params": params},
+            {"model_name": ROUTING_GROUP, "litellm_params": router},
+        ]
+        with driving(folder, deployments, upstream, settings=settings, profiles=[profile]) as driver:
             asyncio.run(driver.run(Lane(group=GROUP, calls=calls, mode=mode)))
             records = driver.records()
             ledger_bytes = driver.ledger_path.stat().st_size
@@ -91,29 +105,38 @@ def shadow_run(
     )
 
 
-def tuned_twice(run: ShadowRun, profile: Profile, model: str) -> BothTunings:
+def tuned_twice(run: ShadowRun, profile: Profile, model: str, answers: AnswerLookup = no_answers) -> BothTunings:
+    """``answers``: what the profile's routing model says."""
     from litellm_prompt_router.gateway.deployments.priced_models import terms_of_model
 
     from_ledger = tune_from_ledger(run.records, profile, terms_of_model)
     terms = terms_of_model(model)
     assert terms is not None
     assert from_ledger.tuning is not None, from_ledger.why_not
-    first, second = trials(run.captured, profile, terms)
+    first, second = trials(run.captured, profile, terms, answers)
     from_capture = tune(first, second)
     full = sum(second.full_cached_usd(), Decimal(0))
     ours = sum(second.usd(from_ledger.tuning.economics), Decimal(0))
     return BothTunings(from_ledger=from_ledger, from_capture=from_capture, measured=float(ours / full) - 1)
 
 
-def trials(calls: Sequence[RecordedCall], profile: Profile, terms: ModelTerms) -> tuple[RecordedTrial, RecordedTrial]:
+def trials(
+    calls: Sequence[RecordedCall], profile: Profile, terms: ModelTerms, answers: AnswerLookup = no_answers
+) -> tuple[RecordedTrial, RecordedTrial]:
     """The halves of captured traffic, as ``simulate --tune`` has them."""
     count = token_counter()
-    readings = first_turns_of(calls, Pipeline([profile], count, coverage_floor=FLOOR), profile.name)
+    readings = first_turns_of(calls, Pipeline([profile], count, coverage_floor=FLOOR), profile.name, answers)
     full_cached = rewrites_of([profile], count, terms.target, coverage_floor=FLOOR)["full-cached"]
 
     def rewrite_of(economics: Economics) -> Any:
         return tuned_rewrite(
-            [profile], count, terms.target, coverage_floor=FLOOR, only=profile.name, economics=economics
+            [profile],
+            count,
+            terms.target,
+            coverage_floor=FLOOR,
+            only=profile.name,
+            economics=economics,
+            answers=answers,
         )
 
     first, second = (
@@ -151,7 +174,6 @@ def workbench_calls(profile: Profile, conversations: int, rate: float) -> tuple[
 
 def _agent(folder: Path, root: Path, rate: float) -> tuple[Profile, tuple[RecordedCall, ...]]:
     """Fitted to words on half of the conversations, with traffic of the others."""
-    from tests.benchmarks.routed_bills import traffic
     from tests.benchmarks.routing import run
 
     agent = load_agent(folder)
@@ -165,12 +187,28 @@ def _agent(folder: Path, root: Path, rate: float) -> tuple[Profile, tuple[Record
     return profile, traffic(agent, profile.text, rows, rate)
 
 
+def _asked_agent(
+    folder: Path, root: Path, rate: float, rounds: int
+) -> tuple[Profile, tuple[RecordedCall, ...], RecordedAnswerer]:
+    """With a routing model that is always right, and every conversation so many times."""
+    agent = load_agent(folder)
+    profile = load_profile(
+        build_profile(root, "asking", agent, {"model": ROUTING_GROUP, "model_timeout": 10}), token_counter()
+    )
+    rows = [
+        {**row, "conversation": f"{row['conversation']} {number}"} for number in range(rounds) for row in agent.messages
+    ]
+    return profile, traffic(agent, profile.text, rows, rate), RecordedAnswerer(as_labelled(agent.messages))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", metavar="PROMPT_FOLDER")
     parser.add_argument("--conversations", type=int, default=120, help="of the workbench agent")
     parser.add_argument("--rate", type=float, default=60.0, help="conversations an hour")
     parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--asks", action="store_true", help="a routing model that is always right; else a fit of words")
+    parser.add_argument("--rounds", type=int, default=1, help="with --asks, each conversation so many times")
     arguments = parser.parse_args()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     with tempfile.TemporaryDirectory() as name:
@@ -178,6 +216,17 @@ def main() -> None:
         if arguments.folder is None:
             profile = load_profile(bundled_profiles() / "workbench", token_counter())
             calls = workbench_calls(profile, arguments.conversations, arguments.rate)
+        elif arguments.asks:
+            profile, calls, answerer = _asked_agent(arguments.folder, root, arguments.rate, arguments.rounds)
+
+            def answers(_: str, question: RoutingQuestion) -> RoutingAnswer | None:
+                found = answerer.answer_for(question.conversation)
+                return None if found is None else RoutingAnswer(found.needed, found.perhaps)
+
+            with answerer:
+                run = shadow_run(root / "run", profile, calls, arguments.model, asked=answerer)
+            _show(run, tuned_twice(run, profile, arguments.model, answers), arguments)
+            return
         else:
             profile, calls = _agent(arguments.folder, root, arguments.rate)
         run = shadow_run(root / "run", profile, calls, arguments.model)

@@ -58,7 +58,8 @@ class _Links:
         return link
 
     def _link(self, call: LedgerCall) -> LinkedCall:
-        ahead = [at for state in call.previous_states for at in self._with(call, state)]
+        seen = ([*self._with(call, state)] for state in call.previous_states)
+        ahead = next((those for those in seen if those), [])
         at = next((at for at in ahead if at not in self._continued), None)
         if at is not None:
             return LinkedCall(call, self._found[at].conversation, at, is_repeated=False)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from litellm_prompt_router.profile.profile import Profile
 
 CHARS_PER_TOKEN = 4.0
 """Of histories that nobody counted. Ours: English text by o200k_base."""
+
+
+RECORD_NAMES = (
+    *("request_id", "profile", "status", "history_state", "wanted_modules", "wanted_late_modules", "profile_version"),
+    *("profile_router", "profile_routing", "started_seconds", "key_alias", "key_hash", "conversation"),
+    *("names_session", "model", "provider", "endpoint", "response_cached", "is_new_message"),
+    *("previous_history_states", "recent_state", "previous_recent_state", "absent_modules", "original_tokens"),
+    *("original_chars", "placed_state", "placed_at_chars", "varying_state", "varying_at_chars", "varying_chars"),
+    *("history_tokens", "history_chars", "tools_state", "tools_tokens", "tools_chars", "output_tokens"),
+)
+"""All that is read of a record."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +86,6 @@ class CallTally:
     failed: int = 0
     routed_otherwise: int = 0
     """By another version of the profile, another fit or other modules."""
-    by_reason: dict[str, int] = field(default_factory=dict)
 
 
 def calls_in(records: Iterable[Mapping[str, Any]], profile: Profile, tally: CallTally) -> list[LedgerCall]:

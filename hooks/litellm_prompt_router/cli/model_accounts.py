@@ -50,12 +50,15 @@ class Account:
         return {"model": self.model, "prices": {name: str(value) for name, value in asdict(self.prices).items()}}
 
     def say(self) -> None:
-        prices = self.prices
-        click.echo(
-            f"{self.model}: {prices.input_usd_per_mtok} USD per million tokens, cached "
-            f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
-            f"(1h {prices.cache_write_1h_usd_per_mtok})"
-        )
+        say_prices(self.model, self.prices)
+
+
+def say_prices(model: str, prices: Prices) -> None:
+    click.echo(
+        f"{model}: {prices.input_usd_per_mtok} USD per million tokens, cached "
+        f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
+        f"(1h {prices.cache_write_1h_usd_per_mtok})"
+    )
 
 
 def account_for(model: str, stated: str | None, endpoint: str = CHAT) -> Account:

@@ -35,6 +35,7 @@ from litellm_prompt_router.cli.inputs import (
     shown,
     unknown_profile,
 )
+from litellm_prompt_router.cli.ledger_inputs import is_ledger
 from litellm_prompt_router.cli.model_accounts import Account, account_for, say_counts, say_parts, show, watched
 from litellm_prompt_router.cli.output import show_json
 from litellm_prompt_router.cli.routing_options import (
@@ -45,6 +46,7 @@ from litellm_prompt_router.cli.routing_options import (
     with_routing_model,
 )
 from litellm_prompt_router.cli.simulated_gains import command_of, gains_for_json, say_gains, say_unreviewed
+from litellm_prompt_router.cli.simulated_ledger import simulate_ledger
 from litellm_prompt_router.cli.simulated_routing import RoutingBill, ask_about_calls, routed_by_model
 from litellm_prompt_router.cli.tune_option import tune_synthetic, tune_traffic, tuning_for_json, way_of
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -102,7 +104,7 @@ def _shape_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.argument("traffic", required=False, metavar="[TRAFFIC.jsonl|-]")
+@click.argument("traffic", required=False, metavar="[TRAFFIC.jsonl|LEDGER|-]")
 @click.option("--synthetic", is_flag=True, help="Make traffic instead of reading it.")
 @click.option("--model", metavar="NAME", help="LiteLLM's name of the model to account for. Default: see above.")
 @click.option("--prices", "stated", metavar="JSON|FILE", help="USD per million tokens in place of LiteLLM's map.")
@@ -136,6 +138,7 @@ def simulate(
 
     TRAFFIC.jsonl holds one call a line: `ts` (seconds), `key`, `conversation`, `request` (the client's body),
     `endpoint` where that isn't chat, optionally `response`. Output is left out: it is the same under every policy.
+    LEDGER, a ledger's file or a folder of them, is replayed by what its records say, without `latest`.
 
     \b
     full         the full prompt, nothing cached
@@ -170,6 +173,13 @@ def simulate(
         raise click.UsageError("--dry-run needs --tune.")
     if tunes and not synthetic and name is None:
         raise click.UsageError("--tune needs --profile: what it finds is written there.")
+    if traffic is not None and traffic != "-" and is_ledger(traffic):
+        if tunes:
+            raise click.UsageError("--tune reads captured traffic; of a ledger it is `prompt-router tune LEDGER`.")
+        if asked.is_on:
+            raise click.UsageError("routing models can't be asked about a ledger, which holds no text.")
+        simulate_ledger(traffic, name, model, stated, root, as_json)
+        return
     if traffic is None:
         _simulate_synthetic(account_for(model or SYNTHETIC_MODEL, stated), rates, shape, tunes, as_json)
         return

@@ -122,7 +122,7 @@ def tune_traffic(
         return
     account.say()
     click.echo(f"\n{name}: {len(readings):,} conversations, {len(first) + len(second):,} calls\n")
-    show_table(("on the first half", "#vs full-cached", "clearly cheaper"), _rows(tuning))
+    show_table(("on the first half", "#vs full-cached", "clearly cheaper"), candidate_rows(tuning))
     click.echo(f"\n{said(tuning)}")
     say_unreviewed([profile])
     _say_written(folder)
@@ -204,5 +204,6 @@ def tuning_for_json(tuning: Tuning) -> dict[str, Any]:
     }
 
 
-def _rows(tuning: Tuning) -> list[tuple[str, ...]]:
+def candidate_rows(tuning: Tuning) -> list[tuple[str, ...]]:
+    """Each way that was tried, for a table."""
     return [(way.name, f"{way.versus_full_cached:+.1%}", "yes" if way.is_sure else "") for way in tuning.candidates]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from litellm_prompt_router.record.prompt_state import prompt_state_of
+from litellm_prompt_router.record.prompt_state import UNKNOWN_STATE, prompt_state_of
 from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.types import (
     Composition,
@@ -72,6 +72,8 @@ def facts_of(
         assert isinstance(outcome, Passthrough)
         facts = _passed(caller, mode, outcome, decision_us, context)
     asked = context.routing_model
+    if asked is None and context.embedding_wait_us is None:
+        return facts  # copying so many fields takes time while the client waits
     return replace(
         facts,
         routing_model=None if asked is None else asked.model,
@@ -114,12 +116,13 @@ def with_part_sizes(
     if request is None:
         return facts
     history_chars = sum([len(turn.text) for turn in request.turns])
-    facts = replace(facts, tools_chars=tools_chars(data), history_chars=history_chars)
-    if recognition is None:
-        return facts
-    varies = prompt_state_of(recognition, request.system_text, facts.key_scope)
+    varies = UNKNOWN_STATE
+    if recognition is not None:
+        varies = prompt_state_of(recognition, request.system_text, facts.key_scope)
     return replace(
         facts,
+        tools_chars=tools_chars(data),
+        history_chars=history_chars,
         placed_state=varies.placed_state,
         placed_at_chars=varies.placed_at_chars,
         varying_state=varies.varying_state,

@@ -19,11 +19,14 @@ class PromptState:
     ``*_at_chars``: where in the prompt as it came the first of it stands; None: there is none.
     """
 
-    placed_state: str | None
-    placed_at_chars: int | None
-    varying_state: str | None
-    varying_at_chars: int | None
-    varying_chars: int
+    placed_state: str | None = None
+    placed_at_chars: int | None = None
+    varying_state: str | None = None
+    varying_at_chars: int | None = None
+    varying_chars: int | None = None
+
+
+UNKNOWN_STATE = PromptState()
 
 
 class _Places(NamedTuple):

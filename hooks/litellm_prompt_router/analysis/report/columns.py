@@ -34,14 +34,6 @@ SCHEMA: Mapping[str, Any] = {**COLUMNS, EXTRA: pl.String}
 _EXACT = re.compile(r"[+-]?\d{1,20}(\.\d{1,18})?(E[+-]?\d)?", re.IGNORECASE)
 
 
-def is_record(document: object) -> bool:
-    """True for what can be counted: an object with an id and a time."""
-    if not isinstance(document, dict):
-        return False
-    at = document.get("finished_seconds")
-    return isinstance(document.get("request_id"), str) and isinstance(at, (int, float)) and not isinstance(at, bool)
-
-
 def frame_of(records: Sequence[Mapping[str, Any]], names: Iterable[str] = tuple(SCHEMA)) -> pl.DataFrame:
     """The records' columns of these names, each of its type; ``extra`` holds what would be lost."""
     wanted = tuple(names)
