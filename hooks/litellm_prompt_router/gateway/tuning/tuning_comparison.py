@@ -12,9 +12,10 @@ from litellm_prompt_router.policy.tuning_state import AcceptedTuning
 from litellm_prompt_router.policy.tunings import OWN
 from litellm_prompt_router.profile.profile import Economics, Profile
 
-SAME_USE = 0.25
-"""Calls per message that differ by less are the same traffic."""
-SAME_CHANCE = 0.15
+SAME_USE = 0.5
+SAME_CHANCE = 0.3
+"""Calls per message, as a share of the larger, and chances that differ by less are the same traffic: the gate goes by
+them only where the tuning itself doesn't hold, as for another model's prices."""
 
 
 def is_same(before: Economics | None, after: Economics | None) -> bool:

@@ -100,11 +100,8 @@ def _tuning(settings: Settings) -> Finding:
         if value is None
     ]
     if missing:
-        return fail("tuning", f"every is set, and {' and '.join(missing)} is off", "set it, or tuning.every: off")
-    keep, hours = settings.ledger.keep, (settings.tuning.every or 0.0) / 3_600
-    if keep is not None and keep * 24 < hours:
-        text = f"every {hours:g} h from a ledger of which {keep} moved files are kept"
-        return warn("tuning", text, "raise ledger.keep, so that there is enough to tune on")
+        return fail("tuning", f"every is set, without {' and '.join(missing)}", "set it, or tuning.every: off")
+    hours = (settings.tuning.every or 0.0) / 3_600
     return ok("tuning", f"every {hours:g} h, from {settings.ledger.path}")
 
 
