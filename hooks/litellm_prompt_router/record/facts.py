@@ -80,7 +80,6 @@ def facts_of(
         routing_model_outcome=None if asked is None else asked.outcome,
         routing_model_wait_us=None if asked is None else asked.wait_us,
         embedding_wait_us=context.embedding_wait_us,
-        tuning=context.tuning,
     )
 
 
@@ -95,6 +94,7 @@ def _passed(caller: Caller, mode: Mode, outcome: Passthrough, decision_us: int, 
         policy=context.policy,
         arm=context.arm,
         profile_changed_from=context.profile_changed_from,
+        tuning=context.tuning,
         profile=known.profile.name if known else None,
         profile_version=known.profile.version if known else None,
         profile_digest=known.profile.digest if known else None,
@@ -156,6 +156,7 @@ def _recognised(
         policy=context.policy,
         arm=context.arm,
         profile_changed_from=context.profile_changed_from,
+        tuning=context.tuning,
         profile=recognition.profile.name,
         profile_version=recognition.profile.version,
         profile_digest=recognition.profile.digest,
