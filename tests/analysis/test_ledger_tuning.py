@@ -29,7 +29,7 @@ TERMS = ModelTerms(model=NAME, prices=PRICES, target=TARGET, rules=MarkedPrefixe
 SPARSE = Workload(conversations_per_hour=20, conversations=80, turns=2, calls_per_turn=3, growth=0.3)
 
 
-CALIBRATED: Any = SimpleNamespace(calibration=SimpleNamespace(promise="average"))
+CALIBRATED: Any = SimpleNamespace(calibration=SimpleNamespace(promise="average"), later_chances=None)
 """As far as the cost gate looks."""
 
 
@@ -187,6 +187,8 @@ def test_an_earlier_tuning_is_not_replaced_by_less() -> None:
         pytest.param({"profile_version": "0"}, "80 routed by another version, fit or set of modules", id="version"),
         pytest.param({"wanted_modules": None}, "80 not routed", id="held out"),
         pytest.param({"status": "failure"}, "80 failed", id="failed"),
+        pytest.param({"started_seconds": None}, "80 damaged", id="no time"),
+        pytest.param({"previous_history_states": 7}, "80 damaged", id="no list"),
     ],
 )
 def test_what_can_not_be_used_is_said(more: Mapping[str, Any], reason: str) -> None:

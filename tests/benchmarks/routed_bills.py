@@ -23,6 +23,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from litellm_prompt_router.analysis.simulate import write_economics
+from litellm_prompt_router.analysis.simulate.ledger_tuning import LedgerTuning, tune_from_ledger
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile
 from litellm_prompt_router.files.traffic import RecordedCall
@@ -61,9 +63,11 @@ class Bill:
         return self.usd + self.asked_usd
 
 
-def traffic(agent: RealAgent, system: str, rows: Sequence[Row], rate: float) -> tuple[RecordedCall, ...]:
+def traffic(
+    agent: RealAgent, system: str, rows: Sequence[Row], rate: float, *, seed: str = "routed bills"
+) -> tuple[RecordedCall, ...]:
     """Each conversation once, in time order; ``rate`` is in conversations an hour."""
-    rng = random.Random("routed bills")
+    rng = random.Random(seed)
     by_conversation: dict[str, list[Row]] = {}
     for row in rows:
         by_conversation.setdefault(row["conversation"], []).append(row)
@@ -116,6 +120,21 @@ def _tool_step(tool: str, name: str, rng: random.Random) -> list[dict[str, Any]]
 
 def bill(folder: Path, profile_folder: Path, calls: Sequence[RecordedCall], model: str, mode: str, router: str) -> Bill:
     """What the calls cost with this profile; ``router`` is the routing model's address."""
+    records = ledger(folder, profile_folder, calls, model, mode, router)
+    return Bill(
+        usd=_sum(records, "billed_usd"),
+        asked=sum(record.get("routing_model_call_count") or 0 for record in records),
+        asked_usd=_sum(records, "routing_model_usd"),
+        prompt_tokens=sum(record.get("prompt_tokens") or 0 for record in records),
+        calls=len(records),
+        late=sum(bool(record.get("late_modules")) for record in records),
+    )
+
+
+def ledger(
+    folder: Path, profile_folder: Path, calls: Sequence[RecordedCall], model: str, mode: str, router: str
+) -> Sequence[Mapping[str, Any]]:
+    """The records of these calls with this profile."""
     from tests.accounting.driving import Lane, driving  # imports LiteLLM, which reads its environment then
 
     profile = load_profile(profile_folder, token_counter())
@@ -140,14 +159,20 @@ def bill(folder: Path, profile_folder: Path, calls: Sequence[RecordedCall], mode
             asyncio.run(driver.run(Lane(group=GROUP, calls=calls, mode=mode)))
             records = driver.records()
     assert len(records) == len(calls)
-    return Bill(
-        usd=_sum(records, "billed_usd"),
-        asked=sum(record.get("routing_model_calls") or 0 for record in records),
-        asked_usd=_sum(records, "routing_model_usd"),
-        prompt_tokens=sum(record.get("prompt_tokens") or 0 for record in records),
-        calls=len(records),
-        late=sum(bool(record.get("late_modules")) for record in records),
-    )
+    return records
+
+
+def tuned_by_shadow(
+    folder: Path, profile_folder: Path, calls: Sequence[RecordedCall], model: str, router: str
+) -> LedgerTuning:
+    """Tunes the profile from the ledger of a shadow run, and writes that into its folder."""
+    from litellm_prompt_router.gateway.deployments.priced_models import terms_of_model
+
+    records = ledger(folder, profile_folder, calls, model, "shadow", router)
+    found = tune_from_ledger(records, load_profile(profile_folder, token_counter()), terms_of_model)
+    if found.section is not None:
+        write_economics(profile_folder, found.section)
+    return found
 
 
 def profile_has_model(profile: Any) -> bool:
@@ -175,6 +200,9 @@ def main() -> None:
     parser.add_argument("--api-base", metavar="URL", help="where that is")
     parser.add_argument("--routers", nargs="+", choices=ROUTERS, default=ROUTERS)
     parser.add_argument("--conversations", type=int, help="so many of them alone")
+    parser.add_argument(
+        "--tuned", action="store_true", help="also tuned from the ledger of the same conversations at other times"
+    )
     arguments = parser.parse_args()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     if arguments.api_base:
@@ -226,6 +254,17 @@ def _report(root: Path, arguments: argparse.Namespace) -> None:
     console = Console(width=140)
     table.add_row("full prompt, cached", f"{full.usd:.4f}", "", "", "", "")
 
+    earlier = traffic(agent, load_profile(plain, len).text, rows, arguments.rate, seed="the week before")
+
+    def add_tuned(key: str, name: str, folder: Path, router: str) -> None:
+        if not arguments.tuned:
+            return
+        found = tuned_by_shadow(root / f"{key}_shadow", folder, earlier, arguments.model, router)
+        way = found.why_not or (
+            found.tuning and f"{found.tuning.choice}, held out {found.tuning.versus_full_cached:+.1%}"
+        )
+        add(f"{name}, tuned: {way}", bill(root / f"{key}_tuned", folder, calls, arguments.model, "rewrite", router))
+
     def add(name: str, found: Bill) -> None:
         share = found.net_usd / full.net_usd - 1
         asked = (f"{found.asked_usd:.4f}", str(found.asked)) if found.asked else ("", "")
@@ -240,6 +279,7 @@ def _report(root: Path, arguments: argparse.Namespace) -> None:
                 console.print(f"left out: {router.name}: {error}", soft_wrap=True)
                 continue
             add(router.name, bill(root / key, folder, calls, arguments.model, "rewrite", NOBODY))
+            add_tuned(key, router.name, folder, NOBODY)
             continue
         name, answers = asked[key]
         try:
@@ -249,6 +289,7 @@ def _report(root: Path, arguments: argparse.Namespace) -> None:
             continue
         with RecordedAnswerer(answers) as answerer:
             add(name, bill(root / key, folder, calls, arguments.model, "rewrite", answerer.url))
+            add_tuned(key, name, folder, answerer.url)
             if answerer.unknown:
                 console.print(f"{name}: {answerer.unknown} questions about messages without a recorded answer")
     console.print(table)

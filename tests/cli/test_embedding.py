@@ -117,6 +117,7 @@ def test_so_is_a_garbage_answer(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.full
 def test_a_fit_without_the_model_is_stale(embedding_root: Path, tmp_path: Path, run: Run) -> None:
     """And one with it serves a profile that names none: by words alone."""
     file = embedding_root / "harbour" / "profile.yaml"

@@ -90,6 +90,7 @@ def test_figures_are_those_of_simulate(path: Path, found: Mapping[str, Any], run
     )
 
 
+@pytest.mark.full
 def test_figures_of_a_prompt_are_those_of_simulate(tmp_path: Path, run: Run) -> None:
     """The page's own command gives them again."""
     found = onboarded(run, write(tmp_path / "quill", PROMPT))
@@ -161,6 +162,7 @@ def test_nothing_is_accepted_or_enabled_where_nothing_is_gained(path: Path, tmp_
         assert "policy enable" not in text
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("one_rate")
 def test_an_accepted_profile_keeps_its_verdict(tmp_path: Path, run: Run) -> None:
     """A flag alone changes no figure: what is kept for its rules is a person's to judge as before."""
@@ -349,6 +351,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(path: Path, run: Run) -> N
     assert Path("modules/.onboard/.gitignore").read_text("utf-8").endswith("*\n")
 
 
+@pytest.mark.full
 def test_an_edited_profile_is_used_as_it_is(path: Path, found: Mapping[str, Any], run: Run, tmp_path: Path) -> None:
     """Neither other traffic nor --fresh writes over it; --replace does. The page says so, the figures follow."""
     before = found

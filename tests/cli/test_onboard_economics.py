@@ -154,6 +154,7 @@ def test_a_persons_profile_is_told_and_not_written(path: Path, run: Run) -> None
     assert onboarded(run, path)["gate"]["state"] == "left_alone"
 
 
+@pytest.mark.full
 def test_accepted_as_it_is_it_stays_left_alone(path: Path, run: Run) -> None:
     """The wire doesn't change by a review alone; the figures are still what it would do."""
     before = onboarded(run, path)
@@ -167,6 +168,7 @@ def test_accepted_as_it_is_it_stays_left_alone(path: Path, run: Run) -> None:
     assert "today: left alone" in page
 
 
+@pytest.mark.full
 def test_marks_of_a_person_end_it(path: Path, run: Run) -> None:
     """A module marked optional by hand, then accepted: the gate goes by its own rule again, and `onboard` says so."""
     onboarded(run, path)
@@ -187,6 +189,7 @@ def test_marks_of_a_person_end_it(path: Path, run: Run) -> None:
     assert FILE.read_bytes() == edited
 
 
+@pytest.mark.full
 def test_labels_and_a_fit_end_it(tmp_path: Path, run: Run) -> None:
     """An all-core draft replays at +0.0%, which is no gain; what labels free afterwards is left out all the same."""
     path = write(tmp_path / "shop.jsonl", retooled(traffic(), lambda _: []))

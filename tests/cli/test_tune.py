@@ -32,8 +32,9 @@ def records_of(profile: Profile, conversations: int = CONVERSATIONS, **more: Any
         again = [*asked, answer("found"), user("and that")]
         late = ["tools/csv", "tools/files"] if number % 6 == 0 else []
         for at, (turns, later) in enumerate(((asked, []), (again, late))):
-            place = {"at": 1000.0 * number + 60 * at, "number": 2 * number + at, "conversation": f"c-{number}"}
-            records.append(line_of(turns, profile, wanted=["tools/web"], late=later, **place, **more))
+            at_seconds = 1000.0 * number + 60 * at
+            told = {"wanted": ["tools/web"], "late": later, "conversation": f"c-{number}", **more}
+            records.append(line_of(turns, profile, at=at_seconds, number=2 * number + at, **told))
     return records
 
 

@@ -183,6 +183,7 @@ def test_the_bundled_profile_follows_an_edit(tmp_path: Path, run: Run) -> None:
     assert [new for old, new in lines if new != old] == [b'version: "next"']
 
 
+@pytest.mark.full
 def test_what_was_fitted_and_tuned_for_other_modules_is_taken_out(tmp_path: Path, run: Run) -> None:
     """The profile still loads, and the review says what to do again."""
     root = tmp_path / "profiles"

@@ -9,7 +9,8 @@ import pytest
 from litellm_prompt_router.profile.profile import Economics, Ignore
 from litellm_prompt_router.request.route import Router
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Turn
-from tests.request.test_cost_gate import HARBOUR, walk
+from tests.made_profiles import HARBOUR
+from tests.request.test_cost_gate import walk
 from tests.request.test_router import OFFICE, user
 
 CALL, RESULT = Turn("assistant", "", tool_calls=("git",)), Turn("tool", "ok")

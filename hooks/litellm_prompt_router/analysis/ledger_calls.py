@@ -86,6 +86,8 @@ class CallTally:
     failed: int = 0
     routed_otherwise: int = 0
     """By another version of the profile, another fit or other modules."""
+    damaged: int = 0
+    """With fields of other types than a ledger's."""
 
 
 def calls_in(records: Iterable[Mapping[str, Any]], profile: Profile, tally: CallTally) -> list[LedgerCall]:
@@ -104,7 +106,11 @@ def calls_in(records: Iterable[Mapping[str, Any]], profile: Profile, tally: Call
         elif not _is_routed_by(record, profile):
             tally.routed_otherwise += 1
         else:
-            call = _call(record, profile)
+            try:
+                call = _call(record, profile)
+            except (KeyError, TypeError, ValueError):
+                tally.damaged += 1
+                continue
             found[call.request_id] = call
     return sorted(found.values(), key=lambda call: (call.started_seconds, call.request_id))
 

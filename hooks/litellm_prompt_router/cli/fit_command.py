@@ -247,7 +247,8 @@ def fit(
     click.echo(f"\n{stored if is_stored else f'not stored {without}'}")
     if is_refused and not dry_run:
         raise SystemExit(1)
-    if is_stored and profile.economics is not None and profile.economics.router is not None:
+    tuned = profile.economics
+    if is_stored and tuned is not None and tuned.is_tuned and tuned.router is not None:
         again = f"`prompt-router simulate TRAFFIC.jsonl --profile {name} --tune`"
         click.echo(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
 

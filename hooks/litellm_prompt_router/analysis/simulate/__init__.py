@@ -2,8 +2,10 @@
 
 ``traffic`` reads the recording, ``policies`` rewrites each call as each policy would, ``replay`` accounts it,
 ``workload`` makes traffic without text, ``layouts`` and ``synthetic`` account that, ``cost_report`` adds up and
-``gain`` tells it by profile. Pure: no clock, no LiteLLM; translation to the provider's wire and prices are passed in.
-``economics_section`` alone writes: what the cost gate is to believe, into profile.yaml.
+``gain`` tells it by profile. ``ledger_layouts`` and ``ledger_trial`` do with a ledger's calls what ``layouts`` and
+``synthetic`` do with made-up ones, and ``ledger_tuning`` tunes by them. Pure: no clock, no LiteLLM; translation to the
+provider's wire and prices are passed in. ``economics_section`` alone writes: what the cost gate is to believe, into
+profile.yaml.
 """
 
 from __future__ import annotations

@@ -17,8 +17,6 @@ from litellm_prompt_router.cache_model.prompt_blocks import Lifetime
 from litellm_prompt_router.profile.profile import Placement, Profile
 from litellm_prompt_router.request.types import Target
 
-Admit = Callable[[frozenset[int], Sequence[int], int], frozenset[int] | None]
-"""A first selection, tokens by module and of the core -> the one to send, or None to leave the call as it came."""
 SentBlocks = tuple[Sequence[Block], frozenset[int] | None]
 """A call's blocks, and the modules beside the core that are sent from the start; None where it is left as it came."""
 BlocksAt = Callable[[int], SentBlocks]
@@ -37,6 +35,15 @@ class PromptSizes(NamedTuple):
     @property
     def total(self) -> int:
         return self.core + sum(self.modules) + self.placed + self.varying
+
+
+Admit = Callable[[LedgerCall, PromptSizes], frozenset[int] | None]
+"""The modules to send from the start of a call's conversation, or None to leave it as it came."""
+
+
+def selected_first(call: LedgerCall, sizes: PromptSizes) -> frozenset[int]:
+    """What routing wanted from the first turn on, of what is in the prompt."""
+    return frozenset([module for module in call.first if sizes.modules[module]])
 
 
 class PromptMeter:
@@ -117,7 +124,7 @@ class LedgerLayouts:
         def blocks(at: int) -> SentBlocks:
             call = self._links[at].call
             sizes = self._meter.sizes(call)
-            sent = admit(frozenset([m for m in call.first if sizes.modules[m]]), sizes.modules, sizes.core)
+            sent = admit(call, sizes)
             is_appended = placement == "append"
             trail = trails[at] = self._gone_on(trails, at, sizes, sent, is_appended=is_appended)
             if sent is None:

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from litellm_prompt_router.analysis.conversation_links import LinkedCall
+from litellm_prompt_router.analysis.ledger_calls import LedgerCall
 from litellm_prompt_router.analysis.simulate.bundles import Demand, demand_of
 from litellm_prompt_router.analysis.simulate.cost_report import PolicyTally, Report, report_of
 from litellm_prompt_router.analysis.simulate.gain import GainTally
-from litellm_prompt_router.analysis.simulate.ledger_layouts import Admit, BlocksAt, LedgerLayouts, PromptMeter
+from litellm_prompt_router.analysis.simulate.ledger_layouts import (
+    Admit,
+    BlocksAt,
+    LedgerLayouts,
+    PromptMeter,
+    PromptSizes,
+    selected_first,
+)
 from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
 from litellm_prompt_router.analysis.simulate.replay import uncached
 from litellm_prompt_router.analysis.simulate.simulated_policies import Policy
@@ -45,9 +53,9 @@ class LedgerTrial:
         count = 0
         for link in self._counted():
             call = link.call
-            tokens = meter.sizes(call).modules
-            firsts.setdefault(link.conversation, frozenset([m for m in call.first if tokens[m]]))
-            sizes = [max(known, size) for known, size in zip(sizes, tokens, strict=True)]
+            prompt = meter.sizes(call)
+            firsts.setdefault(link.conversation, selected_first(call, prompt))
+            sizes = [max(known, size) for known, size in zip(sizes, prompt.modules, strict=True)]
             begin = ends.get(link.conversation, (call.started_seconds,))[0]
             ends[link.conversation] = (begin, call.started_seconds)
             count += 1
@@ -90,8 +98,8 @@ def ledger_report(links: Sequence[LinkedCall], profile: Profile, terms: ModelTer
     placement = placement_of(profile, terms)
     ways: Mapping[Policy, BlocksAt] = {
         "full-cached": layouts.as_they_came(),
-        "grow": layouts.rewritten("grow", lambda first, *_: first),
-        "append": layouts.rewritten("append", lambda first, *_: first),
+        "grow": layouts.rewritten("grow", selected_first),
+        "append": layouts.rewritten("append", selected_first),
         "auto": layouts.rewritten(placement, gate_of(profile.economics_in_force, profile, terms)),
     }
     caches = {policy: PrefixCache(terms.rules) for policy in ways}
@@ -120,13 +128,13 @@ def ledger_report(links: Sequence[LinkedCall], profile: Profile, terms: ModelTer
 def gate_of(economics: Economics | None, profile: Profile, terms: ModelTerms) -> Admit:
     """The cost gate over the selections of this profile's calls."""
 
-    def admit(first: frozenset[int], tokens: Sequence[int], core_tokens: int) -> frozenset[int] | None:
+    def admit(call: LedgerCall, sizes: PromptSizes) -> frozenset[int] | None:
         return modules_to_send(
             economics,
             terms.target,
-            first,
-            tokens,
-            core_tokens,
+            selected_first(call, sizes),
+            sizes.modules,
+            sizes.core,
             is_hour=profile.cache_ttl == "1h",
             is_fitted=profile.is_calibrated,
         )

@@ -17,8 +17,8 @@ from litellm_prompt_router.analysis.simulate.tune import MIN_CONVERSATIONS, Tuni
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.profile.profile import Economics, ObservedUse, Profile
 
-MAX_CALLS = 100_000
-"""The latest ones, which take some minutes."""
+MAX_CALLS = 50_000
+"""The latest ones, which take about two minutes."""
 
 TermsOf = Callable[[str], ModelTerms | None]
 """LiteLLM's name of a model, as the ledger has it -> what it is accounted by; None where that isn't known."""
@@ -107,6 +107,7 @@ def explain_records(tally: CallTally) -> str:
         (tally.routed_otherwise, "routed by another version, fit or set of modules"),
         (tally.not_routed, "not routed"),
         (tally.failed, "failed"),
+        (tally.damaged, "damaged"),
     )
     return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
