@@ -19,6 +19,7 @@ from litellm_prompt_router.files import bundled_profiles
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.files.profile_yaml import EconomicsFile
 from litellm_prompt_router.gateway.plugin import PromptRouter
+from litellm_prompt_router.gateway.tuning import conversation_tunings
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.tuning_state import (
     EMPTY_STATE,
@@ -126,7 +127,9 @@ def wait(holds: Callable[[], object]) -> None:
 
 @pytest.fixture
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
-    """profile.yaml says to leave the profile alone."""
+    """profile.yaml says to leave the profile alone; a busy machine's disk has all the time that it needs."""
+    monkeypatch.setattr(conversation_tunings, "BEGIN_SECONDS", 20.0)
+    monkeypatch.setattr(conversation_tunings, "LOOK_SECONDS", 20.0)
     shutil.copytree(bundled_profiles() / "workbench", tmp_path / "profiles" / "workbench")
     editor = ProfileEditor(tmp_path / "profiles" / "workbench")
     editor.set_section("economics", {"choice": "full"})
@@ -166,7 +169,7 @@ async def test_a_second_change_leaves_each_what_it_began_with(team: Team) -> Non
     """Three tunings side by side; after a week the oldest is gone, and what it was is as good as new."""
     talks = []
     for choice in ("exact", "full", "exact"):
-        talk = Dialogue(f"Sum up orders.csv, number {len(talks)}")
+        talk = Dialogue(f"Translate notes.md into French, number {len(talks)}")
         talks.append(talk)
         await talk.go_on(team, len(talks) % 2)
         team.announce(choice)
@@ -177,7 +180,7 @@ async def test_a_second_change_leaves_each_what_it_began_with(team: Team) -> Non
     assert [talk.is_full for talk in talks] == [True, False, True]
     assert len({talk.tuning for talk in talks}) == 3
     team.clock.now += KEPT_SECONDS
-    late = Dialogue("Sum up orders.csv, at last")
+    late = Dialogue("Translate notes.md into Dutch")
     await late.go_on(team, 0)
     assert not late.is_full
 

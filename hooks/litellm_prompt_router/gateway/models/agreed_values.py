@@ -81,11 +81,13 @@ class FileValues(Generic[Value]):
         thread_name: str,
         *,
         max_rows: int = MAX_ROWS,
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         self._path = path
         self._as_json = written
         self._from_json = read
         self._max_rows = max_rows
+        self._busy_seconds = busy_seconds
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=thread_name)
         self._connection: sqlite3.Connection | None = None
         self._written = 0
@@ -141,12 +143,12 @@ class FileValues(Generic[Value]):
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._connection = _opened(self._path, self._max_rows)
+                self._connection = _opened(self._path, self._max_rows, self._busy_seconds)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 self._path.replace(self._path.with_suffix(".broken"))
-                self._connection = _opened(self._path, self._max_rows)
+                self._connection = _opened(self._path, self._max_rows, self._busy_seconds)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -156,9 +158,9 @@ class FileValues(Generic[Value]):
             self._connection = None
 
 
-def _opened(path: Path, max_rows: int) -> sqlite3.Connection:
+def _opened(path: Path, max_rows: int, busy_seconds: float) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    database = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=busy_seconds, check_same_thread=False)
     try:
         # A crash of the machine may cost the last values, never the file (sqlite.org, "PRAGMA synchronous").
         database.execute("PRAGMA journal_mode = WAL")

@@ -29,8 +29,10 @@ MAX_CONVERSATIONS = 50_000
 """In memory, about 10 MB; of one that was forgotten the store still knows."""
 MAX_NOTED = 500_000
 """In the file, about 60 MB."""
-BEGIN_SECONDS = 0.15
-"""For the store to take note of a conversation that begins."""
+BEGIN_SECONDS = 0.5
+"""For the store to take note of a conversation that begins; it takes about a millisecond."""
+BUSY_SECONDS = 0.4
+"""How long the file's thread waits for another process to finish writing."""
 LOOK_SECONDS = 1.0
 """For the store to say what a conversation goes by that has a history: a wrong guess would change its prompt."""
 WRITE_SECONDS = 60.0
@@ -60,7 +62,9 @@ class FileTunings(FileValues[str]):
     """A file of this folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder / FILE_NAME, str, _text, "prompt-router-tunings", max_rows=MAX_NOTED)
+        super().__init__(
+            folder / FILE_NAME, str, _text, "prompt-router-tunings", max_rows=MAX_NOTED, busy_seconds=BUSY_SECONDS
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
