@@ -149,6 +149,7 @@ async def test_the_change_reaches_both_and_no_conversation_moves(team: Team) -> 
         await talk.go_on(team, number % 2)
     assert {(talk.is_full, talk.tuning) for talk in old} == {(True, "own")}
     tuning = team.announce("exact")
+    assert all(worker._in_force().profiles[0].left_alone for worker in team.workers)
     between = Dialogue("Draw a chart of orders.csv")
     await between.go_on(team, 0)
     team.clock.now += LEAD_SECONDS
@@ -156,6 +157,7 @@ async def test_the_change_reaches_both_and_no_conversation_moves(team: Team) -> 
     for number, talk in enumerate(new):
         await talk.go_on(team, number % 2)
     assert {(talk.is_full, talk.tuning) for talk in new} == {(False, tuning.id)}
+    assert [worker._in_force().profiles[0].left_alone for worker in team.workers] == [None, None]
     everyone = [*old, between, *new]
     for number, talk in enumerate(everyone):
         await talk.go_on(team, (number + 1) % 2)
@@ -167,7 +169,7 @@ async def test_the_change_reaches_both_and_no_conversation_moves(team: Team) -> 
 
 async def test_a_second_change_leaves_each_what_it_began_with(team: Team) -> None:
     """Three tunings side by side; after a week the oldest is gone, and what it was is as good as new."""
-    talks = []
+    talks: list[Dialogue] = []
     for choice in ("exact", "full", "exact"):
         talk = Dialogue(f"Translate notes.md into French, number {len(talks)}")
         talks.append(talk)

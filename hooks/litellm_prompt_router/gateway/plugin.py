@@ -36,20 +36,20 @@ from litellm_prompt_router.gateway.models.routing_calls import Asking
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
 from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning
-from litellm_prompt_router.gateway.tuning.worker_tuning import self_tuning_of, tuning_rows
+from litellm_prompt_router.gateway.tuning.worker_tuning import self_tuning_of
 from litellm_prompt_router.gateway.waiting import AwaitingModels
+from litellm_prompt_router.gateway.worker_state import in_force_of
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, Settings, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
-from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.record import RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
-from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
+from litellm_prompt_router.telemetry.status_file import InForce
 
 CLIENT_LEFT = "client_left"
 STOPPED = "stopped"
@@ -288,26 +288,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def _in_force(self) -> InForce:
         """For the status file; in the dispatcher's thread."""
-        handler = self._handler
-        configuration = handler.configuration
-        profiles = configuration.profiles
-        open_breakers = handler.breaker.open_for(time.monotonic())
-        return InForce(
-            default_mode=configuration.default_mode,
-            profiles=tuple(_served(p) for p in profiles),
-            configuration=configuration.number,
-            stopped_by=configuration.stopped_by,
-            passed_while_stopped=handler.passed_while_stopped,
-            policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
-            policy_digest=configuration.policy.digest,
-            policy_rules=len(configuration.policy.rules),
+        return in_force_of(
+            self._handler,
             problems=self._watcher.problems if self._watcher is not None else (),
-            is_breaker_open=None in open_breakers,
-            breaker_keys=sum(key is not None for key in open_breakers),
-            tuning=tuning_rows(
-                configuration, is_running=self._self_tuning is not None and self._self_tuning.is_running
-            ),
             local_models=tuple(state.to_dict() for state in self._models.local.states()),
+            is_tuning=self._self_tuning is not None and self._self_tuning.is_running,
+            now_seconds=self._clock(),
         )
 
 
@@ -338,13 +324,3 @@ def _remove_facts(data: Mapping[str, Any]) -> None:
 def _tuning_folder(settings: Settings) -> Path | None:
     """Where workers agree on tunings; None where no tuning goes on by itself."""
     return None if settings.tuning.every is None else settings.status_folder
-
-
-def _served(profile: Profile) -> ServedProfile:
-    return ServedProfile(
-        name=profile.name,
-        version=profile.version,
-        digest=profile.digest,
-        reviewed=profile.reviewed,
-        left_alone=profile.left_alone,
-    )
