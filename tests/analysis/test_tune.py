@@ -147,3 +147,30 @@ def test_bundles_hold_what_was_selected(selections: list[frozenset[int]], rate: 
         for selected in selections:
             assert selected == every or any(bundle >= selected for bundle in bundles)
     assert candidates == list(bundlings(replace(demand, selections=selections[::-1])))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByWay(Stated):
+    """Bundles have a bill of their own."""
+
+    bundled: Sequence[int]
+
+    def usd(self, economics: Economics) -> Sequence[Decimal]:
+        if economics.bundles:
+            return [Decimal(usd) for usd in self.bundled]
+        return [Decimal(usd) for usd in (self.full if economics.bundles == () else self.ours)]
+
+
+@pytest.mark.parametrize(
+    ("bundled_later", "choice"),
+    [
+        pytest.param(85, "exact", id="made of selections that didn't come again"),
+        pytest.param(75, "bundles", id="good for later ones, too"),
+    ],
+)
+def test_bundles_have_to_hold_for_conversations_that_they_were_not_made_of(bundled_later: int, choice: str) -> None:
+    first = ByWay(full=[100] * 30, ours=[80] * 30, bundled=[70] * 30)
+    second = ByWay(full=[100] * 30, ours=[80] * 30, bundled=[bundled_later] * 30)
+    tuning = tune(first, second)
+    assert tuning.choice == choice
+    assert tuning.usd == 30 * min(80, bundled_later)

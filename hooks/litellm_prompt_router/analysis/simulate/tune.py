@@ -1,7 +1,9 @@
 """Finds what is cheapest for some traffic: exact module sets, shared bundles, every module, or no rewriting.
 
 Candidates are accounted on the first half of the conversations; the cheapest has to be clearly cheaper than the
-full prompt there, and no dearer on the second half, or nothing is rewritten.
+full prompt there, and no dearer on the second half, or nothing is rewritten. Bundles are made of the very selections
+that they are accounted on, and what none of them holds is sent whole: on the second half they have to be cheaper, too,
+than the cheapest way that isn't made of anything seen.
 """
 
 from __future__ import annotations
@@ -66,10 +68,15 @@ def tune(first: Trial, second: Trial) -> Tuning:
     """The cheapest way on ``first`` that ``second`` confirms."""
     baseline = first.full_cached_usd()
     tried = [_candidate(name, economics, first.usd(economics), baseline) for name, economics in _ways(first.demand())]
-    best = min((way for way in tried if way.is_sure), key=lambda way: way.versus_full_cached, default=None)
+    sure = sorted((way for way in tried if way.is_sure), key=lambda way: way.versus_full_cached)
+    best = next(iter(sure), None)
     second_full_usd = sum(second.full_cached_usd(), Decimal(0))
     if best is not None:
         usd = sum(second.usd(best.economics), Decimal(0))
+        plain = next((way for way in sure if not way.economics.bundles), None)
+        if plain is not None and plain is not best:
+            plain_usd = sum(second.usd(plain.economics), Decimal(0))
+            best, usd = (plain, plain_usd) if plain_usd < usd else (best, usd)
         if usd <= second_full_usd:
             return Tuning(
                 choice=_choice(best.economics),
