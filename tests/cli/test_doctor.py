@@ -70,6 +70,26 @@ def test_a_deployment_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "ok    callback" in text
 
 
+@pytest.mark.parametrize(
+    ("settings", "level", "text"),
+    [
+        pytest.param({}, "ok", "every 24 h, from logs/prompt_router.jsonl", id="in order"),
+        pytest.param(
+            {"ledger": {"path": None}}, "fail", "every is set, without ledger.path and status_dir", id="no ledger"
+        ),
+        pytest.param({"status_dir": None}, "fail", "every is set, without status_dir", id="no folder"),
+    ],
+)
+def test_tuning_by_itself_needs_a_ledger_and_a_folder(
+    run: Run, settings: dict[str, Any], level: str, text: str
+) -> None:
+    write({**settings, "tuning": {"every": "24h"}})
+    finding = found(run)["tuning"]
+    assert (finding["level"], finding["text"]) == (level, text)
+    write()
+    assert "tuning" not in found(run)
+
+
 def test_the_checkouts_callback_needs_the_checkout(run: Run) -> None:
     """Without ``hooks/callback.py`` a line says what to list; with it all is well."""
     write(callbacks=["hooks.callback.handler"])

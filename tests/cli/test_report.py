@@ -294,6 +294,35 @@ def test_what_is_assumed_is_kept_apart(tmp_path: Path, run: Run) -> None:
     assert "assumed" not in plain
 
 
+def test_what_tuning_was_in_force_is_told_with_its_change(tmp_path: Path, run: Run) -> None:
+    """A line for each tuning that conversations went by, in the order in which they came up; none without any."""
+    saved: dict[str, Any] = {"estimated_net_saved_usd": Decimal("0.5")}
+    records = [
+        made(1, conversation="c-1", tuning="own", estimated_net_saved_usd=None),
+        made(2, conversation="c-2", tuning="t-0123456789", at=START + 60, **saved),
+        made(3, conversation="c-2", tuning="t-0123456789", at=START + 120, **saved),
+        made(4, conversation="c-1", tuning="own", at=START + 180, estimated_net_saved_usd=None),
+        made(5, conversation="c-3", tuning=None),
+    ]
+    ledger = write(tmp_path / "l.jsonl", records)
+    first, second = reported(run, ledger)["tunings"]
+    assert (first["tuning"], first["calls"], first["conversations"], first["net_saved_usd"]) == ("own", 2, 1, None)
+    assert (second["tuning"], second["since_seconds"], second["until_seconds"]) == (
+        "t-0123456789",
+        START + 60,
+        START + 120,
+    )
+    assert Decimal(second["net_saved_usd"]) == 1
+    shown = run("report", ledger).stdout
+    assert re.search(r"workbench +t-0123456789 +2026-\d\d-\d\d.* 1 +2 +\$1\.0000", shown), shown
+    html = tmp_path / "report.html"
+    run("report", ledger, "--html", str(html))
+    assert "<td>t-0123456789</td>" in html.read_text("utf-8")
+    none = write(tmp_path / "none.jsonl", [made(1)])
+    assert reported(run, none)["tunings"] == []
+    assert "tuning" not in run("report", none).stdout
+
+
 def test_a_table_for_people(tmp_path: Path, run: Run) -> None:
     shown = run("report", write(tmp_path / "l.jsonl", traffic()), "--by", "key").stdout
     for text in ("cost per conversation", "estimated net saved", "shadow: would have saved, estimated", "tools/charts",

@@ -63,6 +63,48 @@ def test_how_questions_to_a_routing_model_stand(run: Run, raw: dict[str, Any]) -
     assert "routing model requests: 6 answered, 2 over budget; 8 calls, 0.0024 USD" in words
 
 
+TUNED = {
+    "profile": "workbench",
+    "policy": "on",
+    "choice": "exact",
+    "tuning": "t-0123456789",
+    "tuned_seconds": 1_800_000_000.0,
+    "holds_from_seconds": 1_800_000_010.0,
+    "why": "exact, against the full prompt -12.3% on the first half",
+    "last_try_seconds": 1_800_086_400.0,
+    "last_try": "too few conversations: 12 of 100",
+    "has_failed": False,
+    "next_seconds": 1_800_172_800.0,
+    "is_running": False,
+}
+
+
+def test_tuning_that_goes_on_by_itself(run: Run, raw: dict[str, Any]) -> None:
+    """What holds, since when and why, what came of the last look, what is next; once for workers that agree."""
+    for number in range(2):
+        put(raw, number, tuning=[TUNED])
+    result = run("status")
+    words = " ".join(result.stdout.split())
+    assert (
+        "tuning of workbench exact (t-0123456789); since 2027-01-15T08:00:00+00:00: exact, against the full prompt"
+        " -12.3% on the first half; looked at 2027-01-16T08:00:00+00:00: too few conversations: 12 of 100;"
+        " next 2027-01-17T08:00:00+00:00"
+    ) in words
+    assert (words.count("tuning of workbench"), result.stderr) == (1, "")
+    for number in range(2):
+        put(raw, number, tuning=[{**TUNED, "policy": "pinned"}])
+    assert "pinned by the policy file" in " ".join(run("status").stdout.split())
+
+
+def test_a_failed_tuning_wants_attention_once(run: Run, raw: dict[str, Any]) -> None:
+    for number in range(2):
+        put(raw, number, tuning=[{**TUNED, "last_try": "30 of 40 lines are damaged", "has_failed": True}])
+    result = run("status")
+    assert result.stderr == "workbench: tuning failed, what was in force stays: 30 of 40 lines are damaged\n"
+    put(raw, 1, tuning=[{**TUNED, "tuning": "t-9876543210", "has_failed": False}])
+    assert "workers have several tunings in force" in run("status").stderr
+
+
 def test_a_worker_that_is_well(run: Run, raw: dict[str, Any]) -> None:
     """Found where the default puts it; exit code 0 and nothing on stderr."""
     put(raw)

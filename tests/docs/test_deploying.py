@@ -37,7 +37,7 @@ def test_the_pages_name_what_an_operator_needs() -> None:
 def test_policies_on_the_pages_are_policies() -> None:
     text = text_of("operations.md")
     found = re.findall(r"^( *)```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
-    assert len(found) == 3
+    assert len(found) == 4
     for indent, block in found:
         raw = "\n".join(line.removeprefix(indent) for line in block.splitlines())
         assert parse_policy(raw, "page", ()).defaults.mode == "shadow"

@@ -99,8 +99,12 @@ def running_policy_proxy(
     settings: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
+    has_clock: bool = False,
 ) -> Iterator[PolicyProxy]:
-    """The proxy for the time of the block; its files are in ``folder``. ``metadata``: of keys by their alias."""
+    """The proxy for the time of the block; its files are in ``folder``. ``metadata``: of keys by their alias.
+
+    ``has_clock``: its wall clock is moved by so many seconds as the file ``clock`` says.
+    """
     keys = {alias: make_key() for alias in ALIASES}
     shutil.copytree(ROOT / "modules" / "workbench", folder / "profiles" / "workbench")
     shutil.copy(CONFIG.with_name("key_file.py"), folder)
@@ -116,13 +120,16 @@ def running_policy_proxy(
         "callback_settings": {
             "prompt_router": {"mode": "rewrite", "profiles": str(folder / "profiles"), **(settings or {})}
         },
-        "litellm_settings": {"callbacks": ["hooks.callback.handler"]},
+        "litellm_settings": {"callbacks": [*(["clock_probe.probe"] * has_clock), "hooks.callback.handler"]},
         "general_settings": {
             "master_key": "os.environ/LITELLM_MASTER_KEY",
             "custom_auth": "key_file.user_api_key_auth",
         },
     }
     (folder / CONFIG.name).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    if has_clock:
+        shutil.copy(Path(__file__).with_name("clock_probe.py"), folder)
+        env = {"CLOCK_PROBE_PATH": str(folder / "clock"), **(env or {})}
     full_env = {
         **{_variable(alias): key for alias, key in keys.items()},
         "PROMPT_ROUTER_LEDGER__PATH": str(folder / "ledger.jsonl"),

@@ -179,3 +179,26 @@ def test_stars_cant_run_away() -> None:
     before = time.process_time()
     assert policy.candidates(Subject(key_alias="a" * 256), NOON) == ()
     assert time.process_time() - before < 1, "exponential would be years"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", ("on", "on"), id="nothing said"),
+        pytest.param("tuning: pinned", ("pinned", "pinned"), id="all pinned"),
+        pytest.param("tuning: off", ("off", "off"), id="off, which YAML reads as false"),
+        pytest.param('tuning: "on"', ("on", "on"), id="on"),
+        pytest.param("tuning: {a: off, b: pinned}", ("off", "pinned"), id="by profile"),
+        pytest.param("tuning: {b: pinned}", ("on", "pinned"), id="one of them"),
+    ],
+)
+def test_tuning_by_itself_is_pinned_or_switched_off(text: str, expected: tuple[str, str]) -> None:
+    policy = parse_policy(text, "policy.yaml", ["a", "b"])
+    assert (policy.tuning_of("a"), policy.tuning_of("b")) == expected
+
+
+@pytest.mark.parametrize("text", ["tuning: never", "tuning: {a: 7}", "tuning: [a]", "tuning: 1"])
+def test_other_words_of_tuning_are_problems(text: str) -> None:
+    with pytest.raises(BrokenPolicyError) as caught:
+        parse_policy(text, "policy.yaml", ["a"])
+    assert all(problem.startswith("policy.yaml: tuning") for problem in caught.value.problems), caught.value.problems

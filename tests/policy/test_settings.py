@@ -289,6 +289,12 @@ OVERRIDES: dict[str, tuple[str, Any]] = {
     "breaker.all_faults": ("86", 86),
     "breaker.window_seconds": ("87.5", 87.5),
     "breaker.pause_seconds": ("88.5", 88.5),
+    "tuning.every": ("24h", 86_400.0),
+    "tuning.quiet_requests": ("89", 89),
+    "tuning.at_latest": ("90m", 5_400.0),
+    "tuning.minimum_conversations": ("91", 91),
+    "tuning.max_mb": ("92", 92),
+    "tuning.timeout": ("1d", 86_400.0),
 }
 """Of every setting: a text that is not its default, and what it means."""
 

@@ -361,6 +361,18 @@ def test_an_unreviewed_profile_is_reported_once_an_hour(envelopes: Envelopes, co
     }
 
 
+def test_a_notice_is_an_event_that_is_no_trouble(envelopes: Envelopes, connect: Connect) -> None:
+    """Of the level info, an issue of its own for each profile, with its figures in the context."""
+    sink = connect()
+    sink.notice("tuning", "Tuning changed", {"profile": "workbench", "from": "own", "to": "exact", "first_half": -0.1})
+    sink.close(5)
+    (event,) = envelopes.events
+    assert (event["message"], event["level"]) == ("Tuning changed", "info")
+    assert event["fingerprint"] == ["prompt_router.tuning:workbench"]
+    assert event["tags"] == {"profile": "workbench"}
+    assert event["contexts"]["tuning"]["first_half"] == -0.1
+
+
 def test_problems_are_reported_once_an_hour(envelopes: Envelopes, connect: Connect) -> None:
     """For each content; all under one issue for each title."""
     clock = Clock()

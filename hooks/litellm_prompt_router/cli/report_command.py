@@ -24,7 +24,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.plurals import many
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, ModuleUse, Sums
+    from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, ModuleUse, Sums, TuningUse
     from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 
 DIMENSIONS = ("key", "team", "model", "provider", "profile", "day", "hour")
@@ -177,6 +177,10 @@ def _show(figures: Figures) -> None:
         rows = [(u.module, f"{u.calls:,}", f"{u.share:.1%}", f"{u.late:,}", f"{u.missed:,}", _evidence(u))
                 for u in figures.chosen_modules]  # fmt: skip
         show_table(("module", "#calls", "#share", "#late", "#missed", "evidence"), rows)
+    if figures.tunings:
+        click.echo("")
+        columns = ("profile", "tuning", "from", "to", "#conversations", "#calls", "#est. net saved")
+        show_table(columns, [_tuning_row(each) for each in figures.tunings])
     for title, counts in (("held back, not reviewed: profile", figures.held_back),
                           ("failed with", figures.errors),
                           ("net saving unavailable because", figures.net_unavailable)):  # fmt: skip
@@ -204,6 +208,13 @@ def _show(figures: Figures) -> None:
 
 def _evidence(use: ModuleUse) -> str:
     return ", ".join(f"{kind} {number:,}" for kind, number in use.evidence.items())
+
+
+def _tuning_row(use: TuningUse) -> tuple[str, ...]:
+    from litellm_prompt_router.analysis.report.number_format import at, usd
+
+    counts = (f"{use.conversations:,}", f"{use.calls:,}", usd(use.net_saved_usd, 4))
+    return (use.profile, use.tuning, at(use.since_seconds), at(use.until_seconds), *counts)
 
 
 def _conversation_row(found: ConversationCost) -> tuple[str, ...]:

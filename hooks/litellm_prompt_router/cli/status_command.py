@@ -19,7 +19,7 @@ from litellm_prompt_router.documents.bundled import CONFIG_NAME, default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from litellm_prompt_router.operations.workers import ProfileServed, Worker, WorkerStatus
+    from litellm_prompt_router.operations.workers import ProfileServed, TuningSeen, Worker, WorkerStatus
 
 SHOWN_CHARS = 160
 
@@ -160,6 +160,7 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
             speed = "" if model.median_ms is None else f", {model.median_ms:g} ms at the median"
             answered = f"{model.vectors:,} of {model.asked:,} messages in time{speed}"
             rows.add((f"{model.model} ({status.pid})", f"{model.stage}, process {model.pid or '-'}; {answered}"))
+        rows.update((f"tuning of {each.profile}", _tuning(each)) for each in status.tuning)
     passed = sum(status.passed_while_stopped for status in live)
     if passed:
         rows.add(("passed while stopped", f"{passed:,} requests, without a record"))
@@ -175,6 +176,20 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         click.echo()
         capture = "on" if any(status.capture.is_on for status in live) else "off"
         show_table(("sink", "how"), [("ledger", ledger), ("GlitchTip", glitchtip), ("capture", capture)])
+
+
+def _tuning(seen: TuningSeen) -> str:
+    """What holds, since when and why, what the last look came to, and when the next is."""
+    parts = [f"{seen.choice} (profile.yaml)" if seen.tuning is None else f"{seen.choice} ({seen.tuning})"]
+    if seen.tuned_seconds is not None:
+        parts.append(f"since {_clock(seen.tuned_seconds)}: {seen.why}")
+    if seen.last_try is not None and seen.last_try_seconds is not None and seen.last_try != "changed":
+        parts.append(f"looked at {_clock(seen.last_try_seconds)}: {seen.last_try}")
+    if seen.policy != "on":
+        parts.append(f"{seen.policy} by the policy file")
+    elif seen.next_seconds is not None:
+        parts.append(f"next {_clock(seen.next_seconds)}")
+    return "; ".join(parts)
 
 
 def _routing_model(live: list[WorkerStatus]) -> Iterator[str]:

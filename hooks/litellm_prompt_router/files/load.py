@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,11 +188,14 @@ def _as_declared(fitted: Fitted | None, declared: RouterFile, where: str, proble
 
 
 def _economics(declared: ProfileFile) -> Economics | None:
-    stated = declared.economics
-    if stated is None:
+    if declared.economics is None:
         return None
-    number = {module.id: n for n, module in enumerate(declared.modules)}
-    bundles = tuple(frozenset(number[name] for name in bundle) for bundle in stated.bundles)
+    return economics_as_stated(declared.economics, {module.id: n for n, module in enumerate(declared.modules)})
+
+
+def economics_as_stated(stated: EconomicsFile, order: Mapping[str, int]) -> Economics:
+    """The economics of a section; ``order``: module indexes by id. Raises KeyError for a module that isn't there."""
+    bundles = tuple(frozenset(order[name] for name in bundle) for bundle in stated.bundles)
     conversations = stated.tuned_on.get("conversations")
     return Economics(
         is_tuned=stated.choice != "untuned",
@@ -205,7 +208,7 @@ def _economics(declared: ProfileFile) -> Economics | None:
         router=_tuned_on(stated, "router"),
         routing=_tuned_on(stated, "routing"),
         conversations=conversations if isinstance(conversations, int) else None,
-        use=None if stated.use is None else _use(stated.use, number.keys()),
+        use=None if stated.use is None else _use(stated.use, order.keys()),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.caller import caller_of, dict_of, has_client_oauth, header_of, scope_of
 from litellm_prompt_router.gateway.deployments.groups import Deployments
+from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings
 from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
 from litellm_prompt_router.policy import (
     HEADER,
@@ -95,6 +96,7 @@ class RequestHandler:
         accounting: Accounting,
         embeddings: KnownEmbeddings,
         answers: KnownAnswers,
+        tunings: ConversationTunings,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.configuration = configuration
@@ -102,9 +104,11 @@ class RequestHandler:
         self.breaker = Breaker(configuration.thresholds)
         self.passed_while_stopped = 0
         """Requests of this process that came while everything was stopped. They have no record."""
+        self.opened = 0
+        """The others."""
         self._dispatcher = dispatcher
         self._accounting = accounting
-        self._waits = Waits(embeddings, answers)
+        self._waits = Waits(embeddings, answers, tunings)
         self._embeddings = embeddings
         self._answers = answers
         self._clock = clock
@@ -131,6 +135,7 @@ class RequestHandler:
     ) -> IncomingRequest:
         """The request, to be decided by this configuration. Fields of ours that the client sent are dropped."""
         began_ns = time.perf_counter_ns()
+        self.opened += 1
         metadata_bag.drop_reserved_keys(bag)
         caller = caller_of(key, data, call_type, bag, self._clock())
 
@@ -304,6 +309,7 @@ class RequestHandler:
             profile_changed_from=changed_from,
             routing_model=to_route.routing_model,
             embedding_wait_us=to_route.embedding_wait_us,
+            tuning=to_route.tuning,
         )
         return RequestOutcome(
             caller=caller,

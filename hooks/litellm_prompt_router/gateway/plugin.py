@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import litellm
@@ -30,18 +31,25 @@ from litellm_prompt_router.gateway.events import (
 )
 from litellm_prompt_router.gateway.handle import IncomingRequest, RequestHandler, RequestOutcome
 from litellm_prompt_router.gateway.models.asked_models import AskedModels
+from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
+from litellm_prompt_router.gateway.models.routing_calls import Asking
 from litellm_prompt_router.gateway.response_headers import headers_of
+from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
+from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning
+from litellm_prompt_router.gateway.tuning.worker_tuning import self_tuning_of
 from litellm_prompt_router.gateway.waiting import AwaitingModels
+from litellm_prompt_router.gateway.worker_state import in_force_of
 from litellm_prompt_router.policy.active import ActiveConfiguration, switched_off
 from litellm_prompt_router.policy.loader import Loader
-from litellm_prompt_router.policy.settings import DISABLED, is_disabled
+from litellm_prompt_router.policy.settings import DISABLED, Settings, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
-from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
+from litellm_prompt_router.record.record import RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
+from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
-from litellm_prompt_router.telemetry.status_file import InForce, ServedProfile
+from litellm_prompt_router.telemetry.status_file import InForce
 
 CLIENT_LEFT = "client_left"
 STOPPED = "stopped"
@@ -85,10 +93,19 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._completer = RecordCompleter(self._dispatcher, count_tokens or token_counter(), clock())
         dispatcher = self._dispatcher
         self._models = AskedModels(configuration.settings, dispatcher.submit, dispatcher.submit_problem)
+        self._tunings = ConversationTunings(_tuning_folder(configuration.settings), clock)
         self._handler = RequestHandler(
-            configuration, self._dispatcher, self._completer, self._models.embeddings, self._models.answers, clock
+            configuration,
+            self._dispatcher,
+            self._completer,
+            self._models.embeddings,
+            self._models.answers,
+            self._tunings,
+            clock,
         )
+        self._clock = clock
         self._watcher: Watcher | None = None
+        self._self_tuning: SelfTuning | None = None
         self._dispatcher.report_in_force(self._in_force)
         if configuration.stopped_by is None:
             fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
@@ -209,12 +226,25 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
         self._watcher = Watcher(loader, self._handler.publish, tell, self._dispatcher.submit_error)
         self._watcher.start()
+        handler = self._handler
+        self._self_tuning = self_tuning_of(
+            handler.configuration.settings,
+            lambda: handler.configuration,
+            lambda: handler.opened + handler.passed_while_stopped,
+            self._dispatcher,
+            self._clock,
+        )
+        if self._self_tuning is not None:
+            self._self_tuning.start()
 
     def close(self) -> None:
         """Writes out what waits for the sinks; also called at the process's end."""
         if self._watcher is not None:
             self._watcher.stop()
+        if self._self_tuning is not None:
+            self._self_tuning.close()
         self._models.close()
+        self._tunings.close()
         self._completer.close()
         self._dispatcher.close()
 
@@ -224,10 +254,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         One whose client goes away meanwhile has a record all the same where it asked a routing model: for the bill.
         """
         handler = self._handler
+        redis = proxy_server.redis_for_hooks(cache)
+        self._tunings.share_through(redis)
         step = handler.decide(request)
         while isinstance(step, AwaitingModels):
             try:
-                outcomes = await self._models.answer(step.wanted, proxy_server.redis_for_hooks(cache))
+                outcomes = await self._answered(step.wanted, redis)
             except asyncio.CancelledError as error:
                 self._record_abandoned(request, step, CLIENT_LEFT, error)
                 raise
@@ -236,6 +268,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 return None
             step = handler.resume(request, step, outcomes)
         return step
+
+    async def _answered(
+        self, wanted: TuningToAgree | TextsToEmbed | Asking, redis: Any
+    ) -> Mapping[RoutingQuestion, RoutingOutcome]:
+        """Waits for what a request needs to know; what became of each question that was asked of a model."""
+        if isinstance(wanted, TuningToAgree):
+            await self._tunings.agree(wanted)
+            return {}
+        return await self._models.answer(wanted, redis)
 
     def _record_abandoned(
         self, request: IncomingRequest, step: AwaitingModels, reason: str, error: BaseException | None
@@ -247,23 +288,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def _in_force(self) -> InForce:
         """For the status file; in the dispatcher's thread."""
-        handler = self._handler
-        configuration = handler.configuration
-        profiles = configuration.profiles
-        open_breakers = handler.breaker.open_for(time.monotonic())
-        return InForce(
-            default_mode=configuration.default_mode,
-            profiles=tuple(_served(p) for p in profiles),
-            configuration=configuration.number,
-            stopped_by=configuration.stopped_by,
-            passed_while_stopped=handler.passed_while_stopped,
-            policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
-            policy_digest=configuration.policy.digest,
-            policy_rules=len(configuration.policy.rules),
+        return in_force_of(
+            self._handler,
             problems=self._watcher.problems if self._watcher is not None else (),
-            is_breaker_open=None in open_breakers,
-            breaker_keys=sum(key is not None for key in open_breakers),
             local_models=tuple(state.to_dict() for state in self._models.local.states()),
+            is_tuning=self._self_tuning is not None and self._self_tuning.is_running,
+            now_seconds=self._clock(),
         )
 
 
@@ -291,11 +321,6 @@ def _remove_facts(data: Mapping[str, Any]) -> None:
         metadata_bag.drop_reserved_keys(bag)
 
 
-def _served(profile: Profile) -> ServedProfile:
-    return ServedProfile(
-        name=profile.name,
-        version=profile.version,
-        digest=profile.digest,
-        reviewed=profile.reviewed,
-        left_alone=profile.left_alone,
-    )
+def _tuning_folder(settings: Settings) -> Path | None:
+    """Where workers agree on tunings; None where no tuning goes on by itself."""
+    return None if settings.tuning.every is None else settings.status_folder

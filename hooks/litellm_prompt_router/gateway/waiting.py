@@ -1,4 +1,5 @@
-"""What a recognised request waits for: vectors of an embedding model, and then answers of a routing model.
+"""What a recognised request waits for: the tuning that its conversation goes by, where several do; vectors of an
+embedding model; and then answers of a routing model.
 
 Only of messages that nobody asked about so far; whatever was asked stays as it came out.
 """
@@ -8,16 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
 from litellm_prompt_router.gateway.models.routing_calls import Asking
 from litellm_prompt_router.gateway.models.routing_model import of_caller
+from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
 from litellm_prompt_router.policy import Arm, Policy
 from litellm_prompt_router.policy.active import ActiveConfiguration
+from litellm_prompt_router.policy.tunings import TuningStep
+from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.facts import RoutingModelUse
 from litellm_prompt_router.record.record import Caller, RoutingOutcome
 from litellm_prompt_router.request.route import AnswerLookup, MessageEmbedding, RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.types import Recognition
 from litellm_prompt_router.request.walk_steps import EmbeddingsWanted, QuestionsWanted, RecognisedRequest
 
 
@@ -61,13 +67,15 @@ class RequestToRoute:
     embedding_wait_us: int | None = None
     questions: QuestionsWanted | None = None
     routing_model: RoutingModelUse | None = None
+    tuning: str | None = None
+    """The id of the tuning that the conversation goes by; None where no tuning goes on by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwaitingModels:
-    """A request whose decision waits until a model has answered ``wanted``, or hasn't in time."""
+    """A request whose decision waits until ``wanted`` is answered, or isn't in time."""
 
-    wanted: TextsToEmbed | Asking
+    wanted: TuningToAgree | TextsToEmbed | Asking
     began_ns: int
     to_route: RequestToRoute
 
@@ -75,14 +83,28 @@ class AwaitingModels:
 class Waits:
     """Says what a request has to wait for, by what this process knows already. Never waits itself."""
 
-    def __init__(self, embeddings: KnownEmbeddings, answers: KnownAnswers) -> None:
+    def __init__(self, embeddings: KnownEmbeddings, answers: KnownAnswers, tunings: ConversationTunings) -> None:
         self._embeddings = embeddings
         self._answers = answers
+        self._tunings = tunings
 
     def first(
         self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
     ) -> RequestToRoute | AwaitingModels:
         """The request, ready to be decided, or what it waits for ahead of that."""
+        recognised = to_route.recognised
+        name = recognised.recognition.profile.name
+        tunings = configuration.tunings.get(name)
+        if tunings is None:
+            return self._models(to_route, configuration, bag)
+        step = self._tunings.step_of(name, str(to_route.caller.conversation), recognised.opened.request, tunings)
+        if isinstance(step, TuningToAgree):
+            return AwaitingModels(wanted=step, began_ns=time.perf_counter_ns(), to_route=to_route)
+        return self._models(_under(step, to_route), configuration, bag)
+
+    def _models(
+        self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
+    ) -> RequestToRoute | AwaitingModels:
         wanted = configuration.pipeline.embeddings_wanted(to_route.recognised)
         if wanted is not None:
             to_route = replace(to_route, wanted=wanted)
@@ -99,8 +121,11 @@ class Waits:
         configuration: ActiveConfiguration,
         bag: Mapping[str, Any],
     ) -> RequestToRoute | AwaitingModels:
-        """The same once a model has answered. ``outcomes``: what became of the questions that this request asked."""
+        """The same once that is answered. ``outcomes``: what became of the questions that this request asked."""
         wanted, to_route = waiting.wanted, waiting.to_route
+        if isinstance(wanted, TuningToAgree):
+            tunings = configuration.tunings[to_route.recognised.recognition.profile.name]
+            return self._models(_under(self._tunings.agreed(wanted, tunings), to_route), configuration, bag)
         if isinstance(wanted, TextsToEmbed):
             return self._routing_model(replace(to_route, embedding_wait_us=_waited_us(waiting)), configuration, bag)
         latest, model = wanted.questions[-1], wanted.settings.model
@@ -110,7 +135,7 @@ class Waits:
     def abandoned(self, waiting: AwaitingModels) -> RequestToRoute | None:
         """A request that ended while a routing model was asked for it; None where none was."""
         wanted = waiting.wanted
-        if isinstance(wanted, TextsToEmbed):
+        if not isinstance(wanted, Asking):
             return None
         use = RoutingModelUse(model=wanted.settings.model, outcome="abandoned", wait_us=_waited_us(waiting))
         return _asked(waiting.to_route, use)
@@ -158,6 +183,18 @@ class Waits:
             may_change=may_change,
         )
         return AwaitingModels(wanted=asking, began_ns=time.perf_counter_ns(), to_route=to_route)
+
+
+def _under(step: TuningStep, to_route: RequestToRoute) -> RequestToRoute:
+    recognised = to_route.recognised
+    tuned = replace(recognised, recognition=_with_profile(recognised.recognition, step.profile))
+    return replace(to_route, recognised=tuned, tuning=step.id)
+
+
+@lru_cache(maxsize=512)
+def _with_profile(recognition: Recognition, profile: Profile) -> Recognition:
+    """One object for all requests, by which what depends on positions alone is remembered."""
+    return recognition if recognition.profile is profile else replace(recognition, profile=profile)
 
 
 def _asked(to_route: RequestToRoute, use: RoutingModelUse) -> RequestToRoute:

@@ -116,6 +116,23 @@ class LocalModelSeen(_StatusPart):
     median_ms: float | None = None
 
 
+class TuningSeen(_StatusPart):
+    """A profile that is tuned by itself; ``policy``: what the policy file says of that."""
+
+    profile: str
+    policy: str = "on"
+    choice: str
+    tuning: str | None = None
+    tuned_seconds: float | None = None
+    holds_from_seconds: float | None = None
+    why: str | None = None
+    last_try_seconds: float | None = None
+    last_try: str | None = None
+    has_failed: bool = False
+    next_seconds: float | None = None
+    is_running: bool = False
+
+
 class WorkerStatus(_StatusPart):
     """What ``docs/status.md`` tells of, as far as it is shown or judged."""
 
@@ -133,6 +150,7 @@ class WorkerStatus(_StatusPart):
     offline: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState()
     local_models: tuple[LocalModelSeen, ...] = ()
+    tuning: tuple[TuningSeen, ...] = ()
     keys: tuple[KeySeen, ...] = ()
     counters: RequestCounts
     last_errors: tuple[ErrorSeen, ...] = ()
@@ -241,8 +259,13 @@ def _of_sinks(status: WorkerStatus) -> Iterable[str]:
 
 
 def _disagreement(workers: Sequence[Worker]) -> Iterable[str]:
-    """Workers that don't do the same, while they should."""
+    """Workers that don't do the same, while they should; and what all of them tell alike, once."""
     live = [worker.status for worker in workers if not worker.is_stale]
+    failed = {(each.profile, each.last_try) for status in live for each in status.tuning if each.has_failed}
+    for profile, said in sorted(failed, key=str):
+        yield f"{profile}: tuning failed, what was in force stays: {said}"
+    if len({tuple((each.profile, each.tuning) for each in status.tuning) for status in live}) > 1:
+        yield "workers have several tunings in force; give a change two seconds, then see that status_dir is shared"
     if len({status.version for status in live}) > 1:
         yield "workers run several versions; restart those that are behind"
     profiles = {tuple(sorted((each.name, each.digest) for each in status.profiles)) for status in live}

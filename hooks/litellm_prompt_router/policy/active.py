@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from litellm_prompt_router.policy import EMPTY_POLICY, DefaultPolicy, FilePolicy
 from litellm_prompt_router.policy.breaker import BreakerThresholds
 from litellm_prompt_router.policy.settings import DISABLED, LedgerSettings, Settings
+from litellm_prompt_router.policy.tuning_state import EMPTY_STATE, TuningState
+from litellm_prompt_router.policy.tunings import ProfileTunings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Mode
@@ -34,6 +36,9 @@ class ActiveConfiguration:
     """Where the policy file is or would be."""
     profiles_path: Path | None = None
     """The folder that the profiles were read from."""
+    tuning_state: TuningState = EMPTY_STATE
+    tunings: Mapping[str, ProfileTunings] = field(default_factory=dict)
+    """By profile name; empty where no tuning goes on by itself."""
     number: int = 0
     """1 for the configuration at start, and one more for each that took its place."""
 

@@ -28,6 +28,8 @@ from litellm_prompt_router.policy.settings import (
     load_settings,
     profiles_folder_in,
 )
+from litellm_prompt_router.policy.tuning_state import EMPTY_STATE, STATE_NAME, TuningState, read_state
+from litellm_prompt_router.policy.tunings import tunings_of
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -72,13 +74,22 @@ class Loader:
         self._policy = EMPTY_POLICY
         self._policy_text: str | None = None
         self._policy_names: tuple[str, ...] = ()
+        self._tuning: TuningState = EMPTY_STATE
         self._number = 0
         self._in_force: ActiveConfiguration | None = None
+        self.problems_at_start: tuple[str, ...] = ()
+        """Of what a proxy starts without."""
 
     @property
     def policy_path(self) -> Path | None:
         """Where the policy file is or would be; None without a configuration file and without the setting."""
         return policy_path(self._settings.policy, self._config_path)
+
+    @property
+    def tuning_path(self) -> Path | None:
+        """Where tunings are kept; None where no tuning goes on by itself, or there is no folder for them."""
+        folder = self._started_with.status_folder
+        return None if self._started_with.tuning.every is None or folder is None else folder / STATE_NAME
 
     def profiles_path(self, stated: Path | None) -> Path:
         """The profiles folder: as stated; else ``modules`` in the working directory or beside the configuration,
@@ -123,6 +134,7 @@ class Loader:
                 self._rereads_settings = section_in(self._config_path, self._environ) == (self._section or None)
             except ConfigurationError:
                 self._rereads_settings = False
+        self.problems_at_start = tuple(self._load_tuning())
         self._in_force = self._assembled()
         return self._in_force
 
@@ -149,6 +161,7 @@ class Loader:
         elif settings is not self._settings:
             self._settings, self._section = settings, section
         problems.extend(self._load_policy())
+        problems.extend(self._load_tuning())
         configuration = self._assembled()
         is_new = configuration is not self._in_force
         self._in_force = configuration
@@ -205,6 +218,15 @@ class Loader:
             return list(error.problems)
         return []
 
+    def _load_tuning(self) -> list[str]:
+        """Reads what was tuned. Returns what is wrong with it; then what was read before stays."""
+        try:
+            if self.tuning_path is not None:
+                self._tuning = read_state(self.tuning_path)
+        except ConfigurationError as error:
+            return list(error.problems)
+        return []
+
     def _assembled(self) -> ActiveConfiguration:
         """The loaded parts as one configuration; the one in force while none of them is new."""
         settings = self._settings
@@ -217,8 +239,8 @@ class Loader:
             self._pipeline = pipeline_of(settings, self._profiles, self._count_tokens)
             self._pipeline_inputs = (id(self._profiles), ingredients)
         known = self._in_force
-        parts = (self._policy, self._pipeline)
-        if known is not None and known.settings == settings and (known.policy, known.pipeline) == parts:
+        parts = (settings, self._policy, self._pipeline, self._tuning)
+        if known is not None and (known.settings, known.policy, known.pipeline, known.tuning_state) == parts:
             return known
         self._number += 1
         made = active_configuration(settings, self._pipeline, self._policy)
@@ -228,6 +250,8 @@ class Loader:
             stopped_by=stopped_by,
             policy_path=self.policy_path,
             profiles_path=self.profiles_path(settings.profiles),
+            tuning_state=self._tuning,
+            tunings={} if self.tuning_path is None else tunings_of(self._tuning, self._profiles),
             number=self._number,
         )
 
@@ -236,7 +260,8 @@ class Loader:
     def fingerprint(self, *, with_profiles: bool) -> Fingerprint:
         """Equal as long as no file that counts has changed: configuration and policy by content, profiles by dates."""
         config = file_fingerprint(self._config_path) if self._rereads_settings else None
-        return (config, file_fingerprint(self.policy_path), self._tree_now() if with_profiles else None)
+        tuned = file_fingerprint(self.tuning_path)
+        return (config, file_fingerprint(self.policy_path), tuned, self._tree_now() if with_profiles else None)
 
     def _tree_now(self) -> Fingerprint:
         return tuple(folder_fingerprint(self.profiles_path(self._settings.profiles)))

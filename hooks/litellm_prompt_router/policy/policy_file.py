@@ -9,6 +9,7 @@
         percent: 10
     defaults:
       mode: shadow
+    tuning: {workbench: pinned}
 
 A rule matches when each of its lists has something of the request in it. ``*`` and ``?`` stand for any text and any
 character in all lists but ``key_hashes`` and ``profiles``. Whatever a rule doesn't set is left to key metadata, team
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -77,6 +78,16 @@ class Choices(BaseModel):
     router_model: Annotated[bool, Field(strict=True)] | None = None
 
 
+TuningChoice = Literal["on", "pinned", "off"]
+
+
+def _bare_words(value: object) -> object:
+    """YAML's true and false as the words ``on`` and ``off`` that stood there."""
+    if isinstance(value, dict):
+        return {name: _bare_words(each) for name, each in value.items()}
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class RuleEntry(Choices):
     """``rules[]``. ``name`` is for records and people; without one a rule goes by its number."""
 
@@ -110,6 +121,9 @@ class PolicyDocument(BaseModel):
     stop: Annotated[bool, Field(strict=True)] = False
     rules: Annotated[tuple[RuleEntry, ...], Field(max_length=5_000)] = ()
     defaults: Choices = Choices()
+    tuning: Annotated[TuningChoice | dict[_Name, TuningChoice], BeforeValidator(_bare_words)] = "on"
+    """Of the tuning that goes on by itself, for all profiles or by profile: ``pinned`` keeps what is in force, ``off``
+    goes back to what profile.yaml says, both for conversations that begin from then on."""
 
 
 # Rules that are ready to match
@@ -160,7 +174,12 @@ class FilePolicy:
     defaults: PolicyLayer
     digest: str | None = None
     """SHA-256 of the text it was read from; None without a file."""
+    tuning: TuningChoice | Mapping[str, TuningChoice] = "on"
     _matching: dict[Subject, tuple[PolicyRule, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def tuning_of(self, profile: str) -> TuningChoice:
+        """Whether a profile is tuned by itself, as long as settings say so at all."""
+        return self.tuning if isinstance(self.tuning, str) else self.tuning.get(profile, "on")
 
     def candidates(self, subject: Subject, now_seconds: float) -> tuple[PolicyRule, ...]:
         """The rules that may decide, in order: a rule with ``profiles`` only if the prompt is of one of them, and none
@@ -213,7 +232,13 @@ def parse_policy(raw: str, where: str, known_profiles: Sequence[str] | None) -> 
     if problems:
         raise BrokenPolicyError(problems, stop=stop)
     rules = tuple(_rule(number, entry) for number, entry in enumerate(declared.rules, 1))
-    return FilePolicy(stop=declared.stop, rules=rules, defaults=_layer(DEFAULTS, declared.defaults), digest=digest)
+    return FilePolicy(
+        stop=declared.stop,
+        rules=rules,
+        defaults=_layer(DEFAULTS, declared.defaults),
+        digest=digest,
+        tuning=declared.tuning,
+    )
 
 
 def _unknown_profiles(declared: PolicyDocument, where: str, known: Sequence[str]) -> Iterable[str]:
@@ -221,6 +246,7 @@ def _unknown_profiles(declared: PolicyDocument, where: str, known: Sequence[str]
     for number, entry in enumerate(declared.rules):
         named.append((f"rules[{number}].profile", entry.profile))
         named += [(f"rules[{number}].profiles[{index}]", name) for index, name in enumerate(entry.profiles or ())]
+    named += [(f"tuning.{name}", name) for name in (declared.tuning if isinstance(declared.tuning, dict) else ())]
     for path, name in named:
         if name is not None and name not in known:
             yield f"{where}: {path}: unknown profile {name!r}; {suggestion(name, known, 'there are')}"

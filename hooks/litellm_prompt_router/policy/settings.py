@@ -117,6 +117,43 @@ class BreakerSettings(_StrictSettings):
     pause_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
 
 
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+def _read_duration(value: object) -> object:
+    """Seconds of a text like ``24h``, ``90m`` or ``7d``; None for ``off``; a number is seconds."""
+    value = _off_as_none(value)
+    if isinstance(value, bool):
+        raise ValueError("must be a time such as 24h, 90m or 7d, or off")
+    if isinstance(value, str) and value[-1:] in _SECONDS:
+        try:
+            return float(value[:-1]) * _SECONDS[value[-1]]
+        except ValueError:
+            raise ValueError("must be a time such as 24h, 90m or 7d") from None
+    return value
+
+
+class TuningSettings(_StrictSettings):
+    """``every``: one worker tunes each profile from the ledger so often; ``off``, the default, never.
+
+    It does so when it had at most ``quiet_requests`` requests in the last five minutes, and anyway once it is
+    ``at_latest`` overdue; in a process of its own, for ``timeout`` at most, on the latest ``max_mb`` of ledger files
+    (as they are read, so without compression). A profile with fewer than ``minimum_conversations`` of them stays as it
+    is.
+    """
+
+    every: Annotated[
+        Annotated[float, Field(ge=60, le=90 * 86_400, allow_inf_nan=False)] | None, BeforeValidator(_read_duration)
+    ] = None
+    quiet_requests: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(reject_boolean)] = 20
+    at_latest: Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False), BeforeValidator(_read_duration)] = (
+        6 * 3_600.0
+    )
+    minimum_conversations: Annotated[int, Field(ge=2, le=1_000_000), BeforeValidator(reject_boolean)] = 100
+    max_mb: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(reject_boolean)] = 512
+    timeout: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False), BeforeValidator(_read_duration)] = 1_800.0
+
+
 class Settings(_StrictSettings):
     """All settings. ``mode`` and ``profile`` are the defaults for keys whose own metadata says nothing.
 
@@ -155,6 +192,7 @@ class Settings(_StrictSettings):
     status_dir: Annotated[Path | None, BeforeValidator(_off_as_none)] = None
     breaker: BreakerSettings = BreakerSettings()
     embedding_threads: Annotated[int, Field(ge=1, le=64), BeforeValidator(reject_boolean)] = 1
+    tuning: TuningSettings = TuningSettings()
 
     @property
     def status_folder(self) -> Path | None:

@@ -53,11 +53,12 @@ class Watcher:
         self._reported: dict[str, tuple[str, ...]] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.problems: tuple[str, ...] = ()
+        self.problems: tuple[str, ...] = loader.problems_at_start
         """What is broken on disk now; what was in force before it broke still is."""
 
     def start(self) -> None:
         """Watches from now on, in forked children too."""
+        self._report_once(NOT_RELOADED, self.problems, "found at start; without it things are as without the file")
         self._run_thread()
         os.register_at_fork(after_in_child=self._run_thread)
 

@@ -41,8 +41,8 @@ class RoutingModelUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionContext:
-    """How the request came to be treated so: what decided its mode, its arm, a profile new to its conversation, and
-    the models that it waited for.
+    """How the request came to be treated so: what decided its mode, its arm, a profile new to its conversation, the
+    models that it waited for, and the tuning that its conversation goes by.
     """
 
     policy: str | None = None
@@ -50,6 +50,7 @@ class DecisionContext:
     profile_changed_from: str | None = None
     routing_model: RoutingModelUse | None = None
     embedding_wait_us: int | None = None
+    tuning: str | None = None
 
 
 NO_CONTEXT = DecisionContext()
@@ -93,6 +94,7 @@ def _passed(caller: Caller, mode: Mode, outcome: Passthrough, decision_us: int, 
         policy=context.policy,
         arm=context.arm,
         profile_changed_from=context.profile_changed_from,
+        tuning=context.tuning,
         profile=known.profile.name if known else None,
         profile_version=known.profile.version if known else None,
         profile_digest=known.profile.digest if known else None,
@@ -154,6 +156,7 @@ def _recognised(
         policy=context.policy,
         arm=context.arm,
         profile_changed_from=context.profile_changed_from,
+        tuning=context.tuning,
         profile=recognition.profile.name,
         profile_version=recognition.profile.version,
         profile_digest=recognition.profile.digest,

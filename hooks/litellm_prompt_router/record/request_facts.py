@@ -133,6 +133,9 @@ class Facts:
     """None where the profile names no such model, and where the request never came so far."""
     routing_model_wait_us: int | None = None
     """How long the request waited for its answers, a part of ``decision_us``."""
+    tuning: str | None = field(default=None, metadata=LEDGER_ONLY)
+    """The tuning that the conversation goes by: the id of one that was found by itself, ``own`` for what profile.yaml
+    says; None where no tuning goes on by itself."""
     embedding_wait_us: int | None = field(default=None, metadata=LEDGER_ONLY)
     """The same for an embedding model."""
     profile_changed_from: str | None = field(default=None, metadata=LEDGER_ONLY)

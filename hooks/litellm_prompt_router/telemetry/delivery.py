@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, ParamSpec
 
 from litellm_prompt_router.policy.settings import Settings
@@ -36,7 +36,15 @@ class Problem(NamedTuple):
     """The same in every process that meets it, so that GlitchTip keeps one event of them all."""
 
 
-Item = Record | Problem | Fault | CapturedRequest | CapturedAnswer
+class Notice(NamedTuple):
+    """Something that people should know of and that is no trouble. ``title`` is fixed text, ``name`` a fixed word."""
+
+    name: str
+    title: str
+    context: Mapping[str, Any]
+
+
+Item = Record | Problem | Notice | Fault | CapturedRequest | CapturedAnswer
 
 
 class Delivery:
@@ -84,6 +92,8 @@ class Delivery:
                 self._last_problem = f"{item.title}: {'; '.join(item.lines)}"
                 self._counters.add_error("problem", self._last_problem, time.time())
                 self._attempt(self._sinks.glitchtip.problem, item.title, item.lines, item.key_alias, item.once)
+            case Notice():
+                self._attempt(self._sinks.glitchtip.notice, item.name, item.title, item.context)
             case Fault():
                 self._fault(item)
                 self._attempt(self._sinks.glitchtip.fault, item)

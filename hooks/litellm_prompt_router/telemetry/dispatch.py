@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import atexit
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.telemetry.background_queue import BackgroundQueue, BoundedQueue
 from litellm_prompt_router.telemetry.capture import Capture, CapturedAnswer, CapturedRequest
-from litellm_prompt_router.telemetry.delivery import Delivery, Item, Problem, warn_of_capture
+from litellm_prompt_router.telemetry.delivery import Delivery, Item, Notice, Problem, warn_of_capture
 from litellm_prompt_router.telemetry.exit_signal import call_on_exit_signal
 from litellm_prompt_router.telemetry.faults import Fault
 from litellm_prompt_router.telemetry.glitchtip import Glitchtip
@@ -79,6 +79,10 @@ class Dispatcher:
         ``once``: the same in every process that meets this problem, so that GlitchTip keeps one event of them all.
         """
         self._put(Problem(title, tuple(lines), key_alias, once))
+
+    def submit_notice(self, name: str, title: str, context: Mapping[str, Any]) -> None:
+        """Queues something that people should know of and that is no trouble."""
+        self._put(Notice(name, title, context))
 
     def submit_error(self, error: BaseException, where: str) -> None:
         """Queues what may be told of a fault in our code; keeps neither the exception nor its frames."""

@@ -180,6 +180,12 @@ class Glitchtip:
             self._send(self._alarm_dsn, glitchtip_events.problem_event(title, path_lines, key_alias, once))
 
     @_guarded
+    def notice(self, name: str, title: str, context: Mapping[str, Any]) -> None:
+        """Sends what people should know of; whoever tells it does so once."""
+        if self._settings.dsn is not None:
+            self._send(self._settings.dsn, glitchtip_events.notice_event(name, title, context))
+
+    @_guarded
     def alert(self, alert: Alert) -> None:
         """Reports an alert; whoever raises it does so once a window."""
         if self._alarm_dsn:

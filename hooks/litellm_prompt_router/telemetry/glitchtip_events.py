@@ -108,6 +108,19 @@ def problem_event(
     }
 
 
+def notice_event(name: str, title: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    """One issue for each title, and for each profile. ``name``: of the context and the fingerprint."""
+    profile = context.get("profile")
+    return {
+        "message": title,
+        "level": "info",
+        "logger": NAME,
+        "fingerprint": [f"{NAME}.{name}" + (f":{profile}" if profile else "")],
+        "tags": present({"profile": profile}),
+        "contexts": {name: dict(context)},
+    }
+
+
 def alert_event(alert: Alert) -> dict[str, Any]:
     """One issue for each kind of alert, and for each profile where it is one profile's."""
     return {

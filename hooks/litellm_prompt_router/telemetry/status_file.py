@@ -45,6 +45,7 @@ class InForce:
     ``stopped_by``: the kill switch or the environment; ``passed_while_stopped``: requests since the start that passed
     because of it, without a record. ``problems``: what is broken on disk, so that something older is in force.
     ``breaker_keys``: keys whose requests pass through because of our faults; ``is_breaker_open``: so do all.
+    ``tuning``: of each profile that is tuned by itself, what holds and why, and what comes next.
     ``local_models``: how the worker stands with the process of each embedding model that runs on this machine.
     """
 
@@ -59,6 +60,7 @@ class InForce:
     problems: tuple[str, ...] = ()
     is_breaker_open: bool = False
     breaker_keys: int = 0
+    tuning: tuple[Mapping[str, Any], ...] = ()
     local_models: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class InForce:
             "policy": {"path": self.policy_path, "digest": self.policy_digest, "rules": self.policy_rules},
             "problems": list(self.problems),
             "breaker": {"is_open": self.is_breaker_open, "open_keys": self.breaker_keys},
+            "tuning": [dict(profile) for profile in self.tuning],
             "local_models": [dict(model) for model in self.local_models],
         }
 

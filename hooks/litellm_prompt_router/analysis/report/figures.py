@@ -158,6 +158,20 @@ class Control:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TuningUse:
+    """The calls of conversations that went by one tuning of a profile; ``own``: by what profile.yaml says."""
+
+    profile: str
+    tuning: str
+    since_seconds: float
+    until_seconds: float
+    calls: int
+    conversations: int
+    net_saved_usd: Decimal | None
+    """Estimated, without shadow mode's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
     """Everything that the report shows."""
 
@@ -178,6 +192,8 @@ class Figures:
     timeline: tuple[Group, ...]
     modules: tuple[ModuleUse, ...]
     missed_needs: tuple[MissedNeeds, ...]
+    tunings: tuple[TuningUse, ...]
+    """Where profiles are tuned by themselves."""
     outcomes: Mapping[str, int]
     """Calls ``rewritten``, in ``shadow`` and of ``passthrough``."""
     held_back: Mapping[str, int]

@@ -16,7 +16,7 @@ NAMES = (
     "counterfactual_uncached_input_tokens", "counterfactual_cache_read_tokens",
     "counterfactual_cache_write_5m_tokens", "counterfactual_cache_write_1h_tokens", "estimated_net_saved_usd",
     "estimated_net_saved_reason", "estimated_net_saved_method", "list_price_saved_usd", "decision_us",
-    "routing_model_call_count", "routing_model_usd",
+    "routing_model_call_count", "routing_model_usd", "tuning",
 )  # fmt: skip
 """The columns that are read."""
 NO_KEY = "(no key)"

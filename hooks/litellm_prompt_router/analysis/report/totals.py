@@ -22,6 +22,7 @@ from litellm_prompt_router.analysis.report.conversations import (
 from litellm_prompt_router.analysis.report.figures import DIMENSIONS, By, Figures, Group, ModuleUse, Sums
 from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected, with_groups
 from litellm_prompt_router.analysis.report.missed_needs import missed_needs
+from litellm_prompt_router.analysis.report.tunings_used import tunings_used
 from litellm_prompt_router.record.record import USAGE_BUCKETS
 
 
@@ -59,6 +60,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         timeline=timeline,
         modules=_modules(frame),
         missed_needs=missed_needs(frame),
+        tunings=tunings_used(frame),
         outcomes=_counts(frame, "outcome"),
         held_back=_counts(frame.filter(pl.col("is_held_back")), "profile"),
         passthroughs=_counts(frame.filter(pl.col("outcome") == "passthrough"), "reason"),

@@ -85,9 +85,24 @@ def examine_folders(settings: Settings, live: Sequence[WorkerStatus]) -> Iterabl
         yield warn("ledger", "off: there will be no report of savings", "set ledger.path, unless that is wanted")
     elif settings.ledger.path.exists() and not os.access(settings.ledger.path, os.W_OK):
         yield fail("ledger", f"{settings.ledger.path} can't be written", "check its owner and rights")
+    if settings.tuning.every is not None:
+        yield _tuning(settings)
     if settings.status_folder is None:
         yield warn("status files", "off: `prompt-router status` knows nothing", "set status_dir, unless that is wanted")
     yield _capture(settings, live)
+
+
+def _tuning(settings: Settings) -> Finding:
+    """Whether tuning can go on by itself: it reads the ledger and keeps its state beside the status files."""
+    missing = [
+        name
+        for name, value in (("ledger.path", settings.ledger.path), ("status_dir", settings.status_folder))
+        if value is None
+    ]
+    if missing:
+        return fail("tuning", f"every is set, without {' and '.join(missing)}", "set it, or tuning.every: off")
+    hours = (settings.tuning.every or 0.0) / 3_600
+    return ok("tuning", f"every {hours:g} h, from {settings.ledger.path}")
 
 
 def _capture(settings: Settings, live: Sequence[WorkerStatus]) -> Finding:
