@@ -62,6 +62,18 @@ GROUPS: Mapping[str, Group] = {
     "shaky": Group(model="anthropic/claude-sonnet-4-5", api_key="shaky"),
     "spare": Group(model="openai/gpt-4.1", api_key="spare"),
 }
+ACCOUNTED_GROUPS: Mapping[str, Group] = {
+    **GROUPS,
+    "azure-new": Group(model="azure/gpt-5.6", path="/azure", more={"api_version": "2025-04-01-preview"}),
+    "deepseek-pro": Group(model="deepseek/deepseek-v4-pro", path="/deepseek"),
+    "gemini-flash": Group(model="gemini/gemini-3.5-flash", path="/gemini/v1beta"),
+    "grok": Group(model="xai/grok-4.7", path="/xai/v1"),
+    "kimi": Group(model="moonshot/kimi-k2.6", path="/moonshot/v1"),
+    "qwen": Group(model="dashscope/qwen3.8-max", path="/dashscope/v1"),
+    "qwen-marks": Group(model="dashscope/qwen3.8-flash", path="/dashscope/v1"),
+    "glm": Group(model="zai/glm-4.6", path="/zai/v4"),
+}
+"""With one of every cache that is modelled and has a price, for accounting alone."""
 FALLBACKS = [{"shaky": ["spare"]}]
 ONE_OF_EACH_WIRE = frozenset({"claude", "claude-mid", "gpt", "gpt-new", "bedrock", "gemini"})
 
@@ -95,9 +107,9 @@ class ProviderProxy:
         )
 
 
-def model_list(url: str) -> list[dict[str, Any]]:
+def model_list(url: str, groups: Mapping[str, Group] = GROUPS) -> list[dict[str, Any]]:
     """LiteLLM's ``model_list`` of all groups."""
-    return [{"model_name": name, "litellm_params": group.params(url)} for name, group in GROUPS.items()]
+    return [{"model_name": name, "litellm_params": group.params(url)} for name, group in groups.items()]
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.cache_model.rules import takes_breakpoints
+from tests.emulators.provider_rules import takes_breakpoints
 
 MAX_MARKS = 4
 

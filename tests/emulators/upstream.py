@@ -44,6 +44,12 @@ PROVIDERS: Mapping[Shape, Provider] = {
     anthropic_wire.answer: "anthropic",
     openai_wire.answer: "openai",
     responses_wire.answer: "openai",
+    gemini_wire.answer: "gemini",
+    gemini_wire.stream: "gemini",
+    bedrock_wire.converse: "converse",
+    bedrock_wire.converse_stream: "converse",
+    bedrock_wire.invoke: "invoke",
+    bedrock_wire.invoke_stream: "invoke",
 }
 """Whose caches are emulated."""
 ANTHROPIC_BODIES = (bedrock_wire.invoke, bedrock_wire.invoke_stream)
@@ -165,7 +171,7 @@ class Upstream:
             return shape(body, reply, self.usage)
         usage = self.usage
         if self.caching is not None and provider is not None:
-            counted = self.caching.account(provider, body, incoming.headers)
+            counted = self.caching.account(provider, body, incoming.headers, incoming.route)
             usage = replace(counted, output_tokens=usage.output_tokens)
         return shape(body, reply, reply.usage or usage)
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "fit": "Learn routing from labelled messages, with a promise of coverage.",
     "evaluate": "Measure routing on labelled messages.",
     "simulate": "What each policy would have cost, on recorded or made-up traffic.",
+    "verify-cache": "Check our model of a provider's cache against what the provider reported.",
     "report": "What was spent and saved, from ledger files.",
     "ledger": "Look after ledger files.",
     "policy": "Show and change who gets rewritten prompts.",
