@@ -38,7 +38,7 @@ PUBLISHED = (
     "bedrock-mid",
     "bedrock-invoke",
 )
-UNPUBLISHED = ("gemini", "gemini-flash", "grok", "mistral", "kimi", "qwen", "glm")
+UNPUBLISHED = ("qwen-marks", "gemini", "gemini-flash", "grok", "mistral", "kimi", "qwen", "glm")
 LIGHT = ("deepseek", "bedrock", "gemini")
 """Those that ``.ci/run`` tries; ``.ci/full`` all."""
 UNMARKED = ("gemini", "gemini-flash", "qwen")
