@@ -27,7 +27,12 @@ class Compared:
     group: str
     conversation: str
     record: Mapping[str, Any]
-    left_usd: Decimal
+    left: Mapping[str, Any]
+    """The record of the one that was left alone."""
+
+    @property
+    def left_usd(self) -> Decimal:
+        return Decimal(self.left["billed_usd"])
 
     @property
     def estimated_usd(self) -> Decimal | None:
@@ -58,8 +63,10 @@ async def compared(
         for mode in ("rewrite", "off")
     ]
     calls = [(group, call) for group, of_group in lanes.items() for call in of_group]
+    unpriced = {group for (group, _), left in zip(calls, ledgers[1], strict=True) if left["billed_usd"] is None}
+    assert not unpriced, f"groups without a price: {sorted(unpriced)}"
     return [
-        Compared(group=group, conversation=call.conversation, record=record, left_usd=Decimal(left["billed_usd"]))
+        Compared(group=group, conversation=call.conversation, record=record, left=left)
         for (group, call), record, left in zip(calls, *ledgers, strict=True)
     ]
 

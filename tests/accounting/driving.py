@@ -136,7 +136,7 @@ def driving(
     upstream: Upstream,
     *,
     settings: Mapping[str, Any] | None = None,
-    since_seconds: float = -10_000.0,
+    since_seconds: float = -100_000.0,
     profiles: Sequence[Profile] = PROFILES,
 ) -> Iterator[Driver]:
     """A driver whose hook has been running since ``since_seconds``, with the caches empty."""

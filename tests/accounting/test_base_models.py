@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,14 +10,11 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.cache_model import BlockReader, PrefixCache, anthropic_rules, messages_of_converse
-from litellm_prompt_router.cache_model import openai_rules as rules_by_name
 from tests.accounting.comparing import Compared, accuracy_of, compared
-from tests.accounting.driving import COUNT, Driver, Endpoint, Lane, driving
+from tests.accounting.driving import Endpoint, Lane, driving
 from tests.analysis.recordings import as_responses, recorded
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.providers import AWS
-from tests.emulators.replies import Reply, Text, Usage
 from tests.emulators.upstream import Upstream
 
 pytestmark = [
@@ -41,22 +37,6 @@ def deployed(params: Mapping[str, Any], base: str, stated: str, url: str) -> lis
     }
     entry[stated]["base_model"] = base
     return [entry]
-
-
-def converse_cache(model: str) -> Callable[[Driver], None]:
-    """Bedrock's prompt cache for that Claude, behind Converse, on the driver's clock."""
-
-    def prepare(driver: Driver) -> None:
-        reader, cache = BlockReader(COUNT), PrefixCache(anthropic_rules(f"bedrock/{model}"))
-
-        def reply(body: Mapping[str, Any]) -> Reply:
-            counted = cache.account(reader.anthropic(messages_of_converse(body)), driver.clock.now_seconds)
-            buckets = {field.name: getattr(counted, field.name) for field in fields(counted)}
-            return Text(text="Done.", usage=Usage(**{**buckets, "output_tokens": 7}))
-
-        driver.upstream.decide = reply
-
-    return prepare
 
 
 def assert_exact(calls: list[Compared]) -> None:
@@ -86,7 +66,7 @@ async def test_azure_deployments(tmp_path: Path, endpoint: Endpoint, base: str, 
     told = await compared(
         tmp_path,
         {"g": as_responses(calls) if endpoint == "aresponses" else calls},
-        caching=EmulatedCache(openai=lambda _: rules_by_name(base)),
+        caching=EmulatedCache(known_as=lambda _: base),
         endpoint=endpoint,
         models=partial(deployed, AZURE, base, stated),
     )
@@ -107,7 +87,7 @@ async def test_inference_profiles(tmp_path: Path, model: str, base: str, stated:
         tmp_path,
         {"g": [call for call in recorded("bedrock", 3, "claude") if not call.request.get("stream")]},
         models=partial(deployed, {"model": model, **AWS}, base, stated),
-        prepare=converse_cache(base),
+        caching=EmulatedCache(known_as=lambda _: base),
         settings={"cost_gate": False},  # at Haiku's prices some calls aren't worth rewriting
     )
     assert_exact(told)

@@ -34,10 +34,13 @@ Style = Callable[[dict[str, Any]], None]
 """How a client marks a body of its own, in place."""
 
 
-def recorded(seed: int | str, conversations: int, model: str) -> tuple[RecordedCall, ...]:
-    """Calls of many conversations in time order, as their agents sent them: every style of client, some streaming."""
+def recorded(seed: int | str, conversations: int, model: str, *, is_marked: bool = True) -> tuple[RecordedCall, ...]:
+    """Calls of many conversations in time order, as their agents sent them: every style of client, some streaming.
+
+    ``is_marked``: some clients mark what is to be cached.
+    """
     rng = random.Random(seed)
-    styles = [*STYLES.values()]
+    styles = [*STYLES.values()] if is_marked else [_unmarked]
     lines: list[tuple[float, str, dict[str, Any]]] = []
     for number in range(conversations):
         now = rng.uniform(0, 4_000)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
+from click.testing import CliRunner
 
 from litellm_prompt_router.cache_model import cache_of, deployed_model
 from litellm_prompt_router.cache_model.host_caches import HOSTS, UNKNOWN_HOST
 from litellm_prompt_router.cache_model.usage import Usage
+from litellm_prompt_router.cli import main, verify_cache_command
 from litellm_prompt_router.files import bundled_profiles, load_profiles
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
@@ -34,6 +38,8 @@ from litellm_prompt_router.record.facts import facts_of
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.types import Rewritten
 from tests.analysis.report_records import traffic, write
+from tests.emulators.caching import EmulatedCache, VirtualClock
+from tests.emulators.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -192,6 +198,23 @@ def report() -> str:
         return run_command("report", str(write(Path(folder) / "ledger.jsonl", traffic())), "--by", "key")
 
 
+def verify_cache() -> str:
+    """What ``prompt-router verify-cache`` prints of calls to an emulated provider, without waiting."""
+    clock = VirtualClock()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Upstream(caching=EmulatedCache(clock=clock)) as upstream,
+        patch.object(verify_cache_command, "CLOCK", lambda: clock.now_seconds),
+        patch.object(verify_cache_command, "SLEEP", clock.advance),
+        patch.object(verify_cache_command, "SALT", lambda: b"the same each time"),
+        patch.dict(os.environ, {"ANTHROPIC_API_KEY": "emulated"}),
+    ):
+        where = ["--write", str(Path(folder) / "recording.jsonl"), "--api-base", upstream.url, "--yes"]
+        done = CliRunner().invoke(main, ["verify-cache", "--record", VERIFIED, *where], catch_exceptions=False)
+    return done.stdout.strip()
+
+
+VERIFIED = "anthropic/claude-sonnet-4-5"
 CACHED_MODELS = (
     *("anthropic/claude-sonnet-4-6", "bedrock/us.anthropic.claude-opus-4-7", "vertex_ai/claude-opus-4-8"),
     *("openai/gpt-4.1", "openai/gpt-5.5", "openai/gpt-5.6", "azure/gpt-4.1", "azure/gpt-5.6"),
@@ -233,6 +256,9 @@ BLOCKS: Mapping[str, GeneratedBlock] = {
     ),
     "caches": GeneratedBlock(make=caches),
     "report": GeneratedBlock(make=report, command="prompt-router report"),
+    "verify-cache": GeneratedBlock(
+        make=verify_cache, command=f"prompt-router verify-cache --record {VERIFIED} --write recording.jsonl"
+    ),
     "route": command("route", "Clean up in/orders.csv and plot revenue by month"),
 }
 

@@ -82,8 +82,11 @@ def _stop_reason(reply: Text | ToolCall) -> str:
     return "end_turn" if isinstance(reply, Text) else "tool_use"
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def _usage(usage: Usage) -> dict[str, Any]:
+    """``cacheDetails`` tells the writes by lifetime (APIReference, ``TokenUsage``)."""
+    by_lifetime = (("1h", usage.cache_write_1h_tokens), ("5m", usage.cache_write_5m_tokens))
     return {
+        "cacheDetails": [{"ttl": ttl, "inputTokens": tokens} for ttl, tokens in by_lifetime if tokens],
         "inputTokens": usage.uncached_input_tokens,
         "cacheReadInputTokens": usage.cache_read_tokens,
         "cacheWriteInputTokens": usage.cache_write_tokens,

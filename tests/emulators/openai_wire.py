@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.cache_model import takes_breakpoints
 from tests.emulators.loopback import Answer
+from tests.emulators.provider_rules import takes_breakpoints
 from tests.emulators.replies import HttpError, Text, ToolCall, Usage, split_pieces
 
 CREATED = 1_700_000_000
+UNASKED = re.compile("mistral|grok|glm|kimi")
+"""Models whose hosts tell the usage at a stream's end whether or not they are asked to (their API references, checked
+2026-11)."""
 
 
 def answer(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: Usage) -> Answer:
@@ -21,7 +25,7 @@ def answer(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: U
         return _whole({"error": error}, reply.status, reply.headers, reply.delay_seconds)
     model = str(body.get("model"))
     if body.get("stream"):
-        wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        wants_usage = bool((body.get("stream_options") or {}).get("include_usage") or UNASKED.search(model))
         return Answer(
             headers={"Content-Type": "text/event-stream; charset=utf-8"},
             chunks=tuple(_stream(model, reply, usage if wants_usage else None)),
@@ -52,6 +56,8 @@ def _usage(model: str, usage: Usage) -> dict[str, Any]:
     details = {"cached_tokens": usage.cache_read_tokens, "audio_tokens": 0}
     if takes_breakpoints(model):
         details["cache_write_tokens"] = usage.cache_write_tokens
+    elif usage.cache_write_tokens:  # Qwen's explicit cache (alibabacloud.com/help/en/model-studio/context-cache)
+        details["cache_creation_input_tokens"] = usage.cache_write_tokens
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,

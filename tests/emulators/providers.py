@@ -70,6 +70,18 @@ GROUPS: Mapping[str, Group] = {
         more={"complexity_router_config": {"tiers": dict.fromkeys(TIERS, "claude"), "default_model": "claude"}},
     ),
 }
+ACCOUNTED_GROUPS: Mapping[str, Group] = {
+    **GROUPS,
+    "azure-new": Group(model="azure/gpt-5.6", path="/azure", more={"api_version": "2025-04-01-preview"}),
+    "deepseek-pro": Group(model="deepseek/deepseek-v4-pro", path="/deepseek"),
+    "gemini-flash": Group(model="gemini/gemini-3.5-flash", path="/gemini/v1beta"),
+    "grok": Group(model="xai/grok-4.7", path="/xai/v1"),
+    "kimi": Group(model="moonshot/kimi-k2.6", path="/moonshot/v1"),
+    "qwen": Group(model="dashscope/qwen3.8-max", path="/dashscope/v1"),
+    "qwen-marks": Group(model="dashscope/qwen3.8-flash", path="/dashscope/v1"),
+    "glm": Group(model="zai/glm-4.6", path="/zai/v4"),
+}
+"""With one of every cache that is modelled and has a price, for accounting alone."""
 FALLBACKS = [{"shaky": ["spare"]}, {"fable": ["gemini"]}]
 ONE_OF_EACH_WIRE = frozenset({"claude", "claude-mid", "gpt", "gpt-new", "bedrock", "gemini", "mistral"})
 
@@ -103,9 +115,9 @@ class ProviderProxy:
         )
 
 
-def model_list(url: str) -> list[dict[str, Any]]:
+def model_list(url: str, groups: Mapping[str, Group] = GROUPS) -> list[dict[str, Any]]:
     """LiteLLM's ``model_list`` of all groups."""
-    return [{"model_name": name, "litellm_params": group.params(url)} for name, group in GROUPS.items()]
+    return [{"model_name": name, "litellm_params": group.params(url)} for name, group in groups.items()]
 
 
 @contextlib.contextmanager

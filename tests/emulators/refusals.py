@@ -17,22 +17,13 @@ Sources, checked 2026-11:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.emulators.bound_thinking import refuse_changed_prefix
+from tests.emulators.provider_rules import takes_breakpoints
 
 MAX_MARKS = 4
-MID_SYSTEM = (
-    "claude-opus-4-8",
-    "claude-opus-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-fable-5",
-    "claude-mythos-5",
-)
-"""Models that take ``system`` inside ``messages`` at Anthropic's own host. Not Sonnet 5, by the page's own words."""
 
 _ORDER = (
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. "
@@ -41,17 +32,6 @@ _ORDER = (
 _DIRECTIVE = "the directive-only form (content: [] with output_config) is accepted at any position"
 
 Place = tuple[str, Mapping[str, Any]]
-
-
-def takes_mid_system(model: str) -> bool:
-    """True for a Claude that takes ``system`` messages inside ``messages`` at Anthropic's own host."""
-    return any(name in model for name in MID_SYSTEM)
-
-
-def takes_breakpoints(model: str) -> bool:
-    """True for GPT-5.6 and later (developers.openai.com/api/docs/guides/prompt-caching)."""
-    version = re.search(r"gpt-(\d+)(?:\.(\d+))?", model)
-    return version is not None and (int(version[1]), int(version[2] or 0)) >= (5, 6)
 
 
 def refuse_anthropic(body: Mapping[str, Any], *, takes_mid_system: bool) -> str | None:

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from litellm_prompt_router.cache_model import takes_breakpoints
 from tests.emulators.loopback import Answer
 from tests.emulators.openai_wire import CREATED
+from tests.emulators.provider_rules import takes_breakpoints
 from tests.emulators.replies import HttpError, Text, ToolCall, Usage, split_pieces
 
 _numbers = itertools.count(1)

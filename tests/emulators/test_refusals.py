@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.cache_model.calls import text
-from tests.emulators.refusals import refuse_anthropic, refuse_openai, takes_mid_system
+from tests.emulators.provider_rules import takes_mid_system
+from tests.emulators.refusals import refuse_anthropic, refuse_openai
 
 FIVE = {"type": "ephemeral"}
 FIVE_SAID = {"type": "ephemeral", "ttl": "5m"}

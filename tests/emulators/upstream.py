@@ -12,7 +12,8 @@ from typing import Any, Self
 from tests.emulators import anthropic_wire, bedrock_wire, gemini_wire, openai_wire, responses_wire
 from tests.emulators.caching import CALL_HEADER, EmulatedCache, Provider
 from tests.emulators.loopback import Answer, Incoming, Loopback
-from tests.emulators.refusals import refuse_conversation, takes_mid_system
+from tests.emulators.provider_rules import takes_mid_system
+from tests.emulators.refusals import refuse_conversation
 from tests.emulators.replies import HttpError, Reply, Text, ToolCall, Usage
 from tests.emulators.structure import (
     refuse_anthropic_structure,
@@ -53,6 +54,12 @@ PROVIDERS: Mapping[Shape, Provider] = {
     anthropic_wire.answer: "anthropic",
     openai_wire.answer: "openai",
     responses_wire.answer: "openai",
+    gemini_wire.answer: "gemini",
+    gemini_wire.stream: "gemini",
+    bedrock_wire.converse: "converse",
+    bedrock_wire.converse_stream: "converse",
+    bedrock_wire.invoke: "invoke",
+    bedrock_wire.invoke_stream: "invoke",
 }
 """Whose caches are emulated."""
 ANTHROPIC_BODIES = (bedrock_wire.invoke, bedrock_wire.invoke_stream)
@@ -174,7 +181,7 @@ class Upstream:
             return shape(body, reply, self.usage)
         usage = self.usage
         if self.caching is not None and provider is not None:
-            counted = self.caching.account(provider, body, incoming.headers)
+            counted = self.caching.account(provider, body, incoming.headers, incoming.route)
             usage = replace(counted, output_tokens=usage.output_tokens)
         return shape(body, reply, reply.usage or usage)
 

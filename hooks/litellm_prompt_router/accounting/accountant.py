@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, explain_difference, priced
+from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, billed_entry, explain_difference, priced
 from litellm_prompt_router.accounting.block_sizes import UNITS, BlockSizes
 from litellm_prompt_router.accounting.call_blocks import CallBlocks, Translator, has_answer
 from litellm_prompt_router.accounting.counterfactual import (
@@ -100,6 +100,9 @@ class Accountant:
         """The record with its price, and with what the call would have cost otherwise."""
         model, info = self._deployments(answer)
         terms = bill_terms(answer.breakdown, answer.usage, info)
+        if record.usage is not None:
+            kinds = read_kinds(answer.usage)
+            info = billed_entry(record.billed_usd, record.usage, info, terms, answer.provider, kinds)
         record = _priced(record, answer, info, terms)
         if record.response_cached:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)

@@ -58,6 +58,19 @@ def priced(
     return (tokens * (1 - terms.discount) * (1 + terms.margin) + terms.fixed_usd).normalize()
 
 
+def billed_entry(
+    billed: Decimal | None, usage: Usage, info: MapEntry, terms: BillTerms, provider: str | None, kinds: Kinds
+) -> MapEntry:
+    """The entry with the prices that the bill goes by: at off-peak hours those of ``off_peak_pricing``."""
+    off_peak = info.get("off_peak_pricing")
+    if billed is None or not isinstance(off_peak, Mapping):
+        return info
+    reduced = {**info, **{name: price for name, price in off_peak.items() if name in info}}
+    prices = [priced(usage, entry, terms, provider, kinds) for entry in (info, reduced)]
+    standard, low = (abs(price - billed) if price is not None else None for price in prices)
+    return reduced if low is not None and low <= SAME_USD and (standard is None or low < standard) else info
+
+
 def explain_difference(billed: Decimal, ours: Decimal, terms: BillTerms, info: MapEntry) -> str | None:
     """Why LiteLLM's bill isn't ours; None when they agree."""
     if abs(billed - ours) <= SAME_USD:

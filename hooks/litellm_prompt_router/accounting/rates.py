@@ -8,7 +8,7 @@ The rules are those of LiteLLM 1.106, litellm_core_utils/llm_cost_calc/utils.py 
 - Otherwise the field of the service tier (``_priority``, ``_flex``...), the plain one where that is absent; past each
   ``_above_Nk_tokens`` threshold that the prompt exceeds, the field of the threshold. xAI's are inclusive.
 - Cached tokens without a price cost what others do; an hour's writes without one cost what other writes do.
-- Off-peak prices aren't mirrored: for a model that has them the two bills may differ, and the record says so.
+- Whether off-peak prices hold is told by the bill itself (``bill.billed_entry``).
 """
 
 from __future__ import annotations

@@ -68,12 +68,19 @@ def _block(block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def messages_of_marked_chat(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The Messages body with the same blocks and marks. Only marks on blocks of messages count (QWEN_EXPLICIT)."""
+    """The Messages body with the same blocks and marks. Only marks on blocks of messages count (QWEN_EXPLICIT).
+
+    Whatever lifetime they ask for, it is five minutes (``host_caches``).
+    """
     system: list[dict[str, Any]] = []
     messages: list[dict[str, Any]] = []
     for message in body.get("messages") or ():
         content = message.get("content")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+        given = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+        blocks = [
+            {**block, "cache_control": {"type": "ephemeral"}} if block.get("cache_control") else dict(block)
+            for block in given
+        ]
         if message.get("role") == "tool":
             mark = blocks[-1].get("cache_control") if blocks else None
             texts = [{key: value for key, value in block.items() if key != "cache_control"} for block in blocks]

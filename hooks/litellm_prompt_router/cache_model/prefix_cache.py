@@ -11,13 +11,13 @@ It follows ``rules``, and four things that providers leave open are each decided
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
 
 from litellm_prompt_router.cache_model.prefix_places import breakpoint_places, looked_up_positions
-from litellm_prompt_router.cache_model.prompt_blocks import Block
+from litellm_prompt_router.cache_model.prompt_blocks import Block, Lifetime
 from litellm_prompt_router.cache_model.rules import (
     LIFETIME_SECONDS,
     AutomaticPrefixes,
@@ -60,8 +60,15 @@ class PrefixCache:
     an int; whoever hands them in removes the expired ones.
     """
 
-    def __init__(self, rules: Rules, entries: dict[int, CacheEntry] | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        entries: dict[int, CacheEntry] | None = None,
+        *,
+        lifetimes: Mapping[Lifetime, float] = LIFETIME_SECONDS,
+    ) -> None:
         self.rules = rules
+        self._lifetimes = lifetimes
         self._entries: dict[int, CacheEntry] = {} if entries is None else entries
         self._sweeps = entries is None
         self._sweep_at = SWEEP_ENTRIES
@@ -125,7 +132,7 @@ class PrefixCache:
     ) -> Usage:
         tokens = prefixes.tokens
         marks = [
-            (end, LIFETIME_SECONDS[block.mark], block.mark == "1h")
+            (end, self._lifetimes[block.mark], block.mark == "1h")
             for end, block in enumerate(blocks, 1)
             if block.mark is not None and tokens[end] >= rules.min_tokens
         ]
@@ -176,7 +183,7 @@ class PrefixCache:
         writes = [end for end in writes if tokens[end] >= rules.min_tokens]
         read = tokens[hit]
         written = max((tokens[end] - read for end in writes if end > hit), default=0)
-        self._write_and_refresh(prefixes, hit, [(end, LIFETIME_SECONDS["30m"]) for end in writes], now, ready)
+        self._write_and_refresh(prefixes, hit, [(end, self._lifetimes["30m"]) for end in writes], now, ready)
         return _usage(tokens[-1], read=read, write_5m=written)
 
     def _stored(
@@ -211,7 +218,7 @@ class PrefixCache:
         return 0
 
     def _write_and_refresh(
-        self, prefixes: _Prefixes, hit: int, marks: list[tuple[int, int]], now: float, ready: float
+        self, prefixes: _Prefixes, hit: int, marks: list[tuple[int, float]], now: float, ready: float
     ) -> None:
         """Write the marked prefixes and refresh those that were read."""
         found = self._entries[prefixes.hashes[hit]] if hit else None

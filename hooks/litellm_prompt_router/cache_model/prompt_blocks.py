@@ -281,16 +281,30 @@ def _content_text(block: Mapping[str, Any]) -> str | int:
 
 
 def _openai_parts(message: Mapping[str, Any]) -> Iterator[tuple[str, Any, Lifetime | None]]:
-    """``(text, the part where it has no text, mark)`` for each part of a message's content."""
+    """``(text, the part where it has no text, mark)`` for each part of a message's content.
+
+    Texts without a mark between them are one: to hosts that take no parts LiteLLM sends them joined, and to the others
+    it is the reading that finds more in the cache.
+    """
     content = message.get("content")
     if isinstance(content, str):
         yield content, None, None
+    texts: list[str] = []
     for part in content if isinstance(content, list) else ():
         mark: Lifetime | None = "30m" if part.get("prompt_cache_breakpoint") else None
         if isinstance(part.get("text"), str):
-            yield part["text"], None, mark
-        else:
-            yield "", _without_marks(part), mark
+            texts.append(part["text"])
+            if mark is None:
+                continue
+        if texts:
+            is_text = isinstance(part.get("text"), str)
+            yield "".join(texts), None, mark if is_text else None
+            texts = []
+            if is_text:
+                continue
+        yield "", _without_marks(part), mark
+    if texts:
+        yield "".join(texts), None, None
 
 
 def _leading(messages: Any) -> int:

@@ -39,6 +39,7 @@ COMMANDS = {
     "evaluate": "Measure routing on labelled messages.",
     "simulate": "What each policy would have cost, on recorded or made-up traffic.",
     "tune": "Find what is cheapest for a profile, from the ledger alone.",
+    "verify-cache": "Check our model of a provider's cache against what the provider reported.",
     "report": "What was spent and saved, from ledger files.",
     "ledger": "Look after ledger files.",
     "policy": "Show and change who gets rewritten prompts.",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt
 from litellm_prompt_router.accounting.counterfactual import scope_in
@@ -54,8 +55,11 @@ def answered_attempt(kwargs: Mapping[str, Any], response: Any) -> AnsweredAttemp
     params = kwargs.get("litellm_params") or {}
     payload = kwargs.get("standard_logging_object") or {}
     breakdown = payload.get("cost_breakdown") if isinstance(payload, Mapping) else None
-    account = [
+    stated = [
         str(params.get(name) or (kwargs.get("optional_params") or {}).get(name) or "") for name in _ACCOUNT_PARAMS
+    ]
+    account = [
+        _host(value) if name == "api_base" else value for name, value in zip(_ACCOUNT_PARAMS, stated, strict=True)
     ]
     provider = text_of(kwargs.get("custom_llm_provider"))
     return AnsweredAttempt(
@@ -74,6 +78,11 @@ _ACCOUNT_PARAMS = (
     *("vertex_location", "region_name"),
 )
 """What tells accounts at a provider apart, each with caches of its own."""
+
+
+def _host(address: str) -> str:
+    """The host alone: for Bedrock and others LiteLLM states another path where the answer was streamed (1.106)."""
+    return urlsplit(address).netloc or address
 
 
 def _first_token_seconds(kwargs: Mapping[str, Any]) -> float:

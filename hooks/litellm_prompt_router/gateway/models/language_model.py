@@ -14,6 +14,7 @@ from typing import Any
 import litellm
 
 from litellm_prompt_router.authoring.examples import ModelAnswer, ModelFailedError
+from litellm_prompt_router.cache_model.usage import Usage, read_usage
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.gateway.models.embedding_model import vectors_in
@@ -115,6 +116,34 @@ class EmbeddingModel:
         if len({len(embedding.vector) for embedding in found.values()}) > 1:
             raise ConfigurationError([f"embedding model {self._name!r}: its vectors differ in length; use another"])
         return found
+
+
+class ReportedUsage:
+    """What a provider reports of chat bodies, by LiteLLM's name of the model, at its usual address or ``api_base``."""
+
+    def __init__(self, name: str, api_base: str | None) -> None:
+        self._name = name
+        self._api_base = api_base
+
+    def __call__(self, body: Mapping[str, Any]) -> Usage:
+        """The usage of the answer. Raises ConfigurationError, whatever went wrong."""
+        litellm.suppress_debug_info = True
+        try:
+            answer: Any = litellm.completion(
+                model=self._name,
+                api_base=self._api_base,
+                timeout=TIMEOUT_SECONDS,
+                max_retries=0,
+                drop_params=True,
+                **body,
+            )
+            usage = read_usage(answer.usage)
+        except Exception as error:
+            problem = f"model {self._name!r}: {_problem(error)}; check its name, key and address (--api-base)"
+            raise ConfigurationError([problem]) from None
+        if usage is None:
+            raise ConfigurationError([f"model {self._name!r}: its provider reports no usage; nothing to check by"])
+        return usage
 
 
 def price_of(model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
