@@ -14,6 +14,7 @@ from litellm_prompt_router.analysis.simulate import POLICIES, Policy, RecordedCa
 from litellm_prompt_router.cache_model import BlockReader, MarkedPrefixes, Prices, openai_rules
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway.deployments.translation import ClaudeWire
+from litellm_prompt_router.profile.profile import Economics
 from tests.cache_model.calls import buckets
 from tests.made_profiles import NO_MARKS, TAKES_MARKS, count_words, module, profile
 
@@ -24,16 +25,21 @@ PRICES = Prices(
     cache_write_1h_usd_per_mtok=Decimal(2),
     output_usd_per_mtok=Decimal(5),
 )
-SAMPLE = profile(
-    module("core", "core " * 20, always=True),
-    module("a", "letter " * 10, triggers=("alpha",), optional=True),
-    module("b", "number " * 30, triggers=("beta",), tools=("count",), optional=True),
+EXACT = Economics()
+"""Tuned: every selection is sent as it is."""
+SAMPLE = replace(
+    profile(
+        module("core", "core " * 20, always=True),
+        module("a", "letter " * 10, triggers=("alpha",), optional=True),
+        module("b", "number " * 30, triggers=("beta",), tools=("count",), optional=True),
+    ),
+    economics=EXACT,
 )
 MODEL = "claude-opus-5"
 
 
 def replayed(*, takes_marks: bool = True, min_tokens: int = 10) -> Replay:
-    target = TAKES_MARKS if takes_marks else NO_MARKS
+    target = replace(TAKES_MARKS if takes_marks else NO_MARKS, late_form="message")
     rewrites = rewrites_of([SAMPLE], count_words, target, coverage_floor=0.5)
     reader = BlockReader(count_words)
     if not takes_marks:
@@ -68,7 +74,7 @@ def test_two_turns_by_hand() -> None:
         "latest": (0, 24, (24 + 14 + 6) + (34 + 6 + 5 + 6)),
         "grow": (0, 24, (24 + 14 + 6) + (44 + 6 + 5 + 6)),
         "append": (0, 44, (24 + 14 + 6) + (5 + 6 + 34)),
-        "auto": (0, 24, (24 + 14 + 6) + (44 + 6 + 5 + 6)),  # this target grows
+        "auto": (0, 44, (24 + 14 + 6) + (5 + 6 + 34)),
     }
     assert {r.policy: buckets(r.usage)[:3] for r in report.results} == expected
     assert report["full"].usd == Decimal("0.000151")

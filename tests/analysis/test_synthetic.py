@@ -14,11 +14,14 @@ from litellm_prompt_router.analysis.simulate import POLICIES, Report, Workload, 
 from litellm_prompt_router.analysis.simulate.layouts import Layouts
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
 from litellm_prompt_router.cache_model import BreakpointPrefixes, MarkedPrefixes, anthropic_rules, openai_rules
+from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.types import Target
 from tests.analysis.test_replay import PRICES
 from tests.cache_model.calls import buckets
 
 SMALL = Workload(conversations=60, turns=3, calls_per_turn=3)
+EXACT = Economics()
+"""Tuned: every selection is sent as it is."""
 APPEND = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Without prices the cost gate lets everything pass."""
 SIZES = Workload(prompt_tokens=1_000, core_share=0.4, modules=3, spread=0.0, conversations=1)
@@ -26,7 +29,7 @@ SIZES = Workload(prompt_tokens=1_000, core_share=0.4, modules=3, spread=0.0, con
 
 
 def run(workload: Workload) -> Report:
-    return simulate_synthetic(workload, arrivals(workload), MarkedPrefixes(), PRICES, APPEND)
+    return simulate_synthetic(workload, arrivals(workload), MarkedPrefixes(), PRICES, APPEND, economics=EXACT)
 
 
 def arrival(at: float, number: int, selection: int, *, opens: bool = True, is_last: bool = False) -> SyntheticCall:
@@ -37,7 +40,7 @@ def arrival(at: float, number: int, selection: int, *, opens: bool = True, is_la
 def test_three_calls_by_hand() -> None:
     """First two of three modules, a tool result, then the third module as well."""
     calls = [arrival(0, 0, 0b011), arrival(5, 1, 0b011, opens=False), arrival(9, 2, 0b100, is_last=True)]
-    report = simulate_synthetic(SIZES, calls, MarkedPrefixes(min_tokens=1), PRICES, APPEND)
+    report = simulate_synthetic(SIZES, calls, MarkedPrefixes(min_tokens=1), PRICES, APPEND, economics=EXACT)
     seen = {result.policy: buckets(result.usage)[:3] for result in report.results}
     head, history = 800, 20 + 55 + 30
     assert seen == {
@@ -53,7 +56,7 @@ def test_three_calls_by_hand() -> None:
 def test_three_calls_by_hand_with_openais_breakpoints() -> None:
     """GPT-5.6: written and read at the two stable ends and at the history's; a late message at the very end is not."""
     calls = [arrival(0, 0, 0b011), arrival(5, 1, 0b011, opens=False), arrival(9, 2, 0b100, is_last=True)]
-    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND)
+    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND, economics=EXACT)
     seen = {result.policy: buckets(result.usage)[:3] for result in report.results}
     head, history = 800, 20 + 55 + 30
     assert seen == {
@@ -71,7 +74,7 @@ def test_three_calls_by_hand_with_openais_breakpoints() -> None:
 def test_other_conversations_share_the_full_prompt_and_the_core() -> None:
     """What the explicit breakpoints are for: another conversation reads the prompt that the first one wrote."""
     calls = [arrival(0, 0, 0b011, is_last=True), SyntheticCall(5, 1, 0, 0, True, 0b011, (0, 20), True)]
-    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND)
+    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND, economics=EXACT)
     assert buckets(report["full-cached"].usage)[:3] == (0, 1_000, 1_020 + 20)
     assert buckets(report["append"].usage)[:3] == (0, 800, 820 + 20)
 
@@ -118,9 +121,9 @@ def test_laws(workload: Workload, model: str) -> None:
     """The same workload gives the same figures; buckets sum; ``full`` is the prompt at its list price."""
     rules = anthropic_rules(model) if "claude" in model else openai_rules(model)
     calls = arrivals(workload)
-    report = simulate_synthetic(workload, calls, rules, PRICES, APPEND)
+    report = simulate_synthetic(workload, calls, rules, PRICES, APPEND, economics=EXACT)
     assert calls == arrivals(workload)
-    assert report == simulate_synthetic(workload, calls, rules, PRICES, APPEND)
+    assert report == simulate_synthetic(workload, calls, rules, PRICES, APPEND, economics=EXACT)
     assert tuple(result.policy for result in report.results) == POLICIES
     assert report["full"].usage.uncached_input_tokens == report["full-cached"].usage.input_tokens
     assert replace(report["append"], policy="auto") == report["auto"]

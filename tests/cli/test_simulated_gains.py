@@ -27,22 +27,23 @@ MODEL = "claude-sonnet-4-5"
 SUBJECTS = ("harbour", "lantern", "meadow", "violin", "glacier", "orchard", "compass", "saddle")
 TEXTS = {name: f"# {name}\n" + f"Of a {name} one should know a thing or two. " * 75 for name in SUBJECTS}
 CORE = "You are a keeper of things.\n" + "Be brief and kind to all who ask. " * 300
+PAIRS = tuple(combinations(SUBJECTS, 2))
 PROMPT = CORE + "".join(TEXTS.values())
-TRIOS = tuple(combinations(SUBJECTS, 3))
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 
 
 def line(number: int, subjects: Sequence[str], pause_seconds: float) -> str:
     """One conversation of a single call."""
     asked = {"role": "user", "content": f"Tell me of {' and '.join(subjects)}"}
-    request = {"model": MODEL, "messages": [{"role": "system", "content": PROMPT}, asked]}
+    request = {"model": MODEL, "messages": [{"role": "system", "content": PROMPT}, asked], "tools": [TOOL]}
     call = {"ts": number * pause_seconds, "key": "k", "conversation": f"c{number}", "request": request}
     return json.dumps(call) + "\n"
 
 
 def traffic(folder: Path, conversations: int, *, pause_seconds: float = 9.0) -> Path:
-    """Every conversation asks for another three sections. In quick succession only the full prompt stays warm."""
+    """Every conversation asks for another two sections. In quick succession only the full prompt stays warm."""
     file = folder / f"traffic-{conversations}-{pause_seconds:g}.jsonl"
-    file.write_text("".join(line(n, TRIOS[n % len(TRIOS)], pause_seconds) for n in range(conversations)))
+    file.write_text("".join(line(n, PAIRS[n % len(PAIRS)], pause_seconds) for n in range(conversations)))
     return file
 
 
@@ -159,7 +160,7 @@ def hook_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
 
 async def dispatched() -> dict[str, Any]:
     """What LiteLLM goes on with after its pre-call hooks."""
-    request = json.loads(line(0, TRIOS[0], 1))["request"]
+    request = json.loads(line(0, PAIRS[0], 1))["request"]
     data = {**request, "metadata": {}, "litellm_call_id": "call-1"}
     key = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
     logging = ProxyLogging(user_api_key_cache=DualCache())

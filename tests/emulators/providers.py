@@ -21,6 +21,8 @@ KeyName = Literal["auto", "append", "grow", "off"]
 """``auto`` is the bundled profile as it is; ``append`` and ``grow`` are copies of it that ask for that placement."""
 KEYS: tuple[KeyName, ...] = ("auto", "append", "grow", "off")
 RETRIES = 1
+SETTINGS: Mapping[str, Any] = {"placement": "auto", "cache_hints": True, "cost_gate": False}
+"""Prices decide nothing: the laws hold for whatever is rewritten."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +154,7 @@ def _written(folder: Path, url: str) -> Path:
     config_path = folder / CONFIG.name
     config = {
         "model_list": model_list(url),
-        "callback_settings": {"prompt_router": {"mode": "off", "placement": "auto", "cache_hints": True}},
+        "callback_settings": {"prompt_router": {**SETTINGS, "mode": "off"}},
         "litellm_settings": {"callbacks": ["hooks.callback.handler"]},
         "router_settings": {"num_retries": RETRIES, "fallbacks": FALLBACKS, "disable_cooldowns": True},
         "general_settings": {

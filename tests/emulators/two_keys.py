@@ -72,7 +72,10 @@ def running_two_keys(
     config_path: Path = CONFIG,
     cwd: Path = ROOT,
 ) -> Iterator[TwoKeyProxy]:
-    """The example's proxy with fresh keys, its ledger and log under ``folder``; ``env`` wins."""
+    """The example's proxy with fresh keys, its ledger and log under ``folder``; ``env`` wins.
+
+    Its cost gate is off: what it decides by prices is not what most of these tests are about.
+    """
     keys: dict[KeyName, str] = {"alpha": make_key(), "beta": make_key(), "master": make_key()}
     ledger_path = folder / "ledger.jsonl"
     full_env = {
@@ -84,6 +87,7 @@ def running_two_keys(
         "OPENAI_API_BASE": upstream.url,
         "OPENAI_API_KEY": "emulated",
         "PROMPT_ROUTER_LEDGER__PATH": str(ledger_path),
+        "PROMPT_ROUTER_COST_GATE": "false",
         "GLITCHTIP_DSN": envelopes.dsn,
         # Longer than any session: what is judged at a window's end is no news to tests that count events.
         "PROMPT_ROUTER_ALERTS__WINDOW_SECONDS": "86400",

@@ -26,7 +26,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoKeyProxy]:
     editor = ProfileEditor(folder / "profiles" / "workbench")
     editor.set_section("economics", {"choice": "full"})
     editor.save()
-    env = {"PROMPT_ROUTER_PROFILES": str(folder / "profiles")}
+    env = {"PROMPT_ROUTER_PROFILES": str(folder / "profiles"), "PROMPT_ROUTER_COST_GATE": "true"}
     with (
         Upstream() as upstream,
         Envelopes() as envelopes,

@@ -170,7 +170,7 @@ def test_gemini_off_and_shadow_change_no_byte(provider_proxy: ProviderProxy, low
     body = {
         "systemInstruction": {"parts": [{"text": PROMPT}]},
         "tools": GEMINI_TOOLS,
-        "contents": as_contents([user(ASKS[0]), answer("January 17."), user(ASKS[1])]),
+        "contents": as_contents([user(ASKS[0]), answer("January 17."), user("yes, go on")]),
         "generationConfig": {"temperature": 0.5},
     }
     for key, header in (("off", {}), ("auto", {"x-prompt-router": lowering}), ("auto", {})):

@@ -29,7 +29,7 @@ FULL_FACTS = replace(
     routing_model_wait_us=300_000, embedding_wait_us=40_000, turn_number=2, is_new_message=True,
     wanted_modules=("tools/data_processing",), wanted_late_modules=("tools/email",), profile_router="none",
     profile_routing="12ab", placed_state="aa", placed_at_chars=100, varying_state="bb", varying_at_chars=200,
-    varying_chars=300,
+    varying_chars=300, tuning="t-1",
 )  # fmt: skip
 FULL_HISTORY = HistoryState(
     message_count=3, history_state="cc", previous_history_states=("dd", "ee"), recent_state="ff",

@@ -59,6 +59,8 @@ from litellm_prompt_router.request.wire import SHAPES, known_tools
 
 NEXT_SHOWN = 3
 BOTH_SHOWN = 5
+NOT_TOLD = ("arrivals", "before_gate", "turn_number", "is_new_message")
+"""Of a decision: positions in the body, for which `late` speaks, and what a message alone doesn't tell."""
 
 
 @click.command()
@@ -123,7 +125,8 @@ def route(
     states = tuple(states_of(decision, profile, weighted, declared or ()))
     if as_json:
         stated = {**asdict(decision), "selected": evidence_for_json(decision.selected)}
-        del stated["arrivals"]  # positions in the body; `late` says what a reader wants to know
+        for name in NOT_TOLD:
+            del stated[name]
         scores = _scores_for_json(weighted, by_words, profile, turns)
         left_out = [{"module": state.module, "why": state.detail} for state in states if not state.is_selected]
         told = {"left_out": left_out, "gate": None if gate is None else gate_for_json(gate, profile)}
