@@ -60,7 +60,9 @@ async def test_the_estimate_is_what_would_have_been_billed(tmp_path: Path) -> No
         assert difference == Decimal(record["estimated_net_saved_usd"])
 
 
-@pytest.mark.parametrize("group", ["gpt", "gpt-new", "claude"])
+@pytest.mark.parametrize(
+    "group", ["gpt", *(pytest.param(name, marks=pytest.mark.full) for name in ("gpt-new", "claude"))]
+)
 async def test_so_it_is_on_the_responses_api(tmp_path: Path, group: str) -> None:
     """At OpenAI, and where LiteLLM makes chat requests of Responses ones."""
     calls = await compared(tmp_path, {group: as_responses(recorded(group, 5, group))}, endpoint="aresponses")

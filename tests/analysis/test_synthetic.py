@@ -18,6 +18,7 @@ from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.types import Target
 from tests.analysis.test_replay import PRICES
 from tests.cache_model.calls import buckets
+from tests.law_examples import examples
 
 SMALL = Workload(conversations=60, turns=3, calls_per_turn=3)
 EXACT = Economics()
@@ -101,7 +102,7 @@ def test_the_traffic_has_its_shape() -> None:
     assert popular[0] > 2 * popular[1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     st.builds(
         Workload,

@@ -47,7 +47,10 @@ def heard(*, said: bool) -> Fit:
     return fit(harbour(), with_words(500, said=said), TARGET, silent)
 
 
-@pytest.mark.parametrize("said", [False, True], ids=["before the next message", "for this one"])
+@pytest.mark.parametrize(
+    "said",
+    [pytest.param(False, id="before the next message", marks=pytest.mark.full), pytest.param(True, id="for this one")],
+)
 def test_words_of_a_task_bring_what_the_task_needs(said: bool) -> None:
     """From the next call on, where the user's own words said nothing of it; other words bring it not."""
     words = heard(said=said).fitted.agent_words

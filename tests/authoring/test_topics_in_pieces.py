@@ -95,6 +95,7 @@ def test_it_routes_as_one_module_does() -> None:
     assert of.kept_tokens == pytest.approx(as_.kept_tokens, abs=0.03)
 
 
+@pytest.mark.full
 def test_the_first_piece_has_the_score_and_the_others_come_with_it() -> None:
     profile = both()[0].profile
     decision = Router(profile).decide([Turn("user", "please check the tide and the gauge for me")])

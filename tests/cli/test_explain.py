@@ -208,6 +208,7 @@ def test_every_reason_has_its_advice() -> None:
 # route
 
 
+@pytest.mark.full
 def test_route_tells_the_same_of_the_gate(run: Run, root: Path) -> None:
     """For a model, where the whole prompt is sent."""
     document, lines = explained(run, root)

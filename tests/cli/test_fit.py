@@ -350,6 +350,7 @@ def test_the_fields_of_the_json_output(root: Path, tmp_path: Path, run: Run) -> 
     ]
 
 
+@pytest.mark.full
 def test_what_each_target_would_keep(root: Path, tmp_path: Path, run: Run) -> None:
     """Before anything is stored; and the target from the other side."""
     where = ("--profile", "harbour", "--profiles", root)

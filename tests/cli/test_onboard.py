@@ -216,6 +216,7 @@ def test_without_prices_there_are_shares_and_the_command_to_try_again(tmp_path: 
     assert onboarded(run, *retry.split()[2:])["agents"][0]["costs"] is not None
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("one_rate")
 def test_a_prompt_that_has_a_profile_says_which(tmp_path: Path, run: Run) -> None:
     """The name that was asked for isn't dropped in silence, and nobody is said to have touched a draft."""

@@ -211,6 +211,7 @@ def test_labels_and_a_fit_end_it(tmp_path: Path, run: Run) -> None:
     assert (again["agent"]["origin"], again["gate"]["state"]) == ("edited", "kept")
 
 
+@pytest.mark.full
 def test_a_prompt_alone_writes_nothing(tmp_path: Path, run: Run) -> None:
     """Made traffic proves nothing."""
     found = onboarded(run, write(tmp_path / "shop.txt", PROMPT))

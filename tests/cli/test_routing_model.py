@@ -208,6 +208,7 @@ def harbour(tmp_path: Path) -> Path:
 ALWAYS = ("routing model, needed", "routing model, both")
 
 
+@pytest.mark.full
 def test_fit_finds_when_to_ask(run: Run, harbour: Path, tmp_path: Path) -> None:
     """From recorded answers: which lists, a band around the threshold; proxies take both up, for this model only."""
     cases = labelled(200, seed=5)

@@ -159,6 +159,7 @@ def test_an_update_is_done_whole_or_not_at_all(
     assert [path.name for path in root.iterdir()] == ["toy"]
 
 
+@pytest.mark.full
 def test_the_bundled_profile_follows_an_edit(tmp_path: Path, run: Run) -> None:
     """A real profile: one word changes one file, and two lines of profile.yaml."""
     root = tmp_path / "profiles"

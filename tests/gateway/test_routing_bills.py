@@ -101,6 +101,7 @@ def test_at_the_end_nothing_is_kept_back(bills: RoutingBills, out: list[Record])
     assert found.estimated_net_saved_reason == "unavailable: the routing model's bill"
 
 
+@pytest.mark.full
 def test_a_process_that_ends_hands_over_what_waits_and_keeps_its_answers(tmp_path: Path) -> None:
     """Without anybody closing anything: the interpreter's threads have ended by then."""
     script = f"""

@@ -102,6 +102,7 @@ def test_traffic_without_the_whole_prompt_gives_no_labels(shop: Profile) -> None
     assert labels.problem == "no call holds every module of shop; capture in shadow mode"
 
 
+@pytest.mark.full
 def test_a_trial_says_what_a_fit_would_do(shop: Profile, tmp_path: Path) -> None:
     """It is accounted on all of the traffic, and leaves the profile as it was."""
     text = traffic(140, 60.0)
