@@ -122,7 +122,7 @@ def _lines_of(name: str, items: list[Any]) -> str:
 
 def before() -> str:
     body = shortened(example()[0])
-    return f'{_first_line(body)}\n{_lines_of("messages", body["messages"])}}}'
+    return f"{_first_line(body)}\n{_lines_of('messages', body['messages'])}}}"
 
 
 def after() -> str:
