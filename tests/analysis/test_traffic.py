@@ -79,6 +79,18 @@ def test_a_prompt_is_no_traffic() -> None:
     assert problems == [IS_PROMPT]
 
 
+def test_a_ledger_is_no_traffic() -> None:
+    """One line says so and what takes it."""
+    ledger = json.dumps({"request_id": "r", "finished_seconds": 1.0, "conversation": "c"}) + "\n"
+    is_ledger = "t: a ledger, not captured traffic; `prompt-router tune` and `simulate` read ledgers"
+    with pytest.raises(ConfigurationError) as error:
+        parse_traffic(ledger * 3, "t")
+    assert error.value.problems == (is_ledger,)
+    problems: list[str] = []
+    assert list(read_traffic((ledger * 3).splitlines(keepends=True), "t", problems)) == []
+    assert problems == [is_ledger]
+
+
 @pytest.mark.parametrize("text", ["torn\n" + json.dumps(GOOD), '{"ts": 1, "torn\nx'], ids=["a call", "a torn call"])
 def test_damaged_traffic_stays_traffic(text: str) -> None:
     problems: list[str] = []

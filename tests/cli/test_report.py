@@ -231,6 +231,7 @@ def test_a_report_says_why_nothing_was_saved(tmp_path: Path, run: Run) -> None:
         "\n\nmost often not_worth_it, 12 calls: rewriting would not have paid\n"
         "to do: label messages and fit, so that more is left out: `prompt-router label TRAFFIC.jsonl`, then "
     ) in shown
+    assert "`prompt-router tune LEDGER` says whether the traffic shows a gain all the same" in " ".join(shown.split())
     page = file.read_text()
     assert "47 calls (2 rewritten, 4 decided in shadow mode, sent as they came, 41 passed through" in page
     assert "12 calls: rewriting would not have paid (<em>not_worth_it</em>). To do: label messages" in page

@@ -94,6 +94,11 @@ def test_tuning_that_goes_on_by_itself(run: Run, raw: dict[str, Any]) -> None:
     for number in range(2):
         put(raw, number, tuning=[{**TUNED, "policy": "pinned"}])
     assert "pinned by the policy file" in " ".join(run("status").stdout.split())
+    new = {**TUNED, "choice": "untuned", "tuning": None, "tuned_seconds": None, "why": None, "next_seconds": None}
+    for number in range(2):
+        put(raw, number, tuning=[{**new, "last_try_seconds": None, "last_try": None}])
+    words = " ".join(run("status").stdout.split())
+    assert "untuned (profile.yaml); not looked at yet, which takes five quiet minutes" in words
 
 
 def test_a_failed_tuning_wants_attention_once(run: Run, raw: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ def test_it_reads_what_report_reads(kind: str, toy: Profile, toy_root: Path, tmp
         pytest.param(("nowhere.jsonl",), "nowhere.jsonl: no such file; check the path", id="no file"),
         pytest.param(
             ("empty.jsonl",),
-            "no record of a recognised prompt; a proxy writes them in shadow mode and when it rewrites",
+            "empty.jsonl: no record of a recognised prompt; a proxy writes them in shadow mode and when it rewrites",
             id="empty",
         ),
         pytest.param(
@@ -184,7 +184,7 @@ def test_simulate_tells_a_ledger_from_traffic(toy: Profile, toy_root: Path, tmp_
     assert lines[2] == "toy: calls: 84, conversations: 42"
     assert [row.split()[0] for row in lines[4:9]] == ["full", "full-cached", "grow", "append", "auto"]
     assert lines[6].split()[-1].startswith("-")
-    assert f"to have the cost gate go by it: prompt-router tune {ledger} --profile toy" in lines
+    assert f"to have the cost gate go by it: prompt-router tune {ledger} --profile toy --write" in lines
     assert lines[-1].startswith("A ledger holds no text: what `latest` would send isn't in it")
     [document] = json.loads(run("simulate", tmp_path / "logs", "--profiles", toy_root, "--json").stdout)
     assert (document["calls"], document["conversations"]) == (84, 42)

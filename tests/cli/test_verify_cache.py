@@ -156,6 +156,14 @@ def test_from_captured_traffic(run: Callable[..., Result], tmp_path: Path) -> No
     assert "after a pause" in made.stdout
 
 
+def test_nothing_is_checked_where_nothing_is_cached(run: Callable[..., Result], tmp_path: Path) -> None:
+    """Canned answers, or prompts without marks, say nothing of a cache."""
+    unmarked = call(0, "one", 0, 0).replace(', "cache_control": {"type": "ephemeral"}', "")
+    made = run("--from", traffic(tmp_path, unmarked), "--write", tmp_path / "r.jsonl")
+    assert "Nothing was checked: no call read or wrote a cache" in made.stdout
+    assert "The model fits" not in made.stdout
+
+
 def test_a_provider_that_keeps_longer(run: Callable[..., Result], tmp_path: Path) -> None:
     path = traffic(tmp_path, call(0, "one", 0, 6_000), call(500, "two", 6_000, 0))
     made = run("--from", path, "--write", tmp_path / "r.jsonl")

@@ -60,6 +60,7 @@ def example() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
             {"role": "system", "content": prompt},
             {"role": "user", "content": "Sum up in/orders.csv by month and plot it"},
         ],
+        "tools": [{"type": "function", "function": {"name": "run_command", "parameters": {"type": "object"}}}],
     }
     target = target_of_model("anthropic/claude-sonnet-4-5")
     pipeline = pipeline_of(Settings(), profiles, count)
@@ -99,7 +100,7 @@ def example() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         response_cached=False,
     )
     sent = ClaudeWire("anthropic/claude-sonnet-4-5").body(walked.body)
-    wire = {name: sent[name] for name in ("model", "system", "messages")}
+    wire = {name: sent[name] for name in ("model", "tools", "system", "messages")}
     return body, wire, json.loads(record.to_json())
 
 
@@ -121,13 +122,18 @@ def _lines_of(name: str, items: list[Any]) -> str:
 
 def before() -> str:
     body = shortened(example()[0])
-    return f'{{"model": "{body["model"]}",\n{_lines_of("messages", body["messages"])}}}'
+    return f"{_first_line(body)}\n{_lines_of('messages', body['messages'])}}}"
 
 
 def after() -> str:
     body = shortened(example()[1])
     lines = ",\n".join(_lines_of(name, body[name]) for name in ("system", "messages"))
-    return f'{{"model": "{body["model"]}",\n{lines}}}'
+    return f"{_first_line(body)}\n{lines}}}"
+
+
+def _first_line(body: Mapping[str, Any]) -> str:
+    """The model and the declared tools: without any an untuned profile leaves the request as it came."""
+    return f'{{"model": {json.dumps(body["model"])}, "tools": {json.dumps(body["tools"])},'
 
 
 def record() -> str:

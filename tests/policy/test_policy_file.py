@@ -127,6 +127,11 @@ PROBLEMS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "a word for the switch": ("stop: 'true'", [f"{W}: stop: input should be a valid boolean"]),
+    "a word for tuning": (
+        "tuning: pined",
+        [f"{W}: tuning: must be on, pinned or off, or one of these for each profile"],
+    ),
+    "of a profile": ("tuning: {ferry: pined}", [f"{W}: tuning: must be on, pinned or off"]),
     "a list": ("[1]", [f"{W}: (top level): input should be a valid dictionary or instance of PolicyDocument"]),
     "text": ("stop", [f"{W}: (top level): input should be"]),
     "no YAML": ("rules: [", [f"{W}: not valid YAML at line 1"]),

@@ -91,3 +91,10 @@ def test_other_times_are_problems(stated: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings({"tuning": {"every": stated}}, {})
     assert all("tuning.every" in problem for problem in caught.value.problems)
+
+
+def test_a_time_that_is_none_is_told_how_times_are_written() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"tuning": {"every": "24x"}}, {})
+    (problem,) = caught.value.problems
+    assert problem.endswith("tuning.every: must be a time such as 24h, 90m or 7d, or seconds")

@@ -32,6 +32,9 @@ def show_verdict(recording: CacheRecording, model: str, cache: HostCache, verdic
 def verdict_lines(verdict: CacheVerdict) -> list[str]:
     """The verdict in plain words."""
     total = verdict.total
+    of_caches = (total.reported_read_tokens, total.reported_written_tokens, total.modelled_read_tokens)
+    if not any((*of_caches, total.modelled_written_tokens)):
+        return ["Nothing was checked: no call read or wrote a cache, and by the model none could. Record more calls."]
     misplaced = f"{total.misplaced_share:.1%} of the input is in another bucket than the provider says"
     if total.misplaced_share <= verdict.tolerance:
         return [f"The model fits: {misplaced} (at most {verdict.tolerance:.1%} may be)."]

@@ -88,9 +88,8 @@ def _say(
     if passed:
         click.echo(f"\nleft as they came under auto: {percent(passed / calls)} of the calls")
     say_unreviewed([profile])
-    click.echo(
-        f"\nto have the cost gate go by it: {shlex.join(['prompt-router', 'tune', path, '--profile', profile.name])}"
-    )
+    tuning = ["prompt-router", "tune", path, "--profile", profile.name, "--write"]
+    click.echo(f"\nto have the cost gate go by it: {shlex.join(tuning)}")
 
 
 def _for_json(

@@ -189,6 +189,8 @@ def _tuning(seen: TuningSeen) -> str:
         parts.append(f"{seen.policy} by the policy file")
     elif seen.next_seconds is not None:
         parts.append(f"next {_clock(seen.next_seconds)}")
+    elif seen.last_try_seconds is None:
+        parts.append("not looked at yet, which takes five quiet minutes")
     return "; ".join(parts)
 
 

@@ -71,7 +71,7 @@ def tune(
         raise unknown_profile(name, tuple(loaded))
     chosen = [loaded[each] for each in ([name] if name is not None else recorded) if each in loaded]
     if not chosen:
-        raise ConfigurationError([_nothing(recorded, tuple(loaded))])
+        raise ConfigurationError([_nothing(paths, recorded, tuple(loaded))])
     found = [tune_profile(reader, profile, model, stated) for profile in chosen]
     folders = profile_folders(profiles_root(root)) if writes else {}
     if as_json:
@@ -97,9 +97,10 @@ def tune_profile(reader: LedgerReader, profile: Profile, model: str | None, stat
     return tune_from_ledger(reader.records(), profile, terms_by(model, stated), model=model, watch=watch)
 
 
-def _nothing(recorded: dict[str, int], loaded: Sequence[str]) -> str:
+def _nothing(paths: Sequence[str], recorded: dict[str, int], loaded: Sequence[str]) -> str:
     if not recorded:
-        return "no record of a recognised prompt; a proxy writes them in shadow mode and when it rewrites"
+        where = ", ".join(paths)
+        return f"{where}: no record of a recognised prompt; a proxy writes them in shadow mode and when it rewrites"
     there = ", ".join(f"{name} ({count:,})" for name, count in recorded.items())
     return f"the ledger has other profiles than those loaded: {there}; loaded: {', '.join(loaded)}; see --profiles"
 

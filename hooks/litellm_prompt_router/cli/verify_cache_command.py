@@ -50,9 +50,7 @@ SALT = partial(secrets.token_bytes, 16)
     help="Where a new recording goes.",
 )
 @click.option("--model", metavar="NAME", help="LiteLLM's name of the model. Default: the recording's, the traffic's.")
-@click.option(
-    "--prices", "stated", metavar="JSON|FILE", help="[record] USD per million tokens, as `simulate` takes it."
-)
+@click.option("--prices", "stated", metavar="JSON|FILE", help="USD per million tokens, as `simulate` takes it.")
 @click.option("--api-base", metavar="URL", help="[record] Where the model is, if not at its usual address.")
 @click.option(
     "--longest-pause",

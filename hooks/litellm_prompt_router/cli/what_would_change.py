@@ -78,7 +78,7 @@ def gate_advice(explained: GateExplanation, profile: Profile) -> Iterator[str]:
         yield FALLBACKS[NOT_CALIBRATED]
         return
     if explained.rule in LEFT_ALONE:
-        yield f"recorded traffic or a ledger that shows a gain: {tune}, or `prompt-router tune LEDGER`"
+        yield f"recorded traffic or a ledger that shows a gain: {tune}, or `prompt-router tune LEDGER --write`"
         if explained.rule == "no_tools":
             yield "tools in the request: agents that run them make several calls for a message"
         else:

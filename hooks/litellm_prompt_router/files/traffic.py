@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -65,7 +66,9 @@ def read_traffic(lines: Iterable[str], where: str, problems: list[str]) -> Itera
             endpoint=line.endpoint,
             response=line.response,
         )
-    if not has_call and problems and not _is_json(begins[0]):
+    if not has_call and problems and _is_record(begins[0]):
+        problems[:] = [_a_ledger(where)]
+    elif not has_call and problems and not _is_json(begins[0]):
         problems[:] = [_no_traffic(where)]
 
 
@@ -87,6 +90,8 @@ def parse_traffic(text: str, where: str) -> tuple[RecordedCall, ...]:
     except ConfigurationError:
         raw = text.split("\n")
         begins = next((line for line in raw if line.strip()), "{")
+        if _is_record(begins):
+            raise ConfigurationError([_a_ledger(where)]) from None
         if _is_json(begins) or any(True for _ in each_json_line(raw, where, _TrafficLine, [])):
             raise
         raise ConfigurationError([_no_traffic(where)]) from None
@@ -105,6 +110,19 @@ def _with_first(lines: Iterable[str], begins: list[str]) -> Iterator[str]:
 def _is_json(first_line: str) -> bool:
     """True where the line begins as JSON objects or a list of them do, torn or not."""
     return _JSON_BEGINS.match(first_line) is not None
+
+
+def _is_record(first_line: str) -> bool:
+    """True for a line of the proxy's ledger, which has no request."""
+    try:
+        document = json.loads(first_line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "request_id" in document and "request" not in document
+
+
+def _a_ledger(where: str) -> str:
+    return f"{where}: a ledger, not captured traffic; `prompt-router tune` and `simulate` read ledgers"
 
 
 def _no_traffic(where: str) -> str:

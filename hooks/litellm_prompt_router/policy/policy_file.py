@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -82,10 +82,13 @@ TuningChoice = Literal["on", "pinned", "off"]
 
 
 def _bare_words(value: object) -> object:
-    """YAML's true and false as the words ``on`` and ``off`` that stood there."""
+    """YAML's true and false as the words ``on`` and ``off`` that stood there; ValueError for other words."""
     if isinstance(value, dict):
         return {name: _bare_words(each) for name, each in value.items()}
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+    word = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+    if word not in get_args(TuningChoice):
+        raise ValueError("must be on, pinned or off, or one of these for each profile: {NAME: pinned}")
+    return word
 
 
 class RuleEntry(Choices):

@@ -130,6 +130,11 @@ def _read_duration(value: object) -> object:
             return float(value[:-1]) * _SECONDS[value[-1]]
         except ValueError:
             raise ValueError("must be a time such as 24h, 90m or 7d") from None
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            raise ValueError("must be a time such as 24h, 90m or 7d, or seconds") from None
     return value
 
 

@@ -29,7 +29,8 @@ NEXT_STEPS: Mapping[str, str] = {
     "fallback": "label messages and fit: `prompt-router label TRAFFIC.jsonl`, then `prompt-router fit`",
     "not_in_percent": "raise it: `prompt-router policy enable ALIAS --percent 100`",
     "not_worth_it": "label messages and fit, so that more is left out: `prompt-router label TRAFFIC.jsonl`, then"
-    " `prompt-router fit`; `prompt-router rewrite --explain` shows what the gate compared",
+    " `prompt-router fit`; `prompt-router tune LEDGER` says whether the traffic shows a gain all the same, and"
+    " `prompt-router rewrite --explain` what the gate compared",
     "off": "`prompt-router policy show` says why, `prompt-router policy enable ALIAS` switches a key on",
     "stopped": "`prompt-router start`",
     "unknown_profile": "`prompt-router policy show`; correct the name",
