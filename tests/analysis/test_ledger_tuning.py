@@ -107,7 +107,10 @@ def tuned(workload: Workload, **more: Any) -> LedgerTuning:
     ],
 )
 def test_the_ledger_tunes_as_the_traffic_does(workload: Workload) -> None:
-    """The same ways with the same figures: nothing that costs money is missing in the ledger."""
+    """The same ways with the same figures: nothing that costs money is missing in the ledger.
+
+    Not of the untuned rule, which knows more from a ledger.
+    """
     found = tuned(workload).tuning
     first, second = (
         SyntheticTrial(workload=workload, calls=half, rules=MarkedPrefixes(), prices=PRICES, target=TARGET)
@@ -116,8 +119,8 @@ def test_the_ledger_tunes_as_the_traffic_does(workload: Workload) -> None:
     wanted = tune(first, second)
     assert found is not None
     assert found.choice == wanted.choice
-    assert found.economics == wanted.economics
-    for ours, theirs in zip(found.candidates, wanted.candidates, strict=True):
+    assert replace(found.economics, use=None) == wanted.economics
+    for ours, theirs in zip(found.candidates[:-1], wanted.candidates[:-1], strict=True):
         assert ours.economics == theirs.economics
         assert ours.versus_full_cached == pytest.approx(theirs.versus_full_cached, abs=0.005)
     assert found.versus_full_cached == pytest.approx(wanted.versus_full_cached, abs=0.005)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from litellm_prompt_router.analysis.simulate import Workload, arrivals
 from litellm_prompt_router.analysis.simulate.bundles import COUNTS, Demand, bundlings
 from litellm_prompt_router.analysis.simulate.synthetic import SyntheticTrial, halves
-from litellm_prompt_router.analysis.simulate.tune import FULL, Tuning, tune
+from litellm_prompt_router.analysis.simulate.tune import FULL, UNTUNED, WITHOUT, Tuning, tune
 from litellm_prompt_router.cache_model import MarkedPrefixes
-from litellm_prompt_router.profile.profile import Economics
+from litellm_prompt_router.profile.profile import Economics, ObservedUse
 from litellm_prompt_router.request.types import Target
 from tests.analysis.test_replay import PRICES
 
@@ -173,3 +173,34 @@ def test_bundles_have_to_hold_for_conversations_that_they_were_not_made_of(bundl
     tuning = tune(first, second)
     assert tuning.choice == choice
     assert tuning.usd == 30 * min(80, bundled_later)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithoutTuning(Stated):
+    """What the untuned rule costs is known, too."""
+
+    untuned: Sequence[int]
+
+    def usd(self, economics: Economics) -> Sequence[Decimal]:
+        if not economics.is_tuned:
+            return [Decimal(usd) for usd in self.untuned]
+        return [Decimal(usd) for usd in (self.ours if economics.rewrites else self.full)]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "choice"),
+    [
+        pytest.param(70, 70, "untuned", id="cheaper on both halves"),
+        pytest.param(70, 85, "exact", id="cheaper on the first alone"),
+        pytest.param(85, 70, "exact", id="cheaper on the second alone"),
+    ],
+)
+def test_a_tuning_has_to_beat_none(earlier: int, later: int, choice: str) -> None:
+    use = ObservedUse(calls_per_message=4.0)
+    first = WithoutTuning(full=[100] * 30, ours=[80] * 30, untuned=[earlier] * 30)
+    second = WithoutTuning(full=[100] * 30, ours=[80] * 30, untuned=[later] * 30)
+    tuning = tune(first, second, use)
+    assert tuning.choice == choice
+    assert tuning.usd == 30 * (later if choice == "untuned" else 80)
+    assert tuning.economics == (replace(UNTUNED, use=use) if choice == "untuned" else Economics())
+    assert [way.name for way in tuning.candidates][-1] == WITHOUT

@@ -27,7 +27,7 @@ from litellm_prompt_router.analysis.simulate.ledger_tuning import LedgerTuning, 
 from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
 from litellm_prompt_router.analysis.simulate.recorded_trial import RecordedTrial, first_turns_of
 from litellm_prompt_router.analysis.simulate.simulated_policies import tuned_rewrite
-from litellm_prompt_router.analysis.simulate.tune import Tuning, tune
+from litellm_prompt_router.analysis.simulate.tune import WITHOUT, Tuning, tune
 from litellm_prompt_router.cache_model import BlockReader
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.files.traffic import RecordedCall, parse_traffic
@@ -67,11 +67,14 @@ class BothTunings:
 
     @property
     def furthest(self) -> float:
-        """The largest difference in a candidate's level, in percentage points."""
+        """The largest difference in a candidate's level, in percentage points.
+
+        Not of the untuned rule's, which knows from a ledger how conversations use the profile.
+        """
         assert self.from_ledger.tuning is not None
         ledger = {each.name: each.versus_full_cached for each in self.from_ledger.tuning.candidates}
         capture = {each.name: each.versus_full_cached for each in self.from_capture.candidates}
-        return max(abs(ledger[name] - capture[name]) for name in ledger.keys() & capture.keys()) * 100
+        return max(abs(ledger[name] - capture[name]) for name in (ledger.keys() & capture.keys()) - {WITHOUT}) * 100
 
 
 def shadow_run(

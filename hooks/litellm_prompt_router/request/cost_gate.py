@@ -41,7 +41,7 @@ def modules_to_send(
     if leaves_nothing_out(selected, tokens, is_fitted=is_fitted):
         return None
     every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
-    if economics is None or not holds_for(target, economics):
+    if economics is None or not economics.is_tuned or not holds_for(target, economics):
         return untuned_choice(
             target, selected, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted, expected=expected
         ).sent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from litellm_prompt_router.analysis.conversation_links import LinkedCall
@@ -128,6 +128,7 @@ def ledger_report(links: Sequence[LinkedCall], profile: Profile, terms: ModelTer
 
 def gate_of(economics: Economics | None, profile: Profile, terms: ModelTerms) -> Admit:
     """The cost gate over the selections of this profile's calls."""
+    as_tuned = profile if economics is None or economics.is_tuned else replace(profile, economics=economics)
 
     def admit(call: LedgerCall, sizes: PromptSizes) -> frozenset[int] | None:
         return modules_to_send(
@@ -138,7 +139,7 @@ def gate_of(economics: Economics | None, profile: Profile, terms: ModelTerms) ->
             sizes.core,
             is_hour=profile.cache_ttl == "1h",
             is_fitted=profile.is_calibrated,
-            expected=expected_use(profile, declares_tools=call.tools_tokens > 0),
+            expected=expected_use(as_tuned, declares_tools=call.tools_tokens > 0),
         )
 
     return admit

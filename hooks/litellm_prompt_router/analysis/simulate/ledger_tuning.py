@@ -91,7 +91,7 @@ def tune_from_ledger(
         LedgerTrial(links=links, conversations=frozenset(half), profile=profile, terms=terms, watch=watch)
         for half in (conversations[:middle], conversations[middle:])
     ]
-    return _tuned(told, tune(trials[0], trials[1]), profile, terms)
+    return _tuned(told, tune(trials[0], trials[1], told.use), profile, terms)
 
 
 def models_of(links: Sequence[LinkedCall]) -> dict[str, int]:

@@ -9,7 +9,7 @@ than the cheapest way that isn't made of anything seen.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import sqrt
 from statistics import fmean, stdev
@@ -17,12 +17,15 @@ from typing import Literal, Protocol
 
 from litellm_prompt_router.analysis.simulate.bundles import Demand, bundlings
 from litellm_prompt_router.analysis.simulate.gain import MIN_SAVING, SURE
-from litellm_prompt_router.profile.profile import Economics
+from litellm_prompt_router.profile.profile import Economics, ObservedUse
 
-Choice = Literal["exact", "bundles", "all", "full"]
+Choice = Literal["exact", "bundles", "all", "full", "untuned"]
 MIN_CONVERSATIONS = 20
 RATIOS = (2.0, 4.0, 8.0, 16.0)
 FULL = Economics(rewrites=False)
+WITHOUT = "untuned"
+UNTUNED = Economics(is_tuned=False)
+"""The rule that holds without a tuning."""
 
 
 class Trial(Protocol):
@@ -35,7 +38,7 @@ class Trial(Protocol):
         """What each conversation costs with the full prompt, cached well."""
 
     def usd(self, economics: Economics) -> Sequence[Decimal]:
-        """What each conversation costs under ``auto`` with these economics."""
+        """What each conversation costs under ``auto`` with these economics; ``UNTUNED`` ones leave it to the rule."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,9 +67,15 @@ class Tuning:
         return float(self.usd / self.full_cached_usd) - 1 if self.full_cached_usd else 0.0
 
 
-def tune(first: Trial, second: Trial) -> Tuning:
-    """The cheapest way on ``first`` that ``second`` confirms."""
+def tune(first: Trial, second: Trial, use: ObservedUse | None = None) -> Tuning:
+    """The cheapest way on ``first`` that ``second`` confirms.
+
+    Where the rule that holds without a tuning, knowing of ``use``, is cheaper on both halves,
+    the profile stays untuned.
+    """
     baseline = first.full_cached_usd()
+    without = replace(UNTUNED, use=use)
+    untuned = _candidate(WITHOUT, without, first.usd(without), baseline)
     tried = [_candidate(name, economics, first.usd(economics), baseline) for name, economics in _ways(first.demand())]
     sure = sorted((way for way in tried if way.is_sure), key=lambda way: way.versus_full_cached)
     best = next(iter(sure), None)
@@ -77,18 +86,21 @@ def tune(first: Trial, second: Trial) -> Tuning:
         if plain is not None and plain is not best:
             plain_usd = sum(second.usd(plain.economics), Decimal(0))
             best, usd = (plain, plain_usd) if plain_usd < usd else (best, usd)
+        if untuned.versus_full_cached < best.versus_full_cached:
+            untuned_usd = sum(second.usd(without), Decimal(0))
+            best, usd = (untuned, untuned_usd) if untuned_usd < usd else (best, usd)
         if usd <= second_full_usd:
             return Tuning(
                 choice=_choice(best.economics),
                 economics=best.economics,
-                candidates=tuple(tried),
+                candidates=(*tried, untuned),
                 full_cached_usd=second_full_usd,
                 usd=usd,
             )
     return Tuning(
         choice="full",
         economics=FULL,
-        candidates=tuple(tried),
+        candidates=(*tried, untuned),
         full_cached_usd=second_full_usd,
         usd=sum(second.usd(FULL), Decimal(0)),
     )
@@ -120,6 +132,8 @@ def _candidate(name: str, economics: Economics, usd: Sequence[Decimal], baseline
 
 
 def _choice(economics: Economics) -> Choice:
+    if not economics.is_tuned:
+        return "untuned"
     if economics.bundles is None:
         return "exact"
     return "bundles" if economics.bundles else "all"
