@@ -19,7 +19,7 @@ PROMPT_FIELDS = frozenset(
     | {"parallel_tool_calls", "cache_control", "cache_control_injection_points", "prompt_cache_key", "output_config"}
     | {"prompt_cache_options", "enable_prompt_caching", "system", "speed", "max_tokens", "max_completion_tokens"}
     | {"instructions", "input", "text", "reasoning", "previous_response_id", "conversation"}
-    | {"systemInstruction", "contents", "toolConfig"}
+    | {"systemInstruction", "contents", "toolConfig", "cached_content", "cachedContent"}
 )
 """All that decides what a provider's cache is asked for, in the words of any endpoint."""
 COPIED_LEVELS = 5
