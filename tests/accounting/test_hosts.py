@@ -60,8 +60,10 @@ def completed(
     for number in range(calls):
         kept = InFlightRequests()
         said = [{"type": "text", "text": f"question {number}", **({"cache_control": mark} if mark else {})}]
-        full, cut = ({"messages": [{"role": "system", "content": text}, {"role": "user", "content": said}], **parameters}
-                     for text in (FULL, CUT))  # fmt: skip
+        full, cut = (
+            {"messages": [{"role": "system", "content": text}, {"role": "user", "content": said}], **parameters}
+            for text in (FULL, CUT)
+        )
         kept.put("r", "acompletion", full, cut, START, is_sent=is_sent)
         tokens = (5_000 if is_sent else 9_000) + 10
         usage = {"prompt_tokens": tokens, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 0}}
