@@ -207,7 +207,9 @@ def test_a_wrong_word_of_tuning_names_the_profile(text: str) -> None:
     """And nothing of how it was read."""
     with pytest.raises(BrokenPolicyError) as caught:
         parse_policy(text, "policy.yaml", ["a", "b"])
-    assert caught.value.problems == ("policy.yaml: tuning: must be on, pinned or off, or one of these for each profile: {NAME: pinned}; it isn't for a",)
+    (problem,) = caught.value.problems
+    assert problem.startswith("policy.yaml: tuning: must be on, pinned or off")
+    assert problem.endswith("; it isn't for a")
 
 
 @pytest.mark.parametrize("text", ["tuning: never", "tuning: {a: 7}", "tuning: [a]", "tuning: 1", "tuning: {on: off}"])

@@ -139,6 +139,8 @@ def write_state(path: Path, state: TuningState) -> None:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(state.to_json())
+            file.flush()
+            os.fsync(file.fileno())  # a crash of the machine leaves the old file or the new one, never an empty one
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
