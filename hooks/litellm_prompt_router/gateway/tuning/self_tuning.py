@@ -122,9 +122,9 @@ class SelfTuning:
         while len(self._counts) > 1 and self._counts[1][0] <= now - QUIET_SECONDS:
             self._counts.popleft()
         configuration = self._in_force()
-        if self._run is not None and self._answer is None:
-            self._answer = self._run.poll()  # ahead of all that may fail, because it ends a run whose time is up
         try:
+            if self._run is not None and self._answer is None:
+                self._answer = self._run.poll()  # ahead of all that may fail, because it ends a run whose time is up
             self._place.exchange(now)
             self._follow_policy(configuration, now)
             if self._run is not None:
