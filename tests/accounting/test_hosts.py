@@ -41,9 +41,11 @@ def completed(
     calls: int = 3,
     gap_seconds: float = 10.0,
     mark: Mapping[str, Any] | None = None,
+    configured: Mapping[str, Any] | None = None,
+    **parameters: Any,
 ) -> list[Record]:
     """The records of so many calls of one conversation each, all with one system prompt. Nothing was read by them."""
-    model = describe(name)
+    model = replace(describe(name), injection_points=() if configured is None else (configured,))
     accountant = Accountant(
         count_words,
         START - 1_000_000,
@@ -58,8 +60,10 @@ def completed(
     for number in range(calls):
         kept = InFlightRequests()
         said = [{"type": "text", "text": f"question {number}", **({"cache_control": mark} if mark else {})}]
-        full, cut = ({"messages": [{"role": "system", "content": text}, {"role": "user", "content": said}]}
-                     for text in (FULL, CUT))  # fmt: skip
+        full, cut = (
+            {"messages": [{"role": "system", "content": text}, {"role": "user", "content": said}], **parameters}
+            for text in (FULL, CUT)
+        )
         kept.put("r", "acompletion", full, cut, START, is_sent=is_sent)
         tokens = (5_000 if is_sent else 9_000) + 10
         usage = {"prompt_tokens": tokens, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 0}}
@@ -121,7 +125,16 @@ def test_a_host_without_a_cache_price_needs_no_rules() -> None:
     assert last.estimated_net_saved_method == "no cache prices"
 
 
-def test_geminis_explicit_caches_are_not_modelled() -> None:
-    last = completed("gemini/gemini-2.5-pro", mark={"type": "ephemeral"})[-1]
-    reason = "unavailable: marks make Gemini keep an explicit cache, which isn't modelled"
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"mark": {"type": "ephemeral"}}, id="a mark"),
+        pytest.param({"cache_control_injection_points": [{"location": "message", "role": "system"}]}, id="a point"),
+        pytest.param({"configured": {"location": "message", "role": "system"}}, id="the deployment's point"),
+        pytest.param({"cached_content": "cachedContents/1"}, id="a content that the client made"),
+    ],
+)
+def test_geminis_explicit_caches_are_not_modelled(asked: Mapping[str, Any]) -> None:
+    last = completed("gemini/gemini-2.5-pro", **asked)[-1]
+    reason = "unavailable: Gemini keeps an explicit cache for this request, which isn't modelled"
     assert (last.estimated_net_saved_usd, last.estimated_net_saved_reason) == (None, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from litellm_prompt_router.analysis.conversation_links import linked
 from litellm_prompt_router.analysis.ledger_calls import CallTally, calls_in
 from litellm_prompt_router.analysis.simulate import RecordedCall
+from litellm_prompt_router.record import prompt_state
+from litellm_prompt_router.record.history_state import digest_of_text
 from tests.accounting.driving import PROFILES, Lane, driving
 from tests.benchmarks import workbench_traffic
 from tests.benchmarks.ledger_tuning import MODEL, shadow_run, tuned_twice, workbench_calls
@@ -126,6 +129,21 @@ def test_the_ledger_tells_a_conversation_without_its_text(tmp_path: Path) -> Non
     text = json.dumps([{name: record[name] for name in TOLD} for record in shadow])
     assert "orders" not in text
     assert "in/a" not in text
+
+
+def test_nothing_is_hashed_while_the_client_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that vary may be long: the thread that accounts hashes them."""
+    threads: list[str] = []
+
+    def hashed(text: str, scope: str) -> str:
+        threads.append(threading.current_thread().name)
+        return digest_of_text(text, scope)
+
+    monkeypatch.setattr(prompt_state, "digest_of_text", hashed)
+    for record in _records(tmp_path, "rewrite", [*_bodies()][:2]):
+        assert record["placed_state"] or record["varying_state"]
+    assert threads
+    assert all(name.startswith("prompt-router-accounts") for name in threads)
 
 
 def test_arguments_of_tool_calls_are_in_the_history(tmp_path: Path) -> None:

@@ -192,6 +192,12 @@ def test_an_earlier_tuning_is_not_replaced_by_less() -> None:
         pytest.param({"status": "failure"}, "80 failed", id="failed"),
         pytest.param({"started_seconds": None}, "80 damaged", id="no time"),
         pytest.param({"previous_history_states": 7}, "80 damaged", id="no list"),
+        pytest.param({"previous_history_states": [[]]}, "80 damaged", id="a list of lists"),
+        pytest.param({"history_tokens": "many"}, "80 damaged", id="tokens in words"),
+        pytest.param({"original_tokens": -1}, "80 damaged", id="fewer than no tokens"),
+        pytest.param({"tools_tokens": float("inf")}, "80 damaged", id="endless tokens"),
+        pytest.param({"model": ["claude"]}, "80 damaged", id="a list for a name"),
+        pytest.param({"conversation": {}}, "80 damaged", id="an object for an id"),
     ],
 )
 def test_what_can_not_be_used_is_said(more: Mapping[str, Any], reason: str) -> None:

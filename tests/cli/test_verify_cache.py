@@ -207,6 +207,21 @@ def test_a_broken_line_is_named(run: Callable[..., Result], tmp_path: Path) -> N
     assert "line 4: not valid JSON" in told.stderr
 
 
+def test_calls_of_no_tokens_are_calls(run: Callable[..., Result], tmp_path: Path) -> None:
+    path = traffic(tmp_path, call(0, "one", 0, 6_000))
+    recording = tmp_path / "r.jsonl"
+    run("--from", path, "--write", recording)
+    header, line = recording.read_text(encoding="utf-8").splitlines()
+    empty = json.loads(line)
+    for block in empty["blocks"]:
+        block[1] = 0
+    empty["usage"] = dict.fromkeys(empty["usage"], 0)
+    recording.write_text(f"{header}\n{json.dumps(empty)}\n", encoding="utf-8")
+    told = run(recording)
+    assert told.exception is None or isinstance(told.exception, SystemExit)
+    assert "Traceback" not in told.output
+
+
 def test_what_goes_together(run: Callable[..., Result], tmp_path: Path) -> None:
     assert run().exit_code == 2
     assert run("r.jsonl", "--write", "other.jsonl").exit_code == 2

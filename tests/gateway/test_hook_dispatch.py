@@ -199,7 +199,7 @@ async def test_a_body_without_a_bag_is_not_given_one(hook: PromptRouter) -> None
 
 
 STEPS = [
-    "litellm_prompt_router.gateway.handle.decide_policy",
+    "litellm_prompt_router.gateway.candidate_policies.decide_policy",
     "litellm_prompt_router.gateway.handle.facts_of",
     "litellm_prompt_router.gateway.handle.metadata_bag.write_facts",
     "litellm_prompt_router.gateway.handle.metadata_bag.drop_reserved_keys",
@@ -208,6 +208,8 @@ STEPS = [
     "litellm_prompt_router.request.recognise.catalogue.Catalogue.recognise",
     "litellm_prompt_router.request.route.router.Router.decide",
     "litellm_prompt_router.request.pipeline.compose",
+    "litellm_prompt_router.request.pipeline.with_late_places",
+    "litellm_prompt_router.record.facts.places_of",
     "litellm_prompt_router.request.pipeline.plan_breakpoints",
     "litellm_prompt_router.gateway.deployments.groups.Deployments.target",
 ]

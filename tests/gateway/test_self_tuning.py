@@ -26,10 +26,11 @@ from litellm_prompt_router.gateway.tuning.tuning_process import (
     TuningProcess,
     TuningTask,
 )
-from litellm_prompt_router.gateway.tuning.worker_tuning import tuning_rows
+from litellm_prompt_router.gateway.tuning.worker_tuning import self_tuning_of, tuning_rows
 from litellm_prompt_router.policy import parse_policy
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.loader import Loader
+from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.policy.tuning_state import STATE_NAME, read_state
 from litellm_prompt_router.profile.profile import Economics, ObservedUse
 
@@ -47,8 +48,10 @@ class MadeRun:
     task: TuningTask
     answer: TuningAnswer | None = None
     is_closed: bool = False
+    polls: int = 0
 
     def poll(self) -> TuningAnswer | None:
+        self.polls += 1
         return self.answer
 
     def close(self) -> None:
@@ -404,6 +407,48 @@ def test_without_its_redis_nothing_is_tuned(machine: Machine) -> None:
         FAILED,
         ("LiteLLM's Redis is out of reach (ConnectionError); nothing is tuned meanwhile",),
     )
+
+
+def test_a_run_is_ended_in_its_time_whatever_else_fails(machine: Machine) -> None:
+    """Only asking a run ends it; what it said is taken over once there is a place for it."""
+    import redis.exceptions
+
+    machine.shared = MadeShared()
+    worker = machine.worker()
+    worker.look()
+    (run,) = machine.runs
+    machine.shared.error = redis.exceptions.ConnectionError("no")
+    run.answer = answered(FOUND)
+    worker.look()
+    assert (run.polls, machine.choices()) == (1, [])
+    machine.shared.error = None
+    worker.look()
+    assert (run.polls, run.is_closed, machine.choices()) == (1, True, ["full"])
+
+
+@pytest.mark.parametrize(
+    ("section", "missing"),
+    [
+        ({"ledger": {"path": None}}, "ledger.path and status_dir"),
+        ({"ledger": {"path": None}, "status_dir": "status"}, "ledger.path"),
+        ({"status_dir": None}, "status_dir"),
+    ],
+)
+def test_a_proxy_says_at_its_start_why_nothing_is_tuned(section: Mapping[str, Any], missing: str) -> None:
+    told: list[Sequence[str]] = []
+
+    class Told:
+        def submit_problem(self, title: str, lines: Sequence[str], *, once: str) -> None:
+            told.append(lines)
+
+    def made(**tuning: Any) -> SelfTuning | None:
+        settings = load_settings({**section, "tuning": tuning}, {})
+        return self_tuning_of(settings, lambda: None, lambda: 0, Told(), time.time)  # type: ignore[arg-type, return-value]
+
+    assert made() is None
+    assert told == []
+    assert made(every="24h") is None
+    assert told == [(f"tuning.every is set, without {missing}; set that, or tuning.every: off",)]
 
 
 def test_a_little_other_use_is_the_same_tuning() -> None:

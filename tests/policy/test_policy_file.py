@@ -202,8 +202,20 @@ def test_tuning_by_itself_is_pinned_or_switched_off(text: str, expected: tuple[s
     assert (policy.tuning_of("a"), policy.tuning_of("b")) == expected
 
 
-@pytest.mark.parametrize("text", ["tuning: never", "tuning: {a: 7}", "tuning: [a]", "tuning: 1"])
+@pytest.mark.parametrize("text", ["tuning: {a: pined}", "tuning: {b: on, a: }"])
+def test_a_wrong_word_of_tuning_names_the_profile(text: str) -> None:
+    """And nothing of how it was read."""
+    with pytest.raises(BrokenPolicyError) as caught:
+        parse_policy(text, "policy.yaml", ["a", "b"])
+    (problem,) = caught.value.problems
+    assert problem.startswith("policy.yaml: tuning: must be on, pinned or off")
+    assert problem.endswith("; it isn't for a")
+
+
+@pytest.mark.parametrize("text", ["tuning: never", "tuning: {a: 7}", "tuning: [a]", "tuning: 1", "tuning: {on: off}"])
 def test_other_words_of_tuning_are_problems(text: str) -> None:
     with pytest.raises(BrokenPolicyError) as caught:
         parse_policy(text, "policy.yaml", ["a"])
-    assert all(problem.startswith("policy.yaml: tuning") for problem in caught.value.problems), caught.value.problems
+    assert all(problem.startswith("policy.yaml: tuning: must be on") for problem in caught.value.problems), (
+        caught.value.problems
+    )

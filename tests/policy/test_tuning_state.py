@@ -49,6 +49,19 @@ def test_states_merge_alike_whoever_does_it(one: list[float], other: list[float]
     assert [tuning.tuned_seconds for tuning in found] == sorted({*one, *other})
 
 
+def test_a_folder_that_may_not_be_looked_into_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No crash of a proxy that starts."""
+    path = tmp_path / "status" / "tuning.json"
+
+    def refused(self: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", refused)
+    with pytest.raises(ConfigurationError) as caught:
+        read_state(path)
+    assert caught.value.problems == (f"{path}: can't be read (Permission denied); check the folder's rights",)
+
+
 def test_what_was_replaced_a_week_ago_goes() -> None:
     state = made([NOW, NOW + 60])
     kept = state.merged_with(EMPTY_STATE, NOW + 60 + KEPT_SECONDS).profiles["sample"].tunings
@@ -98,3 +111,15 @@ def test_a_time_that_is_none_is_told_how_times_are_written() -> None:
         load_settings({"tuning": {"every": "24x"}}, {})
     (problem,) = caught.value.problems
     assert problem.endswith("tuning.every: must be a time such as 24h, 90m or 7d, or seconds")
+
+
+@pytest.mark.parametrize("stated", [5, "5"])
+def test_a_bare_number_is_said_to_be_seconds(stated: Any) -> None:
+    """Somebody who writes it means hours, or days."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"tuning": {"every": stated}}, {})
+    (problem,) = caught.value.problems
+    assert problem == (
+        "callback_settings.prompt_router: tuning.every: must be a minute at least;"
+        " a number is seconds, so 5 hours are 5h"
+    )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_prompt_router.record.history_state import HistoryState, history_state_of
-from litellm_prompt_router.request.types import CHAT, GEMINI, MESSAGES, RESPONSES, Turn
+from litellm_prompt_router.request.types import CHAT, GEMINI, MESSAGES, NOTHING_DECLARED, RESPONSES, Turn
 from litellm_prompt_router.request.wire import SHAPES
 from tests.end_to_end.workbench import as_items
 
@@ -80,6 +80,10 @@ TURNS = st.lists(
         Turn,
         role=st.sampled_from(["user", "assistant", "tool", "system", "reasoning"]),
         text=st.text(max_size=8),
+        attachments=st.lists(st.sampled_from(["image", "ls"]), max_size=2).map(tuple),
+        blocks=st.just(1),
+        parts=st.just(()),
+        declared=st.just(NOTHING_DECLARED),
         tool_calls=st.lists(st.sampled_from(["ls", "cat"]), max_size=2).map(tuple),
         arguments=st.lists(st.text(max_size=3), max_size=2).map(tuple),
     ),
@@ -92,14 +96,20 @@ def test_states_differ_where_messages_do(one: list[Turn], other: list[Turn], sco
     """Turns without anything in them, such as hidden reasoning, may come and go."""
 
     def told(turns: list[Turn]) -> list[Turn]:
-        return [t for t in turns if t.role != "reasoning" or t.text or t.tool_calls]
+        return [t for t in turns if t.role != "reasoning" or t.text or t.tool_calls or t.attachments]
 
     def plain(turns: list[Turn]) -> list[Turn]:
-        return [t for t in told(turns) if t.role != "assistant" or t.text or t.tool_calls]
+        return [t for t in told(turns) if t.role != "assistant" or t.text or t.tool_calls or t.attachments]
 
     mine, theirs = history_state_of(one, scope), history_state_of(other, scope)
     assert (mine.history_state == theirs.history_state) == (plain(one) == plain(other))
     assert history_state_of(one, scope + "x").history_state != mine.history_state
+
+
+def test_what_is_attached_is_not_what_is_called() -> None:
+    """Of equal words, each in its own field."""
+    turns = [Turn("assistant", "", attachments=("ls",)), Turn("assistant", "", tool_calls=("ls",))]
+    assert len({history_state_of([turn], "alpha").history_state for turn in turns}) == 2
 
 
 @given(TURNS)

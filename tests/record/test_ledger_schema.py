@@ -28,12 +28,12 @@ FULL_FACTS = replace(
     tools_chars=9_000, history_chars=4_000, routing_model="small", routing_model_outcome="answered",
     routing_model_wait_us=300_000, embedding_wait_us=40_000, turn_number=2, is_new_message=True,
     wanted_modules=("tools/data_processing",), wanted_late_modules=("tools/email",), profile_router="none",
-    profile_routing="12ab", placed_state="aa", placed_at_chars=100, varying_state="bb", varying_at_chars=200,
-    varying_chars=300, tuning="t-1",
+    profile_routing="12ab", placed_at_chars=100, varying_at_chars=200, varying_chars=300, tuning="t-1",
 )  # fmt: skip
 FULL_HISTORY = HistoryState(
     message_count=3, history_state="cc", previous_history_states=("dd", "ee"), recent_state="ff",
     previous_recent_state="0a", history_tokens=900, tools_state="0b", tools_tokens=400,
+    placed_state="aa", varying_state="bb",
 )  # fmt: skip
 FULL = replace(
     RECORD, facts=FULL_FACTS, error_type="RateLimitError", usage_reason="why", billed_reason="why", deployment_id="d1",

@@ -154,7 +154,7 @@ class BlockSizes:
 
 def _common_weights(blocks: Sequence[Block], usage: Usage) -> tuple[float, float, float, float]:
     """One weight for all kinds of text: what is known from a single call."""
-    share = usage.input_tokens / sum(block.tokens for block in blocks)
+    share = usage.input_tokens / (sum(block.tokens for block in blocks) or 1)
     return share, share, share, 0.0
 
 

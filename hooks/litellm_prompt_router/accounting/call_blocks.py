@@ -15,6 +15,9 @@ from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.marking import MarkPlan, apply_instructions
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, marks_of_message
 
+EXPLICIT_GEMINI = "Gemini keeps an explicit cache for this request, which isn't modelled"
+_CACHED_CONTENT = ("cached_content", "cachedContent")
+"""LiteLLM's name of it on the chat endpoint (llms/vertex_ai/gemini/transformation.py, 1.106), and Gemini's own."""
 HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
 """Fields of a Responses body."""
 
@@ -83,12 +86,16 @@ class CallBlocks:
 
 
 def _refuse_explicit_gemini(prompt: Prompt, model: DeployedModel) -> None:
-    """Raises ValueError for marks that LiteLLM makes cached contents of."""
+    """Raises ValueError for marks that LiteLLM makes cached contents of, points that it makes marks of, and the name of
+    a cached content that the client made.
+    """
     if "gemini" in model.known_name:
+        if model.injection_points or any(prompt.get(name) for name in (INJECTION_POINTS, *_CACHED_CONTENT)):
+            raise ValueError(EXPLICIT_GEMINI)
         system = prompt.get("system")
         holders = [*prompt.get("messages", ()), {"content": system if isinstance(system, list) else None}]
         if any(any(marks_of_message(holder)) for holder in holders):
-            raise ValueError("marks make Gemini keep an explicit cache, which isn't modelled")
+            raise ValueError(EXPLICIT_GEMINI)
 
 
 def _marked(prompt: Prompt, plan: MarkPlan | None, endpoint: str) -> Prompt:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from litellm_prompt_router.record.prompt_state import PromptPlaces
 from litellm_prompt_router.request.wire.marking import Marking
 
 PROMPT_FIELDS = frozenset(
@@ -19,7 +20,7 @@ PROMPT_FIELDS = frozenset(
     | {"parallel_tool_calls", "cache_control", "cache_control_injection_points", "prompt_cache_key", "output_config"}
     | {"prompt_cache_options", "enable_prompt_caching", "system", "speed", "max_tokens", "max_completion_tokens"}
     | {"instructions", "input", "text", "reasoning", "previous_response_id", "conversation"}
-    | {"systemInstruction", "contents", "toolConfig"}
+    | {"systemInstruction", "system_instruction", "contents", "toolConfig", "cached_content", "cachedContent"}
 )
 """All that decides what a provider's cache is asked for, in the words of any endpoint."""
 COPIED_LEVELS = 5
@@ -45,6 +46,8 @@ class InFlightRequest:
     is_sent: bool
     marking: Marking | None
     kept_seconds: float
+    places: PromptPlaces | None
+    """Of what varies in the original prompt; None where no profile recognised it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +59,7 @@ class PackedRequest:
     is_sent: bool
     marking: Marking | None
     kept_seconds: float
+    places: PromptPlaces | None
 
     @property
     def size_bytes(self) -> int:
@@ -75,6 +79,7 @@ class PackedRequest:
             is_sent=self.is_sent,
             marking=self.marking,
             kept_seconds=self.kept_seconds,
+            places=self.places,
         )
 
 
@@ -98,6 +103,7 @@ class InFlightRequests:
         *,
         is_sent: bool,
         marking: Marking | None = None,
+        places: PromptPlaces | None = None,
     ) -> None:
         """Keeps a request until ``take``. ``rewritten`` may be ``original`` itself."""
         packed = PackedRequest(
@@ -106,6 +112,7 @@ class InFlightRequests:
             is_sent=is_sent,
             marking=marking,
             kept_seconds=now_seconds,
+            places=places,
         )
         while self._kept:
             oldest = next(iter(self._kept))

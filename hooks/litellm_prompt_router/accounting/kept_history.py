@@ -1,4 +1,4 @@
-"""What the ledger says of an answered request's messages and tools: hashes and sizes."""
+"""What the ledger says of an answered request's messages, tools and varying values: hashes and sizes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from litellm_prompt_router.accounting.in_flight import InFlightRequest
 from litellm_prompt_router.cache_model import Block
 from litellm_prompt_router.record.history_state import HistoryState, digest_of_text, history_state_of
+from litellm_prompt_router.record.prompt_state import state_of
 from litellm_prompt_router.request.types import UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
@@ -26,6 +27,9 @@ def history_of(kept: InFlightRequest, scope: str, blocks: Sequence[Block] | None
     except UnreadableRequestError:
         return None
     told = history_state_of(request.turns, scope)
+    if kept.places is not None:
+        placed, varying = (state_of(places, request.system_text, scope) for places in kept.places)
+        told = replace(told, placed_state=placed, varying_state=varying)
     tools = kept.original.get("tools") or kept.original.get("functions")
     if tools:
         told = replace(told, tools_state=digest_of_text(json.dumps(tools, default=str), scope))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from litellm_prompt_router.profile.profile import Profile
 
 CHARS_PER_TOKEN = 4.0
 """Of histories that nobody counted. Ours: English text by o200k_base."""
+MAX_COUNT = 10**9
+"""No request has more characters or tokens."""
 
 
 RECORD_NAMES = (
@@ -87,7 +90,7 @@ class CallTally:
     routed_otherwise: int = 0
     """By another version of the profile, another fit or other modules."""
     damaged: int = 0
-    """With fields of other types than a ledger's."""
+    """With fields that no ledger has so: another type, a negative count."""
 
 
 def calls_in(records: Iterable[Mapping[str, Any]], profile: Profile, tally: CallTally) -> list[LedgerCall]:
@@ -108,7 +111,7 @@ def calls_in(records: Iterable[Mapping[str, Any]], profile: Profile, tally: Call
         else:
             try:
                 call = _call(record, profile)
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, OverflowError):
                 tally.damaged += 1
                 continue
             found[call.request_id] = call
@@ -121,42 +124,73 @@ def _is_routed_by(record: Mapping[str, Any], profile: Profile) -> bool:
 
 
 def _call(record: Mapping[str, Any], profile: Profile) -> LedgerCall:
-    def modules(name: str) -> frozenset[int]:
-        return frozenset([profile.order[module] for module in record.get(name) or () if module in profile.order])
+    """Raises KeyError, TypeError or ValueError for what no proxy wrote."""
 
-    history_tokens = record.get("history_tokens")
-    tools_tokens = record.get("tools_tokens")
+    def modules(name: str) -> frozenset[int]:
+        return frozenset([profile.order[module] for module in _texts(record, name) if module in profile.order])
+
+    history_tokens = _count(record, "history_tokens")
+    tools_tokens = _count(record, "tools_tokens")
     return LedgerCall(
         request_id=str(record["request_id"]),
-        started_seconds=float(record["started_seconds"]),
-        key=str(record.get("key_alias") or record.get("key_hash") or ""),
-        conversation=record.get("conversation"),
+        started_seconds=_seconds(record["started_seconds"]),
+        key=_text(record, "key_alias") or _text(record, "key_hash") or "",
+        conversation=_text(record, "conversation"),
         names_session=bool(record.get("names_session")),
-        model=record.get("model"),
-        provider=record.get("provider"),
+        model=_text(record, "model"),
+        provider=_text(record, "provider"),
         endpoint=str(record.get("endpoint")),
         is_answered_from_cache=bool(record.get("response_cached")),
         is_new_message=bool(record.get("is_new_message")),
         state=record["history_state"],
-        previous_states=tuple(record.get("previous_history_states") or ()),
-        recent_state=record.get("recent_state"),
-        previous_recent_state=record.get("previous_recent_state"),
+        previous_states=_texts(record, "previous_history_states"),
+        recent_state=_text(record, "recent_state"),
+        previous_recent_state=_text(record, "previous_recent_state"),
         first=modules("wanted_modules"),
         later=modules("wanted_late_modules"),
         absent=modules("absent_modules"),
-        original_tokens=record.get("original_tokens"),
-        original_chars=int(record.get("original_chars") or 0),
-        placed_state=record.get("placed_state"),
-        placed_at_chars=record.get("placed_at_chars"),
-        varying_state=record.get("varying_state"),
-        varying_at_chars=record.get("varying_at_chars"),
-        varying_chars=int(record.get("varying_chars") or 0),
+        original_tokens=_count(record, "original_tokens"),
+        original_chars=_count(record, "original_chars") or 0,
+        placed_state=_text(record, "placed_state"),
+        placed_at_chars=_count(record, "placed_at_chars"),
+        varying_state=_text(record, "varying_state"),
+        varying_at_chars=_count(record, "varying_at_chars"),
+        varying_chars=_count(record, "varying_chars") or 0,
         history_tokens=_by_chars(record, "history_chars") if history_tokens is None else history_tokens,
-        tools_state=record.get("tools_state"),
+        tools_state=_text(record, "tools_state"),
         tools_tokens=_by_chars(record, "tools_chars") if tools_tokens is None else tools_tokens,
-        output_tokens=int(record.get("output_tokens") or 0),
+        output_tokens=_count(record, "output_tokens") or 0,
     )
 
 
 def _by_chars(record: Mapping[str, Any], name: str) -> int:
-    return round(int(record.get(name) or 0) / CHARS_PER_TOKEN)
+    return round((_count(record, name) or 0) / CHARS_PER_TOKEN)
+
+
+def _count(record: Mapping[str, Any], name: str) -> int | None:
+    value = record.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
+        raise ValueError(f"{name} is no count")
+    return value
+
+
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
+
+
+def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = record.get(name) or ()
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} is no list of texts")
+    return tuple(values)
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError("no time")
+    return float(value)

@@ -19,6 +19,7 @@ from litellm_prompt_router.accounting.shared_entries import RedisEntries
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
 from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
+from litellm_prompt_router.record.prompt_state import places_of
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
@@ -58,6 +59,7 @@ class RecordCompleter:
         """What accounting will ask for when the request is answered."""
         if caller.endpoint not in SHAPES:
             return
+        recognition = walked.outcome.recognition
         try:
             self._kept.put(
                 caller.request_id,
@@ -67,6 +69,7 @@ class RecordCompleter:
                 caller.started_seconds,
                 is_sent=is_sent,
                 marking=walked.marking,
+                places=None if recognition is None else places_of(recognition),
             )
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")

@@ -7,7 +7,6 @@ under the configuration that it began with. Knows LiteLLM's dicts, not its class
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,23 +14,14 @@ from typing import Any, Protocol, TypeVar
 
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.caller import caller_of, dict_of, has_client_oauth, header_of, scope_of
+from litellm_prompt_router.gateway.candidate_policies import candidate_policies, is_for_profile
 from litellm_prompt_router.gateway.deployments.groups import Deployments
+from litellm_prompt_router.gateway.profile_versions import ProfileVersions
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings
 from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
-from litellm_prompt_router.policy import (
-    HEADER,
-    Policy,
-    PolicyLayer,
-    PolicyRule,
-    Subject,
-    at_most_shadow,
-    decide_policy,
-    draw,
-    metadata_layers,
-)
+from litellm_prompt_router.policy import HEADER, Policy, at_most_shadow, decide_policy, draw, metadata_layers
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
-from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
 from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
@@ -41,9 +31,6 @@ from litellm_prompt_router.request.wire import conversation_of, sender_of
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 BREAKER_OPENED = "Breaker opened"
-MAX_CONVERSATIONS = 20_000
-"""Conversations whose profile version is remembered."""
-
 Result = TypeVar("Result")
 
 
@@ -113,7 +100,7 @@ class RequestHandler:
         self._answers = answers
         self._clock = clock
         self._deployments = Deployments()
-        self._profiles = _ProfileVersions()
+        self._profiles = ProfileVersions()
 
     def publish(self, configuration: ActiveConfiguration) -> None:
         """Puts this configuration in force for the requests to come. May be called in any thread."""
@@ -170,7 +157,7 @@ class RequestHandler:
             dict_of(request.key, "metadata"),
             dict_of(request.key, "team_metadata"),
         )
-        candidates = _candidate_policies(configuration, caller, metadata, header_of(data, HEADER))
+        candidates = candidate_policies(configuration, caller, metadata, header_of(data, HEADER))
         without_profile = candidates[-1][1]
         if problems:
             self._dispatcher.submit_problem("Key metadata", problems, caller.key_alias)
@@ -199,7 +186,7 @@ class RequestHandler:
             only = only if only in configuration.profile_names else None
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=only), request)
             name = recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
-            policy = next(policy for rule, policy in candidates if _is_for_profile(rule, name))
+            policy = next(policy for rule, policy in candidates if is_for_profile(rule, name))
         if policy.mode == "off":
             return passed("off", policy)
         if policy.profile is not None and policy.profile not in configuration.profile_names:
@@ -328,55 +315,11 @@ class RequestHandler:
             return WalkResult(outcome=Passthrough(reason="error"), body=request.data)
 
 
-class _ProfileVersions:
-    """The profile version that each conversation had last, of at most MAX_CONVERSATIONS conversations."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
-
-    def changed_from(self, conversation: str, profile: Profile) -> str | None:
-        """The version and digest that the profile had at the call before, if it had others."""
-        now = (profile.name, f"{profile.version}@{profile.digest[:12]}")
-        before = self._known.get(conversation)
-        self._known[conversation] = now
-        self._known.move_to_end(conversation)
-        if len(self._known) > MAX_CONVERSATIONS:
-            self._known.popitem(last=False)
-        return before[1] if before is not None and before[0] == now[0] and before[1] != now[1] else None
-
-
 def _outcome_before_routing(
     caller: Caller, walked: WalkResult, policy: Policy, source: str | None = None
 ) -> RequestOutcome:
     decided_by = DecisionContext(policy=source or policy.source)
     return RequestOutcome(caller=caller, mode=policy.mode, walked=walked, decided_by=decided_by)
-
-
-def _candidate_policies(
-    configuration: ActiveConfiguration, caller: Caller, metadata: tuple[PolicyLayer, ...], header: str | None
-) -> list[tuple[PolicyRule | None, Policy]]:
-    """The rules that may decide, in order, with what each gives; None is no rule. The last one needs no profile."""
-    subject = Subject(
-        key_alias=caller.key_alias,
-        key_hash=caller.key_hash,
-        team_id=caller.team_id,
-        user_id=caller.user_id,
-        model_group=caller.model_group,
-        tags=caller.tags,
-    )
-    below = (*metadata, configuration.policy.defaults)
-    rules: list[PolicyRule | None] = [*configuration.policy.candidates(subject, caller.started_seconds)]
-    if not rules or not _is_for_profile(rules[-1], None):
-        rules.append(None)
-    layers = [below if rule is None else (rule.layer, *below) for rule in rules]
-    return [
-        (rule, decide_policy(configuration.default_policy, each, header))
-        for rule, each in zip(rules, layers, strict=True)
-    ]
-
-
-def _is_for_profile(rule: PolicyRule | None, profile: str | None) -> bool:
-    return rule is None or rule.profiles is None or profile in rule.profiles
 
 
 def _lines_of_trip(trip: Trip) -> tuple[str, ...]:

@@ -79,16 +79,30 @@ class Choices(BaseModel):
 
 
 TuningChoice = Literal["on", "pinned", "off"]
+TUNING_WORDS = "must be on, pinned or off, or one of these for each profile: {NAME: pinned}"
 
 
-def _bare_words(value: object) -> object:
-    """YAML's true and false as the words ``on`` and ``off`` that stood there; ValueError for other words."""
-    if isinstance(value, dict):
-        return {name: _bare_words(each) for name, each in value.items()}
-    word = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-    if word not in get_args(TuningChoice):
-        raise ValueError("must be on, pinned or off, or one of these for each profile: {NAME: pinned}")
-    return word
+def _tuning_words(value: object) -> object:
+    """One word or one for each profile, YAML's true and false as the words ``on`` and ``off`` that stood there.
+
+    Raises ValueError for others, because pydantic would name the types that it tried.
+    """
+    if not isinstance(value, dict):
+        word = _bare_word(value)
+        if word not in get_args(TuningChoice):
+            raise ValueError(TUNING_WORDS)
+        return word
+    words = {name: _bare_word(each) for name, each in value.items()}
+    wrong = [
+        str(name) for name, word in words.items() if not isinstance(name, str) or word not in get_args(TuningChoice)
+    ]
+    if wrong:
+        raise ValueError(f"{TUNING_WORDS}; it isn't for {', '.join(wrong)}")
+    return words
+
+
+def _bare_word(value: object) -> object:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 class RuleEntry(Choices):
@@ -124,7 +138,7 @@ class PolicyDocument(BaseModel):
     stop: Annotated[bool, Field(strict=True)] = False
     rules: Annotated[tuple[RuleEntry, ...], Field(max_length=5_000)] = ()
     defaults: Choices = Choices()
-    tuning: Annotated[TuningChoice | dict[_Name, TuningChoice], BeforeValidator(_bare_words)] = "on"
+    tuning: Annotated[TuningChoice | dict[_Name, TuningChoice], BeforeValidator(_tuning_words)] = "on"
     """Of the tuning that goes on by itself, for all profiles or by profile: ``pinned`` keeps what is in force, ``off``
     goes back to what profile.yaml says, both for conversations that begin from then on."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.problems import accept_bare_off, located_problems, reject_boolean
@@ -117,6 +117,8 @@ class BreakerSettings(_StrictSettings):
     pause_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
 
 
+LEAST_EVERY_SECONDS = 60.0
+_DURATION = "must be a time such as 24h, 90m or 7d"
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -124,18 +126,20 @@ def _read_duration(value: object) -> object:
     """Seconds of a text like ``24h``, ``90m`` or ``7d``; None for ``off``; a number is seconds."""
     value = _off_as_none(value)
     if isinstance(value, bool):
-        raise ValueError("must be a time such as 24h, 90m or 7d, or off")
-    if isinstance(value, str) and value[-1:] in _SECONDS:
-        try:
-            return float(value[:-1]) * _SECONDS[value[-1]]
-        except ValueError:
-            raise ValueError("must be a time such as 24h, 90m or 7d") from None
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            raise ValueError("must be a time such as 24h, 90m or 7d, or seconds") from None
-    return value
+        raise ValueError(f"{_DURATION}, or off")
+    if not isinstance(value, str):
+        return value
+    number, unit = (value[:-1], value[-1]) if value[-1:] in _SECONDS else (value, "s")
+    try:
+        return float(number) * _SECONDS[unit]
+    except ValueError:
+        raise ValueError(f"{_DURATION}, or seconds") from None
+
+
+def _not_too_often(seconds: float | None) -> float | None:
+    if seconds is not None and seconds < LEAST_EVERY_SECONDS:
+        raise ValueError(f"must be a minute at least; a number is seconds, so {seconds:g} hours are {seconds:g}h")
+    return seconds
 
 
 class TuningSettings(_StrictSettings):
@@ -148,7 +152,9 @@ class TuningSettings(_StrictSettings):
     """
 
     every: Annotated[
-        Annotated[float, Field(ge=60, le=90 * 86_400, allow_inf_nan=False)] | None, BeforeValidator(_read_duration)
+        Annotated[float, Field(ge=0, le=90 * 86_400, allow_inf_nan=False)] | None,
+        BeforeValidator(_read_duration),
+        AfterValidator(_not_too_often),
     ] = None
     quiet_requests: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(reject_boolean)] = 20
     at_latest: Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False), BeforeValidator(_read_duration)] = (

@@ -122,8 +122,12 @@ def parse_state(text: str, where: str) -> TuningState:
 
 def read_state(path: Path) -> TuningState:
     """The state at ``path``; the empty one where there is no file. Raises ConfigurationError."""
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return EMPTY_STATE
+    except OSError as error:  # such as a folder that this user may not look into
+        raise ConfigurationError([f"{path}: can't be read ({error.strerror}); check the folder's rights"]) from None
     return parse_state(read_text(path, str(path), MAX_STATE_BYTES), str(path))
 
 
@@ -135,6 +139,8 @@ def write_state(path: Path, state: TuningState) -> None:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(state.to_json())
+            file.flush()
+            os.fsync(file.fileno())  # a crash of the machine leaves the old file or the new one, never an empty one
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from litellm_prompt_router.record.prompt_state import UNKNOWN_STATE, prompt_state_of
+from litellm_prompt_router.record.prompt_state import PromptPlaces, places_of, start_of
 from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.types import (
     Composition,
@@ -116,18 +116,14 @@ def with_part_sizes(
     if request is None:
         return facts
     history_chars = sum([len(turn.text) for turn in request.turns])
-    varies = UNKNOWN_STATE
-    if recognition is not None:
-        varies = prompt_state_of(recognition, request.system_text, facts.key_scope)
+    places = PromptPlaces() if recognition is None else places_of(recognition)
     return replace(
         facts,
         tools_chars=tools_chars(data),
         history_chars=history_chars,
-        placed_state=varies.placed_state,
-        placed_at_chars=varies.placed_at_chars,
-        varying_state=varies.varying_state,
-        varying_at_chars=varies.varying_at_chars,
-        varying_chars=varies.varying_chars,
+        placed_at_chars=start_of(places.placed),
+        varying_at_chars=start_of(places.varying),
+        varying_chars=None if recognition is None else sum([end - start for start, end in places.varying]),
     )
 
 

@@ -1,7 +1,8 @@
 """The messages of one request as short hashes and sizes, by which a reader of ledgers links a conversation's calls.
 
 A call's ``history_state`` is among the ``previous_history_states`` of the call that follows it in an ordinary client,
-which sends the same messages again, then the answer, then what is new. No text can be read back from any of it.
+which sends the same messages again, then the answer, then what is new. No text can be read back from any of it; but a
+ledger has the key's alias as well, so whoever guesses a short value to the letter can tell that the guess is right.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _NO_ANSWER = RESULT_ROLES | {"user", "system", "developer"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryState:
-    """What is told of the messages behind the system prompt. Hashes are by key: other keys' calls differ.
+    """What is told of the messages behind the system prompt, and of what varies in that.
+
+    Hashes are by key: other keys' calls differ.
 
     Found in a thread of our own when the answer is there. Token figures are by our own count, as the prompt's are.
     """
@@ -39,6 +42,10 @@ class HistoryState:
     """With the arguments of tool calls."""
     tools_state: str | None = None
     tools_tokens: int | None = None
+    placed_state: str | None = None
+    """Of the system prompt: the values of slots, and unknown text, that stay where they are in a rewritten one."""
+    varying_state: str | None = None
+    """Of those that go to a rewritten prompt's end."""
 
 
 def history_state_of(turns: Sequence[Turn], scope: str) -> HistoryState:
@@ -84,4 +91,5 @@ def _is_answer(turn: Turn) -> bool:
 def _as_bytes(turn: Turn) -> bytes:
     fields = (turn.role, turn.text, *turn.attachments, *turn.tool_calls, *turn.arguments)
     encoded = [each.encode("utf-8", "backslashreplace") for each in fields]
-    return b"%d;" % len(encoded) + b"".join([b"%d:%s" % (len(raw), raw) for raw in encoded])
+    counts = b"%d,%d,%d;" % (len(turn.attachments), len(turn.tool_calls), len(turn.arguments))
+    return counts + b"".join([b"%d:%s" % (len(raw), raw) for raw in encoded])

@@ -1,8 +1,12 @@
-"""What varies in a recognised prompt, as hashes and places: whose prompts a provider's cache can share."""
+"""What varies in a recognised prompt, as places and hashes: whose prompts a provider's cache can share.
+
+The places are known with the decision. Hashing what stands there takes a millisecond where much of a prompt is unknown,
+so it is done when the answer is there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,57 +16,42 @@ from litellm_prompt_router.request.types import Recognition, Span
 REMEMBERED = 256
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptState:
+class PromptPlaces(NamedTuple):
     """``placed`` is what stays where it is in a rewritten prompt, ``varying`` what goes to its end.
 
-    ``*_at_chars``: where in the prompt as it came the first of it stands; None: there is none.
+    Each as ``(start, end)`` in the prompt as it came, in order.
     """
 
-    placed_state: str | None = None
-    placed_at_chars: int | None = None
-    varying_state: str | None = None
-    varying_at_chars: int | None = None
-    varying_chars: int | None = None
-
-
-UNKNOWN_STATE = PromptState()
-
-
-class _Places(NamedTuple):
-    placed: tuple[tuple[int, int], ...]
-    varying: tuple[tuple[int, int], ...]
-
-
-def prompt_state_of(recognition: Recognition, text: str, scope: str) -> PromptState:
-    """Of a prompt's slots and of the text that the profile doesn't know. ``scope`` stands for the key."""
-    placed, varying = _places(recognition)
-    return PromptState(
-        placed_state=_state(placed, text, scope),
-        placed_at_chars=placed[0][0] if placed else None,
-        varying_state=_state(varying, text, scope),
-        varying_at_chars=varying[0][0] if varying else None,
-        varying_chars=sum([end - start for start, end in varying]),
-    )
+    placed: tuple[tuple[int, int], ...] = ()
+    varying: tuple[tuple[int, int], ...] = ()
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _places(recognition: Recognition) -> _Places:
-    """As ``compose`` places them: volatile slots and residue behind all that is known go to the end."""
+def places_of(recognition: Recognition) -> PromptPlaces:
+    """Of slots, and of text that the profile doesn't know.
+
+    As ``compose`` places them: volatile slots and residue behind all that is known go to the end.
+    """
     spans = recognition.spans
     last_known = max((number for number, span in enumerate(spans) if span.kind != "residue"), default=-1)
     found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
     for number, span in enumerate(spans):
         if span.kind != "module" and span.end > span.start:
             found[_is_varying(span) or number > last_known].append((span.start, span.end))
-    return _Places(tuple(found[0]), tuple(found[1]))
+    return PromptPlaces(tuple(found[0]), tuple(found[1]))
+
+
+def start_of(places: Sequence[tuple[int, int]]) -> int | None:
+    """Where the first of them stands; None: there is none."""
+    return places[0][0] if places else None
+
+
+def state_of(places: Sequence[tuple[int, int]], text: str, scope: str) -> str | None:
+    """A hash of what stands there. ``scope`` stands for the key."""
+    if not places:
+        return None
+    return digest_of_text("\0".join([text[start:end] for start, end in places]), scope)
 
 
 def _is_varying(span: Span) -> bool:
     return span.slot is not None and span.slot.volatile
-
-
-def _state(places: tuple[tuple[int, int], ...], text: str, scope: str) -> str | None:
-    if not places:
-        return None
-    return digest_of_text("\0".join([text[start:end] for start, end in places]), scope)

@@ -156,12 +156,9 @@ class Facts:
     profile_router: str | None = field(default=None, metadata=LEDGER_ONLY)
     """A digest of the fit and the models that routed, ``none`` without; ``profile_routing``: of all else that did."""
     profile_routing: str | None = field(default=None, metadata=LEDGER_ONLY)
-    placed_state: str | None = field(default=None, metadata=LEDGER_ONLY)
-    """A hash of the values of slots, and of unknown text, that stay where they are in a rewritten prompt; by key."""
     placed_at_chars: int | None = field(default=None, metadata=LEDGER_ONLY)
-    """Where in the prompt as it came the first of them stands."""
-    varying_state: str | None = field(default=None, metadata=LEDGER_ONLY)
-    """The same of those that go to a rewritten prompt's end."""
+    """Where in the prompt as it came the first stands of the slots, and of the unknown text, that stay where they are
+    in a rewritten prompt; ``varying_at_chars``: of those that go to its end. None: there is none."""
     varying_at_chars: int | None = field(default=None, metadata=LEDGER_ONLY)
     varying_chars: int | None = field(default=None, metadata=LEDGER_ONLY)
 

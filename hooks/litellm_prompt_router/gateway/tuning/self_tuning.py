@@ -88,6 +88,7 @@ class SelfTuning:
         self._began = clock()
         self._counts: deque[tuple[float, int]] = deque()
         self._run: Run | None = None
+        self._answer: TuningAnswer | None = None
         self._tuned: tuple[str, ...] = ()
         self._lock = contextlib.ExitStack()
         self._were_off: set[str] = set()
@@ -122,6 +123,8 @@ class SelfTuning:
             self._counts.popleft()
         configuration = self._in_force()
         try:
+            if self._run is not None and self._answer is None:
+                self._answer = self._run.poll()  # ahead of all that may fail, because it ends a run whose time is up
             self._place.exchange(now)
             self._follow_policy(configuration, now)
             if self._run is not None:
@@ -162,8 +165,7 @@ class SelfTuning:
 
     def _take(self, configuration: ActiveConfiguration, now: float) -> None:
         """Puts what the process found in force, once it is done."""
-        assert self._run is not None
-        answer = self._run.poll()
+        answer = self._answer
         if answer is None:
             return
         try:
@@ -284,7 +286,7 @@ class SelfTuning:
         return first_at <= now - QUIET_SECONDS and self._counts[-1][1] - first_count <= self._settings.quiet_requests
 
     def _end_run(self) -> None:
-        run, self._run = self._run, None
+        run, self._run, self._answer = self._run, None, None
         if run is not None:
             run.close()
         self._lock.close()

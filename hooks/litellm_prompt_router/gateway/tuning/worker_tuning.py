@@ -16,6 +16,7 @@ from litellm_prompt_router.policy.tuning_state import NOT_TUNED
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 NOTICE = "tuning"
+NOT_TUNED_BY_ITSELF = "Tuning can't go on by itself"
 
 
 def self_tuning_of(
@@ -25,9 +26,16 @@ def self_tuning_of(
     dispatcher: Dispatcher,
     clock: Callable[[], float],
 ) -> SelfTuning | None:
-    """What tunes in this worker; None where settings say nothing of it, and without a ledger and a folder."""
+    """What tunes in this worker; None where settings say nothing of it, and where they leave it without a ledger or a
+    folder, which is told.
+    """
     folder = settings.status_folder
-    if settings.tuning.every is None or folder is None or settings.ledger.path is None:
+    if settings.tuning.every is None:
+        return None
+    if folder is None or settings.ledger.path is None:
+        missing = [name for name, of in (("ledger.path", settings.ledger.path), ("status_dir", folder)) if of is None]
+        lines = (f"tuning.every is set, without {' and '.join(missing)}; set that, or tuning.every: off",)
+        dispatcher.submit_problem(NOT_TUNED_BY_ITSELF, lines, once=lines[0])
         return None
 
     def tell_change(title: str, context: Mapping[str, Any]) -> None:
