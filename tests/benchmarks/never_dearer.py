@@ -16,9 +16,13 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pool
 from typing import Any
+
+from litellm_prompt_router.analysis.simulate.synthetic import accounted, admission
+from litellm_prompt_router.cache_model import cost_usd, total_usage
+from litellm_prompt_router.request.expected_use import ExpectedUse
 
 MODELS = (
     "claude-sonnet-4-5",
@@ -36,6 +40,9 @@ LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 3))
 CALLS_PER_CELL = 1_000
 CONVERSATIONS = (80, 400)
 """At least and at most, whatever the number of calls: tuning takes 80."""
+LONGEST_TUNED_CALLS = 60
+LONG_CONVERSATIONS = 24
+"""Conversations of more calls are made so few that nothing can be tuned on them: they take most of the time."""
 PROMISED_CALLS = 3
 PROMISED = 0.01
 """No dearer than this share of the full prompt's bill, in cells of so many calls a conversation."""
@@ -55,21 +62,25 @@ class Cell:
     shape: str
     turns: int
     calls: int
-    has_tools: bool
     model: str
     seed: int = 0
     calls_per_cell: int = CALLS_PER_CELL
     tunes: bool = True
 
     @property
-    def is_promised(self) -> bool:
-        return self.turns * self.calls >= PROMISED_CALLS
+    def is_tuned(self) -> bool:
+        return self.tunes and self.turns * self.calls <= LONGEST_TUNED_CALLS
 
     @property
-    def group(self) -> str:
-        if self.calls > 1:
-            return "loops"
-        return "talk that declares tools" if self.has_tools else "talk"
+    def conversations(self) -> int:
+        few, many = CONVERSATIONS
+        if self.turns * self.calls > LONGEST_TUNED_CALLS:
+            few = LONG_CONVERSATIONS
+        return max(few, min(many, self.calls_per_cell // (self.turns * self.calls)))
+
+    @property
+    def is_promised(self) -> bool:
+        return self.turns * self.calls >= PROMISED_CALLS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,68 +88,80 @@ class Measured:
     """Against the cached full prompt, as shares of it: below 0 is cheaper. ``shares``: by what is known (KNOWN)."""
 
     cell: Cell
+    has_tools: bool
     choice: str | None
     """What tuning chose; None where nothing was tuned."""
     shares: Mapping[str, float]
 
+    @property
+    def group(self) -> str:
+        if self.cell.calls > 1:
+            return "loops"
+        return "talk that declares tools" if self.has_tools else "talk"
 
-def measure(cell: Cell) -> Measured:
-    """One cell, from its seed."""
+
+def measure(cell: Cell) -> list[Measured]:
+    """One cell, from its seed; talk with tools declared and without."""
     from litellm_prompt_router.analysis.simulate import Workload, arrivals
     from litellm_prompt_router.analysis.simulate.synthetic import expected_of, halves
     from litellm_prompt_router.cli.model_accounts import account_for
     from litellm_prompt_router.cli.tune_option import tune_synthetic
 
-    few, many = CONVERSATIONS
     workload = Workload(
         conversations_per_hour=cell.rate,
-        conversations=max(few, min(many, cell.calls_per_cell // (cell.turns * cell.calls))),
+        conversations=cell.conversations,
         turns=cell.turns,
         calls_per_turn=cell.calls,
         prompt_tokens=cell.size,
-        declares_tools=cell.has_tools,
         seed=cell.seed,
         **SHAPES[cell.shape],  # type: ignore[arg-type]
     )
     account = account_for(cell.model, None)
     calls = arrivals(workload)
     first, second = halves(calls)
-    ways: dict[str, dict[str, Any]] = {
-        "untuned": {},
-        "labelled": {"expected": expected_of(workload, first)},
-        "observed": {"expected": expected_of(workload, first, knows_calls=True)},
-    }
-    choice = None
-    if cell.tunes:
-        tuning, _ = tune_synthetic(workload, calls, account, "")
-        choice, ways["tuned"] = tuning.choice, {"economics": tuning.economics}
+    tuning = tune_synthetic(workload, calls, account, "")[0] if cell.is_tuned else None
+    ways: dict[tuple[bool, str], dict[str, Any]] = {}
+    for has_tools in (True, False) if cell.calls == 1 else (True,):
+        declared = replace(workload, declares_tools=has_tools)
+        ways[has_tools, "untuned"] = {"expected": ExpectedUse(declares_tools=has_tools)}
+        ways[has_tools, "labelled"] = {"expected": expected_of(declared, first)}
+        ways[has_tools, "observed"] = {"expected": expected_of(declared, first, knows_calls=True)}
+        if tuning is not None:
+            ways[has_tools, "tuned"] = {"economics": tuning.economics}
     by_rules = [_shares(workload, second, account, rules, ways) for rules in account.cache.possible_rules]
-    return Measured(cell=cell, choice=choice, shares={name: max(each[name] for each in by_rules) for name in ways})
+    worst = {way: max(each[way] for each in by_rules) for way in ways}
+    return [
+        Measured(
+            cell=cell,
+            has_tools=has_tools,
+            choice=None if tuning is None else tuning.choice,
+            shares={name: share for (declares, name), share in worst.items() if declares == has_tools},
+        )
+        for has_tools in dict.fromkeys(declares for declares, _ in ways)
+    ]
 
 
-def _shares(workload: Any, calls: Any, account: Any, rules: Any, ways: Mapping[str, Any]) -> dict[str, float]:
-    """How much dearer each way is; ways that send the same are accounted once, and one that rewrites nothing not."""
-    from litellm_prompt_router.analysis.simulate.synthetic import admission
-
+def _shares(
+    workload: Any, calls: Any, account: Any, rules: Any, ways: Mapping[tuple[bool, str], Any]
+) -> dict[tuple[bool, str], float]:
+    """How much dearer each way is. Ways that send the same are accounted once, and one that rewrites nothing isn't."""
     firsts = sorted({call.selection for call in calls if call.number == 0})
     baseline: Any = None
     known: dict[tuple[int | None, ...], float] = {(None,) * len(firsts): 0.0}
     shares = {}
-    for name, told in ways.items():
+    for way, told in ways.items():
         admit = admission(workload, account.target, told.get("economics"), told.get("expected"))
         sent = tuple(map(admit, firsts))
         if sent not in known:
             baseline = baseline or _usd(workload, calls, account, rules, "full-cached", {})
             known[sent] = float(_usd(workload, calls, account, rules, "auto", told) / baseline) - 1
-        shares[name] = known[sent]
+        shares[way] = known[sent]
     return shares
 
 
 def _usd(workload: Any, calls: Any, account: Any, rules: Any, policy: Any, told: Mapping[str, Any]) -> Any:
-    from litellm_prompt_router.analysis.simulate.synthetic import accounted
-    from litellm_prompt_router.cache_model import cost_usd, total_usage
-
-    billed = accounted(workload, calls, rules, account.target, told.get("economics"), (policy,), told.get("expected"))
+    economics, expected = told.get("economics"), told.get("expected")
+    billed = accounted(workload, calls, rules, account.target, economics, (policy,), expected)
     return cost_usd(total_usage([usages[policy] for _, usages in billed]), account.prices)
 
 
@@ -158,16 +181,14 @@ def cells_of(
             shape=shape,
             turns=turns,
             calls=calls,
-            has_tools=has_tools,
             model=model,
             seed=seed,
             calls_per_cell=calls_per_cell,
             tunes=tunes,
         )
-        for (turns, calls), has_tools, model, size, shape, rate in itertools.product(
-            sorted(LENGTHS, key=lambda length: -length[0] * length[1]), (True, False), models, SIZES, SHAPES, rates
+        for (turns, calls), model, size, shape, rate in itertools.product(
+            sorted(LENGTHS, key=lambda length: -length[0] * length[1]), models, SIZES, SHAPES, rates
         )
-        if has_tools or calls == 1
     ]
     return [cell for cell in cells if cell.is_promised]
 
@@ -196,7 +217,7 @@ def table(measured: Sequence[Measured]) -> list[str]:
     for model in dict.fromkeys(m.cell.model for m in measured):
         for group in ("loops", "talk", "talk that declares tools", "loops and talk"):
             parts = ("loops", "talk") if group == "loops and talk" else (group,)
-            cells = [m for m in measured if m.cell.model == model and m.cell.group in parts]
+            cells = [m for m in measured if m.cell.model == model and m.group in parts]
             for told, names in _alike_lines(cells).items():
                 lines.append(f"| {model} | {group}, {len(cells)} | {'; '.join(names)} | {told} |")
     return lines
@@ -223,16 +244,16 @@ def line_of(m: Measured) -> str:
     shares = " ".join(f"{name} {share:+.3f}" for name, share in m.shares.items())
     return (
         f"{cell.model} {cell.rate:>6}/h {cell.size:>7} {cell.shape:6} {cell.turns:>2} x {cell.calls} "
-        f"{'tools' if cell.has_tools else '-':5} {m.choice or '-':7} {shares}"
+        f"{'tools' if m.has_tools else '-':5} {m.choice or '-':7} {shares}"
     )
 
 
-def measured_of(cells: Sequence[Cell], processes: int | None = None) -> Iterator[Measured]:
+def measured_of(cells: Sequence[Cell]) -> Iterator[Measured]:
     """Each as it is done; tells on stderr how far it is."""
     began = told = time.monotonic()
-    with Pool(processes) as pool:
-        for count, m in enumerate(pool.imap_unordered(measure, cells), 1):
-            yield m
+    with Pool() as pool:
+        for count, found in enumerate(pool.imap_unordered(measure, cells), 1):
+            yield from found
             now = time.monotonic()
             if now - told >= PROGRESS_SECONDS or count == len(cells):
                 told = now
