@@ -266,15 +266,18 @@ def test_too_little_changes_nothing_and_is_said(machine: Machine, answer: Tuning
     assert (machine.changes, machine.problems) == ([], [])
 
 
+OPTIONAL = next(module.id for module in PROFILE.modules if not module.always)
 USE = EconomicsFile.model_validate(
-    {"choice": "untuned", "use": {"calls_per_message": 1.1, "later_chances": {"tools/sql": 0.2}}}
+    {"choice": "untuned", "use": {"calls_per_message": 1.1, "later_chances": {OPTIONAL: 0.2}}}
 )
 
 
 @pytest.mark.parametrize(
     "finding",
     [
-        pytest.param(ProfileFinding(use=USE, why_not="tuning takes 40", conversations=24, calls=60), id="nothing tuned"),
+        pytest.param(
+            ProfileFinding(use=USE, why_not="tuning takes 40", conversations=24, calls=60), id="nothing tuned"
+        ),
         pytest.param(FOUND.model_copy(update={"use": USE, "conversations": 24}), id="too few for what was tuned"),
     ],
 )
@@ -287,7 +290,7 @@ def test_use_alone_is_taken_over(machine: Machine, finding: ProfileFinding) -> N
     assert machine.choices() == ["untuned"]
     use = worker.in_force.tunings["workbench"].steps[-1].profile.economics
     assert use is not None
-    assert (use.is_tuned, use.use) == (False, ObservedUse(calls_per_message=1.1, later_chances={"tools/sql": 0.2}))
+    assert (use.is_tuned, use.use) == (False, ObservedUse(calls_per_message=1.1, later_chances={OPTIONAL: 0.2}))
     (change,) = machine.changes
     assert change["summary"] == "workbench: untuned -> untuned, by use"
     assert change["why"] == "what 24 conversations show of use: 1.1 calls a message"
