@@ -41,7 +41,7 @@ CALLS_PER_CELL = 1_000
 CONVERSATIONS = (80, 400)
 """At least and at most, whatever the number of calls: tuning takes 80."""
 LONGEST_TUNED_CALLS = 60
-LONG_CONVERSATIONS = 24
+LONG_CONVERSATIONS = 16
 """Conversations of more calls are made so few that nothing can be tuned on them: they take most of the time."""
 PROMISED_CALLS = 3
 PROMISED = 0.01
