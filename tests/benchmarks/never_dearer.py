@@ -26,10 +26,10 @@ from litellm_prompt_router.request.expected_use import ExpectedUse
 
 MODELS = (
     "claude-sonnet-4-5",
-    "openai/gpt-5.6",
-    "gemini/gemini-2.5-pro",
     "claude-sonnet-5",
+    "openai/gpt-5.6",
     "deepseek/deepseek-chat",
+    "gemini/gemini-2.5-pro",
 )
 RATES = (1, 10, 100, 1_000, 10_000)
 SIZES = (5_000, 26_000, 120_000)
@@ -37,11 +37,11 @@ SHAPES = {"coarse": {"core_share": 0.58, "modules": 6}, "fine": {"core_share": 0
 """A prompt in a core and six sections, or in twenty."""
 LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 3))
 """User messages a conversation, and the calls that each leads to."""
-CALLS_PER_CELL = 1_000
+CALLS_PER_CELL = 400
 CONVERSATIONS = (80, 400)
 """At least and at most, whatever the number of calls: tuning takes 80."""
-LONGEST_TUNED_CALLS = 60
-LONG_CONVERSATIONS = 16
+LONGEST_TUNED_CALLS = 30
+LONG_CONVERSATIONS = 24
 """Conversations of more calls are made so few that nothing can be tuned on them: they take most of the time."""
 PROMISED_CALLS = 3
 PROMISED = 0.01
@@ -211,15 +211,14 @@ def alike(models: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def table(measured: Sequence[Measured]) -> list[str]:
-    """What is promised, by model, by group of cells and by what is known, in Markdown."""
-    lines = ["| model | cells | known of the profile | worst | above +1% | mean |", "|---|---|---|---|---|---|"]
-    for model in dict.fromkeys(m.cell.model for m in measured):
-        for group in ("loops", "talk", "talk that declares tools", "loops and talk"):
-            parts = ("loops", "talk") if group == "loops and talk" else (group,)
-            cells = [m for m in measured if m.cell.model == model and m.group in parts]
-            for told, names in _alike_lines(cells).items():
-                lines.append(f"| {model} | {group}, {len(cells)} | {'; '.join(names)} | {told} |")
+def lines_of(model: str, measured: Sequence[Measured]) -> list[str]:
+    """What is promised, by group of cells and by what is known, in Markdown."""
+    lines = []
+    for group in ("loops", "talk", "talk that declares tools", "loops and talk"):
+        parts = ("loops", "talk") if group == "loops and talk" else (group,)
+        cells = [m for m in measured if m.group in parts]
+        for told, names in _alike_lines(cells).items():
+            lines.append(f"| {model} | {group}, {len(cells)} | {'; '.join(names)} | {told} |")
     return lines
 
 
@@ -263,7 +262,7 @@ def measured_of(cells: Sequence[Cell]) -> Iterator[Measured]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", action="append", help="may be repeated; default: all five")
-    parser.add_argument("--every-cell", action="store_true", help="a line for each cell, too")
+    parser.add_argument("--every-cell", action="store_true", help="a line for each cell, too, on stderr")
     parser.add_argument("--untuned", action="store_true", help="leave out tuning, which takes most of the time")
     parser.add_argument("--rate", type=int, action="append", help="conversations an hour; may be repeated")
     parser.add_argument("--seed", type=int, default=0)
@@ -272,22 +271,21 @@ def main() -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     models = tuple(arguments.model or MODELS)
     same = alike(models)
-    cells = cells_of(
-        list(dict.fromkeys(same.values())),
-        seed=arguments.seed,
-        calls_per_cell=arguments.calls_per_cell,
-        tunes=not arguments.untuned,
-        rates=tuple(arguments.rate or RATES),
-    )
-    once = list(measured_of(cells))
-    order = {cell: number for number, cell in enumerate(cells)}
-    once.sort(key=lambda m: order[m.cell])
-    if arguments.every_cell:
-        print(*map(line_of, once), "", sep="\n")
-    for model, first in same.items():
-        if model != first:
-            print(f"{model}: as {first}, whose prices, rules and gate it has")
-    print(*table(once), sep="\n")
+    print("| model | cells | known of the profile | worst | above +1% | mean |", "|---|---|---|---|---|---|", sep="\n")
+    for model in dict.fromkeys(same.values()):
+        cells = cells_of(
+            [model],
+            seed=arguments.seed,
+            calls_per_cell=arguments.calls_per_cell,
+            tunes=not arguments.untuned,
+            rates=tuple(arguments.rate or RATES),
+        )
+        print(model, file=sys.stderr)
+        measured = list(measured_of(cells))
+        name = ", ".join(each for each, first in same.items() if first == model)
+        print(*lines_of(name, measured), sep="\n", flush=True)
+        if arguments.every_cell:
+            print(*map(line_of, measured), sep="\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
