@@ -40,8 +40,8 @@ LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 3))
 CALLS_PER_CELL = 400
 CONVERSATIONS = (80, 400)
 """At least and at most, whatever the number of calls: tuning takes 80."""
-LONGEST_TUNED_CALLS = 30
-LONG_CONVERSATIONS = 24
+LONGEST_TUNED_CALLS = 60
+LONG_CONVERSATIONS = 40
 """Conversations of more calls are made so few that nothing can be tuned on them: they take most of the time."""
 PROMISED_CALLS = 3
 PROMISED = 0.01
