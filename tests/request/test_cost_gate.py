@@ -269,6 +269,7 @@ NO_TOOLS = ExpectedUse(declares_tools=False)
 def test_talk_without_tools(target: Target, expected: frozenset[int] | None) -> None:
     """It stays as it came where a late module costs more than two messages save."""
     assert gate(target, 1, expected=NO_TOOLS) == expected
+    assert gate(target, 1, expected=ExpectedUse(calls_per_message=1.4)) == expected
     assert gate(target, 1, economics=Economics(), expected=NO_TOOLS) == frozenset({1})
 
 
@@ -284,7 +285,7 @@ def test_what_is_likely_goes_along() -> None:
     """From the chance on at which writing it late costs more than its absence saves: 5 x 0.1 / 1.15."""
     chances = (0.0, 0.0, 0.43, 0.44, *[0.0] * 7)
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances)) == frozenset({1, 3})
-    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances, calls_per_message=1.0)) == EVERY
+    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances, calls_per_message=2.0)) == EVERY
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11)) == EVERY
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11, calls_per_message=6.0)) == frozenset({1})
 

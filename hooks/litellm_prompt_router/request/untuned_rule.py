@@ -28,6 +28,8 @@ Chosen on made-up traffic of other seeds than those that the figures in docs/mon
 (tests/benchmarks/never_dearer.py). Longer horizons save more in the mean, and come out dearer in conversations of forty
 messages and where loops are shorter than expected.
 """
+TALK_CALLS = 1.5
+"""Where a ledger shows fewer calls a message, conversations are talk, whatever tools their requests declare."""
 LOW_READ_SHARE = 0.05
 """Where cached tokens cost no more of the input price than this, the full prompt costs next to nothing."""
 LONG_CACHE_SECONDS = 7_200.0
@@ -223,4 +225,5 @@ def _left_alone(target: Target, expected: ExpectedUse, *, is_hour: bool) -> Untu
         return "low_read_price"
     if target.cache_lifetime_seconds is not None and target.cache_lifetime_seconds >= LONG_CACHE_SECONDS:
         return "long_cache"
-    return "no_tools" if not expected.declares_tools and write - read > NO_TOOLS_MESSAGES * read else None
+    is_talk = not expected.declares_tools or expected.calls_per_message < TALK_CALLS
+    return "no_tools" if is_talk and write - read > NO_TOOLS_MESSAGES * read else None
