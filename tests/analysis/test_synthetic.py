@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from litellm_prompt_router.analysis.simulate import POLICIES, Report, Workload, arrivals, simulate_synthetic
 from litellm_prompt_router.analysis.simulate.layouts import Layouts
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
-from litellm_prompt_router.cache_model import BreakpointPrefixes, MarkedPrefixes, anthropic_rules, openai_rules
+from litellm_prompt_router.cache_model import (
+    AutomaticPrefixes,
+    BreakpointPrefixes,
+    MarkedPrefixes,
+    anthropic_rules,
+    openai_rules,
+)
 from litellm_prompt_router.profile.profile import Economics
 from litellm_prompt_router.request.types import Target
 from tests.analysis.test_replay import PRICES
@@ -25,6 +31,8 @@ EXACT = Economics()
 """Tuned: every selection is sent as it is."""
 APPEND = Target(takes_marks=True, min_cache_tokens=0, input_usd_per_token=None)
 """Without prices the cost gate lets everything pass."""
+KEYED = replace(APPEND, takes_cache_key=True)
+"""Each routed set goes out under a cache key of its own."""
 SIZES = Workload(prompt_tokens=1_000, core_share=0.4, modules=3, spread=0.0, conversations=1)
 """Core 400, three modules of 200."""
 
@@ -57,7 +65,7 @@ def test_three_calls_by_hand() -> None:
 def test_three_calls_by_hand_with_openais_breakpoints() -> None:
     """GPT-5.6: written and read at the two stable ends and at the history's; a late message at the very end is not."""
     calls = [arrival(0, 0, 0b011), arrival(5, 1, 0b011, opens=False), arrival(9, 2, 0b100, is_last=True)]
-    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND, economics=EXACT)
+    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, KEYED, economics=EXACT)
     seen = {result.policy: buckets(result.usage)[:3] for result in report.results}
     head, history = 800, 20 + 55 + 30
     assert seen == {
@@ -72,10 +80,21 @@ def test_three_calls_by_hand_with_openais_breakpoints() -> None:
     }
 
 
+def test_sets_without_a_cache_key_share_the_core() -> None:
+    """A host that takes no key of ours keeps the core of another set: nothing but the third module is new."""
+    calls = [arrival(0, 0, 0b011), arrival(5, 1, 0b100, is_last=True)]
+    rules = AutomaticPrefixes(min_tokens=1, interval_tokens=1, reported_step_tokens=1)
+    read = [
+        simulate_synthetic(SIZES, calls, rules, PRICES, target)["latest"].usage.cache_read_tokens
+        for target in (APPEND, KEYED)
+    ]
+    assert read == [400, 0]
+
+
 def test_other_conversations_share_the_full_prompt_and_the_core() -> None:
     """What the explicit breakpoints are for: another conversation reads the prompt that the first one wrote."""
     calls = [arrival(0, 0, 0b011, is_last=True), SyntheticCall(5, 1, 0, 0, True, 0b011, (0, 20), True)]
-    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, APPEND, economics=EXACT)
+    report = simulate_synthetic(SIZES, calls, BreakpointPrefixes(min_tokens=1), PRICES, KEYED, economics=EXACT)
     assert buckets(report["full-cached"].usage)[:3] == (0, 1_000, 1_020 + 20)
     assert buckets(report["append"].usage)[:3] == (0, 800, 820 + 20)
 

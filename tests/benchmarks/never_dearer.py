@@ -4,8 +4,8 @@ Every combination of arrival rate, prompt size, coarse or fine modules and conve
 under the prices and the cache rules of each model. Tuned is tuned on the first half of the conversations; all are
 measured on the second. Untuned is measured by what the cost gate may know of the profile: nothing; what later messages
 need, as labels of the first half's conversations tell; and how many calls a message leads to as well, as a ledger does.
-``latest`` is what re-routing every message costs. Loops declare tools; talk, one call a message, is measured with tools
-declared and without.
+Loops declare tools; talk, one call a message, is measured with tools declared and without. Where a host's cache
+lifetime isn't published, what is told is the worst of the lifetimes that it may have.
 """
 
 from __future__ import annotations
@@ -13,29 +13,46 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from multiprocessing import Pool
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
+from litellm_prompt_router.analysis.simulate.synthetic import accounted, admission
+from litellm_prompt_router.cache_model import cost_usd, total_usage
+from litellm_prompt_router.request.expected_use import ExpectedUse
 
-MODELS = ("claude-sonnet-4-5", "openai/gpt-5.6", "gemini-2.5-pro", "claude-sonnet-5", "deepseek/deepseek-chat")
+MODELS = (
+    "claude-sonnet-4-5",
+    "claude-sonnet-5",
+    "openai/gpt-5.6",
+    "deepseek/deepseek-chat",
+    "gemini/gemini-2.5-pro",
+)
 RATES = (1, 10, 100, 1_000, 10_000)
 SIZES = (5_000, 26_000, 120_000)
 SHAPES = {"coarse": {"core_share": 0.58, "modules": 6}, "fine": {"core_share": 0.23, "modules": 20}}
 """A prompt in a core and six sections, or in twenty."""
 LENGTHS = ((1, 1), (1, 3), (1, 6), (3, 1), (3, 6), (10, 3), (40, 1), (40, 3))
 """User messages a conversation, and the calls that each leads to."""
-CALLS_PER_CELL = 4_000
+CALLS_PER_CELL = 400
 CONVERSATIONS = (80, 400)
-"""At least and at most, whatever the number of calls."""
+"""At least and at most, whatever the number of calls: tuning takes 80."""
+LONGEST_TUNED_CALLS = 60
+LONG_CONVERSATIONS = 40
+"""Conversations of more calls are made so few that nothing can be tuned on them: they take most of the time."""
 PROMISED_CALLS = 3
 PROMISED = 0.01
 """No dearer than this share of the full prompt's bill, in cells of so many calls a conversation."""
-KNOWN = ("tuned", "untuned", "labelled", "observed")
+KNOWN = {
+    "untuned": "nothing",
+    "labelled": "what later messages need (labels)",
+    "observed": "that, and calls a message (a ledger)",
+    "tuned": "tuned",
+}
+PROGRESS_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,11 +62,21 @@ class Cell:
     shape: str
     turns: int
     calls: int
-    has_tools: bool
     model: str
     seed: int = 0
     calls_per_cell: int = CALLS_PER_CELL
     tunes: bool = True
+
+    @property
+    def is_tuned(self) -> bool:
+        return self.tunes and self.turns * self.calls <= LONGEST_TUNED_CALLS
+
+    @property
+    def conversations(self) -> int:
+        few, many = CONVERSATIONS
+        if self.turns * self.calls > LONGEST_TUNED_CALLS:
+            few = LONG_CONVERSATIONS
+        return max(few, min(many, self.calls_per_cell // (self.turns * self.calls)))
 
     @property
     def is_promised(self) -> bool:
@@ -58,96 +85,112 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """Against the cached full prompt, as shares of it: below 0 is cheaper.
-
-    ``untuned``: nothing is known; ``labelled``: what later messages need is; ``observed``: calls a message are, too.
-    """
+    """Against the cached full prompt, as shares of it: below 0 is cheaper. ``shares``: by what is known (KNOWN)."""
 
     cell: Cell
+    has_tools: bool
     choice: str | None
-    tuned: float | None
-    """None where nothing was tuned."""
-    untuned: float
-    labelled: float
-    observed: float
-    latest: float
+    """What tuning chose; None where nothing was tuned."""
+    shares: Mapping[str, float]
+
+    @property
+    def group(self) -> str:
+        if self.cell.calls > 1:
+            return "loops"
+        return "talk that declares tools" if self.has_tools else "talk"
 
 
-def measure(cell: Cell) -> Measured:
-    """One cell, from its seed."""
+def measure(cell: Cell) -> list[Measured]:
+    """One cell, from its seed; talk with tools declared and without."""
     from litellm_prompt_router.analysis.simulate import Workload, arrivals
     from litellm_prompt_router.analysis.simulate.synthetic import expected_of, halves
     from litellm_prompt_router.cli.model_accounts import account_for
     from litellm_prompt_router.cli.tune_option import tune_synthetic
 
-    few, many = CONVERSATIONS
     workload = Workload(
         conversations_per_hour=cell.rate,
-        conversations=max(few, min(many, cell.calls_per_cell // (cell.turns * cell.calls))),
+        conversations=cell.conversations,
         turns=cell.turns,
         calls_per_turn=cell.calls,
         prompt_tokens=cell.size,
-        declares_tools=cell.has_tools,
         seed=cell.seed,
         **SHAPES[cell.shape],  # type: ignore[arg-type]
     )
     account = account_for(cell.model, None)
     calls = arrivals(workload)
     first, second = halves(calls)
-    ways: dict[str, dict[str, Any]] = {
-        "labelled": {"expected": expected_of(workload, first)},
-        "observed": {"expected": expected_of(workload, first, knows_calls=True)},
-    }
-    choice = None
-    if cell.tunes:
-        tuning, _ = tune_synthetic(workload, calls, account, "")
-        choice, ways["tuned"] = tuning.choice, {"economics": tuning.economics}
-    bills = _bills(workload, second, account, ("full-cached", "latest", "auto"))
-    baseline = bills["full-cached"]
-    shares = {"latest": _share(bills["latest"], baseline), "untuned": _share(bills["auto"], baseline)}
-    for name, known in ways.items():
-        shares[name] = _share(_bills(workload, second, account, ("auto",), **known)["auto"], baseline)
-    return Measured(cell=cell, choice=choice, tuned=shares.pop("tuned", None), **shares)
-
-
-def _bills(
-    workload: Any, calls: Any, account: Any, policies: Any, *, economics: Any = None, expected: Any = None
-) -> dict[str, Decimal]:
-    """USD by policy."""
-    from litellm_prompt_router.analysis.simulate.synthetic import accounted
-    from litellm_prompt_router.cache_model import cost_usd, total_usage
-
-    usages: dict[str, list[Any]] = {policy: [] for policy in policies}
-    for _, billed in accounted(workload, calls, account.rules, account.target, economics, policies, expected):
-        for policy in policies:
-            usages[policy].append(billed[policy])
-    return {policy: cost_usd(total_usage(each), account.prices) for policy, each in usages.items()}
-
-
-def _share(usd: Decimal, baseline: Decimal) -> float:
-    return float(usd / baseline) - 1
-
-
-def cells_of(models: Sequence[str], seed: int, calls_per_cell: int, *, tunes: bool = True) -> list[Cell]:
+    tuning = tune_synthetic(workload, calls, account, "")[0] if cell.is_tuned else None
+    ways: dict[tuple[bool, str], dict[str, Any]] = {}
+    for has_tools in (True, False) if cell.calls == 1 else (True,):
+        declared = replace(workload, declares_tools=has_tools)
+        ways[has_tools, "untuned"] = {"expected": ExpectedUse(declares_tools=has_tools)}
+        ways[has_tools, "labelled"] = {"expected": expected_of(declared, first)}
+        ways[has_tools, "observed"] = {"expected": expected_of(declared, first, knows_calls=True)}
+        if tuning is not None:
+            ways[has_tools, "tuned"] = {"economics": tuning.economics}
+    by_rules = [_shares(workload, second, account, rules, ways) for rules in account.cache.possible_rules]
+    worst = {way: max(each[way] for each in by_rules) for way in ways}
     return [
+        Measured(
+            cell=cell,
+            has_tools=has_tools,
+            choice=None if tuning is None else tuning.choice,
+            shares={name: share for (declares, name), share in worst.items() if declares == has_tools},
+        )
+        for has_tools in dict.fromkeys(declares for declares, _ in ways)
+    ]
+
+
+def _shares(
+    workload: Any, calls: Any, account: Any, rules: Any, ways: Mapping[tuple[bool, str], Any]
+) -> dict[tuple[bool, str], float]:
+    """How much dearer each way is. Ways that send the same are accounted once, and one that rewrites nothing isn't."""
+    firsts = sorted({call.selection for call in calls if call.number == 0})
+    baseline: Any = None
+    known: dict[tuple[int | None, ...], float] = {(None,) * len(firsts): 0.0}
+    shares = {}
+    for way, told in ways.items():
+        admit = admission(workload, account.target, told.get("economics"), told.get("expected"))
+        sent = tuple(map(admit, firsts))
+        if sent not in known:
+            baseline = baseline or _usd(workload, calls, account, rules, "full-cached", {})
+            known[sent] = float(_usd(workload, calls, account, rules, "auto", told) / baseline) - 1
+        shares[way] = known[sent]
+    return shares
+
+
+def _usd(workload: Any, calls: Any, account: Any, rules: Any, policy: Any, told: Mapping[str, Any]) -> Any:
+    economics, expected = told.get("economics"), told.get("expected")
+    billed = accounted(workload, calls, rules, account.target, economics, (policy,), expected)
+    return cost_usd(total_usage([usages[policy] for _, usages in billed]), account.prices)
+
+
+def cells_of(
+    models: Sequence[str],
+    *,
+    seed: int = 0,
+    calls_per_cell: int = CALLS_PER_CELL,
+    tunes: bool = True,
+    rates: Sequence[int] = RATES,
+) -> list[Cell]:
+    """The cells that something is promised of, the longest conversations first: they take longest."""
+    cells = [
         Cell(
             rate=rate,
             size=size,
             shape=shape,
             turns=turns,
             calls=calls,
-            has_tools=has_tools,
             model=model,
             seed=seed,
             calls_per_cell=calls_per_cell,
             tunes=tunes,
         )
-        for model in models
-        for (turns, calls), has_tools, size, shape, rate in itertools.product(
-            LENGTHS, (False, True), SIZES, SHAPES, RATES
+        for (turns, calls), model, size, shape, rate in itertools.product(
+            sorted(LENGTHS, key=lambda length: -length[0] * length[1]), models, SIZES, SHAPES, rates
         )
-        if has_tools or calls == 1
     ]
+    return [cell for cell in cells if cell.is_promised]
 
 
 def alike(models: Sequence[str]) -> dict[str, str]:
@@ -160,7 +203,7 @@ def alike(models: Sequence[str]) -> dict[str, str]:
         account = account_for(model, None)
         prices, target = account.prices, account.target
         facts = (
-            account.rules,
+            account.cache.possible_rules,
             *(target.cache_read_share, target.cache_write_share, target.min_cache_tokens),
             *(target.takes_cache_key, target.cache_lifetime_seconds, prices.cache_read_usd_per_mtok > 0),
         )
@@ -168,85 +211,58 @@ def alike(models: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def by_model(measured: Sequence[Measured]) -> list[str]:
-    """What is promised, by model and by what is known, in Markdown."""
-    lines = [
-        "| model | known of the profile | worst | above +1% | mean |",
-        "|---|---|---|---|---|",
-    ]
-    names = {
-        "untuned": "nothing",
-        "labelled": "what later messages need (labels)",
-        "observed": "that, and calls a message (a ledger)",
-        "tuned": "tuned",
-    }
-    for model in dict.fromkeys(m.cell.model for m in measured):
-        promised = [m for m in measured if m.cell.model == model and is_usual(m.cell) and m.cell.is_promised]
-        for name, what in names.items():
-            shares = [share for m in promised if (share := getattr(m, name)) is not None]
-            if not shares:
-                continue
-            lines.append(
-                f"| {model} | {what} | {max(shares):+.1%} | {above(shares)} of {len(shares)} "
-                f"| {sum(shares) / len(shares):+.1%} |"
-            )
+def lines_of(model: str, measured: Sequence[Measured]) -> list[str]:
+    """What is promised, by group of cells and by what is known, in Markdown."""
+    lines = []
+    for group in ("loops", "talk", "talk that declares tools", "loops and talk"):
+        parts = ("loops", "talk") if group == "loops and talk" else (group,)
+        cells = [m for m in measured if m.group in parts]
+        for told, names in _alike_lines(cells).items():
+            lines.append(f"| {model} | {group}, {len(cells)} | {'; '.join(names)} | {told} |")
     return lines
 
 
-def is_usual(cell: Cell) -> bool:
-    """Loops declare tools and talk doesn't."""
-    return cell.has_tools == (cell.calls > 1)
+def _alike_lines(cells: Sequence[Measured]) -> dict[str, list[str]]:
+    """Worst, count and mean -> for which of KNOWN that is so."""
+    found: dict[str, list[str]] = {}
+    for name, what in KNOWN.items():
+        shares = [m.shares[name] for m in cells if name in m.shares]
+        if shares:
+            told = f"{max(shares):+.1%} | {above(shares)} | {sum(shares) / len(shares):+.1%}"
+            found.setdefault(told, []).append(what)
+    return found
 
 
-def above(shares: Sequence[float]) -> int:
+def above(shares: Iterable[float]) -> int:
     return sum(share > PROMISED for share in shares)
 
 
-def table(measured: Sequence[Measured]) -> list[str]:
-    """Worst and best cell of each group, in Markdown."""
-    lines = [
-        "| modules | turns x calls | tools | tuned: worst, best | untuned: worst, best | with labels: worst, best "
-        "| with a ledger's use: worst, best | re-routed (`latest`): worst, best |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for shape, (turns, calls), has_tools in itertools.product(SHAPES, LENGTHS, (False, True)):
-        key = (shape, turns, calls, has_tools)
-        cells = [m for m in measured if (m.cell.shape, m.cell.turns, m.cell.calls, m.cell.has_tools) == key]
-        if cells:
-            spans = (_span([getattr(m, name) for m in cells]) for name in (*KNOWN, "latest"))
-            lines.append(f"| {shape} | {turns} x {calls} | {'yes' if has_tools else 'no'} | {' | '.join(spans)} |")
-    return lines
+def line_of(m: Measured) -> str:
+    """One cell."""
+    cell = m.cell
+    shares = " ".join(f"{name} {share:+.3f}" for name, share in m.shares.items())
+    return (
+        f"{cell.model} {cell.rate:>6}/h {cell.size:>7} {cell.shape:6} {cell.turns:>2} x {cell.calls} "
+        f"{'tools' if m.has_tools else '-':5} {m.choice or '-':7} {shares}"
+    )
 
 
-def _span(shares: Sequence[float | None]) -> str:
-    known = [share for share in shares if share is not None]
-    return f"{max(known):+.1%}, {min(known):+.1%}" if known else ""
-
-
-def summary(measured: Sequence[Measured]) -> list[str]:
-    """What holds and what doesn't, counted, of one model's cells."""
-    lines = []
-    promised = [m for m in measured if m.cell.is_promised]
-    groups = {
-        "loops declare tools, talk doesn't": [m for m in promised if is_usual(m.cell)],
-        "talk that declares tools": [m for m in promised if not is_usual(m.cell)],
-    }
-    for what, cells in groups.items():
-        for name in KNOWN:
-            shares = [share for m in cells if (share := getattr(m, name)) is not None]
-            if shares:
-                lines.append(
-                    f"{what}; {name}: {above(shares)} of {len(shares)} cells of {PROMISED_CALLS}+ calls above "
-                    f"{PROMISED:+.0%}, worst {max(shares):+.1%}, mean {sum(shares) / len(shares):+.1%}"
-                )
-    choices = {choice: sum(m.choice == choice for m in measured) for choice in ("exact", "bundles", "all", "full")}
-    return [*lines, "tuned: " + ", ".join(f"{choice} in {count}" for choice, count in choices.items())]
+def measured_of(cells: Sequence[Cell]) -> Iterator[Measured]:
+    """Each as it is done; tells on stderr how far it is."""
+    began = told = time.monotonic()
+    with Pool() as pool:
+        for count, found in enumerate(pool.imap_unordered(measure, cells), 1):
+            yield from found
+            now = time.monotonic()
+            if now - told >= PROGRESS_SECONDS or count == len(cells):
+                told = now
+                print(f"{count} of {len(cells)} cells, {now - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", action="append", help="may be repeated; default: all five")
-    parser.add_argument("--every-cell", action="store_true", help="a line for each cell, too")
+    parser.add_argument("--every-cell", action="store_true", help="a line for each cell, too, on stderr")
     parser.add_argument("--untuned", action="store_true", help="leave out tuning, which takes most of the time")
     parser.add_argument("--rate", type=int, action="append", help="conversations an hour; may be repeated")
     parser.add_argument("--seed", type=int, default=0)
@@ -255,34 +271,21 @@ def main() -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     models = tuple(arguments.model or MODELS)
     same = alike(models)
-    firsts = list(dict.fromkeys(same.values()))
-    cells = [
-        cell
-        for cell in cells_of(firsts, arguments.seed, arguments.calls_per_cell, tunes=not arguments.untuned)
-        if cell.rate in (arguments.rate or RATES)
-    ]
-    console = Console(stderr=True)
-    with Pool() as pool:
-        results = pool.imap(measure, cells)
-        once = list(track(results, "cells", total=len(cells), console=console, transient=True))
-    measured = [
-        replace(m, cell=replace(m.cell, model=model))
-        for model, first in same.items()
-        for m in once
-        if m.cell.model == first
-    ]
-    if arguments.every_cell:
-        for m in measured:
-            cell = m.cell
-            print(
-                f"{cell.model} {cell.rate:>6}/h {cell.size:>7} {cell.shape:6} {cell.turns:>2} x {cell.calls} "
-                f"{'tools' if cell.has_tools else '-':5} {m.choice or '-':7} tuned {m.tuned or 0:+.3f} "
-                f"untuned {m.untuned:+.3f} labelled {m.labelled:+.3f} observed {m.observed:+.3f} latest {m.latest:+.3f}"
-            )
-    print(*by_model(measured), sep="\n")
-    for model in models:
-        own = [m for m in measured if m.cell.model == model]
-        print("", model, "", *table(own), "", *summary(own), sep="\n")
+    print("| model | cells | known of the profile | worst | above +1% | mean |", "|---|---|---|---|---|---|", sep="\n")
+    for model in dict.fromkeys(same.values()):
+        cells = cells_of(
+            [model],
+            seed=arguments.seed,
+            calls_per_cell=arguments.calls_per_cell,
+            tunes=not arguments.untuned,
+            rates=tuple(arguments.rate or RATES),
+        )
+        print(model, file=sys.stderr)
+        measured = list(measured_of(cells))
+        name = ", ".join(each for each, first in same.items() if first == model)
+        print(*lines_of(name, measured), sep="\n", flush=True)
+        if arguments.every_cell:
+            print(*map(line_of, measured), sep="\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -128,8 +128,14 @@ def test_the_longest_minimum_holds_for_all(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     ("members", "seconds"),
-    [([CLAUDE], 300), ([CLAUDE, GPT_56], 1_800), ([CLAUDE, DEEPSEEK], 86_400), ([CLAUDE, GEMINI], None)],
-    ids=["Claude", "Claude and GPT-5.6", "Claude and DeepSeek", "one that doesn't say"],
+    [
+        ([CLAUDE], 300),
+        ([CLAUDE, GPT_56], 1_800),
+        ([CLAUDE, DEEPSEEK], 86_400),
+        ([CLAUDE, GEMINI], None),
+        ([GEMINI, DEEPSEEK], 86_400),
+    ],
+    ids=["Claude", "Claude and GPT-5.6", "Claude and DeepSeek", "one that doesn't say", "one that doesn't say, hours"],
 )
 def test_entries_live_as_long_as_with_the_longest(
     monkeypatch: pytest.MonkeyPatch, members: list[Any], seconds: float | None

@@ -266,6 +266,52 @@ def test_too_little_changes_nothing_and_is_said(machine: Machine, answer: Tuning
     assert (machine.changes, machine.problems) == ([], [])
 
 
+OPTIONAL = next(module.id for module in PROFILE.modules if not module.always)
+USE = EconomicsFile.model_validate(
+    {"choice": "untuned", "use": {"calls_per_message": 1.1, "later_chances": {OPTIONAL: 0.2}}}
+)
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        pytest.param(
+            ProfileFinding(use=USE, why_not="tuning takes 40", conversations=24, calls=60), id="nothing tuned"
+        ),
+        pytest.param(FOUND.model_copy(update={"use": USE, "conversations": 24}), id="too few for what was tuned"),
+    ],
+)
+def test_use_alone_is_taken_over(machine: Machine, finding: ProfileFinding) -> None:
+    """Once, on fewer conversations than a tuning takes; a tuning then takes its place, and it none of a tuning's."""
+    worker = machine.worker()
+    worker.look()
+    machine.runs[0].answer = answered(finding)
+    worker.look()
+    assert machine.choices() == ["untuned"]
+    use = worker.in_force.tunings["workbench"].steps[-1].profile.economics
+    assert use is not None
+    assert (use.is_tuned, use.use) == (False, ObservedUse(calls_per_message=1.1, later_chances={OPTIONAL: 0.2}))
+    (change,) = machine.changes
+    assert change["summary"] == "workbench: untuned -> untuned, by use"
+    assert change["why"] == "what 24 conversations show of use: 1.1 calls a message"
+    for number, (answer, choices) in enumerate(
+        ((finding, ["untuned"]), (FOUND, ["untuned", "full"]), (finding, ["untuned", "full"])), 1
+    ):
+        machine.now += 25 * HOUR
+        worker.look()
+        machine.runs[number].answer = answered(answer)
+        worker.look()
+        assert machine.choices() == choices
+
+
+def test_too_little_use_is_left(machine: Machine) -> None:
+    worker = machine.worker()
+    worker.look()
+    machine.runs[0].answer = answered(ProfileFinding(use=USE, why_not="tuning takes 40", conversations=19))
+    worker.look()
+    assert (machine.choices(), machine.said()) == ([], "tuning takes 40")
+
+
 def test_a_fault_changes_nothing_and_is_told(machine: Machine) -> None:
     """What was in force stays; the next try comes in its time."""
     worker = machine.worker()

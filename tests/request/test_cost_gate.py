@@ -269,14 +269,23 @@ NO_TOOLS = ExpectedUse(declares_tools=False)
 def test_talk_without_tools(target: Target, expected: frozenset[int] | None) -> None:
     """It stays as it came where a late module costs more than two messages save."""
     assert gate(target, 1, expected=NO_TOOLS) == expected
+    assert gate(target, 1, expected=ExpectedUse(calls_per_message=1.4)) == expected
     assert gate(target, 1, economics=Economics(), expected=NO_TOOLS) == frozenset({1})
+
+
+def test_a_set_that_shares_nothing_has_paid_after_one_message() -> None:
+    """Its cache key keeps the core to itself: (1.25 - 0.1) x 2,400 is what 8 calls save at 0.1 x 3,600."""
+    keyed = replace(CLAUDE, takes_cache_key=True)
+    assert gate(keyed, 1, expected=ExpectedUse(calls_per_message=7.6)) is None
+    assert gate(keyed, 1, expected=ExpectedUse(calls_per_message=7.7)) == frozenset({1})
+    assert gate(CLAUDE, 1, expected=ExpectedUse(calls_per_message=2.0)) == frozenset({1})
 
 
 def test_what_is_likely_goes_along() -> None:
     """From the chance on at which writing it late costs more than its absence saves: 5 x 0.1 / 1.15."""
     chances = (0.0, 0.0, 0.43, 0.44, *[0.0] * 7)
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances)) == frozenset({1, 3})
-    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances, calls_per_message=1.0)) == EVERY
+    assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=chances, calls_per_message=2.0)) == EVERY
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11)) == EVERY
     assert gate(CLAUDE, 1, expected=ExpectedUse(later_chances=(0.9,) * 11, calls_per_message=6.0)) == frozenset({1})
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import accumulate
-from operator import attrgetter
 from typing import NamedTuple
 
 from litellm_prompt_router.cache_model.prefix_places import breakpoint_places, looked_up_positions
@@ -160,8 +159,9 @@ class PrefixCache:
             if tokens[end] < rules.min_tokens:
                 break
             if end <= shared:
-                before = self._entries.get(hashes[end], fresh)
-                self._entries[hashes[end]] = max(before, fresh, key=_expiry)
+                before = self._entries.get(hashes[end])
+                if before is None or before.expires_seconds < fresh.expires_seconds:
+                    self._entries[hashes[end]] = fresh
             else:
                 self._write(hashes[end], lifetime, now, ready)
         return _usage(tokens[-1], read=read - read % rules.reported_step_tokens)
@@ -261,9 +261,6 @@ class PrefixCache:
         for digest in [digest for digest, entry in self._entries.items() if entry.expires_seconds <= now]:
             del self._entries[digest]
         self._sweep_at = max(SWEEP_ENTRIES, 2 * len(self._entries))
-
-
-_expiry = attrgetter("expires_seconds")
 
 
 def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:

@@ -108,8 +108,8 @@ def _decided(explained: GateExplanation, profile: Profile) -> str:
             return "sends every module, as tuned: for so large a selection that was the cheapest"
         case "no_tools":
             return (
-                "leaves the request as it came: it declares no tools, so each message is one call, and what a later"
-                " message needs would cost more to write than calls without it save"
+                "leaves the request as it came: it declares no tools, or a ledger shows hardly more than one call for a"
+                " message, and what a later message needs would cost more to write than calls without it save"
             )
         case "low_read_price":
             return "leaves the request as it came: reading the cached prompt costs next to nothing here"

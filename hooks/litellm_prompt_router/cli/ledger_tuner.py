@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from litellm_prompt_router.analysis.simulate.economics_section import section_of_use
 from litellm_prompt_router.analysis.simulate.ledger_tuning import LedgerTuning, tune_from_ledger
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profiles
@@ -67,7 +68,12 @@ def answer_to(task: TuningTask) -> TuningAnswer:
 
 def finding_of(tuned: LedgerTuning, profile: Profile) -> ProfileFinding:
     """What to take over of a tuning: what both halves of the conversations agree on."""
-    finding = ProfileFinding(conversations=tuned.conversations, calls=tuned.calls)
+    use = None if tuned.use is None else section_of_use(tuned.use, profile, tuned.conversations, tuned.calls)
+    finding = ProfileFinding(
+        use=EconomicsFile.model_validate(dict(use)) if use is not None and "use" in use else None,
+        conversations=tuned.conversations,
+        calls=tuned.calls,
+    )
     if tuned.tuning is None or tuned.section is None:
         return finding.model_copy(update={"why_not": tuned.why_not or "nothing to change"})
     tuning = tuned.tuning

@@ -181,7 +181,7 @@ def explain_gate(
     optional, selected_tokens = sum(tokens), size_of(selected, tokens)
     is_tuned = economics is not None and holds_for(target, economics)
     likely = likely_later(target, tokens, expected, is_hour=is_hour) - selected if is_fitted else frozenset()
-    wanted_tokens, calls = size_of(selected | likely, tokens), counted_calls(expected)
+    wanted_tokens, calls = size_of(selected | likely, tokens), counted_calls(target, expected)
     read, write = shares_of(target, is_hour=is_hour)
     explained = GateExplanation(
         rule="pays",

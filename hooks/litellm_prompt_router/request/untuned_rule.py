@@ -14,10 +14,12 @@ from litellm_prompt_router.request.expected_use import USUAL, ExpectedUse
 from litellm_prompt_router.request.types import Target
 
 MESSAGES = 2.0
+ALONE_MESSAGES = 1.0
 MIN_DROPPED_SHARE = 1 / 3
 LARGE_PROMPT_TOKENS = 60_000
 SAFETY = 3.0
-"""A set must have paid by the calls of so many messages, and leave out this share of the prompt. A module goes along
+"""A set must have paid by the calls of so many messages (``ALONE_MESSAGES`` where its cache key keeps even the core to
+itself), and leave out this share of the prompt. A module goes along
 from the start where what writing it later costs, times the chance of that, is more than so many messages' calls save by
 its absence. Where nobody knows that chance, the selection's share stands for it, ``SAFETY`` times over, against one
 message's calls and only in prompts so large that no history outweighs them.
@@ -26,6 +28,8 @@ Chosen on made-up traffic of other seeds than those that the figures in docs/mon
 (tests/benchmarks/never_dearer.py). Longer horizons save more in the mean, and come out dearer in conversations of forty
 messages and where loops are shorter than expected.
 """
+TALK_CALLS = 1.5
+"""Where a ledger shows fewer calls a message, conversations are talk, whatever tools their requests declare."""
 LOW_READ_SHARE = 0.05
 """Where cached tokens cost no more of the input price than this, the full prompt costs next to nothing."""
 LONG_CACHE_SECONDS = 7_200.0
@@ -101,7 +105,7 @@ def untuned_choice(
     likely = likely_later(target, tokens, expected, is_hour=is_hour) - selected if is_fitted else frozenset()
     wanted_tokens = size_of(selected | likely, tokens)
     is_much = drops_enough(target, optional_tokens - wanted_tokens, core_tokens + optional_tokens)
-    calls = counted_calls(expected)
+    calls = counted_calls(target, expected)
     if is_much and pays(target, core_tokens, wanted_tokens, optional_tokens, is_hour, calls):
         if likely:
             return Untuned("likely", selected | likely)
@@ -138,9 +142,15 @@ def pays(
     return weigh_against_full(target, core_tokens, routed_tokens, optional_tokens, is_hour=is_hour, calls=calls).pays
 
 
-def counted_calls(expected: ExpectedUse) -> float:
-    """The calls by which a set must have paid."""
-    return MESSAGES * expected.calls_per_message
+def counted_calls(target: Target, expected: ExpectedUse) -> float:
+    """The calls by which a set must have paid: those of fewer messages where it shares nothing with other sets."""
+    messages = ALONE_MESSAGES if writes_alone(target) else MESSAGES
+    return messages * expected.calls_per_message
+
+
+def writes_alone(target: Target) -> bool:
+    """Whether each set, under a cache key of its own, pays for writing the core, too."""
+    return target.takes_cache_key and shares_of(target, is_hour=False)[1] > 1
 
 
 def drops_enough(target: Target, dropped_tokens: int, full_tokens: int) -> bool:
@@ -159,7 +169,7 @@ def likely_later(target: Target, tokens: Sequence[int], expected: ExpectedUse, *
 def highest_chance_left_out(target: Target, expected: ExpectedUse, *, is_hour: bool) -> float:
     """Up to which chance of being needed later a module is left out; infinite where writing costs nothing extra."""
     read, write = shares_of(target, is_hour=is_hour)
-    return counted_calls(expected) * read / (write - read) if write > read else float("inf")
+    return counted_calls(target, expected) * read / (write - read) if write > read else float("inf")
 
 
 def may_need_all(
@@ -215,4 +225,5 @@ def _left_alone(target: Target, expected: ExpectedUse, *, is_hour: bool) -> Untu
         return "low_read_price"
     if target.cache_lifetime_seconds is not None and target.cache_lifetime_seconds >= LONG_CACHE_SECONDS:
         return "long_cache"
-    return "no_tools" if not expected.declares_tools and write - read > NO_TOOLS_MESSAGES * read else None
+    is_talk = not expected.declares_tools or expected.calls_per_message < TALK_CALLS
+    return "no_tools" if is_talk and write - read > NO_TOOLS_MESSAGES * read else None

@@ -14,7 +14,7 @@ from litellm_prompt_router.analysis.simulate.layouts import Admit, Layouts, modu
 from litellm_prompt_router.analysis.simulate.replay import uncached
 from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES, Policy
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall, Workload
-from litellm_prompt_router.cache_model import MarkedPrefixes, PrefixCache, Prices, Rules, cost_usd, total_usage
+from litellm_prompt_router.cache_model import PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.profile.later_chances import later_chances
 from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Economics
@@ -63,13 +63,12 @@ def accounted(
         workload, rules, placement=DEFAULT_PLACEMENT, admit=admission(workload, target, economics, expected)
     )
     caches = {policy: PrefixCache(rules) for policy in policies}
-    keyed = not isinstance(rules, MarkedPrefixes)
     for call in calls:
         layouts.take(call)
         billed: dict[Policy, Usage] = {}
         for policy, prefixes in caches.items():
             blocks, cache_key = layouts.layout(policy)
-            scope: Hashable = (call.key, cache_key) if keyed else call.key
+            scope: Hashable = (call.key, cache_key) if target.takes_cache_key else call.key
             billed[policy] = prefixes.account(blocks, call.at_seconds, scope=scope)
         yield call, billed
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import litellm
@@ -17,6 +17,7 @@ from litellm_prompt_router.gateway.deployments.auto_routers import routed_groups
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_deployment
 from litellm_prompt_router.request.types import CHAT, Target
 from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
+from litellm_prompt_router.request.untuned_rule import LONG_CACHE_SECONDS
 
 REFRESH_SECONDS = 5.0
 """How long an answer holds; deployments change at run time when they live in a database."""
@@ -121,7 +122,6 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
     writes = [target.cache_write_share for target in targets if target.cache_write_share is not None]
     hour_writes = [target.cache_write_1h_share for target in targets if target.cache_write_1h_share is not None]
     lifetimes = [target.cache_lifetime_seconds for target in targets]
-    known_lifetimes = [seconds for seconds in lifetimes if seconds is not None]
     kinds = {_kind(target) for target in targets}
     return Target(
         takes_marks=all(target.takes_marks for target in targets) and len({each.marks_blocks for each in targets}) == 1,
@@ -132,7 +132,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         cache_write_share=max(writes, default=None),
         cache_write_1h_share=max(hour_writes, default=None),
         marks_blocks=all(target.marks_blocks for target in targets),
-        cache_lifetime_seconds=max(known_lifetimes) if len(known_lifetimes) == len(lifetimes) else None,
+        cache_lifetime_seconds=_longest(lifetimes),
         late_form="message" if all(target.late_form == "message" for target in targets) else "note",
         takes_user_behind_result=all(target.takes_user_behind_result for target in targets),
         holds_to_prefix=any(target.holds_to_prefix for target in targets),
@@ -144,6 +144,12 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         auto_points=targets[0].auto_points if len(kinds) == 1 else (),
         each=candidates if len(kinds) > 1 else (),
     )
+
+
+def _longest(lifetimes: Sequence[float | None]) -> float | None:
+    """The longest; where one isn't published, None, unless another is so long that it decides alone."""
+    longest = max([seconds for seconds in lifetimes if seconds is not None], default=None)
+    return None if None in lifetimes and (longest or 0.0) < LONG_CACHE_SECONDS else longest
 
 
 def _kind(target: Target) -> tuple[object, ...]:

@@ -42,6 +42,9 @@ from litellm_prompt_router.profile.profile import Profile
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS = 300.0
+USE_CONVERSATIONS = 20
+"""How many show enough of use, which errs by less than a choice does."""
+UNTUNED = "untuned"
 CHANGED = "Tuning changed"
 FAILED = "Tuning failed"
 BY_POLICY = "policy file: off"
@@ -179,39 +182,53 @@ class SelfTuning:
 
     def _settle(self, profile: Profile, answer: TuningAnswer, now: float) -> None:
         found = answer.profiles.get(profile.name, ProfileFinding(why_not=answer.problem or "nothing was said of it"))
-        accepted: list[tuple[str, AcceptedTuning]] = []
+        accepted: list[tuple[str, AcceptedTuning, ProfileFinding]] = []
 
         def changed(state: TuningState) -> TuningState:
             of_profile = state.profiles.get(profile.name, NOT_TUNED)
-            refusal = self._refusal(profile, of_profile, found)
+            taken, refusal = self._taken(profile, of_profile, found)
             tried = LastTry(at_seconds=now, said=refusal or "changed", has_failed=answer.problem is not None)
             state = state.with_try(profile.name, tried)
             if refusal is not None:
                 return state
-            tuning = new_tuning(profile.name, found.economics, now, figures_of(found))
-            accepted.append((choice_of(profile, of_profile.tunings), tuning))
+            tuning = new_tuning(profile.name, taken.economics, now, figures_of(taken))
+            accepted.append((choice_of(profile, of_profile.tunings), tuning, taken))
             return state.with_tuning(profile.name, tuning)
 
         self._place.change(changed)
         if answer.problem is not None:
             lines = (f"{profile.name}: {answer.problem}", "nothing was changed; it is tried again in its time")
             self._tell_problem(FAILED, lines, f"{profile.name} {now:.0f}")
-        for before, tuning in accepted:
-            self._tell(profile.name, before, tuning, found)
+        for before, tuning, taken in accepted:
+            self._tell(profile.name, before, tuning, taken)
+
+    def _taken(
+        self, profile: Profile, of_profile: TunedProfile, found: ProfileFinding
+    ) -> tuple[ProfileFinding, str | None]:
+        """What to put in force, and why that changes nothing; None where it does.
+
+        Where nothing is tuned or to be tuned, that is use alone: the untuned rule needs it on fewer conversations.
+        """
+        refusal = self._refusal(profile, of_profile, found)
+        if refusal is None or found.use is None or _in_force(profile, of_profile).economics_in_force is not None:
+            return found, refusal
+        use = found.model_copy(update={"economics": found.use, "use": None, "first": None, "second": None})
+        return (found, refusal) if self._refusal(profile, of_profile, use) is not None else (use, None)
 
     def _refusal(self, profile: Profile, of_profile: TunedProfile, found: ProfileFinding) -> str | None:
         """Why nothing changes; None where something does."""
         if found.economics is None:
             return found.why_not or "nothing to change"
-        if found.conversations < self._settings.minimum_conversations:
-            return f"too few conversations: {found.conversations} of {self._settings.minimum_conversations}"
+        is_use = found.economics.choice == UNTUNED
+        minimum = self._settings.minimum_conversations
+        if found.conversations < (min(USE_CONVERSATIONS, minimum) if is_use else minimum):
+            return f"too few conversations: {found.conversations} of {minimum}"
         tuned = new_tuning(profile.name, found.economics, 0.0, "")
         new = tuned_profile(profile, tuned)
         if new is profile:
             return "it was found for modules, a fit or a version that are gone"
-        latest = of_profile.tunings[-1] if of_profile.tunings else None
-        now_in_force = profile if latest is None else tuned_profile(profile, latest)
-        if is_same(now_in_force.economics_in_force, new.economics):
+        now_in_force = _in_force(profile, of_profile)
+        if is_same(now_in_force.economics if is_use else now_in_force.economics_in_force, new.economics):
             return f"stays as it is: {figures_of(found)}"
         return None
 
@@ -309,6 +326,11 @@ class SelfTuning:
                 self.look()
             except Exception as error:
                 self._report_fault(error, "tuning")
+
+
+def _in_force(profile: Profile, of_profile: TunedProfile) -> Profile:
+    """The profile as the latest tuning has it."""
+    return tuned_profile(profile, of_profile.tunings[-1]) if of_profile.tunings else profile
 
 
 def _line_of(error: OSError) -> str:

@@ -45,6 +45,10 @@ def figures_of(found: ProfileFinding) -> str:
         if value is not None
     ]
     choice = found.economics.choice if found.economics is not None else OWN
+    if choice == "untuned":
+        use = found.economics.use if found.economics is not None else None
+        calls = "" if use is None or use.calls_per_message is None else f": {use.calls_per_message:g} calls a message"
+        return f"what {many(found.conversations, 'conversation')} show of use{calls}"
     shown = f", against the full prompt {' and '.join(halves)}" if halves else ""
     return f"{choice}{shown} of {many(found.conversations, 'conversation')}"
 
@@ -57,7 +61,9 @@ def choice_of(profile: Profile, tunings: Sequence[AcceptedTuning]) -> str:
 
 
 def word_of(tuning: AcceptedTuning) -> str:
-    return OWN if tuning.economics is None else tuning.economics.choice
+    if tuning.economics is None:
+        return OWN
+    return "untuned, by use" if tuning.economics.choice == "untuned" else tuning.economics.choice
 
 
 def latest_found(tunings: Sequence[AcceptedTuning]) -> EconomicsFile | None:

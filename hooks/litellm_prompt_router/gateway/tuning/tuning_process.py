@@ -42,12 +42,15 @@ class TuningTask(BaseModel):
 class ProfileFinding(BaseModel):
     """What was found for a profile: a section to take over, or why there is none.
 
+    ``use``: the section that holds what the ledger shows of use alone, which the untuned rule goes by where nothing is
+    tuned; None where it shows too little.
     ``first`` and ``second``: how much dearer than the full prompt it came out on each half of the conversations.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     economics: EconomicsFile | None = None
+    use: EconomicsFile | None = None
     why_not: str | None = None
     conversations: int = 0
     calls: int = 0
