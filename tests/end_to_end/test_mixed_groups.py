@@ -233,7 +233,7 @@ def test_a_clients_marks_move_for_claude_only(proxy: TwoKeyProxy) -> None:
     ]
 
 
-@pytest.mark.parametrize("policy", ["auto", pytest.param("full-cached", marks=pytest.mark.full)])
+@pytest.mark.parametrize("policy", ["append", pytest.param("full-cached", marks=pytest.mark.full)])
 def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy: Policy) -> None:
     """Explicit breakpoints written and read, token for token: ours, and those of the full prompt cached well."""
     calls = recorded(5, 6, "gpt-5.6")
@@ -244,12 +244,12 @@ def test_gpt_5_6_is_billed_as_the_simulator_predicts(proxy: TwoKeyProxy, policy:
     proxy.clear()
     with proxy.openai("master") as client:
         for call in calls:
-            sent = call.request if policy == "auto" else well_cached(call.request, target)
+            sent = call.request if policy == "append" else well_cached(call.request, target)
             client.chat.completions.create(
                 model="gpt-5.6",
                 messages=sent["messages"],
                 tools=sent["tools"],
-                extra_headers={} if policy == "auto" else {"x-prompt-router": "off"},
+                extra_headers={} if policy == "append" else {"x-prompt-router": "off"},
                 extra_body={"extra_headers": {TIME_HEADER: str(call.at_seconds)}},
             )
     assert proxy.upstream.caching is not None
