@@ -119,6 +119,7 @@ def promised(at_most: Promise) -> Fit:
     return fit(harbour(), doubtful(300), replace(SERVED, at_most=at_most), silent)
 
 
+@pytest.mark.full
 def test_the_promise_is_of_the_second_call_and_the_first_stands_beside() -> None:
     calibration = promised("served").fitted.calibration
     assert calibration.promise == "served"

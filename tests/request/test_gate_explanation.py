@@ -15,6 +15,7 @@ from litellm_prompt_router.request.gate_explanation import GateExplanation, expl
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Passthrough, Rewritten, Target
 from litellm_prompt_router.request.untuned_rule import weigh_against_full
+from tests.law_examples import examples
 from tests.made_profiles import HARBOUR, PROMPT, TAKES_MARKS, count_words
 
 SIZES = st.integers(0, 4_000)
@@ -77,7 +78,7 @@ def implied(
             return explained.selected
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     economics=ECONOMICS,
     target=TARGETS,
