@@ -70,8 +70,8 @@ class Tuning:
 def tune(first: Trial, second: Trial, use: ObservedUse | None = None) -> Tuning:
     """The cheapest way on ``first`` that ``second`` confirms.
 
-    Where the rule that holds without a tuning, knowing of ``use``, is cheaper on both halves,
-    the profile stays untuned.
+    Where the rule that holds without a tuning, knowing of ``use``, is clearly cheaper than the full prompt, and
+    cheaper on both halves than what was found, the profile stays untuned.
     """
     baseline = first.full_cached_usd()
     without = replace(UNTUNED, use=use)
@@ -86,7 +86,7 @@ def tune(first: Trial, second: Trial, use: ObservedUse | None = None) -> Tuning:
         if plain is not None and plain is not best:
             plain_usd = sum(second.usd(plain.economics), Decimal(0))
             best, usd = (plain, plain_usd) if plain_usd < usd else (best, usd)
-        if untuned.versus_full_cached < best.versus_full_cached:
+        if untuned.is_sure and untuned.versus_full_cached < best.versus_full_cached:
             untuned_usd = sum(second.usd(without), Decimal(0))
             best, usd = (untuned, untuned_usd) if untuned_usd < usd else (best, usd)
         if usd <= second_full_usd:
