@@ -187,20 +187,11 @@ class WithoutTuning(Stated):
         return [Decimal(usd) for usd in (self.ours if economics.rewrites else self.full)]
 
 
-@pytest.mark.parametrize(
-    ("earlier", "later", "choice"),
-    [
-        pytest.param(70, 70, "untuned", id="cheaper on both halves"),
-        pytest.param(70, 85, "exact", id="cheaper on the first alone"),
-        pytest.param(85, 70, "exact", id="cheaper on the second alone"),
-    ],
-)
-def test_a_tuning_has_to_beat_none(earlier: int, later: int, choice: str) -> None:
+def test_what_holds_without_a_tuning_is_shown_and_never_chosen() -> None:
     use = ObservedUse(calls_per_message=4.0)
-    first = WithoutTuning(full=[100] * 30, ours=[80] * 30, untuned=[earlier] * 30)
-    second = WithoutTuning(full=[100] * 30, ours=[80] * 30, untuned=[later] * 30)
-    tuning = tune(first, second, use)
-    assert tuning.choice == choice
-    assert tuning.usd == 30 * (later if choice == "untuned" else 80)
-    assert tuning.economics == (replace(UNTUNED, use=use) if choice == "untuned" else Economics())
-    assert [way.name for way in tuning.candidates][-1] == WITHOUT
+    trial = WithoutTuning(full=[100] * 30, ours=[80] * 30, untuned=[70] * 30)
+    tuning = tune(trial, trial, use)
+    assert (tuning.choice, tuning.economics) == ("exact", Economics())
+    shown = tuning.candidates[-1]
+    assert (shown.name, shown.economics) == (WITHOUT, replace(UNTUNED, use=use))
+    assert shown.versus_full_cached == pytest.approx(-0.3)

@@ -187,7 +187,6 @@ def way_of(tuning: Tuning) -> str:
         "bundles": f"{count} bundle{'s' * (count > 1)}",
         "all": "every module",
         "full": "no rewriting",
-        "untuned": "what holds without a tuning",
     }
     return ways[tuning.choice]
 
