@@ -18,11 +18,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import Pool
+from statistics import fmean
 from typing import Any
 
+from litellm_prompt_router.analysis.simulate import Workload
+from litellm_prompt_router.analysis.simulate.layouts import modules_of
 from litellm_prompt_router.analysis.simulate.synthetic import accounted, admission
+from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
 from litellm_prompt_router.cache_model import cost_usd, total_usage
-from litellm_prompt_router.request.expected_use import ExpectedUse
+from litellm_prompt_router.profile.later_chances import later_chances
+from litellm_prompt_router.request.expected_use import CALLS_PER_MESSAGE, ExpectedUse
 
 MODELS = (
     "claude-sonnet-4-5",
@@ -100,10 +105,29 @@ class Measured:
         return "talk that declares tools" if self.has_tools else "talk"
 
 
+def expected_of(workload: Workload, calls: Iterable[SyntheticCall], *, knows_calls: bool = False) -> ExpectedUse:
+    """What labels of these conversations say of later ones; with ``knows_calls`` also what a ledger says of calls."""
+    selections: dict[int, list[frozenset[int]]] = {}
+    count = 0
+    for call in calls:
+        count += 1
+        if call.opens_turn:
+            selections.setdefault(call.conversation, []).append(frozenset(modules_of(call.selection)))
+    modules = range(workload.modules)
+    known = later_chances(selections.values(), modules)
+    of_others = fmean(known.values()) if known else None
+    messages = sum(map(len, selections.values()))
+    return ExpectedUse(
+        declares_tools=workload.declares_tools,
+        calls_per_message=max(1.0, count / messages) if knows_calls and messages else CALLS_PER_MESSAGE,
+        later_chances=None if of_others is None else tuple(known.get(module, of_others) for module in modules),
+    )
+
+
 def measure(cell: Cell) -> list[Measured]:
     """One cell, from its seed; talk with tools declared and without."""
     from litellm_prompt_router.analysis.simulate import Workload, arrivals
-    from litellm_prompt_router.analysis.simulate.synthetic import expected_of, halves
+    from litellm_prompt_router.analysis.simulate.synthetic import halves
     from litellm_prompt_router.cli.model_accounts import account_for
     from litellm_prompt_router.cli.tune_option import tune_synthetic
 

@@ -180,7 +180,7 @@ def _reported_prefixes(
     if not end:
         return []
     read = usage.cache_read_tokens
-    cached = read + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    cached = read + usage.cache_write_tokens
     reported = [(end, cached)] if cached else []
     if read and read not in {tokens for _, tokens in [*known, *reported]}:
         until = list(accumulate(estimated))

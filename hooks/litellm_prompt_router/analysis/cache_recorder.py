@@ -61,8 +61,8 @@ def probe_recorded(
             sleep(call.wait_seconds)
         at_seconds = clock()
         usage = ask(call.body)
-        written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-        tell(f"{call.what}: {usage.input_tokens:,} tokens, read {usage.cache_read_tokens:,}, written {written:,}")
+        read, written = usage.cache_read_tokens, usage.cache_write_tokens
+        tell(f"{call.what}: {usage.input_tokens:,} tokens, read {read:,}, written {written:,}")
         found.append(
             FingerprintedCall(
                 at_seconds=at_seconds,

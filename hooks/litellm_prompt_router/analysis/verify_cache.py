@@ -189,16 +189,12 @@ def _tally(name: str, calls: Sequence[ComparedCall], tolerance: float) -> ClassT
         input_tokens=sum(call.reported.input_tokens for call in calls),
         reported_read_tokens=sum(call.reported.cache_read_tokens for call in calls),
         modelled_read_tokens=sum(call.modelled.cache_read_tokens for call in calls),
-        reported_written_tokens=sum(_written(call.reported) for call in calls),
-        modelled_written_tokens=sum(_written(call.modelled) for call in calls),
+        reported_written_tokens=sum(call.reported.cache_write_tokens for call in calls),
+        modelled_written_tokens=sum(call.modelled.cache_write_tokens for call in calls),
         misplaced_tokens=sum(call.misplaced_tokens for call in calls),
         read_more=sum(beyond(call, 1) for call in calls),
         read_less=sum(beyond(call, -1) for call in calls),
     )
-
-
-def _written(usage: Usage) -> int:
-    return usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
 
 
 def _buckets(usage: Usage) -> tuple[int, int, int, int]:

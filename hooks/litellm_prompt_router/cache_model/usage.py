@@ -29,13 +29,12 @@ class Usage:
     output_tokens: int
 
     @property
+    def cache_write_tokens(self) -> int:
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
     def input_tokens(self) -> int:
-        return (
-            self.uncached_input_tokens
-            + self.cache_read_tokens
-            + self.cache_write_5m_tokens
-            + self.cache_write_1h_tokens
-        )
+        return self.uncached_input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

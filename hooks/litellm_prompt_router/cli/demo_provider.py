@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             "usage": {
                 "input_tokens": usage.uncached_input_tokens,
                 "cache_read_input_tokens": usage.cache_read_tokens,
-                "cache_creation_input_tokens": usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+                "cache_creation_input_tokens": usage.cache_write_tokens,
                 "cache_creation": {
                     "ephemeral_5m_input_tokens": usage.cache_write_5m_tokens,
                     "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,

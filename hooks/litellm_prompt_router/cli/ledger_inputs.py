@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from litellm_prompt_router.analysis.ledger_calls import RECORD_NAMES
+from litellm_prompt_router.analysis.ledger_calls import RECORD_NAMES, CallTally
 from litellm_prompt_router.analysis.ledger_lines import (
     PARQUET,
     LedgerTally,
@@ -18,8 +19,10 @@ from litellm_prompt_router.analysis.ledger_lines import (
 )
 from litellm_prompt_router.analysis.simulate.ledger_tuning import TermsOf
 from litellm_prompt_router.cli.extras import require_extra
+from litellm_prompt_router.cli.inputs import read_profiles, unknown_profile
 from litellm_prompt_router.cli.model_accounts import account_for
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.profile.profile import Profile
 
 
 class LedgerReader:
@@ -56,6 +59,28 @@ class LedgerReader:
             captured = ", ".join(self.tally.captured_in)
             raise ConfigurationError([f"{captured}: captured traffic, not a ledger: `simulate --tune` reads it"])
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def profiles_to_account(
+    reader: LedgerReader, root: Path | None, name: str | None
+) -> tuple[dict[str, int], tuple[str, ...], list[Profile]]:
+    """``(records by profile, names of the loaded profiles, the loaded ones of the ledger)``; with ``name`` that alone.
+
+    Raises ConfigurationError for a name that isn't loaded.
+    """
+    recorded = reader.profiles()
+    loaded = {profile.name: profile for profile in read_profiles(root)[0]}
+    if name is not None and name not in loaded:
+        raise unknown_profile(name, tuple(loaded))
+    return (
+        recorded,
+        tuple(loaded),
+        [loaded[each] for each in ([name] if name is not None else recorded) if each in loaded],
+    )
+
+
+def tally_for_json(tally: CallTally) -> dict[str, int]:
+    return {"records" if name == "records" else f"records_{name}": count for name, count in asdict(tally).items()}
 
 
 def is_ledger(path: str) -> bool:

@@ -157,7 +157,7 @@ def _rows(report: Report) -> Iterable[tuple[str, ...]]:
             f"{result.usd:,.4f}",
             f"{result.usd_per_conversation:,.4f}",
             f"{usage.cache_read_tokens:,}",
-            f"{usage.cache_write_5m_tokens + usage.cache_write_1h_tokens:,}",
+            f"{usage.cache_write_tokens:,}",
             f"{usage.uncached_input_tokens:,}",
             f"{result.mean_prompt_tokens:,.0f}",
             "" if versus is None or result.policy == BASELINE else f"{versus:+.1%}",

@@ -15,9 +15,8 @@ from litellm_prompt_router.analysis.simulate import BASELINE, Report
 from litellm_prompt_router.analysis.simulate.ledger_trial import is_accounted, ledger_report
 from litellm_prompt_router.analysis.simulate.ledger_tuning import explain_records, models_of
 from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
-from litellm_prompt_router.cli.inputs import read_profiles, unknown_profile
 from litellm_prompt_router.cli.ledger_command import told
-from litellm_prompt_router.cli.ledger_inputs import LedgerReader
+from litellm_prompt_router.cli.ledger_inputs import LedgerReader, profiles_to_account, tally_for_json
 from litellm_prompt_router.cli.model_accounts import account_for, say_counts, say_terms, show, watched
 from litellm_prompt_router.cli.output import percent, show_json
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
@@ -35,11 +34,7 @@ def simulate_ledger(
 ) -> None:
     """Replays the calls of the named profile, or of every loaded one that the ledger has."""
     reader = LedgerReader([path])
-    recorded = reader.profiles()
-    loaded = {profile.name: profile for profile in read_profiles(root)[0]}
-    if name is not None and name not in loaded:
-        raise unknown_profile(name, tuple(loaded))
-    chosen = [loaded[each] for each in ([name] if name is not None else recorded) if each in loaded]
+    recorded, loaded, chosen = profiles_to_account(reader, root, name)
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
     for profile in chosen:
@@ -102,7 +97,7 @@ def _for_json(
         "models": models,
         "calls": report[BASELINE].calls,
         "conversations": report[BASELINE].conversations,
-        **{f"records_{name}" if name != "records" else name: count for name, count in asdict(tally).items()},
+        **tally_for_json(tally),
         "policies": report.for_json(),
         "unknown": UNKNOWN,
         **review_for_json(profile),

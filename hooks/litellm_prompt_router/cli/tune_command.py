@@ -18,12 +18,10 @@ from litellm_prompt_router.cli.inputs import (
     profile_folders,
     profiles_option,
     profiles_root,
-    read_profiles,
     settings_of_environment,
-    unknown_profile,
 )
 from litellm_prompt_router.cli.ledger_command import told
-from litellm_prompt_router.cli.ledger_inputs import LedgerReader, terms_by
+from litellm_prompt_router.cli.ledger_inputs import LedgerReader, profiles_to_account, tally_for_json, terms_by
 from litellm_prompt_router.cli.model_accounts import say_terms, watched
 from litellm_prompt_router.cli.output import show_json, show_table
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
@@ -65,13 +63,9 @@ def tune(
     in conversations that begin without it. The cost gate goes by that where nothing is tuned.
     """
     reader = LedgerReader(paths)
-    recorded = reader.profiles()
-    loaded = {profile.name: profile for profile in read_profiles(root)[0]}
-    if name is not None and name not in loaded:
-        raise unknown_profile(name, tuple(loaded))
-    chosen = [loaded[each] for each in ([name] if name is not None else recorded) if each in loaded]
+    recorded, loaded, chosen = profiles_to_account(reader, root, name)
     if not chosen:
-        raise ConfigurationError([_nothing(paths, recorded, tuple(loaded))])
+        raise ConfigurationError([_nothing(paths, recorded, loaded)])
     found = [tune_profile(reader, profile, model, stated) for profile in chosen]
     folders = profile_folders(profiles_root(root)) if writes else {}
     if as_json:
@@ -159,7 +153,7 @@ def _for_json(found: LedgerTuning, profile: Profile) -> dict[str, Any]:
         "models": dict(found.models),
         "conversations": found.conversations,
         "calls": found.calls,
-        **{f"records_{name}" if name != "records" else name: count for name, count in asdict(found.tally).items()},
+        **tally_for_json(found.tally),
         "why_not": found.why_not,
         **({} if found.tuning is None else tuning_for_json(found.tuning)),
         "use": None if found.use is None else asdict(found.use),

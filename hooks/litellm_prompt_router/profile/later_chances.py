@@ -14,16 +14,23 @@ SEEN_BEFOREHAND = 0.5
 
 def later_chances(conversations: Iterable[Sequence[Collection[Name]]], modules: Collection[Name]) -> dict[Name, float]:
     """By module, of those of which enough conversations tell. A conversation is what each of its messages needs."""
-    begun = dict.fromkeys(modules, 0)
+    return {
+        name: (needed + SEEN_BEFOREHAND) / (begun + 2 * SEEN_BEFOREHAND)
+        for name, (needed, begun) in later_counts(conversations, modules).items()
+        if begun >= MIN_BEGUN
+    }
+
+
+def later_counts(
+    conversations: Iterable[Sequence[Collection[Name]]], modules: Collection[Name]
+) -> dict[Name, tuple[int, int]]:
+    """By module: ``(conversations that need it later, of how many that begin without it)``."""
     needed = dict.fromkeys(modules, 0)
+    begun = dict.fromkeys(modules, 0)
     for first, *others in conversations:
         later = {name for needs in others for name in needs}
         for name in modules:
             if name not in first:
                 begun[name] += 1
                 needed[name] += name in later
-    return {
-        name: (needed[name] + SEEN_BEFOREHAND) / (count + 2 * SEEN_BEFOREHAND)
-        for name, count in begun.items()
-        if count >= MIN_BEGUN
-    }
+    return {name: (needed[name], begun[name]) for name in modules}

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from litellm_prompt_router.record.history_state import digest_of_text
-from litellm_prompt_router.request.types import Recognition, Span
+from litellm_prompt_router.request.compose import VARYING, homes
+from litellm_prompt_router.request.types import Recognition
 
 REMEMBERED = 256
 
@@ -28,16 +29,11 @@ class PromptPlaces(NamedTuple):
 
 @lru_cache(maxsize=REMEMBERED)
 def places_of(recognition: Recognition) -> PromptPlaces:
-    """Of slots, and of text that the profile doesn't know.
-
-    As ``compose`` places them: volatile slots and residue behind all that is known go to the end.
-    """
-    spans = recognition.spans
-    last_known = max((number for number, span in enumerate(spans) if span.kind != "residue"), default=-1)
+    """Of slots, and of text that the profile doesn't know, where composing puts them."""
     found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-    for number, span in enumerate(spans):
+    for group, _, _, span in homes(recognition):
         if span.kind != "module" and span.end > span.start:
-            found[_is_varying(span) or number > last_known].append((span.start, span.end))
+            found[group == VARYING].append((span.start, span.end))
     return PromptPlaces(tuple(found[0]), tuple(found[1]))
 
 
@@ -51,7 +47,3 @@ def state_of(places: Sequence[tuple[int, int]], text: str, scope: str) -> str | 
     if not places:
         return None
     return digest_of_text("\0".join([text[start:end] for start, end in places]), scope)
-
-
-def _is_varying(span: Span) -> bool:
-    return span.slot is not None and span.slot.volatile

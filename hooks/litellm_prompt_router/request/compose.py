@@ -118,7 +118,7 @@ def _arrange(recognition: Recognition, selected: frozenset[int], arrivals: tuple
     late: dict[int, list[tuple[int, int, Span]]] = {arrival.turn: [] for arrival in arrivals}
     late_counted: list[tuple[int, int]] = []
     counted_copies: set[tuple[int, int]] = set()
-    for group, copy, module, span in _homes(recognition):
+    for group, copy, module, span in homes(recognition):
         kept = span.kind != "module" or module in selected
         if span.kind == "module":
             # A module's literal text is counted once for each copy, at its first literal.
@@ -149,7 +149,7 @@ def _arrange(recognition: Recognition, selected: frozenset[int], arrivals: tuple
     )
 
 
-def _homes(recognition: Recognition) -> Iterable[tuple[int, int, int, Span]]:
+def homes(recognition: Recognition) -> Iterable[tuple[int, int, int, Span]]:
     """``(group, copy, module, span)``: where each span goes. ``copy`` 1 is a module's second time in the prompt."""
     modules, spans = recognition.profile.modules, recognition.spans
     last_known = max((n for n, span in enumerate(spans) if span.kind != "residue"), default=-1)

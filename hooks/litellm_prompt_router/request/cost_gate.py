@@ -41,7 +41,7 @@ def modules_to_send(
     if leaves_nothing_out(selected, tokens, is_fitted=is_fitted):
         return None
     every = frozenset([module for module, size in enumerate(tokens) if size]) | selected
-    if economics is None or not economics.is_tuned or not holds_for(target, economics):
+    if economics is None or not holds_for(target, economics):
         return untuned_choice(
             target, selected, tokens, core_tokens, is_hour=is_hour, is_fitted=is_fitted, expected=expected
         ).sent
@@ -106,9 +106,13 @@ def first_selected(decision: RoutingDecision, profile: Profile, *, is_latest: bo
 
 
 def holds_for(target: Target, economics: Economics) -> bool:
-    """True unless both sides know their prices and one of them differs by more than a tenth of the input price."""
+    """True of what was tuned, unless both sides know their prices and one of them differs by more than a tenth of the
+    input price.
+    """
     pairs = (
         (economics.read_share, target.cache_read_share),
         (economics.write_share, target.cache_write_share),
     )
-    return all(tuned is None or now is None or abs(tuned - now) <= SAME_SHARE for tuned, now in pairs)
+    return economics.is_tuned and all(
+        tuned is None or now is None or abs(tuned - now) <= SAME_SHARE for tuned, now in pairs
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from litellm_prompt_router.analysis.conversation_links import LinkedCall
+from litellm_prompt_router.profile.later_chances import later_counts
 from litellm_prompt_router.profile.profile import ObservedUse, Profile
 
 MIN_BEGUN = 20
@@ -15,20 +16,19 @@ DIGITS = 4
 def observed_use(links: Sequence[LinkedCall], profile: Profile) -> ObservedUse:
     """Of calls that providers answered, in the order of their times."""
     messages = sum(link.call.is_new_message for link in links)
-    begun: dict[int, frozenset[int]] = {}
-    later: dict[int, set[int]] = {}
+    seen: dict[int, tuple[frozenset[int], set[int]]] = {}
     for link in links:
-        if link.conversation not in begun:
+        if link.conversation not in seen:
             # Of one that began before the ledger did, nobody saw what it was without at first.
-            begun[link.conversation] = link.call.first if link.call.begins else frozenset(range(len(profile.modules)))
-            later[link.conversation] = set()
-        later[link.conversation] |= link.call.first | link.call.later
-    chances: dict[str, float] = {}
-    for number, module in enumerate(profile.modules):
-        without = [conversation for conversation, first in begun.items() if number not in first]
-        if not module.always and len(without) >= MIN_BEGUN:
-            needed = sum(number in later[conversation] for conversation in without)
-            chances[module.id] = round(needed / len(without), DIGITS)
+            first = link.call.first if link.call.begins else frozenset(range(len(profile.modules)))
+            seen[link.conversation] = (first, set())
+        seen[link.conversation][1].update(link.call.first, link.call.later)
+    counts = later_counts(seen.values(), [n for n, module in enumerate(profile.modules) if not module.always])
+    chances = {
+        profile.modules[number].id: round(needed / begun, DIGITS)
+        for number, (needed, begun) in counts.items()
+        if begun >= MIN_BEGUN
+    }
     return ObservedUse(
         calls_per_message=round(max(1.0, len(links) / messages), 2) if messages else None,
         later_chances=chances or None,

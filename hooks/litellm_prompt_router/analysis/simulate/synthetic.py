@@ -6,7 +6,6 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from statistics import fmean
 
 from litellm_prompt_router.analysis.simulate.bundles import Demand, demand_of
 from litellm_prompt_router.analysis.simulate.cost_report import PolicyTally, Report, report_of
@@ -16,10 +15,9 @@ from litellm_prompt_router.analysis.simulate.simulated_policies import POLICIES,
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall, Workload
 from litellm_prompt_router.cache_model import PrefixCache, Prices, Rules, cost_usd, total_usage
 from litellm_prompt_router.cache_model.usage import Usage
-from litellm_prompt_router.profile.later_chances import later_chances
 from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Economics
 from litellm_prompt_router.request.cost_gate import modules_to_send
-from litellm_prompt_router.request.expected_use import CALLS_PER_MESSAGE, ExpectedUse
+from litellm_prompt_router.request.expected_use import ExpectedUse
 from litellm_prompt_router.request.types import Target
 
 ACCOUNTED: tuple[Policy, ...] = ("full-cached", "latest", "grow", "append", "auto")
@@ -127,22 +125,3 @@ def halves(calls: Sequence[SyntheticCall]) -> tuple[list[SyntheticCall], list[Sy
     conversations = sorted({call.conversation for call in calls})
     middle = conversations[len(conversations) // 2]
     return [c for c in calls if c.conversation < middle], [c for c in calls if c.conversation >= middle]
-
-
-def expected_of(workload: Workload, calls: Iterable[SyntheticCall], *, knows_calls: bool = False) -> ExpectedUse:
-    """What labels of these conversations say of later ones; with ``knows_calls`` also what a ledger says of calls."""
-    selections: dict[int, list[frozenset[int]]] = {}
-    count = 0
-    for call in calls:
-        count += 1
-        if call.opens_turn:
-            selections.setdefault(call.conversation, []).append(frozenset(modules_of(call.selection)))
-    modules = range(workload.modules)
-    known = later_chances(selections.values(), modules)
-    of_others = fmean(known.values()) if known else None
-    messages = sum(map(len, selections.values()))
-    return ExpectedUse(
-        declares_tools=workload.declares_tools,
-        calls_per_message=max(1.0, count / messages) if knows_calls and messages else CALLS_PER_MESSAGE,
-        later_chances=None if of_others is None else tuple(known.get(module, of_others) for module in modules),
-    )
