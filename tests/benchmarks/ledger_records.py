@@ -27,10 +27,12 @@ KEYS = ("reports-agent", "support-bot", "code-assistant", "research", "finance-a
 MODELS = (("claude-sonnet-4-5", "anthropic", 3e-6), ("claude-opus-5", "bedrock", 5e-6), ("gpt-5.6", "openai", 2e-6))
 MODULES = ("data_processing", "charts", "git", "web_search", "documents", "shell", "code", "spreadsheets", "images")
 KINDS = ("score", "trigger", "inherited", "tool_call", "requires")
+DETAILS = {"trigger": "bar chart", "tool_call": "plot_chart", "requires": "tools/git"}
+SELECTIONS = 300
 PART = 250_000
 
 
-def selections(rng: np.random.Generator, count: int = 300) -> list[str]:
+def selections(rng: np.random.Generator, count: int) -> list[str]:
     """JSON texts as records have them under ``modules``."""
     found = []
     for _ in range(count):
@@ -39,15 +41,16 @@ def selections(rng: np.random.Generator, count: int = 300) -> list[str]:
         for index in sorted(picked):
             kind = KINDS[int(rng.choice(5, p=[0.45, 0.25, 0.15, 0.05, 0.10]))]
             is_late = bool(rng.random() < 0.15) or kind == "tool_call"
-            uses.append({"id": f"tools/{MODULES[index]}", "evidence": kind, "detail": None, "late": is_late})
+            detail = f"{rng.uniform(0.1, 0.9):.2f}" if kind == "score" else DETAILS.get(kind)
+            uses.append({"id": f"tools/{MODULES[index]}", "evidence": kind, "detail": detail, "late": is_late})
         found.append(orjson.dumps(uses).decode())
     return found
 
 
-def part(seed: int, first: int, count: int, total: int) -> pl.DataFrame:
-    """``count`` records from number ``first`` on, of ``total`` in all."""
+def part(seed: int, first: int, count: int, total: int, kinds: int = SELECTIONS) -> pl.DataFrame:
+    """``count`` records from number ``first`` on, of ``total`` in all, with so many ``kinds`` of selections."""
     rng = np.random.default_rng([seed, first])
-    texts = selections(np.random.default_rng(seed))
+    texts = selections(np.random.default_rng(seed), kinds)
     number = np.arange(first, first + count)
     conversation = number // CALLS_A_CONVERSATION
     per = np.random.default_rng([seed, 1])  # what a conversation has in common
@@ -153,12 +156,12 @@ def write_parquet(folder: Path, records: int, seed: int = 1) -> list[Path]:
     return files
 
 
-def write_lines(file: Path, records: int, seed: int = 1) -> None:
+def write_lines(file: Path, records: int, seed: int = 1, kinds: int = SELECTIONS) -> None:
     """The same records as the proxy writes them."""
     money = [name for name, dtype in SCHEMA.items() if dtype == MONEY]
     with file.open("wb") as target:
         for first in range(0, records, PART):
-            frame = part(seed, first, min(PART, records - first), records).drop("extra")
+            frame = part(seed, first, min(PART, records - first), records, kinds).drop("extra")
             frame = frame.with_columns(pl.col(name).cast(pl.String).str.replace("0{1,6}$", "") for name in money)
             for row in frame.iter_rows(named=True):
                 row["modules"] = orjson.loads(row["modules"]) if row["modules"] else []

@@ -8,7 +8,7 @@ cover better than percentiles of resampled means.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def interval_of_sum(values: Floats, seed: int = SEED) -> Interval | None:
         return None
     rng = np.random.default_rng(seed)
     ones = np.ones_like(values)
-    drawn = _resampled(CostSample(cost=values, size=ones), rng)
+    (drawn,) = _resampled([CostSample(cost=values, size=ones)], rng)
     units = len(values)
     if drawn.variance > 0 and np.mean(~_varies(drawn.drawn_variance, drawn.variance)) > (1 - CONFIDENCE) / 2:
         return None
@@ -95,26 +95,49 @@ def interval_of_sum(values: Floats, seed: int = SEED) -> Interval | None:
 
 def compare(strata: Sequence[Stratum], *, by_call: bool, seed: int = SEED) -> Saving | None:
     """The saving over all strata, each weighed with its treated conversations (or calls). None without strata."""
+    return compare_both(strata, seed=seed)[by_call]
+
+
+def compare_both(strata: Sequence[Stratum], *, seed: int = SEED) -> tuple[Saving | None, Saving | None]:
+    """``(per conversation, per call)``, from the same resamples."""
     if not strata:
-        return None
+        return None, None
     rng = np.random.default_rng(seed)
-    saved = treated = variance = 0.0
-    deviation: Floats = np.zeros(RESAMPLES)
-    drawn_variance: Floats = np.zeros(RESAMPLES)
+    ways = (_Compared(), _Compared())
     for stratum in strata:
-        arms = [stratum.holdout, stratum.treatment]
-        if not by_call:
-            arms = [CostSample(cost=arm.cost, size=np.ones_like(arm.cost)) for arm in arms]
-        weight = float(arms[1].size.sum())
-        saved += weight * (arms[0].rate - arms[1].rate)
-        treated += float(arms[1].cost.sum())
+        arms = [_both_sizes(arm) for arm in (stratum.holdout, stratum.treatment)]
+        for way, holdout, treatment in zip(ways, *arms, strict=True):
+            way.weight = float(treatment.size.sum())
+            way.saved += way.weight * (holdout.rate - treatment.rate)
+            way.treated += float(treatment.cost.sum())
         for sign, arm in zip((1, -1), arms, strict=True):
-            drawn = _resampled(arm, rng)
-            deviation += sign * weight * drawn.deviation
-            drawn_variance += weight**2 * drawn.drawn_variance
-            variance += weight**2 * drawn.variance
-    interval = _studentised(saved, deviation, drawn_variance, variance)
-    return Saving(saved_usd=saved, interval=interval, treated_usd=treated)
+            for way, drawn in zip(ways, _resampled(arm, rng), strict=True):
+                way.deviation += sign * way.weight * drawn.deviation
+                way.drawn_variance += way.weight**2 * drawn.drawn_variance
+                way.variance += way.weight**2 * drawn.variance
+    per_conversation, per_call = (way.saving() for way in ways)
+    return per_conversation, per_call
+
+
+def _both_sizes(arm: CostSample) -> tuple[CostSample, CostSample]:
+    """Each conversation as one, and by its calls."""
+    return CostSample(cost=arm.cost, size=np.ones_like(arm.cost)), arm
+
+
+@dataclass(kw_only=True, slots=True)
+class _Compared:
+    """What the strata so far add up to."""
+
+    weight: float = 0.0
+    saved: float = 0.0
+    treated: float = 0.0
+    variance: float = 0.0
+    deviation: Floats = field(default_factory=lambda: np.zeros(RESAMPLES))
+    drawn_variance: Floats = field(default_factory=lambda: np.zeros(RESAMPLES))
+
+    def saving(self) -> Saving:
+        interval = _studentised(self.saved, self.deviation, self.drawn_variance, self.variance)
+        return Saving(saved_usd=self.saved, interval=interval, treated_usd=self.treated)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,25 +149,39 @@ class _Drawn:
     drawn_variance: Floats
 
 
-def _resampled(sample: CostSample, rng: np.random.Generator) -> _Drawn:
-    cost, size = _grouped(sample.cost, sample.size, rng)
-    units = len(cost)
-    centred = cost - cost.sum() / size.sum() * size  # so that a resample's rate is its deviation
-    products = np.stack([centred, size, centred**2, centred * size, size**2], axis=1)
+def _resampled(samples: Sequence[CostSample], rng: np.random.Generator) -> list[_Drawn]:
+    """For each of ``samples``, which are of the same units and measure their size each in its way."""
+    units = len(samples[0].cost)
+    group = rng.permutation(units) % MAX_UNITS if units > MAX_UNITS else None
+    products = [_products(*_grouped(sample, group)) for sample in samples]
+    units = len(products[0])
     rows = max(1, DRAWS_AT_ONCE // units)
-    drawn = [_sums_of_resamples(products, min(rows, RESAMPLES - start), rng) for start in range(0, RESAMPLES, rows)]
-    deviation, drawn_variance = _rate_of(np.concatenate(drawn), units)
-    _, variance = _rate_of(products.sum(axis=0)[None, :], units)
+    parts: list[list[Floats]] = [[] for _ in samples]
+    for start in range(0, RESAMPLES, rows):
+        times = _times_drawn(units, min(rows, RESAMPLES - start), rng)
+        for part, of_sample in zip(parts, products, strict=True):
+            part.append(times @ of_sample)
+    return [_drawn(part, of_sample) for part, of_sample in zip(parts, products, strict=True)]
+
+
+def _products(cost: Floats, size: Floats) -> Floats:
+    centred = cost - cost.sum() / size.sum() * size  # so that a resample's rate is its deviation
+    found: Floats = np.stack([centred, size, centred**2, centred * size, size**2], axis=1)
+    return found
+
+
+def _drawn(sums: Sequence[Floats], products: Floats) -> _Drawn:
+    deviation, drawn_variance = _rate_of(np.concatenate(sums), len(products))
+    _, variance = _rate_of(products.sum(axis=0)[None, :], len(products))
     return _Drawn(variance=float(variance[0]), deviation=deviation, drawn_variance=drawn_variance)
 
 
-def _sums_of_resamples(products: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    """A row for each: sums over units drawn with replacement, by how often each was drawn."""
-    units = len(products)
-    drawn = rng.integers(0, units, size=(resamples, units)) + units * np.arange(resamples)[:, None]
+def _times_drawn(units: int, resamples: int, rng: np.random.Generator) -> Floats:
+    """A row for each resample: how often each unit was drawn, with replacement."""
+    drawn = rng.integers(0, units, size=(resamples, units))
+    drawn += units * np.arange(resamples)[:, None]
     times = np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units)
-    sums: Floats = times.astype(np.float64) @ products
-    return sums
+    return times.astype(np.float64)
 
 
 def _rate_of(sums: Floats, units: int) -> tuple[Floats, Floats]:
@@ -155,12 +192,12 @@ def _rate_of(sums: Floats, units: int) -> tuple[Floats, Floats]:
     return rate, residuals * units / max(1, units - 1) / size**2
 
 
-def _grouped(cost: Floats, size: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    if len(cost) <= MAX_UNITS:
-        return cost, size
-    group = rng.permutation(len(cost)) % MAX_UNITS
-    costs: Floats = np.bincount(group, cost, MAX_UNITS).astype(np.float64)
-    sizes: Floats = np.bincount(group, size, MAX_UNITS).astype(np.float64)
+def _grouped(sample: CostSample, group: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
+    """``(cost, size)`` of each unit, or of each group of units."""
+    if group is None:
+        return sample.cost, sample.size
+    costs: Floats = np.bincount(group, sample.cost, MAX_UNITS).astype(np.float64)
+    sizes: Floats = np.bincount(group, sample.size, MAX_UNITS).astype(np.float64)
     return costs, sizes
 
 

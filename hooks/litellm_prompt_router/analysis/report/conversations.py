@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from litellm_prompt_router.analysis.report.control_group import (
     CostSample,
     Interval,
     Stratum,
-    compare,
+    compare_both,
     interval_of_sum,
 )
 from litellm_prompt_router.analysis.report.figures import Control, ConversationCost
@@ -21,37 +21,46 @@ from litellm_prompt_router.analysis.report.frames import collected
 
 TOP = 10
 LOOSE_GROUPS = 2_048
+_IDENTITY = ("unit", "key", "is_shadow", "arm")
 
 
-def conversations_of(frame: pl.LazyFrame) -> pl.DataFrame:
-    """A row for each conversation; one that shadow mode saw in part has two. ``cost``: the bill and routing models'.
+def names_in(frame: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
+    """The names that conversations have, by their column."""
+    known = frame.filter(pl.col("conversation").is_not_null())
+    return {name: known.select(pl.col(name).unique().drop_nulls()) for name in ("key", "model", "arm")}
+
+
+def conversations_in(frame: pl.LazyFrame, names: Mapping[str, pl.DataFrame]) -> pl.LazyFrame:
+    """A row for each conversation and model; ``names`` are the columns of ``names_in``.
+
+    ``cost`` is the bill and routing models'.
 
     ``unit`` is a hash of 64 bits: two of a million conversations fall together once in 40 million reports. Names
     stay in the files, because as text they would take most of the memory.
     """
     known = frame.filter(pl.col("conversation").is_not_null())
-    names = {name: collected(known.select(pl.col(name).unique().drop_nulls())) for name in ("key", "model", "arm")}
     known = known.with_columns(pl.struct("key", "conversation").hash().alias("unit")).with_columns(
         pl.col(name).cast(pl.Enum(found[name].sort())) for name, found in names.items()
     )
-    identity = ["unit", "key", "is_shadow", "arm"]
-    parts = collected(
-        known.group_by(*identity, "model").agg(
-            pl.len().alias("calls"),
-            pl.col("billed_usd").sum().alias("billed"),
-            (pl.col("billed_usd").sum() + pl.col("routing_model_usd").sum()).alias("cost"),
-            pl.col("billed_usd").count().alias("billed_calls"),
-            (pl.col("billed_usd").is_null() & ~pl.col("is_failure")).sum().alias("unbilled"),
-            pl.col("estimated_net_saved_usd").sum().alias("net"),
-            pl.col("estimated_net_saved_usd").count().alias("net_calls"),
-        )
+    return known.group_by(*_IDENTITY, "model").agg(
+        pl.len().alias("calls"),
+        pl.col("billed_usd").sum().alias("billed"),
+        (pl.col("billed_usd").sum() + pl.col("routing_model_usd").sum()).alias("cost"),
+        pl.col("billed_usd").count().alias("billed_calls"),
+        (pl.col("billed_usd").is_null() & ~pl.col("is_failure")).sum().alias("unbilled"),
+        pl.col("estimated_net_saved_usd").sum().alias("net"),
+        pl.col("estimated_net_saved_usd").count().alias("net_calls"),
     )
+
+
+def conversations_of(parts: pl.DataFrame) -> pl.DataFrame:
+    """Of the rows of ``conversations_in`` one for each conversation; one that shadow mode saw in part has two."""
     if parts["unit"].n_unique() == parts.height:
         return parts
     summed = ("calls", "billed", "cost", "billed_calls", "unbilled", "net", "net_calls")
     return (
         parts.sort("calls", "model", descending=True)
-        .group_by(identity, maintain_order=True)
+        .group_by(_IDENTITY, maintain_order=True)
         .agg(pl.col("model").first(), *(pl.col(name).sum() for name in summed))
     )
 
@@ -67,15 +76,13 @@ def _names_of(frame: pl.LazyFrame, units: Sequence[int]) -> dict[int, str]:
     return dict(found.iter_rows())
 
 
-def loose_of(frame: pl.LazyFrame) -> pl.DataFrame:
+def loose_in(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Calls without a conversation, each of which stands for itself; by chance in groups, to bound their number."""
     loose = frame.filter(pl.col("conversation").is_null())
-    return collected(
-        loose.group_by("is_shadow", (pl.col("request_id").hash() % LOOSE_GROUPS).alias("group")).agg(
-            pl.len().alias("calls"),
-            pl.col("estimated_net_saved_usd").sum().alias("net"),
-            pl.col("estimated_net_saved_usd").count().alias("net_calls"),
-        )
+    return loose.group_by("is_shadow", (pl.col("request_id").hash() % LOOSE_GROUPS).alias("group")).agg(
+        pl.len().alias("calls"),
+        pl.col("estimated_net_saved_usd").sum().alias("net"),
+        pl.col("estimated_net_saved_usd").count().alias("net_calls"),
     )
 
 
@@ -123,6 +130,7 @@ def control_of(conversations: pl.DataFrame) -> Control | None:
     held = sum(len(stratum.holdout.cost) for stratum in strata)
     treated = sum(len(stratum.treatment.cost) for stratum in strata)
     is_enough = min(held, treated) >= MIN_CONVERSATIONS
+    per_conversation, per_call = compare_both(strata if is_enough else ())
     return Control(
         holdout=counted.get("holdout", 0),
         treatment=counted.get("treatment", 0),
@@ -131,8 +139,8 @@ def control_of(conversations: pl.DataFrame) -> Control | None:
         compared_treatment=treated,
         strata=len(strata),
         unpriced=arms.height - priced.height,
-        per_conversation=compare(strata, by_call=False) if is_enough else None,
-        per_call=compare(strata, by_call=True) if is_enough else None,
+        per_conversation=per_conversation,
+        per_call=per_call,
     )
 
 

@@ -4,6 +4,8 @@ What a record counts as is said in ``record.Facts`` and ``record.Record``; here 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from litellm_prompt_router.record.record import ASSUMED, SIDE_CALLS, UNREVIEWED
@@ -53,3 +55,8 @@ def with_groups(records: pl.LazyFrame) -> pl.LazyFrame:
 def collected(lazy: pl.LazyFrame) -> pl.DataFrame:
     """The frame's rows, worked out in bounded memory."""
     return lazy.collect(engine="streaming")
+
+
+def collected_together(queries: Mapping[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
+    """Each query's rows, all from one reading of the files."""
+    return dict(zip(queries, pl.collect_all(list(queries.values()), engine="streaming"), strict=True))

@@ -14,35 +14,64 @@ import polars as pl
 from litellm_prompt_router.analysis.report.conversations import (
     TOP,
     control_of,
+    conversations_in,
     conversations_of,
-    loose_of,
+    loose_in,
+    names_in,
     net_interval,
     ranked,
 )
 from litellm_prompt_router.analysis.report.figures import DIMENSIONS, By, Figures, Group, ModuleUse, Sums
-from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected, with_groups
-from litellm_prompt_router.analysis.report.missed_needs import missed_needs
-from litellm_prompt_router.analysis.report.tunings_used import tunings_used
+from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected_together, with_groups
+from litellm_prompt_router.analysis.report.missed_needs import missed_needs, needs_in
+from litellm_prompt_router.analysis.report.tunings_used import tunings_in, tunings_used
 from litellm_prompt_router.record.record import USAGE_BUCKETS
 
 
 def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
     """All figures of the records; None when there are none."""
     frame = with_groups(records)
-    span = collected(
-        frame.select(pl.col("finished_seconds").min().alias("since"), pl.col("finished_seconds").max().alias("until"))
-    ).row(0)
+    column = pl.col
+    first = collected_together(
+        {
+            "span": frame.select(
+                column("finished_seconds").min().alias("since"), column("finished_seconds").max().alias("until")
+            ),
+            "selections": frame.filter(column("modules").is_not_null() & (column("modules") != "[]"))
+            .group_by("modules")
+            .len(),
+            **names_in(frame),
+        }
+    )
+    span, selections = first.pop("span").row(0), first.pop("selections")
     if span[0] is None:
         return None
     steps: Literal["day", "hour"] = "day" if span[1] // DAY_SECONDS - span[0] // DAY_SECONDS > 1 else "hour"
-    summed = _summed(frame, steps, by)
+    found = collected_together(
+        {
+            "summed": _summed(frame, steps, by),
+            "conversations": conversations_in(frame, first),
+            "loose": loose_in(frame),
+            "needs": needs_in(frame, selections),
+            "tunings": tunings_in(frame),
+            "decision": frame.filter(column("decision_us").is_not_null()).group_by("decision_us").len(),
+            "outcomes": frame.group_by("outcome").len(),
+            "held_back": frame.filter(column("is_held_back")).group_by("profile").len(),
+            "passthroughs": frame.filter(column("outcome") == "passthrough").group_by("reason").len(),
+            "errors": frame.filter(column("status") == "failure").group_by("error_type").len(),
+            "net_unavailable": frame.filter(
+                column("estimated_net_saved_usd").is_null(), column("outcome") != "passthrough"
+            )
+            .group_by("estimated_net_saved_reason")
+            .len(),
+        }
+    )
+    summed, loose = found["summed"], found["loose"]
     (total,) = _groups(summed, None)
     timeline = _groups(summed, steps)
-    conversations = conversations_of(frame)
-    loose = loose_of(frame)
+    conversations = conversations_of(found["conversations"])
     priced = conversations.filter(pl.col("billed_calls") > 0)
     priced_count = priced["unit"].n_unique()
-    decision = collected(frame.filter(pl.col("decision_us").is_not_null()).group_by("decision_us").len())
     extremes = ranked(frame, conversations)
     return Figures(
         since_seconds=span[0],
@@ -58,28 +87,25 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
         groups=timeline if by == steps else _groups(summed, by) if by else (),
         steps=steps,
         timeline=timeline,
-        modules=_modules(frame),
-        missed_needs=missed_needs(frame),
-        tunings=tunings_used(frame),
-        outcomes=_counts(frame, "outcome"),
-        held_back=_counts(frame.filter(pl.col("is_held_back")), "profile"),
-        passthroughs=_counts(frame.filter(pl.col("outcome") == "passthrough"), "reason"),
-        errors=_counts(frame.filter(pl.col("status") == "failure"), "error_type"),
-        net_unavailable=_counts(
-            frame.filter(pl.col("estimated_net_saved_usd").is_null(), pl.col("outcome") != "passthrough"),
-            "estimated_net_saved_reason",
-        ),
-        decision_p50_us=_quantile(decision, 0.50),
-        decision_p99_us=_quantile(decision, 0.99),
+        modules=_modules(selections),
+        missed_needs=missed_needs(found["needs"]),
+        tunings=tunings_used(found["tunings"]),
+        outcomes=_counts(found["outcomes"]),
+        held_back=_counts(found["held_back"]),
+        passthroughs=_counts(found["passthroughs"]),
+        errors=_counts(found["errors"]),
+        net_unavailable=_counts(found["net_unavailable"]),
+        decision_p50_us=_quantile(found["decision"], 0.50),
+        decision_p99_us=_quantile(found["decision"], 0.99),
         losses=tuple(c for c in extremes[:TOP] if c.net_saved_usd < 0),
         gains=tuple(c for c in extremes[::-1][:TOP] if c.net_saved_usd > 0),
         control=control_of(conversations),
     )
 
 
-def _summed(frame: pl.LazyFrame, steps: By, by: By | None) -> pl.DataFrame:
-    """Sums by time step and by the dimension asked for, of shadow records apart; in one pass."""
-    return collected(frame.group_by("is_shadow", *dict.fromkeys((steps, by or steps))).agg(_sum_expressions()))
+def _summed(frame: pl.LazyFrame, steps: By, by: By | None) -> pl.LazyFrame:
+    """Sums by time step and by the dimension asked for, of shadow records apart."""
+    return frame.group_by("is_shadow", *dict.fromkeys((steps, by or steps))).agg(_sum_expressions())
 
 
 def _groups(summed: pl.DataFrame, by: By | None) -> tuple[Group, ...]:
@@ -176,10 +202,7 @@ def _group_name(value: Any, by: By | None) -> str:
     return str(value)
 
 
-def _modules(frame: pl.LazyFrame) -> tuple[ModuleUse, ...]:
-    selections = collected(
-        frame.filter(pl.col("modules").is_not_null() & (pl.col("modules") != "[]")).group_by("modules").len()
-    )
+def _modules(selections: pl.DataFrame) -> tuple[ModuleUse, ...]:
     total = int(selections["len"].sum())
     calls: dict[str, int] = {}
     late: dict[str, int] = {}
@@ -232,8 +255,8 @@ def _uses(text: str) -> Iterable[Mapping[str, Any]]:
             yield {"id": item, "evidence": "unknown"}
 
 
-def _counts(frame: pl.LazyFrame, name: str) -> dict[str, int]:
-    rows: Sequence[tuple[str | None, int]] = collected(frame.group_by(name).len()).rows()
+def _counts(counted: pl.DataFrame) -> dict[str, int]:
+    rows: Sequence[tuple[str | None, int]] = counted.rows()
     return {value or "unknown": count for value, count in sorted(rows, key=lambda row: (-row[1], str(row[0])))}
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from litellm_prompt_router.analysis.report.figures import TuningUse
-from litellm_prompt_router.analysis.report.frames import collected
 
 
-def tunings_used(frame: pl.LazyFrame) -> tuple[TuningUse, ...]:
-    """By profile and tuning, in the order in which they were first seen."""
+def tunings_in(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """A row for each profile and tuning, in the order in which they were first seen."""
     column = pl.col
-    rows = collected(
+    return (
         frame.filter(column("tuning").is_not_null())
         .group_by("profile", "tuning")
         .agg(
@@ -24,6 +23,10 @@ def tunings_used(frame: pl.LazyFrame) -> tuple[TuningUse, ...]:
         )
         .sort("profile", "since", "tuning")
     )
+
+
+def tunings_used(rows: pl.DataFrame) -> tuple[TuningUse, ...]:
+    """The rows of ``tunings_in``."""
     return tuple(
         TuningUse(
             profile=row["profile"],
