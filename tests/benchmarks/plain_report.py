@@ -141,7 +141,10 @@ def figures(files: Sequence[str], *, has_intervals: bool) -> dict[str, Any]:
             side: tables["total"].filter(pl.col("is_shadow") == shadow).drop("is_shadow").to_dicts()[0]
             for side, shadow in (("actual", False), ("would", True))
         },
-        "timeline": tables["timeline"].sort("finished_seconds", "is_shadow").drop("finished_seconds", "is_shadow").to_dicts(),
+        "timeline": tables["timeline"]
+        .sort("finished_seconds", "is_shadow")
+        .drop("finished_seconds", "is_shadow")
+        .to_dicts(),
         "conversations": talks.select(pl.struct("key", "conversation").n_unique()).item(),
         "loose_calls": tables["loose"].height,
         "cost": priced["cost"].sum() / priced.select(pl.struct("key", "conversation").n_unique()).item(),

@@ -97,7 +97,7 @@ def differences(report: Mapping[str, Any], plain: Mapping[str, Any]) -> list[str
         "modules": ({use.pop("module"): use for use in map(dict, report["modules"])}, plain["modules"]),
         "timeline": (
             [side for step in report["timeline"] for side in (step["actual"], step["would"]) if side],
-            plain["timeline"],
+            [{name: step[name] for name in plain["actual"]} for step in plain["timeline"]],
         ),
     }
     for name in ("losses", "gains"):

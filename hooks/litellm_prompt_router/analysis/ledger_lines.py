@@ -16,6 +16,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".gz", ".parquet")
 PARQUET = ".parquet"
+READ_BYTES = 1 << 18
 
 
 def is_record(document: object) -> bool:
@@ -78,24 +79,32 @@ def without_copies(files: Iterable[Path], tally: LedgerTally) -> tuple[Path, ...
 def records_in(file: Path, tally: LedgerTally) -> Iterator[dict[str, Any]]:
     """The file's records. Raises ConfigurationError if it can't be opened."""
     tally.files += 1
-    for line in _lines(file, tally):
-        if line.isspace():
-            continue
-        tally.lines += 1
-        try:
-            document = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            document = None
-        if is_record(document):
-            yield document
-        else:
-            tally.damaged += 1
-            tally.damaged_in[str(file)] = tally.damaged_in.get(str(file), 0) + 1
-            if isinstance(document, dict) and isinstance(document.get("request"), dict):
-                tally.captured_in[str(file)] = tally.captured_in.get(str(file), 0) + 1
+    for line in lines_in(file, tally):
+        record = record_of(line, file, tally)
+        if record is not None:
+            yield record
 
 
-def _lines(file: Path, tally: LedgerTally) -> Iterator[bytes]:
+def record_of(line: bytes, file: Path, tally: LedgerTally) -> dict[str, Any] | None:
+    """The line's record; None for a blank line, and for a damaged one, which is counted as such."""
+    if line.isspace():
+        return None
+    tally.lines += 1
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        document = None
+    if is_record(document):
+        return cast(dict[str, Any], document)
+    tally.damaged += 1
+    tally.damaged_in[str(file)] = tally.damaged_in.get(str(file), 0) + 1
+    if isinstance(document, dict) and isinstance(document.get("request"), dict):
+        tally.captured_in[str(file)] = tally.captured_in.get(str(file), 0) + 1
+    return None
+
+
+def lines_in(file: Path, tally: LedgerTally) -> Iterator[bytes]:
+    """The file's lines, as far as they can be read. Raises ConfigurationError if it can't be opened."""
     try:
         with _opened(file) as lines:
             yield from lines
@@ -108,4 +117,4 @@ def _lines(file: Path, tally: LedgerTally) -> Iterator[bytes]:
 def _opened(file: Path) -> IO[bytes]:
     if file.suffix == ".gz":
         return cast(IO[bytes], gzip.open(file, "rb"))
-    return file.open("rb")
+    return file.open("rb", buffering=READ_BYTES)

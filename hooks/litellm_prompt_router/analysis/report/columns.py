@@ -5,7 +5,6 @@ Whatever doesn't fit its column, and fields that this version doesn't know, are 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,14 +30,14 @@ _TYPES: Mapping[FieldType, Any] = {
 COLUMNS: Mapping[str, Any] = {field.name: _TYPES[field.type] for field in LEDGER_FIELDS}
 """The ledger's fields, in its order."""
 SCHEMA: Mapping[str, Any] = {**COLUMNS, EXTRA: pl.String}
-_EXACT = re.compile(r"[+-]?\d{1,20}(\.\d{1,18})?(E[+-]?\d)?", re.IGNORECASE)
+_EXACT = r"^[+-]?[0-9]{1,20}(\.[0-9]{1,18})?([eE][+-]?[0-9])?$"
 
 
 def frame_of(records: Sequence[Mapping[str, Any]], names: Iterable[str] = tuple(SCHEMA)) -> pl.DataFrame:
     """The records' columns of these names, each of its type; ``extra`` holds what would be lost."""
     wanted = tuple(names)
     misfits: dict[int, dict[str, Any]] = {}
-    columns = [_column(records, name, misfits) for name in wanted if name != EXTRA]
+    columns = [_column(name, [each.get(name) for each in records], misfits) for name in wanted if name != EXTRA]
     if EXTRA in wanted:
         for index, record in enumerate(records):
             unknown = record.keys() - COLUMNS.keys()
@@ -49,9 +48,15 @@ def frame_of(records: Sequence[Mapping[str, Any]], names: Iterable[str] = tuple(
     return pl.DataFrame(columns)
 
 
-def _column(records: Sequence[Mapping[str, Any]], name: str, misfits: dict[int, dict[str, Any]]) -> pl.Series:
+def frame_of_rows(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pl.DataFrame:
+    """Records that are given by their values of these names, without ``extra``. What doesn't fit is null."""
+    return pl.DataFrame(
+        [_column(name, values, {}) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
+    )
+
+
+def _column(name: str, values: Sequence[Any], misfits: dict[int, dict[str, Any]]) -> pl.Series:
     dtype = SCHEMA[name]
-    values = [record.get(name) for record in records]
     if name == MODULES:
         return pl.Series(name, [None if value is None else _json(value) for value in values], dtype=pl.String)
     if dtype == MONEY:
@@ -68,18 +73,19 @@ def _column(records: Sequence[Mapping[str, Any]], name: str, misfits: dict[int, 
         return pl.Series(name, kept, dtype=dtype, strict=True)
 
 
-def _money(name: str, values: list[Any], misfits: dict[int, dict[str, Any]]) -> pl.Series:
-    texts: list[str | None] = []
-    for index, value in enumerate(values):
-        fits = value is None or (isinstance(value, str) and _EXACT.fullmatch(value) is not None)
-        texts.append(value if fits else None)
-        if not fits:
-            misfits.setdefault(index, {})[name] = value
-    series = pl.Series(name, texts, dtype=pl.String)
-    money = series.cast(MONEY, strict=False)
-    if money.null_count() != series.null_count():
-        for index in (series.is_not_null() & money.is_null()).arg_true():
-            misfits.setdefault(index, {})[name] = texts[index]
+def _money(name: str, values: Sequence[Any], misfits: dict[int, dict[str, Any]]) -> pl.Series:
+    try:
+        texts = pl.Series(name, values, dtype=pl.String, strict=True)
+    except (TypeError, pl.exceptions.PolarsError):
+        texts = pl.Series(name, [value if isinstance(value, str) else None for value in values], dtype=pl.String)
+    is_exact = texts.str.contains(_EXACT)
+    if not is_exact.all():
+        texts = texts.set(~is_exact, None)
+    money = texts.cast(MONEY, strict=False)
+    if money.null_count() != values.count(None):
+        for index in money.is_null().arg_true():
+            if values[index] is not None:
+                misfits.setdefault(index, {})[name] = values[index]
     return money
 
 

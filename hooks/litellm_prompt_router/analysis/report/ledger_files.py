@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,10 @@ from litellm_prompt_router.analysis.ledger_lines import (
     without_copies,
 )
 from litellm_prompt_router.analysis.report.columns import SCHEMA, frame_of
+from litellm_prompt_router.analysis.report.line_batches import batches_in, garbage_kept
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 __all__ = ["LedgerTally", "batches_in", "ledger_files", "records_in", "rows_in", "scan", "without_copies"]
-
-BATCH_LINES = 20_000
-
-
-def batches_in(
-    files: Iterable[Path], tally: LedgerTally, names: Iterable[str] = tuple(SCHEMA)
-) -> Iterator[pl.DataFrame]:
-    """The records of JSON Lines files as frames of bounded size."""
-    wanted = tuple(names)
-    batch: list[dict[str, Any]] = []
-    for file in files:
-        for record in records_in(file, tally):
-            batch.append(record)
-            if len(batch) == BATCH_LINES:
-                yield frame_of(batch, wanted)
-                batch.clear()
-    if batch:
-        yield frame_of(batch, wanted)
 
 
 def scan(files: Sequence[Path], tally: LedgerTally, names: Sequence[str], workplace: Path) -> pl.LazyFrame:
@@ -49,9 +32,10 @@ def scan(files: Sequence[Path], tally: LedgerTally, names: Sequence[str], workpl
     frames = [_scan_parquet(group, dict(schema), names) for schema, group in alike.items()]
     tally.files += len(parquet)
     parts: list[Path] = []
-    for number, batch in enumerate(batches_in(without_copies(lines, tally), tally, names)):
-        parts.append(workplace / f"{number:08}.parquet")
-        batch.write_parquet(parts[-1], compression="lz4", statistics=False)
+    with garbage_kept():
+        for number, batch in enumerate(batches_in(without_copies(lines, tally), tally, names)):
+            parts.append(workplace / f"{number:08}.parquet")
+            batch.write_parquet(parts[-1], compression="lz4", statistics=False)
     if parts:
         frames.append(pl.scan_parquet(parts))
     return pl.concat(frames) if frames else frame_of([], names).lazy()
