@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +68,7 @@ DRAWN: dict[str, st.SearchStrategy[Any]] = {
 TYPES = {field.name: field.type for field in LEDGER_FIELDS}
 MISFITS: Mapping[str, Sequence[Any]] = {
     "text": (7, True, ["x"], {"a": 1}),
-    "integer": ("7", 7.0, 7.5, True, 10**25, [7]),
+    "integer": ("7", 7.0, 7.5, 10**25, [7]),
     "boolean": (1, "true"),
     "money": (0.5, 1, "1e5000", "half", ".5", " 1.0", "1" * 21, "0.1234567890123456789", "\u0661", True),
 }
@@ -109,7 +110,7 @@ def ledgers(draw: st.DrawFn) -> list[tuple[str, list[tuple[str, dict[str, Any] |
     return files
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ledgers())
 def test_figures_are_the_plain_ones(files: list[tuple[str, list[tuple[str, dict[str, Any] | None]]]]) -> None:
     """Missing fields, nulls, older and newer versions, values that don't fit, bad lines, several files."""
@@ -140,7 +141,7 @@ def test_figures_are_the_plain_ones(files: list[tuple[str, list[tuple[str, dict[
 def _written(path: Path, lines: Sequence[tuple[str, dict[str, Any] | None]]) -> Path:
     text = "".join(f"{line}\n" for line, _ in lines).encode()
     if path.suffix == ".parquet":
-        frame_of([json.loads(line) for line, _ in lines]).write_parquet(path)
+        frame_of([orjson.loads(line) for line, _ in lines]).write_parquet(path)
     else:
         path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
     return path
@@ -177,7 +178,8 @@ def _as_plain(figures: Figures) -> dict[str, Any]:
         return [(_sums(group.actual), _sums(group.would)) for group in groups]
 
     names = ("since_seconds", "until_seconds", "conversations", "loose_calls", "cost_per_conversation_usd",
-             "outcomes", "passthroughs", "held_back", "errors", "net_unavailable", "decision_p50_us", "decision_p99_us")  # fmt: skip
+             "outcomes", "passthroughs", "held_back", "errors", "net_unavailable", "decision_p50_us",
+             "decision_p99_us")  # fmt: skip
     found: dict[str, Any] = {name: getattr(figures, name) for name in names}
     found |= {"actual": _sums(figures.actual), "would": _sums(figures.would)}
     found["groups"] = dict(zip([group.name for group in figures.groups], sides(figures.groups), strict=True))
