@@ -49,16 +49,30 @@ def frame_of(records: Sequence[Mapping[str, Any]], names: Iterable[str] = tuple(
 
 
 def frame_of_rows(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pl.DataFrame:
-    """Records that are given by their values of these names, without ``extra``. What doesn't fit is null."""
+    """Records that are given by their values of these names, without ``extra``; money is text yet.
+
+    What doesn't fit is null.
+    """
+    columns = zip(names, zip(*rows, strict=True), strict=True)
     return pl.DataFrame(
-        [_column(name, values, {}) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
+        [_texts(name, values) if SCHEMA[name] == MONEY else _column(name, values, {}) for name, values in columns]
+    )
+
+
+def with_money(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame's texts of money as money; what is none is null."""
+    texts = [pl.col(name) for name in frame.columns if SCHEMA[name] == MONEY]
+    return frame.with_columns(
+        pl.when(text.str.contains(_EXACT)).then(text).cast(MONEY, strict=False).name.keep() for text in texts
     )
 
 
 def _column(name: str, values: Sequence[Any], misfits: dict[int, dict[str, Any]]) -> pl.Series:
     dtype = SCHEMA[name]
     if name == MODULES:
-        return pl.Series(name, [None if value is None else _json(value) for value in values], dtype=pl.String)
+        return pl.Series(
+            name, [None if value is None else orjson.dumps(value).decode() for value in values], dtype=pl.String
+        )
     if dtype == MONEY:
         return _money(name, values, misfits)
     try:
@@ -74,19 +88,20 @@ def _column(name: str, values: Sequence[Any], misfits: dict[int, dict[str, Any]]
 
 
 def _money(name: str, values: Sequence[Any], misfits: dict[int, dict[str, Any]]) -> pl.Series:
-    try:
-        texts = pl.Series(name, values, dtype=pl.String, strict=True)
-    except (TypeError, pl.exceptions.PolarsError):
-        texts = pl.Series(name, [value if isinstance(value, str) else None for value in values], dtype=pl.String)
-    is_exact = texts.str.contains(_EXACT)
-    if not is_exact.all():
-        texts = texts.set(~is_exact, None)
-    money = texts.cast(MONEY, strict=False)
+    money = with_money(pl.DataFrame([_texts(name, values)]))[name]
     if money.null_count() != values.count(None):
         for index in money.is_null().arg_true():
             if values[index] is not None:
                 misfits.setdefault(index, {})[name] = values[index]
     return money
+
+
+def _texts(name: str, values: Sequence[Any]) -> pl.Series:
+    """What isn't text is null."""
+    try:
+        return pl.Series(name, values, dtype=pl.String, strict=True)
+    except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError):
+        return pl.Series(name, [value if isinstance(value, str) else None for value in values], dtype=pl.String)
 
 
 def _fits(name: str, value: object) -> bool:

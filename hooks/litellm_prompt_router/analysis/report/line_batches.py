@@ -17,7 +17,7 @@ import orjson
 import polars as pl
 
 from litellm_prompt_router.analysis.ledger_lines import LedgerTally, lines_in, record_of, records_in
-from litellm_prompt_router.analysis.report.columns import EXTRA, SCHEMA, frame_of, frame_of_rows
+from litellm_prompt_router.analysis.report.columns import EXTRA, SCHEMA, frame_of, frame_of_rows, with_money
 
 BATCH_LINES = 20_000
 ROWS_AT_ONCE = 2_000
@@ -53,10 +53,10 @@ def _picked_batches(files: Iterable[Path], tally: LedgerTally, names: tuple[str,
         for rows in _rows_in(file, tally, order):
             frames.append(frame_of_rows(rows, order))
             if len(frames) * ROWS_AT_ONCE >= BATCH_LINES:
-                yield pl.concat(frames).select(names)
+                yield with_money(pl.concat(frames)).select(names)
                 frames.clear()
     if frames:
-        yield pl.concat(frames).select(names)
+        yield with_money(pl.concat(frames)).select(names)
 
 
 def _rows_in(file: Path, tally: LedgerTally, order: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
