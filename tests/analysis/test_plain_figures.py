@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm_prompt_router.analysis.ledger_lines import LedgerTally
+from litellm_prompt_router.analysis.report import line_batches
 from litellm_prompt_router.analysis.report.columns import frame_of
 from litellm_prompt_router.analysis.report.figures import Figures, Group, Sums
 from litellm_prompt_router.analysis.report.selection import selected_records
@@ -115,7 +117,9 @@ def ledgers(draw: st.DrawFn) -> list[tuple[str, list[tuple[str, dict[str, Any] |
 def test_figures_are_the_plain_ones(files: list[tuple[str, list[tuple[str, dict[str, Any] | None]]]]) -> None:
     """Missing fields, nulls, older and newer versions, values that don't fit, bad lines, several files."""
     counted = [record for _, lines in files for _, record in lines if record is not None]
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_batches, "ROWS_AT_ONCE", 3)
+        patch.setattr(line_batches, "BATCH_LINES", 6)
         folder = Path(name)
         (folder / "work").mkdir()
         paths = [_written(folder / f"{at}.{kind}", lines) for at, (kind, lines) in enumerate(files)]

@@ -73,7 +73,7 @@ class Runner:
         self.costs.append(Cost(seconds=time.perf_counter() - began, cpu_seconds=cpu, peak_mb=used.ru_maxrss / 1_000))
 
     def median(self, name: str) -> float:
-        return statistics.median(getattr(cost, name) for cost in self.costs)
+        return float(statistics.median(getattr(cost, name) for cost in self.costs))
 
 
 def made_ledgers(folder: Path, records: int) -> tuple[Path, Path]:

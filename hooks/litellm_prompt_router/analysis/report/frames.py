@@ -57,6 +57,6 @@ def collected(lazy: pl.LazyFrame) -> pl.DataFrame:
     return lazy.collect(engine="streaming")
 
 
-def collected_together(queries: Mapping[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
-    """Each query's rows, all from one reading of the files."""
-    return dict(zip(queries, pl.collect_all(list(queries.values()), engine="streaming"), strict=True))
+def collected_each(queries: Mapping[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
+    """Each query's rows. One after another: all at once they took as long and half as much memory again."""
+    return {name: collected(query) for name, query in queries.items()}

@@ -22,7 +22,7 @@ from litellm_prompt_router.analysis.report.conversations import (
     ranked,
 )
 from litellm_prompt_router.analysis.report.figures import DIMENSIONS, By, Figures, Group, ModuleUse, Sums
-from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected_together, with_groups
+from litellm_prompt_router.analysis.report.frames import DAY_SECONDS, collected_each, with_groups
 from litellm_prompt_router.analysis.report.missed_needs import missed_needs, needs_in
 from litellm_prompt_router.analysis.report.tunings_used import tunings_in, tunings_used
 from litellm_prompt_router.record.record import USAGE_BUCKETS
@@ -32,7 +32,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
     """All figures of the records; None when there are none."""
     frame = with_groups(records)
     column = pl.col
-    first = collected_together(
+    first = collected_each(
         {
             "span": frame.select(
                 column("finished_seconds").min().alias("since"), column("finished_seconds").max().alias("until")
@@ -47,7 +47,7 @@ def figures_of(records: pl.LazyFrame, by: By | None) -> Figures | None:
     if span[0] is None:
         return None
     steps: Literal["day", "hour"] = "day" if span[1] // DAY_SECONDS - span[0] // DAY_SECONDS > 1 else "hour"
-    found = collected_together(
+    found = collected_each(
         {
             "summed": _summed(frame, steps, by),
             "conversations": conversations_in(frame, first),
