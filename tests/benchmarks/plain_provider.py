@@ -20,7 +20,6 @@ from subprocess import PIPE, Popen
 from tests.emulators.envelopes import PUBLIC_KEY
 
 ROOT = Path(__file__).parents[2]
-STOP_SECONDS = 5.0
 CHARS_PER_TOKEN = 4
 WRITTEN_TOKENS, UNCACHED_TOKENS, OUTPUT_TOKENS = 800, 30, 60
 SAID = "I looked at the file and found the totals; the next step is to check them. " * 3
@@ -43,13 +42,12 @@ class PlainProvider:
 
 @contextmanager
 def running_plain_provider() -> Iterator[PlainProvider]:
-    process = Popen([sys.executable, "-m", __name__], stdout=PIPE, cwd=ROOT)
-    try:
-        assert process.stdout is not None
-        yield PlainProvider(port=int(process.stdout.readline()))
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
+    with Popen([sys.executable, "-m", __name__], stdout=PIPE, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            yield PlainProvider(port=int(process.stdout.readline()))
+        finally:
+            process.terminate()
 
 
 def answer_to(path: str, body_bytes: int) -> bytes:

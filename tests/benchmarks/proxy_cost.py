@@ -70,8 +70,8 @@ def ratio(rounds: Sequence[Mapping[str, Measured]], name: str, field: str, base:
 
 def order_of(names: Sequence[str], round: int) -> list[str]:
     """Which proxy is measured when: each begins, and follows another one, in turn."""
-    turned = [*names[round % len(names) :], *names[: round % len(names)]]
-    return turned if round % 2 == 0 else turned[::-1]
+    step = 1 if round % 2 == 0 else -1
+    return [names[(round + step * place) % len(names)] for place in range(len(names))]
 
 
 def measure(variant: RunningVariant, batch: Batch, at_once: int) -> Measured:
