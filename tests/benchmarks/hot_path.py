@@ -1,9 +1,12 @@
 """What the callback adds to a request, beside ``json.loads`` of the same bodies in the same run.
 
-    LITELLM_LOCAL_MODEL_COST_MAP=True python -m tests.benchmarks.hot_path [--rounds N]
+    LITELLM_LOCAL_MODEL_COST_MAP=True python -m tests.benchmarks.hot_path [--rounds N] [--calls N]
 
-Every body has its own listing in the slot and its own message, so that nothing is answered from a memory of
-the very same request. Times are microseconds; compare the columns of one run, not runs with each other.
+The first table takes hook and accounting in the order of real requests: conversations that grow, one call after the
+other, with other work in between. The second takes each step by itself, again and again: every body has its own listing
+in the slot and its own message, so that nothing is answered from a memory of the very same request. Times are
+microseconds, of the processor in the first table and by the clock in the second; compare the columns of one run, not
+runs with each other.
 """
 
 from __future__ import annotations
@@ -36,9 +39,12 @@ from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.route import Router
 from litellm_prompt_router.request.types import Target
 from litellm_prompt_router.request.wire import SHAPES
+from tests.benchmarks.request_order import measure_in_order
 
 BODIES = 40
 HISTORY_TURNS = 50
+WIDTH = 120
+MODES = ("off", "shadow", "rewrite")
 MESSAGES = (
     "Clean up orders.csv and plot the revenue by month",
     "Please fix the failing test in the checkout module and commit it",
@@ -166,9 +172,20 @@ def measure(folder: Path, rounds: int, table: Table) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4000)
-    rounds = parser.parse_args().rounds
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=4000, help="of each step by itself; 0 leaves them out")
+    parser.add_argument("--calls", type=int, default=320, help="in the order of requests, of each length and mode")
+    parser.add_argument("--messages", type=int, nargs="+", default=[2, 10, 100], help="of a call, on average")
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
+    if arguments.calls:
+        columns = ("calls", "step", "p50 us", "p50 / json.loads", "p99 us", "p99 / json.loads at p50")
+        in_order = Table(*columns, title="In request order, processor time", title_justify="left")
+        measure_in_order(in_order, messages=arguments.messages, calls=arguments.calls, modes=arguments.modes)
+        Console(width=WIDTH).print(in_order)
+    if not rounds:
+        return
     table = Table("prompt", "step", "p50 us", "p99 us", "p50 / json.loads")
     gc.collect()
     gc.freeze()
