@@ -57,11 +57,11 @@ MESSAGES = (
 TARGET = Target(takes_marks=True, min_cache_tokens=1024, input_usd_per_token=None)
 
 
-def synthetic_profile(folder: Path, *, chars: int, modules: int) -> Path:
-    """A seeded profile of that many characters, 60 modules or so, one slot, every fifth module in the core."""
+def synthetic_profile(folder: Path, *, chars: int, modules: int, name: str = "synthetic", seed: int = 7) -> Path:
+    """A seeded profile of that many characters, one slot, every fifth module in the core."""
     words = [f"{a}{b}" for a in ("ra", "to", "mi", "ke", "su", "lo", "ve") for b in ("n", "sta", "ring", "del", "po")]
-    chance = random.Random(7)
-    folder = folder / "synthetic"
+    chance = random.Random(seed)
+    folder = folder / name
     folder.mkdir()
     listed: list[dict[str, Any]] = []
     for number in range(modules):
@@ -71,15 +71,15 @@ def synthetic_profile(folder: Path, *, chars: int, modules: int) -> Path:
         text = "\n".join(lines) + "\n\n"
         if number == 1:
             text += "{{listing}}\n\n"
-        name = f"m{number:02d}.txt"
-        (folder / name).write_text(text, encoding="utf-8")
+        file = f"m{number:02d}.txt"
+        (folder / file).write_text(text, encoding="utf-8")
         triggers = [f"{chance.choice(words)}{number}", f"prefix{number}*", "plot" if number == 7 else f"t{number}x"]
         listed.append(
-            {"id": f"tools/m{number:02d}", "file": name, "title": name, "always": number % 5 == 0, "triggers": triggers}
+            {"id": f"tools/m{number:02d}", "file": file, "title": file, "always": number % 5 == 0, "triggers": triggers}
         )
     slot = {"name": "listing", "pattern": r"<workspace_listing[^>]*>[^<]*</workspace_listing>", "volatile": True}
     slot["sample"] = '<workspace_listing root="/w">\na\n</workspace_listing>'
-    document = {"profile": "synthetic", "version": "1", "slots": [slot], "modules": listed}
+    document = {"profile": name, "version": "1", "slots": [slot], "modules": listed}
     (folder / "profile.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     return folder
 
