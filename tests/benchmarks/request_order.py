@@ -5,6 +5,7 @@ conversation's call, with other work in between; as processor time beside ``json
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import tempfile
@@ -17,7 +18,6 @@ from typing import Any
 
 import litellm
 from litellm.caching.caching import DualCache
-from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
 from rich.table import Table
 
@@ -54,10 +54,11 @@ class Times:
 
 
 def use_router() -> None:
-    """Gives LiteLLM the router that a proxy would have."""
+    """Gives LiteLLM the router that a proxy would have. Its server takes seconds to import, so only here."""
+    proxy_server = importlib.import_module("litellm.proxy.proxy_server")
     params = {"model": f"anthropic/{MODEL}", "api_key": "emulated"}
     model = {"model_name": GROUP, "litellm_params": params, "model_info": {"id": DEPLOYMENT}}
-    proxy_server.llm_router = litellm.Router(model_list=[model])
+    vars(proxy_server)["llm_router"] = litellm.Router(model_list=[model])
 
 
 def event_of(data: Body, bag: dict[str, Any], chars: int) -> tuple[dict[str, Any], litellm.ModelResponse]:
