@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 PATH = "/v1/chat/completions"
+CALL_ID_HEADER = "x-litellm-call-id"
 ANSWER_SECONDS = 120.0
 
 
@@ -23,6 +24,8 @@ class Load:
     seconds: tuple[float, ...]
     """Of each call, sorted."""
     elapsed_seconds: float
+    call_ids: tuple[str, ...]
+    """LiteLLM's, of the answers in the order in which they came."""
 
     @property
     def p50_ms(self) -> float:
@@ -61,6 +64,7 @@ async def _send(url: str, key: str, batch: Batch, at_once: int) -> Load:
         ready.put_nowait(bodies[::-1])
     total = sum(map(len, batch))
     seconds: list[float] = []
+    call_ids: list[str] = []
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     connector = aiohttp.TCPConnector(limit=at_once)
@@ -78,6 +82,7 @@ async def _send(url: str, key: str, batch: Batch, at_once: int) -> Load:
                     text = await answer.read()
                     assert answer.status == HTTPStatus.OK, f"{answer.status}: {text[:500]!r}"
                 seconds.append(time.perf_counter() - began)
+                call_ids.append(answer.headers.get(CALL_ID_HEADER, ""))
                 if left:
                     ready.put_nowait(left)
 
@@ -86,7 +91,7 @@ async def _send(url: str, key: str, batch: Batch, at_once: int) -> Load:
             for _ in range(min(at_once, len(batch))):
                 group.create_task(worker())
         elapsed = time.perf_counter() - began
-    return Load(seconds=tuple(sorted(seconds)), elapsed_seconds=elapsed)
+    return Load(seconds=tuple(sorted(seconds)), elapsed_seconds=elapsed, call_ids=tuple(call_ids))
 
 
 def send(url: str, key: str, batch: Batch, at_once: int) -> Load:

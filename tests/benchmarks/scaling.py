@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import itertools
 import json
 import multiprocessing
@@ -44,7 +45,7 @@ WARM_UP = 3
 """Calls of short conversations: what a process does once is not of its calls."""
 MEASURED_SECONDS = 8.0
 WIDTH = 120
-OTHER_CHARS = 20_000
+OTHER_CHARS, OTHER_MODULES = 20_000, 5
 MIXED = 20
 """Profiles whose lines are mixed."""
 
@@ -90,13 +91,17 @@ def cases(*, is_quick: bool) -> dict[str, list[Case]]:
     }
 
 
-def profiles_of(case: Case, folder: Path) -> list[Profile]:
+def profiles_of(case: Case) -> list[Profile]:
     """The first is the one that is sent; the others are smaller, so that they can be made in a bearable time."""
-    sizes = [(case.chars, case.modules), *[(OTHER_CHARS, 5)] * (case.profiles - 1)]
-    return [
-        load_profile(synthetic_profile(folder, chars=chars, modules=modules, name=f"p{number}", seed=number), len)
-        for number, (chars, modules) in enumerate(sizes)
-    ]
+    others = (_profile(number, OTHER_CHARS, OTHER_MODULES) for number in range(1, case.profiles))
+    return [_profile(0, case.chars, case.modules), *others]
+
+
+@functools.cache
+def _profile(number: int, chars: int, modules: int) -> Profile:
+    with tempfile.TemporaryDirectory() as folder:
+        made = synthetic_profile(Path(folder), chars=chars, modules=modules, name=f"p{number}", seed=number)
+        return load_profile(made, len)
 
 
 def system_text(case: Case, profiles: Sequence[Profile], chance: random.Random) -> str:
@@ -194,8 +199,7 @@ async def _measure(hook: PromptRouter, sent: Iterator[dict[str, Any]], skipped: 
 def measure(case: Case) -> Found:
     """One case, in this process."""
     use_router()
-    with tempfile.TemporaryDirectory() as folder:
-        profiles = profiles_of(case, Path(folder))
+    profiles = profiles_of(case)
     pipeline = Pipeline(profiles, len, coverage_floor=0.6)
     hook = PromptRouter(active_configuration(load_settings({"ledger": {"path": None}}, {}), pipeline), len)
     begins = itertools.islice(bodies(replace(case, messages=2, goes_on=False), profiles), WARM_UP)
@@ -213,6 +217,7 @@ def _measure_into(case: Case, answer: Connection) -> None:
 
 def measured_apart(case: Case, seconds: float) -> Found | None:
     """The case in a process of its own; None where it isn't done in time."""
+    profiles_of(case)  # made here once, for this process and the next ones
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_measure_into, args=(case, there), daemon=True)
@@ -242,7 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="smaller steps alone")
     parser.add_argument("--only", nargs="+", choices=list(cases(is_quick=True)), help="what grows")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for one row at most, with making its profiles")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for one row at most")
     arguments = parser.parse_args()
     use_router()  # imported once, ahead of the processes
     console = Console(width=WIDTH)

@@ -42,6 +42,10 @@ class RunningVariant:
         return self.proxy.process.pid
 
     @property
+    def has_ledger(self) -> bool:
+        return self.name in MODES and self.name != BARE
+
+    @property
     def ledger(self) -> Path:
         return self.folder / "ledger.jsonl"
 
@@ -88,7 +92,7 @@ def running_variants(
             shutil.copy(Path(__file__).with_name("noop_callback.py"), own)
             config = own / "proxy_config.yaml"
             config.write_text(yaml.safe_dump(config_of(name, own, provider), sort_keys=False))
-            args = ["--num_workers", str(workers)] if workers > 1 else []
+            args = ["--num_workers", str(workers), "--timeout_worker_healthcheck", "60"] if workers > 1 else []
             proxy = stack.enter_context(
                 running_proxy(config, env=WITHOUT_LITELLMS_LOGS, cwd=ROOT, args=args, log_path=own / "proxy.log")
             )

@@ -7,7 +7,6 @@ import itertools
 import random
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -26,9 +25,9 @@ from tests.benchmarks.scaling import (
 SMALL = Case(profiles=3, chars=4_000, modules=5, messages=6)
 
 
-def test_a_first_sight_is_another_conversation(tmp_path: Path) -> None:
+def test_a_first_sight_is_another_conversation() -> None:
     """Nothing that was said in one was said in another; a call that goes on has the one before as its beginning."""
-    profiles = profiles_of(SMALL, tmp_path)
+    profiles = profiles_of(SMALL)
     first, second = (body["messages"] for body in itertools.islice(bodies(SMALL, profiles), 2))
     assert len(first) == len(second) == 6
     assert not {message["content"] for message in first[1:]} & {message["content"] for message in second[1:]}
@@ -38,8 +37,8 @@ def test_a_first_sight_is_another_conversation(tmp_path: Path) -> None:
     assert len(after) == len(before) + 2
 
 
-def test_prompts_are_known_unknown_or_mixed(tmp_path: Path) -> None:
-    profiles = profiles_of(SMALL, tmp_path)
+def test_prompts_are_known_unknown_or_mixed() -> None:
+    profiles = profiles_of(SMALL)
     chance = random.Random(1)
     known, unknown = profiles[0].text, system_text(replace(SMALL, prompt="unknown"), profiles, chance)
     assert system_text(SMALL, profiles, chance).splitlines()[:5] == known.splitlines()[:5]
