@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
+import gc
 import itertools
 import json
 import multiprocessing
@@ -205,6 +206,8 @@ def measure(case: Case) -> Found:
     begins = itertools.islice(bodies(replace(case, messages=2, goes_on=False), profiles), WARM_UP)
     sent = bodies(case, profiles)
     first = [next(sent)] if case.goes_on else []
+    gc.collect()
+    gc.freeze()  # what a collection takes to look at this benchmark's own heap is not the hook's
     try:
         return asyncio.run(_measure(hook, itertools.chain(begins, first, sent), WARM_UP + len(first)))
     finally:
