@@ -29,7 +29,7 @@ from tests.benchmarks.growing_conversations import lanes, tasks_in
 from tests.benchmarks.load import Batch, Load, next_batch, send
 from tests.benchmarks.plain_provider import running_plain_provider
 from tests.benchmarks.process_use import memory_mb, settled_cpu_seconds
-from tests.benchmarks.side_by_side import MODEL, NOOP, VARIANTS, RunningVariant, running_variants
+from tests.benchmarks.side_by_side import MODEL, NOOP, VARIANTS, RunningVariant, end_cleanly_when_told, running_variants
 
 LANES = 16
 WIDTH = 130
@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="proxies to start")
     parser.add_argument("--json", type=Path, help="write every round's figures here")
     arguments = parser.parse_args()
+    end_cleanly_when_told()
     names = arguments.only if NOOP in arguments.only else [NOOP, *arguments.only]
     workbench = bundled_profiles() / "workbench"
     profile, tasks = load_profile(workbench, token_counter()), tasks_in(workbench)

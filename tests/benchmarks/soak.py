@@ -28,7 +28,7 @@ from tests.benchmarks.growing_conversations import lanes, tasks_in
 from tests.benchmarks.load import Load, next_batch, quantile, send
 from tests.benchmarks.plain_provider import running_plain_provider
 from tests.benchmarks.process_use import cpu_seconds, family, memory_mb
-from tests.benchmarks.side_by_side import MODEL, MODES, NOOP, RunningVariant, running_variants
+from tests.benchmarks.side_by_side import MODEL, MODES, NOOP, RunningVariant, end_cleanly_when_told, running_variants
 
 LANES = 32
 CHUNK = 200
@@ -152,6 +152,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10, help="of a call, on average")
     parser.add_argument("--at-once", type=int, default=16)
     arguments = parser.parse_args()
+    end_cleanly_when_told()
     console = Console(width=WIDTH)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 from itertools import pairwise
 
@@ -16,7 +20,7 @@ from tests.benchmarks.load import next_batch, quantile, send
 from tests.benchmarks.plain_provider import PlainProvider, answer_to, running_plain_provider
 from tests.benchmarks.process_use import cpu_seconds, cpu_seconds_in, family, memory_mb, parent_in, settled_cpu_seconds
 from tests.benchmarks.proxy_cost import Measured, order_of, ratio
-from tests.benchmarks.side_by_side import BARE, NOOP, OFF, REWRITE, VARIANTS, config_of
+from tests.benchmarks.side_by_side import BARE, NOOP, OFF, REWRITE, ROOT, VARIANTS, config_of
 
 
 def measured(cpu_ms: float) -> Measured:
@@ -114,3 +118,23 @@ def test_calls_arrive_at_the_provider_and_are_answered() -> None:
 def test_a_failed_call_is_no_figure() -> None:
     with running_plain_provider() as provider, pytest.raises(ExceptionGroup):
         send(f"{provider.url}1", "key", [[b"{}"]], 1)
+
+
+def test_whoever_is_told_to_end_ends_what_it_started() -> None:
+    """SIGTERM leaves the ``with`` blocks, in which proxies and the provider end."""
+    program = """
+import time
+from tests.benchmarks.plain_provider import running_plain_provider
+from tests.benchmarks.side_by_side import end_cleanly_when_told
+end_cleanly_when_told()
+with running_plain_provider() as provider:
+    print(provider.port, flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+        probe.connect(("127.0.0.1", port))
