@@ -40,6 +40,7 @@ from litellm_prompt_router.request.pipeline import Pipeline
 from tests.benchmarks.hot_path import MESSAGES, synthetic_profile
 from tests.benchmarks.load import quantile
 from tests.benchmarks.request_order import ENDPOINT, GROUP, use_router
+from tests.benchmarks.side_by_side import end_cleanly_when_told
 
 CALLS = 15
 WARM_UP = 3
@@ -252,6 +253,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(cases(is_quick=True)), help="what grows")
     parser.add_argument("--seconds", type=float, default=60.0, help="for one row at most")
     arguments = parser.parse_args()
+    end_cleanly_when_told()
     use_router()  # imported once, ahead of the processes
     console = Console(width=WIDTH)
     columns = ("profiles", "chars", "modules", "messages", "prompt", "call", "hook ms", "/ json", "held ms", "CPU ms")
