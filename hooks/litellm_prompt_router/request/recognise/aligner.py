@@ -22,14 +22,15 @@ from litellm_prompt_router.profile.profile import Profile, Slot
 from litellm_prompt_router.request.recognise.placing import (
     ModuleShape,
     PlacedSpan,
-    RawText,
-    SqueezedText,
+    ShapeIndex,
     module_shape,
     place_modules,
     skip_space,
     slot_end,
 )
 from litellm_prompt_router.request.recognise.quotations import own_claims
+from litellm_prompt_router.request.recognise.searched_prompt import SearchedPrompt
+from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText
 from litellm_prompt_router.request.types import Recognition, Span
 
 MIN_SQUEEZE_RESIDUE_CHARS = 16
@@ -56,8 +57,8 @@ class Aligner:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._raw = tuple(module_shape(module, squeezed=False) for module in profile.modules)
-        self._squeezed = tuple(module_shape(module, squeezed=True) for module in profile.modules)
+        self.raw = ShapeIndex([module_shape(module, squeezed=False) for module in profile.modules])
+        self.squeezed = ShapeIndex([module_shape(module, squeezed=True) for module in profile.modules])
         self._literals = tuple(
             "\n".join(part for part in module.parts if isinstance(part, str)) for module in profile.modules
         )
@@ -89,35 +90,51 @@ class Aligner:
             known = self._layouts[key] = self._recognition(_absorb_space(text, self._spans(cuts)))
         return known
 
-    def align(self, text: str) -> Recognition:
+    def align(self, prompt: SearchedPrompt) -> Recognition:
         """The best recognition of any text; coverage 0 when nothing of the profile is in it."""
-        claims = own_claims(text, place_modules(RawText(text), self._raw, skips_space=True), self._literals)
-        raw = self._recognition(_partition(text, claims))
+        text = prompt.text
+        raw_claims = self._own(prompt, place_modules(prompt.raw, self.raw, skips_space=True))
+        raw = self._recognition(_partition(text, raw_claims))
         residue = sum(len(text[s.start : s.end].strip()) for s in raw.spans if s.kind == "residue")
-        placed = {claim.module for claim in claims}
-        if len(placed) == len(self._raw) or residue < MIN_SQUEEZE_RESIDUE_CHARS:
+        placed = {claim.module for claim in raw_claims}
+        if len(placed) == len(self.raw.shapes) or residue < MIN_SQUEEZE_RESIDUE_CHARS:
             return raw
         if raw.coverage >= MOSTLY_PLACED:
-            claims = self._with_gaps_filled(text, claims, raw, placed)
+            found = self._in_gaps(prompt, raw, placed)
+            if not found:
+                return raw
+            claims = sorted((*raw_claims, *found), key=lambda claim: (claim.start, claim.end))
         else:
-            space = SqueezedText(text)
-            claims = [_in_raw(claim, space) for claim in place_modules(space, self._squeezed, skips_space=False)]
-        squeezed = self._recognition(_partition(text, own_claims(text, claims, self._literals)))
+            space = prompt.squeezed
+            claims = [_in_raw(claim, space) for claim in place_modules(space, self.squeezed, skips_space=False)]
+        squeezed = self._recognition(_partition(text, self._own(prompt, claims)))
         return squeezed if squeezed.coverage > raw.coverage else raw
 
-    def _with_gaps_filled(
-        self, text: str, claims: list[PlacedSpan], raw: Recognition, placed: set[int]
-    ) -> list[PlacedSpan]:
-        """The claims, and those of modules without a place that a squeezed walk finds in the residue alone."""
-        missing = tuple(NOWHERE if n in placed else shape for n, shape in enumerate(self._squeezed))
-        filled = list(claims)
+    def _own(self, prompt: SearchedPrompt, claims: list[PlacedSpan]) -> list[PlacedSpan]:
+        return own_claims(prompt.text, claims, self._literals, prompt.delimiters)
+
+    def _in_gaps(self, prompt: SearchedPrompt, raw: Recognition, placed: set[int]) -> list[PlacedSpan]:
+        """The claims of modules without a place that a squeezed walk finds in the residue alone."""
+        missing = [NOWHERE if n in placed else shape for n, shape in enumerate(self.squeezed.shapes)]
+        whole = prompt.squeezed
+        whole.look_for((self.squeezed.probes,))
+        probes = [shape.probe for shape in missing if shape.probe and whole.next_place(shape.probe, 0) >= 0]
+        begins_anywhere = bool(missing[0].parts) and not missing[0].probe
+        index: ShapeIndex | None = None
+        claims: list[PlacedSpan] = []
         for span in raw.spans:
-            if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS:
-                space = SqueezedText(text[span.start : span.end])
-                for claim in place_modules(space, missing, skips_space=False):
-                    found = _in_raw(claim, space)
-                    filled.append(found._replace(start=found.start + span.start, end=found.end + span.start))
-        return sorted(filled, key=lambda claim: (claim.start, claim.end))
+            if span.kind != "residue" or span.end - span.start < MIN_SQUEEZE_RESIDUE_CHARS:
+                continue
+            if not begins_anywhere:  # then nothing can be placed there unless a probe is in it
+                start, end = whole.squeezed_at(span.start), whole.squeezed_at(span.end)
+                if not any(0 <= whole.next_place(probe, start) <= end - len(probe) for probe in probes):
+                    continue
+            index = index or ShapeIndex(missing)
+            space = SqueezedText(prompt.text[span.start : span.end])
+            for claim in place_modules(space, index, skips_space=False):
+                found = _in_raw(claim, space)
+                claims.append(found._replace(start=found.start + span.start, end=found.end + span.start))
+        return claims
 
     def _value_end(self, text: str, at: int, end: int, number: int, slot: Slot) -> int | None:
         space = RawText(text)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise.aligner import Aligner
+from litellm_prompt_router.request.recognise.searched_prompt import SearchedPrompt
 from litellm_prompt_router.request.types import Recognition
 
 MIN_LINE_CHARS = 16
@@ -74,13 +75,14 @@ class Catalogue:
         return self._memo[key]
 
     def _recognise_slowly(self, text: str, only: str | None) -> Recognition | None:
+        prompt = SearchedPrompt(text)
         likely = self._likely(text)[:MAX_ALIGNED] if only is None else (only,)
-        aligned = {name: self._aligners[name].align(text) for name in likely}
+        aligned = {name: self._aligners[name].align(prompt) for name in likely}
         best = max(aligned.values(), key=lambda recognition: recognition.coverage, default=None)
         if best is not None and best.coverage >= NEARLY_WHOLE:
             return best
         names = likely if only is not None else self._candidates(text)
-        found = [aligned.get(name) or self._aligners[name].align(text) for name in names]
+        found = [aligned.get(name) or self._aligners[name].align(prompt) for name in names]
         best = max(found, key=lambda recognition: recognition.coverage, default=None)
         if best is None or best.coverage >= WELL_PLACED:
             return best

@@ -1,0 +1,195 @@
+"""A text to place modules on, looked at in one of two ways: as it came, or without its white space.
+
+What is looked for in it (the heads of modules: hundreds in some profiles, and several profiles one after the other) is
+found by one pass over its windows, and each place once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from litellm_prompt_router.profile.profile import Slot
+from litellm_prompt_router.request.recognise.window_hashes import (
+    Hashes,
+    WantedHashes,
+    codes_of,
+    piece_hashes,
+    text_of,
+    wanted_windows,
+    window_hashes,
+)
+
+TAIL_CHARS = 12
+"""A probe is found by its last characters: titles differ there when all have the same rule above them."""
+MIN_HASHED_CHARS = 3_000
+"""A shorter text is searched for each probe by itself."""
+TEXT_BITS = 18
+
+
+class Probes:
+    """Distinct pieces to look for, each of at least ``TAIL_CHARS`` characters."""
+
+    def __init__(self, probes: Iterable[str]) -> None:
+        self.tails = tuple(dict.fromkeys(probe[-TAIL_CHARS:] for probe in probes))
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        return piece_hashes(self.tails, TAIL_CHARS)
+
+
+class SearchText(Protocol):
+    """A text to place modules on."""
+
+    @property
+    def text(self) -> str: ...
+
+    def look_for(self, several: Sequence[Probes]) -> None:
+        """Finds these probes' places, which ``next_place`` then knows."""
+
+    def next_place(self, probe: str, at: int) -> int:
+        """The first place of a probe from ``at`` on, -1 when there is none."""
+
+    def next_piece(self, piece: str, at: int) -> int:
+        """The same for any piece of text."""
+
+    def is_value(self, slot: Slot, start: int, end: int) -> bool:
+        """True when ``[start, end)`` is a value of the slot, white space around it or not."""
+
+    def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
+        """How far the slot's pattern reaches from ``at``."""
+
+    def value_start(self, slot: Slot, at: int, end: int) -> int | None:
+        """Where, behind ``at``, a value of the slot begins that ends at ``end``."""
+
+
+class _Places:
+    """Where probes are in one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._hashes: Hashes | None = None
+        self._ends: dict[str, list[int]] = {}
+        """By a probe's tail: where in the text that begins."""
+        self._next: dict[str, tuple[int, int]] = {}
+        """By any piece: from where it was last looked for, and where it was found."""
+
+    def look_for(self, several: Sequence[Probes]) -> None:
+        if len(self.text) < MIN_HASHED_CHARS:
+            return
+        new = [probes for probes in several if any(tail not in self._ends for tail in probes.tails)]
+        if not new:
+            return
+        if self._hashes is None:
+            self._hashes = window_hashes(codes_of(self.text), TAIL_CHARS)
+        tails = [tail for probes in new for tail in probes.tails]
+        wanted = WantedHashes(np.concatenate([probes.hashes for probes in new]), TEXT_BITS)
+        at, numbers = wanted_windows(self._hashes, wanted)
+        lists: list[list[int]] = [[] for _ in wanted.sorted]
+        for place, number in zip(at.tolist(), numbers.tolist(), strict=True):
+            lists[number].append(place)
+        hashes = np.concatenate([probes.hashes for probes in new])
+        for tail, number in zip(tails, np.searchsorted(wanted.sorted, hashes).tolist(), strict=True):
+            self._ends[tail] = lists[number]
+
+    def next_place(self, probe: str, at: int) -> int:
+        ends = self._ends.get(probe[-TAIL_CHARS:])
+        if ends is None:
+            return self.next_piece(probe, at)
+        before = len(probe) - TAIL_CHARS
+        for number in range(bisect_left(ends, at + before), len(ends)):
+            place = ends[number] - before
+            if self.text.startswith(probe, place):
+                return place
+        return -1
+
+    def next_piece(self, piece: str, at: int) -> int:
+        """The first place of any piece from ``at`` on, -1 when there is none."""
+        known = self._next.get(piece)
+        if known is not None and known[0] <= at and not 0 <= known[1] < at:
+            return known[1]
+        place = self.text.find(piece, at)
+        self._next[piece] = (at, place)
+        return place
+
+
+class RawText(_Places):
+    """A text as it came."""
+
+    def is_value(self, slot: Slot, start: int, end: int) -> bool:
+        if end - start > slot.max_chars:
+            return False
+        value = self.text[start:end]
+        return slot.pattern.fullmatch(value) is not None or slot.pattern.fullmatch(value.strip()) is not None
+
+    def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
+        match = slot.pattern.match(self.text[at:limit])
+        return at + match.end() if match else None
+
+    def value_start(self, slot: Slot, at: int, end: int) -> int | None:
+        first = max(at, end - slot.max_chars)
+        found = _last_value(slot, self.text[first:end].rstrip())
+        return None if found is None else first + found
+
+
+_IS_SPACE = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
+"""By code point; all above the last are none."""
+
+
+class SqueezedText(_Places):
+    """A text without its white space, and the way back to positions in the original."""
+
+    def __init__(self, raw: str) -> None:
+        self._raw = raw
+        codes = codes_of(raw)
+        self._visible = np.flatnonzero(~_IS_SPACE.take(codes, mode="clip"))
+        super().__init__(text_of(codes[self._visible]))
+
+    def raw_start(self, at: int) -> int:
+        """Original position of the ``at``-th visible character."""
+        return int(self._visible[at]) if at < len(self._visible) else len(self._raw)
+
+    def raw_end(self, at: int) -> int:
+        """Original position just behind the ``at - 1``-th visible character."""
+        return int(self._visible[at - 1]) + 1 if at else 0
+
+    def squeezed_at(self, raw: int) -> int:
+        """How many visible characters are before a position of the original."""
+        return int(np.searchsorted(self._visible, raw))
+
+    def is_value(self, slot: Slot, start: int, end: int) -> bool:
+        value = self._raw_text(start, end)
+        if len(value) > slot.max_chars:
+            return False
+        return slot.pattern.fullmatch(value) is not None or slot.pattern.fullmatch(f"{value}\n") is not None
+
+    def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
+        start = self.raw_start(at)
+        value = one_newline(self._raw[start : min(start + slot.max_chars, self.raw_end(limit))])
+        match = slot.pattern.match(value)
+        return None if match is None else at + len(squeeze(value[: match.end()]))
+
+    def value_start(self, slot: Slot, at: int, end: int) -> int | None:
+        window = self._raw_text(max(at, end - slot.max_chars), end)
+        found = _last_value(slot, window)
+        return None if found is None else end - len(squeeze(window[found:]))
+
+    def _raw_text(self, start: int, end: int) -> str:
+        return one_newline(self._raw[self.raw_start(start) : self.raw_end(end)]) if end > start else ""
+
+
+def squeeze(text: str) -> str:
+    return "".join(text.split())
+
+
+def one_newline(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _last_value(slot: Slot, window: str) -> int | None:
+    """Where the value begins that ends the window."""
+    return next((match.start() for match in slot.pattern.finditer(window) if match.end() == len(window)), None)
