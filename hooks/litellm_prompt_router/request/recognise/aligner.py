@@ -16,6 +16,7 @@ two spans belongs to the first of them.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Profile, Slot
@@ -57,13 +58,28 @@ class Aligner:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self.raw = ShapeIndex([module_shape(module, squeezed=False) for module in profile.modules])
-        self.squeezed = ShapeIndex([module_shape(module, squeezed=True) for module in profile.modules])
-        self._literals = tuple(
-            "\n".join(part for part in module.parts if isinstance(part, str)) for module in profile.modules
-        )
         self._runs = _runs(profile)
         self._layouts: dict[tuple[int, ...], Recognition] = {}
+
+    # Copies of the profile's text, for prompts that aren't whole: made when the first of those comes.
+
+    @cached_property
+    def raw(self) -> ShapeIndex:
+        return ShapeIndex([module_shape(module, squeezed=False) for module in self.profile.modules])
+
+    @cached_property
+    def squeezed(self) -> ShapeIndex:
+        return ShapeIndex([module_shape(module, squeezed=True) for module in self.profile.modules])
+
+    @cached_property
+    def _literals(self) -> tuple[str, ...]:
+        modules = self.profile.modules
+        return tuple("\n".join(part for part in module.parts if isinstance(part, str)) for module in modules)
+
+    @property
+    def run_texts(self) -> tuple[str, ...]:
+        """The whole prompt's literal texts between its slots."""
+        return tuple(run.text for run in self._runs)
 
     def align_quickly(self, text: str) -> Recognition | None:
         """The recognition of a text that is the whole prompt but for slot values, else None."""
@@ -117,7 +133,7 @@ class Aligner:
         """The claims of modules without a place that a squeezed walk finds in the residue alone."""
         missing = [NOWHERE if n in placed else shape for n, shape in enumerate(self.squeezed.shapes)]
         whole = prompt.squeezed
-        whole.look_for((self.squeezed.probes,))
+        whole.look_for(self.squeezed.probes)
         probes = [shape.probe for shape in missing if shape.probe and whole.next_place(shape.probe, 0) >= 0]
         begins_anywhere = bool(missing[0].parts) and not missing[0].probe
         index: ShapeIndex | None = None

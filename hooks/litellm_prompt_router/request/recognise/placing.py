@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Module, Slot
@@ -18,6 +18,10 @@ MAX_CANDIDATES = 32
 MAX_AHEAD = 2
 MAX_RESYNCS = 256
 """Stretches of unknown text skipped in one prompt; what follows the last is residue."""
+
+NEAR_CHARS = 2_000
+"""How far a module is searched for before all places of all modules are found."""
+MAX_NEAR_SEARCHES = 8
 
 _SPACE = re.compile(r"\s*")
 
@@ -50,6 +54,7 @@ class ShapeIndex:
         self.probes = Probes(shape.probe for shape in shapes if shape.probe)
         self.searched = tuple(number for number, shape in enumerate(shapes) if shape.probe)
         """The modules that have a probe."""
+        self.has_ahead = any(shapes[number].ahead for number in self.searched)
         self._by_head: dict[str, list[int]] = {}
         for number in self.searched:
             if not shapes[number].ahead:
@@ -78,7 +83,6 @@ def module_shape(module: Module, *, squeezed: bool) -> ModuleShape:
 
 def place_modules(space: SearchText, index: ShapeIndex, *, skips_space: bool) -> list[PlacedSpan]:
     """Claims in text order. After each placed module the next in prompt order is tried first."""
-    space.look_for((index.probes,))
     upcoming: _Upcoming | None = None
     claims: list[PlacedSpan] = []
     end = len(space.text)
@@ -140,18 +144,17 @@ def _match_here(space: SearchText, at: int, index: ShapeIndex, expected: int) ->
 class _Upcoming:
     """The modules whose probes stand further on in a text that is walked from its beginning to its end.
 
-    Each place is looked at once in the whole walk, however often it stops, unless a module begins with a slot: where it
-    begins then depends on where the walk stands.
+    Mostly the next one is near. Where it isn't, all places of all probes are found at once, and each is looked at once
+    in the whole walk, however often that stops. Where a module may begin with a slot, its beginning depends on where
+    the walk stands, and so does which of two wins: those are searched for one after the other each time.
     """
 
     def __init__(self, space: SearchText, index: ShapeIndex) -> None:
         self._space = space
-        self._shapes = index.shapes
-        present = [module for module in index.searched if space.next_place(index.shapes[module].probe, 0) >= 0]
-        self._present = present if any(index.shapes[module].ahead for module in present) else None
-        self._places: list[tuple[int, int]] = [] if self._present is not None else [(-1, m) for m in present]
+        self._index = index
+        self._near_searches = 0
+        self._places: list[tuple[int, int]] | None = None
         """A heap of the next place of each module, and the module."""
-        heapify(self._places)
         self._paused: list[int] = []
         """Modules whose next place isn't known: tried too often the last time, or placed."""
 
@@ -160,20 +163,34 @@ class _Upcoming:
 
         Of several that begin there it is the longest, of equally long ones the first from the expected one on.
         """
-        if self._present is not None:
-            return self._each_behind(self._present, at, expected)
+        index, space = self._index, self._space
+        if index.has_ahead:
+            space.look_for(index.probes)
+            return self._each_behind(at, expected, len(space.text), space.next_place)
+        if self._near_searches < MAX_NEAR_SEARCHES and self._places is None:
+            self._near_searches += 1
+            limit = min(len(space.text), at + NEAR_CHARS)
+            found = self._each_behind(at, expected, limit, space.text.find)
+            if found is not None or limit == len(space.text):
+                return found
+        return self._first_of_all_behind(at, expected)
+
+    def _first_of_all_behind(self, at: int, expected: int) -> list[PlacedSpan] | None:
+        if self._places is None:
+            self._space.look_for(self._index.probes)
+            self._places = []
+            self._paused = list(self._index.searched)
         paused, self._paused = self._paused, []
         for module in paused:
             self._push(module, at + 1)
-        places = self._places
         best: list[PlacedSpan] | None = None
         tried: dict[int, int] = {}
-        while places and (best is None or places[0][0] <= best[0].start):
-            place, module = heappop(places)
+        while self._places and (best is None or self._places[0][0] <= best[0].start):
+            place, module = heappop(self._places)
             if place <= at:
                 self._push(module, at + 1)
                 continue
-            claims = _match(self._space, place, self._shapes, module)
+            claims = _match(self._space, place, self._index.shapes, module)
             tried[module] = tried.get(module, 0) + 1
             if claims or tried[module] == MAX_CANDIDATES:
                 self._paused.append(module)
@@ -184,20 +201,25 @@ class _Upcoming:
         return best
 
     def _push(self, module: int, at: int) -> None:
-        place = self._space.next_place(self._shapes[module].probe, at)
+        assert self._places is not None
+        place = self._space.next_place(self._index.shapes[module].probe, at)
         if place >= 0:
             heappush(self._places, (place, module))
 
-    def _each_behind(self, present: Sequence[int], at: int, expected: int) -> list[PlacedSpan] | None:
+    def _each_behind(
+        self, at: int, expected: int, limit: int, next_place: Callable[[str, int, int], int]
+    ) -> list[PlacedSpan] | None:
+        """The same up to a limit, module by module, each only as far as one before it was found."""
+        shapes = self._index.shapes
         best: list[PlacedSpan] | None = None
-        limit = len(self._space.text)
-        for module in sorted(present, key=lambda module: (module < expected, module)):
+        for module in sorted(self._index.searched, key=lambda module: (module < expected, module)):
             found = at
+            probe = shapes[module].probe
             for _ in range(MAX_CANDIDATES):
-                found = self._space.next_place(self._shapes[module].probe, found + 1)
-                if not 0 <= found <= limit:
+                found = next_place(probe, found + 1, limit + len(probe))
+                if found < 0:
                     break
-                claims = _match_around(self._space, at, found, self._shapes, module)
+                claims = _match_around(self._space, at, found, shapes, module)
                 if claims and (best is None or claims[0].start < limit or claims[-1].end > best[-1].end):
                     best, limit = claims, claims[0].start
                     break
@@ -264,8 +286,8 @@ def _open_end(space: SearchText, at: int, slot: Slot, shapes: tuple[ModuleShape,
     limit = min(len(space.text), at + slot.max_chars)
     for shape in shapes:
         if shape.probe:
-            found = space.next_place(shape.probe, at)
-            limit = found if 0 <= found <= limit else limit
+            found = space.next_place(shape.probe, at, limit + len(shape.probe))
+            limit = found if found >= 0 else limit
     if limit < at + slot.max_chars and space.is_value(slot, at, limit):
         return limit
     return space.value_end(slot, at, limit)

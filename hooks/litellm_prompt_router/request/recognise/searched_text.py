@@ -7,11 +7,12 @@ found by one pass over its windows, and each place once.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litellm_prompt_router.profile.profile import Slot
 from litellm_prompt_router.request.recognise.window_hashes import (
@@ -19,7 +20,6 @@ from litellm_prompt_router.request.recognise.window_hashes import (
     WantedHashes,
     codes_of,
     piece_hashes,
-    text_of,
     wanted_windows,
     window_hashes,
 )
@@ -48,11 +48,11 @@ class SearchText(Protocol):
     @property
     def text(self) -> str: ...
 
-    def look_for(self, several: Sequence[Probes]) -> None:
+    def look_for(self, probes: Probes) -> None:
         """Finds these probes' places, which ``next_place`` then knows."""
 
-    def next_place(self, probe: str, at: int) -> int:
-        """The first place of a probe from ``at`` on, -1 when there is none."""
+    def next_place(self, probe: str, at: int, end: int | None = None) -> int:
+        """The first place of a probe that lies in ``[at, end)``, -1 when there is none."""
 
     def next_piece(self, piece: str, at: int) -> int:
         """The same for any piece of text."""
@@ -70,39 +70,41 @@ class SearchText(Protocol):
 class _Places:
     """Where probes are in one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, expected: Callable[[], Sequence[Probes]] = tuple) -> None:
+        """``expected``: what will be looked for later, so that it is found on the way."""
         self.text = text
-        self._hashes: Hashes | None = None
+        self._expected = expected
+        self._hashes: tuple[Hashes, ...] | None = None
         self._ends: dict[str, list[int]] = {}
         """By a probe's tail: where in the text that begins."""
         self._next: dict[str, tuple[int, int]] = {}
         """By any piece: from where it was last looked for, and where it was found."""
 
-    def look_for(self, several: Sequence[Probes]) -> None:
-        if len(self.text) < MIN_HASHED_CHARS:
+    def look_for(self, probes: Probes) -> None:
+        if len(self.text) < MIN_HASHED_CHARS or all(tail in self._ends for tail in probes.tails):
             return
-        new = [probes for probes in several if any(tail not in self._ends for tail in probes.tails)]
-        if not new:
-            return
+        new = (probes, *self._expected())
         if self._hashes is None:
             self._hashes = window_hashes(codes_of(self.text), TAIL_CHARS)
-        tails = [tail for probes in new for tail in probes.tails]
-        wanted = WantedHashes(np.concatenate([probes.hashes for probes in new]), TEXT_BITS)
-        at, numbers = wanted_windows(self._hashes, wanted)
+        tails = [tail for each in new for tail in each.tails]
+        hashes = np.concatenate([each.hashes for each in new])
+        wanted = WantedHashes(hashes, TEXT_BITS)
         lists: list[list[int]] = [[] for _ in wanted.sorted]
-        for place, number in zip(at.tolist(), numbers.tolist(), strict=True):
+        for place, number in wanted_windows(self._hashes, wanted):
             lists[number].append(place)
-        hashes = np.concatenate([probes.hashes for probes in new])
         for tail, number in zip(tails, np.searchsorted(wanted.sorted, hashes).tolist(), strict=True):
             self._ends[tail] = lists[number]
 
-    def next_place(self, probe: str, at: int) -> int:
+    def next_place(self, probe: str, at: int, end: int | None = None) -> int:
         ends = self._ends.get(probe[-TAIL_CHARS:])
         if ends is None:
-            return self.next_piece(probe, at)
+            return self.text.find(probe, at, end)
         before = len(probe) - TAIL_CHARS
+        last = len(self.text) if end is None else end - len(probe)
         for number in range(bisect_left(ends, at + before), len(ends)):
             place = ends[number] - before
+            if place > last:
+                break
             if self.text.startswith(probe, place):
                 return place
         return -1
@@ -143,15 +145,18 @@ _IS_SPACE = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 class SqueezedText(_Places):
     """A text without its white space, and the way back to positions in the original."""
 
-    def __init__(self, raw: str) -> None:
+    def __init__(self, raw: str, expected: Callable[[], Sequence[Probes]] = tuple) -> None:
+        super().__init__(squeeze(raw), expected)
         self._raw = raw
-        codes = codes_of(raw)
-        self._visible = np.flatnonzero(~_IS_SPACE.take(codes, mode="clip"))
-        super().__init__(text_of(codes[self._visible]))
+
+    @cached_property
+    def _visible(self) -> NDArray[np.intp]:
+        """Where each visible character is in the original."""
+        return np.flatnonzero(~_IS_SPACE.take(codes_of(self._raw), mode="clip"))
 
     def raw_start(self, at: int) -> int:
         """Original position of the ``at``-th visible character."""
-        return int(self._visible[at]) if at < len(self._visible) else len(self._raw)
+        return int(self._visible[at]) if at < len(self.text) else len(self._raw)
 
     def raw_end(self, at: int) -> int:
         """Original position just behind the ``at - 1``-th visible character."""

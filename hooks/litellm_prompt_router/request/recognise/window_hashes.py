@@ -1,21 +1,23 @@
 """Which of many short pieces stand in a text, all of them looked for at once.
 
-Each window of a text has a polynomial hash (modulo 2^64), computed for all windows together; pieces are found by
+Each window of a text has a polynomial hash (modulo 2^32), computed for all windows together; pieces are found by
 theirs. Equal hashes are places to look at, never proof: whoever uses them compares the characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
+Hashes = NDArray[np.uint32]
 
-_BASE = 0x9E3779B97F4A7C15 | 1
-_MIX = np.uint64(0xD6E8FEB86659FD93)
-_MODULUS = 1 << 64
+_BASE = 0x9E3779B1
+_MIX = np.uint32(0x85EBCA6B)
+_MODULUS = 1 << 32
+_BLOCK = 8192
+"""Windows hashed at a time: what that takes stays in the processor's cache, and malloc doesn't map it anew each time."""
 INDEX_BITS = 20
 """Of the buckets of an index over all profiles; 1 MB."""
 
@@ -25,46 +27,40 @@ def codes_of(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def text_of(codes: NDArray[np.uint32]) -> str:
-    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+def window_hashes(codes: NDArray[np.uint32], chars: int) -> tuple[Hashes, ...]:
+    """The hash of each window of that many characters, by where it begins, ``_BLOCK`` of them in each array."""
+    starts = range(0, len(codes) - chars + 1, _BLOCK)
+    return tuple(_hashes_of_block(codes[start : start + _BLOCK + chars - 1], chars) for start in starts)
 
 
-def window_hashes(codes: NDArray[np.uint32], chars: int) -> Hashes:
-    """The hash of each window of that many characters, by where it begins."""
-    if len(codes) < chars:
-        return np.zeros(0, dtype=np.uint64)
-    doubled = codes.astype(np.uint64)  # the hash of 1 character, then of 2, 4, ...
+def _hashes_of_block(codes: NDArray[np.uint32], chars: int) -> Hashes:
+    doubled = codes  # the hashes of 1 character, then of 2, 4, ...
     width = 1
     found: Hashes | None = None
-    have = 0
+    have = 0  # how many characters ``found`` is about: the lowest bits of ``chars``
     while True:
-        if chars & width:  # put in front: the widths of ``chars``, the largest first
-            if found is None:
-                found = doubled.copy()
-            else:
-                found = doubled[: len(codes) - have - width + 1] * _power(have) + found[width:]
+        if chars & width:
+            found = doubled if found is None else doubled[: len(found) - width] * _power(have) + found[width:]
             have += width
-        if have == chars:
-            break
+        if have == chars and found is not None:
+            return found * _MIX
         doubled = doubled[:-width] * _power(width) + doubled[width:]
         width *= 2
-    found *= _MIX
-    return found
 
 
 def piece_hashes(pieces: Sequence[str], chars: int) -> Hashes:
     """The hash of each piece; each has that many characters."""
     if not pieces:
-        return np.zeros(0, dtype=np.uint64)
-    rows = codes_of("".join(pieces)).astype(np.uint64).reshape(len(pieces), chars)
-    found = np.zeros(len(pieces), dtype=np.uint64)
+        return np.zeros(0, dtype=np.uint32)
+    rows = codes_of("".join(pieces)).astype(np.uint32).reshape(len(pieces), chars)
+    found = np.zeros(len(pieces), dtype=np.uint32)
     for column in range(chars):
         found = found * _power(1) + rows[:, column]
     return found * _MIX
 
 
-def _power(exponent: int) -> np.uint64:
-    return np.uint64(pow(_BASE, exponent, _MODULUS))
+def _power(exponent: int) -> np.uint32:
+    return np.uint32(pow(_BASE, exponent, _MODULUS))
 
 
 class WantedHashes:
@@ -72,20 +68,20 @@ class WantedHashes:
 
     def __init__(self, hashes: Hashes, bits: int) -> None:
         self.sorted = np.unique(hashes)
-        self.shift = np.uint64(64 - bits)
+        self.shift = np.uint32(32 - bits)
         self.buckets = np.zeros(1 << bits, dtype=np.bool_)
         self.buckets[self.sorted >> self.shift] = True
 
 
-def wanted_windows(hashes: Hashes, wanted: WantedHashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def wanted_windows(blocks: Sequence[Hashes], wanted: WantedHashes) -> Iterator[tuple[int, int]]:
     """Where windows begin that have a wanted hash, in text order, and which of the sorted ones it is."""
-    at = np.flatnonzero(wanted.buckets.take((hashes >> wanted.shift).astype(np.intp)))
-    if not len(at):
-        return at, at
-    mine = hashes[at]
-    numbers = np.minimum(np.searchsorted(wanted.sorted, mine), len(wanted.sorted) - 1)
-    is_wanted = wanted.sorted[numbers] == mine
-    return at[is_wanted], numbers[is_wanted]
+    for block, hashes in enumerate(blocks):
+        at = np.flatnonzero(wanted.buckets.take((hashes >> wanted.shift).astype(np.intp)))
+        if len(at):
+            mine = hashes[at]
+            numbers = np.minimum(np.searchsorted(wanted.sorted, mine), len(wanted.sorted) - 1)
+            is_wanted = wanted.sorted[numbers] == mine
+            yield from zip((at[is_wanted] + block * _BLOCK).tolist(), numbers[is_wanted].tolist(), strict=True)
 
 
 class PieceIndex:
@@ -107,12 +103,13 @@ class PieceIndex:
         """The owner of each piece that stands in the text: as often as it has such pieces."""
         if not self._owned:
             return []
-        at, numbers = wanted_windows(window_hashes(codes_of(text), self._chars), self._wanted)
-        first = np.full(len(self._owned), -1, dtype=np.intp)
-        first[numbers[::-1]] = at[::-1]
+        blocks = window_hashes(codes_of(text), self._chars)
+        first: dict[int, int] = {}
+        for place, number in wanted_windows(blocks, self._wanted):
+            first.setdefault(number, place)
         owners: list[int] = []
-        for number in np.flatnonzero(first >= 0).tolist():
-            window = text[first[number] : first[number] + self._chars]
-            # Pieces of one hash are one piece, but for a chance of 1 in 2^64; then the text decides.
+        for number, place in first.items():
+            window = text[place : place + self._chars]
+            # Different pieces may have one hash; then the text decides.
             owners += [owner for owner, piece in self._owned[number] if piece == window or piece in text]
         return owners
