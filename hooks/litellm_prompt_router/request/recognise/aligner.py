@@ -36,6 +36,9 @@ from litellm_prompt_router.request.types import Recognition, Span
 
 MIN_SQUEEZE_RESIDUE_CHARS = 16
 """Less unknown text than this isn't worth a second walk."""
+MAX_EASY_GAPS = 4
+MAX_EASY_CHARS = 8_000
+"""More unknown text than that is asked first whether the beginning of any missing module is in it."""
 MOSTLY_PLACED = 0.5
 """From this coverage on only the residue is walked again, not the whole text."""
 NOWHERE = ModuleShape(parts=(), probe="", ahead=())
@@ -126,22 +129,51 @@ class Aligner:
         squeezed = self._recognition(_partition(text, self._own(prompt, claims)))
         return squeezed if squeezed.coverage > raw.coverage else raw
 
+    def most_coverage(self, prompt: SearchedPrompt) -> float:
+        """What the coverage of a recognition can't exceed, found without placing anything.
+
+        A module stands nowhere unless its probe does, and takes its own size and the largest values of its slots. What
+        is visible beyond that is residue.
+        """
+        if self._most_visible is None:
+            return 1.0
+        space = prompt.squeezed
+        space.look_for(self.squeezed.probes)
+        residue = len(space.text)
+        for shape, most in zip(self.squeezed.shapes, self._most_visible, strict=True):
+            if most and residue > 0:
+                residue -= space.count_places(shape.probe) * most
+        return 1.0 if residue <= 0 else (len(prompt.text) - residue) / len(prompt.text)
+
+    @cached_property
+    def _most_visible(self) -> tuple[int, ...] | None:
+        """The most visible characters that each module can take; None where one may stand without a probe."""
+        if any(shape.parts and not shape.probe for shape in self.squeezed.shapes):
+            return None
+        return tuple(
+            sum(part.max_chars if isinstance(part, Slot) else len(part) for part in shape.parts)
+            for shape in self.squeezed.shapes
+        )
+
     def _own(self, prompt: SearchedPrompt, claims: list[PlacedSpan]) -> list[PlacedSpan]:
         return own_claims(prompt.text, claims, self._literals, prompt.delimiters)
 
     def _in_gaps(self, prompt: SearchedPrompt, raw: Recognition, placed: set[int]) -> list[PlacedSpan]:
         """The claims of modules without a place that a squeezed walk finds in the residue alone."""
         missing = [NOWHERE if n in placed else shape for n, shape in enumerate(self.squeezed.shapes)]
-        whole = prompt.squeezed
-        whole.look_for(self.squeezed.probes)
-        probes = [shape.probe for shape in missing if shape.probe and whole.next_place(shape.probe, 0) >= 0]
+        gaps = [
+            span for span in raw.spans if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS
+        ]
         begins_anywhere = bool(missing[0].parts) and not missing[0].probe
+        probes: list[str] | None = None
+        if not begins_anywhere and (len(gaps) > MAX_EASY_GAPS or sum(s.end - s.start for s in gaps) > MAX_EASY_CHARS):
+            whole = prompt.squeezed
+            whole.look_for(self.squeezed.probes)
+            probes = [shape.probe for shape in missing if shape.probe and whole.next_place(shape.probe, 0) >= 0]
         index: ShapeIndex | None = None
         claims: list[PlacedSpan] = []
-        for span in raw.spans:
-            if span.kind != "residue" or span.end - span.start < MIN_SQUEEZE_RESIDUE_CHARS:
-                continue
-            if not begins_anywhere:  # then nothing can be placed there unless a probe is in it
+        for span in gaps:
+            if probes is not None:  # nothing can be placed there unless a probe is in it
                 start, end = whole.squeezed_at(span.start), whole.squeezed_at(span.end)
                 if not any(0 <= whole.next_place(probe, start) <= end - len(probe) for probe in probes):
                     continue

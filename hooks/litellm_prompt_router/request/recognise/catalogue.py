@@ -7,7 +7,7 @@ from the incoming text are looked up. Only the profiles with the most votes are 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from litellm_prompt_router.profile.profile import Profile
@@ -26,6 +26,8 @@ WELL_PLACED = 0.9
 """From this coverage on nobody asks how many lines are known beyond what was placed."""
 NEARLY_WHOLE = 0.98
 """From this coverage on no other profile is looked for than those that the text's head and samples point at."""
+MIN_BOUNDED_CHARS = 3_000
+"""In a shorter text modules are placed without asking first what they can cover at most."""
 PROBES = 8
 PROBE_CHARS = 48
 MEMO_ENTRIES = 512
@@ -80,21 +82,36 @@ class Catalogue:
     def _recognise_slowly(
         self, prompt: SearchedPrompt, likely: tuple[int, ...], *, is_pinned: bool
     ) -> Recognition | None:
-        prompt.expect([self._aligners[number] for number in likely])
-        aligned = {number: self._aligners[number].align(prompt) for number in likely}
+        aligned = self._aligned(prompt, likely, {})
         best = max(aligned.values(), key=lambda recognition: recognition.coverage, default=None)
         if best is not None and best.coverage >= NEARLY_WHOLE:
             return best
         numbers = likely if is_pinned else self._candidates(prompt)
-        prompt.expect([self._aligners[number] for number in numbers])
-        found = [(n, aligned.get(n) or self._aligners[n].align(prompt)) for n in numbers]
-        best = max((each for _, each in found), key=lambda recognition: recognition.coverage, default=None)
+        found = self._aligned(prompt, numbers, aligned)
+        best = max(found.values(), key=lambda recognition: recognition.coverage, default=None)
         if best is None or best.coverage >= WELL_PLACED:
             return best
         lines = prompt.distinct_lines
-        measured = [replace(each, known_lines=self._lines.known_share(n, lines)) for n, each in found]
+        measured = [replace(each, known_lines=self._lines.known_share(n, lines)) for n, each in found.items()]
         best = max(measured, key=lambda recognition: (recognition.coverage, recognition.known_lines))
         return best if best.coverage > 0 or best.known_lines > 0 else None
+
+    def _aligned(
+        self, prompt: SearchedPrompt, numbers: Sequence[int], known: Mapping[int, Recognition]
+    ) -> dict[int, Recognition]:
+        """The recognition of each profile, in this order, without those that can't cover as much as another does."""
+        aligners = {number: self._aligners[number] for number in numbers}
+        prompt.expect(tuple(aligners.values()))
+        most = dict.fromkeys(numbers, 1.0)
+        if len(numbers) > 1 and len(prompt.text) >= MIN_BOUNDED_CHARS:
+            most = {number: 1.0 if number in known else aligners[number].most_coverage(prompt) for number in numbers}
+        found: dict[int, Recognition] = {}
+        best = -1.0
+        for number in sorted(numbers, key=lambda number: -most[number]):
+            if most[number] >= best:
+                found[number] = known.get(number) or aligners[number].align(prompt)
+                best = max(best, found[number].coverage)
+        return {number: found[number] for number in numbers if number in found}
 
     def _candidates(self, prompt: SearchedPrompt) -> tuple[int, ...]:
         """The profiles to align, most promising first: by all lines, since samples may miss what sets them apart."""

@@ -8,6 +8,7 @@ have one hash is a chance of 1 in 40 million for all of such a catalogue togethe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,12 @@ LineHashes = NDArray[np.int64]
 Numbers = NDArray[np.intp]
 
 
+_head_of = itemgetter(slice(MAX_LINE_CHARS))
+
+
 def line_hashes(lines: Iterable[str]) -> LineHashes:
-    """The hash of each line that is long enough to tell something, outer white space off."""
-    stripped = [line.strip() for line in lines]
-    return np.array([hash(line[:MAX_LINE_CHARS]) for line in stripped if len(line) >= MIN_LINE_CHARS], dtype=np.int64)
+    """The hash of each line, outer white space off."""
+    return np.array(list(map(hash, map(_head_of, map(str.strip, lines)))), dtype=np.int64)
 
 
 def profile_literals(profile: Profile) -> Iterable[str]:
@@ -133,4 +136,5 @@ class LineIndex:
 
 
 def _lines_of(profile: Profile) -> Iterable[str]:
-    return (line for literal in profile_literals(profile) for line in literal.splitlines())
+    for literal in profile_literals(profile):
+        yield from (line for line in literal.splitlines() if len(line.strip()) >= MIN_LINE_CHARS)

@@ -20,6 +20,8 @@ MAX_COPIES = 8
 MAX_DELIMITERS = 20_000
 """Delimiters looked at in one text, so that one made of nothing else stays cheap."""
 
+MAX_UNPREPARED_CHARS = 4_000
+"""Of unknown text, looked through character by character before all places where a delimiter may begin are found."""
 MAX_SCANNED_CHARS = 400_000
 """Characters of unknown text that are looked through for them; several times the longest prompt seen."""
 
@@ -70,12 +72,18 @@ class Delimiters:
     def __init__(self, text: str) -> None:
         self._text = text
         self._places: list[int] | None = None
+        self._scanned = 0
 
     def between(self, at: int, end: int) -> Iterator[re.Match[str]]:
         """Those in ``[at, end)``, as ``_DELIMITER`` finds them one after the other."""
         if self._places is None:
+            self._scanned += end - at
+            if self._scanned <= MAX_UNPREPARED_CHARS:
+                return _DELIMITER.finditer(self._text, at, end)
             self._places = _places_of_delimiters(self._text)
-        places = self._places
+        return self._at_places(self._places, at, end)
+
+    def _at_places(self, places: list[int], at: int, end: int) -> Iterator[re.Match[str]]:
         for number in range(bisect_left(places, at), bisect_left(places, end)):
             if places[number] >= at:
                 mark = _DELIMITER.match(self._text, places[number], end)

@@ -109,6 +109,15 @@ class _Places:
                 return place
         return -1
 
+    def count_places(self, probe: str) -> int:
+        """How often a probe stands in the text; overlapping places count."""
+        place = self.next_place(probe, 0)
+        count = 0
+        while place >= 0:
+            count += 1
+            place = self.next_place(probe, place + 1)
+        return count
+
     def next_piece(self, piece: str, at: int) -> int:
         """The first place of any piece from ``at`` on, -1 when there is none."""
         known = self._next.get(piece)
