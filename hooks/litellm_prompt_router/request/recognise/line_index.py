@@ -1,7 +1,7 @@
 """Which profiles have which lines, and how many of a text's.
 
-A line is kept as the 64 bits of its hash: 12 bytes for each line of each profile and 28 for each distinct one, which is
-under 35 MB for 1,000 profiles of 65,000 characters, where the lines themselves took five times that. That two lines
+A line is kept as the 64 bits of its hash: 8 bytes for each line of each profile and 12 for each distinct one, which is
+under 20 MB for 1,000 profiles of 65,000 characters, where the lines themselves took ten times that. That two lines
 have one hash is a chance of 1 in 40 million for all of such a catalogue together.
 """
 
@@ -21,8 +21,10 @@ MAX_LINE_CHARS = 120
 MIN_VOTES = 2
 MAX_RANKED = 3
 """Profiles named for one text, most votes first."""
-MAX_SINGLE_VOTES = 30_000
-"""Up to here each vote of each line is added up; beyond it equal ones together."""
+MAX_SINGLE_VOTES = 1_000
+"""So many votes are counted one by one; more of them by classes."""
+MIN_LISTED_BY_OTHERS = 64
+"""A class of no more profiles than that is never listed by the others."""
 MAX_SUMS = 32
 """Profiles in doubt, beyond those of equal lines, whose votes are added up once more in the order of the text."""
 
@@ -43,98 +45,127 @@ def profile_literals(profile: Profile) -> Iterable[str]:
 
 
 class LineIndex:
-    """The lines of all profiles, which are known here by their numbers."""
+    """The lines of all profiles, which are known here by their numbers.
+
+    Lines that the same profiles have are one class. Where those are more than half of all, the class lists the others.
+    """
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
         self._own = [np.unique(line_hashes(_lines_of(profile))) for profile in profiles]
         every = np.concatenate([*self._own, np.zeros(0, dtype=np.int64)])
-        owners = np.repeat(np.arange(len(profiles), dtype=np.int32), [len(own) for own in self._own])
+        numbers = np.repeat(np.arange(len(profiles), dtype=np.int32), [len(own) for own in self._own])
         order = np.argsort(every, kind="stable")  # so that the owners of a line are in order
-        self._owners = owners[order]
         self._lines, starts, sizes = np.unique(every[order], return_index=True, return_counts=True)
-        self._starts = starts.astype(np.int32)
-        self._sizes = sizes.astype(np.int32)
-        self._classes = self._owner_classes()
+        owners = numbers[order].tobytes()
+        known: dict[bytes, int] = {}
+        spans = zip((starts * 4).tolist(), ((starts + sizes) * 4).tolist(), strict=True)
+        self._class_of = np.array([known.setdefault(owners[a:b], len(known)) for a, b in spans], dtype=np.int32)
         self._profiles = len(profiles)
+        self._list_classes([np.frombuffer(each, dtype=np.int32) for each in known])
+
+    def _list_classes(self, owners: Sequence[NDArray[np.int32]]) -> None:
+        everyone = np.arange(self._profiles, dtype=np.int32)
+        self._sizes = np.array([len(each) for each in owners], dtype=np.int32)
+        self._lists_others = self._sizes > max(MIN_LISTED_BY_OTHERS, self._profiles / 2)
+        listed = [
+            np.setdiff1d(everyone, each, assume_unique=True) if others else each
+            for each, others in zip(owners, self._lists_others.tolist(), strict=True)
+        ]
+        self._listed = np.concatenate([*listed, np.zeros(0, dtype=np.int32)])
+        self._listed_sizes = np.array([len(each) for each in listed], dtype=np.int32)
+        self._listed_starts = np.cumsum(self._listed_sizes) - self._listed_sizes
 
     def known_share(self, number: int, lines: LineHashes) -> float:
-        """The share of a profile's lines that are among these."""
+        """The share of a profile's distinctive lines that are among these."""
         own = self._own[number]
         return len(np.intersect1d(own, lines)) / len(own) if len(own) else 0.0
 
     def ranked(self, lines: LineHashes) -> tuple[int, ...]:
         """The profiles with most votes, first those with most. A line that many share weighs little.
 
-        Votes are added up in the order of the lines, so that ties come out as if they were counted one by one.
+        Sums in another order than the text's differ in their last bits. Where that leaves open which profiles it are,
+        the sums in that order decide; profiles that have the same ones of these lines have the same sum.
         """
-        rows = self._rows(lines)
-        if not len(rows):
+        votes = self._classes_of(lines)
+        if not len(votes):
             return ()
-        if int(self._sizes[rows].sum()) > MAX_SINGLE_VOTES:
-            return self._ranked_by_classes(rows)
-        owners, line = self._postings(rows)
-        votes = np.bincount(owners, minlength=self._profiles)
-        weights = np.bincount(owners, weights=(1.0 / self._sizes[rows])[line], minlength=self._profiles)
-        named = np.flatnonzero(votes >= MIN_VOTES)
-        return tuple(named[np.argsort(-weights[named], kind="stable")[:MAX_RANKED]].tolist())
-
-    def _ranked_by_classes(self, rows: Numbers) -> tuple[int, ...]:
-        """The same where many profiles share many lines: lines of the same owners are counted together first.
-
-        Sums in another order differ in their last bits. Where that leaves the order open, it is decided by the sum in
-        the order of the text; profiles that have the same ones of these lines have the same sum.
-        """
-        classes, first, which, counts = np.unique(
-            self._classes[rows], return_index=True, return_inverse=True, return_counts=True
-        )
-        owners, of_class = self._postings(rows[first])
-        size = 1.0 / self._sizes[rows[first]]
-        votes = np.bincount(owners, weights=counts[of_class].astype(np.float64), minlength=self._profiles)
-        sums = np.bincount(owners, weights=(counts * size)[of_class], minlength=self._profiles)
-        named = np.flatnonzero(votes >= MIN_VOTES)
+        if int(self._sizes[votes].sum()) <= MAX_SINGLE_VOTES and not self._lists_others[votes].any():
+            return self._ranked_singly(votes.tolist())
+        classes, which, counts = np.unique(votes, return_inverse=True, return_counts=True)
+        weights = 1.0 / self._sizes[classes]
+        listed, of_class = self._listed_in(classes)
+        sign = np.where(self._lists_others[classes], -1.0, 1.0)
+        named = np.flatnonzero(self._summed(listed, of_class, classes, sign * counts) >= MIN_VOTES)
         if not len(named):
             return ()
-        sums = sums[named]
-        doubt = float(sums.max()) * len(rows) * 2.0**-50
-        third = float(np.partition(sums, -min(MAX_RANKED, len(sums)))[-min(MAX_RANKED, len(sums))])
+        sums = self._summed(listed, of_class, classes, sign * counts * weights)[named]
+        doubt = float(weights @ counts) * len(votes) * 2.0**-50
+        third = np.partition(sums, -min(MAX_RANKED, len(sums)))[-min(MAX_RANKED, len(sums))]
         is_open = sums >= third - doubt
         named, sums = named[is_open], sums[is_open]
-        marks = np.random.default_rng(len(classes)).random(len(classes))
-        alike = np.bincount(owners, weights=marks[of_class], minlength=self._profiles)[named]
-        exact: list[tuple[float, int]] = []
+        marks = (_marks(classes) >> np.uint64(24)).astype(np.float64)  # sums of whole numbers are exact
+        alike = self._summed(listed, of_class, classes, sign * marks)[named]
         order = np.argsort(-sums, kind="stable")
-        _, representative = np.unique(alike[order], return_index=True)
-        weight_of_row = size[which]
-        for place in np.sort(representative)[:MAX_SUMS].tolist():
-            group = named[order][alike[order] == alike[order][place]]
-            is_own = np.zeros(len(classes), dtype=np.bool_)
-            is_own[of_class[owners == group[0]]] = True
-            total = float(np.cumsum(weight_of_row[is_own[which]])[-1])
-            exact += [(-total, int(number)) for number in np.sort(group)[:MAX_RANKED]]
-        return tuple(number for _, number in sorted(exact)[:MAX_RANKED])
+        _, first = np.unique(alike[order], return_index=True)
+        found: list[tuple[float, int]] = []
+        for place in np.sort(first)[:MAX_SUMS].tolist():
+            group = named[alike == alike[order[place]]]
+            is_own = self._lists_others[classes]
+            is_own[of_class[listed == group[0]]] ^= True
+            total = float(np.cumsum(weights[which[is_own[which]]])[-1])
+            found += [(-total, number) for number in group[:MAX_RANKED].tolist()]
+        return tuple(number for _, number in sorted(found)[:MAX_RANKED])
 
-    def _rows(self, lines: LineHashes) -> Numbers:
-        """Which of the known lines these are; those that aren't known left out."""
+    def _ranked_singly(self, votes: Sequence[int]) -> tuple[int, ...]:
+        """The same, each vote for itself."""
+        counts: dict[int, int] = {}
+        weights: dict[int, float] = {}
+        owners = {each: self._owners_of(each) for each in set(votes)}
+        for each in votes:
+            for number in owners[each]:
+                counts[number] = counts.get(number, 0) + 1
+                weights[number] = weights.get(number, 0.0) + 1 / len(owners[each])
+        named = [number for number, count in counts.items() if count >= MIN_VOTES]
+        return tuple(sorted(named, key=lambda number: (-weights[number], number))[:MAX_RANKED])
+
+    def _owners_of(self, each: int) -> list[int]:
+        start = int(self._listed_starts[each])
+        owners: list[int] = self._listed[start : start + int(self._listed_sizes[each])].tolist()
+        return owners
+
+    def _classes_of(self, lines: LineHashes) -> NDArray[np.int32]:
+        """The class of each of these lines that any profile has, in their order."""
         if not len(lines) or not len(self._lines):
-            return np.zeros(0, dtype=np.intp)
-        rows = np.minimum(np.searchsorted(self._lines, lines), len(self._lines) - 1)
-        return rows[self._lines[rows] == lines]
+            return np.zeros(0, dtype=np.int32)
+        order = np.argsort(lines)  # near ones one after the other: a large index is searched faster
+        rows = np.empty(len(lines), dtype=np.intp)
+        rows[order] = np.searchsorted(self._lines, lines[order])
+        rows = np.minimum(rows, len(self._lines) - 1)
+        return self._class_of[rows[self._lines[rows] == lines]]
 
-    def _postings(self, rows: Numbers) -> tuple[NDArray[np.int32], Numbers]:
-        """The owners of each of these lines one after the other, and to which of them each belongs."""
-        sizes = self._sizes[rows]
-        line = np.repeat(np.arange(len(rows)), sizes)
+    def _listed_in(self, classes: NDArray[np.int32]) -> tuple[NDArray[np.int32], Numbers]:
+        """The profiles that these classes list, one class after the other, and which class each belongs to."""
+        sizes = self._listed_sizes[classes]
+        of_class = np.repeat(np.arange(len(classes)), sizes)
         before = np.cumsum(sizes) - sizes
-        return self._owners[np.arange(len(line)) + (self._starts[rows] - before)[line]], line
+        return self._listed[np.arange(len(of_class)) + (self._listed_starts[classes] - before)[of_class]], of_class
 
-    def _owner_classes(self) -> NDArray[np.int32]:
-        """A number for each line, the same for lines that the same profiles have."""
-        known: dict[bytes, int] = {}
-        owners = self._owners.astype(np.int32).tobytes()
-        spans = zip((self._starts * 4).tolist(), ((self._starts + self._sizes) * 4).tolist(), strict=True)
-        return np.array([known.setdefault(owners[a:b], len(known)) for a, b in spans], dtype=np.int32)
+    def _summed(
+        self, listed: NDArray[np.int32], of_class: Numbers, classes: NDArray[np.int32], values: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """For each profile the values of its classes; that of a class which lists the others is negative."""
+        everywhere = -float(values[self._lists_others[classes]].sum())
+        return np.bincount(listed, weights=values[of_class], minlength=self._profiles) + everywhere
 
 
 def _lines_of(profile: Profile) -> Iterable[str]:
     for literal in profile_literals(profile):
         yield from (line for line in literal.splitlines() if len(line.strip()) >= MIN_LINE_CHARS)
+
+
+def _marks(classes: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """A number for each class that says nothing of its size or age, so that no two sets of classes have one sum."""
+    mixed = (classes.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    marks: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(32))
+    return marks

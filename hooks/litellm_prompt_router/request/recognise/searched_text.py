@@ -196,8 +196,19 @@ class SqueezedText(_Places):
         return one_newline(self._raw[self.raw_start(start) : self.raw_end(end)]) if end > start else ""
 
 
+_ASCII_SPACE = bytes(code for code in range(128) if chr(code).isspace())
+_OTHER_SPACE = tuple(chr(code) for code in range(128, len(_IS_SPACE)) if _IS_SPACE[code])
+
+
 def squeeze(text: str) -> str:
-    return "".join(text.split())
+    """The text without its white space."""
+    if len(text) < MIN_HASHED_CHARS:
+        return "".join(text.split())
+    squeezed = text.encode("utf-8", "surrogatepass").translate(None, _ASCII_SPACE).decode("utf-8", "surrogatepass")
+    if not text.isascii():
+        for space in _OTHER_SPACE:
+            squeezed = squeezed.replace(space, "")
+    return squeezed
 
 
 def one_newline(text: str) -> str:
