@@ -176,9 +176,9 @@ def cases(profiles: Sequence[Profile], chars: int) -> dict[str, Texts]:
         "unknown": unknown,
         "unknown, seen before": lambda n: unknown(0),
         "unknown, one line": lambda n: joined(unknown(n)),
-        "unknown, quotes one section": lambda n: unknown(n)[: chars // 2]
-        + middle.modules[5].text
-        + unknown(n)[chars // 2 :],
+        "unknown, quotes one section": lambda n: (
+            unknown(n)[: chars // 2] + middle.modules[5].text + unknown(n)[chars // 2 :]
+        ),
         "lines of many shuffled": mixture,
         "sections of many shuffled": modules_mixed,
         "sections of many, quoted": quoting,

@@ -55,7 +55,9 @@ class HeadIndex:
         own = np.concatenate([lines, _pairs(lines)])
         places = np.minimum(np.searchsorted(group.keys, own), max(0, len(group.keys) - 1))
         found = set(group.keys[places][group.keys[places] == own].tolist()) if len(group.keys) else set()
-        return sorted((*group.free, *(n for n, key in zip(group.keyed, group.keys.tolist(), strict=True) if key in found)))
+        return sorted(
+            (*group.free, *(n for n, key in zip(group.keyed, group.keys.tolist(), strict=True) if key in found))
+        )
 
     def _group_of(self, text: str) -> _Group | None:
         return self._groups.get(text[:HEAD_CHARS] if not text[:1].isspace() else text.lstrip()[:HEAD_CHARS])

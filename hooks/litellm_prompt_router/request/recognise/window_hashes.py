@@ -17,7 +17,7 @@ _BASE = 0x9E3779B1
 _MIX = np.uint32(0x85EBCA6B)
 _MODULUS = 1 << 32
 _BLOCK = 8192
-"""Windows hashed at a time: what that takes stays in the processor's cache, and malloc doesn't map it anew each time."""
+"""Windows hashed at a time: what that takes stays in the processor's cache, and needs no new memory each time."""
 INDEX_BITS = 20
 """Of the buckets of an index over all profiles; 1 MB."""
 
