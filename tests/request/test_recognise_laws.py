@@ -19,6 +19,7 @@ from litellm_prompt_router.request.recognise import (
     placing,
     quotations,
     searched_text,
+    window_hashes,
 )
 from litellm_prompt_router.request.recognise.quotations import _DELIMITER, Delimiters
 from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText, squeeze
@@ -41,6 +42,7 @@ AT_ONCE: dict[str, list[tuple[Any, str, Any]]] = {
         (head_index, "MAX_UNFILTERED", 0),
         (catalogue, "MAX_UNFILTERED", 0),
         (line_index, "MAX_SINGLE_VOTES", 0),
+        (window_hashes, "MAX_COMPARED", 0),
         (line_index, "MIN_LISTED_BY_OTHERS", 0),
     ],
 }
@@ -234,6 +236,6 @@ def test_a_probe_is_found_at_each_of_its_places(way: str, text: str, piece: str)
     text=st.text(st.sampled_from("ab"), max_size=60),
     pieces=st.lists(st.text(st.sampled_from("ab"), min_size=6, max_size=6)),
 )
-def test_pieces_are_found_wherever_they_stand(text: str, pieces: list[str]) -> None:
+def test_pieces_are_found_wherever_they_stand(way: str, text: str, pieces: list[str]) -> None:
     found = PieceIndex(enumerate(pieces), 6).owners_in(text)
     assert sorted(found) == [number for number, piece in enumerate(pieces) if piece in text]

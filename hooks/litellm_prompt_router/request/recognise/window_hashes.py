@@ -7,6 +7,7 @@ theirs. Equal hashes are places to look at, never proof: whoever uses them compa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ _BLOCK = 8192
 """Windows hashed at a time: what that takes stays in the processor's cache, and needs no new memory each time."""
 INDEX_BITS = 20
 """Of the buckets of an index over all profiles; 1 MB."""
+MAX_COMPARED = 5_000
+"""Places of pieces compared one by one; where there may be more, the windows are hashed in full."""
 
 
 def codes_of(text: str) -> NDArray[np.uint32]:
@@ -50,13 +53,17 @@ def _hashes_of_block(codes: NDArray[np.uint32], chars: int) -> Hashes:
 
 def piece_hashes(pieces: Sequence[str], chars: int) -> Hashes:
     """The hash of each piece; each has that many characters."""
-    if not pieces:
-        return np.zeros(0, dtype=np.uint32)
-    rows = codes_of("".join(pieces)).astype(np.uint32).reshape(len(pieces), chars)
-    found = np.zeros(len(pieces), dtype=np.uint32)
-    for column in range(chars):
-        found = found * _power(1) + rows[:, column]
-    return found * _MIX
+    return _hashes_of_rows(codes_of("".join(pieces)).reshape(len(pieces), chars))
+
+
+def _hashes_of_rows(rows: NDArray[np.uint32]) -> Hashes:
+    hashes: Hashes = (rows @ _powers(rows.shape[1])) * _MIX
+    return hashes
+
+
+@lru_cache
+def _powers(chars: int) -> Hashes:
+    return np.array([_power(exponent) for exponent in reversed(range(chars))], dtype=np.uint32)
 
 
 def _power(exponent: int) -> np.uint32:
@@ -85,31 +92,58 @@ def wanted_windows(blocks: Sequence[Hashes], wanted: WantedHashes) -> Iterator[t
 
 
 class PieceIndex:
-    """Pieces of equal length, each with the number of its owner; which of them a text has.
+    """Pieces of equal length, each with the numbers of its owners; which of them a text has.
 
-    About 100 bytes a piece beside its own text.
+    Of the text only every n-th window is hashed, n being half of a piece: each place of a piece has one of them in it,
+    at one of n offsets, and of the pieces all those are known: 8 bytes for each, 200 for a piece of 48 characters.
     """
 
     def __init__(self, owned: Iterable[tuple[int, str]], chars: int) -> None:
         self._chars = chars
-        pairs = list(owned)
-        hashes = piece_hashes([piece for _, piece in pairs], chars)
-        self._wanted = WantedHashes(hashes, INDEX_BITS)
-        self._owned: dict[int, list[tuple[int, str]]] = {}
-        for number, pair in zip(np.searchsorted(self._wanted.sorted, hashes).tolist(), pairs, strict=True):
-            self._owned.setdefault(number, []).append(pair)
+        self._owners: dict[str, list[int]] = {}
+        for owner, piece in owned:
+            self._owners.setdefault(piece, []).append(owner)
+        self._pieces = tuple(self._owners)
+        self._size = size = (chars + 1) // 2
+        codes = codes_of("".join(self._pieces)).reshape(len(self._pieces), chars)
+        hashes = [_hashes_of_rows(codes[:, offset : offset + size]) for offset in range(size)]
+        every = np.stack(hashes, axis=1).ravel()
+        self._places = np.argsort(every, kind="stable").astype(np.int32)
+        """By hash: the number of the piece times ``size``, and the offset."""
+        self._sorted = every[self._places]
+        self._wanted = WantedHashes(every, INDEX_BITS)
+        self._whole: WantedHashes | None = None
 
     def owners_in(self, text: str) -> list[int]:
         """The owner of each piece that stands in the text: as often as it has such pieces."""
-        if not self._owned:
+        if not self._pieces:
             return []
-        blocks = window_hashes(codes_of(text), self._chars)
-        first: dict[int, int] = {}
-        for place, number in wanted_windows(blocks, self._wanted):
-            first.setdefault(number, place)
-        owners: list[int] = []
-        for number, place in first.items():
-            window = text[place : place + self._chars]
-            # Different pieces may have one hash; then the text decides.
-            owners += [owner for owner, piece in self._owned[number] if piece == window or piece in text]
-        return owners
+        codes = codes_of(text)
+        count = len(codes) // self._size
+        hashes = _hashes_of_rows(codes[: count * self._size].reshape(count, self._size))
+        at = np.flatnonzero(self._wanted.buckets.take((hashes >> self._wanted.shift).astype(np.intp)))
+        first = np.searchsorted(self._sorted, hashes[at])
+        last = np.searchsorted(self._sorted, hashes[at], side="right")
+        if int((last - first).sum()) > MAX_COMPARED:
+            found = self._found_in_windows(text, codes)
+        else:
+            found = self._found_at(text, at.tolist(), first.tolist(), last.tolist())
+        return [owner for piece in found for owner in self._owners[piece]]
+
+    def _found_at(self, text: str, at: list[int], first: list[int], last: list[int]) -> set[str]:
+        found: set[str] = set()
+        for window, low, high in zip(at, first, last, strict=True):
+            for place in self._places[low:high].tolist():
+                number, offset = divmod(place, self._size)
+                start = window * self._size - offset
+                if start >= 0 and text.startswith(self._pieces[number], start):
+                    found.add(self._pieces[number])
+        return found
+
+    def _found_in_windows(self, text: str, codes: NDArray[np.uint32]) -> set[str]:
+        """The same by windows as long as a piece, for a text that repeats what many pieces have in common."""
+        hashes = piece_hashes(self._pieces, self._chars)
+        self._whole = self._whole or WantedHashes(hashes, INDEX_BITS)
+        seen = {number for _, number in wanted_windows(window_hashes(codes, self._chars), self._whole)}
+        numbers = np.searchsorted(self._whole.sorted, hashes).tolist()
+        return {piece for piece, number in zip(self._pieces, numbers, strict=True) if number in seen and piece in text}
