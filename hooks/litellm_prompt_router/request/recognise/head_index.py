@@ -7,7 +7,7 @@ that leaves one or two to compare.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,11 +22,11 @@ _PAIR = np.int64(0x2545F4914F6CDD1D)
 
 
 class _Group(NamedTuple):
-    """Profiles with one head, by number. ``keys``: sorted, what each of ``keyed`` must have; ``free`` need nothing."""
+    """Profiles with one head, by number. ``keyed``: by what each must have, ``keys`` sorted; ``free`` need nothing."""
 
     members: tuple[int, ...]
     keys: LineHashes
-    keyed: tuple[int, ...]
+    keyed: Mapping[int, list[int]]
     free: tuple[int, ...]
 
 
@@ -53,34 +53,29 @@ class HeadIndex:
         if group is None:
             return []
         own = np.concatenate([lines, _pairs(lines)])
-        places = np.minimum(np.searchsorted(group.keys, own), max(0, len(group.keys) - 1))
-        found = set(group.keys[places][group.keys[places] == own].tolist()) if len(group.keys) else set()
-        return sorted(
-            (*group.free, *(n for n, key in zip(group.keyed, group.keys.tolist(), strict=True) if key in found))
-        )
+        first = np.searchsorted(group.keys, own)
+        is_key = group.keys[np.minimum(first, len(group.keys) - 1)] == own
+        found = set(group.keys[np.minimum(first, len(group.keys) - 1)][is_key].tolist())
+        return sorted((*group.free, *(number for key in found for number in group.keyed.get(key, ()))))
 
     def _group_of(self, text: str) -> _Group | None:
         return self._groups.get(text[:HEAD_CHARS] if not text[:1].isspace() else text.lstrip()[:HEAD_CHARS])
 
 
 def _group(members: Sequence[int], runs: Sequence[Sequence[str]]) -> _Group:
-    nothing = np.zeros(0, dtype=np.int64)
     if len(members) <= MAX_UNFILTERED:
-        return _Group(tuple(members), nothing, (), ())
+        return _Group(tuple(members), np.zeros(1, dtype=np.int64), {}, tuple(members))
     own = [_keys([run.splitlines()[1:-1] for run in runs[number]]) for number in members]
     every, counts = np.unique(np.concatenate(own), return_counts=True)
-    chosen = [
-        (int(keys[np.argmin(counts[np.searchsorted(every, keys)])]), number)
-        for number, keys in zip(members, own, strict=True)
-        if len(keys)
-    ]
-    chosen.sort()
-    keyed = {number for _, number in chosen}
+    keyed: dict[int, list[int]] = {}
+    for number, keys in zip(members, own, strict=True):
+        if len(keys):
+            keyed.setdefault(int(keys[np.argmin(counts[np.searchsorted(every, keys)])]), []).append(number)
     return _Group(
         members=tuple(members),
-        keys=np.array([key for key, _ in chosen], dtype=np.int64),
-        keyed=tuple(number for _, number in chosen),
-        free=tuple(number for number in members if number not in keyed),
+        keys=np.array(sorted(keyed), dtype=np.int64) if keyed else np.zeros(1, dtype=np.int64),
+        keyed=keyed,
+        free=tuple(number for number, keys in zip(members, own, strict=True) if not len(keys)),
     )
 
 
