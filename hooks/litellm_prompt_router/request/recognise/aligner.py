@@ -25,6 +25,7 @@ from litellm_prompt_router.request.recognise.placing import (
     PlacedSpan,
     ShapeIndex,
     module_shape,
+    most_visible,
     place_modules,
     skip_space,
     slot_end,
@@ -39,6 +40,8 @@ MIN_SQUEEZE_RESIDUE_CHARS = 16
 MAX_EASY_GAPS = 4
 MAX_EASY_CHARS = 8_000
 """More unknown text than that is asked first whether the beginning of any missing module is in it."""
+MAX_BOUNDED_PLACES = 8
+"""Of one module; with more of them nothing is said of what a profile can cover at most."""
 MOSTLY_PLACED = 0.5
 """From this coverage on only the residue is walked again, not the whole text."""
 NOWHERE = ModuleShape(parts=(), probe="", ahead=())
@@ -135,25 +138,18 @@ class Aligner:
         A module stands nowhere unless its probe does, and takes its own size and the largest values of its slots. What
         is visible beyond that is residue.
         """
-        if self._most_visible is None:
-            return 1.0
+        shapes = self.squeezed.shapes
+        if any(shape.parts and not shape.probe for shape in shapes):
+            return 1.0  # may stand without a probe
         space = prompt.squeezed
         space.look_for(self.squeezed.probes)
         residue = len(space.text)
-        for shape, most in zip(self.squeezed.shapes, self._most_visible, strict=True):
-            if most and residue > 0:
-                residue -= space.count_places(shape.probe) * most
+        for shape in shapes:
+            places = space.all_places(shape.probe, MAX_BOUNDED_PLACES) if shape.probe and residue > 0 else ()
+            if len(places) == MAX_BOUNDED_PLACES:
+                return 1.0
+            residue -= sum(most_visible(space.text, shape, place) for place in places)
         return 1.0 if residue <= 0 else (len(prompt.text) - residue) / len(prompt.text)
-
-    @cached_property
-    def _most_visible(self) -> tuple[int, ...] | None:
-        """The most visible characters that each module can take; None where one may stand without a probe."""
-        if any(shape.parts and not shape.probe for shape in self.squeezed.shapes):
-            return None
-        return tuple(
-            sum(part.max_chars if isinstance(part, Slot) else len(part) for part in shape.parts)
-            for shape in self.squeezed.shapes
-        )
 
     def _own(self, prompt: SearchedPrompt, claims: list[PlacedSpan]) -> list[PlacedSpan]:
         return own_claims(prompt.text, claims, self._literals, prompt.delimiters)

@@ -63,15 +63,14 @@ class Catalogue:
         likely = alike or self._lines.ranked(line_hashes(_sampled_lines(text)))
         tried: Sequence[int] = likely
         if only is None and len(alike) > MAX_UNFILTERED:
-            key = (hash(text), len(text), only)
-            if key in self._memo:
-                return self._memo[key]
+            if _memo_key(text, only) in self._memo:
+                return self._memo[_memo_key(text, only)]
             tried = self._heads.may_be_whole(text, prompt.lines)
         for number in tried:
             found = self._aligners[number].align_quickly(text)
             if found is not None:
                 return found
-        key = (hash(text), len(text), only)
+        key = _memo_key(text, only)
         if key not in self._memo:
             recognition = self._recognise_slowly(prompt, likely[:MAX_ALIGNED], is_pinned=only is not None)
             if len(self._memo) >= MEMO_ENTRIES:
@@ -82,7 +81,7 @@ class Catalogue:
     def _recognise_slowly(
         self, prompt: SearchedPrompt, likely: tuple[int, ...], *, is_pinned: bool
     ) -> Recognition | None:
-        aligned = self._aligned(prompt, likely, {})
+        aligned = self._aligned(prompt, likely, {}, NEARLY_WHOLE)
         best = max(aligned.values(), key=lambda recognition: recognition.coverage, default=None)
         if best is not None and best.coverage >= NEARLY_WHOLE:
             return best
@@ -97,16 +96,19 @@ class Catalogue:
         return best if best.coverage > 0 or best.known_lines > 0 else None
 
     def _aligned(
-        self, prompt: SearchedPrompt, numbers: Sequence[int], known: Mapping[int, Recognition]
+        self, prompt: SearchedPrompt, numbers: Sequence[int], known: Mapping[int, Recognition], least: float = 0.0
     ) -> dict[int, Recognition]:
-        """The recognition of each profile, in this order, without those that can't cover as much as another does."""
+        """The recognition of each profile, in this order, without those that can't cover as much as another does.
+
+        Without those, too, that can't cover the ``least`` that matters.
+        """
         aligners = {number: self._aligners[number] for number in numbers}
         prompt.expect(tuple(aligners.values()))
         most = dict.fromkeys(numbers, 1.0)
         if len(numbers) > 1 and len(prompt.text) >= MIN_BOUNDED_CHARS:
             most = {number: 1.0 if number in known else aligners[number].most_coverage(prompt) for number in numbers}
         found: dict[int, Recognition] = {}
-        best = -1.0
+        best = least
         for number in sorted(numbers, key=lambda number: -most[number]):
             if most[number] >= best:
                 found[number] = known.get(number) or aligners[number].align(prompt)
@@ -120,6 +122,10 @@ class Catalogue:
             return ranked
         hits = Counter(self._probes.owners_in(prompt.text))
         return tuple(sorted(hits, key=lambda number: (-hits[number], number))[:MAX_ALIGNED])
+
+
+def _memo_key(text: str, only: str | None) -> tuple[int, int, str | None]:
+    return hash(text), len(text), only
 
 
 def _probes_of(profile: Profile) -> Iterable[str]:

@@ -141,7 +141,8 @@ class LineIndex:
         rows = np.empty(len(lines), dtype=np.intp)
         rows[order] = np.searchsorted(self._lines, lines[order])
         rows = np.minimum(rows, len(self._lines) - 1)
-        return self._class_of[rows[self._lines[rows] == lines]]
+        classes: NDArray[np.int32] = self._class_of[rows[self._lines[rows] == lines]]
+        return classes
 
     def _listed_in(self, classes: NDArray[np.int32]) -> tuple[NDArray[np.int32], Numbers]:
         """The profiles that these classes list, one class after the other, and which class each belongs to."""
@@ -155,7 +156,8 @@ class LineIndex:
     ) -> NDArray[np.float64]:
         """For each profile the values of its classes; that of a class which lists the others is negative."""
         everywhere = -float(values[self._lists_others[classes]].sum())
-        return np.bincount(listed, weights=values[of_class], minlength=self._profiles) + everywhere
+        sums: NDArray[np.float64] = np.bincount(listed, weights=values[of_class], minlength=self._profiles) + everywhere
+        return sums
 
 
 def _lines_of(profile: Profile) -> Iterable[str]:

@@ -46,6 +46,29 @@ class ModuleShape(NamedTuple):
     """What stands before that literal: nothing, a slot, or a few characters and a slot."""
 
 
+def most_visible(squeezed: str, shape: ModuleShape, place: int) -> int:
+    """The most characters that a module can take of a squeezed text, its probe standing at ``place``.
+
+    0 when one of its literals isn't there or, behind a slot, nowhere further on. A value ends where the literal behind it begins.
+    """
+    total = 0
+    at = place
+    for number, part in enumerate(shape.parts):
+        if isinstance(part, str):
+            total += len(part)
+            if number == len(shape.ahead) and not squeezed.startswith(part, place):
+                return 0
+            if number > len(shape.ahead):
+                at = squeezed.find(part, at)
+                if at < 0:
+                    return 0
+            continue
+        following = shape.parts[number + 1] if number + 1 < len(shape.parts) else None
+        last = squeezed.rfind(following, place) if isinstance(following, str) and number > len(shape.ahead) else -1
+        total += min(part.max_chars, last - place) if last >= 0 else part.max_chars
+    return total
+
+
 class ShapeIndex:
     """A profile's module shapes in one space, and what stands where they begin."""
 

@@ -109,14 +109,14 @@ class _Places:
                 return place
         return -1
 
-    def count_places(self, probe: str) -> int:
-        """How often a probe stands in the text; overlapping places count."""
+    def all_places(self, probe: str, most: int) -> list[int]:
+        """The first places of a probe, at most so many; those that overlap count."""
+        places: list[int] = []
         place = self.next_place(probe, 0)
-        count = 0
-        while place >= 0:
-            count += 1
+        while place >= 0 and len(places) < most:
+            places.append(place)
             place = self.next_place(probe, place + 1)
-        return count
+        return places
 
     def next_piece(self, piece: str, at: int) -> int:
         """The first place of any piece from ``at`` on, -1 when there is none."""
