@@ -97,7 +97,8 @@ def profile_sets(draw: st.DrawFn) -> list[Profile]:
     pool = draw(st.lists(sections(stock), min_size=2, max_size=8))
     made: list[list[list[str | Slot]]] = []
     for _ in range(draw(st.sampled_from([1, 2, 4, 10]))):
-        if made and draw(st.booleans()):
+        is_variant = draw(st.booleans())
+        if made and is_variant:
             parts = list(draw(st.sampled_from(made)))
             at = draw(st.integers(0, len(parts) - 1))
             change = draw(st.sampled_from(["replace", "insert", "remove", "move", "none"]))

@@ -156,8 +156,8 @@ class LineIndex:
     ) -> NDArray[np.float64]:
         """For each profile the values of its classes; that of a class which lists the others is negative."""
         everywhere = -float(values[self._lists_others[classes]].sum())
-        sums: NDArray[np.float64] = np.bincount(listed, weights=values[of_class], minlength=self._profiles) + everywhere
-        return sums
+        sums = np.bincount(listed, weights=values[of_class], minlength=self._profiles)
+        return np.asarray(sums + everywhere, dtype=np.float64)
 
 
 def _lines_of(profile: Profile) -> Iterable[str]:
