@@ -56,12 +56,14 @@ class LineIndex:
         numbers = np.repeat(np.arange(len(profiles), dtype=np.int32), [len(own) for own in self._own])
         order = np.argsort(every, kind="stable")  # so that the owners of a line are in order
         self._lines, starts, sizes = np.unique(every[order], return_index=True, return_counts=True)
-        owners = numbers[order].tobytes()
-        known: dict[bytes, int] = {}
-        spans = zip((starts * 4).tolist(), ((starts + sizes) * 4).tolist(), strict=True)
-        self._class_of = np.array([known.setdefault(owners[a:b], len(known)) for a, b in spans], dtype=np.int32)
+        owners = numbers[order]
+        self._class_of = owners[starts]  # right where the profile alone has the line
+        classes = {number.tobytes(): n for n, number in enumerate(np.arange(len(profiles), dtype=np.int32))}
+        for row in np.flatnonzero(sizes > 1).tolist():  # one by one: other threads have their turns
+            mine = owners[starts[row] : starts[row] + sizes[row]].tobytes()
+            self._class_of[row] = classes.setdefault(mine, len(classes))
         self._profiles = len(profiles)
-        self._list_classes([np.frombuffer(each, dtype=np.int32) for each in known])
+        self._list_classes([np.frombuffer(each, dtype=np.int32) for each in classes])
 
     def _list_classes(self, owners: Sequence[NDArray[np.int32]]) -> None:
         everyone = np.arange(self._profiles, dtype=np.int32)
