@@ -2,9 +2,9 @@
 
 A text that begins as profiles do is compared with those. Else lines vote: a few dozen sampled ones, then all of them,
 and where no line is known, pieces of the longest literals. At most three profiles are placed for the samples and three
-for the rest, those left out that can't cover as much of the text as another does. So a prompt costs the same with one
-profile and with 1,000, whether it is known or not; the index of 1,000 profiles of 65,000 characters takes 30 MB beside
-a copy of their texts.
+for the rest, those left out that can't cover as much of the text as another does. What a prompt costs is bounded by
+that, not by how many profiles there are. The index of 1,000 profiles of 65,000 characters takes 30 MB beside a copy of
+their texts.
 """
 
 from __future__ import annotations
