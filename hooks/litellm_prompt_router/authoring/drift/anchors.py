@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from litellm_prompt_router.authoring.split.line_structure import read_lines
 from litellm_prompt_router.profile.profile import Profile, Slot
-from litellm_prompt_router.request.recognise.placing import PlacedSpan, RawText, module_shape, place_modules
+from litellm_prompt_router.request.recognise.placing import PlacedSpan, ShapeIndex, module_shape, place_modules
+from litellm_prompt_router.request.recognise.searched_text import RawText
 
 
 class Value(NamedTuple):
@@ -50,9 +51,9 @@ class AnchorGap(NamedTuple):
 
 def find_anchors(profile: Profile, text: str) -> Iterable[Stretch]:
     """What stands there as it was, outer white space off; of several copies the first."""
-    shapes = tuple(module_shape(module, squeezed=False) for module in profile.modules)
+    index = ShapeIndex([module_shape(module, squeezed=False) for module in profile.modules])
     groups: list[list[PlacedSpan]] = []
-    for claim in place_modules(RawText(text), shapes, skips_space=True):
+    for claim in place_modules(RawText(text), index, skips_space=True):
         if claim.opens:
             groups.append([])
         groups[-1].append(claim)
@@ -60,7 +61,7 @@ def find_anchors(profile: Profile, text: str) -> Iterable[Stretch]:
     for group in groups:
         module = group[0].module
         values = tuple(Value(claim.start, claim.end, claim.slot) for claim in group if claim.slot is not None)
-        is_whole = len(group) == len(shapes[module].parts) and all(
+        is_whole = len(group) == len(index.shapes[module].parts) and all(
             value.slot.pattern.fullmatch(text[value.start : value.end]) for value in values
         )
         if is_whole and module not in seen:

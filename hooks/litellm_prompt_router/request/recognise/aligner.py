@@ -16,24 +16,32 @@ two spans belongs to the first of them.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Profile, Slot
 from litellm_prompt_router.request.recognise.placing import (
     ModuleShape,
     PlacedSpan,
-    RawText,
-    SqueezedText,
+    ShapeIndex,
     module_shape,
+    most_visible,
     place_modules,
     skip_space,
     slot_end,
 )
 from litellm_prompt_router.request.recognise.quotations import own_claims
+from litellm_prompt_router.request.recognise.searched_prompt import SearchedPrompt
+from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText
 from litellm_prompt_router.request.types import Recognition, Span
 
 MIN_SQUEEZE_RESIDUE_CHARS = 16
 """Less unknown text than this isn't worth a second walk."""
+MAX_EASY_GAPS = 4
+MAX_EASY_CHARS = 8_000
+"""More unknown text than that is asked first whether the beginning of any missing module is in it."""
+MAX_BOUNDED_PLACES = 8
+"""Of one module; with more of them nothing is said of what a profile can cover at most."""
 MOSTLY_PLACED = 0.5
 """From this coverage on only the residue is walked again, not the whole text."""
 NOWHERE = ModuleShape(parts=(), probe="", ahead=())
@@ -56,13 +64,28 @@ class Aligner:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._raw = tuple(module_shape(module, squeezed=False) for module in profile.modules)
-        self._squeezed = tuple(module_shape(module, squeezed=True) for module in profile.modules)
-        self._literals = tuple(
-            "\n".join(part for part in module.parts if isinstance(part, str)) for module in profile.modules
-        )
         self._runs = _runs(profile)
         self._layouts: dict[tuple[int, ...], Recognition] = {}
+
+    # Copies of the profile's text, for prompts that aren't whole: made when the first of those comes.
+
+    @cached_property
+    def raw(self) -> ShapeIndex:
+        return ShapeIndex([module_shape(module, squeezed=False) for module in self.profile.modules])
+
+    @cached_property
+    def squeezed(self) -> ShapeIndex:
+        return ShapeIndex([module_shape(module, squeezed=True) for module in self.profile.modules])
+
+    @cached_property
+    def _literals(self) -> tuple[str, ...]:
+        modules = self.profile.modules
+        return tuple("\n".join(part for part in module.parts if isinstance(part, str)) for module in modules)
+
+    @property
+    def run_texts(self) -> tuple[str, ...]:
+        """The whole prompt's literal texts between its slots."""
+        return tuple(run.text for run in self._runs)
 
     def align_quickly(self, text: str) -> Recognition | None:
         """The recognition of a text that is the whole prompt but for slot values, else None."""
@@ -89,35 +112,73 @@ class Aligner:
             known = self._layouts[key] = self._recognition(_absorb_space(text, self._spans(cuts)))
         return known
 
-    def align(self, text: str) -> Recognition:
+    def align(self, prompt: SearchedPrompt) -> Recognition:
         """The best recognition of any text; coverage 0 when nothing of the profile is in it."""
-        claims = own_claims(text, place_modules(RawText(text), self._raw, skips_space=True), self._literals)
-        raw = self._recognition(_partition(text, claims))
+        text = prompt.text
+        raw_claims = self._own(prompt, place_modules(prompt.raw, self.raw, skips_space=True))
+        raw = self._recognition(_partition(text, raw_claims))
         residue = sum(len(text[s.start : s.end].strip()) for s in raw.spans if s.kind == "residue")
-        placed = {claim.module for claim in claims}
-        if len(placed) == len(self._raw) or residue < MIN_SQUEEZE_RESIDUE_CHARS:
+        placed = {claim.module for claim in raw_claims}
+        if len(placed) == len(self.raw.shapes) or residue < MIN_SQUEEZE_RESIDUE_CHARS:
             return raw
         if raw.coverage >= MOSTLY_PLACED:
-            claims = self._with_gaps_filled(text, claims, raw, placed)
+            found = self._in_gaps(prompt, raw, placed)
+            if not found:
+                return raw
+            claims = sorted((*raw_claims, *found), key=lambda claim: (claim.start, claim.end))
         else:
-            space = SqueezedText(text)
-            claims = [_in_raw(claim, space) for claim in place_modules(space, self._squeezed, skips_space=False)]
-        squeezed = self._recognition(_partition(text, own_claims(text, claims, self._literals)))
+            space = prompt.squeezed
+            claims = [_in_raw(claim, space) for claim in place_modules(space, self.squeezed, skips_space=False)]
+        squeezed = self._recognition(_partition(text, self._own(prompt, claims)))
         return squeezed if squeezed.coverage > raw.coverage else raw
 
-    def _with_gaps_filled(
-        self, text: str, claims: list[PlacedSpan], raw: Recognition, placed: set[int]
-    ) -> list[PlacedSpan]:
-        """The claims, and those of modules without a place that a squeezed walk finds in the residue alone."""
-        missing = tuple(NOWHERE if n in placed else shape for n, shape in enumerate(self._squeezed))
-        filled = list(claims)
-        for span in raw.spans:
-            if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS:
-                space = SqueezedText(text[span.start : span.end])
-                for claim in place_modules(space, missing, skips_space=False):
-                    found = _in_raw(claim, space)
-                    filled.append(found._replace(start=found.start + span.start, end=found.end + span.start))
-        return sorted(filled, key=lambda claim: (claim.start, claim.end))
+    def most_coverage(self, prompt: SearchedPrompt) -> float:
+        """What the coverage of a recognition can't exceed, found without placing anything.
+
+        A module stands nowhere unless its probe does, and takes its own size and the largest values of its slots. What
+        is visible beyond that is residue.
+        """
+        shapes = self.squeezed.shapes
+        if any(shape.parts and not shape.probe for shape in shapes):
+            return 1.0  # may stand without a probe
+        space = prompt.squeezed
+        space.look_for(self.squeezed.probes)
+        residue = len(space.text)
+        for shape in shapes:
+            places = space.all_places(shape.probe, MAX_BOUNDED_PLACES) if shape.probe and residue > 0 else ()
+            if len(places) == MAX_BOUNDED_PLACES:
+                return 1.0
+            residue -= sum(most_visible(space.text, shape, place) for place in places)
+        return 1.0 if residue <= 0 else (len(prompt.text) - residue) / len(prompt.text)
+
+    def _own(self, prompt: SearchedPrompt, claims: list[PlacedSpan]) -> list[PlacedSpan]:
+        return own_claims(prompt.text, claims, self._literals, prompt.delimiters)
+
+    def _in_gaps(self, prompt: SearchedPrompt, raw: Recognition, placed: set[int]) -> list[PlacedSpan]:
+        """The claims of modules without a place that a squeezed walk finds in the residue alone."""
+        missing = [NOWHERE if n in placed else shape for n, shape in enumerate(self.squeezed.shapes)]
+        gaps = [
+            span for span in raw.spans if span.kind == "residue" and span.end - span.start >= MIN_SQUEEZE_RESIDUE_CHARS
+        ]
+        begins_anywhere = bool(missing[0].parts) and not missing[0].probe
+        probes: list[str] | None = None
+        if not begins_anywhere and (len(gaps) > MAX_EASY_GAPS or sum(s.end - s.start for s in gaps) > MAX_EASY_CHARS):
+            whole = prompt.squeezed
+            whole.look_for(self.squeezed.probes)
+            probes = [shape.probe for shape in missing if shape.probe and whole.next_place(shape.probe, 0) >= 0]
+        index: ShapeIndex | None = None
+        claims: list[PlacedSpan] = []
+        for span in gaps:
+            if probes is not None:  # nothing can be placed there unless a probe is in it
+                start, end = whole.squeezed_at(span.start), whole.squeezed_at(span.end)
+                if not any(0 <= whole.next_place(probe, start) <= end - len(probe) for probe in probes):
+                    continue
+            index = index or ShapeIndex(missing)
+            space = SqueezedText(prompt.text[span.start : span.end])
+            for claim in place_modules(space, index, skips_space=False):
+                found = _in_raw(claim, space)
+                claims.append(found._replace(start=found.start + span.start, end=found.end + span.start))
+        return claims
 
     def _value_end(self, text: str, at: int, end: int, number: int, slot: Slot) -> int | None:
         space = RawText(text)

@@ -1,124 +1,14 @@
-"""Places modules on a text one after the other, wherever they are, and skips what it doesn't know.
-
-A text is looked at in one of two ways: as it came (``RawText``), or without its white space (``SqueezedText``).
-"""
+"""Places modules on a text one after the other, wherever they are, and skips what it doesn't know."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from itertools import accumulate, islice
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Module, Slot
-
-CHUNK_CHARS = 256
-"""A prompt on one line is looked through in chunks of this size."""
-
-
-class SearchText(Protocol):
-    """A text to place modules on."""
-
-    @property
-    def text(self) -> str: ...
-
-    def is_value(self, slot: Slot, start: int, end: int) -> bool:
-        """True when ``[start, end)`` is a value of the slot, white space around it or not."""
-
-    def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
-        """How far the slot's pattern reaches from ``at``."""
-
-    def value_start(self, slot: Slot, at: int, end: int) -> int | None:
-        """Where, behind ``at``, a value of the slot begins that ends at ``end``."""
-
-
-class RawText:
-    """A text as it came."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def is_value(self, slot: Slot, start: int, end: int) -> bool:
-        if end - start > slot.max_chars:
-            return False
-        value = self.text[start:end]
-        return slot.pattern.fullmatch(value) is not None or slot.pattern.fullmatch(value.strip()) is not None
-
-    def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
-        match = slot.pattern.match(self.text[at:limit])
-        return at + match.end() if match else None
-
-    def value_start(self, slot: Slot, at: int, end: int) -> int | None:
-        first = max(at, end - slot.max_chars)
-        found = _last_value(slot, self.text[first:end].rstrip())
-        return None if found is None else first + found
-
-
-class SqueezedText:
-    """A text without its white space, and the way back to positions in the original."""
-
-    def __init__(self, raw: str) -> None:
-        self._raw = raw
-        self._chunks = [
-            line[at : at + CHUNK_CHARS] for line in raw.splitlines(True) for at in range(0, len(line), CHUNK_CHARS)
-        ]
-        squeezed = [squeeze(line) for line in self._chunks]
-        self.text = "".join(squeezed)
-        self._raw_starts = [0, *accumulate(map(len, self._chunks))]
-        self._starts = [0, *accumulate(map(len, squeezed))]
-
-    def raw_start(self, at: int) -> int:
-        """Original position of the ``at``-th visible character."""
-        if at >= len(self.text):
-            return len(self._raw)
-        line = bisect_right(self._starts, at) - 1
-        return self._raw_starts[line] + self._nth(line, at - self._starts[line])
-
-    def raw_end(self, at: int) -> int:
-        """Original position just behind the ``at - 1``-th visible character."""
-        if at == 0:
-            return 0
-        line = bisect_left(self._starts, at) - 1
-        return self._raw_starts[line] + self._nth(line, at - 1 - self._starts[line]) + 1
-
-    def is_value(self, slot: Slot, start: int, end: int) -> bool:
-        value = self._raw_text(start, end)
-        if len(value) > slot.max_chars:
-            return False
-        return slot.pattern.fullmatch(value) is not None or slot.pattern.fullmatch(f"{value}\n") is not None
-
-    def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
-        start = self.raw_start(at)
-        value = one_newline(self._raw[start : min(start + slot.max_chars, self.raw_end(limit))])
-        match = slot.pattern.match(value)
-        return None if match is None else at + len(squeeze(value[: match.end()]))
-
-    def value_start(self, slot: Slot, at: int, end: int) -> int | None:
-        window = self._raw_text(max(at, end - slot.max_chars), end)
-        found = _last_value(slot, window)
-        return None if found is None else end - len(squeeze(window[found:]))
-
-    def _raw_text(self, start: int, end: int) -> str:
-        return one_newline(self._raw[self.raw_start(start) : self.raw_end(end)]) if end > start else ""
-
-    def _nth(self, line: int, count: int) -> int:
-        """Position in a line of its ``count``-th character that isn't white space."""
-        visible = (at for at, character in enumerate(self._chunks[line]) if not character.isspace())
-        return next(islice(visible, count, None))
-
-
-def squeeze(text: str) -> str:
-    return "".join(text.split())
-
-
-def one_newline(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _last_value(slot: Slot, window: str) -> int | None:
-    """Where the value begins that ends the window."""
-    return next((match.start() for match in slot.pattern.finditer(window) if match.end() == len(window)), None)
-
+from litellm_prompt_router.request.recognise.searched_text import Probes, SearchText, squeeze
 
 PROBE_CHARS = 64
 MIN_PROBE_CHARS = 12
@@ -128,6 +18,10 @@ MAX_CANDIDATES = 32
 MAX_AHEAD = 2
 MAX_RESYNCS = 256
 """Stretches of unknown text skipped in one prompt; what follows the last is residue."""
+
+NEAR_CHARS = 2_000
+"""How far a module is searched for before all places of all modules are found."""
+MAX_NEAR_SEARCHES = 8
 
 _SPACE = re.compile(r"\s*")
 
@@ -152,6 +46,49 @@ class ModuleShape(NamedTuple):
     """What stands before that literal: nothing, a slot, or a few characters and a slot."""
 
 
+def most_visible(squeezed: str, shape: ModuleShape, place: int) -> int:
+    """The most characters that a module can take of a squeezed text, its probe standing at ``place``.
+
+    0 when one of its literals isn't there or, behind a slot, nowhere further on. A value ends where the literal behind
+    it begins.
+    """
+    total = 0
+    at = place
+    for number, part in enumerate(shape.parts):
+        if isinstance(part, str):
+            total += len(part)
+            if number == len(shape.ahead) and not squeezed.startswith(part, place):
+                return 0
+            if number > len(shape.ahead):
+                at = squeezed.find(part, at)
+                if at < 0:
+                    return 0
+            continue
+        following = shape.parts[number + 1] if number + 1 < len(shape.parts) else None
+        last = squeezed.rfind(following, place) if isinstance(following, str) and number > len(shape.ahead) else -1
+        total += min(part.max_chars, last - place) if last >= 0 else part.max_chars
+    return total
+
+
+class ShapeIndex:
+    """A profile's module shapes in one space, and what stands where they begin."""
+
+    def __init__(self, shapes: Sequence[ModuleShape]) -> None:
+        self.shapes = tuple(shapes)
+        self.probes = Probes(shape.probe for shape in shapes if shape.probe)
+        self.searched = tuple(number for number, shape in enumerate(shapes) if shape.probe)
+        """The modules that have a probe."""
+        self.has_ahead = any(shapes[number].ahead for number in self.searched)
+        self._by_head: dict[str, list[int]] = {}
+        for number in self.searched:
+            if not shapes[number].ahead:
+                self._by_head.setdefault(shapes[number].probe[:MIN_PROBE_CHARS], []).append(number)
+
+    def beginning_at(self, text: str, at: int) -> Iterable[int]:
+        """The modules, in prompt order, whose first literal may begin at ``at``."""
+        return self._by_head.get(text[at : at + MIN_PROBE_CHARS], ())
+
+
 def module_shape(module: Module, *, squeezed: bool) -> ModuleShape:
     parts: list[str | Slot] = list(module.parts)
     if squeezed:
@@ -168,18 +105,22 @@ def module_shape(module: Module, *, squeezed: bool) -> ModuleShape:
     return ModuleShape(parts=tuple(parts), probe="", ahead=())
 
 
-def place_modules(space: SearchText, shapes: tuple[ModuleShape, ...], *, skips_space: bool) -> list[PlacedSpan]:
+def place_modules(space: SearchText, index: ShapeIndex, *, skips_space: bool) -> list[PlacedSpan]:
     """Claims in text order. After each placed module the next in prompt order is tried first."""
+    upcoming: _Upcoming | None = None
     claims: list[PlacedSpan] = []
     end = len(space.text)
     at = skip_space(space.text, 0) if skips_space else 0
     expected = 0
     resyncs = 0
     while at < end:
-        here = _match_here(space, at, shapes, expected)
+        here = _match_here(space, at, index, expected)
         if here is None:
             resyncs += 1
-            here = _resync(space, at, shapes, expected) if resyncs <= MAX_RESYNCS else None
+            if resyncs > MAX_RESYNCS:
+                break
+            upcoming = upcoming or _Upcoming(space, index)
+            here = upcoming.first_behind(at, expected)
             if here is None:
                 break
         claims.extend(here)
@@ -198,48 +139,120 @@ def skip_space(text: str, at: int) -> int:
 def slot_end(space: SearchText, at: int, slot: Slot, following: str) -> int | None:
     """Where the slot's value ends before the literal that follows it."""
     head = following[:PROBE_CHARS]
-    limit = min(len(space.text), at + slot.max_chars + len(head))
+    last = min(len(space.text) - len(head), at + slot.max_chars)
     found = at - 1
     for _ in range(MAX_CANDIDATES if head else 0):
-        found = space.text.find(head, found + 1, limit)
-        if found < 0:
+        found = space.next_piece(head, found + 1)
+        if not 0 <= found <= last:
             break
         if space.text.startswith(following, found) and space.is_value(slot, at, found):
             return found
     return None
 
 
-def _match_here(space: SearchText, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[PlacedSpan] | None:
+def _match_here(space: SearchText, at: int, index: ShapeIndex, expected: int) -> list[PlacedSpan] | None:
     """The claims of the module that stands at ``at``: the expected one, else the longest that fits."""
+    shapes = index.shapes
     if expected < len(shapes):
         claims = _match(space, at, shapes, expected)
         if claims:
             return claims
     best: list[PlacedSpan] | None = None
-    for module, shape in enumerate(shapes):
-        if shape.probe and not shape.ahead and space.text.startswith(shape.probe, at):
-            claims = _match(space, at, shapes, module)
-            if claims and (best is None or claims[-1].end > best[-1].end):
+    for module in index.beginning_at(space.text, at):
+        claims = _match(space, at, shapes, module)
+        if claims and (best is None or claims[-1].end > best[-1].end):
+            best = claims
+    return best
+
+
+class _Upcoming:
+    """The modules whose probes stand further on in a text that is walked from its beginning to its end.
+
+    Mostly the next one is near. Where it isn't, all places of all probes are found at once, and each is looked at once
+    in the whole walk, however often that stops. Where a module may begin with a slot, its beginning depends on where
+    the walk stands, and so does which of two wins: those are searched for one after the other each time.
+    """
+
+    def __init__(self, space: SearchText, index: ShapeIndex) -> None:
+        self._space = space
+        self._index = index
+        self._near_searches = 0
+        self._places: list[tuple[int, int]] | None = None
+        """A heap of the next place of each module, and the module."""
+        self._paused: list[int] = []
+        """Modules whose next place isn't known: tried too often the last time, or placed."""
+
+    def first_behind(self, at: int, expected: int) -> list[PlacedSpan] | None:
+        """The claims of the module that begins soonest behind ``at``; None when there is none.
+
+        Of several that begin there it is the longest, of equally long ones the first from the expected one on.
+        """
+        index, space = self._index, self._space
+        if index.has_ahead:
+            space.look_for(index.probes)
+            return self._each_behind(at, expected, len(space.text), space.next_place)
+        if self._near_searches < MAX_NEAR_SEARCHES and self._places is None:
+            self._near_searches += 1
+            limit = min(len(space.text), at + NEAR_CHARS)
+            found = self._each_behind(at, expected, limit, space.text.find)
+            if found is not None or limit == len(space.text):
+                return found
+        return self._first_of_all_behind(at, expected)
+
+    def _first_of_all_behind(self, at: int, expected: int) -> list[PlacedSpan] | None:
+        if self._places is None:
+            self._space.look_for(self._index.probes)
+            self._places = []
+            self._paused = list(self._index.searched)
+        paused, self._paused = self._paused, []
+        for module in paused:
+            self._push(module, at + 1)
+        best: list[PlacedSpan] | None = None
+        tried: dict[int, int] = {}
+        while self._places and (best is None or self._places[0][0] <= best[0].start):
+            place, module = heappop(self._places)
+            if place <= at:
+                self._push(module, at + 1)
+                continue
+            claims = _match(self._space, place, self._index.shapes, module)
+            tried[module] = tried.get(module, 0) + 1
+            if claims or tried[module] == MAX_CANDIDATES:
+                self._paused.append(module)
+            else:
+                self._push(module, place + 1)
+            if claims and (best is None or _rank(claims, expected) < _rank(best, expected)):
                 best = claims
-    return best
+        return best
+
+    def _push(self, module: int, at: int) -> None:
+        assert self._places is not None
+        place = self._space.next_place(self._index.shapes[module].probe, at)
+        if place >= 0:
+            heappush(self._places, (place, module))
+
+    def _each_behind(
+        self, at: int, expected: int, limit: int, next_place: Callable[[str, int, int], int]
+    ) -> list[PlacedSpan] | None:
+        """The same up to a limit, module by module, each only as far as one before it was found."""
+        shapes = self._index.shapes
+        best: list[PlacedSpan] | None = None
+        for module in sorted(self._index.searched, key=lambda module: (module < expected, module)):
+            found = at
+            probe = shapes[module].probe
+            for _ in range(MAX_CANDIDATES):
+                found = next_place(probe, found + 1, limit + len(probe))
+                if found < 0:
+                    break
+                claims = _match_around(self._space, at, found, shapes, module)
+                if claims and (best is None or claims[0].start < limit or claims[-1].end > best[-1].end):
+                    best, limit = claims, claims[0].start
+                    break
+        return best
 
 
-def _resync(space: SearchText, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[PlacedSpan] | None:
-    """The claims of the module that begins soonest behind ``at``; None when there is none."""
-    best: list[PlacedSpan] | None = None
-    limit = len(space.text)
-    for module in (*range(expected, len(shapes)), *range(min(expected, len(shapes)))):
-        shape = shapes[module]
-        found = at
-        for _ in range(MAX_CANDIDATES if shape.probe else 0):
-            found = space.text.find(shape.probe, found + 1, limit + len(shape.probe))
-            if found < 0:
-                break
-            claims = _match_around(space, at, found, shapes, module)
-            if claims and (best is None or claims[0].start < limit or claims[-1].end > best[-1].end):
-                best, limit = claims, claims[0].start
-                break
-    return best
+def _rank(claims: list[PlacedSpan], expected: int) -> tuple[int, bool, int]:
+    module = claims[0].module
+    return -claims[-1].end, module < expected, module
 
 
 def _match_around(
@@ -297,7 +310,7 @@ def _open_end(space: SearchText, at: int, slot: Slot, shapes: tuple[ModuleShape,
     limit = min(len(space.text), at + slot.max_chars)
     for shape in shapes:
         if shape.probe:
-            found = space.text.find(shape.probe, at, min(len(space.text), limit + len(shape.probe)))
+            found = space.next_place(shape.probe, at, limit + len(shape.probe))
             limit = found if found >= 0 else limit
     if limit < at + slot.max_chars and space.is_value(slot, at, limit):
         return limit

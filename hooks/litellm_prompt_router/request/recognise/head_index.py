@@ -1,0 +1,90 @@
+"""Which profiles begin as a text does; of many that begin alike, those that it can be from end to end.
+
+The whole prompt of a profile has each of its lines (but those that touch a slot), and its neighbours side by side. One
+line, or pair of neighbours, that fewest of the others have is what a text is asked for: of 1,000 versions of one prompt
+that leaves one or two to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.recognise.line_index import LineHashes, line_hashes
+
+HEAD_CHARS = 48
+MAX_UNFILTERED = 8
+"""So many profiles that begin alike are compared without asking for a line first."""
+_PAIR = np.int64(0x2545F4914F6CDD1D)
+
+
+class _Group(NamedTuple):
+    """Profiles with one head, by number. ``keyed``: by what each must have, ``keys`` sorted; ``free`` need nothing."""
+
+    members: tuple[int, ...]
+    keys: LineHashes
+    keyed: Mapping[int, list[int]]
+    free: tuple[int, ...]
+
+
+class HeadIndex:
+    """Profiles by the first characters of their prompts."""
+
+    def __init__(self, profiles: Sequence[Profile], runs: Sequence[Sequence[str]]) -> None:
+        """``runs``: of each profile, the whole prompt's texts between its slots."""
+        members: dict[str, list[int]] = {}
+        for number, profile in enumerate(profiles):
+            head = profile.modules[0].parts[0]
+            if isinstance(head, str) and len(head.strip()) >= HEAD_CHARS:
+                members.setdefault(head.strip()[:HEAD_CHARS], []).append(number)
+        self._groups = {head: _group(numbers, runs) for head, numbers in members.items()}
+
+    def beginning_as(self, text: str) -> tuple[int, ...]:
+        """The profiles that begin as the text does."""
+        group = self._group_of(text)
+        return group.members if group is not None else ()
+
+    def may_be_whole(self, text: str, lines: LineHashes) -> list[int]:
+        """Those of them, in the same order, that the text may be from end to end; ``lines`` are all of its own."""
+        group = self._group_of(text)
+        if group is None:
+            return []
+        own = np.concatenate([lines, _pairs(lines)])
+        first = np.searchsorted(group.keys, own)
+        is_key = group.keys[np.minimum(first, len(group.keys) - 1)] == own
+        found = set(group.keys[np.minimum(first, len(group.keys) - 1)][is_key].tolist())
+        return sorted((*group.free, *(number for key in found for number in group.keyed.get(key, ()))))
+
+    def _group_of(self, text: str) -> _Group | None:
+        return self._groups.get(text[:HEAD_CHARS] if not text[:1].isspace() else text.lstrip()[:HEAD_CHARS])
+
+
+def _group(members: Sequence[int], runs: Sequence[Sequence[str]]) -> _Group:
+    if len(members) <= MAX_UNFILTERED:
+        return _Group(tuple(members), np.zeros(1, dtype=np.int64), {}, tuple(members))
+    own = [_keys([run.splitlines()[1:-1] for run in runs[number]]) for number in members]
+    every, counts = np.unique(np.concatenate(own), return_counts=True)
+    keyed: dict[int, list[int]] = {}
+    for number, keys in zip(members, own, strict=True):
+        if len(keys):
+            keyed.setdefault(int(keys[np.argmin(counts[np.searchsorted(every, keys)])]), []).append(number)
+    return _Group(
+        members=tuple(members),
+        keys=np.array(sorted(keyed), dtype=np.int64) if keyed else np.zeros(1, dtype=np.int64),
+        keyed=keyed,
+        free=tuple(number for number, keys in zip(members, own, strict=True) if not len(keys)),
+    )
+
+
+def _keys(texts: Sequence[Sequence[str]]) -> LineHashes:
+    """Lines and pairs of neighbours."""
+    hashes = [line_hashes(lines) for lines in texts]
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *hashes, *map(_pairs, hashes)]))
+
+
+def _pairs(lines: LineHashes) -> LineHashes:
+    pairs: LineHashes = lines[:-1] * _PAIR + lines[1:]
+    return pairs
