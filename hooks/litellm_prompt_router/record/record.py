@@ -11,9 +11,11 @@ A field is named once, in its class. It is then a field of the ledger line of th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Literal
 
 from litellm_prompt_router.cache_model.usage import Usage
@@ -133,22 +135,53 @@ class Record:
 
     def to_json(self) -> str:
         """One ledger line, without the newline, in ASCII."""
-        return json.dumps(self.to_dict(), allow_nan=False)
+        return _as_json(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """The record flat, in plain JSON types. Money is exact decimal text."""
         line = self.facts.to_dict()
         if self.response_cached:
             line |= {"list_price_saved_usd": None, "list_price_saved_reason": FROM_RESPONSE_CACHE}
-        for name in _RECORD_NAMES:
-            value = getattr(self, name)
-            if name == HISTORY:
-                line |= {each: getattr(value, each, None) for each in HISTORY_NAMES}
-            elif name in USAGE_PREFIXES:
-                line |= {USAGE_PREFIXES[name] + bucket: getattr(value, bucket, None) for bucket in USAGE_BUCKETS}
-            else:
-                line[name] = format(value, "f") if isinstance(value, Decimal) else value
+        for names, values in _LINE_PARTS:
+            line.update(zip(names, values(self), strict=True))
+        for name in _MONEY_NAMES:
+            value = line[name]
+            if value is not None:
+                line[name] = format(value, "f")
         return line
 
 
-_RECORD_NAMES = tuple(each.name for each in fields(Record) if each.name != "facts")
+_as_json = json.JSONEncoder(allow_nan=False).encode
+_LinePart = tuple[tuple[str, ...], Callable[[Record], tuple[Any, ...]]]
+"""Names that stand beside each other in a line, and their values in a record."""
+
+
+def _line_parts() -> Iterator[_LinePart]:
+    """In the order of the fields: those of a record by their names, those of a field's own fields in its place."""
+    names = [each.name for each in fields(Record) if each.name != "facts"]
+    for is_flat, group in groupby(names, key=lambda name: name != HISTORY and name not in USAGE_PREFIXES):
+        if is_flat:
+            beside = tuple(group)
+            yield beside, attrgetter(*beside) if len(beside) > 1 else _alone(attrgetter(*beside))
+        else:
+            yield from (_inner_part(name) for name in group)
+
+
+def _inner_part(name: str) -> _LinePart:
+    inner = HISTORY_NAMES if name == HISTORY else USAGE_BUCKETS
+    value_of, inner_values = attrgetter(name), attrgetter(*inner)
+    unknown = (None,) * len(inner)
+
+    def values(record: Record) -> tuple[Any, ...]:
+        value = value_of(record)
+        return unknown if value is None else inner_values(value)
+
+    return tuple(USAGE_PREFIXES.get(name, "") + each for each in inner), values
+
+
+def _alone(value_of: Callable[[Record], Any]) -> Callable[[Record], tuple[Any, ...]]:
+    return lambda record: (value_of(record),)
+
+
+_LINE_PARTS = tuple(_line_parts())
+_MONEY_NAMES = tuple(each.name for each in fields(Record) if each.name.endswith("_usd"))

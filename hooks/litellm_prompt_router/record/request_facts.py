@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 from litellm_prompt_router.request.types import Evidence, Mode
@@ -241,13 +242,14 @@ class Facts:
 
     def to_dict(self) -> dict[str, Any]:
         """The facts flat, as the ledger line begins."""
-        caller = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
-        own = {name: getattr(self, name) for name in _FACT_NAMES if name != "caller"}
-        own["modules"] = [
+        line = dict(zip(_LINE_NAMES, _line_values(self), strict=True))
+        line["modules"] = [
             {"id": module, "evidence": kind, "detail": detail, "late": late}
             for module, kind, detail, late in self.modules
         ]
-        return {**caller, **own, "late_modules": list(self.late_modules), "module_count": self.module_count}
+        line["late_modules"] = [module for module, _, _, late in self.modules if late]
+        line["module_count"] = self.module_count
+        return line
 
     def to_bag(self) -> dict[str, Any]:
         """Plain JSON types, for LiteLLM's metadata bag."""
@@ -270,3 +272,6 @@ def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 _CALLER_NAMES = tuple(each.name for each in fields(Caller))
 _FACT_NAMES = tuple(each.name for each in fields(Facts))
+_OWN_NAMES = tuple(name for name in _FACT_NAMES if name != "caller")
+_LINE_NAMES = (*_CALLER_NAMES, *_OWN_NAMES)
+_line_values = attrgetter(*[f"caller.{name}" for name in _CALLER_NAMES], *_OWN_NAMES)
