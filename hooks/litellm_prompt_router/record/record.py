@@ -11,7 +11,7 @@ A field is named once, in its class. It is then a field of the ledger line of th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from itertools import groupby
@@ -141,14 +141,42 @@ class Record:
         """The record flat, in plain JSON types. Money is exact decimal text."""
         line = self.facts.to_dict()
         if self.response_cached:
-            line |= {"list_price_saved_usd": None, "list_price_saved_reason": FROM_RESPONSE_CACHE}
+            line |= _WHERE_CACHED
         for names, values in _LINE_PARTS:
             line.update(zip(names, values(self), strict=True))
-        for name in _MONEY_NAMES:
-            value = line[name]
-            if value is not None:
-                line[name] = format(value, "f")
-        return line
+        return _with_money_as_text(line, _MONEY_NAMES)
+
+
+def line_reader(*names: str) -> Callable[[Record], dict[str, Any]]:
+    """Reads these fields of a record's line, as ``to_dict`` has them, without making the others.
+
+    Fields of the caller, the facts and the record, and the usage's buckets. Raises KeyError for another.
+    """
+    places = (
+        *((each.name, f"facts.caller.{each.name}") for each in fields(Caller)),
+        *((each.name, f"facts.{each.name}") for each in fields(Facts)),
+        *((each.name, each.name) for each in fields(Record)),
+    )
+    known = dict(places) | {bucket: f"usage.{bucket}" for bucket in USAGE_BUCKETS}
+    unknown = known | dict.fromkeys(USAGE_BUCKETS, "usage")  # where that is None, so are they
+    with_usage, without_usage = (attrgetter(*[each[name] for name in names]) for each in (known, unknown))
+    money_names = tuple(name for name in names if name in _MONEY_NAMES)
+
+    def read(record: Record) -> dict[str, Any]:
+        values = without_usage if record.usage is None else with_usage
+        found = dict(zip(names, values(record), strict=True))
+        if record.response_cached:
+            found |= {name: value for name, value in _WHERE_CACHED.items() if name in found}
+        return _with_money_as_text(found, money_names)
+
+    return read
+
+
+def _with_money_as_text(line: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    for name in names:
+        if (value := line[name]) is not None:
+            line[name] = format(value, "f")
+    return line
 
 
 _as_json = json.JSONEncoder(allow_nan=False).encode
@@ -183,5 +211,6 @@ def _alone(value_of: Callable[[Record], Any]) -> Callable[[Record], tuple[Any, .
     return lambda record: (value_of(record),)
 
 
+_WHERE_CACHED: Mapping[str, Any] = {"list_price_saved_usd": None, "list_price_saved_reason": FROM_RESPONSE_CACHE}
 _LINE_PARTS = tuple(_line_parts())
 _MONEY_NAMES = tuple(each.name for each in fields(Record) if each.name.endswith("_usd"))

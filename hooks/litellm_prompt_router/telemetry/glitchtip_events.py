@@ -6,6 +6,7 @@ first event: both are fixed, figures go into contexts, and what is to be searche
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -14,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from litellm_prompt_router.profile.profile import how_to_review
-from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record
+from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record, line_reader
 from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.telemetry.alerts import Alert
 from litellm_prompt_router.telemetry.faults import Fault, Raised
@@ -31,19 +34,43 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def is_sampled(request_id: str, rate: float) -> bool:
     """True for the share ``rate`` of request ids, always the same ones."""
+    if rate >= 1:
+        return True
     digest = hashlib.sha256(request_id.encode("utf-8", "backslashreplace")).digest()
     return int.from_bytes(digest[:8]) < rate * 2**64
 
 
-def request_events(record: Record) -> Iterator[dict[str, Any]]:
-    """The events of one request. Field names and figures are the ledger's."""
-    tags = _tags(record)
+def request_bodies(record: Record) -> Iterator[tuple[str, bytes]]:
+    """The events of one request, each as its kind of envelope item and a JSON object.
+
+    Field names and figures are the ledger's.
+    """
+    tags = orjson.dumps(_tags(record))
+    for event in _request_events(record):
+        yield event.get("type", "event"), b'%b,"tags":%b}' % (json_of(event)[:-1], tags)
+
+
+def json_of(event: dict[str, Any]) -> bytes:
+    """``plain(event)`` as JSON, without walking through it where there is nothing to change."""
+    try:
+        body = orjson.dumps(event)
+        # What is escaped may be a NUL. Without quotes inside texts the longest piece between quotes is no shorter
+        # than the longest text.
+        if b"\\" not in body and max(map(len, body.split(b'"'))) <= MAX_TEXT_CHARS:
+            return body
+    except TypeError:  # a lone surrogate, or a type that isn't JSON's
+        pass
+    return orjson.dumps(plain(event))
+
+
+def _request_events(record: Record) -> Iterator[dict[str, Any]]:
+    """Without tags, which are the same on all of them."""
     if not record.facts.is_passthrough:
-        yield _message(record, "Routing: modules selected", "routing", _routing(record.facts), tags)
-        yield _message(record, "Prompt built", "prompt", _prompt(record.facts), tags)
-    yield _message(record, "Prompt Request", "request", _request(record), tags)
+        yield _message(record, "Routing: modules selected", "routing", _routing(record.facts))
+        yield _message(record, "Prompt built", "prompt", _prompt(record.facts))
+    yield _message(record, "Prompt Request", "request", _request(record))
     if record.facts.selection_us is not None:
-        yield _decision(record.facts.caller, record.facts.selection_us, tags)
+        yield _decision(record.facts.caller, record.facts.selection_us)
 
 
 def drift_event(record: Record) -> dict[str, Any]:
@@ -58,7 +85,7 @@ def drift_event(record: Record) -> dict[str, Any]:
         **_picked(facts, "residue_chars", "absent_modules"),
     }
     once = ":".join(map(str, drift_key(record)))
-    event = _message(record, "Prompt drift", "drift", drift, _tags(record))
+    event = {**_message(record, "Prompt drift", "drift", drift), "tags": _tags(record)}
     fingerprint = [f"{NAME}.drift:{facts.profile}"]
     return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
 
@@ -77,7 +104,7 @@ def unreviewed_event(record: Record) -> dict[str, Any]:
         **_picked(facts, "profile", "profile_version"),
         "todo": how_to_review(str(facts.profile)),
     }
-    event = _message(record, "Profile not reviewed", "unreviewed", unreviewed, _tags(record))
+    event = {**_message(record, "Profile not reviewed", "unreviewed", unreviewed), "tags": _tags(record)}
     fingerprint = [f"{NAME}.unreviewed:{facts.profile}"]
     once = ":".join(map(str, unreviewed_key(record)))
     return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
@@ -170,16 +197,20 @@ def _exception(raised: Raised, where: str) -> dict[str, Any]:
     return exception
 
 
-def _message(record: Record, title: str, context: str, content: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+def _message(record: Record, title: str, context: str, content: dict[str, Any]) -> dict[str, Any]:
     return {
         "message": title,
         "level": "info",
         "logger": NAME,
         "fingerprint": [f"{NAME}.{context}"],
-        "timestamp": datetime.fromtimestamp(record.finished_seconds, UTC).strftime(TIMESTAMP),
+        "timestamp": _timestamp(record.finished_seconds),
         "contexts": {context: content},
-        "tags": tags,
     }
+
+
+@functools.lru_cache(maxsize=1)
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(TIMESTAMP)
 
 
 def _routing(facts: Facts) -> dict[str, Any]:
@@ -210,7 +241,14 @@ def _prompt(facts: Facts) -> dict[str, Any]:
     }
 
 
-_ROUTING_MODEL = (
+_told_of_request = line_reader(
+    *("request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
+    *("original_tokens", "prompt_tokens", *USAGE_BUCKETS, "usage_reason"),
+    *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
+    *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
+    *("conversation", "arm", "policy"),
+)
+_told_of_routing_model = line_reader(
     *("routing_model", "routing_model_outcome", "routing_model_wait_us", "routing_model_call_count"),
     *("routing_model_input_tokens", "routing_model_output_tokens", "routing_model_usd", "routing_model_usd_reason"),
 )
@@ -218,27 +256,20 @@ _ROUTING_MODEL = (
 
 
 def _request(record: Record) -> dict[str, Any]:
-    line, facts = record.to_dict(), record.facts
+    facts = record.facts
     model, size = record.model_or_group, facts.sent_chars
-    names = (
-        *("request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
-        *("original_tokens", "prompt_tokens", *USAGE_BUCKETS, "usage_reason"),
-        *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
-        *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
-        *("conversation", "arm", "policy"),
-        *(_ROUTING_MODEL if facts.routing_model_outcome is not None else ()),
-    )
     chars = "unknown size" if size is None else f"{size} chars"
-    return {
+    told = {
         "summary": f"Prompt Request: {model or 'unknown model'}, {chars}, {facts.caller.tool_count} tools",
         "model": model,
         "prompt_size": size,
         "cache_enabled": facts.breakpoints_total > 0,
-        **{name: line[name] for name in names},
+        **_told_of_request(record),
     }
+    return told if facts.routing_model_outcome is None else told | _told_of_routing_model(record)
 
 
-def _decision(caller: Caller, decision_us: int, tags: dict[str, str]) -> dict[str, Any]:
+def _decision(caller: Caller, decision_us: int) -> dict[str, Any]:
     """A transaction as long as the decision took: GlitchTip shows mean duration and count."""
     began = datetime.fromtimestamp(caller.started_seconds, UTC)
     ended = began + timedelta(microseconds=decision_us)
@@ -252,7 +283,6 @@ def _decision(caller: Caller, decision_us: int, tags: dict[str, str]) -> dict[st
         "contexts": {
             "trace": {"trace_id": trace[:32], "span_id": trace[32:48], "op": NAME, "status": "ok"},
         },
-        "tags": tags,
         "spans": [],
     }
 
@@ -323,4 +353,7 @@ def present(tags: Mapping[str, object]) -> dict[str, str]:
 
 def tag_text(value: object) -> str:
     """One line of bounded, storable text; empty if nothing of ``value`` is."""
+    text = str(value)
+    if len(text) <= MAX_TAG_CHARS and text.isascii() and text.isprintable() and " " not in text:
+        return text
     return " ".join(_UNSTORABLE.sub("", str(value))[:MAX_TAG_CHARS].split())
