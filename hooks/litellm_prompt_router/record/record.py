@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Literal
@@ -30,7 +31,9 @@ from litellm_prompt_router.record.request_facts import (
     Facts,
     OutcomeName,
     RoutingOutcome,
+    told_modules,
 )
+from litellm_prompt_router.request.types import Evidence
 
 __all__ = [
     "LEDGER_ONLY",
@@ -135,11 +138,15 @@ class Record:
 
     def to_json(self) -> str:
         """One ledger line, without the newline, in ASCII."""
-        return _as_json(self.to_dict())
+        line = _as_json(self._completed(self.facts.line_with(None)))
+        # Calls of a conversation mostly have the same modules. No text holds these quotation marks unescaped.
+        return line.replace('"modules": null', f'"modules": {_modules_as_json(self.facts.modules)}', 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The record flat, in plain JSON types. Money is exact decimal text."""
-        line = self.facts.to_dict()
+        return self._completed(self.facts.to_dict())
+
+    def _completed(self, line: dict[str, Any]) -> dict[str, Any]:
         if self.response_cached:
             line |= _WHERE_CACHED
         for names, values in _LINE_PARTS:
@@ -180,6 +187,13 @@ def _with_money_as_text(line: dict[str, Any], names: Iterable[str]) -> dict[str,
 
 
 _as_json = json.JSONEncoder(allow_nan=False).encode
+
+
+@lru_cache(maxsize=256)
+def _modules_as_json(modules: tuple[Evidence, ...]) -> str:
+    return _as_json(told_modules(modules))
+
+
 _LinePart = tuple[tuple[str, ...], Callable[[Record], tuple[Any, ...]]]
 """Names that stand beside each other in a line, and their values in a record."""
 

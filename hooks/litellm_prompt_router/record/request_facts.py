@@ -5,7 +5,7 @@ It travels in LiteLLM's own metadata bag as plain JSON, so that nothing is kept 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Literal
@@ -242,11 +242,12 @@ class Facts:
 
     def to_dict(self) -> dict[str, Any]:
         """The facts flat, as the ledger line begins."""
+        return self.line_with(told_modules(self.modules))
+
+    def line_with(self, modules: object) -> dict[str, Any]:
+        """``to_dict`` with something in the place of its modules."""
         line = dict(zip(_LINE_NAMES, _line_values(self), strict=True))
-        line["modules"] = [
-            {"id": module, "evidence": kind, "detail": detail, "late": late}
-            for module, kind, detail, late in self.modules
-        ]
+        line["modules"] = modules
         line["late_modules"] = [module for module, _, _, late in self.modules if late]
         line["module_count"] = self.module_count
         return line
@@ -263,6 +264,11 @@ class Facts:
         """The facts that ``to_bag`` wrote. Raises TypeError or KeyError on anything else."""
         modules = tuple(Evidence(*evidence) for evidence in bag["modules"])
         return cls(**_with_tuples({**bag, "caller": Caller(**_with_tuples({**bag["caller"]})), "modules": modules}))
+
+
+def told_modules(modules: Iterable[Evidence]) -> list[dict[str, Any]]:
+    """Modules as a line has them."""
+    return [{"id": module, "evidence": kind, "detail": detail, "late": late} for module, kind, detail, late in modules]
 
 
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:

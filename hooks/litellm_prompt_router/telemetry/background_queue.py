@@ -159,13 +159,13 @@ class BackgroundQueue(Generic[C]):
 def _consume(queue: BoundedQueue, consumer: QueueConsumer) -> None:
     while True:
         try:
-            item = queue.items.get(timeout=consumer.wait_seconds())
+            first = queue.items.get(timeout=consumer.wait_seconds())
         except Empty:
             consumer.do_due_work()
             continue
-        if not isinstance(item, _FlushRequest | _ExitNotice) and (seconds := consumer.gather_seconds()) > 0:
+        if not isinstance(first, _FlushRequest | _ExitNotice) and (seconds := consumer.gather_seconds()) > 0:
             queue.gather(seconds)
-        for item in _gathered(queue, item):
+        for item in _gathered(queue, first):
             if isinstance(item, _FlushRequest):
                 consumer.finish(max(0.0, item.deadline - time.monotonic()), is_last=item.is_last)
                 item.done.set()

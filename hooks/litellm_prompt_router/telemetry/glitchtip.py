@@ -6,7 +6,6 @@ import functools
 import math
 import os
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,9 +98,7 @@ class Glitchtip:
         if self._settings.dsn is None or facts.is_off:
             return
         if glitchtip_events.is_sampled(facts.caller.request_id, self._settings.sample_rate):
-            project = self._project(self._settings.dsn)
-            for kind, body in glitchtip_events.request_bodies(record):
-                project.gather(kind, uuid.uuid4().hex, body)
+            self._project(self._settings.dsn).gather(glitchtip_events.request_bodies(record))
 
     @_guarded
     def post(self) -> None:

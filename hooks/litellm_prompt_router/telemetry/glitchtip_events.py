@@ -10,9 +10,11 @@ import functools
 import hashlib
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -25,7 +27,6 @@ from litellm_prompt_router.telemetry.faults import Fault, Raised
 
 NAME = "prompt_router"
 """Logger, transaction op, and how fingerprints begin."""
-TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 MAX_TAG_CHARS = 200
 MAX_TEXT_CHARS = 2_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -45,22 +46,32 @@ def request_bodies(record: Record) -> Iterator[tuple[str, bytes]]:
 
     Field names and figures are the ledger's.
     """
-    tags = orjson.dumps(_tags(record))
+    tags = _tags_as_json(_tag_values(record))
     for event in _request_events(record):
-        yield event.get("type", "event"), b'%b,"tags":%b}' % (json_of(event)[:-1], tags)
+        event["tags"] = tags
+        yield event.get("type", "event"), json_of(event)
 
 
-def json_of(event: dict[str, Any]) -> bytes:
+def json_of(event: object) -> bytes:
     """``plain(event)`` as JSON, without walking through it where there is nothing to change."""
     try:
         body = orjson.dumps(event)
-        # What is escaped may be a NUL. Without quotes inside texts the longest piece between quotes is no shorter
-        # than the longest text.
-        if b"\\" not in body and max(map(len, body.split(b'"'))) <= MAX_TEXT_CHARS:
+        if b"\\" not in body and not _may_hold_long_text(body):  # what is escaped may be a NUL
             return body
     except TypeError:  # a lone surrogate, or a type that isn't JSON's
         pass
     return orjson.dumps(plain(event))
+
+
+def _may_hold_long_text(body: bytes) -> bool:
+    """False for JSON without escapes none of whose texts is longer than ``MAX_TEXT_CHARS``.
+
+    A longer one would hold a whole one of these windows, without a quotation mark.
+    """
+    window = MAX_TEXT_CHARS // 2
+    return len(body) > MAX_TEXT_CHARS and any(
+        body.find(b'"', at, at + window) < 0 for at in range(0, len(body) - window + 1, window)
+    )
 
 
 def _request_events(record: Record) -> Iterator[dict[str, Any]]:
@@ -210,20 +221,33 @@ def _message(record: Record, title: str, context: str, content: dict[str, Any]) 
 
 @functools.lru_cache(maxsize=1)
 def _timestamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime(TIMESTAMP)
+    return _as_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def _as_text(moment: datetime) -> str:
+    """Such as ``2026-11-24T16:00:02.500000Z``; ``moment`` is in UTC."""
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _routing(facts: Facts) -> dict[str, Any]:
     count = len(facts.modules)
+    selected, evidence = _modules_as_json(facts.modules)
     return {
         "summary": f"Routing: {count} modules selected",
         "query_length": facts.query_chars,
-        "modules_selected": [evidence.module for evidence in facts.modules],
+        "modules_selected": selected,
         "module_count": count,
-        "evidence": {evidence.module: _evidence(evidence) for evidence in facts.modules},
+        "evidence": evidence,
         "is_fallback": facts.is_fallback,
         "decision_us": facts.decision_us,
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _modules_as_json(modules: tuple[Evidence, ...]) -> tuple[orjson.Fragment, orjson.Fragment]:
+    """Their ids, and the evidence of each. Calls of a conversation mostly have the same."""
+    ids = json_of([evidence.module for evidence in modules])
+    return orjson.Fragment(ids), orjson.Fragment(json_of({each.module: _evidence(each) for each in modules}))
 
 
 def _evidence(evidence: Evidence) -> str:
@@ -233,7 +257,7 @@ def _evidence(evidence: Evidence) -> str:
 def _prompt(facts: Facts) -> dict[str, Any]:
     return {
         "summary": f"Prompt built: {len(facts.modules)} modules, {facts.prompt_chars} chars",
-        "modules": [evidence.module for evidence in facts.modules],
+        "modules": _modules_as_json(facts.modules)[0],
         "total_chars": facts.prompt_chars,
         "original_chars": facts.original_chars,
         "cache_eligible_count": facts.breakpoints_total,
@@ -278,8 +302,8 @@ def _decision(caller: Caller, decision_us: int) -> dict[str, Any]:
         "type": "transaction",
         "transaction": f"{NAME}.decision",
         "transaction_info": {"source": "custom"},
-        "start_timestamp": began.strftime(TIMESTAMP),
-        "timestamp": ended.strftime(TIMESTAMP),
+        "start_timestamp": _as_text(began),
+        "timestamp": _as_text(ended),
         "contexts": {
             "trace": {"trace_id": trace[:32], "span_id": trace[32:48], "op": NAME, "status": "ok"},
         },
@@ -287,27 +311,32 @@ def _decision(caller: Caller, decision_us: int) -> dict[str, Any]:
     }
 
 
-def _tags(record: Record) -> dict[str, str]:
-    """What GlitchTip can search and count. To add a tag, add a line here."""
+_TAGS = (
+    *("provider", "profile", "profile_version", "key_alias", "mode", "outcome", "reason", "arm", "net", "model"),
+    *("prompt_size_bucket", "module_count", "is_fallback"),
+)
+"""What GlitchTip can search and count. To add a tag, add its name here and its value in ``_tag_values``."""
+
+
+def _tag_values(record: Record) -> tuple[str | int | None, ...]:
     facts = record.facts
     is_passthrough = facts.is_passthrough
-    return present(
-        {
-            "provider": record.provider,
-            "profile": facts.profile,
-            "profile_version": facts.profile_version,
-            "key_alias": facts.caller.key_alias,
-            "mode": facts.mode,
-            "outcome": facts.outcome,
-            "reason": facts.reason,
-            "arm": facts.arm,
-            "net": record.net_direction,
-            "model": record.model_or_group,
-            "prompt_size_bucket": size_bucket(facts.sent_chars),
-            "module_count": None if is_passthrough else len(facts.modules),
-            "is_fallback": None if is_passthrough else str(facts.is_fallback).lower(),
-        }
+    return (
+        *(record.provider, facts.profile, facts.profile_version, facts.caller.key_alias, facts.mode, facts.outcome),
+        *(facts.reason, facts.arm, record.net_direction, record.model_or_group),
+        size_bucket(facts.sent_chars),
+        None if is_passthrough else len(facts.modules),
+        None if is_passthrough else str(facts.is_fallback).lower(),
     )
+
+
+def _tags(record: Record) -> dict[str, str]:
+    return present(dict(zip(_TAGS, _tag_values(record), strict=True)))
+
+
+@functools.lru_cache(maxsize=256)
+def _tags_as_json(values: tuple[str | int | None, ...]) -> orjson.Fragment:
+    return orjson.Fragment(json_of(present(dict(zip(_TAGS, values, strict=True)))))
 
 
 def _picked(facts: Facts, *names: str) -> dict[str, Any]:
@@ -316,18 +345,22 @@ def _picked(facts: Facts, *names: str) -> dict[str, Any]:
 
 def size_bucket(chars: int | None) -> str | None:
     """Such as ``20k-50k``: the lower edge is in the bucket."""
-    if chars is None:
-        return None
-    edges = (0, *PROMPT_SIZE_EDGES)
-    below = max(index for index, edge in enumerate(edges) if chars >= edge)
-    names = [f"{edge // 1000}k" if edge else "0" for edge in edges]
-    return f"{names[below]}-{names[below + 1]}" if below + 1 < len(names) else f"{names[below]}+"
+    return None if chars is None else _BUCKETS[bisect_right(PROMPT_SIZE_EDGES, chars)]
+
+
+def _bucket_names() -> Iterator[str]:
+    edges = [f"{edge // 1000}k" if edge else "0" for edge in (0, *PROMPT_SIZE_EDGES)]
+    yield from (f"{lower}-{upper}" for lower, upper in pairwise(edges))
+    yield f"{edges[-1]}+"
+
+
+_BUCKETS = tuple(_bucket_names())
 
 
 def plain(value: object) -> Any:
     """``value`` in JSON types that GlitchTip stores: text bounded, without NULs and lone surrogates."""
     match value:
-        case None | bool() | int():
+        case None | bool() | int() | orjson.Fragment():  # the last is JSON already, of what was plain
             return value
         case str():
             return _UNSTORABLE.sub("", value)[:MAX_TEXT_CHARS]
