@@ -41,7 +41,7 @@ def is_sampled(request_id: str, rate: float) -> bool:
     return int.from_bytes(digest[:8]) < rate * 2**64
 
 
-def request_bodies(record: Record) -> Iterator[tuple[str, bytes]]:
+def request_bodies(record: Record) -> Iterator[tuple[bytes, bytes]]:
     """The events of one request, each as its kind of envelope item and a JSON object.
 
     Field names and figures are the ledger's.
@@ -49,7 +49,7 @@ def request_bodies(record: Record) -> Iterator[tuple[str, bytes]]:
     tags = _tags_as_json(_tag_values(record))
     for event in _request_events(record):
         event["tags"] = tags
-        yield event.get("type", "event"), json_of(event)
+        yield b"transaction" if "transaction" in event else b"event", json_of(event)
 
 
 def json_of(event: object) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -32,15 +32,20 @@ MAX_ENVELOPE_BYTES = 400_000
 """GlitchTip 5.2 takes 2.5 MB, decompressed; proxies ahead of it often 1 MB."""
 
 
-class ReadyItem(Item):
-    """An item whose body is JSON already. ``kind`` is ``event`` or ``transaction``."""
+class EventBundle(Item):
+    """Several events as one item to the SDK, which makes an object of each item; on the wire they are items."""
 
-    def __init__(self, kind: str, body: bytes) -> None:
-        super().__init__(payload=PayloadRef(bytes=body), headers={"type": kind, "content_type": "application/json"})
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        super().__init__(payload=PayloadRef(bytes=b""), headers={"type": "event"})
+        self.lines = lines
+        """Of each event its item's header and its body."""
 
     def serialize_into(self, f: Any) -> None:
-        kind, body = self.headers["type"].encode(), self.get_bytes()
-        f.write(b'{"type":"%b","content_type":"application/json","length":%d}\n%b\n' % (kind, len(body), body))
+        f.write(b"".join(self.lines))
+
+
+def _event_count(envelope: Envelope) -> int:
+    return sum([len(item.lines) if isinstance(item, EventBundle) else 1 for item in envelope.items])
 
 
 class CountingTransport(HttpTransport):
@@ -73,21 +78,20 @@ class CountingTransport(HttpTransport):
 
     def capture_envelope(self, envelope: Envelope) -> None:
         room = max(0, self._limit - self.pending)
-        count = len(envelope.items)
+        count = _event_count(envelope)
         self.captured += count
+        self.lost["full_queue"] += max(0, count - room)
+        self._submitted = min(count, room)
+        if not self._submitted:
+            return
         if count > room:
-            self.lost["full_queue"] += count - room
-            envelope = Envelope(headers=envelope.headers, items=envelope.items[:room])
-        self._submitted = len(envelope.items)
-        if envelope.items:
-            super().capture_envelope(envelope)
+            lines = [line for item in envelope.items if isinstance(item, EventBundle) for line in item.lines]
+            envelope = Envelope(headers=envelope.headers, items=[EventBundle(lines[:room])])
+        super().capture_envelope(envelope)
 
     def on_dropped_event(self, _reason: str) -> None:
-        """Called by the SDK for each envelope given up, and for each event held back after a 429.
-
-        (``record_lost_event`` isn't called for a 429.)
-        """
-        self.lost[_reason] += {"self_rate_limits": 1, "full_queue": self._submitted}.get(_reason, self._posted)
+        """Called by the SDK once for each envelope given up. (``record_lost_event`` isn't called for a 429.)"""
+        self.lost[_reason] += self._submitted if _reason == "full_queue" else self._posted
 
     def _get_pool_options(self) -> dict[str, Any]:
         # With urllib3 in charge of Retry-After, a 429 would raise, and the SDK never hold back.
@@ -96,9 +100,9 @@ class CountingTransport(HttpTransport):
         )
         return {**super()._get_pool_options(), "retries": retries}
 
-    def _send_request(self, body: bytes, headers: Any, endpoint_type: Any, envelope: Envelope | None = None) -> None:
-        self._posted = 1 if envelope is None else len(envelope.items)
-        super()._send_request(body, headers, endpoint_type, envelope)
+    def _send_envelope(self, envelope: Envelope) -> None:
+        self._posted = _event_count(envelope)
+        super()._send_envelope(envelope)
 
     def _request(self, *args: Any, **kwargs: Any) -> Any:
         for pause in self.PAUSES_SECONDS:
@@ -128,29 +132,31 @@ class GlitchtipProject:
         self._transport = made
         self.counts = made if isinstance(made, CountingTransport) else None
         self._ending = _ending_of(settings, release)
-        self._items: list[Item] = []
+        self._lines: list[bytes] = []
         self._bytes = 0
 
     @property
     def gathered(self) -> int:
         """Events that wait for ``post``."""
-        return len(self._items)
+        return len(self._lines)
 
-    def gather(self, bodies: Iterable[tuple[str, bytes]]) -> None:
+    def gather(self, bodies: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps events for the next envelope: kinds and JSON objects, 16 at most. A full envelope is posted at once."""
         event_id = uuid.uuid4().hex[:-1].encode()
         for number, (kind, body) in enumerate(bodies):
-            whole = b'%b,"event_id":"%b%x"%b' % (body[:-1], event_id, number, self._ending)
-            self._items.append(ReadyItem(kind, whole))
-            self._bytes += len(whole)
-        if len(self._items) >= MAX_ENVELOPE_EVENTS or self._bytes >= MAX_ENVELOPE_BYTES:
+            end = b',"event_id":"%b%x"%b' % (event_id, number, self._ending)
+            size = len(body) - 1 + len(end)
+            head = b'{"type":"%b","content_type":"application/json","length":%d}' % (kind, size)
+            self._lines.append(b"%b\n%b%b\n" % (head, body[:-1], end))
+            self._bytes += size
+        if len(self._lines) >= MAX_ENVELOPE_EVENTS or self._bytes >= MAX_ENVELOPE_BYTES:
             self.post()
 
     def post(self) -> None:
         """Hands what was gathered to the transport."""
-        items, self._items, self._bytes = self._items, [], 0
-        if items:
-            self._transport.capture_envelope(Envelope(headers={}, items=items))
+        lines, self._lines, self._bytes = self._lines, [], 0
+        if lines:
+            self._transport.capture_envelope(Envelope(headers={}, items=[EventBundle(lines)]))
 
     def send(self, event: Event) -> None:
         """Sends an event in an envelope of its own, by whose id GlitchTip keeps one of several."""
