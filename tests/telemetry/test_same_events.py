@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import sentry_sdk
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
@@ -23,6 +23,7 @@ from litellm_prompt_router.record.record import Caller, Facts, Record
 from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.telemetry.glitchtip import Glitchtip
 from litellm_prompt_router.telemetry.glitchtip_events import plain, present, size_bucket
+from tests.law_examples import examples
 from tests.telemetry.records import FACTS, RECORD
 
 DSN = "http://0123456789abcdef0123456789abcdef@127.0.0.1:9/1"
@@ -177,16 +178,20 @@ MODULES = st.lists(
 )
 USAGES = st.none() | st.builds(Usage, **{bucket: st.integers(0, 10**6) for bucket in BUCKETS})
 SECONDS = st.floats(1.6e9, 2.0e9)
+LAWS = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
 def records(draw: st.DrawFn) -> Record:
+    def drawn(of: st.SearchStrategy[Any], *names: str) -> dict[str, Any]:
+        return {name: draw(of) for name in names}
+
     caller = replace(
         FACTS.caller,
         request_id=draw(TEXTS),
         started_seconds=draw(SECONDS),
-        **{name: draw(OPTIONAL) for name in ("call_id", "thread_id", "key_alias", "model_group", "conversation")},
         tags=tuple(draw(st.lists(TEXTS, max_size=2))),
+        **drawn(OPTIONAL, "call_id", "thread_id", "key_alias", "model_group", "conversation"),
     )
     facts = replace(
         FACTS,
@@ -194,8 +199,8 @@ def records(draw: st.DrawFn) -> Record:
         outcome=draw(st.sampled_from(["rewritten", "shadow", "passthrough"])),
         modules=tuple(draw(MODULES)),
         is_fallback=draw(st.booleans()),
-        **{name: draw(OPTIONAL) for name in ("reason", "profile", "profile_version", "policy", "list_price_saved_usd")},
-        **{name: draw(COUNTS) for name in ("query_chars", "original_chars", "prompt_chars", "decision_us")},
+        **drawn(OPTIONAL, "reason", "profile", "profile_version", "policy", "list_price_saved_usd"),
+        **drawn(COUNTS, "query_chars", "original_chars", "prompt_chars", "decision_us"),
         routing_model_outcome=draw(st.sampled_from([None, "answered"])),
         wanted_modules=draw(st.none() | st.lists(TEXTS, max_size=2).map(tuple)),
         coverage=draw(st.none() | st.floats(0, 1)),
@@ -208,13 +213,14 @@ def records(draw: st.DrawFn) -> Record:
         usage=draw(USAGES),
         counterfactual=draw(USAGES),
         history=draw(st.none() | st.builds(HistoryState, message_count=COUNTS, recent_state=OPTIONAL)),
-        **{name: draw(OPTIONAL) for name in ("error_type", "model", "provider", "usage_reason", "billed_reason")},
-        **{name: draw(MONEY) for name in ("billed_usd", "counterfactual_usd", "estimated_net_saved_usd")},
+        **drawn(OPTIONAL, "error_type", "model", "provider", "usage_reason", "billed_reason"),
+        **drawn(MONEY, "billed_usd", "counterfactual_usd", "estimated_net_saved_usd"),
         routing_model_usd=draw(MONEY),
         routing_model_call_count=draw(COUNTS),
     )
 
 
+@LAWS
 @given(records())
 def test_a_line_is_what_its_fields_are(record: Record) -> None:
     """In the order of the fields, to the byte."""
@@ -223,6 +229,7 @@ def test_a_line_is_what_its_fields_are(record: Record) -> None:
     assert record.to_json() == json.dumps(line, allow_nan=False)
 
 
+@LAWS
 @given(st.lists(records(), min_size=1, max_size=3))
 def test_gathered_events_are_those_that_sentrys_client_sends(made: list[Record]) -> None:
     """All but their ids, whatever text is in the records."""

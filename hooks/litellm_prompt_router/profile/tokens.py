@@ -13,6 +13,8 @@ from pathlib import Path
 
 import tiktoken
 
+from litellm_prompt_router.process_memory.bounded import register_memory
+
 ENCODING = "o200k_base"
 MEMO_ENTRIES = 4096
 
@@ -32,6 +34,7 @@ def token_counter() -> Callable[[str], int]:
             memo[key] = size
         return size
 
+    register_memory(count, "token counts", MEMO_ENTRIES, lambda _: len(memo))
     return count
 
 

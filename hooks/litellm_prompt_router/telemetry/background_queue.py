@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from litellm_prompt_router.process_memory.bounded import register_memory
+
 
 class QueueConsumer(Protocol):
     """What the thread does with items. Raises nothing."""
@@ -55,6 +57,7 @@ class BoundedQueue:
         self.dropped = 0
         self.items: SimpleQueue[Any] = SimpleQueue()
         self._hurry: SimpleQueue[None] = SimpleQueue()  # putting into one is safe in a signal's handler
+        register_memory(self, "records waiting for sinks", limit, lambda it: it.waiting)
 
     @property
     def waiting(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple, ParamSpec
 
 from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.process_memory.bounded import bounded_memories
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.telemetry.alerts import AlertWatch
 from litellm_prompt_router.telemetry.background_queue import BoundedQueue
@@ -178,6 +180,7 @@ class Delivery:
             "counters": self._counters.to_dict(),
             "last_errors": self._counters.errors(),
             "queue": {"waiting": queue.waiting, "limit": queue.limit, "dropped": queue.dropped},
+            "memories": [asdict(memory) for memory in bounded_memories()],
             **sink_states(self._sinks, self.failures(), batched=len(self._batch), lag_seconds=lag_seconds),
         }
 

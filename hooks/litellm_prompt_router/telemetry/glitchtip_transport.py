@@ -22,6 +22,7 @@ from sentry_sdk.transport import HttpTransport, Transport
 from sentry_sdk.types import Event
 
 from litellm_prompt_router.policy.settings import GlitchtipSettings
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 SERVER_NAME = "prompt-router"
 """Sent instead of the host name, which is the SDK's default."""
@@ -70,6 +71,7 @@ class CountingTransport(HttpTransport):
         self._submitted = 0  # events of the envelope that the caller's thread hands over
         self._posted = 0  # events of the one that the worker's thread posts
         super().__init__(options)
+        register_memory(self, "GlitchTip events", self._limit, lambda it: it.pending)
 
     @property
     def pending(self) -> int:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.profile import Profile, Slot
 from litellm_prompt_router.request.recognise.placing import (
     ModuleShape,
@@ -63,6 +64,7 @@ class Aligner:
         )
         self._runs = _runs(profile)
         self._layouts: dict[tuple[int, ...], Recognition] = {}
+        register_memory(self, "prompt layouts", MAX_LAYOUTS, lambda it: len(it._layouts))
 
     def align_quickly(self, text: str) -> Recognition | None:
         """The recognition of a text that is the whole prompt but for slot values, else None."""
