@@ -112,6 +112,27 @@ def test_the_events_of_many_records_are_few_posts(path: Path, envelopes: Envelop
     assert len(set(event_ids)) == 240
 
 
+def test_what_was_submitted_goes_out_by_itself(path: Path, envelopes: Envelopes, start: Start) -> None:
+    """Nobody has to flush: first the ledger's line, then the events, though nothing else comes."""
+    dispatcher = start()
+    dispatcher.submit(record("alone"))
+    envelopes.wait_for(3, PATIENCE, n_transactions=1)
+    assert ids(path) == ["alone"]
+    assert dispatcher.status()["glitchtip"]["pending"] <= 4
+
+
+def test_a_process_that_is_told_to_end_leaves_nothing_waiting(envelopes: Envelopes, start: Start) -> None:
+    """What gathered goes out at the signal, and what comes later at once."""
+    dispatcher = start()
+    dispatcher.submit(record("before"))
+    dispatcher._queue.prepare_for_exit()
+    envelopes.wait_for(3, PATIENCE, n_transactions=1)
+    dispatcher.submit(record("after"))
+    envelopes.wait_for(6, PATIENCE, n_transactions=2)
+    delivery = dispatcher._queue.consumer
+    assert delivery.gather_seconds() == 0
+
+
 def test_drift_problems_and_faults_are_told(envelopes: Envelopes, start: Start) -> None:
     """Each as its own kind of event, and all in what the log says."""
     dispatcher = start()
