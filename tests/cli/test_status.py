@@ -126,6 +126,19 @@ def test_a_worker_that_is_well(run: Run, raw: dict[str, Any]) -> None:
     assert {name: value for name, value in shown["workers"][0].items() if name != "is_stale"} == raw
 
 
+def test_memories_are_shown_with_their_limits(run: Run, raw: dict[str, Any]) -> None:
+    """Where asked for; a worker says them by itself."""
+    own = {memory["name"]: memory for memory in raw["memories"]}
+    assert own["records waiting for sinks"]["limit"] % 10_000 == 0, "one queue's default, or several in one process"
+    one = {"name": "requests in flight", "entries": 12, "limit": 4_096, "size_bytes": 700_000, "max_bytes": 536_870_912}
+    other = {"name": "embeddings", "entries": 4_000, "limit": 4_096, "size_bytes": None, "max_bytes": None}
+    put(raw, memories=[one, other])
+    assert "embeddings" not in run("status").stdout
+    rows = [" ".join(line.split()) for line in run("status", "--memories").stdout.splitlines()]
+    who = f"{raw['host']}/{raw['pid']}"
+    assert rows[-2:] == [f"embeddings {who} 4,000 4,096", f"requests in flight {who} 12 4,096 700,000 536,870,912"]
+
+
 def test_requests_held_back_are_told_by_profile(run: Run, raw: dict[str, Any]) -> None:
     """What an unreviewed profile waits for; it is no trouble."""
     served = [*raw["profiles"], {"name": "draft", "version": "1", "digest": "0", "reviewed": False}]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sentry_sdk.envelope import Envelope
+from sentry_sdk.envelope import Envelope, Item
 
 from tests.emulators.loopback import Answer, HangUp, Incoming, Loopback
 
@@ -49,7 +49,11 @@ class RawPost:
 
 
 class Envelopes:
-    """Collects the events and transactions of every envelope it accepts."""
+    """Collects the events and transactions of every envelope it accepts.
+
+    As GlitchTip 5.2 does, it gives all events of an envelope the id in the envelope's header, if there is one, and
+    keeps the first of several with one id.
+    """
 
     def __init__(self) -> None:
         self._behaviour = Behaviour.WELL
@@ -130,7 +134,7 @@ class Envelopes:
 
     def _accepted(self, kind: str) -> list[dict[str, Any]]:
         envelopes = [post.envelope for post in self.raw if post.envelope is not None and post.is_accepted]
-        items = [item for envelope in envelopes for item in envelope if item.type == kind]
+        items = [item for envelope in envelopes for item in _stored(envelope, kind)]
         return [item.payload.json for item in items if item.payload.json is not None]
 
     def _respond(self, incoming: Incoming) -> Answer | HangUp:
@@ -152,6 +156,11 @@ class Envelopes:
             self._posts.append(post)
             self._arrival.notify_all()
         return answer
+
+
+def _stored(envelope: Envelope, kind: str) -> list[Item]:
+    items = [item for item in envelope if item.type == kind]
+    return items[:1] if kind == "event" and "event_id" in envelope.headers else items
 
 
 def _answer(behaviour: Behaviour, seconds: float) -> Answer | HangUp:

@@ -125,3 +125,11 @@ def test_slow_receiver(envelopes: Envelopes) -> None:
         send(client, "late")
     assert time.monotonic() - start >= 0.3
     assert [event["message"] for event in envelopes.events] == ["late"]
+
+
+def test_one_id_for_all_events_of_an_envelope_leaves_one(envelopes: Envelopes) -> None:
+    """As GlitchTip 5.2 reads an envelope's header; without an id there, each event is stored."""
+    for header in ('{"event_id": "0123456789abcdef0123456789abcdef"}', "{}"):
+        items = "".join(f'{{"type": "event"}}\n{{"message": "{number}"}}\n' for number in range(3))
+        httpx.post(envelopes.url, content=f"{header}\n{items}", trust_env=False).raise_for_status()
+    assert [event["message"] for event in envelopes.events] == ["0", "0", "1", "2"]

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from litellm_prompt_router.telemetry.delivery import BATCH_SECONDS
+from litellm_prompt_router.telemetry.delivery import BATCH_SECONDS, POST_SECONDS
 from tests.emulators.two_keys import KeyName, TwoKeyProxy
 from tests.emulators.upstream import HttpError, Usage
 from tests.end_to_end.workbench import (
@@ -232,7 +232,7 @@ def test_three_events_and_a_transaction_without_a_word_of_the_prompt(two_key_pro
     """What GlitchTip gets: fixed titles and fingerprints, figures in contexts, tags, no text, no key."""
     prompt = PROMPT.replace(PROFILE.modules[1].parts[3].sample, SECRET_LISTING)  # type: ignore[union-attr]
     assert "MARKER-listing" in prompt
-    two_key_proxy.envelopes.wait_until_quiet(BATCH_SECONDS + 1.0)
+    two_key_proxy.envelopes.wait_until_quiet(BATCH_SECONDS + POST_SECONDS + 1.0)
     two_key_proxy.envelopes.clear()
     call(two_key_proxy, "alpha", messages=conversation(prompt))
     events = two_key_proxy.envelopes.wait_for(3, 10.0, n_transactions=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import SimpleQueue
 from typing import Any
 
@@ -15,7 +16,9 @@ SECONDS = 60.0
 class Taking:
     """Notes what it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.rounds: list[int] = []
         self.taken: list[Any] = []
         self.finishes = 0
         self.exit_notices = 0
@@ -23,7 +26,11 @@ class Taking:
     def take(self, item: Any, /) -> None:
         self.taken.append(item)
 
-    def do_due_work(self) -> None: ...
+    def gather_seconds(self) -> float:
+        return self.seconds
+
+    def do_due_work(self) -> None:
+        self.rounds.append(len(self.taken))
 
     def wait_seconds(self) -> float | None:
         return None
@@ -77,3 +84,26 @@ def test_what_is_put_later_is_dropped_and_counted() -> None:
     assert background.close(SECONDS), "twice is once"
     assert not background.put("two")
     assert (background.consumer.taken, queues[0].dropped) == (["one"], 1)
+
+
+def test_items_gather_and_whoever_waits_is_not_kept_waiting() -> None:
+    """The thread wakes once for all of them: when their time is over, when the queue is half full, or for a flush."""
+    background = BackgroundQueue(lambda queue: Taking(SECONDS * 10), limit=100, name=NAME)
+    for number in range(20):
+        assert background.put(number)
+    assert background.flush(SECONDS)
+    taking = background.consumer
+    assert (taking.taken, taking.finishes) == (list(range(20)), 1)
+    assert len(taking.rounds) <= 2, "one round, and one more at most for what came while it ended"
+    for number in range(20, 70):
+        assert background.put(number)
+    deadline = time.monotonic() + SECONDS
+    while len(taking.taken) < 70 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert taking.taken == list(range(70))
+    background.put("told to end")
+    background.prepare_for_exit()
+    while not taking.exit_notices and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert (taking.taken[-1], taking.exit_notices) == ("told to end", 1)
+    assert background.close(SECONDS)

@@ -98,6 +98,41 @@ def test_a_record_reaches_every_sink(path: Path, envelopes: Envelopes, start: St
     assert str(dispatcher.failures()) == ""
 
 
+def test_the_events_of_many_records_are_few_posts(path: Path, envelopes: Envelopes, start: Start) -> None:
+    """Each is stored: the envelopes name no event, because GlitchTip would give its id to all of them."""
+    dispatcher = start()
+    for number in range(60):
+        dispatcher.submit(record(str(number)))
+    assert dispatcher.flush(PATIENCE)
+    assert len(envelopes.raw) <= 3
+    requests = [event["contexts"]["request"] for event in envelopes.events if "request" in event["contexts"]]
+    assert [request["request_id"] for request in requests] == ids(path)
+    assert (len(envelopes.events), len(envelopes.transactions)) == (180, 60)
+    event_ids = [event["event_id"] for event in (*envelopes.events, *envelopes.transactions)]
+    assert len(set(event_ids)) == 240
+
+
+def test_what_was_submitted_goes_out_by_itself(path: Path, envelopes: Envelopes, start: Start) -> None:
+    """Nobody has to flush: first the ledger's line, then the events, though nothing else comes."""
+    dispatcher = start()
+    dispatcher.submit(record("alone"))
+    envelopes.wait_for(3, PATIENCE, n_transactions=1)
+    assert ids(path) == ["alone"]
+    assert dispatcher.status()["glitchtip"]["pending"] <= 4
+
+
+def test_a_process_that_is_told_to_end_leaves_nothing_waiting(envelopes: Envelopes, start: Start) -> None:
+    """What gathered goes out at the signal, and what comes later at once."""
+    dispatcher = start()
+    dispatcher.submit(record("before"))
+    dispatcher._queue.prepare_for_exit()
+    envelopes.wait_for(3, PATIENCE, n_transactions=1)
+    dispatcher.submit(record("after"))
+    envelopes.wait_for(6, PATIENCE, n_transactions=2)
+    delivery = dispatcher._queue.consumer
+    assert delivery.gather_seconds() == 0
+
+
 def test_drift_problems_and_faults_are_told(envelopes: Envelopes, start: Start) -> None:
     """Each as its own kind of event, and all in what the log says."""
     dispatcher = start()
@@ -108,7 +143,7 @@ def test_drift_problems_and_faults_are_told(envelopes: Envelopes, start: Start) 
     except ValueError as error:
         dispatcher.submit_error(error, "walk")
     assert dispatcher.flush(PATIENCE)
-    request, drift, problem, fault = envelopes.events
+    problem, fault, drift, request = envelopes.events
     assert (request["message"], drift["message"]) == ("Prompt Request", "Prompt drift")
     assert problem["contexts"]["problem"]["problems"] == ["mode: nonsense", "profile: unknown"]
     assert fault["exception"]["values"][0]["value"] == "in walk"

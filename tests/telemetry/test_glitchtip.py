@@ -22,7 +22,8 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from litellm_prompt_router.policy.settings import GlitchtipSettings
-from litellm_prompt_router.telemetry.glitchtip import FAULTS_PER_MINUTE, CountingTransport, Glitchtip
+from litellm_prompt_router.telemetry.glitchtip import FAULTS_PER_MINUTE, Glitchtip
+from litellm_prompt_router.telemetry.glitchtip_transport import MAX_ENVELOPE_EVENTS, CountingTransport
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.telemetry.records import CALLER, RECORD, held_back, passthrough, record
 
@@ -95,6 +96,7 @@ def tags(event: dict[str, Any]) -> dict[str, str]:
 def test_a_rewritten_request_is_three_events(envelopes: Envelopes, sink: Glitchtip) -> None:
     """Fixed titles and fingerprints, the counted sentence and the figures in a context, tags on each."""
     sink.write(record())
+    sink.post()
     events = envelopes.wait_for(3, n_transactions=1)
     assert [(event["message"], event["fingerprint"], event["level"]) for event in events] == [
         ("Routing: modules selected", ["prompt_router.routing"], "info"),
@@ -178,6 +180,7 @@ def test_money_is_told_as_it_is(envelopes: Envelopes, sink: Glitchtip, net: str,
         estimated_net_saved_method="cache model",
     )
     sink.write(priced)
+    sink.post()
     request = envelopes.wait_for(3)[2]
     told = {name: value for name, value in request["contexts"]["request"].items() if "net" in name or "usd" in name}
     assert told == {
@@ -194,6 +197,7 @@ def test_money_is_told_as_it_is(envelopes: Envelopes, sink: Glitchtip, net: str,
 def test_the_decision_is_a_transaction(envelopes: Envelopes, sink: Glitchtip) -> None:
     """It lasts exactly as long as the decision took."""
     sink.write(record())
+    sink.post()
     envelopes.wait_for(3, n_transactions=1)
     (transaction,) = envelopes.transactions
     began, ended = (datetime.fromisoformat(transaction[name]) for name in ("start_timestamp", "timestamp"))
@@ -206,6 +210,7 @@ def test_the_decision_is_a_transaction(envelopes: Envelopes, sink: Glitchtip) ->
 def test_shadow_says_so(envelopes: Envelopes, sink: Glitchtip) -> None:
     """The same events, under the outcome `shadow`."""
     sink.write(record(mode="shadow", outcome="shadow"))
+    sink.post()
     events = envelopes.wait_for(3, n_transactions=1)
     assert {(event["tags"]["mode"], event["tags"]["outcome"]) for event in events} == {("shadow", "shadow")}
 
@@ -237,6 +242,7 @@ def test_a_request_that_is_off_is_none_of_our_business(envelopes: Envelopes, sin
 def test_unstorable_text_is_removed(envelopes: Envelopes, sink: Glitchtip) -> None:
     """Neither a NUL nor a lone surrogate reaches the wire, in whatever field."""
     sink.write(record("id\x00\ud800", profile="work\x00bench", profile_version="\udfff"))
+    sink.post()
     events = envelopes.wait_for(3, n_transactions=1)
     assert {event["tags"]["profile"] for event in events} == {"workbench"}
     assert all("profile_version" not in event["tags"] for event in events)
@@ -273,6 +279,7 @@ def test_a_fault_carries_no_data(envelopes: Envelopes, sink: Glitchtip) -> None:
 def test_requests_tell_no_key(envelopes: Envelopes, sink: Glitchtip) -> None:
     """Not even its hash."""
     sink.write(record())
+    sink.post()
     envelopes.wait_for(3)
     assert CALLER.key_hash is not None
     assert CALLER.key_hash not in wire(envelopes)
@@ -302,7 +309,7 @@ def test_what_needs_attention_has_a_project_of_its_own(envelopes: Envelopes, con
     sink.problem("Key metadata", ["key metadata: mode: nonsense"])
     sink.drift(passthrough("unrecognised", profile="workbench", profile_version="3", is_drift=True))
     sink.flush(5)
-    assert sorted(post.path for post in envelopes.raw) == 4 * ["/api/1/envelope/"] + 3 * ["/api/2/envelope/"]
+    assert sorted(post.path for post in envelopes.raw) == ["/api/1/envelope/"] + 3 * ["/api/2/envelope/"]
 
 
 def test_drift_is_reported_once_an_hour(envelopes: Envelopes, connect: Connect) -> None:
@@ -424,6 +431,7 @@ def test_without_a_dsn_nothing_happens(envelopes: Envelopes, connect: Connect, m
 def test_bodies_are_gzip(envelopes: Envelopes, sink: Glitchtip) -> None:
     """The only compression that every GlitchTip reads."""
     sink.write(record())
+    sink.post()
     envelopes.wait_for(3)
     assert {post.headers["content-encoding"] for post in envelopes.raw} == {"gzip"}
 
@@ -447,7 +455,7 @@ def test_a_server_that_drops_kept_connections_loses_nothing(
     ("behaviour", "lost"),
     [
         (Behaviour.ANSWERS_500, {"status_500": 4}),
-        (Behaviour.ANSWERS_429, {"status_429": 1, "self_rate_limits": 3}),
+        (Behaviour.ANSWERS_429, {"status_429": 4}),
         (Behaviour.REFUSES, {"network": 4}),
         (Behaviour.GARBAGE, {"network": 4}),
     ],
@@ -474,12 +482,47 @@ def test_every_loss_is_counted_once(
     assert sink.stats().sent == (0 if behaviour is Behaviour.ANSWERS_429 else 4)
 
 
+class Hasty(Impatient):
+    """Doesn't wait long for an answer."""
+
+    TIMEOUT = 0.2  # type: ignore[assignment]
+
+
+def test_what_may_have_arrived_is_not_sent_twice(envelopes: Envelopes) -> None:
+    """Where the answer is too late, GlitchTip may have stored the events; only one that it knows again is repeated."""
+    envelopes.behave(Behaviour.SLOW, seconds=1)
+    sink = Glitchtip(GlitchtipSettings(dsn=envelopes.dsn, errors_dsn=envelopes.dsn_of(2)), "router@1.0", Hasty)
+    sink.write(record())
+    sink.flush(10)
+    sink.problem("Key metadata", ["a"])
+    sink.close(10)
+    counts = sink.stats()
+    assert (counts.sent, counts.lost, counts.pending) == (0, {"network": 5}, 0)
+    posts = [(post.path, post.envelope.headers.get("event_id")) for post in envelopes.raw if post.envelope]
+    (of_requests,) = [event_id for path, event_id in posts if path == "/api/1/envelope/"]
+    assert of_requests is None
+    repeated = [event_id for path, event_id in posts if path == "/api/2/envelope/"]
+    assert (len(repeated), len(set(repeated))) == (4, 1)
+
+
+def test_a_full_envelope_is_posted_at_once(envelopes: Envelopes, sink: Glitchtip) -> None:
+    """GlitchTip takes no envelope of any size, and nothing gathers without bound."""
+    for number in range(MAX_ENVELOPE_EVENTS):
+        sink.write(record(str(number)))
+    assert sink.gathered < MAX_ENVELOPE_EVENTS
+    sink.close(10)
+    sizes = [len(post.envelope.items) for post in envelopes.raw if post.envelope]
+    assert sizes == 4 * [MAX_ENVELOPE_EVENTS]
+    assert max(len(gzip.decompress(post.body)) for post in envelopes.raw) < 1_000_000
+
+
 def test_a_slow_server_fills_the_queue_and_no_more(envelopes: Envelopes, connect: Connect) -> None:
     """What the queue can't take is lost; what it took arrives when the server recovers."""
     envelopes.behave(Behaviour.SLOW, seconds=1)
     sink = connect(queue_size=100)
     for n in range(40):
         sink.write(record(str(n)))
+        sink.post()
     counts = sink.stats()
     assert counts.pending + sum(counts.lost.values()) + counts.sent == 160
     assert counts.lost.keys() == {"full_queue"}
@@ -541,7 +584,9 @@ def test_any_transport_will_do(envelopes: Envelopes) -> None:
 
     sink = Glitchtip(GlitchtipSettings(dsn=envelopes.dsn), "router@1.0", Capture)
     sink.write(record())
-    assert len(caught) == 4
+    sink.post()
+    (envelope,) = caught
+    assert len(Envelope.deserialize(envelope.serialize()).items) == 4
     assert sink.stats().sent == 0
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from litellm_prompt_router.telemetry.glitchtip_events import is_sampled, plain, request_events, size_bucket, tag_text
+from litellm_prompt_router.record.record import Record
+from litellm_prompt_router.telemetry.glitchtip_events import (
+    is_sampled,
+    json_of,
+    plain,
+    request_bodies,
+    size_bucket,
+    tag_text,
+)
 from tests.telemetry.records import passthrough, record
+
+
+def request_events(made: Record) -> list[dict[str, Any]]:
+    return [json.loads(body) for _, body in request_bodies(made)]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +54,14 @@ def test_everything_becomes_plain_json(value: object, expected: object) -> None:
     """Nothing is left that GlitchTip would drop, with or without a word."""
     assert plain(value) == expected
     assert type(plain(value)) is type(expected)
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00fc", '"', "\\"])
+def test_json_is_cut_as_plain_values_are(letter: str) -> None:
+    """Wherever in an event a long text is."""
+    for chars, ahead in product((998, 1_000, 1_999, 2_000, 2_001, 2_999, 3_000, 9_000), (0, 1, 500, 999, 1_000, 1_001)):
+        event = {"ahead": "a" * ahead, "b": [letter * chars], "c": {"d": 1.5, "e": None, "f": "\x00" * (ahead % 2)}}
+        assert orjson.loads(json_of(event)) == plain(event)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +124,7 @@ def test_the_sample_is_the_same_everywhere() -> None:
 )
 def test_the_request_says_what_really_left(facts: dict[str, Any], field: str, expected: object) -> None:
     """In shadow mode that is the original prompt; unknown is null, not 0."""
-    event = list(request_events(record(**facts)))[2]
+    event = (request_events(record(**facts)))[2]
     assert event["contexts"]["request"][field] == expected
 
 
@@ -116,8 +139,8 @@ def test_no_transaction_without_a_decision(made: Any) -> None:
 def test_what_a_routing_model_did_is_told_where_the_profile_names_one() -> None:
     asked = record(routing_model="small", routing_model_outcome="answered", routing_model_wait_us=400_000)
     asked = replace(asked, routing_model_call_count=1, routing_model_usd=Decimal("0.0001"))
-    context = list(request_events(asked))[2]["contexts"]["request"]
+    context = (request_events(asked))[2]["contexts"]["request"]
     assert (context["routing_model_outcome"], context["routing_model_usd"]) == ("answered", "0.0001")
     assert (context["routing_model_wait_us"], context["routing_model_call_count"]) == (400_000, 1)
-    plainly = list(request_events(record()))[2]["contexts"]["request"]
+    plainly = (request_events(record()))[2]["contexts"]["request"]
     assert not any(name.startswith("routing_model") for name in plainly)

@@ -24,6 +24,7 @@ from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
 from litellm_prompt_router.cache_model.prefix_places import last_written
 from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS
 from litellm_prompt_router.cache_model.usage import Usage
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 EDGE_TOKENS = 0.5
 """By how much cutting a text at one place may change its count. Ours."""
@@ -69,6 +70,8 @@ class BlockSizes:
         self._weights = TokenWeights()
         self._prefixes: OrderedDict[int, int] = OrderedDict()
         self._prompts: OrderedDict[int, MeasuredPrompt] = OrderedDict()
+        register_memory(self, "measured prefixes", MAX_PREFIXES, lambda it: len(it._prefixes))
+        register_memory(self, "measured prompts", MAX_PROMPTS, lambda it: len(it._prompts))
 
     def sized(
         self, key: CountingKey, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage

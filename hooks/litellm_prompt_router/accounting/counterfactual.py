@@ -29,6 +29,7 @@ from litellm_prompt_router.cache_model import (
 from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
 from litellm_prompt_router.cache_model.stored_prefixes import sent_digest
 from litellm_prompt_router.cache_model.usage import Usage
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 MAX_ENTRIES = 200_000
 """About 40 MB. Beyond that those that expire first go, and estimates see a colder cache than there would be."""
@@ -87,6 +88,7 @@ class CounterfactualCaches:
         self._gap_seconds = -inf
         self._entries = _Entries()
         self._max_entries = max_entries
+        register_memory(self, "modelled cache entries", max_entries, lambda it: len(it._entries))
         self._sweep_at = min(SWEEP_ENTRIES, max_entries)
 
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.prompt_state import PromptPlaces
 from litellm_prompt_router.request.wire.marking import Marking
 
@@ -89,6 +90,14 @@ class InFlightRequests:
     def __init__(self) -> None:
         self._kept: dict[str, PackedRequest] = {}
         self._bytes = 0
+        register_memory(
+            self,
+            "requests in flight",
+            MAX_REQUESTS,
+            lambda it: len(it._kept),
+            size_bytes=lambda it: it._bytes,
+            max_bytes=MAX_BYTES,
+        )
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -11,6 +11,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from litellm_prompt_router.process_memory.bounded import register_memory
+
 KINDS = ("tools", "system", "messages")
 PRIOR_TOKENS = 300.0
 """By how much a kind's tokens must vary among stretches to get a weight of its own. Ours."""
@@ -36,6 +38,7 @@ class TokenWeights:
 
     def __init__(self) -> None:
         self._fits: OrderedDict[Hashable, _Fit] = OrderedDict()
+        register_memory(self, "token weights", MAX_FITS, lambda it: len(it._fits))
 
     def observe(self, key: Hashable, ours: Sequence[int], theirs: int) -> None:
         """Adds a measured stretch: our tokens of each kind and its number of blocks, and the provider's tokens."""

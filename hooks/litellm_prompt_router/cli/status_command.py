@@ -39,9 +39,10 @@ SHOWN_CHARS = 160
     metavar="FILE",
     help=f"The proxy's configuration. Default: ./{CONFIG_NAME}, else the bundled one. Relative paths in it start here.",
 )
+@click.option("--memories", is_flag=True, help="Show what each worker keeps in memory, beside the limit of it.")
 @json_option
 @click.pass_context
-def status(ctx: click.Context, folder: Path | None, config_path: Path | None, as_json: bool) -> None:
+def status(ctx: click.Context, folder: Path | None, config_path: Path | None, memories: bool, as_json: bool) -> None:
     """Show every worker of this machine's proxies: what is in force there, counts since its start, its sinks, errors.
 
     Exit code 1 when something wants attention, which is then said, a line each, on stderr: no worker, one that ended
@@ -62,6 +63,8 @@ def status(ctx: click.Context, folder: Path | None, config_path: Path | None, as
         show_json({"status_dir": str(place), "workers": found, "attention": lines})
     else:
         _show(workers, now)
+        if memories:
+            _show_memories([worker.status for worker in workers if not worker.is_stale])
     if lines:
         click.echo("\n".join(lines), err=True)
         ctx.exit(1)
@@ -129,6 +132,23 @@ def _row(worker: Worker, now: float) -> tuple[str, ...]:
         f"{status.ledger.lag_seconds:.1f}" if status.ledger.is_on else "off",
         f"{lost:,}",
     )
+
+
+def _show_memories(live: list[WorkerStatus]) -> None:
+    click.echo()
+    rows = [
+        (
+            each.name,
+            f"{status.host}/{status.pid}",
+            f"{each.entries:,}",
+            f"{each.limit:,}",
+            "" if each.size_bytes is None else f"{each.size_bytes:,}",
+            "" if each.max_bytes is None else f"{each.max_bytes:,}",
+        )
+        for status in live
+        for each in status.memories
+    ]
+    show_table(("memory", "worker", "#entries", "#at most", "#bytes", "#at most"), sorted(rows))
 
 
 def _left_alone(profile: ProfileServed) -> str:

@@ -19,6 +19,7 @@ from litellm_prompt_router.accounting.shared_entries import RedisEntries
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
 from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.prompt_state import places_of
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.walk_steps import WalkResult
@@ -50,6 +51,8 @@ class RecordCompleter:
         self._redis: RedisEntries | None = None
         self._completing = 0
         self._completed: OrderedDict[str, Record] = OrderedDict()
+        register_memory(self, "completed records", MAX_COMPLETED, lambda it: len(it._completed))
+        register_memory(self, "records being completed", MAX_COMPLETING, lambda it: it._completing)
 
     def __len__(self) -> int:
         """Requests whose records aren't out yet."""

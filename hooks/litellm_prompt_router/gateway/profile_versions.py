@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.profile import Profile
 
 MAX_CONVERSATIONS = 20_000
@@ -15,6 +16,7 @@ class ProfileVersions:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        register_memory(self, "conversation profiles", MAX_CONVERSATIONS, lambda it: len(it._known))
 
     def changed_from(self, conversation: str, profile: Profile) -> str | None:
         """The version and digest that the profile had at the call before, if it had others."""

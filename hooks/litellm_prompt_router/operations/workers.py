@@ -105,6 +105,16 @@ class CaptureState(_StatusPart):
     last_error: str | None = None
 
 
+class MemorySeen(_StatusPart):
+    """A memory of a worker, with its limit."""
+
+    name: str
+    entries: int
+    limit: int
+    size_bytes: int | None = None
+    max_bytes: int | None = None
+
+
 class LocalModelSeen(_StatusPart):
     """An embedding model on this machine, as the worker sees its process."""
 
@@ -150,6 +160,7 @@ class WorkerStatus(_StatusPart):
     offline: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState()
     local_models: tuple[LocalModelSeen, ...] = ()
+    memories: tuple[MemorySeen, ...] = ()
     tuning: tuple[TuningSeen, ...] = ()
     keys: tuple[KeySeen, ...] = ()
     counters: RequestCounts

@@ -11,6 +11,8 @@ import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from litellm_prompt_router.process_memory.bounded import register_memory
+
 MAX_KEYS = 1_000
 """Keys with faults that are remembered; beyond, the one that failed longest ago is forgotten."""
 
@@ -54,6 +56,7 @@ class Breaker:
         self.thresholds = thresholds
         self._all = _Circuit()
         self._keys: OrderedDict[str, _Circuit] = OrderedDict()
+        register_memory(self, "breaker keys", MAX_KEYS, lambda it: len(it._keys))
 
     def admits(self, key: str, now: float) -> bool:
         """False while it is open for this key or for all. Half open, it admits."""

@@ -19,7 +19,7 @@ MAX_RULES = 50
 MAX_PATTERN_CHARS = 2_000
 
 _Pattern = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARS)]
-_Tag = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.:-]{0,99}$")]
+_Tag = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.:-]*$", max_length=100)]
 
 
 class IgnoreFile(BaseModel):

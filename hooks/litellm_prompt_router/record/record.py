@@ -11,9 +11,12 @@ A field is named once, in its class. It is then a field of the ledger line of th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Literal
 
 from litellm_prompt_router.cache_model.usage import Usage
@@ -28,7 +31,9 @@ from litellm_prompt_router.record.request_facts import (
     Facts,
     OutcomeName,
     RoutingOutcome,
+    told_modules,
 )
+from litellm_prompt_router.request.types import Evidence
 
 __all__ = [
     "LEDGER_ONLY",
@@ -133,22 +138,93 @@ class Record:
 
     def to_json(self) -> str:
         """One ledger line, without the newline, in ASCII."""
-        return json.dumps(self.to_dict(), allow_nan=False)
+        line = _as_json(self._completed(self.facts.line_with(None)))
+        # Calls of a conversation mostly have the same modules. No text holds these quotation marks unescaped.
+        return line.replace('"modules": null', f'"modules": {_modules_as_json(self.facts.modules)}', 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The record flat, in plain JSON types. Money is exact decimal text."""
-        line = self.facts.to_dict()
+        return self._completed(self.facts.to_dict())
+
+    def _completed(self, line: dict[str, Any]) -> dict[str, Any]:
         if self.response_cached:
-            line |= {"list_price_saved_usd": None, "list_price_saved_reason": FROM_RESPONSE_CACHE}
-        for name in _RECORD_NAMES:
-            value = getattr(self, name)
-            if name == HISTORY:
-                line |= {each: getattr(value, each, None) for each in HISTORY_NAMES}
-            elif name in USAGE_PREFIXES:
-                line |= {USAGE_PREFIXES[name] + bucket: getattr(value, bucket, None) for bucket in USAGE_BUCKETS}
-            else:
-                line[name] = format(value, "f") if isinstance(value, Decimal) else value
-        return line
+            line |= _WHERE_CACHED
+        for names, values in _LINE_PARTS:
+            line.update(zip(names, values(self), strict=True))
+        return _with_money_as_text(line, _MONEY_NAMES)
 
 
-_RECORD_NAMES = tuple(each.name for each in fields(Record) if each.name != "facts")
+def line_reader(*names: str) -> Callable[[Record], dict[str, Any]]:
+    """Reads these fields of a record's line, as ``to_dict`` has them, without making the others.
+
+    Fields of the caller, the facts and the record, and the usage's buckets. Raises KeyError for another.
+    """
+    places = (
+        *((each.name, f"facts.caller.{each.name}") for each in fields(Caller)),
+        *((each.name, f"facts.{each.name}") for each in fields(Facts)),
+        *((each.name, each.name) for each in fields(Record)),
+    )
+    known = dict(places) | {bucket: f"usage.{bucket}" for bucket in USAGE_BUCKETS}
+    unknown = known | dict.fromkeys(USAGE_BUCKETS, "usage")  # where that is None, so are they
+    with_usage, without_usage = (attrgetter(*[each[name] for name in names]) for each in (known, unknown))
+    money_names = tuple(name for name in names if name in _MONEY_NAMES)
+
+    def read(record: Record) -> dict[str, Any]:
+        values = without_usage if record.usage is None else with_usage
+        found = dict(zip(names, values(record), strict=True))
+        if record.response_cached:
+            found |= {name: value for name, value in _WHERE_CACHED.items() if name in found}
+        return _with_money_as_text(found, money_names)
+
+    return read
+
+
+def _with_money_as_text(line: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    for name in names:
+        if (value := line[name]) is not None:
+            line[name] = format(value, "f")
+    return line
+
+
+_as_json = json.JSONEncoder(allow_nan=False).encode
+
+
+@lru_cache(maxsize=256)
+def _modules_as_json(modules: tuple[Evidence, ...]) -> str:
+    return _as_json(told_modules(modules))
+
+
+_LinePart = tuple[tuple[str, ...], Callable[[Record], tuple[Any, ...]]]
+"""Names that stand beside each other in a line, and their values in a record."""
+
+
+def _line_parts() -> Iterator[_LinePart]:
+    """In the order of the fields: those of a record by their names, those of a field's own fields in its place."""
+    names = [each.name for each in fields(Record) if each.name != "facts"]
+    for is_flat, group in groupby(names, key=lambda name: name != HISTORY and name not in USAGE_PREFIXES):
+        if is_flat:
+            beside = tuple(group)
+            yield beside, attrgetter(*beside) if len(beside) > 1 else _alone(attrgetter(*beside))
+        else:
+            yield from (_inner_part(name) for name in group)
+
+
+def _inner_part(name: str) -> _LinePart:
+    inner = HISTORY_NAMES if name == HISTORY else USAGE_BUCKETS
+    value_of, inner_values = attrgetter(name), attrgetter(*inner)
+    unknown = (None,) * len(inner)
+
+    def values(record: Record) -> tuple[Any, ...]:
+        value = value_of(record)
+        return unknown if value is None else inner_values(value)
+
+    return tuple(USAGE_PREFIXES.get(name, "") + each for each in inner), values
+
+
+def _alone(value_of: Callable[[Record], Any]) -> Callable[[Record], tuple[Any, ...]]:
+    return lambda record: (value_of(record),)
+
+
+_WHERE_CACHED: Mapping[str, Any] = {"list_price_saved_usd": None, "list_price_saved_reason": FROM_RESPONSE_CACHE}
+_LINE_PARTS = tuple(_line_parts())
+_MONEY_NAMES = tuple(each.name for each in fields(Record) if each.name.endswith("_usd"))

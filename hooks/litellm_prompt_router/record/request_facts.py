@@ -5,8 +5,9 @@ It travels in LiteLLM's own metadata bag as plain JSON, so that nothing is kept 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 from litellm_prompt_router.request.types import Evidence, Mode
@@ -241,13 +242,15 @@ class Facts:
 
     def to_dict(self) -> dict[str, Any]:
         """The facts flat, as the ledger line begins."""
-        caller = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
-        own = {name: getattr(self, name) for name in _FACT_NAMES if name != "caller"}
-        own["modules"] = [
-            {"id": module, "evidence": kind, "detail": detail, "late": late}
-            for module, kind, detail, late in self.modules
-        ]
-        return {**caller, **own, "late_modules": list(self.late_modules), "module_count": self.module_count}
+        return self.line_with(told_modules(self.modules))
+
+    def line_with(self, modules: object) -> dict[str, Any]:
+        """``to_dict`` with something in the place of its modules."""
+        line = dict(zip(_LINE_NAMES, _line_values(self), strict=True))
+        line["modules"] = modules
+        line["late_modules"] = [module for module, _, _, late in self.modules if late]
+        line["module_count"] = self.module_count
+        return line
 
     def to_bag(self) -> dict[str, Any]:
         """Plain JSON types, for LiteLLM's metadata bag."""
@@ -263,6 +266,11 @@ class Facts:
         return cls(**_with_tuples({**bag, "caller": Caller(**_with_tuples({**bag["caller"]})), "modules": modules}))
 
 
+def told_modules(modules: Iterable[Evidence]) -> list[dict[str, Any]]:
+    """Modules as a line has them."""
+    return [{"id": module, "evidence": kind, "detail": detail, "late": late} for module, kind, detail, late in modules]
+
+
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
     """JSON knows no tuples, and the classes here have no lists."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
@@ -270,3 +278,6 @@ def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 _CALLER_NAMES = tuple(each.name for each in fields(Caller))
 _FACT_NAMES = tuple(each.name for each in fields(Facts))
+_OWN_NAMES = tuple(name for name in _FACT_NAMES if name != "caller")
+_LINE_NAMES = (*_CALLER_NAMES, *_OWN_NAMES)
+_line_values = attrgetter(*[f"caller.{name}" for name in _CALLER_NAMES], *_OWN_NAMES)

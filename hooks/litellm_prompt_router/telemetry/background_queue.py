@@ -6,9 +6,11 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 
 class QueueConsumer(Protocol):
@@ -16,8 +18,11 @@ class QueueConsumer(Protocol):
 
     def take(self, item: Any, /) -> None: ...
 
+    def gather_seconds(self) -> float:
+        """How long items may gather behind the first of them: the thread then wakes once for all of them."""
+
     def do_due_work(self) -> None:
-        """Called behind each item, and when ``wait_seconds`` are over."""
+        """Called behind items, and when ``wait_seconds`` are over."""
 
     def wait_seconds(self) -> float | None:
         """Until the next ``do_due_work`` at the latest; None: nothing is due before the next item."""
@@ -51,10 +56,22 @@ class BoundedQueue:
         self.limit = limit
         self.dropped = 0
         self.items: SimpleQueue[Any] = SimpleQueue()
+        self._hurry: SimpleQueue[None] = SimpleQueue()  # putting into one is safe in a signal's handler
+        register_memory(self, "records waiting for sinks", limit, lambda it: it.waiting)
 
     @property
     def waiting(self) -> int:
         return self.items.qsize()
+
+    def hurry(self) -> None:
+        """Ends the thread's gathering, now or the next time. Waits for nothing."""
+        if self._hurry.empty():
+            self._hurry.put(None)
+
+    def gather(self, seconds: float) -> None:
+        """Returns after so many seconds, or when told to hurry."""
+        with contextlib.suppress(Empty):
+            self._hurry.get(timeout=seconds)
 
 
 class _ConsumerThread(NamedTuple, Generic[C]):
@@ -83,6 +100,8 @@ class BackgroundQueue(Generic[C]):
             queue.dropped += 1
             return False
         queue.items.put(item)
+        if 2 * queue.waiting >= self._limit:
+            queue.hurry()
         return True
 
     def start(self) -> None:
@@ -110,6 +129,7 @@ class BackgroundQueue(Generic[C]):
         own = self._by_process.get(os.getpid())
         if own is not None:
             own.queue.items.put(_ExitNotice())
+            own.queue.hurry()
 
     def _of_this_process(self) -> _ConsumerThread[C]:
         """Made at the first call. Of several threads that come first, one starts what it made."""
@@ -133,6 +153,7 @@ class BackgroundQueue(Generic[C]):
         flush = _FlushRequest(time.monotonic() + timeout, threading.Event(), is_last)
         is_started = own.thread.is_alive()  # asked first: a thread that takes the last flush at once is gone behind it
         own.queue.items.put(flush)
+        own.queue.hurry()
         if is_last and not is_started:
             _consume(own.queue, own.consumer)
         return flush.done.wait(timeout)
@@ -141,17 +162,27 @@ class BackgroundQueue(Generic[C]):
 def _consume(queue: BoundedQueue, consumer: QueueConsumer) -> None:
     while True:
         try:
-            item = queue.items.get(timeout=consumer.wait_seconds())
+            first = queue.items.get(timeout=consumer.wait_seconds())
         except Empty:
             consumer.do_due_work()
             continue
-        if isinstance(item, _FlushRequest):
-            consumer.finish(max(0.0, item.deadline - time.monotonic()), is_last=item.is_last)
-            item.done.set()
-            if item.is_last:
-                return
-        elif isinstance(item, _ExitNotice):
-            consumer.prepare_for_exit()
-        else:
-            consumer.take(item)
+        if not isinstance(first, _FlushRequest | _ExitNotice) and (seconds := consumer.gather_seconds()) > 0:
+            queue.gather(seconds)
+        for item in _gathered(queue, first):
+            if isinstance(item, _FlushRequest):
+                consumer.finish(max(0.0, item.deadline - time.monotonic()), is_last=item.is_last)
+                item.done.set()
+                if item.is_last:
+                    return
+            elif isinstance(item, _ExitNotice):
+                consumer.prepare_for_exit()
+            else:
+                consumer.take(item)
         consumer.do_due_work()
+
+
+def _gathered(queue: BoundedQueue, first: Any) -> Iterator[Any]:
+    """``first`` and what waits behind it now; what comes later waits until due work is done."""
+    yield first
+    for _ in range(queue.waiting):
+        yield queue.items.get()

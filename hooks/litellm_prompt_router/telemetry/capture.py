@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litellm_prompt_router.policy.settings import CaptureSettings
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.types import UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES, Sender, conversation_of
 from litellm_prompt_router.telemetry.line_file import LineFile
@@ -55,6 +56,14 @@ class Capture(LineFile):
         self._pending: OrderedDict[str, tuple[float, CapturedRequest]] = OrderedDict()
         self._pending_bytes = 0
         self._owner = os.getpid()
+        register_memory(
+            self,
+            "captured requests",
+            MAX_PENDING,
+            lambda it: len(it._pending),
+            size_bytes=lambda it: it._pending_bytes,
+            max_bytes=MAX_PENDING_BYTES,
+        )
 
     def add_request(self, captured: CapturedRequest, now: float) -> None:
         """Keeps a request until its response comes. The oldest are written without, if too many or too old."""

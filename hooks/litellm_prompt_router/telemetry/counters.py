@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.record import Record
 
 MAX_KEYS = 500
@@ -37,6 +38,7 @@ class Counters:
         self._by: dict[str, Counter[str]] = {name: Counter() for name in ("outcome", "mode", "status", "reason")}
         self._held: Counter[str] = Counter()
         self._keys: dict[str | None, _KeyCounts] = {}
+        register_memory(self, "keys counted", MAX_KEYS + 1, lambda it: len(it._keys))
         self._billed_usd = Decimal(0)
         self._net_saved_usd = Decimal(0)
         self._net_known = 0

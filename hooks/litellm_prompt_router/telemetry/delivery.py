@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple, ParamSpec
 
 from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.process_memory.bounded import bounded_memories
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.telemetry.alerts import AlertWatch
 from litellm_prompt_router.telemetry.background_queue import BoundedQueue
@@ -17,8 +19,12 @@ from litellm_prompt_router.telemetry.faults import Fault
 from litellm_prompt_router.telemetry.sinks import DeliveryFailures, Sinks, sink_states
 from litellm_prompt_router.telemetry.status_file import STATUS_SECONDS, Identity, StatusFile
 
+RECORDS_A_TURN, TURN_SECONDS = 4, 0.0005
+"""So many records are handled at a time, and requests may go on in between: they share one interpreter."""
 BATCH_SECONDS = 0.2
 """A crash loses no more of the ledger than was submitted in this time."""
+POST_SECONDS = 1.0
+"""A crash loses no more of GlitchTip's events than came in this time and ``BATCH_SECONDS``."""
 LOG_SECONDS = 60.0
 CAPTURE_WARNING_SECONDS = 3_600.0
 
@@ -56,7 +62,7 @@ class Delivery:
         self._identity = identity
         self._capture_settings = settings.capture
         self._batch: list[Record] = []
-        self._batch_due = 0.0
+        self._post_due: float | None = None
         self._unwritten_since: float | None = None
         self._counters = Counters()
         self._alerts = settings.alerts
@@ -82,12 +88,9 @@ class Delivery:
         """Hands one item to the sinks it is for."""
         match item:
             case Record():
-                if not self._batch:
-                    now = time.monotonic()
-                    self._batch_due = now + self._batch_seconds
-                    self._unwritten_since = now if self._unwritten_since is None else self._unwritten_since
+                if self._unwritten_since is None:
+                    self._unwritten_since = time.monotonic()
                 self._batch.append(item)
-                self._send(item)
             case Problem():
                 self._last_problem = f"{item.title}: {'; '.join(item.lines)}"
                 self._counters.add_error("problem", self._last_problem, time.time())
@@ -100,11 +103,16 @@ class Delivery:
             case CapturedRequest() | CapturedAnswer():
                 self._attempt(self._capture, item)
 
+    def gather_seconds(self) -> float:
+        """How long records may gather behind the first of them."""
+        return self._batch_seconds
+
     def do_due_work(self) -> None:
-        """Does what is due by now."""
+        """Hands over the records that were taken, and does what is due by now."""
+        self._deliver()
         now = time.monotonic()
-        if self._batch and now >= self._batch_due:
-            self._write()
+        if self._post_due is not None and now >= self._post_due:
+            self._post()
         if now >= self._window_due:
             self._window_due = now + self._alerts.window_seconds
             self._attempt(self._close_window, now)
@@ -121,7 +129,8 @@ class Delivery:
     def prepare_for_exit(self) -> None:
         """Writes what was taken, from now on each record as it comes, and takes the status file away."""
         self._batch_seconds = 0.0
-        self._write()
+        self._deliver()
+        self._post()
         if self._status is not None:
             self._attempt(self._status.remove)
             self._status = None
@@ -129,7 +138,7 @@ class Delivery:
     def finish(self, seconds: float, *, is_last: bool) -> None:
         """Writes and sends all that was taken."""
         deadline = time.monotonic() + seconds
-        self._write()
+        self._deliver()
         if is_last:
             for sink in (self._sinks.capture, self._sinks.ledger):
                 if sink is not None:
@@ -171,20 +180,33 @@ class Delivery:
             "counters": self._counters.to_dict(),
             "last_errors": self._counters.errors(),
             "queue": {"waiting": queue.waiting, "limit": queue.limit, "dropped": queue.dropped},
+            "memories": [asdict(memory) for memory in bounded_memories()],
             **sink_states(self._sinks, self.failures(), batched=len(self._batch), lag_seconds=lag_seconds),
         }
 
     # Parts of the above
 
     def _due(self) -> Iterable[float]:
-        if self._batch:
-            yield self._batch_due
+        if self._post_due is not None:
+            yield self._post_due
         if self._alerts.enabled:
             yield self._window_due
         if self._status is not None:
             yield self._status_due
 
-    def _send(self, record: Record) -> None:
+    def _deliver(self) -> None:
+        """Empties the batch into every sink. What GlitchTip is to get waits for ``_post``."""
+        if not self._batch:
+            return
+        for number, record in enumerate(self._batch):
+            if number and number % RECORDS_A_TURN == 0 and self._batch_seconds:
+                time.sleep(TURN_SECONDS)
+            self._count(record)
+        self._write()
+        if self._post_due is None:
+            self._post_due = time.monotonic() + (POST_SECONDS if self._batch_seconds else 0.0)
+
+    def _count(self, record: Record) -> None:
         glitchtip, prometheus = self._sinks.glitchtip, self._sinks.prometheus
         self._attempt(self._counters.add, record)
         self._attempt(self._watch.add, record)
@@ -196,10 +218,14 @@ class Delivery:
         if record.facts.is_held_back:
             self._attempt(glitchtip.unreviewed, record)
 
+    def _post(self) -> None:
+        self._post_due = None
+        self._attempt(self._sinks.glitchtip.post)
+
     def _write(self) -> None:
         """Empties the batch into the ledger, and tells GlitchTip if the ledger can't be written."""
         ledger, batch = self._sinks.ledger, self._batch
-        if ledger is not None and batch:
+        if ledger is not None:
             self._attempt(ledger.write, batch)
             if ledger.waiting:
                 lines = (str(ledger.last_error),)

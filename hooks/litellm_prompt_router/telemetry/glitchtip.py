@@ -1,4 +1,4 @@
-"""Records, drift and faults -> GlitchTip, over Sentry clients that share nothing with LiteLLM's."""
+"""Records, drift and faults -> GlitchTip. Sentry's SDK is imported where there is somewhere to send to."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, NamedTuple, ParamSpec, cast
-
-import sentry_sdk
-import urllib3
-from sentry_sdk.envelope import Envelope
-from sentry_sdk.transport import HttpTransport, Transport
-from sentry_sdk.types import Event
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from litellm_prompt_router.policy.settings import GlitchtipSettings
 from litellm_prompt_router.record.record import Record
@@ -24,60 +18,16 @@ from litellm_prompt_router.telemetry.alerts import Alert
 from litellm_prompt_router.telemetry.faults import Fault
 from litellm_prompt_router.telemetry.glitchtip_events import plain, tag_text
 
-SERVER_NAME = "prompt-router"
-"""Sent instead of the host name, which is the SDK's default."""
+if TYPE_CHECKING:
+    from sentry_sdk.transport import Transport
+
+    from litellm_prompt_router.telemetry.glitchtip_transport import CountingTransport, GlitchtipProject
+
 ONCE_SECONDS = 3_600.0
 MAX_ONCE_KEYS = 1_000
 FAULTS_PER_MINUTE = 20
 
 P = ParamSpec("P")
-
-
-class CountingTransport(HttpTransport):
-    """Sends envelopes of one event each, and knows what became of every one of them.
-
-    Some servers close kept-alive connections unannounced, so a broken post is tried again on a fresh one.
-    The tries are ours because urllib3 logs a warning for each of its own, and three for each event would fill
-    the proxy's log while GlitchTip is down.
-    """
-
-    TIMEOUT = 10
-    PAUSES_SECONDS = (0.0, 0.1, 0.2)
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.captured = 0
-        self.sent = 0
-        self.lost: Counter[str] = Counter()
-        """By reason: network, full_queue, status_<code>, self_rate_limits (held back after a 429)."""
-        super().__init__(options)
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        self.captured += 1
-        super().capture_envelope(envelope)
-
-    def on_dropped_event(self, _reason: str) -> None:
-        """Called by the SDK once for each event given up. (``record_lost_event`` isn't called for a 429.)"""
-        self.lost[_reason] += 1
-
-    def _get_pool_options(self) -> dict[str, Any]:
-        # With urllib3 in charge of Retry-After, a 429 would raise, and the SDK never hold back.
-        retries = urllib3.Retry(
-            total=None, connect=0, read=0, other=0, status=0, redirect=3, respect_retry_after_header=False
-        )
-        return {**super()._get_pool_options(), "retries": retries}
-
-    def _request(self, *args: Any, **kwargs: Any) -> Any:
-        for pause in self.PAUSES_SECONDS:
-            try:
-                return self._counted(super()._request(*args, **kwargs))
-            except urllib3.exceptions.HTTPError:
-                time.sleep(pause)
-        return self._counted(super()._request(*args, **kwargs))
-
-    def _counted(self, response: Any) -> Any:
-        if 200 <= response.status < 300:
-            self.sent += 1
-        return response
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,13 +42,6 @@ class EventCounts:
     pending: int
     suppressed: int
     faults: int
-
-
-class _Project(NamedTuple):
-    """A client and its transport, unless that isn't of the counting kind."""
-
-    client: sentry_sdk.Client
-    transport: CountingTransport | None
 
 
 def _guarded(method: Callable[Concatenate[Glitchtip, P], None]) -> Callable[Concatenate[Glitchtip, P], None]:
@@ -132,9 +75,9 @@ class Glitchtip:
         self._settings = settings
         self._alarm_dsn = settings.errors_dsn or settings.dsn
         self._release = tag_text(release) or "unknown"
-        self._transport = transport or CountingTransport
+        self._transport = transport
         self._clock = clock
-        self._lines: dict[tuple[int, str], _Project] = {}
+        self._projects: dict[tuple[int, str], GlitchtipProject] = {}
         self._closed: list[CountingTransport] = []
         self._once: dict[object, float] = {}
         self._minute = -math.inf
@@ -142,10 +85,12 @@ class Glitchtip:
         self._suppressed_since = 0
         self._suppressed = 0
         self._faults = 0
+        if self._alarm_dsn is not None:  # now, because a later import would hold up requests
+            from litellm_prompt_router.telemetry import glitchtip_transport  # noqa: F401
 
     @_guarded
     def write(self, record: Record) -> None:
-        """Sends one request, if it is in the sample: three events and a transaction; a passthrough one event.
+        """Gathers one request for ``post``, if it is in the sample: three events and a transaction; a passthrough one.
 
         A request that is off sends nothing.
         """
@@ -153,8 +98,18 @@ class Glitchtip:
         if self._settings.dsn is None or facts.is_off:
             return
         if glitchtip_events.is_sampled(facts.caller.request_id, self._settings.sample_rate):
-            for event in glitchtip_events.request_events(record):
-                self._send(self._settings.dsn, event)
+            self._project(self._settings.dsn).gather(glitchtip_events.request_bodies(record))
+
+    @_guarded
+    def post(self) -> None:
+        """Sends what was gathered, in one envelope."""
+        for project in self._own_projects():
+            project.post()
+
+    @property
+    def gathered(self) -> int:
+        """Events that wait for ``post``."""
+        return sum(project.gathered for project in self._own_projects())
 
     @_guarded
     def drift(self, record: Record) -> None:
@@ -217,18 +172,18 @@ class Glitchtip:
     def flush(self, timeout: float) -> None:
         """Waits until everything is sent or lost, for ``timeout`` seconds at most."""
         deadline = time.monotonic() + timeout
-        for line in self._own_lines():
-            line.client.flush(timeout=max(0.0, deadline - time.monotonic()))
+        for project in self._own_projects():
+            project.flush(max(0.0, deadline - time.monotonic()))
 
     @_guarded
     def close(self, timeout: float) -> None:
         """Flushes, then disconnects. A later call connects again."""
         self.flush(timeout)
-        for line in self._own_lines():
-            line.client.close(timeout=0)
-            if line.transport is not None:
-                self._closed.append(line.transport)
-        self._lines.clear()
+        for project in self._own_projects():
+            project.close()
+            if project.counts is not None:
+                self._closed.append(project.counts)
+        self._projects.clear()
 
     @property
     def is_on(self) -> bool:
@@ -237,13 +192,11 @@ class Glitchtip:
 
     def stats(self) -> EventCounts:
         """What became of the events so far."""
-        transports = [*self._closed, *(line.transport for line in self._own_lines() if line.transport)]
-        lost = sum((transport.lost for transport in transports), Counter[str]())
-        sent = sum(transport.sent for transport in transports)
+        transports = [*self._closed, *(project.counts for project in self._own_projects() if project.counts)]
         return EventCounts(
-            sent=sent,
-            lost=dict(lost),
-            pending=sum(transport.captured for transport in transports) - sent - lost.total(),
+            sent=sum(transport.sent for transport in transports),
+            lost=dict(sum((transport.lost for transport in transports), Counter[str]())),
+            pending=sum(transport.pending for transport in transports) + self.gathered,
             suppressed=self._suppressed,
             faults=self._faults,
         )
@@ -258,38 +211,18 @@ class Glitchtip:
         return True
 
     def _send(self, dsn: str, event: Mapping[str, Any]) -> None:
+        self._project(dsn).send(plain(event))
+
+    def _project(self, dsn: str) -> GlitchtipProject:
         key = (os.getpid(), dsn)
-        if key not in self._lines:
-            client = self._connect(dsn)
-            transport = client.transport
-            self._lines[key] = _Project(client, transport if isinstance(transport, CountingTransport) else None)
-        self._lines[key].client.capture_event(cast(Event, plain(event)))
+        project = self._projects.get(key)
+        if project is None:
+            from litellm_prompt_router.telemetry.glitchtip_transport import CountingTransport, GlitchtipProject
 
-    def _own_lines(self) -> Iterator[_Project]:
+            project = GlitchtipProject(dsn, self._settings, self._release, self._transport or CountingTransport)
+            self._projects[key] = project
+        return project
+
+    def _own_projects(self) -> Iterator[GlitchtipProject]:
         """Not those of the process that this one forked from: their queues are its own, their locks stuck."""
-        return (line for (pid, _), line in list(self._lines.items()) if pid == os.getpid())
-
-    def _connect(self, dsn: str) -> sentry_sdk.Client:
-        # Events are captured without a scope and no integration is on, so nothing is sent that isn't in them.
-        # send_default_pii is off unless set, and setting it warns of its deprecation (2.75).
-        return sentry_sdk.Client(
-            dsn=dsn,
-            release=self._release,
-            environment=self._settings.environment,
-            server_name=SERVER_NAME,
-            transport=self._transport,
-            transport_queue_size=self._settings.queue_size,
-            shutdown_timeout=2,
-            default_integrations=False,
-            auto_enabling_integrations=False,
-            include_local_variables=False,
-            include_source_context=False,
-            max_request_body_size="never",
-            max_breadcrumbs=0,
-            send_client_reports=False,
-            auto_session_tracking=False,
-            enable_backpressure_handling=False,
-            spotlight=False,
-            # br needs a package that the server may lack; the declared type is an enum that the SDK rejects
-            _experiments={"transport_compression_algo": "gzip"},  # type: ignore[typeddict-item]
-        )
+        return (project for (pid, _), project in list(self._projects.items()) if pid == os.getpid())

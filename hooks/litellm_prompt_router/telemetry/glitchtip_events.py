@@ -6,23 +6,27 @@ first event: both are fixed, figures go into contexts, and what is to be searche
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
+import orjson
+
 from litellm_prompt_router.profile.profile import how_to_review
-from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record
+from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record, line_reader
 from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.telemetry.alerts import Alert
 from litellm_prompt_router.telemetry.faults import Fault, Raised
 
 NAME = "prompt_router"
 """Logger, transaction op, and how fingerprints begin."""
-TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 MAX_TAG_CHARS = 200
 MAX_TEXT_CHARS = 2_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -31,19 +35,53 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def is_sampled(request_id: str, rate: float) -> bool:
     """True for the share ``rate`` of request ids, always the same ones."""
+    if rate >= 1:
+        return True
     digest = hashlib.sha256(request_id.encode("utf-8", "backslashreplace")).digest()
     return int.from_bytes(digest[:8]) < rate * 2**64
 
 
-def request_events(record: Record) -> Iterator[dict[str, Any]]:
-    """The events of one request. Field names and figures are the ledger's."""
-    tags = _tags(record)
+def request_bodies(record: Record) -> Iterator[tuple[bytes, bytes]]:
+    """The events of one request, each as its kind of envelope item and a JSON object.
+
+    Field names and figures are the ledger's.
+    """
+    tags = _tags_as_json(_tag_values(record))
+    for event in _request_events(record):
+        event["tags"] = tags
+        yield b"transaction" if "transaction" in event else b"event", json_of(event)
+
+
+def json_of(event: object) -> bytes:
+    """``plain(event)`` as JSON, without walking through it where there is nothing to change."""
+    try:
+        body = orjson.dumps(event)
+        if b"\\" not in body and not _may_hold_long_text(body):  # what is escaped may be a NUL
+            return body
+    except TypeError:  # a lone surrogate, or a type that isn't JSON's
+        pass
+    return orjson.dumps(plain(event))
+
+
+def _may_hold_long_text(body: bytes) -> bool:
+    """False for JSON without escapes none of whose texts is longer than ``MAX_TEXT_CHARS``.
+
+    A longer one would hold a whole one of these windows, without a quotation mark.
+    """
+    window = MAX_TEXT_CHARS // 2
+    return len(body) > MAX_TEXT_CHARS and any(
+        body.find(b'"', at, at + window) < 0 for at in range(0, len(body) - window + 1, window)
+    )
+
+
+def _request_events(record: Record) -> Iterator[dict[str, Any]]:
+    """Without tags, which are the same on all of them."""
     if not record.facts.is_passthrough:
-        yield _message(record, "Routing: modules selected", "routing", _routing(record.facts), tags)
-        yield _message(record, "Prompt built", "prompt", _prompt(record.facts), tags)
-    yield _message(record, "Prompt Request", "request", _request(record), tags)
+        yield _message(record, "Routing: modules selected", "routing", _routing(record.facts))
+        yield _message(record, "Prompt built", "prompt", _prompt(record.facts))
+    yield _message(record, "Prompt Request", "request", _request(record))
     if record.facts.selection_us is not None:
-        yield _decision(record.facts.caller, record.facts.selection_us, tags)
+        yield _decision(record.facts.caller, record.facts.selection_us)
 
 
 def drift_event(record: Record) -> dict[str, Any]:
@@ -58,7 +96,7 @@ def drift_event(record: Record) -> dict[str, Any]:
         **_picked(facts, "residue_chars", "absent_modules"),
     }
     once = ":".join(map(str, drift_key(record)))
-    event = _message(record, "Prompt drift", "drift", drift, _tags(record))
+    event = {**_message(record, "Prompt drift", "drift", drift), "tags": _tags(record)}
     fingerprint = [f"{NAME}.drift:{facts.profile}"]
     return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
 
@@ -77,7 +115,7 @@ def unreviewed_event(record: Record) -> dict[str, Any]:
         **_picked(facts, "profile", "profile_version"),
         "todo": how_to_review(str(facts.profile)),
     }
-    event = _message(record, "Profile not reviewed", "unreviewed", unreviewed, _tags(record))
+    event = {**_message(record, "Profile not reviewed", "unreviewed", unreviewed), "tags": _tags(record)}
     fingerprint = [f"{NAME}.unreviewed:{facts.profile}"]
     once = ":".join(map(str, unreviewed_key(record)))
     return {**event, "level": "warning", "fingerprint": fingerprint, "event_id": _event_id(once)}
@@ -170,29 +208,46 @@ def _exception(raised: Raised, where: str) -> dict[str, Any]:
     return exception
 
 
-def _message(record: Record, title: str, context: str, content: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+def _message(record: Record, title: str, context: str, content: dict[str, Any]) -> dict[str, Any]:
     return {
         "message": title,
         "level": "info",
         "logger": NAME,
         "fingerprint": [f"{NAME}.{context}"],
-        "timestamp": datetime.fromtimestamp(record.finished_seconds, UTC).strftime(TIMESTAMP),
+        "timestamp": _timestamp(record.finished_seconds),
         "contexts": {context: content},
-        "tags": tags,
     }
+
+
+@functools.lru_cache(maxsize=1)
+def _timestamp(seconds: float) -> str:
+    return _as_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def _as_text(moment: datetime) -> str:
+    """Such as ``2026-11-24T16:00:02.500000Z``; ``moment`` is in UTC."""
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _routing(facts: Facts) -> dict[str, Any]:
     count = len(facts.modules)
+    selected, evidence = _modules_as_json(facts.modules)
     return {
         "summary": f"Routing: {count} modules selected",
         "query_length": facts.query_chars,
-        "modules_selected": [evidence.module for evidence in facts.modules],
+        "modules_selected": selected,
         "module_count": count,
-        "evidence": {evidence.module: _evidence(evidence) for evidence in facts.modules},
+        "evidence": evidence,
         "is_fallback": facts.is_fallback,
         "decision_us": facts.decision_us,
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _modules_as_json(modules: tuple[Evidence, ...]) -> tuple[orjson.Fragment, orjson.Fragment]:
+    """Their ids, and the evidence of each. Calls of a conversation mostly have the same."""
+    ids = json_of([evidence.module for evidence in modules])
+    return orjson.Fragment(ids), orjson.Fragment(json_of({each.module: _evidence(each) for each in modules}))
 
 
 def _evidence(evidence: Evidence) -> str:
@@ -202,7 +257,7 @@ def _evidence(evidence: Evidence) -> str:
 def _prompt(facts: Facts) -> dict[str, Any]:
     return {
         "summary": f"Prompt built: {len(facts.modules)} modules, {facts.prompt_chars} chars",
-        "modules": [evidence.module for evidence in facts.modules],
+        "modules": _modules_as_json(facts.modules)[0],
         "total_chars": facts.prompt_chars,
         "original_chars": facts.original_chars,
         "cache_eligible_count": facts.breakpoints_total,
@@ -210,7 +265,14 @@ def _prompt(facts: Facts) -> dict[str, Any]:
     }
 
 
-_ROUTING_MODEL = (
+_told_of_request = line_reader(
+    *("request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
+    *("original_tokens", "prompt_tokens", *USAGE_BUCKETS, "usage_reason"),
+    *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
+    *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
+    *("conversation", "arm", "policy"),
+)
+_told_of_routing_model = line_reader(
     *("routing_model", "routing_model_outcome", "routing_model_wait_us", "routing_model_call_count"),
     *("routing_model_input_tokens", "routing_model_output_tokens", "routing_model_usd", "routing_model_usd_reason"),
 )
@@ -218,27 +280,20 @@ _ROUTING_MODEL = (
 
 
 def _request(record: Record) -> dict[str, Any]:
-    line, facts = record.to_dict(), record.facts
+    facts = record.facts
     model, size = record.model_or_group, facts.sent_chars
-    names = (
-        *("request_id", "call_id", "thread_id", "status", "error_type", "tool_count"),
-        *("original_tokens", "prompt_tokens", *USAGE_BUCKETS, "usage_reason"),
-        *("list_price_saved_usd", "list_price_saved_reason", "billed_usd", "billed_reason", "counterfactual_usd"),
-        *("estimated_net_saved_usd", "estimated_net_saved_reason", "estimated_net_saved_method", "response_cached"),
-        *("conversation", "arm", "policy"),
-        *(_ROUTING_MODEL if facts.routing_model_outcome is not None else ()),
-    )
     chars = "unknown size" if size is None else f"{size} chars"
-    return {
+    told = {
         "summary": f"Prompt Request: {model or 'unknown model'}, {chars}, {facts.caller.tool_count} tools",
         "model": model,
         "prompt_size": size,
         "cache_enabled": facts.breakpoints_total > 0,
-        **{name: line[name] for name in names},
+        **_told_of_request(record),
     }
+    return told if facts.routing_model_outcome is None else told | _told_of_routing_model(record)
 
 
-def _decision(caller: Caller, decision_us: int, tags: dict[str, str]) -> dict[str, Any]:
+def _decision(caller: Caller, decision_us: int) -> dict[str, Any]:
     """A transaction as long as the decision took: GlitchTip shows mean duration and count."""
     began = datetime.fromtimestamp(caller.started_seconds, UTC)
     ended = began + timedelta(microseconds=decision_us)
@@ -247,37 +302,41 @@ def _decision(caller: Caller, decision_us: int, tags: dict[str, str]) -> dict[st
         "type": "transaction",
         "transaction": f"{NAME}.decision",
         "transaction_info": {"source": "custom"},
-        "start_timestamp": began.strftime(TIMESTAMP),
-        "timestamp": ended.strftime(TIMESTAMP),
+        "start_timestamp": _as_text(began),
+        "timestamp": _as_text(ended),
         "contexts": {
             "trace": {"trace_id": trace[:32], "span_id": trace[32:48], "op": NAME, "status": "ok"},
         },
-        "tags": tags,
         "spans": [],
     }
 
 
-def _tags(record: Record) -> dict[str, str]:
-    """What GlitchTip can search and count. To add a tag, add a line here."""
+_TAGS = (
+    *("provider", "profile", "profile_version", "key_alias", "mode", "outcome", "reason", "arm", "net", "model"),
+    *("prompt_size_bucket", "module_count", "is_fallback"),
+)
+"""What GlitchTip can search and count. To add a tag, add its name here and its value in ``_tag_values``."""
+
+
+def _tag_values(record: Record) -> tuple[str | int | None, ...]:
     facts = record.facts
     is_passthrough = facts.is_passthrough
-    return present(
-        {
-            "provider": record.provider,
-            "profile": facts.profile,
-            "profile_version": facts.profile_version,
-            "key_alias": facts.caller.key_alias,
-            "mode": facts.mode,
-            "outcome": facts.outcome,
-            "reason": facts.reason,
-            "arm": facts.arm,
-            "net": record.net_direction,
-            "model": record.model_or_group,
-            "prompt_size_bucket": size_bucket(facts.sent_chars),
-            "module_count": None if is_passthrough else len(facts.modules),
-            "is_fallback": None if is_passthrough else str(facts.is_fallback).lower(),
-        }
+    return (
+        *(record.provider, facts.profile, facts.profile_version, facts.caller.key_alias, facts.mode, facts.outcome),
+        *(facts.reason, facts.arm, record.net_direction, record.model_or_group),
+        size_bucket(facts.sent_chars),
+        None if is_passthrough else len(facts.modules),
+        None if is_passthrough else str(facts.is_fallback).lower(),
     )
+
+
+def _tags(record: Record) -> dict[str, str]:
+    return present(dict(zip(_TAGS, _tag_values(record), strict=True)))
+
+
+@functools.lru_cache(maxsize=256)
+def _tags_as_json(values: tuple[str | int | None, ...]) -> orjson.Fragment:
+    return orjson.Fragment(json_of(present(dict(zip(_TAGS, values, strict=True)))))
 
 
 def _picked(facts: Facts, *names: str) -> dict[str, Any]:
@@ -286,18 +345,22 @@ def _picked(facts: Facts, *names: str) -> dict[str, Any]:
 
 def size_bucket(chars: int | None) -> str | None:
     """Such as ``20k-50k``: the lower edge is in the bucket."""
-    if chars is None:
-        return None
-    edges = (0, *PROMPT_SIZE_EDGES)
-    below = max(index for index, edge in enumerate(edges) if chars >= edge)
-    names = [f"{edge // 1000}k" if edge else "0" for edge in edges]
-    return f"{names[below]}-{names[below + 1]}" if below + 1 < len(names) else f"{names[below]}+"
+    return None if chars is None else _BUCKETS[bisect_right(PROMPT_SIZE_EDGES, chars)]
+
+
+def _bucket_names() -> Iterator[str]:
+    edges = [f"{edge // 1000}k" if edge else "0" for edge in (0, *PROMPT_SIZE_EDGES)]
+    yield from (f"{lower}-{upper}" for lower, upper in pairwise(edges))
+    yield f"{edges[-1]}+"
+
+
+_BUCKETS = tuple(_bucket_names())
 
 
 def plain(value: object) -> Any:
     """``value`` in JSON types that GlitchTip stores: text bounded, without NULs and lone surrogates."""
     match value:
-        case None | bool() | int():
+        case None | bool() | int() | orjson.Fragment():  # the last is JSON already, of what was plain
             return value
         case str():
             return _UNSTORABLE.sub("", value)[:MAX_TEXT_CHARS]
@@ -323,4 +386,7 @@ def present(tags: Mapping[str, object]) -> dict[str, str]:
 
 def tag_text(value: object) -> str:
     """One line of bounded, storable text; empty if nothing of ``value`` is."""
+    text = str(value)
+    if len(text) <= MAX_TAG_CHARS and text.isascii() and text.isprintable() and " " not in text:
+        return text
     return " ".join(_UNSTORABLE.sub("", str(value))[:MAX_TAG_CHARS].split())

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.telemetry.rotation import Rotation, rotated_path
 
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
@@ -59,6 +60,7 @@ class LineFile:
         self._is_torn = False
         self._fd: int | None = None
         self._pid = os.getpid()
+        register_memory(self, "lines not written yet", backlog, lambda it: len(it._backlog))
 
     def append(self, lines: Iterable[bytes]) -> None:
         """Appends what earlier calls left, then ``lines``, each with its newline. Raises nothing."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Record
 from litellm_prompt_router.telemetry.alerts import Alert
@@ -90,36 +90,41 @@ def _families(registry: CollectorRegistry) -> _Families:
     )
 
 
+def _labelled(family: Any, *values: str) -> Any:
+    """The metric of a family that has these labels."""
+    return family.labels(*values)
+
+
 class Prometheus:
     """Counts what it is given. For one thread in each process; a forked child goes on from its parent's values."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._families = _families(registry)
         self._values: dict[str, set[str]] = {}
+        self._labelled = functools.cache(_labelled)  # the library checks and joins labels anew at each call
         self._lost: dict[str, int] = {}
 
     def write(self, record: Record) -> None:
         """Counts a finished request."""
-        facts, families = record.facts, self._families
+        facts, families, labelled = record.facts, self._families, self._labelled
         profile = self._label("profile", facts.profile)
-        families.requests.labels(
-            facts.outcome, self._label("reason", facts.reason), profile, facts.mode, record.status
-        ).inc()
+        reason = self._label("reason", facts.reason)
+        labelled(families.requests, facts.outcome, reason, profile, facts.mode, record.status).inc()
         if facts.is_off:
             return
         if record.usage is not None:
             for bucket in USAGE_BUCKETS:
-                families.tokens.labels(bucket.removesuffix("_tokens"), profile).inc(getattr(record.usage, bucket))
+                labelled(families.tokens, bucket.removesuffix("_tokens"), profile).inc(getattr(record.usage, bucket))
         self._count_money(record, profile)
         before, after = facts.original_chars, facts.sent_chars
         if not facts.is_passthrough and before is not None and after is not None and facts.prompt_chars is not None:
-            families.prompt.labels("before", profile).observe(before)
-            families.prompt.labels("after", profile).observe(after)
-            families.modules.labels(profile).observe(len(facts.modules))
+            labelled(families.prompt, "before", profile).observe(before)
+            labelled(families.prompt, "after", profile).observe(after)
+            labelled(families.modules, profile).observe(len(facts.modules))
         if facts.selection_us is not None:
             families.decision.observe(facts.selection_us / 1e6)
         if facts.routing_model_outcome is not None:
-            families.routed.labels(facts.routing_model_outcome, profile).inc()
+            labelled(families.routed, facts.routing_model_outcome, profile).inc()
         if facts.routing_model_wait_us is not None:
             families.routing_wait.observe(facts.routing_model_wait_us / 1e6)
 
@@ -141,15 +146,15 @@ class Prometheus:
     def _count_money(self, record: Record, profile: str) -> None:
         provider = self._label("provider", record.provider)
         if record.billed_usd is not None and record.billed_usd > 0:
-            self._families.billed.labels(profile, provider).inc(float(record.billed_usd))
+            self._labelled(self._families.billed, profile, provider).inc(float(record.billed_usd))
         if record.routing_model_usd:
-            self._families.routing.labels(profile).inc(float(record.routing_model_usd))
+            self._labelled(self._families.routing, profile).inc(float(record.routing_model_usd))
         net = record.net_saved_usd
         if net is not None:
             family = self._families.saved if net >= 0 else self._families.lost
-            family.labels(profile, provider).inc(float(abs(net)))
+            self._labelled(family, profile, provider).inc(float(abs(net)))
         elif record.facts.is_rewritten:
-            self._families.unpriced.labels(profile, provider).inc()
+            self._labelled(self._families.unpriced, profile, provider).inc()
 
     def _label(self, name: str, value: str | None) -> str:
         if value is None:

@@ -9,6 +9,7 @@ from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.groups import REFRESH_SECONDS
 from litellm_prompt_router.gateway.deployments.map_prices import map_entry
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 MAX_DEPLOYMENTS = 4_096
 
@@ -18,6 +19,7 @@ class AnsweringDeployments:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str | None, ...], tuple[float, AnsweringDeployment]] = {}
+        register_memory(self, "answering deployments", MAX_DEPLOYMENTS, lambda it: len(it._known))
 
     def __call__(self, answer: AnsweredAttempt) -> AnsweringDeployment:
         key = (answer.deployment_id, answer.provider, answer.model)

@@ -15,6 +15,7 @@ import litellm
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.auto_routers import routed_groups
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_deployment
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.types import CHAT, Target
 from litellm_prompt_router.request.types import UNKNOWN_TARGET as UNKNOWN
 from litellm_prompt_router.request.untuned_rule import LONG_CACHE_SECONDS
@@ -29,6 +30,7 @@ class Deployments:
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], tuple[float, Target]] = {}
+        register_memory(self, "deployment groups", MAX_GROUPS, lambda it: len(it._known))
 
     def target(
         self,

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from litellm_prompt_router.gateway.models.answer_stores import AnswerStore, StoredAnswer
 from litellm_prompt_router.gateway.models.routing_calls import PROBLEM, Asking, CallResult, RoutingCalls, Tell
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.record import RoutingOutcome
 from litellm_prompt_router.request.route import RoutingAnswer, RoutingQuestion
 
@@ -56,6 +57,7 @@ class AnswerCache:
         self._tell = tell
         self._clock = clock
         self._entries: OrderedDict[str, _RememberedAnswer] = OrderedDict()
+        register_memory(self, "routing answers", MAX_ENTRIES, lambda it: len(it._entries))
         self._pending: dict[str, asyncio.Task[Mapping[RoutingQuestion, RoutingOutcome]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._store: AnswerStore | None = None

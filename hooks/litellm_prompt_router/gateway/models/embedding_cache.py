@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.route import MessageEmbedding
 
 MAX_ENTRIES = 4_096
@@ -64,6 +65,7 @@ class EmbeddingCache:
         self._tell = tell
         self._clock = clock
         self._entries: OrderedDict[_Key, MessageEmbedding | float] = OrderedDict()
+        register_memory(self, "embeddings", MAX_ENTRIES, lambda it: len(it._entries))
         """A float: until then the failure holds."""
         self._pending: dict[_Key, asyncio.Task[None]] = {}
         self._paused_until: dict[str, float] = {}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.record.routing_bill import QuestionsBill, with_routing_bill
 
@@ -32,6 +33,7 @@ class RoutingBills:
     def __init__(self, submit: Callable[[Record], None]) -> None:
         self._submit = submit
         self._open: OrderedDict[str, _OpenBill] = OrderedDict()
+        register_memory(self, "open routing bills", MAX_OPEN, lambda it: len(it._open))
 
     def begin(self, request_id: str) -> None:
         """A call goes out for this request. ``settle`` must follow, once."""

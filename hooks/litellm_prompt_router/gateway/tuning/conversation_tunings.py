@@ -21,6 +21,7 @@ from typing import Any
 from litellm_prompt_router.gateway.models.agreed_values import AgreedStore, FileValues, RedisValues
 from litellm_prompt_router.policy.tuning_state import KEPT_SECONDS
 from litellm_prompt_router.policy.tunings import ProfileTunings, TuningStep
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.types import Request
 
 SHARED_PREFIX = "prompt_router:tuning:1:"
@@ -95,6 +96,7 @@ class ConversationTunings:
         self._store: TuningStore | None = self._file
         self._redis: Any = None
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        register_memory(self, "conversation tunings", MAX_CONVERSATIONS, lambda it: len(it._known))
         self._background: set[asyncio.Task[Any]] = set()
 
     def share_through(self, redis: Any) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.profile import Profile, Slot
 from litellm_prompt_router.request.recognise.placing import (
     ModuleShape,
@@ -66,6 +67,7 @@ class Aligner:
         self.profile = profile
         self._runs = _runs(profile)
         self._layouts: dict[tuple[int, ...], Recognition] = {}
+        register_memory(self, "prompt layouts", MAX_LAYOUTS, lambda it: len(it._layouts))
 
     # Copies of the profile's text, for prompts that aren't whole: made when the first of those comes.
 

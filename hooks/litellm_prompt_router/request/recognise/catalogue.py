@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.recognise.aligner import Aligner
 from litellm_prompt_router.request.recognise.head_index import MAX_UNFILTERED, HeadIndex
@@ -51,6 +52,7 @@ class Catalogue:
             PROBE_CHARS,
         )
         self._memo: dict[tuple[int, int, str | None], Recognition | None] = {}
+        register_memory(self, "prompts recognised", MEMO_ENTRIES, lambda it: len(it._memo))
 
     def recognise(self, text: str, *, only: str | None = None) -> Recognition | None:
         """The recognition with the highest coverage; None when no profile has anything in common with it.

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.fitted import AgentWords, Fitted, Floats
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.route.own_words import INSTRUCTING
@@ -61,6 +62,7 @@ class AgentReader:
             if _NO_WORD.search(tool)
         }
         self._heard: dict[int, Heard] = {}
+        register_memory(self, "agent messages heard", MAX_HEARD, lambda it: len(it._heard))
         self.is_listening = self._words is not None or bool(self._owners)
         """False where nothing that the agent says could bring a module."""
 

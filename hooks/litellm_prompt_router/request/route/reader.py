@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.profile import Ignore, Profile
 from litellm_prompt_router.request.route.follow_ups import kind_without_task
 from litellm_prompt_router.request.route.own_words import own_words
@@ -48,6 +49,7 @@ class Reader:
         self._fitted = profile.fitted
         self._scripts = scripts_of_prompt(profile) if profile.fitted is None else frozenset()
         self._readings: dict[tuple[int, int, tuple[int, ...], tuple[str, ...], bool], MessageReading] = {}
+        register_memory(self, "messages read", MAX_READINGS, lambda it: len(it._readings))
 
     def read(self, turn: Turn, *, started: bool) -> MessageReading:
         """What one user message says; remembered by the message's hash, since every call sends them all again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.fitted import Floats
 from litellm_prompt_router.profile.profile import Ignore
 from litellm_prompt_router.request.route.agent_words import MAX_SAID_CHARS
@@ -72,6 +73,7 @@ class RememberedWalks:
         self._ignore = ignore
         self._is_listening = is_listening
         self._walks: dict[WalkKey, Walk] = {}
+        register_memory(self, "conversations walked", MAX_WALKS, lambda it: len(it._walks))
 
     def keys(
         self,
