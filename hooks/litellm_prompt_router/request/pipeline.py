@@ -16,6 +16,7 @@ from litellm_prompt_router.request.cost_gate import (
     with_modules,
 )
 from litellm_prompt_router.request.expected_use import ExpectedUse, declares_tools, expected_use
+from litellm_prompt_router.request.history import HistoryMemory
 from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
@@ -27,6 +28,7 @@ from litellm_prompt_router.request.route import (
     no_answers,
     no_embeddings,
 )
+from litellm_prompt_router.request.slices import Slices, at_once
 from litellm_prompt_router.request.types import (
     Passthrough,
     Recognition,
@@ -56,7 +58,7 @@ class Pipeline:
     """The profiles, prepared. Its stages are pure: no I/O, no clock, and their input is never changed.
 
     ``open`` -> ``recognise`` -> (``embeddings_wanted`` -> ``questions_wanted``) -> ``decide``; ``walk`` takes all of
-    them at once.
+    them at once. ``opening`` and ``deciding`` are the same in slices, for histories that take long.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class Pipeline:
         gates_cost: bool = False,
     ) -> None:
         self.profiles = {profile.name: profile for profile in profiles}
+        self.histories = HistoryMemory()
+        """What beginnings of conversations come to; bounded."""
         self._catalogue = Catalogue(profiles)
         self._routers = {profile.name: Router(profile) for profile in profiles}
         self._count_tokens = count_tokens
@@ -104,15 +108,25 @@ class Pipeline:
             return recognised
         return self.decide(recognised, target, lookup=lookup, answers=answers)
 
+    @property
+    def remembered_walks(self) -> int:
+        """Conversations whose decisions are remembered up to a message, all profiles together."""
+        return sum(router.remembered_walks for router in self._routers.values())
+
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
+        return at_once(self.opening(data, call_type))
+
+    def opening(self, data: Mapping[str, Any], call_type: str) -> Slices[OpenedRequest | WalkResult]:
+        """What ``open`` gives."""
         shape = SHAPES.get(call_type)
         if shape is None:
             return WalkResult(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
         try:
-            return OpenedRequest(data=data, shape=shape, request=shape.read(data))
+            request = yield from shape.outline(data).reading(self.histories)
         except UnreadableRequestError as error:
             return WalkResult(outcome=Passthrough(reason=error.reason), body=data)
+        return OpenedRequest(data=data, shape=shape, request=request)
 
     def recognise(self, opened: OpenedRequest, *, only: str | None = None) -> RecognisedRequest | WalkResult:
         """The profile that an opened request's prompt belongs to; already an outcome where there is none."""
@@ -218,6 +232,30 @@ class Pipeline:
         ``questions_wanted`` says. ``answers``: what a routing model said; ``no_answers`` where this caller's requests
         don't ask one.
         """
+        return at_once(
+            self.deciding(
+                recognised,
+                target,
+                placement=placement,
+                lookup=lookup,
+                wanted=wanted,
+                answers=answers,
+                questions=questions,
+            )
+        )
+
+    def deciding(
+        self,
+        recognised: RecognisedRequest,
+        target: Callable[[], Target],
+        *,
+        placement: Literal["auto", "append", "grow", "latest"] | None = None,
+        lookup: Lookup = no_embeddings,
+        wanted: EmbeddingsWanted | None = None,
+        answers: AnswerLookup = no_answers,
+        questions: QuestionsWanted | None = None,
+    ) -> Slices[WalkResult]:
+        """What ``decide`` gives."""
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
         profile = recognition.profile
@@ -226,7 +264,7 @@ class Pipeline:
         placement = DEFAULT_PLACEMENT if asked is None or asked == "auto" or common.holds_to_prefix else asked
         router = self._routers[profile.name]
         if request.missing_history is None:
-            decision = router.decide(
+            decision = yield from router.deciding(
                 request.turns,
                 latest_only=placement == "latest",
                 lookup=lookup,
