@@ -20,17 +20,16 @@ _SLICE_TURNS, _SLICE_CHARS = 256, 1_000_000
 
 
 class HistoryTotals(NamedTuple):
-    """What all turns come to. ``users``: turns of a user's; ``has_tools``: a call, a result or a later declaration."""
+    """What all turns come to. ``has_tools``: one is a call, a result, or declares tools."""
 
     chars: int = 0
-    users: int = 0
     has_tools: bool = False
 
 
 class History(Sequence[Turn]):
     """The turns of one conversation. ``turn_of`` makes one of a message; ``kind`` says in which shape messages are."""
 
-    def __init__(self, messages: Sequence[Any], turn_of: Callable[[Any], Turn], kind: str) -> None:
+    def __init__(self, messages: list[Any], turn_of: Callable[[Any], Turn], kind: str) -> None:
         self._messages = messages
         self._turn_of = turn_of
         self._kind = kind
@@ -86,7 +85,7 @@ class History(Sequence[Turn]):
         at, totals = memory.latest(self.chain)
         kept = _places_to_keep(self.chain)
         turns, turn_of, messages = self._turns, self._turn_of, self._messages
-        chars, users, has_tools = totals
+        chars, has_tools = totals
         sliced, slice_ends = chars, at + _SLICE_TURNS
         while at < len(turns):
             turn = turns[at]
@@ -94,15 +93,14 @@ class History(Sequence[Turn]):
                 turn = turns[at] = turn_of(messages[at])
             role, text, _, calls, _, _, declared, _ = turn
             chars += len(text)
-            users += role == "user"
             has_tools = has_tools or bool(calls) or declared != frozenset() or role in RESULT_ROLES
             at += 1
             if at in kept:
-                memory.remember(self.chain.digests[at // STRIDE], HistoryTotals(chars, users, has_tools))
+                memory.remember(self.chain.digests[at // STRIDE], HistoryTotals(chars, has_tools))
             if at == slice_ends or chars - sliced > _SLICE_CHARS:
                 sliced, slice_ends = chars, at + _SLICE_TURNS
                 yield
-        self._totals = HistoryTotals(chars, users, has_tools)
+        self._totals = HistoryTotals(chars, has_tools)
 
 
 class HistoryMemory:
@@ -138,3 +136,8 @@ def _places_to_keep(chain: MessageChain) -> frozenset[int]:
     last = len(chain.digests) - 1
     unmarked = min(last, chain.suspects[0] // STRIDE) if chain.suspects else last
     return frozenset((last * STRIDE, unmarked * STRIDE)) - {0}
+
+
+def totals_of(turns: Iterable[Turn]) -> HistoryTotals:
+    """What these turns come to; known already of a request's."""
+    return History.of(turns).totals

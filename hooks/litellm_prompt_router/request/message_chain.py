@@ -30,7 +30,7 @@ _MARK_WORDS = tuple(key.encode() for key in _MARK_KEYS)
 class MessageChain:
     """The digests of one conversation's beginnings. ``kind`` says in which shape its messages are."""
 
-    def __init__(self, messages: Sequence[Any], kind: str) -> None:
+    def __init__(self, messages: list[Any], kind: str) -> None:
         self._messages = messages
         self._kind = kind
         self._read = 0

@@ -156,10 +156,14 @@ class Pipeline:
 
     def embeddings_wanted(self, recognised: RecognisedRequest) -> EmbeddingsWanted | None:
         """What an embedding model is to be asked for ahead of ``decide``; None where words alone decide."""
+        return at_once(self.finding_embeddings(recognised))
+
+    def finding_embeddings(self, recognised: RecognisedRequest) -> Slices[EmbeddingsWanted | None]:
+        """What ``embeddings_wanted`` gives."""
         profile, request = recognised.recognition.profile, recognised.opened.request
         if profile.embedding is None or request.missing_history is not None:
             return None
-        by_turn = self._routers[profile.name].texts_to_embed(request.turns)
+        by_turn = yield from self._routers[profile.name].finding_texts(request.turns)
         if not by_turn:
             return None
         return EmbeddingsWanted(
@@ -175,11 +179,18 @@ class Pipeline:
 
         ``lookup`` and ``wanted`` as ``decide`` takes them: where words and meaning are sure, nobody is asked.
         """
+        return at_once(self.finding_questions(recognised, lookup, wanted))
+
+    def finding_questions(
+        self, recognised: RecognisedRequest, lookup: Lookup = no_embeddings, wanted: EmbeddingsWanted | None = None
+    ) -> Slices[QuestionsWanted | None]:
+        """What ``questions_wanted`` gives."""
         profile, request = recognised.recognition.profile, recognised.opened.request
         if profile.routing_model is None or request.missing_history is not None:
             return None
         router = self._routers[profile.name]
-        by_turn = router.questions(request.turns, lookup=lookup, to_embed=None if wanted is None else wanted.by_turn)
+        to_embed = None if wanted is None else wanted.by_turn
+        by_turn = yield from router.finding_questions(request.turns, lookup=lookup, to_embed=to_embed)
         if not by_turn:
             return None
         return QuestionsWanted(settings=profile.routing_model, section_ids=router.section_ids, by_turn=by_turn)

@@ -22,6 +22,7 @@ message can't be told, and there a tool call brings its module back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
@@ -30,7 +31,7 @@ from litellm_prompt_router.request.route.agent_words import AgentReader, call_in
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
-    in_context,
+    each_in_context,
     no_embeddings,
     promised,
 )
@@ -51,6 +52,7 @@ from litellm_prompt_router.request.route.walk import RememberedWalks, Walk, Walk
 from litellm_prompt_router.request.slices import Slices, at_once
 from litellm_prompt_router.request.types import RESULT_ROLES, RoutingDecision, Turn
 
+Found = TypeVar("Found")
 SHORTENED = "the history was shortened"
 NO_MESSAGE = "no user message"
 MAX_UNSLICED_TURNS = 128
@@ -142,11 +144,12 @@ class Router:
         """What ``decide`` gives."""
         turns = History.of(turns)
         absent = frozenset[int]() if self._base is None else self._base.absent(declared)
-        to_embed = self.texts_to_embed(turns) if to_embed is None else to_embed
+        to_embed = (yield from self.finding_texts(turns)) if to_embed is None else to_embed
         embeddings = self._embeddings(lookup, to_embed)
         answered: dict[int, RoutingAnswer] | None = None
         if self._asking is not None and answers is not no_answers:
-            questions = self.questions(turns, lookup=lookup, to_embed=to_embed) if questions is None else questions
+            if questions is None:
+                questions = yield from self.finding_questions(turns, lookup=lookup, to_embed=to_embed)
             answered = self._answers(answers, questions)
         if latest_only or trace is not None:
             begin, walk = 0, self._started_anew(absent)
@@ -193,24 +196,37 @@ class Router:
 
     def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
         """What an embedding model is to be asked for, by turn: each message that is scored, in its context."""
+        return at_once(self.finding_texts(turns))
+
+    def finding_texts(self, turns: Sequence[Turn]) -> Slices[dict[int, str]]:
+        """What ``texts_to_embed`` gives."""
         if self._semantics is None:
             return {}
-        texts = in_context(turns, lambda turn: own_words(turn, self._ignore).text)
-        return {at: texts.get(at, "") for at, reading in self._readings(turns) if reading.scores is not None}
+        own = each_in_context(turns, lambda turn: own_words(turn, self._ignore).text)
+        texts = dict((yield from _in_slices(own)))
+        readings = yield from _in_slices(self._readings(turns))
+        return {at: texts.get(at, "") for at, reading in readings if reading.scores is not None}
 
     def questions(
         self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
     ) -> dict[int, RoutingQuestion]:
         """What a routing model is to be asked, by user turn; answered before or not."""
+        return at_once(self.finding_questions(turns, lookup=lookup, to_embed=to_embed))
+
+    def finding_questions(
+        self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
+    ) -> Slices[dict[int, RoutingQuestion]]:
+        """What ``questions`` gives."""
         if self._asking is None:
             return {}
-        asked = [at for at, reading in self._readings(turns) if reading.kind == "task"]
+        readings = yield from _in_slices(self._readings(turns))
+        asked = [at for at, reading in readings if reading.kind == "task"]
         if asked and not self._asking.is_asked_always:
             trace = Trace()
-            self.decide(turns, trace=trace, lookup=lookup, to_embed=to_embed)
+            yield from self.deciding(turns, trace=trace, lookup=lookup, to_embed=to_embed)
             sure = {seen.turn for seen in trace.weighed if self._asking.is_sure(seen)}
             asked = [at for at in asked if at not in sure]
-        return self._asking.questions(turns, asked)
+        return dict((yield from _in_slices(self._asking.questions(turns, frozenset(asked)))))
 
     def _readings(self, turns: Sequence[Turn]) -> Iterator[tuple[int, MessageReading]]:
         """What each user message says by itself, by turn."""
@@ -343,6 +359,18 @@ class Router:
             walk.absent -= {module}
             if walk.need.is_late and walk.has_base:
                 walk.need.bring(module, "tool_call", tool, at=_behind_results(turns, at))
+
+
+def _in_slices(found: Iterator[tuple[int, Found]]) -> Slices[list[tuple[int, Found]]]:
+    """All that is found, by turn; a pause where many turns were read since the last one."""
+    everything: list[tuple[int, Found]] = []
+    slice_end = MAX_UNSLICED_TURNS
+    for at, each in found:
+        if at >= slice_end:
+            slice_end = at + SLICE_TURNS
+            yield
+        everything.append((at, each))
+    return everything
 
 
 def _is_answered(turns: Sequence[Turn], message: int) -> bool:

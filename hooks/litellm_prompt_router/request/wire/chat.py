@@ -33,7 +33,7 @@ from litellm_prompt_router.request.wire.marks import (
     points_for,
     with_end_marks,
 )
-from litellm_prompt_router.request.wire.outline import BodyOutline
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import MAX_ARGUMENT_CHARS, argument_text
 
@@ -61,7 +61,7 @@ def read(data: Mapping[str, Any]) -> Request:
 def outline(data: Mapping[str, Any]) -> BodyOutline:
     """The same, before its conversation was read."""
     messages = data.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list) or not are_objects(messages):
         raise UnreadableRequestError("malformed_messages")
     leading = _leading(messages)
     system = tuple(block for number in range(leading) for block in _system_blocks(messages[number], number))
@@ -175,7 +175,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     rest = messages[leading:]
     if rewritten.composition.late:
         role = messages[request.system[0].message]["role"]
-        rest = list(with_late(rest, late_texts(request, rewritten), _late_message(role, rewritten), noted_message))
+        rest = with_late(rest, late_texts(request, rewritten), _late_message(role, rewritten), noted_message)
     parameters = _parameters(data, rewritten, leading, out)
     messages = [*out, *rest]
     if rewritten.target.marks_blocks:

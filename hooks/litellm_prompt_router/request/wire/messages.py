@@ -34,7 +34,7 @@ from litellm_prompt_router.request.wire.marks import (
     with_end_marks,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
-from litellm_prompt_router.request.wire.outline import BodyOutline
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks, without_blank
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -57,7 +57,7 @@ def read(data: Mapping[str, Any]) -> Request:
 def outline(data: Mapping[str, Any]) -> BodyOutline:
     """The same, before its conversation was read."""
     messages = data.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list) or not are_objects(messages):
         raise UnreadableRequestError("malformed_messages")
     leading = leading_of(messages)
     system = [*_system_blocks(data.get(SYSTEM) or "", TOP, None)]

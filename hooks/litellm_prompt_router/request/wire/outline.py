@@ -22,7 +22,7 @@ class BodyOutline:
 
     kind: str
     system: tuple[SystemBlock, ...]
-    messages: Sequence[Any]
+    messages: list[Any]
     turn_of: Callable[[Any], Turn]
     marks_before: tuple[Mark, ...] = ()
     marks_behind: tuple[Mark, ...] = ()
@@ -57,3 +57,8 @@ class BodyOutline:
             return ()
         messages: Sequence[Mapping[str, Any]] = self.messages
         return [mark for number in suspects for mark in marks_of_message(messages[number])]
+
+
+def are_objects(messages: Sequence[Any]) -> bool:
+    """True where each of them is a JSON object."""
+    return set(map(type, messages)) <= {dict} or all(isinstance(message, dict) for message in messages)

@@ -25,7 +25,7 @@ from litellm_prompt_router.request.wire.marks import (
     marked,
     marks_behind,
 )
-from litellm_prompt_router.request.wire.outline import BodyOutline
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -91,7 +91,7 @@ def items_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [{"role": "user", "content": given}]
     if given is None:
         return []
-    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+    if not isinstance(given, list) or not are_objects(given):
         raise UnreadableRequestError("malformed_input")
     return given
 
