@@ -10,7 +10,6 @@ The client's cache marks are left out: they move from call to call, and routing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from marshal import dumps
 from typing import Any
