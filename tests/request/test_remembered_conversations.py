@@ -275,10 +275,7 @@ def test_a_message_that_json_cannot_say_ends_the_chain() -> None:
 
 
 def long_body(messages: int) -> dict[str, Any]:
-    said = [
-        {"role": "user", "content": f"{ASKED[n % 3]}, number {n}"} if n % 2 == 0 else {"role": "assistant", "content": f"Done {n}."}
-        for n in range(messages)
-    ]  # fmt: skip
+    said = [{"role": ("user", "assistant")[n % 2], "content": f"{ASKED[n % 3]}, number {n}"} for n in range(messages)]
     return {"messages": [{"role": "system", "content": WORKBENCH.text}, *said]}
 
 
@@ -408,7 +405,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_turns_behave_as_the_tuple_they_stand_for() -> None:
     turns = (Turn("user", "a"), Turn("assistant", "b"), Turn("user", "c"))
     made = History.of(turns)
-    assert (made, list(made), made[-1], list(made[1:]), list(reversed(made))) == (
+    assert (tuple(made), list(made), made[-1], list(made[1:]), list(reversed(made))) == (
         turns, list(turns), turns[-1], list(turns[1:]), list(reversed(turns)))  # fmt: skip
     assert History.of(made) is made
     assert hash(made) == hash(turns)

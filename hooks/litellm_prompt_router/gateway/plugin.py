@@ -260,6 +260,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         while not isinstance(step, RequestOutcome):
             if isinstance(step, MoreToRead):
                 await asyncio.sleep(0)  # a long history: others run in between
+                if handler.configuration.stopped_by is not None:
+                    return None
                 step = handler.go_on(step)
                 continue
             try:
