@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,7 +20,7 @@ from litellm_prompt_router.request import history
 from litellm_prompt_router.request.history import History, HistoryMemory, totals_of
 from litellm_prompt_router.request.message_chain import STRIDE, MessageChain, without_marks
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.route import router, walk
+from litellm_prompt_router.request.route import Router, router, walk
 from litellm_prompt_router.request.slices import at_once
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
 from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest, WalkResult
@@ -202,6 +203,25 @@ def test_every_call_comes_out_as_if_it_were_the_first(call_type: str, calls: lis
 
         assert told(remembering.walk(body, call_type, of_call)) == told(FORGETFUL.walk(before, call_type, of_call))
         assert body == before
+
+
+SHORT_TURNS = (
+    Turn("user", "lift the crate"),
+    Turn("assistant", "ferry_times is next"),
+    Turn("assistant", "", tool_calls=("ferry_times",), arguments=("write_ledger",)),
+    Turn("tool", "row"),
+    Turn("system", "be brief"),
+)
+
+
+@pytest.mark.parametrize("declared", [None, frozenset(), frozenset({"ferry_times"})], ids=["unknown", "none", "one"])
+def test_every_short_conversation_comes_out_as_if_no_other_had_been(declared: frozenset[str] | None) -> None:
+    """All of five turns, so that each shares its beginning with some that go on otherwise; tools change in between."""
+    remembering, forgetful = Router(QUAY), Router(QUAY)
+    for turns in product(SHORT_TURNS, repeat=5):
+        for known in (declared, frozenset({"write_ledger"})):
+            forgetful._walks = walk.RememberedWalks()
+            assert remembering.decide(turns, declared=known) == forgetful.decide(turns, declared=known), turns
 
 
 @settings(max_examples=examples(100), deadline=None)
