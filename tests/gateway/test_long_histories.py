@@ -19,7 +19,7 @@ from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route.agent_words import AgentReader
-from litellm_prompt_router.request.route.router import MAX_UNSLICED_TURNS, SLICE_TURNS
+from litellm_prompt_router.request.slices import MAX_UNSLICED_TURNS, SLICE_TURNS
 from tests.gateway.test_hook_dispatch import COUNT, WORKBENCH, dispatch
 from tests.gateway.test_unreviewed import facts_of, on_the_wire
 

@@ -20,8 +20,8 @@ from litellm_prompt_router.request import history
 from litellm_prompt_router.request.history import History, HistoryMemory, totals_of
 from litellm_prompt_router.request.message_chain import STRIDE, MessageChain, without_marks
 from litellm_prompt_router.request.pipeline import Pipeline
-from litellm_prompt_router.request.route import Router, router, walk
-from litellm_prompt_router.request.slices import at_once
+from litellm_prompt_router.request.route import Router, walk
+from litellm_prompt_router.request.slices import MAX_UNSLICED_TURNS, SLICE_TURNS, at_once
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
 from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest, WalkResult
 from litellm_prompt_router.request.wire import SHAPES, chat
@@ -181,7 +181,7 @@ FORGETFUL = pipeline()
 
 def forget(one: Pipeline) -> None:
     """The oracle: whatever it is asked next, it reads from the start."""
-    one.histories = HistoryMemory()
+    one._histories = HistoryMemory()
     for each in one._routers.values():
         each._walks = walk.RememberedWalks()
 
@@ -377,13 +377,13 @@ def test_a_long_first_sight_is_decided_in_slices(made_turns: list[Turn]) -> None
     """Of so many messages each, with the result of a decision in one piece."""
     sliced, whole = pipeline(), pipeline()
     counts, result = slices_of(sliced, long_body(2_001), made_turns)
-    assert max(counts) <= history.SLICE_TURNS
-    assert len(counts) > 2_001 / router.SLICE_TURNS
+    assert max(counts) <= history.READ_TURNS
+    assert len(counts) > 2_001 / SLICE_TURNS
     assert told(result) == told(whole.walk(long_body(2_001), "acompletion", lambda: TAKES_MARKS))
 
 
 def test_a_short_first_sight_is_decided_at_once(made_turns: list[Turn]) -> None:
-    counts, _ = slices_of(pipeline(), long_body(router.MAX_UNSLICED_TURNS), made_turns)
+    counts, _ = slices_of(pipeline(), long_body(MAX_UNSLICED_TURNS), made_turns)
     assert len(counts) == 2
 
 
@@ -418,8 +418,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         body = long_body(33)
         body["messages"][1]["content"] = f"Sum up orders.csv of {number}"
         remembering.walk(body, "acompletion", lambda: TAKES_MARKS)
-    assert len(remembering.histories) == 5
-    assert remembering.remembered_walks == 7
+    assert {kind: now for kind, (now, _) in remembering.remembered.items()} == {"conversations": 5, "decisions": 7}
+
+
+def test_what_is_remembered_is_told_with_its_bound() -> None:
+    remembering = pipeline()
+    assert remembering.remembered == {"conversations": (0, 4_096), "decisions": (0, 2 * 1_024)}
+    remembering.walk(long_body(33), "acompletion", lambda: TAKES_MARKS)
+    assert remembering.remembered == {"conversations": (1, 4_096), "decisions": (1, 2 * 1_024)}
 
 
 def test_turns_behave_as_the_tuple_they_stand_for() -> None:

@@ -16,7 +16,8 @@ from litellm_prompt_router.request.types import RESULT_ROLES, Turn
 
 MAX_TOTALS = 4_096
 """Beginnings of conversations remembered with what they come to: as hashes and numbers, no text."""
-SLICE_TURNS, SLICE_CHARS = 256, 1_000_000
+READ_TURNS, READ_CHARS = 256, 1_000_000
+"""So many turns are made at a time, or turns of so many characters: about a millisecond."""
 
 
 class HistoryTotals(NamedTuple):
@@ -86,7 +87,7 @@ class History(Sequence[Turn]):
         kept = _places_to_keep(self.chain)
         turns, turn_of, messages = self._turns, self._turn_of, self._messages
         chars, has_tools = totals
-        sliced, slice_ends = chars, at + SLICE_TURNS
+        sliced, slice_ends = chars, at + READ_TURNS
         while at < len(turns):
             turn = turns[at]
             if turn is None:
@@ -97,8 +98,8 @@ class History(Sequence[Turn]):
             at += 1
             if at in kept:
                 memory.remember(self.chain.digests[at // STRIDE], HistoryTotals(chars, has_tools))
-            if at == slice_ends or chars - sliced > SLICE_CHARS:
-                sliced, slice_ends = chars, at + SLICE_TURNS
+            if at == slice_ends or chars - sliced > READ_CHARS:
+                sliced, slice_ends = chars, at + READ_TURNS
                 yield
         self._totals = HistoryTotals(chars, has_tools)
 

@@ -16,7 +16,7 @@ from litellm_prompt_router.request.cost_gate import (
     with_modules,
 )
 from litellm_prompt_router.request.expected_use import ExpectedUse, declares_tools, expected_use
-from litellm_prompt_router.request.history import HistoryMemory
+from litellm_prompt_router.request.history import MAX_TOTALS, HistoryMemory
 from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
@@ -28,6 +28,7 @@ from litellm_prompt_router.request.route import (
     no_answers,
     no_embeddings,
 )
+from litellm_prompt_router.request.route.walk import MAX_WALKS
 from litellm_prompt_router.request.slices import Slices, at_once
 from litellm_prompt_router.request.types import (
     Passthrough,
@@ -72,8 +73,7 @@ class Pipeline:
         gates_cost: bool = False,
     ) -> None:
         self.profiles = {profile.name: profile for profile in profiles}
-        self.histories = HistoryMemory()
-        """What beginnings of conversations come to; bounded."""
+        self._histories = HistoryMemory()
         self._catalogue = Catalogue(profiles)
         self._routers = {profile.name: Router(profile) for profile in profiles}
         self._count_tokens = count_tokens
@@ -109,9 +109,13 @@ class Pipeline:
         return self.decide(recognised, target, lookup=lookup, answers=answers)
 
     @property
-    def remembered_walks(self) -> int:
-        """Conversations whose decisions are remembered up to a message, all profiles together."""
-        return sum(router.remembered_walks for router in self._routers.values())
+    def remembered(self) -> dict[str, tuple[int, int]]:
+        """What is remembered of earlier requests, each kind with how many there are and may be."""
+        walks = sum(router.remembered_walks for router in self._routers.values())
+        return {
+            "conversations": (len(self._histories), MAX_TOTALS),
+            "decisions": (walks, MAX_WALKS * len(self._routers)),
+        }
 
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
@@ -123,7 +127,7 @@ class Pipeline:
         if shape is None:
             return WalkResult(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
         try:
-            request = yield from shape.outline(data).reading(self.histories)
+            request = yield from shape.outline(data).reading(self._histories)
         except UnreadableRequestError as error:
             return WalkResult(outcome=Passthrough(reason=error.reason), body=data)
         return OpenedRequest(data=data, shape=shape, request=request)

@@ -22,7 +22,6 @@ message can't be told, and there a tool call brings its module back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
@@ -49,16 +48,18 @@ from litellm_prompt_router.request.route.routing_model_part import RoutingModelP
 from litellm_prompt_router.request.route.scores import GateState, Trace
 from litellm_prompt_router.request.route.uncalibrated import UncalibratedBase
 from litellm_prompt_router.request.route.walk import RememberedWalks, Walk, WalkVariant, is_settled
-from litellm_prompt_router.request.slices import Slices, at_once
+from litellm_prompt_router.request.slices import (
+    MAX_UNSLICED_TURNS,
+    SLICE_CHARS,
+    SLICE_TURNS,
+    Slices,
+    at_once,
+    in_slices,
+)
 from litellm_prompt_router.request.types import RESULT_ROLES, RoutingDecision, Turn
 
-Found = TypeVar("Found")
 SHORTENED = "the history was shortened"
 NO_MESSAGE = "no user message"
-MAX_UNSLICED_TURNS = 128
-"""Of a conversation with no more turns that are new, all is decided at once."""
-SLICE_TURNS, SLICE_CHARS = 32, 100_000
-"""Of a longer one so many at a time: a few milliseconds."""
 
 
 class Router:
@@ -203,8 +204,8 @@ class Router:
         if self._semantics is None:
             return {}
         own = each_in_context(turns, lambda turn: own_words(turn, self._ignore).text)
-        texts = dict((yield from _in_slices(own)))
-        readings = yield from _in_slices(self._readings(turns))
+        texts = dict((yield from in_slices(own)))
+        readings = yield from in_slices(self._readings(turns))
         return {at: texts.get(at, "") for at, reading in readings if reading.scores is not None}
 
     def questions(
@@ -219,14 +220,14 @@ class Router:
         """What ``questions`` gives."""
         if self._asking is None:
             return {}
-        readings = yield from _in_slices(self._readings(turns))
+        readings = yield from in_slices(self._readings(turns))
         asked = [at for at, reading in readings if reading.kind == "task"]
         if asked and not self._asking.is_asked_always:
             trace = Trace()
             yield from self.deciding(turns, trace=trace, lookup=lookup, to_embed=to_embed)
             sure = {seen.turn for seen in trace.weighed if self._asking.is_sure(seen)}
             asked = [at for at in asked if at not in sure]
-        return dict((yield from _in_slices(self._asking.questions(turns, frozenset(asked)))))
+        return dict((yield from in_slices(self._asking.questions(turns, frozenset(asked)))))
 
     def _readings(self, turns: Sequence[Turn]) -> Iterator[tuple[int, MessageReading]]:
         """What each user message says by itself, by turn."""
@@ -359,18 +360,6 @@ class Router:
             walk.absent -= {module}
             if walk.need.is_late and walk.has_base:
                 walk.need.bring(module, "tool_call", tool, at=_behind_results(turns, at))
-
-
-def _in_slices(found: Iterator[tuple[int, Found]]) -> Slices[list[tuple[int, Found]]]:
-    """All that is found, by turn; a pause where many turns were read since the last one."""
-    everything: list[tuple[int, Found]] = []
-    slice_end = MAX_UNSLICED_TURNS
-    for at, each in found:
-        if at >= slice_end:
-            slice_end = at + SLICE_TURNS
-            yield
-        everything.append((at, each))
-    return everything
 
 
 def _is_answered(turns: Sequence[Turn], message: int) -> bool:

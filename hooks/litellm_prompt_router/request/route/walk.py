@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from litellm_prompt_router.profile.fitted import Floats
 from litellm_prompt_router.request.history import History
-from litellm_prompt_router.request.message_chain import STRIDE
+from litellm_prompt_router.request.message_chain import STRIDE, MessageChain
 from litellm_prompt_router.request.route.embeddings import MessageEmbedding
 from litellm_prompt_router.request.route.needed_modules import Need
 from litellm_prompt_router.request.route.own_words import INSTRUCTING
@@ -91,7 +91,7 @@ class RememberedWalks:
 
     def __init__(self) -> None:
         self._walks: dict[tuple[bytes, Hashable], Walk] = {}
-        self._offsets: dict[bytes, int] = {}
+        self._offsets: dict[bytes | None, int] = {}
         """By the digest ahead of them, how far behind it walks are remembered: a bit for each number of messages."""
 
     def __len__(self) -> int:
@@ -103,8 +103,7 @@ class RememberedWalks:
             return None
         chain = history.chain.read()
         for stride in range(len(chain.digests) - 1, -1, -1):
-            # Every conversation begins alike, so that for the first stride the offsets would say nothing.
-            offsets = self._offsets.get(chain.digests[stride], 0) if stride else _EVERY_OFFSET
+            offsets = self._offsets.get(_ahead_of(chain, stride), 0)
             offset = offsets.bit_length() - 1
             while offsets:
                 at = stride * STRIDE + offset
@@ -125,13 +124,15 @@ class RememberedWalks:
         stride, offset = divmod(at, STRIDE)
         _make_room(self._walks, MAX_WALKS)
         self._walks[digest, variant.ahead_of(at)] = walk
-        if stride:
-            _make_room(self._offsets, MAX_WALKS)
-            before = chain.digests[stride]
-            self._offsets[before] = self._offsets.pop(before, 0) | 1 << offset
+        before = _ahead_of(chain, stride)
+        offsets = self._offsets.pop(before, 0)
+        _make_room(self._offsets, MAX_WALKS)
+        self._offsets[before] = offsets | 1 << offset
 
 
-_EVERY_OFFSET = (1 << STRIDE) - 1
+def _ahead_of(chain: MessageChain, stride: int) -> bytes | None:
+    """What offsets into a stride go by: the digest ahead of it, of the first one that of its first message."""
+    return chain.digests[stride] if stride else chain.digest(1)
 
 
 def is_settled(turns: Sequence[Turn], at: int) -> bool:
