@@ -10,9 +10,10 @@ from typing import Any
 from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.slices import Slices
 from litellm_prompt_router.request.walk_steps import OpenedRequest, WalkResult
 
-_open = Pipeline.open
+_opening = Pipeline.opening
 _path = Path(os.environ["FAULT_PROBE_PATH"])
 
 
@@ -20,11 +21,11 @@ class ProvokedError(Exception):
     """Raised where our code would have a bug."""
 
 
-def _opened(self: Pipeline, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
+def _opened(self: Pipeline, data: Mapping[str, Any], call_type: str) -> Slices[OpenedRequest | WalkResult]:
     if _path.exists():
         raise ProvokedError
-    return _open(self, data, call_type)
+    return (yield from _opening(self, data, call_type))
 
 
-Pipeline.open = _opened  # type: ignore[method-assign]
+Pipeline.opening = _opened  # type: ignore[method-assign]
 probe = CustomLogger()

@@ -206,7 +206,7 @@ STEPS = [
     "litellm_prompt_router.request.wire.chat._system_blocks",
     "litellm_prompt_router.request.wire.chat._message",
     "litellm_prompt_router.request.recognise.catalogue.Catalogue.recognise",
-    "litellm_prompt_router.request.route.router.Router.decide",
+    "litellm_prompt_router.request.route.router.Router.deciding",
     "litellm_prompt_router.request.pipeline.compose",
     "litellm_prompt_router.request.pipeline.with_late_places",
     "litellm_prompt_router.record.facts.places_of",

@@ -31,7 +31,7 @@ def calls_of(messages: list[dict[str, Any]]) -> list[int]:
 
 
 def turns_of(messages: list[dict[str, Any]]) -> tuple[Turn, ...]:
-    return chat.read({"messages": messages}).turns
+    return tuple(chat.read({"messages": messages}).turns)
 
 
 def rewritten(

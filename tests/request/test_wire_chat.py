@@ -406,4 +406,4 @@ def test_empty_slot_leaves_no_empty_block(text: str, mark: dict[str, str] | None
 
 
 def test_chat_is_the_shape_of_the_proxys_chat_call() -> None:
-    assert (SHAPES["acompletion"].read, SHAPES["acompletion"].write) == (chat.read, chat.write)
+    assert (SHAPES["acompletion"].outline, SHAPES["acompletion"].write) == (chat.outline, chat.write)

@@ -123,4 +123,4 @@ def test_where_the_first_part_is_all_that_arrives_it_holds_everything() -> None:
 
 def test_both_calls_have_the_shape() -> None:
     assert SHAPES["agenerate_content"] is SHAPES["agenerate_content_stream"]
-    assert SHAPES["agenerate_content"].read is gemini.read
+    assert SHAPES["agenerate_content"].outline is gemini.outline

@@ -203,7 +203,7 @@ def test_leading_items_become_messages_behind_the_instructions() -> None:
 
 
 def test_the_shape_of_the_proxys_calls() -> None:
-    assert SHAPES["aresponses"].read is responses.read
+    assert SHAPES["aresponses"].outline is responses.outline
     assert "acompact_responses" not in SHAPES
 
 

@@ -291,7 +291,7 @@ def _turns(body: dict[str, Any], path: str) -> tuple[Turn, ...]:
     if shape is None:
         raise ConfigurationError([f"{shown(path)}: a body of an endpoint that can't be read; use chat completions"])
     try:
-        return shape.read(body).turns
+        return tuple(shape.read(body).turns)
     except UnreadableRequestError as error:
         problem = f"{shown(path)}: {error.reason}; `messages` must be a list of chat messages"
         raise ConfigurationError([problem]) from None

@@ -25,6 +25,7 @@ from litellm_prompt_router.policy.breaker import Breaker, Trip
 from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
 from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
+from litellm_prompt_router.request.slices import Slices
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
 from litellm_prompt_router.request.walk_steps import RecognisedRequest, WalkResult
 from litellm_prompt_router.request.wire import conversation_of, sender_of
@@ -71,6 +72,16 @@ class RequestOutcome:
     walked: WalkResult
     decided_by: DecisionContext
     ran_without_fault: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoreToRead:
+    """A decision on a long conversation that lets others run; it goes on with ``slices``."""
+
+    slices: Slices[RequestOutcome | AwaitingModels]
+
+
+NextStep = RequestOutcome | AwaitingModels | MoreToRead
 
 
 class RequestHandler:
@@ -143,8 +154,16 @@ class RequestHandler:
             target=target,
         )
 
-    def decide(self, request: IncomingRequest) -> RequestOutcome | AwaitingModels:
-        """Whether this request is rewritten, and how. Reasons to pass it through come first, the cheapest first."""
+    def decide(self, request: IncomingRequest) -> NextStep:
+        """Whether this request is rewritten, and how, or what comes before that is known."""
+        return _until_pause(self._deciding(request))
+
+    def go_on(self, paused: MoreToRead) -> NextStep:
+        """What comes next of a decision that let others run."""
+        return _until_pause(paused.slices)
+
+    def _deciding(self, request: IncomingRequest) -> Slices[RequestOutcome | AwaitingModels]:
+        """Reasons to pass it through come first, the cheapest first."""
         data, caller, configuration = request.data, request.caller, request.configuration
 
         def passed(reason: str, policy: Policy, source: str | None = None) -> RequestOutcome:
@@ -169,7 +188,7 @@ class RequestHandler:
         if not self.breaker.admits(request.scope, time.monotonic()):
             return passed("breaker", without_profile, "breaker")
         pipeline = configuration.pipeline
-        opened = self._or_pass_through(lambda: pipeline.open(data, caller.endpoint), request)
+        opened = yield from self._slices_or_pass_through(pipeline.opening(data, caller.endpoint), request)
         if isinstance(opened, WalkResult):
             return _outcome_before_routing(caller, opened, without_profile)
         sender = sender_of(data, caller.endpoint)
@@ -205,22 +224,31 @@ class RequestHandler:
         if arm == "holdout":
             walked = pipeline.pass_through(opened, arm, recognised.recognition)
             return self._outcome_of_profile(to_route, walked, ran_without_fault=False)
-        step = self._or_pass_through(lambda: self._waits.first(to_route, configuration, request.bag), request)
-        return self._route_or_wait(request, to_route, step)
+        step = yield from self._slices_or_pass_through(self._waits.first(to_route, configuration, request.bag), request)
+        return (yield from self._route_or_wait(request, to_route, step))
 
     def resume(
         self,
         request: IncomingRequest,
         waiting: AwaitingModels,
         outcomes: Mapping[RoutingQuestion, RoutingOutcome],
-    ) -> RequestOutcome | AwaitingModels:
+    ) -> NextStep:
         """What comes next, with what models answered; messages without an answer are routed without it.
 
         ``outcomes``: what became of the questions that this request asked.
         """
-        configuration, bag = request.configuration, request.bag
-        step = self._or_pass_through(lambda: self._waits.following(waiting, outcomes, configuration, bag), request)
-        return self._route_or_wait(request, waiting.to_route, step)
+        return _until_pause(self._resuming(request, waiting, outcomes))
+
+    def _resuming(
+        self,
+        request: IncomingRequest,
+        waiting: AwaitingModels,
+        outcomes: Mapping[RoutingQuestion, RoutingOutcome],
+    ) -> Slices[RequestOutcome | AwaitingModels]:
+        step = yield from self._slices_or_pass_through(
+            self._waits.following(waiting, outcomes, request.configuration, request.bag), request
+        )
+        return (yield from self._route_or_wait(request, waiting.to_route, step))
 
     def abandoned(self, request: IncomingRequest, waiting: AwaitingModels, reason: str) -> Facts | None:
         """The facts of a request that ended while it waited; None where it asked no routing model.
@@ -261,16 +289,16 @@ class RequestHandler:
 
     def _route_or_wait(
         self, request: IncomingRequest, to_route: RequestToRoute, step: RequestToRoute | AwaitingModels | WalkResult
-    ) -> RequestOutcome | AwaitingModels:
+    ) -> Slices[RequestOutcome | AwaitingModels]:
         if isinstance(step, AwaitingModels):
             return step
         if isinstance(step, WalkResult):  # a fault
             return self._outcome_of_profile(to_route, step, ran_without_fault=False)
-        return self._route(request, step)
+        return (yield from self._route(request, step))
 
-    def _route(self, request: IncomingRequest, to_route: RequestToRoute) -> RequestOutcome:
-        def decide() -> WalkResult:
-            return request.configuration.pipeline.decide(
+    def _route(self, request: IncomingRequest, to_route: RequestToRoute) -> Slices[RequestOutcome]:
+        walked = yield from self._slices_or_pass_through(
+            request.configuration.pipeline.deciding(
                 to_route.recognised,
                 request.target,
                 placement=to_route.policy.placement,
@@ -278,9 +306,9 @@ class RequestHandler:
                 wanted=to_route.wanted,
                 answers=self._answers.known if to_route.policy.router_model else no_answers,
                 questions=to_route.questions,
-            )
-
-        walked = self._or_pass_through(decide, request)
+            ),
+            request,
+        )
         is_fault = isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error"
         return self._outcome_of_profile(to_route, walked, ran_without_fault=not is_fault)
 
@@ -306,6 +334,14 @@ class RequestHandler:
             ran_without_fault=ran_without_fault,
         )
 
+    def _slices_or_pass_through(self, slices: Slices[Result], request: IncomingRequest) -> Slices[Result | WalkResult]:
+        """The same of a step in slices."""
+        try:
+            return (yield from slices)
+        except Exception as error:
+            self.failed(request.key, error, "walk")
+            return WalkResult(outcome=Passthrough(reason="error"), body=request.data)
+
     def _or_pass_through(self, step: Callable[[], Result], request: IncomingRequest) -> Result | WalkResult:
         """The step's result; where it fails, the fault is reported and the request passes through."""
         try:
@@ -313,6 +349,15 @@ class RequestHandler:
         except Exception as error:
             self.failed(request.key, error, "walk")
             return WalkResult(outcome=Passthrough(reason="error"), body=request.data)
+
+
+def _until_pause(slices: Slices[RequestOutcome | AwaitingModels]) -> NextStep:
+    try:
+        next(slices)
+    except StopIteration as done:
+        step: RequestOutcome | AwaitingModels = done.value
+        return step
+    return MoreToRead(slices=slices)
 
 
 def _outcome_before_routing(

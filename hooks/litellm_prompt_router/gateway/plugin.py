@@ -29,7 +29,7 @@ from litellm_prompt_router.gateway.events import (
     failure_record,
     success_record,
 )
-from litellm_prompt_router.gateway.handle import IncomingRequest, RequestHandler, RequestOutcome
+from litellm_prompt_router.gateway.handle import IncomingRequest, MoreToRead, RequestHandler, RequestOutcome
 from litellm_prompt_router.gateway.models.asked_models import AskedModels
 from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
 from litellm_prompt_router.gateway.models.routing_calls import Asking
@@ -257,7 +257,13 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         redis = proxy_server.redis_for_hooks(cache)
         self._tunings.share_through(redis)
         step = handler.decide(request)
-        while isinstance(step, AwaitingModels):
+        while not isinstance(step, RequestOutcome):
+            if isinstance(step, MoreToRead):
+                await asyncio.sleep(0)  # a long history: others run in between
+                if handler.configuration.stopped_by is not None:
+                    return None
+                step = handler.go_on(step)
+                continue
             try:
                 outcomes = await self._answered(step.wanted, redis)
             except asyncio.CancelledError as error:

@@ -23,6 +23,7 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.facts import RoutingModelUse
 from litellm_prompt_router.record.record import Caller, RoutingOutcome
 from litellm_prompt_router.request.route import AnswerLookup, MessageEmbedding, RoutingAnswer, RoutingQuestion
+from litellm_prompt_router.request.slices import Slices
 from litellm_prompt_router.request.types import Recognition
 from litellm_prompt_router.request.walk_steps import EmbeddingsWanted, QuestionsWanted, RecognisedRequest
 
@@ -90,29 +91,29 @@ class Waits:
 
     def first(
         self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
-    ) -> RequestToRoute | AwaitingModels:
+    ) -> Slices[RequestToRoute | AwaitingModels]:
         """The request, ready to be decided, or what it waits for ahead of that."""
         recognised = to_route.recognised
         name = recognised.recognition.profile.name
         tunings = configuration.tunings.get(name)
         if tunings is None:
-            return self._models(to_route, configuration, bag)
+            return (yield from self._models(to_route, configuration, bag))
         step = self._tunings.step_of(name, str(to_route.caller.conversation), recognised.opened.request, tunings)
         if isinstance(step, TuningToAgree):
             return AwaitingModels(wanted=step, began_ns=time.perf_counter_ns(), to_route=to_route)
-        return self._models(_under(step, to_route), configuration, bag)
+        return (yield from self._models(_under(step, to_route), configuration, bag))
 
     def _models(
         self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
-    ) -> RequestToRoute | AwaitingModels:
-        wanted = configuration.pipeline.embeddings_wanted(to_route.recognised)
+    ) -> Slices[RequestToRoute | AwaitingModels]:
+        wanted = yield from configuration.pipeline.finding_embeddings(to_route.recognised)
         if wanted is not None:
             to_route = replace(to_route, wanted=wanted)
             texts = tuple(self._embeddings.never_asked(wanted.model, wanted.texts))
             if texts:
                 to_embed = TextsToEmbed(model=wanted.model, texts=texts, timeout_seconds=wanted.timeout_seconds)
                 return AwaitingModels(wanted=to_embed, began_ns=time.perf_counter_ns(), to_route=to_route)
-        return self._routing_model(to_route, configuration, bag)
+        return (yield from self._routing_model(to_route, configuration, bag))
 
     def following(
         self,
@@ -120,14 +121,16 @@ class Waits:
         outcomes: Mapping[RoutingQuestion, RoutingOutcome],
         configuration: ActiveConfiguration,
         bag: Mapping[str, Any],
-    ) -> RequestToRoute | AwaitingModels:
+    ) -> Slices[RequestToRoute | AwaitingModels]:
         """The same once that is answered. ``outcomes``: what became of the questions that this request asked."""
         wanted, to_route = waiting.wanted, waiting.to_route
         if isinstance(wanted, TuningToAgree):
             tunings = configuration.tunings[to_route.recognised.recognition.profile.name]
-            return self._models(_under(self._tunings.agreed(wanted, tunings), to_route), configuration, bag)
+            agreed = _under(self._tunings.agreed(wanted, tunings), to_route)
+            return (yield from self._models(agreed, configuration, bag))
         if isinstance(wanted, TextsToEmbed):
-            return self._routing_model(replace(to_route, embedding_wait_us=_waited_us(waiting)), configuration, bag)
+            embedded = replace(to_route, embedding_wait_us=_waited_us(waiting))
+            return (yield from self._routing_model(embedded, configuration, bag))
         latest, model = wanted.questions[-1], wanted.settings.model
         outcome = outcomes.get(latest) or self._answers.outcome_of(model, latest)
         return _asked(to_route, RoutingModelUse(model=model, outcome=outcome, wait_us=_waited_us(waiting)))
@@ -142,7 +145,7 @@ class Waits:
 
     def _routing_model(
         self, to_route: RequestToRoute, configuration: ActiveConfiguration, bag: Mapping[str, Any]
-    ) -> RequestToRoute | AwaitingModels:
+    ) -> Slices[RequestToRoute | AwaitingModels]:
         profile = to_route.recognised.recognition.profile
         settings = profile.routing_model
         if settings is None:
@@ -152,7 +155,9 @@ class Waits:
         model = settings.model
         if profile.left_alone is not None and configuration.settings.cost_gate:
             return _asked(to_route, RoutingModelUse(model=model, outcome="not_needed"))
-        wanted = configuration.pipeline.questions_wanted(to_route.recognised, self._embeddings.known, to_route.wanted)
+        wanted = yield from configuration.pipeline.finding_questions(
+            to_route.recognised, self._embeddings.known, to_route.wanted
+        )
         if wanted is None:
             return _asked(to_route, RoutingModelUse(model=model, outcome="not_needed"))
         to_route = replace(to_route, questions=wanted)

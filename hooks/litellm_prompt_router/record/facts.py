@@ -10,6 +10,7 @@ from typing import Any
 
 from litellm_prompt_router.record.prompt_state import PromptPlaces, places_of, start_of
 from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
+from litellm_prompt_router.request.history import totals_of
 from litellm_prompt_router.request.types import (
     Composition,
     Evidence,
@@ -115,7 +116,7 @@ def with_part_sizes(
     """The facts with the sizes of what isn't system text, and with what varies in that."""
     if request is None:
         return facts
-    history_chars = sum([len(turn.text) for turn in request.turns])
+    history_chars = totals_of(request.turns).chars
     places = PromptPlaces() if recognition is None else places_of(recognition)
     return replace(
         facts,

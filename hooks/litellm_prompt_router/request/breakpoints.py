@@ -129,8 +129,7 @@ class _Points:
         self.before = tuple(_control(point) for point in given if point.get("location") == "tool_config")
         self.after = tuple(_control(point) for point in self.kept if point.get("location") != "tool_config")
         self.reach = sum(
-            1 if point.get("role") is None else sum(turn.role == point["role"] for turn in request.turns)
-            for point in self.kept
+            1 if point.get("role") is None else _bearers(request.turns, point["role"]) for point in self.kept
         )
         """Messages that they mark, as far as there is room."""
         self.places = {point.get("index") for point in self.kept}
@@ -140,6 +139,16 @@ class _Points:
         hour = {"control": {**EPHEMERAL, "ttl": "1h"}}
         control = hour if any(mark.get("ttl") == "1h" for mark in self.after) else {}
         return tuple({"location": "message", "index": -place, **control} for place in places)
+
+
+def _bearers(turns: Sequence[Turn], role: object) -> int:
+    """The messages with this role, of which no more are marked than the provider takes marks."""
+    bearers = 0
+    for number in range(len(turns)):
+        bearers += turns[number].role == role
+        if bearers == CLAUDE_MAX_MARKS:
+            break
+    return bearers
 
 
 def _is_for_system_prompt(point: Mark) -> bool:
@@ -207,13 +216,13 @@ def history_ends(turns: Sequence[Turn], late: Sequence[LateMessage] = ()) -> tup
     latest assistant message; what it cached there is found again only from a mark there or within
     CLAUDE_LOOKBACK_POSITIONS behind it.
     """
-    answers = [number for number, turn in enumerate(turns) if turn.role == "assistant"]
     if not turns:
         return ()
-    if not answers or answers[-1] == 0:
+    answer = next((number for number in range(len(turns) - 1, -1, -1) if turns[number].role == "assistant"), 0)
+    if answer == 0:
         return (1,)
-    since = turns[answers[-1] :]
-    arrived = [message for message in late if message.turn >= answers[-1]]
+    since = [turns[number] for number in range(answer, len(turns))]
+    arrived = [message for message in late if message.turn >= answer]
     blocks = sum(turn.blocks + len(turn.tool_calls) for turn in since) + len(arrived)
     own_messages = sum(not message.is_inside for message in arrived)
     return (1,) if blocks < CLAUDE_LOOKBACK_POSITIONS else (1, len(since) + own_messages + 1)

@@ -17,7 +17,8 @@ from statistics import fmean
 from typing import Any
 
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.types import RESULT_ROLES, Turn
+from litellm_prompt_router.request.history import totals_of
+from litellm_prompt_router.request.types import Turn
 from litellm_prompt_router.request.wire.declared_tools import known_tools
 
 CALLS_PER_MESSAGE = 2.5
@@ -50,7 +51,7 @@ def declares_tools(data: Mapping[str, Any], turns: Iterable[Turn]) -> bool:
     """Whether the model may call tools in this conversation; True where that can't be told."""
     if known_tools(data) != frozenset():
         return True
-    return any(turn.tool_calls or turn.declared != frozenset() or turn.role in RESULT_ROLES for turn in turns)
+    return totals_of(turns).has_tools
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -16,6 +16,7 @@ from litellm_prompt_router.request.cost_gate import (
     with_modules,
 )
 from litellm_prompt_router.request.expected_use import ExpectedUse, declares_tools, expected_use
+from litellm_prompt_router.request.history import MAX_TOTALS, HistoryMemory
 from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
@@ -27,6 +28,8 @@ from litellm_prompt_router.request.route import (
     no_answers,
     no_embeddings,
 )
+from litellm_prompt_router.request.route.walk import MAX_WALKS
+from litellm_prompt_router.request.slices import Slices, at_once
 from litellm_prompt_router.request.types import (
     Passthrough,
     Recognition,
@@ -56,7 +59,7 @@ class Pipeline:
     """The profiles, prepared. Its stages are pure: no I/O, no clock, and their input is never changed.
 
     ``open`` -> ``recognise`` -> (``embeddings_wanted`` -> ``questions_wanted``) -> ``decide``; ``walk`` takes all of
-    them at once.
+    them at once. ``opening`` and ``deciding`` are the same in slices, for histories that take long.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Pipeline:
         gates_cost: bool = False,
     ) -> None:
         self.profiles = {profile.name: profile for profile in profiles}
+        self._histories = HistoryMemory()
         self._catalogue = Catalogue(profiles)
         self._routers = {profile.name: Router(profile) for profile in profiles}
         self._count_tokens = count_tokens
@@ -104,15 +108,29 @@ class Pipeline:
             return recognised
         return self.decide(recognised, target, lookup=lookup, answers=answers)
 
+    @property
+    def remembered(self) -> dict[str, tuple[int, int]]:
+        """What is remembered of earlier requests, each kind with how many there are and may be."""
+        walks = sum(router.remembered_walks for router in self._routers.values())
+        return {
+            "conversations": (len(self._histories), MAX_TOTALS),
+            "decisions": (walks, MAX_WALKS * len(self._routers)),
+        }
+
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""
+        return at_once(self.opening(data, call_type))
+
+    def opening(self, data: Mapping[str, Any], call_type: str) -> Slices[OpenedRequest | WalkResult]:
+        """What ``open`` gives."""
         shape = SHAPES.get(call_type)
         if shape is None:
             return WalkResult(outcome=Passthrough(reason="unsupported_endpoint"), body=data)
         try:
-            return OpenedRequest(data=data, shape=shape, request=shape.read(data))
+            request = yield from shape.outline(data).reading(self._histories)
         except UnreadableRequestError as error:
             return WalkResult(outcome=Passthrough(reason=error.reason), body=data)
+        return OpenedRequest(data=data, shape=shape, request=request)
 
     def recognise(self, opened: OpenedRequest, *, only: str | None = None) -> RecognisedRequest | WalkResult:
         """The profile that an opened request's prompt belongs to; already an outcome where there is none."""
@@ -142,10 +160,14 @@ class Pipeline:
 
     def embeddings_wanted(self, recognised: RecognisedRequest) -> EmbeddingsWanted | None:
         """What an embedding model is to be asked for ahead of ``decide``; None where words alone decide."""
+        return at_once(self.finding_embeddings(recognised))
+
+    def finding_embeddings(self, recognised: RecognisedRequest) -> Slices[EmbeddingsWanted | None]:
+        """What ``embeddings_wanted`` gives."""
         profile, request = recognised.recognition.profile, recognised.opened.request
         if profile.embedding is None or request.missing_history is not None:
             return None
-        by_turn = self._routers[profile.name].texts_to_embed(request.turns)
+        by_turn = yield from self._routers[profile.name].finding_texts(request.turns)
         if not by_turn:
             return None
         return EmbeddingsWanted(
@@ -161,11 +183,18 @@ class Pipeline:
 
         ``lookup`` and ``wanted`` as ``decide`` takes them: where words and meaning are sure, nobody is asked.
         """
+        return at_once(self.finding_questions(recognised, lookup, wanted))
+
+    def finding_questions(
+        self, recognised: RecognisedRequest, lookup: Lookup = no_embeddings, wanted: EmbeddingsWanted | None = None
+    ) -> Slices[QuestionsWanted | None]:
+        """What ``questions_wanted`` gives."""
         profile, request = recognised.recognition.profile, recognised.opened.request
         if profile.routing_model is None or request.missing_history is not None:
             return None
         router = self._routers[profile.name]
-        by_turn = router.questions(request.turns, lookup=lookup, to_embed=None if wanted is None else wanted.by_turn)
+        to_embed = None if wanted is None else wanted.by_turn
+        by_turn = yield from router.finding_questions(request.turns, lookup=lookup, to_embed=to_embed)
         if not by_turn:
             return None
         return QuestionsWanted(settings=profile.routing_model, section_ids=router.section_ids, by_turn=by_turn)
@@ -218,6 +247,30 @@ class Pipeline:
         ``questions_wanted`` says. ``answers``: what a routing model said; ``no_answers`` where this caller's requests
         don't ask one.
         """
+        return at_once(
+            self.deciding(
+                recognised,
+                target,
+                placement=placement,
+                lookup=lookup,
+                wanted=wanted,
+                answers=answers,
+                questions=questions,
+            )
+        )
+
+    def deciding(
+        self,
+        recognised: RecognisedRequest,
+        target: Callable[[], Target],
+        *,
+        placement: Literal["auto", "append", "grow", "latest"] | None = None,
+        lookup: Lookup = no_embeddings,
+        wanted: EmbeddingsWanted | None = None,
+        answers: AnswerLookup = no_answers,
+        questions: QuestionsWanted | None = None,
+    ) -> Slices[WalkResult]:
+        """What ``decide`` gives."""
         data, shape, request = recognised.opened.data, recognised.opened.shape, recognised.opened.request
         recognition = recognised.recognition
         profile = recognition.profile
@@ -226,7 +279,7 @@ class Pipeline:
         placement = DEFAULT_PLACEMENT if asked is None or asked == "auto" or common.holds_to_prefix else asked
         router = self._routers[profile.name]
         if request.missing_history is None:
-            decision = router.decide(
+            decision = yield from router.deciding(
                 request.turns,
                 latest_only=placement == "latest",
                 lookup=lookup,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
@@ -80,7 +80,8 @@ class Request:
     """A request as the walk sees it, whatever its wire shape."""
 
     system: tuple[SystemBlock, ...]
-    turns: tuple[Turn, ...]
+    turns: Sequence[Turn]
+    """Those that ``read`` gives are made when they are asked for (request/history.py)."""
     marks_before: tuple[Mark, ...]
     """The client's breakpoints that the provider reads ahead of the system prompt (tools)."""
     marks_after: tuple[Mark, ...]

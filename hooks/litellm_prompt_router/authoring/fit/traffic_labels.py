@@ -109,7 +109,7 @@ def _answered(line: _AnsweredCall) -> tuple[Turn, ...]:
         except UnreadableRequestError:
             continue
         if turns and tuple(tool for turn in turns for tool in turn.tool_calls) == called:
-            return turns
+            return tuple(turns)
     return (Turn(role="assistant", text="", tool_calls=called),)
 
 

@@ -5,7 +5,7 @@ No vector is fetched here. They are passed in, and a message without one is scor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import NamedTuple
@@ -83,21 +83,24 @@ class SemanticScores(NamedTuple):
 
 
 def in_context(turns: Sequence[Turn], own: Callable[[Turn], str | None]) -> dict[int, str]:
-    """What goes to the embedding model of each user message that has words of the user's, by turn.
+    """What goes to the embedding model of each user message that has words of the user's, by turn."""
+    return dict(each_in_context(turns, own))
+
+
+def each_in_context(turns: Sequence[Turn], own: Callable[[Turn], str | None]) -> Iterator[tuple[int, str]]:
+    """The same, one after the other.
 
     The user's message before, what the agent had said last, and this message, each where it is there and capped. A
     pure function of the turns up to the message. ``own``: the user's own words in a turn.
     """
-    found: dict[int, str] = {}
     before = said = ""
     for at, turn in enumerate(turns):
         if turn.role == "assistant":
             said = turn.text if turn.text.strip() else said
         elif turn.role == "user" and (text := own(turn)) is not None:
             context = [embedded_part(part, CONTEXT_CHARS) for part in (before, said) if part.strip()]
-            found[at] = "\n".join((*context, embedded_part(text, MESSAGE_CHARS if context else EMBEDDED_CHARS)))
+            yield at, "\n".join((*context, embedded_part(text, MESSAGE_CHARS if context else EMBEDDED_CHARS)))
             before, said = (text if text.strip() else before), ""
-    return found
 
 
 def embedded_part(text: str, most_chars: int = EMBEDDED_CHARS) -> str:

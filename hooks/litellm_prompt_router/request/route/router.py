@@ -25,11 +25,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from litellm_prompt_router.profile.agents import EVERY_AGENT
 from litellm_prompt_router.profile.profile import Profile
+from litellm_prompt_router.request.history import History
 from litellm_prompt_router.request.route.agent_words import AgentReader, call_in_answer, is_answer
 from litellm_prompt_router.request.route.embeddings import (
     Lookup,
     MessageEmbedding,
-    in_context,
+    each_in_context,
     no_embeddings,
     promised,
 )
@@ -46,7 +47,15 @@ from litellm_prompt_router.request.route.routing_answers import (
 from litellm_prompt_router.request.route.routing_model_part import RoutingModelPart
 from litellm_prompt_router.request.route.scores import GateState, Trace
 from litellm_prompt_router.request.route.uncalibrated import UncalibratedBase
-from litellm_prompt_router.request.route.walk import RememberedWalks, Walk
+from litellm_prompt_router.request.route.walk import RememberedWalks, Walk, WalkVariant, is_settled
+from litellm_prompt_router.request.slices import (
+    MAX_UNSLICED_TURNS,
+    SLICE_CHARS,
+    SLICE_TURNS,
+    Slices,
+    at_once,
+    in_slices,
+)
 from litellm_prompt_router.request.types import RESULT_ROLES, RoutingDecision, Turn
 
 SHORTENED = "the history was shortened"
@@ -70,7 +79,12 @@ class Router:
         self._asking = None if self._model is None else RoutingModelPart(profile, self._ignore, self._owner_of_tool)
         self._agent = AgentReader(profile)
         self._messages = MessageNeeds(profile, self._base, self._asking)
-        self._walks = RememberedWalks(self._ignore, is_listening=self._agent.is_listening)
+        self._walks = RememberedWalks()
+
+    @property
+    def remembered_walks(self) -> int:
+        """Conversations that are remembered up to a message, at most MAX_WALKS."""
+        return len(self._walks)
 
     @property
     def section_ids(self) -> tuple[str, ...]:
@@ -103,19 +117,56 @@ class Router:
         by its words and meaning, and ``no_answers`` as if there were no such model. ``declared``: the names of the
         tools that the request declares; None where they aren't known, and then no module is left out for want of one.
         """
-        turns = tuple(turns)
+        return at_once(
+            self.deciding(
+                turns,
+                latest_only=latest_only,
+                trace=trace,
+                lookup=lookup,
+                to_embed=to_embed,
+                answers=answers,
+                questions=questions,
+                declared=declared,
+            )
+        )
+
+    def deciding(
+        self,
+        turns: Iterable[Turn],
+        *,
+        latest_only: bool = False,
+        trace: Trace | None = None,
+        lookup: Lookup = no_embeddings,
+        to_embed: Mapping[int, str] | None = None,
+        answers: AnswerLookup = no_answers,
+        questions: Mapping[int, RoutingQuestion] | None = None,
+        declared: frozenset[str] | None = None,
+    ) -> Slices[RoutingDecision]:
+        """What ``decide`` gives."""
+        turns = History.of(turns)
         absent = frozenset[int]() if self._base is None else self._base.absent(declared)
-        to_embed = self.texts_to_embed(turns) if to_embed is None else to_embed
+        to_embed = (yield from self.finding_texts(turns)) if to_embed is None else to_embed
         embeddings = self._embeddings(lookup, to_embed)
         answered: dict[int, RoutingAnswer] | None = None
         if self._asking is not None and answers is not no_answers:
-            questions = self.questions(turns, lookup=lookup, to_embed=to_embed) if questions is None else questions
+            if questions is None:
+                questions = yield from self.finding_questions(turns, lookup=lookup, to_embed=to_embed)
             answered = self._answers(answers, questions)
         if latest_only or trace is not None:
             begin, walk = 0, self._started_anew(absent)
         else:
-            begin, walk = self._resumed(turns, embeddings, answered, absent)
-        self._advance(walk, turns, begin, len(turns), embeddings, answered, latest_only=latest_only, trace=trace)
+            begin, walk = yield from self._resumed(turns, WalkVariant(absent, embeddings, answered))
+        yield from self._advance(
+            walk,
+            turns,
+            begin,
+            len(turns),
+            embeddings,
+            answered,
+            latest_only=latest_only,
+            trace=trace,
+            is_sliced=len(turns) - begin > MAX_UNSLICED_TURNS,
+        )
         if walk.kind == "none":
             walk.send_all(NO_MESSAGE, at=len(turns) - 1)
         return RoutingDecision(
@@ -126,7 +177,7 @@ class Router:
             fallback_reason=walk.fallback,
             query_chars=walk.query_chars,
             turn_number=walk.turn_number,
-            is_new_message=walk.message_at >= 0 and not any(map(_is_answer, turns[walk.message_at + 1 :])),
+            is_new_message=walk.message_at >= 0 and not _is_answered(turns, walk.message_at),
         )
 
     def decide_all(self, turns: Sequence[Turn], reason: str) -> RoutingDecision:
@@ -146,24 +197,37 @@ class Router:
 
     def texts_to_embed(self, turns: Sequence[Turn]) -> dict[int, str]:
         """What an embedding model is to be asked for, by turn: each message that is scored, in its context."""
+        return at_once(self.finding_texts(turns))
+
+    def finding_texts(self, turns: Sequence[Turn]) -> Slices[dict[int, str]]:
+        """What ``texts_to_embed`` gives."""
         if self._semantics is None:
             return {}
-        texts = in_context(turns, lambda turn: own_words(turn, self._ignore).text)
-        return {at: texts.get(at, "") for at, reading in self._readings(turns) if reading.scores is not None}
+        own = each_in_context(turns, lambda turn: own_words(turn, self._ignore).text)
+        texts = dict((yield from in_slices(own)))
+        readings = yield from in_slices(self._readings(turns))
+        return {at: texts.get(at, "") for at, reading in readings if reading.scores is not None}
 
     def questions(
         self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
     ) -> dict[int, RoutingQuestion]:
         """What a routing model is to be asked, by user turn; answered before or not."""
+        return at_once(self.finding_questions(turns, lookup=lookup, to_embed=to_embed))
+
+    def finding_questions(
+        self, turns: Sequence[Turn], *, lookup: Lookup = no_embeddings, to_embed: Mapping[int, str] | None = None
+    ) -> Slices[dict[int, RoutingQuestion]]:
+        """What ``questions`` gives."""
         if self._asking is None:
             return {}
-        asked = [at for at, reading in self._readings(turns) if reading.kind == "task"]
+        readings = yield from in_slices(self._readings(turns))
+        asked = [at for at, reading in readings if reading.kind == "task"]
         if asked and not self._asking.is_asked_always:
             trace = Trace()
-            self.decide(turns, trace=trace, lookup=lookup, to_embed=to_embed)
+            yield from self.deciding(turns, trace=trace, lookup=lookup, to_embed=to_embed)
             sure = {seen.turn for seen in trace.weighed if self._asking.is_sure(seen)}
             asked = [at for at in asked if at not in sure]
-        return self._asking.questions(turns, asked)
+        return dict((yield from in_slices(self._asking.questions(turns, frozenset(asked)))))
 
     def _readings(self, turns: Sequence[Turn]) -> Iterator[tuple[int, MessageReading]]:
         """What each user message says by itself, by turn."""
@@ -187,22 +251,27 @@ class Router:
         size = self._semantics.vectors.shape[1]
         return {at: m for at, text in wanted.items() if (m := found.get(text)) is not None and len(m.vector) == size}
 
-    def _resumed(
-        self,
-        turns: tuple[Turn, ...],
-        embeddings: Mapping[int, MessageEmbedding],
-        answered: Mapping[int, RoutingAnswer] | None,
-        absent: frozenset[int],
-    ) -> tuple[int, Walk]:
+    def _resumed(self, turns: History, variant: WalkVariant) -> Slices[tuple[int, Walk]]:
         """Where the walk begins, and what is known there: every call sends again what the calls before it sent."""
-        keys = self._walks.keys(turns, embeddings, answered, absent)
-        at, walk = self._walks.latest(keys) or (0, self._started_anew(absent))
-        if keys and keys[-1][0] > at:
+        at, walk = self._walks.latest(turns, variant) or (0, self._started_anew(variant.absent))
+        for place in self._places_to_keep(turns, at):
             walk = walk.copy()
-            self._advance(walk, turns, at, keys[-1][0], embeddings, answered)
-            at = keys[-1][0]
-            self._walks.remember(keys[-1], walk)
+            is_sliced = len(turns) - at > MAX_UNSLICED_TURNS
+            yield from self._advance(walk, turns, at, place, variant.embeddings, variant.answered, is_sliced=is_sliced)
+            self._walks.remember(turns, place, variant, walk)
+            at = place
         return at, walk.copy()
+
+    def _places_to_keep(self, turns: History, begin: int) -> list[int]:
+        """The last settled turn behind ``begin``, and ahead of it the last one ahead of a mark of the client's.
+
+        A client that marks the history's moving end may write a message otherwise once its mark is gone.
+        """
+        ends = [len(turns) - 1]
+        if ends[0] > begin and (suspects := turns.chain.read().suspects):
+            ends.insert(0, min(suspects[0], ends[0]))
+        places = [next((at for at in range(end, begin, -1) if is_settled(turns, at)), begin) for end in ends]
+        return sorted({place for place in places if place > begin})
 
     def _started_anew(self, absent: frozenset[int] = frozenset()) -> Walk:
         return Walk(Need(self._core, self._requires, self._ids), GateState(self._columns), absent=absent)
@@ -218,10 +287,16 @@ class Router:
         *,
         latest_only: bool = False,
         trace: Trace | None = None,
-    ) -> None:
+        is_sliced: bool = False,
+    ) -> Slices[None]:
         """Takes the walk from turn ``begin`` to turn ``end``. ``answered`` None: no routing model is asked."""
+        chars = 0
         for at in range(begin, end):
             turn = turns[at]
+            chars += len(turn.text)
+            if is_sliced and (at % SLICE_TURNS == 0 or chars > SLICE_CHARS):
+                chars = 0
+                yield
             walk.need.is_late = walk.kind != "none"
             if at == 0 and (turn.role in RESULT_ROLES or turn.tool_calls) and not latest_only:
                 walk.send_all(SHORTENED, at=at)
@@ -287,8 +362,8 @@ class Router:
                 walk.need.bring(module, "tool_call", tool, at=_behind_results(turns, at))
 
 
-def _is_answer(turn: Turn) -> bool:
-    return turn.role == "assistant"
+def _is_answered(turns: Sequence[Turn], message: int) -> bool:
+    return any(turns[at].role == "assistant" for at in range(message + 1, len(turns)))
 
 
 def _behind_results(turns: Sequence[Turn], call: int) -> int:

@@ -60,10 +60,10 @@ class RoutingModelPart:
     def _band(self, seen: WeighedMessage) -> AskingBand | None:
         return None if self._cascade is None else self._cascade.band(is_fused=seen.is_fused)
 
-    def questions(self, turns: Sequence[Turn], asked: Collection[int]) -> dict[int, RoutingQuestion]:
+    def questions(self, turns: Sequence[Turn], asked: Collection[int]) -> Iterator[tuple[int, RoutingQuestion]]:
         """The questions about the user messages at these turns."""
         if not asked or not self._index.ids:
-            return {}
+            return iter(())
         return questions_about(self._index, turns, asked, self._ignore, self._owner_of_tool)
 
     def named(self, answer: RoutingAnswer) -> Iterator[tuple[int, str]]:

@@ -54,9 +54,8 @@ _COMMA_AHEAD = re.compile(r",(?=\s*[\]}])")
 
 def questions_about(
     index: SectionIndex, turns: Sequence[Turn], asked: Collection[int], ignore: Ignore, owner_of_tool: Mapping[str, int]
-) -> dict[int, RoutingQuestion]:
+) -> Iterator[tuple[int, RoutingQuestion]]:
     """The questions about the user messages at these turns. One that says nothing isn't asked about."""
-    questions: dict[int, RoutingQuestion] = {}
     said: list[str] = []
     used: dict[str, None] = {}
     agent = ""
@@ -70,11 +69,10 @@ def questions_about(
             continue
         words = (own_words(turn, ignore).text or "").strip()
         if words and at in asked:
-            questions[at] = _question(index, said, agent, [*used], words, turn.attachments)
+            yield at, _question(index, said, agent, [*used], words, turn.attachments)
         if words or turn.attachments:
             agent = ""
         said += [_ends_of(words, EARLIER_CHARS)] if words else []
-    return questions
 
 
 def _question(

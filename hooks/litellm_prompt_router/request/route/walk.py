@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.profile.fitted import Floats
-from litellm_prompt_router.profile.profile import Ignore
-from litellm_prompt_router.request.route.agent_words import MAX_SAID_CHARS
+from litellm_prompt_router.request.history import History
+from litellm_prompt_router.request.message_chain import STRIDE, MessageChain
 from litellm_prompt_router.request.route.embeddings import MessageEmbedding
 from litellm_prompt_router.request.route.needed_modules import Need
-from litellm_prompt_router.request.route.own_words import stands_for_history
-from litellm_prompt_router.request.route.reader import lengths_of
+from litellm_prompt_router.request.route.own_words import INSTRUCTING
 from litellm_prompt_router.request.route.routing_answers import RoutingAnswer
 from litellm_prompt_router.request.route.scores import GateState
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED
-from litellm_prompt_router.request.types import MessageKind, Turn
+from litellm_prompt_router.request.types import RESULT_ROLES, MessageKind, Turn
 
 MAX_WALKS = 1024
-"""Conversations remembered up to their latest user message, for each profile: as hashes and module numbers, no text."""
+"""Conversations remembered up to a message, for each profile: as hashes and module numbers, no text."""
+ENDING = INSTRUCTING | {"user"}
+"""Roles of turns that end an answer and its calls."""
 
 
 @dataclass(slots=True)
@@ -62,48 +65,88 @@ class Walk:
             self.fallback = self.fallback or NOT_CALIBRATED
 
 
-WalkKey = tuple[int, int]
-"""A user turn, and a hash of what routing reads of the turns ahead of it."""
+class WalkVariant(NamedTuple):
+    """What a walk depends on beside the turns: modules that the request's tools leave out, and what models said.
+
+    ``embeddings``, ``answered``: by turn, for user messages; ``answered`` None: no routing model is asked.
+    """
+
+    absent: frozenset[int] = frozenset()
+    embeddings: Mapping[int, MessageEmbedding] = {}
+    answered: Mapping[int, RoutingAnswer] | None = None
+
+    def ahead_of(self, end: int) -> Hashable:
+        """What of it a walk ahead of turn ``end`` depends on."""
+        if not self.embeddings and self.answered is None:
+            return self.absent
+        vectors = [(at, each.digest) for at, each in sorted(self.embeddings.items()) if at < end]
+        answers = None if self.answered is None else [each for each in sorted(self.answered.items()) if each[0] < end]
+        return self.absent, sha256(repr((vectors, answers)).encode("utf-8", "backslashreplace")).digest()
 
 
 class RememberedWalks:
-    """One profile's walks, each as it stood ahead of a user message: earlier tool calls have their results there."""
+    """One profile's walks, each as it stood where everything behind it was open: by the digest of the messages so far.
 
-    def __init__(self, ignore: Ignore, *, is_listening: bool) -> None:
-        self._ignore = ignore
-        self._is_listening = is_listening
-        self._walks: dict[WalkKey, Walk] = {}
-        register_memory(self, "conversations walked", MAX_WALKS, lambda it: len(it._walks))
+    The oldest of ``MAX_WALKS`` goes first.
+    """
 
-    def keys(
-        self,
-        turns: Sequence[Turn],
-        embeddings: Mapping[int, MessageEmbedding],
-        answered: Mapping[int, RoutingAnswer] | None,
-        absent: frozenset[int],
-    ) -> list[WalkKey]:
-        """One for each user message, in order: what was read ahead of it, and what the request's tools leave out."""
-        ignore, is_listening = self._ignore, self._is_listening
-        keys: list[WalkKey] = []
-        key = hash((absent, answered is None)) if absent or answered is not None else 0
-        for at, turn in enumerate(turns):
-            if turn.role == "user":
-                keys.append((at, key))
-                embedding = embeddings.get(at)
-                key = hash((key, turn.text, lengths_of(turn), turn.attachments, embedding and embedding.digest))
-                if answered is not None:
-                    key = hash((key, answered.get(at)))
-            else:
-                role, text, _, calls, _, _, declared, arguments = turn
-                said = (text[-MAX_SAID_CHARS:], arguments) if is_listening and role == "assistant" else None
-                key = hash((key, role, calls, declared, stands_for_history(turn, ignore), said))
-        return keys
+    def __init__(self) -> None:
+        self._walks: dict[tuple[bytes, Hashable], Walk] = {}
+        self._offsets: dict[bytes | None, int] = {}
+        """By the digest ahead of them, how far behind it walks are remembered: a bit for each number of messages."""
+        register_memory(self, "conversations walked", MAX_WALKS, len)
 
-    def latest(self, keys: Sequence[WalkKey]) -> tuple[int, Walk] | None:
+    def __len__(self) -> int:
+        return len(self._walks)
+
+    def latest(self, history: History, variant: WalkVariant) -> tuple[int, Walk] | None:
         """The longest walk that is remembered of a conversation, and the turn ahead of which it stands."""
-        return next(((key[0], walk) for key in reversed(keys) if (walk := self._walks.get(key)) is not None), None)
+        if not self._walks or len(history) < 2:
+            return None
+        chain = history.chain.read()
+        for stride in range(len(chain.digests) - 1, -1, -1):
+            offsets = self._offsets.get(_ahead_of(chain, stride), 0)
+            offset = offsets.bit_length() - 1
+            while offsets:
+                at = stride * STRIDE + offset
+                if 0 < at < len(history) and is_settled(history, at):
+                    digest = chain.digest(at)
+                    walk = None if digest is None else self._walks.get((digest, variant.ahead_of(at)))
+                    if walk is not None:
+                        return at, walk
+                offsets &= ~(1 << offset)
+                offset = offsets.bit_length() - 1
+        return None
 
-    def remember(self, key: WalkKey, walk: Walk) -> None:
-        if len(self._walks) >= MAX_WALKS:
-            self._walks.pop(next(iter(self._walks)), None)
-        self._walks[key] = walk
+    def remember(self, history: History, at: int, variant: WalkVariant, walk: Walk) -> None:
+        chain = history.chain.read()
+        digest = chain.digest(at)
+        if digest is None:
+            return
+        stride, offset = divmod(at, STRIDE)
+        _make_room(self._walks, MAX_WALKS)
+        self._walks[digest, variant.ahead_of(at)] = walk
+        before = _ahead_of(chain, stride)
+        offsets = self._offsets.pop(before, 0)
+        _make_room(self._offsets, MAX_WALKS)
+        self._offsets[before] = offsets | 1 << offset
+
+
+def _ahead_of(chain: MessageChain, stride: int) -> bytes | None:
+    """What offsets into a stride go by: the digest ahead of it, of the first one that of its first message."""
+    return chain.digests[stride] if stride else chain.digest(1)
+
+
+def is_settled(turns: Sequence[Turn], at: int) -> bool:
+    """Whether what the turns ahead of turn ``at`` bring, and where it goes, is known whatever follows that turn.
+
+    Modules go behind the results of the calls that bring them, and the agent's words belong to an answer that may be
+    several turns: both are over ahead of a user's or a system's turn, and where results end.
+    """
+    role = turns[at].role
+    return role in ENDING or (role not in RESULT_ROLES and turns[at - 1].role in RESULT_ROLES)
+
+
+def _make_room(memory: dict[Any, Any], most: int) -> None:
+    while len(memory) >= most:
+        memory.pop(next(iter(memory)), None)

@@ -25,6 +25,7 @@ from litellm_prompt_router.request.wire.captured_body import MASK, answer_of, cl
 from litellm_prompt_router.request.wire.conversation import UNNAMED, Sender, conversation_of, sender_of
 from litellm_prompt_router.request.wire.declared_tools import known_tools, tool_names, tools_chars
 from litellm_prompt_router.request.wire.marking import MarkPlan, Texts
+from litellm_prompt_router.request.wire.outline import BodyOutline
 
 __all__ = [
     "MASK",
@@ -47,7 +48,7 @@ __all__ = [
 class EndpointShape:
     """How one endpoint carries its system prompt.
 
-    ``read``: the request in our types; raises UnreadableRequestError with a passthrough reason.
+    ``outline``: what the body is made of; raises UnreadableRequestError with a passthrough reason.
     ``write``: a new body with the rewritten system prompt; shares what it doesn't change, changes nothing shared.
     ``marked``: the body as it came with as many cache marks as help, and their number.
     ``texts``: where two rewritings of one body may differ in cuts and marks.
@@ -57,7 +58,7 @@ class EndpointShape:
     endpoint takes marks.
     """
 
-    read: Callable[[Mapping[str, Any]], Request]
+    outline: Callable[[Mapping[str, Any]], BodyOutline]
     write: Callable[[Mapping[str, Any], Request, Rewritten], dict[str, Any]]
     marked: Callable[[Mapping[str, Any], Request, Target, Ttl], tuple[Mapping[str, Any], int]]
     texts: Texts
@@ -65,13 +66,17 @@ class EndpointShape:
     settle: Callable[[Mapping[str, Any], int], int] = lambda data, turn: turn
     results_are_users: bool = False
 
+    def read(self, data: Mapping[str, Any]) -> Request:
+        """The request in our types; raises UnreadableRequestError with a passthrough reason."""
+        return self.outline(data).request()
+
 
 def _unmarked(data: Mapping[str, Any], *_: object) -> tuple[Mapping[str, Any], int]:
     return data, 0
 
 
 _GEMINI = EndpointShape(
-    read=gemini.read,
+    outline=gemini.outline,
     write=gemini.write,
     marked=_unmarked,
     texts=Texts(items="contents"),
@@ -79,9 +84,9 @@ _GEMINI = EndpointShape(
 )
 
 SHAPES: Mapping[str, EndpointShape] = {
-    CHAT: EndpointShape(read=chat.read, write=chat.write, marked=chat_marks.marked, texts=Texts()),
+    CHAT: EndpointShape(outline=chat.outline, write=chat.write, marked=chat_marks.marked, texts=Texts()),
     RESPONSES: EndpointShape(
-        read=responses.read,
+        outline=responses.outline,
         write=responses.write,
         marked=_unmarked,
         texts=Texts(fields=("instructions",), items="input", kind="input_text"),
@@ -91,7 +96,7 @@ SHAPES: Mapping[str, EndpointShape] = {
     GEMINI: _GEMINI,
     GEMINI_STREAM: _GEMINI,
     MESSAGES: EndpointShape(
-        read=messages.read,
+        outline=messages.outline,
         write=messages.write,
         marked=messages.marked,
         texts=Texts(fields=("system",)),

@@ -28,11 +28,12 @@ from litellm_prompt_router.request.wire.marks import (
     added_parameters,
     mark_of,
     marked,
-    marks_after,
+    marks_behind,
     moved_points,
     points_for,
     with_end_marks,
 )
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import MAX_ARGUMENT_CHARS, argument_text
 
@@ -54,19 +55,25 @@ _THINKING = frozenset({"thinking", "redacted_thinking", "reasoning"})
 
 def read(data: Mapping[str, Any]) -> Request:
     """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    return outline(data).request()
+
+
+def outline(data: Mapping[str, Any]) -> BodyOutline:
+    """The same, before its conversation was read."""
     messages = data.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list) or not are_objects(messages):
         raise UnreadableRequestError("malformed_messages")
     leading = _leading(messages)
     system = tuple(block for number in range(leading) for block in _system_blocks(messages[number], number))
-    rest = messages[leading:]
     tools = data.get("tools")
     tools = tools if isinstance(tools, list) else []
-    return Request(
+    return BodyOutline(
+        kind="chat",
         system=system,
-        turns=tuple(_turn(message) for message in rest),
+        messages=messages[leading:],
+        turn_of=_turn,
         marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
-        marks_after=tuple(marks_after(data, rest)),
+        marks_behind=tuple(marks_behind(data)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
 
@@ -168,7 +175,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     rest = messages[leading:]
     if rewritten.composition.late:
         role = messages[request.system[0].message]["role"]
-        rest = list(with_late(rest, late_texts(request, rewritten), _late_message(role, rewritten), noted_message))
+        rest = with_late(rest, late_texts(request, rewritten), _late_message(role, rewritten), noted_message)
     parameters = _parameters(data, rewritten, leading, out)
     messages = [*out, *rest]
     if rewritten.target.marks_blocks:

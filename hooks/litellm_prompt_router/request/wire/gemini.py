@@ -14,6 +14,7 @@ from typing import Any
 
 from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.late_blocks import with_late
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -33,12 +34,18 @@ _ROLES = {"model": "assistant", "function": "tool"}
 
 def read(data: Mapping[str, Any]) -> Request:
     """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    return outline(data).request()
+
+
+def outline(data: Mapping[str, Any]) -> BodyOutline:
+    """The same, before its conversation was read."""
     instruction = _first(data, _SYSTEM_KEYS)
-    return Request(
+    return BodyOutline(
+        kind="gemini",
         system=tuple(_system_blocks(instruction)) if instruction else (),
-        turns=tuple(map(_turn, _contents(data.get("contents")))),
-        marks_before=(),
-        marks_after=(),
+        messages=_contents(data.get("contents")),
+        turn_of=_turn,
+        bears_marks=False,
     )
 
 
@@ -70,7 +77,7 @@ def _contents(contents: Any) -> list[dict[str, Any]]:
     if isinstance(contents, str):
         return [{"role": "user", "parts": [{"text": contents}]}]
     contents = [contents] if isinstance(contents, dict) else contents
-    if not isinstance(contents, list) or not all(isinstance(content, dict) for content in contents):
+    if not isinstance(contents, list) or not are_objects(contents):
         raise UnreadableRequestError("malformed_contents")
     return contents
 
@@ -127,7 +134,7 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     late = list(late_texts(request, rewritten))
     if late:
         contents = _contents(data["contents"])
-        data = {**data, "contents": [*with_late(contents, late, _late_content, _noted)]}
+        data = {**data, "contents": with_late(contents, late, _late_content, _noted)}
     key = next(key for key in _SYSTEM_KEYS if data.get(key) is not None)
     instruction = data[key]
     blocks = list(out_blocks(request, rewritten))

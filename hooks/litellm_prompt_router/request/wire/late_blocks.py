@@ -6,7 +6,7 @@ its own, and a mark on such a message becomes that block's: LiteLLM drops it fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from litellm_prompt_router.request.wire.marks import CACHE_CONTROL
@@ -20,20 +20,24 @@ WithNote = Callable[[dict[str, Any], str], dict[str, Any]]
 
 def with_late(
     messages: Sequence[dict[str, Any]], late: Iterable[LateText], own_message: OwnMessage, with_note: WithNote
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """The conversation with each late text where it belongs; messages without one are shared."""
     by_turn: dict[int, list[LateText]] = {}
     for text in late:
         by_turn.setdefault(text.turn, []).append(text)
-    for turn, message in enumerate(messages):
-        here = by_turn.get(turn, ())
-        for text in here:
+    out: list[dict[str, Any]] = []
+    at = 0
+    for turn in sorted(turn for turn in by_turn if 0 <= turn < len(messages)):
+        out += messages[at:turn]
+        message = messages[turn]
+        for text in by_turn[turn]:
             if text.is_inside:
                 message = with_note(message, text.text)
-        yield message
-        for text in here:
-            if not text.is_inside:
-                yield own_message(text)
+        out.append(message)
+        out += [own_message(text) for text in by_turn[turn] if not text.is_inside]
+        at = turn + 1
+    out += messages[at:]
+    return out
 
 
 def noted_message(message: Mapping[str, Any], note: str, kind: str = "text") -> dict[str, Any]:

@@ -80,10 +80,8 @@ INJECTION_POINTS = "cache_control_injection_points"
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
-def marks_after(data: Mapping[str, Any], messages: Iterable[Mapping[str, Any]]) -> Iterator[Mark]:
-    """What the client marks behind the system prompt: in these messages, at top level and by injection points."""
-    for message in messages:
-        yield from marks_of_message(message)
+def marks_behind(data: Mapping[str, Any]) -> Iterator[Mark]:
+    """What the client marks behind the system prompt in no message: at top level and by injection points."""
     top = mark_of(data)
     if top is not None:
         yield top

@@ -28,12 +28,13 @@ from litellm_prompt_router.request.wire.marks import (
     INJECTION_POINTS,
     added_parameters,
     mark_of,
-    marks_after,
+    marks_behind,
     moved_points,
     points_for,
     with_end_marks,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks, without_blank
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -50,21 +51,27 @@ _RESULT = "tool_result"
 
 def read(data: Mapping[str, Any]) -> Request:
     """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    return outline(data).request()
+
+
+def outline(data: Mapping[str, Any]) -> BodyOutline:
+    """The same, before its conversation was read."""
     messages = data.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list) or not are_objects(messages):
         raise UnreadableRequestError("malformed_messages")
     leading = leading_of(messages)
     system = [*_system_blocks(data.get(SYSTEM) or "", TOP, None)]
     for number in range(leading):
         system += _system_blocks(messages[number].get("content"), number, mark_of(messages[number]))
-    rest = messages[leading:]
     tools = data.get("tools")
     tools = tools if isinstance(tools, list) else []
-    return Request(
+    return BodyOutline(
+        kind="messages",
         system=tuple(system),
-        turns=tuple(_turn(message) for message in rest),
+        messages=messages[leading:],
+        turn_of=_turn,
         marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
-        marks_after=tuple(marks_after(data, rest)),
+        marks_behind=tuple(marks_behind(data)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
 

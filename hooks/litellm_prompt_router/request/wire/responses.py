@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from litellm_prompt_router.request.types import Mark, Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
+from litellm_prompt_router.request.types import Request, Rewritten, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.declared_tools import tools_of_item
 from litellm_prompt_router.request.wire.late_blocks import noted, noted_message, with_late
 from litellm_prompt_router.request.wire.leading_items import holds_tools, is_system, leading_of
@@ -23,9 +23,9 @@ from litellm_prompt_router.request.wire.marks import (
     INJECTION_POINTS,
     mark_of,
     marked,
-    marks_of_message,
-    marks_of_points,
+    marks_behind,
 )
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -56,6 +56,11 @@ _HISTORY_KEYS = ("previous_response_id", "conversation")
 
 def read(data: Mapping[str, Any]) -> Request:
     """The request in our types. Raises UnreadableRequestError with a passthrough reason."""
+    return outline(data).request()
+
+
+def outline(data: Mapping[str, Any]) -> BodyOutline:
+    """The same, before its conversation was read."""
     instructions = data.get(INSTRUCTIONS)
     if instructions is not None and not isinstance(instructions, str):
         raise UnreadableRequestError("unsupported_system_content")
@@ -65,14 +70,15 @@ def read(data: Mapping[str, Any]) -> Request:
     for number in range(leading):
         if is_system(items[number]):
             system += _system_blocks(items[number], number)
-    rest = items[leading:]
     tools = data.get("tools")
     tools = tools if isinstance(tools, list) else []
-    return Request(
+    return BodyOutline(
+        kind="responses",
         system=tuple(system),
-        turns=tuple(map(_turn, rest)),
+        messages=items[leading:],
+        turn_of=_turn,
         marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
-        marks_after=tuple(_marks_after(data, rest)),
+        marks_behind=tuple(marks_behind(data)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
         missing_history=UNSEEN_HISTORY if any(data.get(key) for key in _HISTORY_KEYS) else None,
     )
@@ -85,7 +91,7 @@ def items_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [{"role": "user", "content": given}]
     if given is None:
         return []
-    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+    if not isinstance(given, list) or not are_objects(given):
         raise UnreadableRequestError("malformed_input")
     return given
 
@@ -156,15 +162,6 @@ def _texts_of_output(output: object) -> Iterator[str]:
         text = part.get("text") if isinstance(part, dict) else None
         if isinstance(text, str):
             yield text
-
-
-def _marks_after(data: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iterator[Mark]:
-    for item in items:
-        yield from marks_of_message(item)
-    top = mark_of(data)
-    if top is not None:
-        yield top
-    yield from marks_of_points(data)
 
 
 # Writing
