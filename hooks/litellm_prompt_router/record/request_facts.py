@@ -1,6 +1,6 @@
 """What is known of a request when it leaves: whose it is, and what was decided on it.
 
-It travels in LiteLLM's own metadata bag as plain JSON, so that nothing is kept per request on our side.
+It waits in the process until the request is answered; LiteLLM's own metadata has its summary.
 """
 
 from __future__ import annotations
@@ -248,24 +248,6 @@ class Facts:
             for module, kind, detail, late in self.modules
         ]
         return {**caller, **own, "late_modules": list(self.late_modules), "module_count": self.module_count}
-
-    def to_bag(self) -> dict[str, Any]:
-        """Plain JSON types, for LiteLLM's metadata bag."""
-        bag: dict[str, Any] = {name: getattr(self, name) for name in _FACT_NAMES}
-        bag["caller"] = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
-        bag["modules"] = [list(evidence) for evidence in self.modules]
-        return bag
-
-    @classmethod
-    def from_bag(cls, bag: Mapping[str, Any]) -> Facts:
-        """The facts that ``to_bag`` wrote. Raises TypeError or KeyError on anything else."""
-        modules = tuple(Evidence(*evidence) for evidence in bag["modules"])
-        return cls(**_with_tuples({**bag, "caller": Caller(**_with_tuples({**bag["caller"]})), "modules": modules}))
-
-
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no tuples, and the classes here have no lists."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 _CALLER_NAMES = tuple(each.name for each in fields(Caller))
