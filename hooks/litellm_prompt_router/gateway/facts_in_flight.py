@@ -8,9 +8,9 @@ our later hooks know nothing.
 
 from __future__ import annotations
 
-import secrets
 from typing import NamedTuple
 
+from litellm_prompt_router.gateway.request_ids import new_id
 from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.wire.marking import Marking
 
@@ -18,7 +18,6 @@ MAX_IN_FLIGHT = 8_192
 """Requests that nobody has told the end of; a proxy that never tells it can't fill the memory."""
 MAX_FINISHED = 512
 """Their events may come twice, and a response's headers behind its record."""
-_SEAL_BYTES = 16
 
 
 class LeftRequest(NamedTuple):
@@ -37,11 +36,11 @@ class FactsInFlight:
         self._finished: dict[str, LeftRequest] = {}
 
     def __len__(self) -> int:
-        return len(self._in_flight) + len(self._finished)
+        return len(self._in_flight)
 
     def put(self, left: LeftRequest) -> str:
         """Keeps them; their seal."""
-        seal = secrets.token_hex(_SEAL_BYTES)
+        seal = new_id()
         _put_within(self._in_flight, seal, left, self._limits[0])
         return seal
 

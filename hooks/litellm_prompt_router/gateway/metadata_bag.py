@@ -130,6 +130,11 @@ def facts_of_request(data: Mapping[str, Any]) -> Facts | None:
     return None
 
 
+def in_flight() -> int:
+    """Requests whose records aren't out yet."""
+    return len(_LEFT)
+
+
 def finish(data: Mapping[str, Any]) -> None:
     """Tells that a request's record is out."""
     for key in BAG_KEYS:
