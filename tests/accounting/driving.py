@@ -26,6 +26,7 @@ from litellm.proxy.utils import ProxyLogging
 
 from litellm_prompt_router.analysis.simulate import RecordedCall
 from litellm_prompt_router.files import bundled_profiles, load_profiles
+from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.plugin import PromptRouter
 from litellm_prompt_router.policy.active import active_configuration, pipeline_of
 from litellm_prompt_router.policy.settings import load_settings
@@ -84,6 +85,7 @@ class Driver:
     ) -> Any:
         """LiteLLM's answer to one call, its success event handled."""
         self.clock.now_seconds = at_seconds
+        others = metadata_bag.in_flight()
         key = UserAPIKeyAuth(
             api_key="0" * 64, key_alias="alpha", metadata={"prompt_router": {"mode": mode}} if mode else {}
         )
@@ -106,9 +108,10 @@ class Driver:
             answer = [chunk async for chunk in answer]
         await GLOBAL_LOGGING_WORKER.flush()
         deadline = time.monotonic() + WAIT_SECONDS
-        while len(self.hook._completer) and time.monotonic() < deadline:
+        while (len(self.hook._completer) or metadata_bag.in_flight() > others) and time.monotonic() < deadline:
             await asyncio.sleep(0.001)
         assert not len(self.hook._completer), "the success event didn't come"
+        assert metadata_bag.in_flight() <= others, "the success event didn't come"
         return answer
 
     async def run(self, lane: Lane) -> None:

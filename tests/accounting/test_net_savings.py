@@ -136,22 +136,55 @@ def marked(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def test_what_is_left_alone_saves_nothing_and_warms_the_baseline(driver: Driver) -> None:
-    """A key that is off: exactly 0. What it cached is what a rewritten call would have found."""
-    await driver.send(marked(ask("hello")), 0, "a", "off")
-    await driver.send(marked(ask()), 10, "b")
-    left, rewritten = driver.records()
+    """A key that is off: exactly 0. What it cached is what a rewritten call would have found.
+
+    The prompt is one that another key's request was recognised by; its cache is long gone.
+    """
+    await driver.send(marked(ask("hi there")), -10_000, "a")
+    await driver.send(marked(ask("hello")), 0, "b", "off")
+    await driver.send(marked(ask()), 10, "c")
+    _, left, rewritten = driver.records()
     assert (left["estimated_net_saved_usd"], left["estimated_net_saved_method"]) == ("0", "nothing was changed")
     assert left["counterfactual_usd"] == left["billed_usd"]
+    assert left["priced_usd"] is not None
+    assert left["history_state"] is not None  # it was looked at
     assert rewritten["counterfactual_cache_read_tokens"] > 15_000
     assert rewritten["counterfactual_cache_write_5m_tokens"] == 0
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["nobody's prompt", "another prompt"])
+async def test_what_is_off_is_not_looked_at(driver: Driver, other: bool) -> None:
+    """Where no request of a key that isn't off was recognised by the same prompt. Its bill is told all the same."""
+    if other:
+        await driver.send(marked(ask("hi there")), -10_000, "a")
+    another = "You are somebody's agent.\n" * 800 + PROMPT
+    await driver.send({**marked(ask("hello", another)), "tools": TOOLS[:1]}, 0, "b", "off")
+    left = driver.records()[-1]
+    assert (left["reason"], left["estimated_net_saved_usd"]) == ("off", "0")
+    assert left["counterfactual_usd"] == left["billed_usd"] == left["priced_usd"] is not None
+    assert left["cache_write_5m_tokens"] > 15_000
+    assert left["history_state"] is left["message_count"] is left["history_chars"] is None
+    assert bool(len(driver.hook._completer._accountant._caches)) == other
+
+
+async def test_what_nobody_looked_at_makes_no_saving_too_large(driver: Driver) -> None:
+    """The first recognised call behind unobserved ones with its prompt: what these cached isn't known."""
+    await driver.send(marked(ask("hello")), 0, "a", "off")
+    await driver.send(marked(ask()), 10, "b")
+    await driver.send(marked(ask("Plot it")), 4_000, "c")
+    _, rewritten, later = driver.records()
+    assert rewritten["estimated_net_saved_usd"] is None
+    assert "isn't known" in rewritten["estimated_net_saved_reason"]
+    assert later["estimated_net_saved_usd"] is not None
+
+
 async def test_failed_attempts_warm_nothing_and_are_not_kept(driver: Driver) -> None:
+    await driver.send(marked(ask("hi there")), -10_000, "0")
     driver.upstream.fail("a", HttpError(status=400))
     with pytest.raises(litellm.BadRequestError):
         await driver.send(marked(ask("hello")), 0, "a", "off")
     await driver.send(marked(ask()), 10, "b")
-    failed, record = driver.records()
+    _, failed, record = driver.records()
     assert (failed["status"], record["status"]) == ("failure", "success")
     assert record["counterfactual_cache_read_tokens"] == 0
     assert record["counterfactual_cache_write_5m_tokens"] > 15_000

@@ -22,6 +22,7 @@ from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.request.pipeline import Pipeline
 from tests.cli.conftest import Run, write_profile
+from tests.gateway.left_facts import left_facts
 
 MODEL = "claude-sonnet-4-5"
 SUBJECTS = ("harbour", "lantern", "meadow", "violin", "glacier", "orchard", "compass", "saddle")
@@ -173,22 +174,22 @@ async def test_the_hook_leaves_it_alone(
 ) -> None:
     """Rewritten before, left as it came after; and rewritten again once what selects modules has changed."""
     hook_of()
-    assert (await dispatched())["metadata"]["prompt_router"]["outcome"] == "rewritten"
+    assert left_facts((await dispatched())["metadata"])["outcome"] == "rewritten"
     run("simulate", traffic(tmp_path, 8), "--profiles", root, "--profile", "keeper", "--tune")
     hook_of()
     out = await dispatched()
-    facts = out["metadata"]["prompt_router"]
+    facts = left_facts(out["metadata"])
     assert (facts["outcome"], facts["reason"]) == ("passthrough", "not_worth_it")
     assert out["messages"][0]["content"] == PROMPT
     editor = ProfileEditor(root / "keeper")
     editor.add_examples({"harbour": ["where may ships stay?"]})
     editor.save()
     hook_of()
-    assert (await dispatched())["metadata"]["prompt_router"]["reason"] == "not_worth_it"
+    assert left_facts((await dispatched())["metadata"])["reason"] == "not_worth_it"
     declared = root / "keeper" / "profile.yaml"
     declared.write_text(declared.read_text().replace("triggers: [saddle]", "triggers: [saddle, horse]"))
     hook_of()
-    assert (await dispatched())["metadata"]["prompt_router"]["outcome"] == "rewritten"
+    assert left_facts((await dispatched())["metadata"])["outcome"] == "rewritten"
 
 
 # Until when it holds

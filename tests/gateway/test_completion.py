@@ -36,7 +36,7 @@ def record() -> Record:
         tool_count=0,
     )
     return Record(
-        facts=Facts(caller=caller, mode="off", outcome="passthrough", reason="off"),
+        facts=Facts(caller=caller, mode="shadow", outcome="passthrough", reason="unrecognised"),
         finished_seconds=1.0,
         status="success",
         error_type=None,

@@ -35,6 +35,7 @@ from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.route import MessageEmbedding
 from tests.emulators.embeddings import Embedder, Fault
 from tests.emulators.proxy import free_port
+from tests.gateway.left_facts import left_facts
 from tests.made_embeddings import Telling, embedded_profile, meanings, telling
 from tests.made_encoder import made_model
 
@@ -77,7 +78,7 @@ async def selected(profile: Profile, text: str, cache: DualCache | None = None, 
     who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha", metadata={"prompt_router": policy} if policy else {})
     logging = ProxyLogging(user_api_key_cache=cache or DualCache())
     out: Any = await logging.pre_call_hook(user_api_key_dict=who, data=data, call_type="acompletion")
-    return tuple(evidence[0] for evidence in out["metadata"]["prompt_router"]["modules"])
+    return tuple(evidence[0] for evidence in left_facts(out["metadata"])["modules"])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ async def facts_of(profile: Profile, *texts: str) -> dict[str, Any]:
     logging = ProxyLogging(user_api_key_cache=DualCache())
     who = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
     out: Any = await logging.pre_call_hook(user_api_key_dict=who, data=data, call_type="acompletion")
-    facts: dict[str, Any] = out["metadata"]["prompt_router"]
+    facts: dict[str, Any] = left_facts(out["metadata"])
     return facts
 
 

@@ -26,6 +26,7 @@ from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Target
 from tests.emulators.envelopes import Envelopes
+from tests.gateway.left_facts import left_facts
 
 COUNT = token_counter()
 PROFILES = load_profiles(bundled_profiles(), COUNT)
@@ -82,7 +83,7 @@ async def test_the_prompt_is_rewritten_in_a_new_body(hook: PromptRouter) -> None
     assert messages == before
     assert len(out["messages"][0]["content"]) < len(WORKBENCH.text) * 0.7
     assert out["messages"][1:] == before[1:]
-    facts = out["metadata"]["prompt_router"]
+    facts = left_facts(out["metadata"])
     assert facts["outcome"] == "rewritten"
     assert "tools/data_processing" in [module[0] for module in facts["modules"]]
 
@@ -122,7 +123,7 @@ async def test_each_key_gets_what_its_metadata_says(
     data["proxy_server_request"] = {"headers": {"x-prompt-router": header} if header else {}}
     sent = json.dumps(data["messages"])
     out = await dispatch(data, who)
-    facts = out["metadata"]["prompt_router"]
+    facts = left_facts(out["metadata"])
     assert (facts["outcome"], facts["reason"]) == (outcome, reason)
     assert (json.dumps(out["messages"]) == sent) == (outcome != "rewritten")
 
@@ -133,8 +134,8 @@ async def test_team_metadata_counts_below_key_metadata(hook: PromptRouter) -> No
     off = UserAPIKeyAuth(api_key="0" * 64, metadata={}, team_metadata=team)
     on = UserAPIKeyAuth(api_key="0" * 64, metadata={"prompt_router": {"enabled": True}}, team_metadata=team)
     # `enabled: true` on the key lifts what the team switched off.
-    assert (await dispatch(body(), off))["metadata"]["prompt_router"]["reason"] == "off"
-    assert (await dispatch(body(), on))["metadata"]["prompt_router"]["outcome"] == "rewritten"
+    assert left_facts((await dispatch(body(), off))["metadata"])["reason"] == "off"
+    assert left_facts((await dispatch(body(), on))["metadata"])["outcome"] == "rewritten"
 
 
 @pytest.mark.parametrize("who", [key(), key(enabled=False)], ids=["on", "off"])
@@ -143,18 +144,18 @@ async def test_clients_cannot_forge_savings(hook: PromptRouter, who: UserAPIKeyA
     data = body(metadata=copy.deepcopy(FORGED))
     bag = (await dispatch(data, who))["metadata"]
     assert bag.get("compression_savings") != FORGED["compression_savings"]
-    assert bag["prompt_router"]["caller"]["key_alias"] == "alpha"
+    assert left_facts(bag)["caller"]["key_alias"] == "alpha"
     assert bag["spend_logs_metadata"]["cost_centre"] == "42"
     assert bag["spend_logs_metadata"]["prompt_router"]["outcome"] != "forged"
     assert "litellm_gateway_injected_cache" not in bag
 
 
+@pytest.mark.parametrize("seal", [None, "", "0" * 32, 7, ["0"], {"a": 1}], ids=repr)
 @pytest.mark.parametrize("holder", ["metadata", "litellm_metadata"])
-async def test_clients_cannot_forge_records(hook: PromptRouter, tmp_path: Path, holder: str) -> None:
+async def test_clients_cannot_forge_records(hook: PromptRouter, tmp_path: Path, holder: str, seal: object) -> None:
     """Hooks for requests that LiteLLM refused before ours came find what a client says under our key."""
     data = body()
-    forged = (await dispatch(body()))["metadata"]["prompt_router"]
-    forged = {**forged, "caller": {**forged["caller"], "request_id": "forged", "key_alias": "another's"}}
+    forged = {**(await dispatch(body()))["metadata"]["prompt_router"], "outcome": "forged", "seal": seal}
     data[holder] = {"prompt_router": forged}
     await hook.async_post_call_failure_hook(data, RuntimeError("refused"), key())
     kwargs = {"litellm_params": data, "model": "m", "custom_llm_provider": "openai"}
@@ -165,8 +166,7 @@ async def test_clients_cannot_forge_records(hook: PromptRouter, tmp_path: Path, 
     assert await hook.async_pre_call_deployment_hook(data, "acompletion") is None
     assert data[holder] == {"prompt_router": forged}
     hook.close()
-    ledger = tmp_path / "ledger.jsonl"
-    assert not ledger.exists() or "forged" not in ledger.read_text()
+    assert not (tmp_path / "ledger.jsonl").exists()
 
 
 async def test_own_facts_are_found_beside_forged_ones(hook: PromptRouter) -> None:
@@ -189,7 +189,7 @@ async def test_other_endpoints_are_left_alone(hook: PromptRouter, call_type: str
     sent = copy.deepcopy({k: v for k, v in data.items() if k != "metadata"})
     out = await dispatch(data, call_type=call_type)
     assert {k: v for k, v in out.items() if k != "metadata"} == sent
-    assert out["metadata"]["prompt_router"]["reason"] == "unsupported_endpoint"
+    assert left_facts(out["metadata"])["reason"] == "unsupported_endpoint"
 
 
 async def test_a_body_without_a_bag_is_not_given_one(hook: PromptRouter) -> None:
@@ -255,7 +255,7 @@ async def test_malformed_messages_pass_through(hook: PromptRouter, messages: Any
     """The provider gets to say what is wrong with them, not we."""
     out = await dispatch({"model": "m", "messages": copy.deepcopy(messages), "metadata": {}})
     assert out["messages"] == messages
-    assert out["metadata"]["prompt_router"]["outcome"] == "passthrough"
+    assert left_facts(out["metadata"])["outcome"] == "passthrough"
 
 
 async def test_headers_tell_what_was_done(hook: PromptRouter) -> None:
@@ -299,7 +299,7 @@ async def test_each_deployment_gets_its_own_marks(hook: PromptRouter) -> None:
     for deployment_id, marks in (("claude-1", 2), ("gpt-1", 0), ("claude-1", 2)):
         sent = await deployed(out, deployment_id)
         assert json.dumps(sent["messages"]).count("cache_control") == marks
-        assert out["metadata"]["prompt_router"]["breakpoints_total"] == marks
+        assert left_facts(out["metadata"])["breakpoints_total"] == marks
     assert out["messages"] is shared
     assert json.dumps(shared) == before
     assert out["metadata"]["litellm_gateway_injected_cache"] == "claude-1"
@@ -344,7 +344,7 @@ async def test_a_clients_own_subscription_is_left_alone(hook: PromptRouter) -> N
     sent = copy.deepcopy(data["messages"])
     out = await dispatch(data)
     assert out["messages"] == sent
-    assert out["metadata"]["prompt_router"]["reason"] == "client_oauth"
+    assert left_facts(out["metadata"])["reason"] == "client_oauth"
 
 
 @pytest.mark.usefixtures("mixed")
@@ -490,7 +490,7 @@ async def test_an_agent_edited_everywhere_is_drift(hook: PromptRouter) -> None:
     text = text.replace("\n\n", "\nAnd an edit of the agent's author.\n\n", 200)
     data = body()
     data["messages"][0]["content"] = text
-    facts = (await dispatch(data))["metadata"]["prompt_router"]
+    facts = left_facts((await dispatch(data))["metadata"])
     assert (facts["outcome"], facts["reason"]) == ("passthrough", "unrecognised")
     assert facts["is_drift"]
     assert facts["known_lines"] > 0.5
@@ -538,7 +538,7 @@ async def test_stopped_means_out_of_the_path(hook: PromptRouter, how: str) -> No
     began = time.time()
     hook._handler.publish(running)
     assert hook._completer._accountant._caches._gap_seconds >= began
-    assert (await dispatch(body()))["metadata"]["prompt_router"]["outcome"] == "rewritten"
+    assert left_facts((await dispatch(body()))["metadata"])["outcome"] == "rewritten"
 
 
 @pytest.mark.parametrize(
@@ -550,6 +550,6 @@ async def test_follow_ups_with_tails_send_what_was_there(hook: PromptRouter, mes
     before = await dispatch(body())
     messages = [*body()["messages"], {"role": "assistant", "content": "Done."}, {"role": "user", "content": message}]
     after = await dispatch(body(messages=messages))
-    sent = [[module[0] for module in out["metadata"]["prompt_router"]["modules"]] for out in (before, after)]
+    sent = [[module[0] for module in left_facts(out["metadata"])["modules"]] for out in (before, after)]
     assert sent[0] == sent[1]
-    assert after["metadata"]["prompt_router"]["outcome"] == "rewritten"
+    assert left_facts(after["metadata"])["outcome"] == "rewritten"

@@ -25,6 +25,7 @@ from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
 from tests.emulators.recorded_answers import Misbehaviour
 from tests.emulators.redis_server import running_redis
+from tests.gateway.left_facts import left_facts
 from tests.made_routing_model import CHARTS, EVERYTHING, FILES, MAIL, SECTIONS, OfficeModel, routed_profile
 
 MODEL = "openai/gpt-4o-mini"
@@ -81,7 +82,7 @@ async def sent(
 
 
 def facts(out: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = out["metadata"]["prompt_router"]
+    found: dict[str, Any] = left_facts(out["metadata"])
     return found
 
 

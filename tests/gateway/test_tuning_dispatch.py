@@ -32,6 +32,7 @@ from litellm_prompt_router.policy.tuning_state import (
     write_state,
 )
 from tests.end_to_end.workbench import PROMPT
+from tests.gateway.left_facts import left_facts
 
 KEY = UserAPIKeyAuth(api_key="0" * 64, key_alias="alpha")
 WAIT_SECONDS = 10.0
@@ -107,7 +108,7 @@ class Dialogue:
         if not self.messages:
             self.messages = [{"role": "system", "content": PROMPT}, {"role": "user", "content": self.task}]
         sent = await team.send(worker, self.messages)
-        facts = sent["metadata"]["prompt_router"]
+        facts = left_facts(sent["metadata"])
         system = sent["messages"][0]["content"]
         assert (self.system or system, self.tuning or facts["tuning"]) == (system, facts["tuning"])
         self.system, self.tuning = system, facts["tuning"]

@@ -17,9 +17,9 @@ from litellm_prompt_router.gateway.plugin import PromptRouter
 from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.profile import Economics, Profile
-from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.telemetry.counters import Counters
+from tests.gateway.left_facts import facts_left_in, left_facts
 from tests.gateway.test_hook_dispatch import COUNT, WORKBENCH, dispatch, key
 from tests.telemetry.records import RECORD
 
@@ -69,7 +69,7 @@ def on_the_wire(body: dict[str, Any]) -> str:
 
 def facts_of(out: dict[str, Any]) -> dict[str, Any]:
     bag = out.get("litellm_metadata") or out["metadata"]
-    facts: dict[str, Any] = bag["prompt_router"]
+    facts: dict[str, Any] = left_facts(bag)
     return facts
 
 
@@ -95,8 +95,7 @@ async def test_what_the_gate_leaves_alone_is_held_back_as_unreviewed(
     left_alone = replace(WORKBENCH, reviewed=False, economics=Economics(rewrites=False))
     hook = hook_of(left_alone, tmp_path / "ledger.jsonl")
     monkeypatch.setattr(litellm, "callbacks", [hook])
-    out = facts_of(await dispatch(request("acompletion")))
-    facts = Facts.from_bag({name: value for name, value in out.items() if name != "seal"})
+    facts = facts_left_in((await dispatch(request("acompletion")))["metadata"])
     hook.close()
     assert (facts.outcome, facts.reason, facts.is_held_back) == ("shadow", "unreviewed", True)
     assert facts.prompt_chars == facts.original_chars

@@ -267,6 +267,7 @@ OVERRIDES: dict[str, tuple[str, Any]] = {
     "ledger.max_mb": ("78", 78),
     "ledger.daily": ("false", False),
     "ledger.gzip": ("true", True),
+    "ledger.off_keys": ("false", False),
     "ledger.keep": ("79", 79),
     "glitchtip.dsn": (DSN, DSN),
     "glitchtip.errors_dsn": (OTHER, OTHER),

@@ -136,10 +136,9 @@ def test_facts_of_drift() -> None:
 def test_a_prompt_that_moved_on_is_drift_though_it_is_rewritten(
     prompt: str, absent: tuple[str, ...], is_drift: bool
 ) -> None:
-    """Edited, new and missing sections; the facts survive LiteLLM's bag."""
+    """Edited, new and missing sections."""
     found, _ = facts(prompt)
     assert (found.outcome, found.absent_modules, found.is_drift) == ("rewritten", absent, is_drift)
-    assert Facts.from_bag(json.loads(json.dumps(found.to_bag()))) == found
 
 
 def test_shadow_says_what_would_have_left() -> None:
@@ -149,30 +148,6 @@ def test_shadow_says_what_would_have_left() -> None:
     found = facts_of(CALLER, "shadow", walked.outcome, PRICED, 1)
     assert (found.mode, found.outcome) == ("shadow", "shadow")
     assert found.prompt_chars == len(IDENTITY + TIDES)
-
-
-@pytest.mark.parametrize("text", ["Which berth is free?", "deploy the crane", "hello"])
-def test_facts_survive_the_bag(text: str) -> None:
-    """As plain JSON, through LiteLLM's own copying and dumping."""
-    found, _ = facts(text=text)
-    assert Facts.from_bag(json.loads(json.dumps(found.to_bag()))) == found
-
-
-@pytest.mark.parametrize(
-    "bag",
-    [
-        {},
-        {"modules": []},
-        {"modules": [], "caller": {}},
-        {"modules": [[]], "caller": {}},
-        {"caller": None, "modules": None},
-    ],
-    ids=["empty", "no caller", "empty caller", "torn module", "nulls"],
-)
-def test_other_bags_are_refused(bag: dict[str, Any]) -> None:
-    """By the errors that the reader expects."""
-    with pytest.raises((TypeError, KeyError)):
-        Facts.from_bag(bag)
 
 
 def test_ledger_line() -> None:

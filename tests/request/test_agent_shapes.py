@@ -25,6 +25,7 @@ from litellm_prompt_router.profile.profile import Slot
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
 from litellm_prompt_router.request.types import Rewritten, Target
+from tests.gateway.left_facts import left_facts
 from tests.made_profiles import HARBOUR, NO_MARKS, TAKES_MARKS, count_words, module, profile
 from tests.request.test_own_words import COMPACT, REMINDER
 
@@ -106,7 +107,7 @@ async def test_a_prompt_is_recognised_in_every_shape(
     """The needed modules leave and what isn't the profile's, in one piece; what isn't needed doesn't."""
     messages = [*prompt, {"role": "user", "content": TASK}]
     out = await dispatch(messages)
-    facts = out["metadata"]["prompt_router"]
+    facts = left_facts(out["metadata"])
     assert facts["outcome"] == "rewritten"
     assert facts["coverage"] > 0.95
     sent = "\n".join(texts(out["messages"]))
@@ -124,7 +125,7 @@ async def test_with_every_module_nothing_is_lost(hook: PromptRouter, prompt: lis
     """Not a character; white space may come where a volatile slot went last."""
     messages = [*prompt, {"role": "user", "content": UNKNOWN}]
     out = await dispatch(messages)
-    facts = out["metadata"]["prompt_router"]
+    facts = left_facts(out["metadata"])
     assert facts["is_fallback"]
     before, after = texts(messages), texts(out["messages"])
     assert Counter("".join("".join(after).split())) == Counter("".join("".join(before).split()))
@@ -142,7 +143,7 @@ async def test_later_system_messages_stay_where_they_are(hook: PromptRouter) -> 
         {"role": "system", "content": [{"type": "text", "text": rules, "cache_control": {"type": "ephemeral"}}]},
     ]
     out = await dispatch([*system(PROMPT), *rest])
-    assert out["metadata"]["prompt_router"]["outcome"] == "rewritten"
+    assert left_facts(out["metadata"])["outcome"] == "rewritten"
     assert out["messages"][1:] == rest
 
 
@@ -170,11 +171,11 @@ async def test_side_calls_pass_through_and_are_no_conversation(
     tools = [{"type": "function", "function": {"name": "load_table", "parameters": {}}}]
     session = {"litellm_session_id": "s-1", "tools": tools}
     out = await dispatch(messages, **session)
-    facts = out["metadata"]["prompt_router"]
+    facts = left_facts(out["metadata"])
     assert (facts["outcome"], facts["reason"]) == ("passthrough", reason)
     assert out["messages"] is messages
     main = await dispatch([*system(PROMPT), {"role": "user", "content": TASK}], **session)
-    assert facts["caller"]["conversation"] != main["metadata"]["prompt_router"]["caller"]["conversation"]
+    assert facts["caller"]["conversation"] != left_facts(main["metadata"])["caller"]["conversation"]
 
 
 async def test_a_compaction_call_changes_nothing_of_what_was_sent(hook: PromptRouter) -> None:
@@ -191,10 +192,10 @@ async def test_sizes_of_what_isnt_system_text(hook: PromptRouter) -> None:
     """Tools as JSON, and the history's text."""
     tools = [{"type": "function", "function": {"name": "é", "parameters": {}}}]
     messages = [*system(PROMPT), {"role": "user", "content": blocks("one", "two")}]
-    facts = (await dispatch(messages, tools=tools))["metadata"]["prompt_router"]
+    facts = left_facts((await dispatch(messages, tools=tools))["metadata"])
     assert facts["tools_chars"] == len('[{"type":"function","function":{"name":"é","parameters":{}}}]')
     assert facts["history_chars"] == len("one\ntwo")
-    facts = (await dispatch([{"role": "user", "content": "hello"}]))["metadata"]["prompt_router"]
+    facts = left_facts((await dispatch([{"role": "user", "content": "hello"}]))["metadata"])
     assert (facts["tools_chars"], facts["history_chars"]) == (0, 5)
 
 

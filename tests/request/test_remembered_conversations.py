@@ -418,14 +418,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         body = long_body(33)
         body["messages"][1]["content"] = f"Sum up orders.csv of {number}"
         remembering.walk(body, "acompletion", lambda: TAKES_MARKS)
-    assert {kind: now for kind, (now, _) in remembering.remembered.items()} == {"conversations": 5, "decisions": 7}
-
-
-def test_what_is_remembered_is_told_with_its_bound() -> None:
-    remembering = pipeline()
-    assert remembering.remembered == {"conversations": (0, 4_096), "decisions": (0, 2 * 1_024)}
-    remembering.walk(long_body(33), "acompletion", lambda: TAKES_MARKS)
-    assert remembering.remembered == {"conversations": (1, 4_096), "decisions": (1, 2 * 1_024)}
+    assert len(remembering._histories) == 5
+    assert sum(len(router._walks) for router in remembering._routers.values()) == 7
 
 
 def test_turns_behave_as_the_tuple_they_stand_for() -> None:

@@ -108,6 +108,8 @@ class Accountant:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
             return replace(record, estimated_net_saved_reason="unavailable: no usage")
+        if packed is None and record.facts.is_off:
+            return _unchanged(record)
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
         kept = packed.unpacked()

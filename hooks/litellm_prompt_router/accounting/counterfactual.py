@@ -96,7 +96,7 @@ class CounterfactualCaches:
 
     def observe_anew(self, now_seconds: float) -> None:
         """Tells that calls before this moment may have gone unobserved, though others were observed before them."""
-        self._gap_seconds = now_seconds
+        self._gap_seconds = max(self._gap_seconds, now_seconds)
 
     def account(self, call: ObservedCall, shared: SharedEntries | None = None) -> Estimate:
         """What the call would be billed for, given the calls observed so far; it is observed itself by this."""

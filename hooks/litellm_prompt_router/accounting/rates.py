@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from litellm_prompt_router.cache_model.usage import NO_KINDS, Kinds, Usage
@@ -171,16 +172,25 @@ def _reasoning_price(info: MapEntry, suffix: str) -> Decimal | None:
 def _thresholds_exceeded(info: MapEntry, input_tokens: int, suffix: str, *, is_inclusive: bool) -> list[str]:
     """The thresholds that the prompt exceeds, lowest first, as they stand in the fields' names."""
     found: dict[str, int] = {}
-    for key, value in info.items():
-        threshold = _THRESHOLD.fullmatch(key)
-        if threshold is None or value is None or (threshold[3] or "") not in ("", suffix):
-            continue
-        found[threshold[1] + threshold[2]] = int(threshold[1]) * (1_000 if threshold[2] else 1)
+    for key, name, tokens, own_suffix in _threshold_fields(tuple(info)):
+        if info[key] is not None and own_suffix in ("", suffix):
+            found[name] = tokens
     return [
         name
         for name, tokens in sorted(found.items(), key=lambda item: item[1])
         if input_tokens > tokens or (is_inclusive and input_tokens == tokens)
     ]
+
+
+@lru_cache(maxsize=1_024)
+def _threshold_fields(names: tuple[str, ...]) -> tuple[tuple[str, str, int, str], ...]:
+    """``(field, threshold as it stands there, in tokens, tier)`` of an entry's fields that have one."""
+    matches = [(name, _THRESHOLD.fullmatch(name)) for name in names]
+    return tuple(
+        (name, found[1] + found[2], int(found[1]) * (1_000 if found[2] else 1), found[3] or "")
+        for name, found in matches
+        if found is not None
+    )
 
 
 def _tier_of(info: MapEntry, input_tokens: int) -> MapEntry | None:

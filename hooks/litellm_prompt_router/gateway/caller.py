@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from litellm_prompt_router.gateway.request_ids import new_id
 from litellm_prompt_router.record.record import Caller
 from litellm_prompt_router.request.wire.declared_tools import tool_names
 
@@ -27,7 +27,7 @@ def caller_of(
     """Whose request it is; ``key`` is LiteLLM's UserAPIKeyAuth."""
     tools = data.get("tools")
     return Caller(
-        request_id=uuid.uuid4().hex,
+        request_id=new_id(),
         call_id=text_of(data.get("litellm_call_id")),
         started_seconds=time.time() if now_seconds is None else now_seconds,
         endpoint=call_type,

@@ -89,7 +89,9 @@ class RecordCompleter:
     async def complete(self, record: Record, answer: AnsweredAttempt) -> Record:
         """The record with its price and its counterfactual; as it is where accounting fails."""
         kept = self._kept.take(record.facts.caller.request_id)
-        if self._completing < MAX_COMPLETING:
+        if kept is None and record.facts.is_off:  # a price, which takes less time than handing it to a thread
+            record = self._priced_alone(record, answer)
+        elif self._completing < MAX_COMPLETING:
             record = await self._in_thread(record, answer, kept)
         else:
             record = replace(record, estimated_net_saved_reason=ACCOUNTING_BEHIND)
@@ -97,6 +99,13 @@ class RecordCompleter:
             self._completed.popitem(last=False)
         self._completed[record.facts.caller.request_id] = record
         return record
+
+    def _priced_alone(self, record: Record, answer: AnsweredAttempt) -> Record:
+        try:
+            return self._accountant.complete(record, answer, None)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "accounting")
+            return record
 
     async def _in_thread(self, record: Record, answer: AnsweredAttempt, kept: PackedRequest | None) -> Record:
         self._completing += 1

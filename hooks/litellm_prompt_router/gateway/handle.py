@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from litellm_prompt_router.gateway import metadata_bag
-from litellm_prompt_router.gateway.caller import caller_of, dict_of, has_client_oauth, header_of, scope_of
-from litellm_prompt_router.gateway.candidate_policies import candidate_policies, is_for_profile
+from litellm_prompt_router.gateway.caller import alias_of, caller_of, dict_of, has_client_oauth, header_of, scope_of
+from litellm_prompt_router.gateway.candidate_policies import KnownCandidates
 from litellm_prompt_router.gateway.deployments.groups import Deployments
 from litellm_prompt_router.gateway.profile_versions import ProfileVersions
+from litellm_prompt_router.gateway.recognised_prompts import RecognisedPrompts
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings
 from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
-from litellm_prompt_router.policy import HEADER, Policy, at_most_shadow, decide_policy, draw, metadata_layers
+from litellm_prompt_router.policy import HEADER, Policy, at_most_shadow, draw
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.breaker import Breaker, Trip
-from litellm_prompt_router.record.facts import DecisionContext, facts_of, with_part_sizes
+from litellm_prompt_router.record.facts import DecisionContext, facts_of
 from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
 from litellm_prompt_router.request.slices import Slices
@@ -32,6 +33,7 @@ from litellm_prompt_router.request.wire import conversation_of, sender_of
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 BREAKER_OPENED = "Breaker opened"
+OFF = "off"
 Result = TypeVar("Result")
 
 
@@ -104,6 +106,8 @@ class RequestHandler:
         """Requests of this process that came while everything was stopped. They have no record."""
         self.opened = 0
         """The others."""
+        self.off_unrecorded = 0
+        """Of these, the requests that were off and have no record, because settings want none of such."""
         self._dispatcher = dispatcher
         self._accounting = accounting
         self._waits = Waits(embeddings, answers, tunings)
@@ -112,6 +116,8 @@ class RequestHandler:
         self._clock = clock
         self._deployments = Deployments()
         self._profiles = ProfileVersions()
+        self._candidates = KnownCandidates()
+        self._recognised = RecognisedPrompts()
 
     def publish(self, configuration: ActiveConfiguration) -> None:
         """Puts this configuration in force for the requests to come. May be called in any thread."""
@@ -170,19 +176,19 @@ class RequestHandler:
             walked = WalkResult(outcome=Passthrough(reason=reason), body=data)
             return _outcome_before_routing(caller, walked, policy, source)
 
-        metadata, problems = metadata_layers(
-            configuration.default_mode,
-            configuration.profile_names,
+        policies = self._candidates.of(
+            configuration,
+            caller,
             dict_of(request.key, "metadata"),
             dict_of(request.key, "team_metadata"),
+            header_of(data, HEADER),
         )
-        candidates = candidate_policies(configuration, caller, metadata, header_of(data, HEADER))
-        without_profile = candidates[-1][1]
-        if problems:
-            self._dispatcher.submit_problem("Key metadata", problems, caller.key_alias)
+        without_profile = policies.without_profile
+        if policies.problems:
+            self._dispatcher.submit_problem("Key metadata", policies.problems, caller.key_alias)
             return passed("bad_key_metadata", without_profile)
-        if all(policy.mode == "off" for _, policy in candidates):
-            return passed("off", without_profile)
+        if policies.is_off:
+            return passed(OFF, without_profile)
         if has_client_oauth(data, request.bag):
             return passed("client_oauth", without_profile)
         if not self.breaker.admits(request.scope, time.monotonic()):
@@ -200,14 +206,14 @@ class RequestHandler:
         recognised: RecognisedRequest | WalkResult | None = None
         only = None
         policy = without_profile
-        if len(candidates) > 1:  # which rule it is depends on the profile
-            only = decide_policy(configuration.default_policy, (*metadata, configuration.policy.defaults)).profile
-            only = only if only in configuration.profile_names else None
+        if len(policies.candidates) > 1:  # which rule it is depends on the profile
+            only = policies.only
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=only), request)
-            name = recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
-            policy = next(policy for rule, policy in candidates if is_for_profile(rule, name))
+            policy = policies.policy_for(
+                recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
+            )
         if policy.mode == "off":
-            return passed("off", policy)
+            return passed(OFF, policy)
         if policy.profile is not None and policy.profile not in configuration.profile_names:
             return passed("unknown_profile", policy)  # the policy names a profile that isn't loaded
         drawn = draw(request.scope, str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
@@ -217,6 +223,9 @@ class RequestHandler:
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
         if isinstance(recognised, WalkResult):
             return _outcome_before_routing(caller, recognised, policy)
+        passed_unobserved = self._recognised.add(data)
+        if passed_unobserved is not None:
+            self._accounting.observe_anew(passed_unobserved)
         if not recognised.recognition.profile.reviewed:
             policy = at_most_shadow(policy, UNREVIEWED)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
@@ -265,9 +274,14 @@ class RequestHandler:
     def finish(self, request: IncomingRequest, handled: RequestOutcome) -> dict[str, Any] | None:
         """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag."""
         data, walked, mode = request.data, handled.walked, handled.mode
-        facts = self._facts(request, handled)
-        metadata_bag.write_facts(request.bag, facts, walked.marking)
-        self._accounting.keep(handled.caller, data, walked, is_sent=mode == "rewrite")
+        is_off = isinstance(walked.outcome, Passthrough) and walked.outcome.reason == OFF
+        is_observed = not is_off or self._recognised.is_to_be_observed(data, request.caller.started_seconds)
+        if not is_observed and not self._is_recorded_anyway(request):
+            self.off_unrecorded += 1
+            return None
+        metadata_bag.write_facts(request.bag, self._facts(request, handled), walked.marking)
+        if is_observed:
+            self._accounting.keep(handled.caller, data, walked, is_sent=mode == "rewrite")
         if handled.ran_without_fault:
             self.breaker.succeeded(request.scope, time.monotonic())
         return {**walked.body} if mode == "rewrite" and walked.body is not data else None
@@ -284,8 +298,21 @@ class RequestHandler:
         walked = handled.walked
         target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
-        facts = facts_of(handled.caller, handled.mode, walked.outcome, target, decision_us, handled.decided_by)
-        return with_part_sizes(facts, walked.request, request.data, walked.outcome.recognition)
+        return facts_of(
+            handled.caller,
+            handled.mode,
+            walked.outcome,
+            target,
+            decision_us,
+            handled.decided_by,
+            request=walked.request,
+            data=request.data,
+        )
+
+    def _is_recorded_anyway(self, request: IncomingRequest) -> bool:
+        """Whether a request that is off has a record all the same, as settings say, or is to be captured."""
+        settings = request.configuration.settings
+        return settings.ledger.off_keys or self._dispatcher.is_captured(alias_of(request.key))
 
     def _route_or_wait(
         self, request: IncomingRequest, to_route: RequestToRoute, step: RequestToRoute | AwaitingModels | WalkResult

@@ -4,17 +4,18 @@ LiteLLM reads its metadata bag in place, so it is changed in place. Three of the
 pages credit to the gateway; a client can send them too, so what arrived under them is always dropped.
 
 Twice something is left there: when the request leaves (``write_facts``), so that a failed one has its summary too, and
-when the answer is known (``write_summary``), ahead of every logger and so of LiteLLM's own writer of spend logs.
+when the answer is known (``write_summary``), ahead of every logger and so of LiteLLM's own writer of spend logs. The
+facts themselves stay here: under our own key there is a seal, by which our later hooks find them (``facts_in_flight``).
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from litellm_prompt_router.gateway.facts_in_flight import FactsInFlight, LeftRequest
 from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from litellm_prompt_router.record.record import Facts, Record
 from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
@@ -22,14 +23,13 @@ from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 BAG_KEYS = ("litellm_metadata", "metadata")
 """Where LiteLLM keeps a request's own metadata, the first one present (litellm_pre_call_utils.py, 1.106)."""
 OWN_KEY = "prompt_router"
-MARKING = "marking"
 SEAL = "seal"
 COMPRESSION_KEY = "compression_savings"
 INJECTED_KEY = "litellm_gateway_injected_cache"
 EVERY_DEPLOYMENT = ""
 """LiteLLM's value for marks that every attempt's payload carries (anthropic_cache_control_hook.py, 1.106)."""
 
-_SECRET = secrets.token_bytes(32)
+_LEFT = FactsInFlight()
 """Of this process, where a request ends that began here."""
 
 CostPage = Literal["net", "raw", "off"]
@@ -58,9 +58,8 @@ def write_facts(bag: dict[str, Any], facts: Facts, marking: Marking | None = Non
 
     ``marking`` is for the deployment hook, where no one body does for all deployments.
     """
-    bag[OWN_KEY] = {**facts.to_bag(), SEAL: _seal(facts.caller.request_id)}
-    if marking is not None and facts.is_rewritten:
-        bag[OWN_KEY][MARKING] = {"plan_of": dict(marking.plan_of), "plans": [list(plan) for plan in marking.plans]}
+    left = LeftRequest(facts, marking if facts.is_rewritten else None)
+    bag[OWN_KEY] = {"request_id": facts.caller.request_id, SEAL: _LEFT.put(left)}
     spend_logs = bag.get("spend_logs_metadata")
     bag["spend_logs_metadata"] = {
         **(spend_logs if isinstance(spend_logs, dict) else {}),
@@ -70,13 +69,15 @@ def write_facts(bag: dict[str, Any], facts: Facts, marking: Marking | None = Non
         bag[INJECTED_KEY] = EVERY_DEPLOYMENT
 
 
-def write_summary(bag: dict[str, Any], record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> None:
+def write_summary(
+    bag: dict[str, Any], record: Record, input_usd_per_token: Callable[[], Decimal | None], page: CostPage
+) -> None:
     """Puts the whole record's summary there, and makes the claim for the Cost Optimization page.
 
     The page multiplies a number of tokens by ``input_usd_per_token``, whatever caches did. ``net`` gives it the
     number that comes out at our net figure, to half a token, where that is positive, and none elsewhere; ``raw``
     the removed tokens. An answer from LiteLLM's own response cache claims nothing: nothing was sent at all. May be
-    called again when more is known.
+    called again when more is known. The price is looked up where it is needed.
     """
     bag.pop(COMPRESSION_KEY, None)
     if record.response_cached:
@@ -111,34 +112,48 @@ def bag_with_facts(data: Mapping[str, Any]) -> dict[str, Any] | None:
     calls with an empty bag ahead of theirs.
     """
     bags = [data.get(key) for key in BAG_KEYS]
-    return next((bag for bag in bags if isinstance(bag, dict) and _is_sealed(bag.get(OWN_KEY))), None)
+    return next((bag for bag in bags if isinstance(bag, dict) and left_in(bag) is not None), None)
 
 
-def facts_in(bag: dict[str, Any]) -> Facts | None:
-    """The facts that ``write_facts`` left; None when there are none."""
-    stamped = bag.get(OWN_KEY)
-    if not isinstance(stamped, dict) or not _is_sealed(stamped):
-        return None
-    return Facts.from_bag({name: value for name, value in stamped.items() if name not in (MARKING, SEAL)})
+def left_in(bag: Mapping[str, Any]) -> LeftRequest | None:
+    """What ``write_facts`` was given; None where it left nothing in this bag, or too long ago."""
+    return _LEFT.get(_seal_in(bag))
 
 
 def facts_of_request(data: Mapping[str, Any]) -> Facts | None:
     """The facts that ``write_facts`` left in a request's bag; None when there are none."""
+    for key in BAG_KEYS:
+        bag = data.get(key)
+        left = left_in(bag) if isinstance(bag, dict) else None
+        if left is not None:
+            return left.facts
+    return None
+
+
+def in_flight() -> int:
+    """Requests whose records aren't out yet."""
+    return len(_LEFT)
+
+
+def finish(data: Mapping[str, Any]) -> None:
+    """Tells that a request's record is out."""
+    for key in BAG_KEYS:
+        bag = data.get(key)
+        if isinstance(bag, dict):
+            _LEFT.finish(_seal_in(bag))
+
+
+def remove_facts(data: Mapping[str, Any]) -> None:
+    """Removes what ``write_facts`` left, after a fault: nothing is marked in, claimed for or told of the request."""
     bag = bag_with_facts(data)
-    return facts_in(bag) if bag is not None else None
+    if bag is not None:
+        _LEFT.forget(_seal_in(bag))
+        drop_reserved_keys(bag)
 
 
-def _is_sealed(stamped: Any) -> bool:
-    caller = stamped.get("caller") if isinstance(stamped, dict) else None
-    request_id = caller.get("request_id") if isinstance(caller, dict) else None
-    seal = stamped.get(SEAL) if isinstance(stamped, dict) else None
-    if not isinstance(request_id, str) or not isinstance(seal, str):
-        return False
-    return hmac.compare_digest(seal.encode("utf-8", "backslashreplace"), _seal(request_id).encode())
-
-
-def _seal(request_id: str) -> str:
-    return hmac.digest(_SECRET, request_id.encode("utf-8", "backslashreplace"), "sha256").hex()
+def _seal_in(bag: Mapping[str, Any]) -> object:
+    stamped = bag.get(OWN_KEY)
+    return stamped.get(SEAL) if isinstance(stamped, dict) else None
 
 
 def deployment_in(bag: dict[str, Any]) -> str | None:
@@ -148,45 +163,59 @@ def deployment_in(bag: dict[str, Any]) -> str | None:
     return own_id if isinstance(own_id, str) else None
 
 
-def marking_in(bag: dict[str, Any], endpoint: object) -> Marking | None:
+def marking_in(bag: Mapping[str, Any], endpoint: object) -> Marking | None:
     """The marking that ``write_facts`` left for bodies of this endpoint; None when there is none."""
-    stamped = bag.get(OWN_KEY)
-    left = stamped.get(MARKING) if isinstance(stamped, dict) and _is_sealed(stamped) else None
-    if not isinstance(stamped, dict) or not isinstance(left, dict):
+    left = left_in(bag)
+    if left is None or left.marking is None:
         return None
-    plans = tuple(MarkPlan(*plan) for plan in left["plans"])
-    own = stamped["caller"]["endpoint"]
-    plan_of = {key: number for key, number in left["plan_of"].items() if (plans[number].endpoint or own) == endpoint}
+    own, plans = left.facts.caller.endpoint, left.marking.plans
+    plan_of = {
+        key: number for key, number in left.marking.plan_of.items() if (plans[number].endpoint or own) == endpoint
+    }
     return Marking(plan_of=plan_of, plans=plans) if plan_of else None
 
 
 def update_marks(bag: dict[str, Any], deployment_id: str, plan: MarkPlan) -> None:
     """Says of this attempt what its deployment gets. Attempts share the bag: the one that answers comes last."""
-    bag[OWN_KEY]["breakpoints_added"] = plan.added
-    bag[OWN_KEY]["breakpoints_total"] = plan.total
+    left, seal = left_in(bag), _seal_in(bag)
+    if left is not None and isinstance(seal, str):
+        facts = replace(left.facts, breakpoints_added=plan.added, breakpoints_total=plan.total)
+        _LEFT.replace(seal, left._replace(facts=facts))
     if plan.added:
         # By deployment, so that an attempt without marks is credited with none.
         bag[INJECTED_KEY] = deployment_id
 
 
-def _claimed_tokens(record: Record, input_usd_per_token: Decimal | None, page: CostPage) -> int:
+def _claimed_tokens(record: Record, input_usd_per_token: Callable[[], Decimal | None], page: CostPage) -> int:
     if page == "raw":
         return record.facts.removed_tokens
-    if page == "off" or record.net_saved_usd is None or not input_usd_per_token:
+    net = record.net_saved_usd
+    if page == "off" or net is None or net <= 0:  # no claim; looking a price up takes LiteLLM its time
         return 0
-    return round(record.net_saved_usd / input_usd_per_token)
+    price = input_usd_per_token()
+    return round(net / price) if price else 0
 
 
 def _summary(line: Mapping[str, Any]) -> dict[str, Any]:
     """Of a ledger line, or the beginning of one, what spend logs get."""
-    return {name: _bounded(value) for name, value in line.items() if name in _SUMMARY_NAMES}
+    return {
+        name: value if value is None or type(value) in _OF_BOUNDED_SIZE else _bounded(value)
+        for name, value in line.items()
+        if name in _SUMMARY_NAMES
+    }
+
+
+_OF_BOUNDED_SIZE = frozenset({bool, int, float})
 
 
 def _bounded(value: Any) -> Any:
     """Plain JSON of bounded size."""
     kind = type(value)
     if kind is str:
-        return value[:MAX_TEXT_CHARS]
+        return value if len(value) <= MAX_TEXT_CHARS else value[:MAX_TEXT_CHARS]
     if kind is dict:
-        return {name: _bounded(item) for name, item in value.items()}
+        return {
+            name: item if item is None or type(item) in _OF_BOUNDED_SIZE else _bounded(item)
+            for name, item in value.items()
+        }
     return [_bounded(item) for item in value[:MAX_NAMES]] if kind is list or kind is tuple else value

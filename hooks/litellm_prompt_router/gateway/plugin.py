@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
 from litellm_prompt_router.gateway.captured_calls import CapturedCalls
 from litellm_prompt_router.gateway.completion import RecordCompleter
-from litellm_prompt_router.gateway.deployments.map_prices import input_price
+from litellm_prompt_router.gateway.deployments.answering import InputPrices
 from litellm_prompt_router.gateway.events import (
     abandoned_record,
     answered_attempt,
@@ -44,7 +45,7 @@ from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, Settings, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.tokens import token_counter
-from litellm_prompt_router.record.record import RoutingOutcome
+from litellm_prompt_router.record.record import Record, RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
@@ -77,8 +78,8 @@ def make_handler() -> PromptRouter:
 
 
 class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to mypy here
-    """LiteLLM's hooks. Facts of a request travel in LiteLLM's metadata bag; what the client sent doesn't, because the
-    bag is logged.
+    """LiteLLM's hooks. A request's seal travels in LiteLLM's metadata bag; what is known of it stays here, because the
+    bag is copied and logged.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             clock,
         )
         self._clock = clock
+        self._prices = InputPrices()
         self._watcher: Watcher | None = None
         self._self_tuning: SelfTuning | None = None
         self._dispatcher.report_in_force(self._in_force)
@@ -133,7 +135,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         except Exception as error:
             body = None
             handler.failed(user_api_key_dict, error, "pre_call")
-            _remove_facts(data)
+            metadata_bag.remove_facts(data)
         self._captured.request(user_api_key_dict, data, call_type)
         return body
 
@@ -169,13 +171,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """Completes the record and writes summary and claim into what LiteLLM logs. Runs ahead of every logger."""
         try:
             bag = metadata_bag.bag_with_facts(kwargs.get("litellm_params") or {})
-            facts = metadata_bag.facts_in(bag) if bag is not None else None
-            if bag is not None and facts is not None:
+            left = metadata_bag.left_in(bag) if bag is not None else None
+            if bag is not None and left is not None:
+                facts = left.facts
                 response = answered_response(kwargs, result)
                 record = success_record(facts, kwargs, response)
                 record = await self._completer.complete(record, answered_attempt(kwargs, response))
                 record = with_routing_bill(record, self._models.bills.so_far(facts.caller.request_id))
-                price = input_price(metadata_bag.deployment_in(bag), record.model, record.provider)
+                deployment_id = metadata_bag.deployment_in(bag)
+                price = partial(self._prices, deployment_id, record.model, record.provider)
                 metadata_bag.write_summary(bag, record, price, self._handler.configuration.settings.cost_page)
                 metadata_bag.copy_to_log_payload(kwargs, bag)
         except Exception as error:
@@ -195,8 +199,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                     record = success_record(facts, kwargs, response_obj)
                     record = await self._completer.complete(record, answered_attempt(kwargs, response_obj))
                     self._completer.drop(facts.caller.request_id)
-                self._models.bills.finish(record)
+                self._finish(record)
                 self._captured.answer(facts, response_obj)
+                metadata_bag.finish(params)
         except Exception as error:
             self._dispatcher.submit_error(error, "log_success")
 
@@ -213,8 +218,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             facts = metadata_bag.facts_of_request(request_data)
             if facts is not None:
                 self._completer.drop(facts.caller.request_id)
-                self._models.bills.finish(failure_record(facts, original_exception))
+                self._finish(failure_record(facts, original_exception))
                 self._captured.answer(facts, None)
+                metadata_bag.finish(request_data)
         except Exception as error:
             self._dispatcher.submit_error(error, "post_call_failure")
 
@@ -284,6 +290,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             return {}
         return await self._models.answer(wanted, redis)
 
+    def _finish(self, record: Record) -> None:
+        """Hands the record to the sinks, once the bill of what it asked is there."""
+        if record.facts.is_off and not self._handler.configuration.settings.ledger.off_keys:
+            return
+        self._models.bills.finish(record)
+
     def _record_abandoned(
         self, request: IncomingRequest, step: AwaitingModels, reason: str, error: BaseException | None
     ) -> None:
@@ -318,13 +330,6 @@ def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[st
         return None
     metadata_bag.update_marks(bag, own_id, plan)
     return {**kwargs, **changed}
-
-
-def _remove_facts(data: Mapping[str, Any]) -> None:
-    """Removes our facts after a fault, so that nothing is marked in, claimed for or told of the request."""
-    bag = metadata_bag.bag_with_facts(data)
-    if bag is not None:
-        metadata_bag.drop_reserved_keys(bag)
 
 
 def _tuning_folder(settings: Settings) -> Path | None:

@@ -36,6 +36,8 @@ def _evidence(evidence: Evidence) -> str:
 
 
 def _printable(value: object) -> str:
-    text = str(value).encode("ascii", "replace").decode()
-    text = "".join(character if " " <= character <= "~" else "?" for character in text)
+    text = str(value)
+    if not (text.isascii() and text.isprintable()):
+        text = text.encode("ascii", "replace").decode()
+        text = "".join(character if " " <= character <= "~" else "?" for character in text)
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 3] + "..."

@@ -30,6 +30,7 @@ def in_force_of(
         configuration=configuration.number,
         stopped_by=configuration.stopped_by,
         passed_while_stopped=handler.passed_while_stopped,
+        off_unrecorded=handler.off_unrecorded,
         policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
         policy_digest=configuration.policy.digest,
         policy_rules=len(configuration.policy.rules),

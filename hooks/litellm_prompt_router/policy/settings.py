@@ -32,6 +32,7 @@ class LedgerSettings(_StrictSettings):
 
     The file is moved to ``<stem>.<UTC>.<random>.jsonl`` before it would pass ``max_mb`` and, with ``daily``, on the
     first record of a UTC day. ``gzip``: compress what was moved. ``keep``: moved files to keep; null keeps all.
+    ``off_keys``: whether requests that are off, for their key or altogether, have a record, here or in any other sink.
     """
 
     path: Path | None = Path("logs/prompt_router.jsonl")
@@ -40,6 +41,7 @@ class LedgerSettings(_StrictSettings):
     daily: bool = True
     gzip: bool = False
     keep: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    off_keys: bool = True
 
 
 class GlitchtipSettings(_StrictSettings):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from litellm_prompt_router.record.prompt_state import PromptPlaces, places_of, start_of
@@ -64,38 +65,50 @@ def facts_of(
     target: Target,
     decision_us: int,
     context: DecisionContext = NO_CONTEXT,
+    *,
+    request: Request | None = None,
+    data: Mapping[str, Any] = MappingProxyType({}),
 ) -> Facts:
-    """The facts of one request; ``decision_us`` is the time our part took, waiting for models included."""
+    """The facts of one request; ``decision_us`` is the time our part took, waiting for models included.
+
+    ``request`` and ``data``: the body, in our types and as it came, where it was read.
+    """
     recognition, decision = outcome.recognition, outcome.decision
-    if recognition is not None and decision is not None:
-        facts = _recognised(caller, mode, outcome, recognition, decision, target, decision_us, context)
-    else:
-        assert isinstance(outcome, Passthrough)
-        facts = _passed(caller, mode, outcome, decision_us, context)
-    asked = context.routing_model
-    if asked is None and context.embedding_wait_us is None:
-        return facts  # copying so many fields takes time while the client waits
-    return replace(
-        facts,
-        routing_model=None if asked is None else asked.model,
-        routing_model_outcome=None if asked is None else asked.outcome,
-        routing_model_wait_us=None if asked is None else asked.wait_us,
-        embedding_wait_us=context.embedding_wait_us,
-    )
-
-
-def _passed(caller: Caller, mode: Mode, outcome: Passthrough, decision_us: int, context: DecisionContext) -> Facts:
-    near = outcome.near
-    known = near or outcome.recognition
-    return Facts(
+    sizes, asked = _part_sizes(request, data, recognition), context.routing_model
+    # Made at once: copying so many fields takes time while the client waits.
+    told = partial(
+        Facts,
         caller=caller,
         mode=mode,
-        outcome="passthrough",
-        reason=outcome.reason,
         policy=context.policy,
         arm=context.arm,
         profile_changed_from=context.profile_changed_from,
         tuning=context.tuning,
+        decision_us=decision_us,
+        routing_model=None if asked is None else asked.model,
+        routing_model_outcome=None if asked is None else asked.outcome,
+        routing_model_wait_us=None if asked is None else asked.wait_us,
+        embedding_wait_us=context.embedding_wait_us,
+        tools_chars=sizes.tools_chars,
+        history_chars=sizes.history_chars,
+        placed_at_chars=sizes.placed_at_chars,
+        varying_at_chars=sizes.varying_at_chars,
+        varying_chars=sizes.varying_chars,
+    )
+    if recognition is not None and decision is not None:
+        return _recognised(
+            told, mode, outcome, recognition, decision, target, is_held_back=context.policy == UNREVIEWED
+        )
+    assert isinstance(outcome, Passthrough)
+    return _passed(told, outcome)
+
+
+def _passed(told: Callable[..., Facts], outcome: Passthrough) -> Facts:
+    near = outcome.near
+    known = near or outcome.recognition
+    return told(
+        outcome="passthrough",
+        reason=outcome.reason,
         profile=known.profile.name if known else None,
         profile_version=known.profile.version if known else None,
         profile_digest=known.profile.digest if known else None,
@@ -106,22 +119,30 @@ def _passed(caller: Caller, mode: Mode, outcome: Passthrough, decision_us: int, 
         breakpoints_client=outcome.client_marks,
         breakpoints_total=outcome.client_marks,
         list_price_saved_reason=NOTHING_REMOVED,
-        decision_us=decision_us,
     )
 
 
-def with_part_sizes(
-    facts: Facts, request: Request | None, data: Mapping[str, Any], recognition: Recognition | None = None
-) -> Facts:
-    """The facts with the sizes of what isn't system text, and with what varies in that."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PartSizes:
+    """The sizes of what isn't system text, and what varies in that. None: nothing of the body was read."""
+
+    tools_chars: int | None = None
+    history_chars: int | None = None
+    placed_at_chars: int | None = None
+    varying_at_chars: int | None = None
+    varying_chars: int | None = None
+
+
+_NOT_READ = _PartSizes()
+
+
+def _part_sizes(request: Request | None, data: Mapping[str, Any], recognition: Recognition | None) -> _PartSizes:
     if request is None:
-        return facts
-    history_chars = totals_of(request.turns).chars
+        return _NOT_READ
     places = PromptPlaces() if recognition is None else places_of(recognition)
-    return replace(
-        facts,
+    return _PartSizes(
         tools_chars=tools_chars(data),
-        history_chars=history_chars,
+        history_chars=totals_of(request.turns).chars,
         placed_at_chars=start_of(places.placed),
         varying_at_chars=start_of(places.varying),
         varying_chars=None if recognition is None else sum([end - start for start, end in places.varying]),
@@ -129,14 +150,14 @@ def with_part_sizes(
 
 
 def _recognised(
-    caller: Caller,
+    told: Callable[..., Facts],
     mode: Mode,
     outcome: Outcome,
     recognition: Recognition,
     decision: RoutingDecision,
     target: Target,
-    decision_us: int,
-    context: DecisionContext,
+    *,
+    is_held_back: bool,
 ) -> Facts:
     """A recognised prompt. Where it isn't worth rewriting, ``modules`` are those that were needed; all of them left.
 
@@ -147,13 +168,7 @@ def _recognised(
     residue_chars = _residue_chars(outcome, recognition)
     wanted = [each for each in decision.wanted if not _is_core(recognition, each)]
     told = partial(
-        Facts,
-        caller=caller,
-        mode=mode,
-        policy=context.policy,
-        arm=context.arm,
-        profile_changed_from=context.profile_changed_from,
-        tuning=context.tuning,
+        told,
         profile=recognition.profile.name,
         profile_version=recognition.profile.version,
         profile_digest=recognition.profile.digest,
@@ -165,7 +180,6 @@ def _recognised(
         is_fallback=decision.is_fallback,
         fallback_reason=decision.fallback_reason,
         residue_chars=residue_chars,
-        decision_us=decision_us,
         is_drift=bool(absent) or residue_chars >= DRIFT_RESIDUE_CHARS,
         absent_modules=absent,
         turn_number=decision.turn_number,
@@ -175,7 +189,6 @@ def _recognised(
         profile_router=recognition.profile.router,
         profile_routing=recognition.profile.routing,
     )
-    is_held_back = context.policy == UNREVIEWED
     if isinstance(outcome, Passthrough):
         added = outcome.added_marks if mode == "rewrite" else 0
         return told(

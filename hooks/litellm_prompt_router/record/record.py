@@ -1,7 +1,6 @@
 """The finished facts of one request, as every sink receives them, and what follows from them.
 
-``Facts`` are known when the request leaves; they travel in LiteLLM's own metadata bag as plain JSON, so that
-nothing is kept per request on our side. ``Record`` adds what the response brought. What a request counts as (off,
+``Facts`` are known when the request leaves. ``Record`` adds what the response brought. What a request counts as (off,
 a side call, a gain) is a property here; sinks only format.
 
 A field is named once, in its class. It is then a field of the ledger line of the same name, a column of Parquet files

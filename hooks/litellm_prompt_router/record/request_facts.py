@@ -1,6 +1,6 @@
 """What is known of a request when it leaves: whose it is, and what was decided on it.
 
-It travels in LiteLLM's own metadata bag as plain JSON, so that nothing is kept per request on our side.
+It waits in the process until the request is answered; LiteLLM's own metadata has its summary.
 """
 
 from __future__ import annotations
@@ -252,28 +252,10 @@ class Facts:
         line["module_count"] = self.module_count
         return line
 
-    def to_bag(self) -> dict[str, Any]:
-        """Plain JSON types, for LiteLLM's metadata bag."""
-        bag: dict[str, Any] = {name: getattr(self, name) for name in _FACT_NAMES}
-        bag["caller"] = {name: getattr(self.caller, name) for name in _CALLER_NAMES}
-        bag["modules"] = [list(evidence) for evidence in self.modules]
-        return bag
-
-    @classmethod
-    def from_bag(cls, bag: Mapping[str, Any]) -> Facts:
-        """The facts that ``to_bag`` wrote. Raises TypeError or KeyError on anything else."""
-        modules = tuple(Evidence(*evidence) for evidence in bag["modules"])
-        return cls(**_with_tuples({**bag, "caller": Caller(**_with_tuples({**bag["caller"]})), "modules": modules}))
-
 
 def told_modules(modules: Iterable[Evidence]) -> list[dict[str, Any]]:
     """Modules as a line has them."""
     return [{"id": module, "evidence": kind, "detail": detail, "late": late} for module, kind, detail, late in modules]
-
-
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no tuples, and the classes here have no lists."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 _CALLER_NAMES = tuple(each.name for each in fields(Caller))

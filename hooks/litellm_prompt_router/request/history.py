@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.message_chain import STRIDE, MessageChain
 from litellm_prompt_router.request.slices import Slices, at_once
 from litellm_prompt_router.request.types import RESULT_ROLES, Turn
@@ -109,6 +110,7 @@ class HistoryMemory:
 
     def __init__(self) -> None:
         self._totals: dict[bytes, HistoryTotals] = {}
+        register_memory(self, "conversations totalled", MAX_TOTALS, len)
 
     def __len__(self) -> int:
         return len(self._totals)

@@ -16,7 +16,7 @@ from litellm_prompt_router.request.cost_gate import (
     with_modules,
 )
 from litellm_prompt_router.request.expected_use import ExpectedUse, declares_tools, expected_use
-from litellm_prompt_router.request.history import MAX_TOTALS, HistoryMemory
+from litellm_prompt_router.request.history import HistoryMemory
 from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
@@ -28,7 +28,6 @@ from litellm_prompt_router.request.route import (
     no_answers,
     no_embeddings,
 )
-from litellm_prompt_router.request.route.walk import MAX_WALKS
 from litellm_prompt_router.request.slices import Slices, at_once
 from litellm_prompt_router.request.types import (
     Passthrough,
@@ -107,15 +106,6 @@ class Pipeline:
         if isinstance(recognised, WalkResult):
             return recognised
         return self.decide(recognised, target, lookup=lookup, answers=answers)
-
-    @property
-    def remembered(self) -> dict[str, tuple[int, int]]:
-        """What is remembered of earlier requests, each kind with how many there are and may be."""
-        walks = sum(router.remembered_walks for router in self._routers.values())
-        return {
-            "conversations": (len(self._histories), MAX_TOTALS),
-            "decisions": (walks, MAX_WALKS * len(self._routers)),
-        }
 
     def open(self, data: Mapping[str, Any], call_type: str) -> OpenedRequest | WalkResult:
         """The body in our types, before anything is decided on it; already an outcome where it can't be read."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt, AnsweringDeployment
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.groups import REFRESH_SECONDS
-from litellm_prompt_router.gateway.deployments.map_prices import map_entry
+from litellm_prompt_router.gateway.deployments.map_prices import input_price, map_entry
 from litellm_prompt_router.process_memory.bounded import register_memory
 
 MAX_DEPLOYMENTS = 4_096
@@ -29,6 +30,23 @@ class AnsweringDeployments:
             if len(self._known) >= MAX_DEPLOYMENTS:
                 self._known.clear()
             found = self._known[key] = (now + REFRESH_SECONDS, _look_up(answer))
+        return found[1]
+
+
+class InputPrices:
+    """``input_price``, remembered for a few seconds: LiteLLM copies whole entries of its map to tell one."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str | None, ...], tuple[float, Decimal | None]] = {}
+
+    def __call__(self, deployment_id: str | None, model: str | None, provider: str | None) -> Decimal | None:
+        key = (deployment_id, model, provider)
+        now = time.monotonic()
+        found = self._known.get(key)
+        if found is None or found[0] < now:
+            if len(self._known) >= MAX_DEPLOYMENTS:
+                self._known.clear()
+            found = self._known[key] = (now + REFRESH_SECONDS, input_price(deployment_id, model, provider))
         return found[1]
 
 

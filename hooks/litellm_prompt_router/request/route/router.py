@@ -82,11 +82,6 @@ class Router:
         self._walks = RememberedWalks()
 
     @property
-    def remembered_walks(self) -> int:
-        """Conversations that are remembered up to a message, at most MAX_WALKS."""
-        return len(self._walks)
-
-    @property
     def section_ids(self) -> tuple[str, ...]:
         """The ids that a routing model may name; none where the profile has no such model."""
         return () if self._asking is None else self._asking.section_ids

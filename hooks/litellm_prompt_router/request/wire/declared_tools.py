@@ -119,4 +119,5 @@ def _of_list(tools: object) -> Iterator[str]:
         if isinstance(name, str) and name:
             yield name
         for field in _LISTS_IN_TOOL:
-            yield from _of_list(tool.get(field))
+            if field in tool:
+                yield from _of_list(tool[field])

@@ -1,0 +1,113 @@
+"""Whether a request that is off may share a provider's cache with requests that are not.
+
+Its calls cost nothing less through us, and still they keep the provider's cache warm for the full prompt: where a
+rewritten call of another key begins as they do, what that would have cost otherwise depends on them. So they are
+observed where they begin as a recognised prompt did in this process, and left alone elsewhere.
+
+A cache is shared by what requests begin with: their tools, then the system prompt's first words. Only that is looked
+at, in the same short time for a prompt of any length. What two prompts have in common by chance costs an observed call
+too much, and no figure is wrong by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+HEAD_CHARS = 256
+MAX_PIECES = 3
+"""Of the system prompt: some clients put a line of their own, which varies, into a block ahead of it."""
+MAX_KNOWN = 4_096
+_SYSTEM_ROLES = ("system", "developer")
+
+
+class RecognisedPrompts:
+    """How recognised prompts begin, and those that passed unobserved. Hashes only. For one thread, LiteLLM's."""
+
+    def __init__(self, max_known: int = MAX_KNOWN) -> None:
+        self._max_known = max_known
+        self._recognised: dict[int, None] = {}
+        self._unobserved: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._recognised) + len(self._unobserved)
+
+    def add(self, data: Mapping[str, Any]) -> float | None:
+        """Takes note of a recognised request. When one that begins alike last passed unobserved, told once."""
+        last = None
+        for begin in begins_of(data):
+            _put_last(self._recognised, begin, None, self._max_known)
+            passed = self._unobserved.pop(begin, None)
+            last = passed if last is None or (passed is not None and passed > last) else last
+        return last
+
+    def is_to_be_observed(self, data: Mapping[str, Any], now_seconds: float) -> bool:
+        """Whether this request, which is off, begins as a recognised one did; one that doesn't is taken note of."""
+        begins = [*begins_of(data)]
+        if any(begin in self._recognised for begin in begins):
+            return True
+        for begin in begins:
+            _put_last(self._unobserved, begin, now_seconds, self._max_known)
+        return False
+
+
+def begins_of(data: Mapping[str, Any]) -> Iterator[int]:
+    """A hash of each thing that a provider's cache may begin with: the tools, and the system prompt's first pieces."""
+    for field in ("tools", "functions"):
+        tools = data.get(field)
+        if isinstance(tools, list) and tools:
+            yield hash((len(tools), _tool_name(tools[0]), _tool_name(tools[-1])))
+    for _, text in zip(range(MAX_PIECES), _first_texts(data), strict=False):
+        yield hash(text[:HEAD_CHARS])
+
+
+def _tool_name(tool: object) -> str | None:
+    if not isinstance(tool, dict):
+        return None
+    for field in ("functionDeclarations", "function_declarations"):
+        inner = tool.get(field)
+        if isinstance(inner, list) and inner:
+            return _tool_name(inner[0])
+    function = tool.get("function")
+    name = function.get("name") if isinstance(function, dict) else tool.get("name") or tool.get("type")
+    return name if isinstance(name, str) else None
+
+
+def _first_texts(data: Mapping[str, Any]) -> Iterator[str]:
+    """The system prompt's texts in any endpoint's shape; of a body without one its first text."""
+    is_told = False
+    for field in ("system", "instructions", "systemInstruction", "system_instruction"):
+        for text in _texts_in(data.get(field)):
+            is_told = True
+            yield text
+    for field in ("messages", "input", "contents"):
+        items = data.get(field)
+        if isinstance(items, str) and not is_told:
+            yield items
+        for item in items if isinstance(items, list) else ():
+            if not isinstance(item, dict) or (item.get("role") not in _SYSTEM_ROLES and is_told):
+                break
+            for text in _texts_in(item.get("content", item.get("parts"))):
+                is_told = True
+                yield text
+            is_told = True
+
+
+def _texts_in(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        if content:
+            yield content
+    elif isinstance(content, dict):
+        yield from _texts_in(content.get("parts", content.get("text")))
+    elif isinstance(content, list):
+        for block in content:
+            text = block.get("text") if isinstance(block, dict) else block
+            if isinstance(text, str) and text:
+                yield text
+
+
+def _put_last(kept: dict[int, Any], key: int, value: Any, limit: int) -> None:
+    kept.pop(key, None)
+    while len(kept) >= limit:
+        del kept[next(iter(kept))]
+    kept[key] = value
