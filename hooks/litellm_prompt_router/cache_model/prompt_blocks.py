@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses
@@ -65,6 +65,29 @@ class Block(NamedTuple):
     """Part of a message that the model wrote."""
 
 
+class ReadPrompt(NamedTuple):
+    """A body's blocks. ``prompt``: tools and system; ``messages``: each one's behind them."""
+
+    prompt: tuple[Block, ...]
+    messages: tuple[tuple[Block, ...], ...]
+    cites: bool = False
+    """A message of the body has citations on."""
+    shows: bool = False
+    """One has an image."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (*self.prompt, *chain.from_iterable(self.messages))
+
+
+class KnownHistory(NamedTuple):
+    """What was read of the first messages behind the system prompt."""
+
+    blocks: tuple[Block, ...]
+    cites: bool = False
+    shows: bool = False
+
+
 class BlockReader:
     """Bodies -> blocks. Sizes are remembered by content, so that a block of many bodies is counted once."""
 
@@ -77,20 +100,33 @@ class BlockReader:
 
     def anthropic(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
         """The blocks of an Anthropic Messages body."""
-        blocks: list[Block] = []
-        markable: list[int] = []
-        reach = _Reach(body)
-        for section, frame, raw in _anthropic_items(body):
-            block = self._anthropic_block(section, [*reach.settings(section), *frame], raw)
-            if section == "messages" and frame[0] == "assistant":
-                block = block._replace(is_answer=True)
-            if raw.get("type") not in _UNMARKABLE and raw.get("text") != "":
-                markable.append(len(blocks))
-            blocks.append(block)
+        return self.anthropic_prompt(body).blocks
+
+    def anthropic_prompt(self, body: Mapping[str, Any], before: KnownHistory | None = None) -> ReadPrompt:
+        """The same, message by message. ``before``: what was read of messages that stand ahead of the body's."""
+        reach = _Reach(body, before)
+        prompt = [
+            *(self._anthropic_block("tools", [], tool) for tool in body.get("tools") or ()),
+            *(self._anthropic_block("system", reach.settings("system"), raw) for raw in _as_blocks(body.get("system"))),
+        ]
+        messages: list[list[Block]] = []
+        last: tuple[list[Block], int] | None = None
+        for number, raw in enumerate([*(body.get("tools") or ()), *_as_blocks(body.get("system"))]):
+            if _may_be_marked(raw):
+                last = prompt, number
+        for message in body.get("messages") or ():
+            blocks: list[Block] = []
+            role = message.get("role")
+            for number, raw in enumerate(_as_blocks(message.get("content"))):
+                block = self._anthropic_block("messages", [*reach.settings("messages"), role, number == 0], raw)
+                if _may_be_marked(raw):
+                    last = blocks, number
+                blocks.append(block._replace(is_answer=True) if role == "assistant" else block)
+            messages.append(blocks)
         automatic = _lifetime(body.get("cache_control"))
-        if automatic and markable and blocks[markable[-1]].mark is None:
-            blocks[markable[-1]] = blocks[markable[-1]]._replace(mark=automatic)
-        return tuple(blocks)
+        if automatic and last is not None and last[0][last[1]].mark is None:
+            last[0][last[1]] = last[0][last[1]]._replace(mark=automatic)
+        return ReadPrompt(tuple(prompt), tuple(map(tuple, messages)), cites=reach.cites, shows=reach.shows)
 
     def _anthropic_block(self, section: Section, frame: list[Any], raw: Mapping[str, Any]) -> Block:
         key = _key([section, *frame, _without_marks(raw)])
@@ -108,14 +144,19 @@ class BlockReader:
 
     def openai(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
         """The blocks of an OpenAI Chat or Responses body. A long text is several blocks."""
+        return self.openai_prompt(body).blocks
+
+    def openai_prompt(self, body: Mapping[str, Any]) -> ReadPrompt:
+        """The same, message by message."""
         body = chat_of_responses(body) if "input" in body else body
-        blocks: list[Block] = []
+        prompt: list[Block] = []
+        later: list[tuple[Block, ...]] = []
         frame: list[Any] = [{name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}]
         for tool in body.get("tools") or ():
             key = _key(["tools", *frame, _without_marks(tool)])
             function = tool.get("function") or tool
             tokens = self._tokens(key, _tool_text, function)
-            blocks.append(Block(key=key, tokens=tokens, section="tools"))
+            prompt.append(Block(key=key, tokens=tokens, section="tools"))
             frame = []
         messages = body.get("messages") or ()
         options = body.get("prompt_cache_options") or {}
@@ -128,9 +169,12 @@ class BlockReader:
                 pieces[-1] = pieces[-1]._replace(is_ending=True)
             if message.get("role") == "assistant":
                 pieces = [piece._replace(is_answer=True) for piece in pieces]
-            blocks += pieces
+            if number < leading:
+                prompt += pieces
+            else:
+                later.append(tuple(pieces))
             frame = []
-        return tuple(blocks)
+        return ReadPrompt(tuple(prompt), tuple(later))
 
     def _openai_message(self, message: Mapping[str, Any], section: Section, settings: list[Any]) -> Iterator[Block]:
         frame: list[Any] = [*settings, *(message.get(name) for name in ("role", "name", "tool_call_id"))]
@@ -189,36 +233,30 @@ _OPENAI_SETTINGS = ("response_format", "reasoning_effort", "verbosity", "paralle
 class _Reach:
     """Settings that change the prompt from some section on; each belongs to the first block that it reaches."""
 
-    def __init__(self, body: Mapping[str, Any]) -> None:
+    def __init__(self, body: Mapping[str, Any], before: KnownHistory | None) -> None:
         outer = [block for m in body.get("messages") or () for block in _as_blocks(m.get("content"))]
         kinds = [*outer, *(inner for block in outer for inner in _as_blocks(block.get("content")))]
-        cites = any((block.get("citations") or {}).get("enabled") for block in outer)
-        self._system: list[Any] = [body.get("speed"), cites]
+        self.cites = any((block.get("citations") or {}).get("enabled") for block in outer)
+        self.shows = any(block.get("type") == "image" for block in kinds)
+        self._system: list[Any] = [body.get("speed"), self.cites if before is None else before.cites]
         self._messages: list[Any] = [
             body.get("tool_choice"),
             body.get("thinking"),
             (body.get("output_config") or {}).get("effort"),
-            any(block.get("type") == "image" for block in kinds),
+            self.shows,
         ]
+        self._begins = before is None
 
     def settings(self, section: Section) -> list[Any]:
-        if section == "tools":
-            return []
         due, self._system = self._system, []
         if section == "messages":
             due, self._messages = due + self._messages, []
+            due, self._begins = due if self._begins else [], True
         return due
 
 
-def _anthropic_items(body: Mapping[str, Any]) -> Iterator[tuple[Section, list[Any], Mapping[str, Any]]]:
-    """``(section, what else is part of the block's key, block)`` for all that may be marked, in reading order."""
-    for tool in body.get("tools") or ():
-        yield "tools", [], tool
-    for block in _as_blocks(body.get("system")):
-        yield "system", [], block
-    for message in body.get("messages") or ():
-        for number, block in enumerate(_as_blocks(message.get("content"))):
-            yield "messages", [message.get("role"), number == 0], block
+def _may_be_marked(raw: Mapping[str, Any]) -> bool:
+    return raw.get("type") not in _UNMARKABLE and raw.get("text") != ""
 
 
 def _as_blocks(content: Any) -> list[Mapping[str, Any]]:
