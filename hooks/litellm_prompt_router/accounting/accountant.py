@@ -32,6 +32,7 @@ from litellm_prompt_router.accounting.counterfactual import (
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.kept_history import history_of
+from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
@@ -86,7 +87,8 @@ class Accountant:
         translator: Translator,
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
-        self._call_blocks = CallBlocks(count_tokens, translator)
+        self._known = KnownBeginnings()
+        self._call_blocks = CallBlocks(count_tokens, translator, self._known)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()

@@ -16,8 +16,9 @@
 from __future__ import annotations
 
 import json
+import marshal
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate, chain, pairwise
 from typing import Any, Literal, NamedTuple
@@ -38,6 +39,10 @@ IMAGE_TOKENS = 1_000
 PIECE_CHARS = 512
 """About 128 tokens, OpenAI's step."""
 MEMO_ENTRIES = 65_536
+MAX_PROMPT_BLOCKS = 32_768
+"""In all tools and system prompts that are remembered: about 8 MB."""
+_VERSION = 2
+"""Of marshal's format: what is equal is written alike."""
 
 _PIECE = re.compile(rf".{{1,{PIECE_CHARS}}}\S{{0,128}}", re.DOTALL)
 _DEVELOPER = frozenset({"system", "developer"})
@@ -74,6 +79,8 @@ class ReadPrompt(NamedTuple):
     """A message of the body has citations on."""
     shows: bool = False
     """One has an image."""
+    can_be_marked: bool = True
+    """One has a block that may bear a mark."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -95,6 +102,8 @@ class BlockReader:
         self._count_tokens = count_tokens
         self._memo: dict[int, int] = {}
         self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._prompts: dict[tuple[int, int], tuple[Block, ...]] = {}
+        self._prompt_blocks = 0
 
     # Anthropic
 
@@ -105,13 +114,20 @@ class BlockReader:
     def anthropic_prompt(self, body: Mapping[str, Any], before: KnownHistory | None = None) -> ReadPrompt:
         """The same, message by message. ``before``: what was read of messages that stand ahead of the body's."""
         reach = _Reach(body, before)
-        prompt = [
-            *(self._anthropic_block("tools", [], tool) for tool in body.get("tools") or ()),
-            *(self._anthropic_block("system", reach.settings("system"), raw) for raw in _as_blocks(body.get("system"))),
-        ]
+        tools, system = body.get("tools") or (), _as_blocks(body.get("system"))
+        frame = reach.settings("system") if system else []
+        prompt = list(
+            self._prompt(
+                (tools, system, frame),
+                lambda: [
+                    *(self._anthropic_block("tools", [], tool) for tool in tools),
+                    *(self._anthropic_block("system", [] if n else frame, raw) for n, raw in enumerate(system)),
+                ],
+            )
+        )
         messages: list[list[Block]] = []
         last: tuple[list[Block], int] | None = None
-        for number, raw in enumerate([*(body.get("tools") or ()), *_as_blocks(body.get("system"))]):
+        for number, raw in enumerate([*tools, *system]):
             if _may_be_marked(raw):
                 last = prompt, number
         for message in body.get("messages") or ():
@@ -126,7 +142,8 @@ class BlockReader:
         automatic = _lifetime(body.get("cache_control"))
         if automatic and last is not None and last[0][last[1]].mark is None:
             last[0][last[1]] = last[0][last[1]]._replace(mark=automatic)
-        return ReadPrompt(tuple(prompt), tuple(map(tuple, messages)), cites=reach.cites, shows=reach.shows)
+        can_end = last is not None and last[0] is not prompt
+        return ReadPrompt(tuple(prompt), tuple(map(tuple, messages)), reach.cites, reach.shows, can_end)
 
     def _anthropic_block(self, section: Section, frame: list[Any], raw: Mapping[str, Any]) -> Block:
         key = _key([section, *frame, _without_marks(raw)])
@@ -149,32 +166,47 @@ class BlockReader:
     def openai_prompt(self, body: Mapping[str, Any]) -> ReadPrompt:
         """The same, message by message."""
         body = chat_of_responses(body) if "input" in body else body
-        prompt: list[Block] = []
-        later: list[tuple[Block, ...]] = []
-        frame: list[Any] = [{name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}]
-        for tool in body.get("tools") or ():
-            key = _key(["tools", *frame, _without_marks(tool)])
-            function = tool.get("function") or tool
-            tokens = self._tokens(key, _tool_text, function)
-            prompt.append(Block(key=key, tokens=tokens, section="tools"))
-            frame = []
-        messages = body.get("messages") or ()
+        settings = {name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}
+        tools, messages = body.get("tools") or (), body.get("messages") or ()
         options = body.get("prompt_cache_options") or {}
-        endings = frozenset() if options.get("mode") == "explicit" else _endings(messages)
         leading = _leading(messages)
-        for number, message in enumerate(messages):
-            section: Section = "system" if number < leading else "messages"
-            pieces = list(self._openai_message(message, section, frame))
-            if number in endings:
-                pieces[-1] = pieces[-1]._replace(is_ending=True)
-            if message.get("role") == "assistant":
-                pieces = [piece._replace(is_answer=True) for piece in pieces]
-            if number < leading:
-                prompt += pieces
-            else:
-                later.append(tuple(pieces))
+        endings = frozenset() if options.get("mode") == "explicit" else _endings(messages, leading)
+        prompt = self._prompt(
+            (settings, tools, messages[:leading], leading - 1 in endings),
+            lambda: [
+                *self._openai_tools(tools, settings),
+                *chain.from_iterable(
+                    self._openai_blocks(
+                        message, "system", [settings] if not (tools or number) else [], number in endings
+                    )
+                    for number, message in enumerate(messages[:leading])
+                ),
+            ],
+        )
+        later = [
+            self._openai_blocks(
+                message, "messages", [settings] if not (prompt or number > leading) else [], number in endings
+            )
+            for number, message in enumerate(messages[leading:], leading)
+        ]
+        return ReadPrompt(prompt, tuple(later))
+
+    def _openai_tools(self, tools: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Iterator[Block]:
+        frame: list[Any] = [settings]
+        for tool in tools:
+            key = _key(["tools", *frame, _without_marks(tool)])
+            yield Block(key=key, tokens=self._tokens(key, _tool_text, tool.get("function") or tool), section="tools")
             frame = []
-        return ReadPrompt(tuple(prompt), tuple(later))
+
+    def _openai_blocks(
+        self, message: Mapping[str, Any], section: Section, settings: list[Any], is_ending: bool
+    ) -> tuple[Block, ...]:
+        pieces = list(self._openai_message(message, section, settings))
+        if is_ending:
+            pieces[-1] = pieces[-1]._replace(is_ending=True)
+        if message.get("role") == "assistant":
+            pieces = [piece._replace(is_answer=True) for piece in pieces]
+        return tuple(pieces)
 
     def _openai_message(self, message: Mapping[str, Any], section: Section, settings: list[Any]) -> Iterator[Block]:
         frame: list[Any] = [*settings, *(message.get(name) for name in ("role", "name", "tool_call_id"))]
@@ -215,6 +247,22 @@ class BlockReader:
         return sizes
 
     # Both
+
+    def _prompt(self, parts: tuple[Any, ...], read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
+        """What is read of tools and system, remembered by their content."""
+        try:
+            written = marshal.dumps(parts, _VERSION)
+        except ValueError:  # a type that JSON doesn't have
+            return tuple(read())
+        name = (hash(written), len(written))
+        found = self._prompts.get(name)
+        if found is None:
+            found = tuple(read())
+            while self._prompts and self._prompt_blocks + len(found) > MAX_PROMPT_BLOCKS:
+                self._prompt_blocks -= len(self._prompts.pop(next(iter(self._prompts))))
+            self._prompts[name] = found
+            self._prompt_blocks += len(found)
+        return found
 
     def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object) -> int:
         size = self._memo.get(key)
@@ -353,14 +401,13 @@ def _leading(messages: Any) -> int:
     return len(messages)
 
 
-def _endings(messages: Any) -> frozenset[int]:
+def _endings(messages: Any, leading: int) -> frozenset[int]:
     """Messages at whose end an implicit breakpoint may stand.
 
     User messages, the last of a run of tool messages, the last of the initial developer messages
     (developers.openai.com/api/docs/guides/prompt-caching, checked 2026-11).
     """
     roles = [message.get("role") for message in messages]
-    leading = _leading(messages)
     return frozenset(
         number
         for number, role in enumerate(roles)
