@@ -31,7 +31,7 @@ from litellm_prompt_router.accounting.counterfactual import (
     scope_in,
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
-from litellm_prompt_router.accounting.kept_history import history_of
+from litellm_prompt_router.accounting.kept_history import KeptHistories
 from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
@@ -89,6 +89,7 @@ class Accountant:
     ) -> None:
         self._known = KnownBeginnings()
         self._call_blocks = CallBlocks(count_tokens, translator, self._known)
+        self._histories = KeptHistories(self._known)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
@@ -115,7 +116,7 @@ class Accountant:
         kept = packed.unpacked()
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
-        record = replace(record, history=history_of(kept, record.facts.key_scope, blocks))
+        record = replace(record, history=self._histories.state_of(kept, record.facts.key_scope, blocks))
         try:
             estimate, method = self._estimate(record, answer, kept, original, model, info, terms)
         except NoEstimateError as error:
