@@ -32,7 +32,7 @@ from litellm_prompt_router.accounting.counterfactual import (
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.kept_history import KeptHistories
-from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings
+from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
@@ -88,8 +88,9 @@ class Accountant:
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
         self._known = KnownBeginnings()
-        self._call_blocks = CallBlocks(count_tokens, translator, self._known)
-        self._histories = KeptHistories(self._known)
+        histories = Histories()
+        self._call_blocks = CallBlocks(count_tokens, translator, self._known, histories)
+        self._histories = KeptHistories(self._known, histories)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
@@ -103,10 +104,10 @@ class Accountant:
         """The record with its price, and with what the call would have cost otherwise."""
         model, info = self._deployments(answer)
         terms = bill_terms(answer.breakdown, answer.usage, info)
+        kinds = read_kinds(answer.usage)
         if record.usage is not None:
-            kinds = read_kinds(answer.usage)
             info = billed_entry(record.billed_usd, record.usage, info, terms, answer.provider, kinds)
-        record = _priced(record, answer, info, terms)
+        record = _priced(record, answer, info, terms, kinds)
         if record.response_cached:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
@@ -125,7 +126,7 @@ class Accountant:
             return replace(record, estimated_net_saved_reason=f"unavailable: {error.reason}")
         if kept.rewritten is None:
             return _unchanged(record)
-        return _with_saving(record, answer, kept, estimate, method, info, terms)
+        return _with_saving(record, answer, kept, estimate, method, info, terms, kinds)
 
     def _estimate(
         self,
@@ -219,14 +220,14 @@ class NoEstimateError(Exception):
         self.reason = reason
 
 
-def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: BillTerms) -> Record:
+def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: BillTerms, kinds: Kinds) -> Record:
     """The record with our own price, and with no bill of 0 where there is no price to bill by."""
     record = replace(record, deployment_id=answer.deployment_id, service_tier=terms.service_tier)
     if record.response_cached:
         return replace(record, priced_usd=Decimal(0), priced_reason=None)
     if record.usage is None:
         return replace(record, priced_reason=record.usage_reason)
-    ours = priced(record.usage, info, terms, answer.provider, read_kinds(answer.usage))
+    ours = priced(record.usage, info, terms, answer.provider, kinds)
     if ours is None:
         if not record.billed_usd:
             record = replace(record, billed_usd=None, billed_reason=NO_PRICE)
@@ -243,12 +244,13 @@ def _with_saving(
     method: str,
     info: MapEntry,
     terms: BillTerms,
+    kinds: Kinds,
 ) -> Record:
     """The record with the counterfactual's price and what was saved against it."""
     assert record.usage is not None
     counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
     record = replace(record, counterfactual=counterfactual)
-    kinds = _kinds_within(read_kinds(answer.usage), counterfactual)
+    kinds = _kinds_within(kinds, counterfactual)
     cost = priced(counterfactual, info, terms, answer.provider, kinds)
     if cost is None or record.billed_usd is None or record.priced_usd is None:
         return replace(record, estimated_net_saved_reason=NO_PRICE)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from litellm_prompt_router.accounting.continued_reading import Reading, continued_blocks
 from litellm_prompt_router.accounting.in_flight import Prompt
-from litellm_prompt_router.accounting.known_beginnings import History, KnownBeginnings, history_in
+from litellm_prompt_router.accounting.known_beginnings import Histories, History, KnownBeginnings
 from litellm_prompt_router.cache_model import (
     Block,
     BlockReader,
@@ -54,10 +54,13 @@ class CallBlocks:
     Used by one thread.
     """
 
-    def __init__(self, count_tokens: Callable[[str], int], translator: Translator, known: KnownBeginnings) -> None:
+    def __init__(
+        self, count_tokens: Callable[[str], int], translator: Translator, known: KnownBeginnings, histories: Histories
+    ) -> None:
         self._reader = BlockReader(count_tokens)
         self._translator = translator
         self._known = known
+        self._histories = histories
         self._readers: Mapping[str, Callable[[Prompt, DeployedModel, MarkPlan | None], Sequence[Block]]] = {
             CHAT: self._chat,
             MESSAGES: self._messages,
@@ -79,7 +82,7 @@ class CallBlocks:
     def _chat(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
         prompt = _marked(prompt, plan, CHAT)
         _refuse_explicit_gemini(prompt, model)
-        history = history_in(prompt, CHAT)
+        history = self._histories.of(prompt, CHAT)
         if model.takes_block_marks:
             return self._anthropic(prompt, history, messages_of_marked_chat)
         if not model.takes_marks:
@@ -91,7 +94,7 @@ class CallBlocks:
     def _messages(self, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None) -> Sequence[Block]:
         prompt = _marked(prompt, plan, MESSAGES)
         _refuse_explicit_gemini(prompt, model)
-        blocks = self._anthropic(prompt, history_in(prompt, MESSAGES))
+        blocks = self._anthropic(prompt, self._histories.of(prompt, MESSAGES))
         # On the way to Qwen LiteLLM drops them (``target_consumes_cache_control``,
         # llms/anthropic/pass_through/adapters/transformation.py, 1.106).
         return [block._replace(mark=None) for block in blocks] if model.takes_block_marks else blocks
@@ -101,7 +104,7 @@ class CallBlocks:
             raise ValueError("the history is with the provider")
         if model.is_openai:
             prompt = _marked(prompt, plan, RESPONSES)
-            return self._openai(prompt, history_in(prompt, RESPONSES))
+            return self._openai(prompt, self._histories.of(prompt, RESPONSES))
         return self._chat(self._translator.chat_of_responses(prompt, model), model, plan)
 
     def _openai(self, prompt: Prompt, history: History | None) -> Sequence[Block]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, Prompt
-from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings, history_in
+from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.cache_model import Block
 from litellm_prompt_router.record.history_state import (
     HistoryState,
@@ -32,8 +32,9 @@ _VERSION = 2
 class KeptHistories:
     """Continues what was told of the beginnings of histories. Used by one thread."""
 
-    def __init__(self, known: KnownBeginnings) -> None:
+    def __init__(self, known: KnownBeginnings, histories: Histories) -> None:
         self._known = known
+        self._histories = histories
         self._tools: dict[tuple[int, int, str], str] = {}
 
     def state_of(self, kept: InFlightRequest, scope: str, blocks: Sequence[Block] | None) -> HistoryState | None:
@@ -62,7 +63,7 @@ class KeptHistories:
         self, read: Callable[[Prompt], Request], kept: InFlightRequest, scope: str
     ) -> tuple[Request, HistoryState]:
         """The request, which may lack the beginning of the history, and what is told of all messages."""
-        history = history_in(kept.original, kept.endpoint)
+        history = self._histories.of(kept.original, kept.endpoint)
         key = ("told", scope, kept.endpoint)
         start, before = 0, None
         if history is not None:

@@ -11,6 +11,7 @@ from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from hashlib import blake2b
+from operator import is_
 from typing import Any, NamedTuple
 
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
@@ -96,6 +97,35 @@ def history_in(body: Mapping[str, Any], endpoint: str) -> History | None:
 
 _ANSWERS = frozenset({"assistant", "function_call"})
 _OTHERS = frozenset({"user", "tool", "function", "function_call_output"})
+
+
+class Histories:
+    """``history_in``, once for the same messages: those of one body, or of two that share them."""
+
+    def __init__(self) -> None:
+        self._body: object = None
+        self._found: History | None = None
+
+    def of(self, body: Mapping[str, Any], endpoint: str) -> History | None:
+        field = _FIELDS.get(endpoint)
+        items = None if field is None else body.get(field)
+        if items is None or not isinstance(items, list):
+            return None
+        if items is not self._body:
+            found, before = history_in(body, endpoint), self._found
+            if found is not None and before is not None and _is_shared(found, before):
+                found = found._replace(digests=before.digests)
+            self._body, self._found = items, found
+        return self._found
+
+    def clear(self) -> None:
+        """Holds no messages any longer."""
+        self._body = self._found = None
+
+
+def _is_shared(one: History, other: History) -> bool:
+    mine, others = one.items[one.lead :], other.items[other.lead :]
+    return len(mine) == len(others) and all(map(is_, mine, others))
 
 
 class KnownBeginnings:

@@ -148,7 +148,7 @@ class ClaudeWire:
 
     def _translated_rest(self, chat: Mapping[str, Any], lead: int, end: int) -> dict[str, Any] | None:
         given = chat["messages"]
-        messages = validate_and_fix_openai_messages(messages=copy.deepcopy([*given[:lead], *given[end:]]))
+        messages = validate_and_fix_openai_messages(messages=[_copied(one) for one in (*given[:lead], *given[end:])])
         if chat.get(INJECTION_POINTS):
             messages = self._with_points(chat, messages, end, end - lead)
         messages = self._config.translate_developer_role_to_system_role(messages=messages)
@@ -214,6 +214,15 @@ class LiteLLMTranslator:
             raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
         kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
         return {**{name: value for name, value in chat.items() if name not in _NOT_CHAT}, **kept}
+
+
+def _copied(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message with lists and blocks of its own: LiteLLM changes no deeper ones here."""
+    copied = dict(message)
+    for name in ("content", "tool_calls"):
+        if isinstance(copied.get(name), list):
+            copied[name] = [dict(part) if isinstance(part, dict) else part for part in copied[name]]
+    return copied
 
 
 def _is_told_by_runs(chat: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> bool:
