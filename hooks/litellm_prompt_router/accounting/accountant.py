@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, billed_entry, explain_difference, priced
@@ -44,6 +45,7 @@ UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"
 NO_PRICE = "unavailable: no price"
 NOT_MODELLED = "this endpoint isn't modelled"
+_MARK, _TOKENS = attrgetter("mark"), attrgetter("tokens")
 PromptVersion = Literal["original", "rewritten"]
 
 
@@ -151,7 +153,7 @@ class Accountant:
             None if kept.rewritten is None else self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
         )
         sent, unsent = (rewritten, original) if rewritten is not None and kept.is_sent else (original, rewritten)
-        if not sum(block.tokens for block in sent) or not usage.input_tokens:
+        if not any(map(_TOKENS, sent)) or not usage.input_tokens:
             raise NoEstimateError("no input to compare by")
         cache = cache_of(model, is_marked=_is_marked(sent))
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
@@ -204,7 +206,7 @@ class Accountant:
 
 
 def _is_marked(blocks: Any) -> bool:
-    return any(block.mark is not None for block in blocks)
+    return any(map(_MARK, blocks))
 
 
 def method_of(cache: HostCache, *, is_shared: bool) -> str:
@@ -222,18 +224,18 @@ class NoEstimateError(Exception):
 
 def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: BillTerms, kinds: Kinds) -> Record:
     """The record with our own price, and with no bill of 0 where there is no price to bill by."""
-    record = replace(record, deployment_id=answer.deployment_id, service_tier=terms.service_tier)
+    found: dict[str, Any] = {"deployment_id": answer.deployment_id, "service_tier": terms.service_tier}
     if record.response_cached:
-        return replace(record, priced_usd=Decimal(0), priced_reason=None)
+        return replace(record, **found, priced_usd=Decimal(0), priced_reason=None)
     if record.usage is None:
-        return replace(record, priced_reason=record.usage_reason)
+        return replace(record, **found, priced_reason=record.usage_reason)
     ours = priced(record.usage, info, terms, answer.provider, kinds)
     if ours is None:
         if not record.billed_usd:
-            record = replace(record, billed_usd=None, billed_reason=NO_PRICE)
-        return replace(record, priced_reason=NO_PRICE)
+            found |= {"billed_usd": None, "billed_reason": NO_PRICE}
+        return replace(record, **found, priced_reason=NO_PRICE)
     why = None if record.billed_usd is None else explain_difference(record.billed_usd, ours, terms, info)
-    return replace(record, priced_usd=ours, priced_reason=why)
+    return replace(record, **found, priced_usd=ours, priced_reason=why)
 
 
 def _with_saving(
@@ -249,16 +251,16 @@ def _with_saving(
     """The record with the counterfactual's price and what was saved against it."""
     assert record.usage is not None
     counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
-    record = replace(record, counterfactual=counterfactual)
     kinds = _kinds_within(kinds, counterfactual)
     cost = priced(counterfactual, info, terms, answer.provider, kinds)
     if cost is None or record.billed_usd is None or record.priced_usd is None:
-        return replace(record, estimated_net_saved_reason=NO_PRICE)
+        return replace(record, counterfactual=counterfactual, estimated_net_saved_reason=NO_PRICE)
     # What LiteLLM billed beyond our own arithmetic, it would have billed for the other request, too.
     cost = (cost + record.billed_usd - record.priced_usd).normalize()
     saved = cost - record.billed_usd
     return replace(
         record,
+        counterfactual=counterfactual,
         counterfactual_usd=cost,
         estimated_net_saved_usd=saved if kept.is_sent else -saved,
         estimated_net_saved_method=method,
