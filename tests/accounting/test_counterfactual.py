@@ -166,7 +166,7 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
 
 
 def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litellm_prompt_router.accounting.in_flight.MAX_BYTES", 10_000)
+    monkeypatch.setattr("litellm_prompt_router.accounting.in_flight.MAX_BYTES", 12_000)
     kept = InFlightRequests()
     for number in range(10):
         kept.put(str(number), "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)

@@ -90,13 +90,18 @@ class Accountant:
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
         self._known = KnownBeginnings()
-        histories = Histories()
-        self._call_blocks = CallBlocks(count_tokens, translator, self._known, histories)
-        self._histories = KeptHistories(self._known, histories)
+        self._histories = Histories()
+        self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories)
+        self._kept_histories = KeptHistories(self._known, self._histories)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
         self._shared = shared
+
+    @property
+    def known(self) -> KnownBeginnings:
+        """What is remembered of the beginnings of histories."""
+        return self._known
 
     def observe_anew(self, now_seconds: float) -> None:
         """Tells that calls before this moment may have gone unobserved."""
@@ -104,6 +109,12 @@ class Accountant:
 
     def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
+        try:
+            return self._completed(record, answer, packed)
+        finally:
+            self._histories.clear()
+
+    def _completed(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         model, info = self._deployments(answer)
         terms = bill_terms(answer.breakdown, answer.usage, info)
         kinds = read_kinds(answer.usage)
@@ -119,7 +130,7 @@ class Accountant:
         kept = packed.unpacked()
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
-        record = replace(record, history=self._histories.state_of(kept, record.facts.key_scope, blocks))
+        record = replace(record, history=self._kept_histories.state_of(kept, record.facts.key_scope, blocks))
         try:
             estimate, method = self._estimate(record, answer, kept, original, model, info, terms)
         except NoEstimateError as error:

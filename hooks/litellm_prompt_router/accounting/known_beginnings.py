@@ -10,7 +10,7 @@ import marshal
 from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from operator import is_
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ class Digests:
 
     def __init__(self, messages: Sequence[Any]) -> None:
         self._messages = messages
-        self._hasher = blake2b(digest_size=16)
+        self._hasher = sha256()
         self._until = 0
         self._found: dict[int, bytes] = {}
 
@@ -64,7 +64,7 @@ class Digests:
             if count in self._found:
                 continue
             if count < self._until:
-                hasher = blake2b(_written(self._messages[:count]), digest_size=16)
+                hasher = sha256(_written(self._messages[:count]))
             else:
                 hasher = self._hasher
                 hasher.update(_written(self._messages[self._until : count]))

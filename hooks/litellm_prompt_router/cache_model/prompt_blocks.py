@@ -39,6 +39,7 @@ IMAGE_TOKENS = 1_000
 PIECE_CHARS = 512
 """About 128 tokens, OpenAI's step."""
 MEMO_ENTRIES = 65_536
+LONG_CHARS = 256
 MAX_PROMPT_BLOCKS = 32_768
 """In all tools and system prompts that are remembered: about 8 MB."""
 _VERSION = 2
@@ -118,7 +119,8 @@ class BlockReader:
         frame = reach.settings("system") if system else []
         prompt = list(
             self._prompt(
-                (tools, system, frame),
+                tools,
+                [system, frame],
                 lambda: [
                     *(self._anthropic_block("tools", [], tool) for tool in tools),
                     *(self._anthropic_block("system", [] if n else frame, raw) for n, raw in enumerate(system)),
@@ -172,7 +174,8 @@ class BlockReader:
         leading = _leading(messages)
         endings = frozenset() if options.get("mode") == "explicit" else _endings(messages, leading)
         prompt = self._prompt(
-            (settings, tools, messages[:leading], leading - 1 in endings),
+            tools,
+            [settings, messages[:leading], leading - 1 in endings],
             lambda: [
                 *self._openai_tools(tools, settings),
                 *chain.from_iterable(
@@ -248,10 +251,10 @@ class BlockReader:
 
     # Both
 
-    def _prompt(self, parts: tuple[Any, ...], read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
+    def _prompt(self, tools: Any, parts: Any, read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
         """What is read of tools and system, remembered by their content."""
         try:
-            written = marshal.dumps(parts, _VERSION)
+            written = marshal.dumps((tools, _named(parts)), _VERSION)
         except ValueError:  # a type that JSON doesn't have
             return tuple(read())
         name = (hash(written), len(written))
@@ -312,6 +315,15 @@ def _as_blocks(content: Any) -> list[Mapping[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return content if isinstance(content, list) else []
+
+
+def _named(value: Any) -> Any:
+    """The same with hashes for long texts, which Python remembers of each."""
+    if isinstance(value, str):
+        return value if len(value) < LONG_CHARS else (hash(value), len(value))
+    if isinstance(value, dict):
+        return {name: _named(item) for name, item in value.items()}
+    return [_named(item) for item in value] if isinstance(value, list) else value
 
 
 def _lifetime(mark: object) -> Lifetime | None:
