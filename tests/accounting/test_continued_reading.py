@@ -8,11 +8,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from litellm_prompt_router.accounting import known_beginnings
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt, AnsweringDeployment
 from litellm_prompt_router.accounting.in_flight import InFlightRequests
+from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings, history_in
+from litellm_prompt_router.cache_model import BlockReader
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
@@ -263,3 +267,103 @@ def test_it_is_what_the_whole_call_gives(
         call = call_of(messages, fields[number % len(fields)], endpoint, is_marked=is_marked)
         name = names[number % len(names)]
         assert continued.record(call, name, is_sent=is_sent) == whole.record(call, name, is_sent=is_sent)
+
+
+def loop_of(count: int) -> list[dict[str, Any]]:
+    """A tool loop of so many messages."""
+    out = [user("Please look at all of it.")]
+    while len(out) < count:
+        name = f"call_{len(out)}"
+        call = {"id": name, "type": "function", "function": {"name": "run", "arguments": '{"cmd": "ls"}'}}
+        out.append({"role": "assistant", "content": "Looking.", "tool_calls": [call]})
+        out.append({"role": "tool", "tool_call_id": name, "content": f"file {len(out)}"})
+    return out[:count]
+
+
+class CountingTranslator(LiteLLMTranslator):
+    """Counts the messages that LiteLLM is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = self.rest = 0
+
+    def messages_of_chat(self, body: Mapping[str, Any], model: Any) -> Mapping[str, Any]:
+        self.whole += len(body["messages"])
+        return super().messages_of_chat(body, model)
+
+    def messages_of_rest(self, body: Mapping[str, Any], lead: int, end: int, model: Any) -> Mapping[str, Any] | None:
+        self.rest += len(body["messages"]) - end + lead
+        return super().messages_of_rest(body, lead, end, model)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "claude" in name and "bedrock/us" not in name])
+@pytest.mark.parametrize("fields", [SETTINGS[1], SETTINGS[4], SETTINGS[5]], ids=["tools", "effort", "points"])
+def test_only_new_messages_are_translated(name: str, fields: Mapping[str, Any]) -> None:
+    """As many at the hundredth call of a loop as at the fourth: the new ones once, and the last of both bodies."""
+    translator = CountingTranslator()
+    accounts = Accounts(translator)
+    counts = []
+    for count in range(1, 120, 2):
+        translator.whole = translator.rest = 0
+        accounts.record(call_of(loop_of(count), fields, CHAT, is_marked=False), name)
+        counts.append((translator.whole, translator.rest))
+    assert set(counts[3:]) == {(0, 6)}
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint"),
+    [(MODELS[0], CHAT), (MODELS[0], MESSAGES), ("openai/gpt-4.1", CHAT), ("openai/gpt-4.1", RESPONSES)],
+)
+def test_only_new_messages_are_read(name: str, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    for method in ("anthropic_prompt", "openai_prompt"):
+        plain = getattr(BlockReader, method)
+
+        def counted(self: BlockReader, body: Mapping[str, Any], *more: Any, plain: Any = plain) -> Any:
+            read.append(len(body.get("messages") or body.get("input") or ()))
+            return plain(self, body, *more)
+
+        monkeypatch.setattr(BlockReader, method, counted)
+    accounts = Accounts(TRANSLATOR)
+    sums = []
+    for count in range(3, 120, 2):
+        read.clear()
+        accounts.record(call_of(loop_of(count), SETTINGS[1], endpoint, is_marked=False), name)
+        sums.append(sum(read))
+    assert max(sums[2:]) <= 12
+
+
+def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In number and in bytes; what was used longest ago goes first, and is then read whole again."""
+    monkeypatch.setattr(known_beginnings, "MAX_BEGINNINGS", 6)
+    accounts, whole = Accounts(TRANSLATOR), Accounts(TRANSLATOR, forgets=True)
+    for count in range(3, 40, 2):
+        call = call_of(loop_of(count), SETTINGS[1], CHAT, is_marked=False)
+        assert accounts.record(call) == whole.record(call)
+        assert len(accounts.accountant.known) <= 6
+    monkeypatch.setattr(known_beginnings, "MAX_BYTES", 20_000)
+    call = call_of(loop_of(43), SETTINGS[1], CHAT, is_marked=False)
+    assert accounts.record(call) == whole.record(call)
+    assert accounts.accountant.known.size_bytes <= 20_000
+
+
+def test_beginnings_are_told_apart_by_content_order_and_type() -> None:
+    known = KnownBeginnings()
+    answer = {"role": "assistant", "content": "Yes."}
+
+    def found(*opening: dict[str, Any]) -> object:
+        history = history_in({"messages": [*opening, answer, user("go on")]}, CHAT)
+        assert history is not None
+        _, value = known.find("key", history)
+        if value is None:
+            known.keep("key", history, history.ends[-1], len(known) + 1, 0)
+        return value
+
+    first: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "a", "n": 1}]}
+    assert found(first) is None
+    assert found(json.loads(json.dumps(first))) == 1
+    assert found({"content": first["content"], "role": "user"}) is None
+    assert found({"role": "user", "content": [{"type": "text", "text": "a", "n": True}]}) is None
+    assert found({"role": "user", "content": [{"type": "text", "text": "a", "n": 1.0}]}) is None
+    assert found(user("a"), user("b")) is None
+    assert found(user("ab")) is None
