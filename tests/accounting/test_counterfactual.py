@@ -171,6 +171,8 @@ def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(10):
         kept.put(str(number), "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
     assert len(kept) == 3
+    assert kept.dropped == 7
+    assert 9_000 < kept.size_bytes <= 12_000
     assert kept.take("9") is not None
     kept.put("new", "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
     assert len(kept) == 3

@@ -198,7 +198,9 @@ def _points_behind(chat: Prompt, history: History) -> bool:
     if not points:
         return True
     end, count = history.ends[-1], len(history.items)
-    if not isinstance(points, (list, tuple)) or b"cache_control" in marshal.dumps(history.items[history.lead : end]):
+    if not isinstance(points, (list, tuple)) or b"cache_control" in marshal.dumps(
+        list(history.items[history.lead : end])
+    ):
         return False  # LiteLLM counts the marks that there are
     for point in points:
         if not isinstance(point, Mapping) or point.get("location") != "message":
@@ -210,6 +212,13 @@ def _points_behind(chat: Prompt, history: History) -> bool:
         elif type(index) is not int or not (end - count <= index < 0 or 0 <= index < history.lead or index >= end):
             return False
     return True
+
+
+def _mentions_marks(messages: Sequence[Any]) -> bool:
+    try:
+        return b"cache_control" in marshal.dumps(list(messages))
+    except ValueError:  # a type that JSON doesn't have
+        return True
 
 
 def has_answer(prompt: Prompt) -> bool:

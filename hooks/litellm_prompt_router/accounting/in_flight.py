@@ -77,7 +77,7 @@ class PackedRequest:
         return InFlightRequest(
             endpoint=self.endpoint,
             original=_joined(self.prompts[0], original),
-            rewritten=None if self.prompts[1] is None else _joined(self.prompts[1], rewritten),
+            rewritten=None if self.prompts[1] is None or rewritten is None else _joined(self.prompts[1], rewritten),
             is_sent=self.is_sent,
             marking=self.marking,
             kept_seconds=self.kept_seconds,
@@ -91,9 +91,20 @@ class InFlightRequests:
     def __init__(self) -> None:
         self._kept: dict[str, PackedRequest] = {}
         self._bytes = 0
+        self._dropped = 0
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them; never more than ``MAX_BYTES``, unless one alone is larger."""
+        return self._bytes
+
+    @property
+    def dropped(self) -> int:
+        """Requests that a bound put out, since the start."""
+        return self._dropped
 
     def put(
         self,
@@ -136,6 +147,7 @@ class InFlightRequests:
             if not is_old and len(self._kept) < MAX_REQUESTS and self._bytes + packed.size_bytes <= MAX_BYTES:
                 break
             self.take(oldest)
+            self._dropped += 1
         self._kept[request_id] = packed
         self._bytes += packed.size_bytes
 

@@ -25,6 +25,7 @@ from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
+BEHIND_TITLE = "Accounting is behind"
 REDIS_TITLE = "Replicas' calls not shared"
 MAX_COMPLETED = 4_096
 """Records that wait for LiteLLM's own event, which follows at once."""
@@ -49,11 +50,25 @@ class RecordCompleter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
         self._redis: RedisEntries | None = None
         self._completing = 0
+        self._behind = 0
         self._completed: OrderedDict[str, Record] = OrderedDict()
 
     def __len__(self) -> int:
         """Requests whose records aren't out yet."""
         return len(self._kept) + self._completing + len(self._completed)
+
+    def state(self) -> dict[str, int]:
+        """How much waits and is remembered, and what was dropped since the start, by name."""
+        known = self._accountant.known
+        return {
+            "in_flight_requests": len(self._kept),
+            "in_flight_bytes": self._kept.size_bytes,
+            "in_flight_dropped_requests": self._kept.dropped,
+            "waiting_records": self._completing,
+            "unaccounted_records": self._behind,
+            "known_beginnings": len(known),
+            "known_bytes": known.size_bytes,
+        }
 
     def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
         """What accounting will ask for when the request is answered."""
@@ -89,6 +104,10 @@ class RecordCompleter:
         if self._completing < MAX_COMPLETING:
             record = await self._in_thread(record, answer, kept)
         else:
+            if not self._behind:
+                line = f"more than {MAX_COMPLETING:,} records wait: those beyond go out without an estimate"
+                self._dispatcher.submit_problem(BEHIND_TITLE, (line,))
+            self._behind += 1
             record = replace(record, estimated_net_saved_reason=ACCOUNTING_BEHIND)
         while len(self._completed) >= MAX_COMPLETED:
             self._completed.popitem(last=False)

@@ -50,7 +50,7 @@ class HistoryState:
 class HistorySoFar(NamedTuple):
     """What is told of the first messages, to go on from. Hashes that can be added to, but no text."""
 
-    count: int
+    messages: int
     hasher: Any
     """Of all of them, by the scope."""
     last: Any
@@ -65,7 +65,7 @@ class HistorySoFar(NamedTuple):
     def told(self) -> HistoryState:
         """As a record says it."""
         return HistoryState(
-            message_count=self.count,
+            message_count=self.messages,
             history_state=self.hasher.hexdigest(),
             previous_history_states=self.states[::-1],
             recent_state=self.recent,
@@ -83,7 +83,7 @@ def history_after(before: HistorySoFar, turns: Sequence[Turn], scope: str) -> Hi
     told = [turn for turn in turns if turn.role in _NO_ANSWER or turn.text or turn.tool_calls or turn.attachments]
     if not told:
         return before
-    answers = [before.is_answered or not before.count, *map(_is_answer, told)]
+    answers = [before.is_answered or not before.messages, *map(_is_answer, told)]
     begins = [at for at in range(len(told)) if answers[at + 1] and not answers[at]]
     wanted = begins[-EARLIER_STATES:]
     written = [_as_bytes(turn) for turn in told]
@@ -111,7 +111,7 @@ def history_after(before: HistorySoFar, turns: Sequence[Turn], scope: str) -> Hi
     last = _hasher(scope)
     last.update(written[-1])
     return HistorySoFar(
-        count=before.count + len(told),
+        messages=before.messages + len(told),
         hasher=hasher,
         last=last,
         is_answered=answers[-1],
