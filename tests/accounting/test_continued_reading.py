@@ -242,7 +242,17 @@ class Accounts:
         return self.accountant.complete(record, answer, kept.take("r"))
 
 
-TRANSLATOR = LiteLLMTranslator()
+class WholeTranslator(LiteLLMTranslator):
+    """Has LiteLLM translate whole bodies alone."""
+
+    def messages_of_chat(self, body: Mapping[str, Any], model: Any) -> Mapping[str, Any]:
+        return self._wire(model.name).body(body)
+
+    def messages_of_rest(self, body: Mapping[str, Any], lead: int, end: int, model: Any) -> None:
+        return None
+
+
+TRANSLATOR, WHOLE = LiteLLMTranslator(), WholeTranslator()
 
 
 @settings(deadline=None)
@@ -262,7 +272,7 @@ def test_it_is_what_the_whole_call_gives(
     is_marked: bool,
     is_sent: bool,
 ) -> None:
-    continued, whole = Accounts(TRANSLATOR), Accounts(TRANSLATOR, forgets=True)
+    continued, whole = Accounts(TRANSLATOR), Accounts(WHOLE, forgets=True)
     for number, messages in enumerate(history):
         call = call_of(messages, fields[number % len(fields)], endpoint, is_marked=is_marked)
         name = names[number % len(names)]
@@ -336,7 +346,7 @@ def test_only_new_messages_are_read(name: str, endpoint: str, monkeypatch: pytes
 def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """In number and in bytes; what was used longest ago goes first, and is then read whole again."""
     monkeypatch.setattr(known_beginnings, "MAX_BEGINNINGS", 6)
-    accounts, whole = Accounts(TRANSLATOR), Accounts(TRANSLATOR, forgets=True)
+    accounts, whole = Accounts(TRANSLATOR), Accounts(WHOLE, forgets=True)
     for count in range(3, 40, 2):
         call = call_of(loop_of(count), SETTINGS[1], CHAT, is_marked=False)
         assert accounts.record(call) == whole.record(call)

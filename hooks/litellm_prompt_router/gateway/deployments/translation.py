@@ -30,7 +30,7 @@ from litellm.utils import (
 
 from litellm_prompt_router.cache_model import DeployedModel, messages_of_converse
 from litellm_prompt_router.gateway.deployments.describe import describe
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}
@@ -77,6 +77,7 @@ class ClaudeWire:
             )
         self._points = AnthropicCacheControlHook()
         self._envelopes: dict[tuple[object, ...], Mapping[str, Any]] = {}
+        self._same: set[tuple[object, ...]] = set()
 
     def body(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The body on the wire, injection points placed. Raises ValueError for a body that LiteLLM can't send."""
@@ -146,6 +147,22 @@ class ClaudeWire:
         except Exception:  # noqa: BLE001 - dozens of types; whole, it fails in the same way or doesn't
             return None
 
+    def body_of_opening(self, chat: Mapping[str, Any]) -> dict[str, Any]:
+        """``body``, put together by ``rest`` for a first message whose tools and settings once came out the same."""
+        messages = chat["messages"]
+        lead = len(messages) - 1
+        is_opening = lead >= 0 and all(message.get("role") in SYSTEM_ROLES for message in messages[:lead])
+        rest = self.rest(chat, lead, lead) if is_opening else None
+        if rest is None:
+            return self.body(chat)
+        name = self._envelope_name(chat), chat.get(INJECTION_POINTS) is None
+        if name in self._same:
+            return rest
+        body = self.body(chat)
+        if body == rest and len(self._same) < MAX_ENVELOPES:
+            self._same.add(name)
+        return body
+
     def _translated_rest(self, chat: Mapping[str, Any], lead: int, end: int) -> dict[str, Any] | None:
         given = chat["messages"]
         messages = validate_and_fix_openai_messages(messages=[_copied(one) for one in (*given[:lead], *given[end:])])
@@ -172,17 +189,19 @@ class ClaudeWire:
 
     def _envelope(self, chat: Mapping[str, Any]) -> Mapping[str, Any]:
         """What comes of everything but the messages."""
-        fields = {name: value for name, value in chat.items() if name not in ("messages", INJECTION_POINTS)}
-        written = marshal.dumps(fields, _VERSION)
-        name = hash(written), len(written), litellm.drop_params, id(litellm.model_cost)
+        name = self._envelope_name(chat)
         found = self._envelopes.get(name)
         if found is None:
-            body = self._translated({**fields, "messages": [_STAND_IN]})
+            body = self._translated({**_without_messages(chat), "messages": [_STAND_IN]})
             found = {field: value for field, value in body.items() if field != "messages"}
             while len(self._envelopes) >= MAX_ENVELOPES:
                 self._envelopes.pop(next(iter(self._envelopes)))
             self._envelopes[name] = found
         return found
+
+    def _envelope_name(self, chat: Mapping[str, Any]) -> tuple[object, ...]:
+        written = marshal.dumps(_without_messages(chat), _VERSION)
+        return hash(written), len(written), litellm.drop_params, id(litellm.model_cost)
 
 
 class LiteLLMTranslator:
@@ -192,7 +211,7 @@ class LiteLLMTranslator:
         self._wire = lru_cache(MAX_WIRES)(ClaudeWire)
 
     def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
-        return self._wire(model.name).body(body)
+        return self._wire(model.name).body_of_opening(body)
 
     def messages_of_rest(
         self, body: Mapping[str, Any], lead: int, end: int, model: DeployedModel
@@ -214,6 +233,10 @@ class LiteLLMTranslator:
             raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
         kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
         return {**{name: value for name, value in chat.items() if name not in _NOT_CHAT}, **kept}
+
+
+def _without_messages(chat: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in chat.items() if name not in ("messages", INJECTION_POINTS)}
 
 
 def _copied(message: Mapping[str, Any]) -> dict[str, Any]:
