@@ -377,3 +377,30 @@ def test_beginnings_are_told_apart_by_content_order_and_type() -> None:
     assert found({"role": "user", "content": [{"type": "text", "text": "a", "n": 1.0}]}) is None
     assert found(user("a"), user("b")) is None
     assert found(user("ab")) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"messages": None},
+        {"messages": "hello"},
+        {"messages": [1]},
+        {"messages": [{"role": "system", "content": FULL}, {"role": ["user"], "content": "hi"}]},
+        {"messages": [{"role": "user", "content": "hi"}], "tools": ["run"]},
+        {"messages": [{"role": "user", "content": "hi"}], "cache_control_injection_points": [1]},
+        {"messages": [*loop_of(5), user("hi")], "cache_control_injection_points": [{"index": "2"}, 1]},
+        {"messages": [*loop_of(5), user("hi")], "cache_control_injection_points": 3},
+        {"messages": [*loop_of(5), {"role": "user", "content": {"b"}}]},
+    ],
+)
+@pytest.mark.parametrize("name", [MODELS[0], "openai/gpt-4.1"])
+def test_odd_bodies_end_alike(odd: Mapping[str, Any], name: str) -> None:
+    """The same record, or the same fault."""
+
+    def outcome(accounts: Accounts) -> object:
+        try:
+            return accounts.record(Call({"messages": [user("x")]} | dict(odd), {"messages": [user("y")]}), name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
+            return type(error)
+
+    assert outcome(Accounts(TRANSLATOR)) == outcome(Accounts(WHOLE, forgets=True))

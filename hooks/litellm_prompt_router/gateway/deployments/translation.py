@@ -139,19 +139,19 @@ class ClaudeWire:
 
         That is where the provider's shape of one message depends on messages further away than its own run.
         """
-        later = chat["messages"][end:]
-        if self._is_converse or not _is_told_by_runs(chat, later) or not all(map(_is_plain, later)):
-            return None
         try:
+            later = chat["messages"][end:]
+            if self._is_converse or not _is_told_by_runs(chat, later) or not all(map(_is_plain, later)):
+                return None
             return self._translated_rest(chat, lead, end)
         except Exception:  # noqa: BLE001 - dozens of types; whole, it fails in the same way or doesn't
             return None
 
     def body_of_opening(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """``body``, put together by ``rest`` for a first message whose tools and settings once came out the same."""
-        messages = chat["messages"]
-        lead = len(messages) - 1
-        is_opening = lead >= 0 and all(message.get("role") in SYSTEM_ROLES for message in messages[:lead])
+        messages = chat.get("messages")
+        lead = len(messages) - 1 if isinstance(messages, list) else -1
+        is_opening = lead >= 0 and all(isinstance(one, dict) and _is_prompt(one) for one in messages[:lead])
         rest = self.rest(chat, lead, lead) if is_opening else None
         if rest is None:
             return self.body(chat)
@@ -290,6 +290,10 @@ def _is_plain_call(call: Any) -> bool:
     function = call.get("function") if isinstance(call, dict) and call.get("type") == "function" else None
     name = call.get("id") if isinstance(function, dict) else None
     return isinstance(name, str) and not name.startswith("srvtoolu_")
+
+
+def _is_prompt(message: Mapping[str, Any]) -> bool:
+    return str(message.get("role")) in SYSTEM_ROLES
 
 
 def _is_answer(message: Mapping[str, Any]) -> bool:
