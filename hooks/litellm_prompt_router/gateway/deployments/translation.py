@@ -149,8 +149,9 @@ class ClaudeWire:
 
     def body_of_opening(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """``body``, put together by ``rest`` for a first message whose tools and settings once came out the same."""
-        messages = chat.get("messages")
-        lead = len(messages) - 1 if isinstance(messages, list) else -1
+        given = chat.get("messages")
+        messages = given if isinstance(given, list) else []
+        lead = len(messages) - 1
         is_opening = lead >= 0 and all(isinstance(one, dict) and _is_prompt(one) for one in messages[:lead])
         rest = self.rest(chat, lead, lead) if is_opening else None
         if rest is None:
