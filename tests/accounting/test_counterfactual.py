@@ -166,11 +166,13 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
 
 
 def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litellm_prompt_router.accounting.in_flight.MAX_BYTES", 10_000)
+    monkeypatch.setattr("litellm_prompt_router.accounting.in_flight.MAX_BYTES", 12_000)
     kept = InFlightRequests()
     for number in range(10):
         kept.put(str(number), "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
     assert len(kept) == 3
+    assert kept.dropped == 7
+    assert 9_000 < kept.size_bytes <= 12_000
     assert kept.take("9") is not None
     kept.put("new", "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
     assert len(kept) == 3

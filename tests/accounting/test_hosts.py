@@ -29,6 +29,9 @@ class NoTranslator:
     def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
         raise AssertionError
 
+    def messages_of_rest(self, body: Mapping[str, Any], lead: int, end: int, model: DeployedModel) -> None:
+        raise AssertionError
+
     def chat_of_responses(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
         raise AssertionError
 

@@ -13,7 +13,8 @@ from litellm_prompt_router.cache_model import (
     PrefixCache,
     openai_rules,
 )
-from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS, IMAGE_TOKENS, MEMO_ENTRIES
+from litellm_prompt_router.cache_model.block_content import IMAGE_TOKENS
+from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS, MEMO_ENTRIES
 from tests.cache_model.calls import anthropic_blocks, buckets, count_words, openai_blocks, text, words
 
 FIVE = {"type": "ephemeral"}
@@ -243,6 +244,7 @@ def test_sizes_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert MEMO_ENTRIES >= 10_000
     monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MEMO_ENTRIES", 2)
+    monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MAX_PROMPT_BLOCKS", 2)
     reader = BlockReader(count)
     for _ in range(1_000):
         reader.anthropic({"system": words(10_000)})

@@ -91,6 +91,7 @@ async def test_a_long_line_is_not_joined(tmp_path: Path, monkeypatch: pytest.Mon
     await asyncio.to_thread(is_busy.wait, 30)
     late = await accounts.complete(record(), ANSWER)
     assert late.estimated_net_saved_reason == "unavailable: accounting is behind"
+    assert accounts.unaccounted == 1
     is_free.set()
     assert (await first).estimated_net_saved_reason is None
     accounts.close()

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.accounting.bill import BillTerms, bill_terms, billed_entry, explain_difference, priced
@@ -31,7 +32,8 @@ from litellm_prompt_router.accounting.counterfactual import (
     scope_in,
 )
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
-from litellm_prompt_router.accounting.kept_history import history_of
+from litellm_prompt_router.accounting.kept_history import KeptHistories
+from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
@@ -43,6 +45,7 @@ UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"
 NO_PRICE = "unavailable: no price"
 NOT_MODELLED = "this endpoint isn't modelled"
+_MARK, _TOKENS = attrgetter("mark"), attrgetter("tokens")
 PromptVersion = Literal["original", "rewritten"]
 
 
@@ -86,11 +89,19 @@ class Accountant:
         translator: Translator,
         shared: Callable[[], SharedEntries | None] = lambda: None,
     ) -> None:
-        self._call_blocks = CallBlocks(count_tokens, translator)
+        self._known = KnownBeginnings()
+        self._histories = Histories()
+        self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories)
+        self._kept_histories = KeptHistories(self._known, self._histories)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
         self._shared = shared
+
+    @property
+    def known(self) -> KnownBeginnings:
+        """What is remembered of the beginnings of histories."""
+        return self._known
 
     def observe_anew(self, now_seconds: float) -> None:
         """Tells that calls before this moment may have gone unobserved."""
@@ -98,12 +109,18 @@ class Accountant:
 
     def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         """The record with its price, and with what the call would have cost otherwise."""
+        try:
+            return self._completed(record, answer, packed)
+        finally:
+            self._histories.clear()
+
+    def _completed(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         model, info = self._deployments(answer)
         terms = bill_terms(answer.breakdown, answer.usage, info)
+        kinds = read_kinds(answer.usage)
         if record.usage is not None:
-            kinds = read_kinds(answer.usage)
             info = billed_entry(record.billed_usd, record.usage, info, terms, answer.provider, kinds)
-        record = _priced(record, answer, info, terms)
+        record = _priced(record, answer, info, terms, kinds)
         if record.response_cached:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
@@ -115,7 +132,7 @@ class Accountant:
         kept = packed.unpacked()
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
-        record = replace(record, history=history_of(kept, record.facts.key_scope, blocks))
+        record = replace(record, history=self._kept_histories.state_of(kept, record.facts.key_scope, blocks))
         try:
             estimate, method = self._estimate(record, answer, kept, original, model, info, terms)
         except NoEstimateError as error:
@@ -124,7 +141,7 @@ class Accountant:
             return replace(record, estimated_net_saved_reason=f"unavailable: {error.reason}")
         if kept.rewritten is None:
             return _unchanged(record)
-        return _with_saving(record, answer, kept, estimate, method, info, terms)
+        return _with_saving(record, answer, kept, estimate, method, info, terms, kinds)
 
     def _estimate(
         self,
@@ -149,7 +166,7 @@ class Accountant:
             None if kept.rewritten is None else self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
         )
         sent, unsent = (rewritten, original) if rewritten is not None and kept.is_sent else (original, rewritten)
-        if not sum(block.tokens for block in sent) or not usage.input_tokens:
+        if not any(map(_TOKENS, sent)) or not usage.input_tokens:
             raise NoEstimateError("no input to compare by")
         cache = cache_of(model, is_marked=_is_marked(sent))
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
@@ -202,7 +219,7 @@ class Accountant:
 
 
 def _is_marked(blocks: Any) -> bool:
-    return any(block.mark is not None for block in blocks)
+    return any(map(_MARK, blocks))
 
 
 def method_of(cache: HostCache, *, is_shared: bool) -> str:
@@ -218,20 +235,20 @@ class NoEstimateError(Exception):
         self.reason = reason
 
 
-def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: BillTerms) -> Record:
+def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: BillTerms, kinds: Kinds) -> Record:
     """The record with our own price, and with no bill of 0 where there is no price to bill by."""
-    record = replace(record, deployment_id=answer.deployment_id, service_tier=terms.service_tier)
+    found: dict[str, Any] = {"deployment_id": answer.deployment_id, "service_tier": terms.service_tier}
     if record.response_cached:
-        return replace(record, priced_usd=Decimal(0), priced_reason=None)
+        return replace(record, **found, priced_usd=Decimal(0), priced_reason=None)
     if record.usage is None:
-        return replace(record, priced_reason=record.usage_reason)
-    ours = priced(record.usage, info, terms, answer.provider, read_kinds(answer.usage))
+        return replace(record, **found, priced_reason=record.usage_reason)
+    ours = priced(record.usage, info, terms, answer.provider, kinds)
     if ours is None:
         if not record.billed_usd:
-            record = replace(record, billed_usd=None, billed_reason=NO_PRICE)
-        return replace(record, priced_reason=NO_PRICE)
+            found |= {"billed_usd": None, "billed_reason": NO_PRICE}
+        return replace(record, **found, priced_reason=NO_PRICE)
     why = None if record.billed_usd is None else explain_difference(record.billed_usd, ours, terms, info)
-    return replace(record, priced_usd=ours, priced_reason=why)
+    return replace(record, **found, priced_usd=ours, priced_reason=why)
 
 
 def _with_saving(
@@ -242,20 +259,21 @@ def _with_saving(
     method: str,
     info: MapEntry,
     terms: BillTerms,
+    kinds: Kinds,
 ) -> Record:
     """The record with the counterfactual's price and what was saved against it."""
     assert record.usage is not None
     counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
-    record = replace(record, counterfactual=counterfactual)
-    kinds = _kinds_within(read_kinds(answer.usage), counterfactual)
+    kinds = _kinds_within(kinds, counterfactual)
     cost = priced(counterfactual, info, terms, answer.provider, kinds)
     if cost is None or record.billed_usd is None or record.priced_usd is None:
-        return replace(record, estimated_net_saved_reason=NO_PRICE)
+        return replace(record, counterfactual=counterfactual, estimated_net_saved_reason=NO_PRICE)
     # What LiteLLM billed beyond our own arithmetic, it would have billed for the other request, too.
     cost = (cost + record.billed_usd - record.priced_usd).normalize()
     saved = cost - record.billed_usd
     return replace(
         record,
+        counterfactual=counterfactual,
         counterfactual_usd=cost,
         estimated_net_saved_usd=saved if kept.is_sent else -saved,
         estimated_net_saved_method=method,

@@ -1,8 +1,8 @@
 """What clients sent, from the request to its answer: in this process alone, and never for long.
 
-Only the fields that the provider caches by are kept, as a copy, because LiteLLM changes lists and dicts on the way to
-the provider. ``marshal`` copies some ten times faster than Python code does, and what two bodies share is in it once.
-Bodies with other types than JSON's are copied container by container.
+Only the fields that the provider caches by are kept. LiteLLM changes lists and dicts on the way to the provider, so
+these are copied. The texts of system prompts, which never change, are kept as they are; everything else is written by
+``marshal``, some ten times faster than Python code copies it, and what two bodies share is in it once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
 
 from litellm_prompt_router.process_memory.bounded import register_memory
@@ -24,8 +25,10 @@ PROMPT_FIELDS = frozenset(
     | {"systemInstruction", "system_instruction", "contents", "toolConfig", "cached_content", "cachedContent"}
 )
 """All that decides what a provider's cache is asked for, in the words of any endpoint."""
-COPIED_LEVELS = 5
-"""Of lists and dicts: ``messages``, a message, its content, a block, its mark. Schemas of tools lie deeper."""
+_PROMPTS = frozenset({"system", "instructions"})
+_HISTORIES = frozenset({"messages", "input"})
+_CONTAINER_BYTES = 300
+"""Of a list or dict with a few fields."""
 MAX_REQUESTS = 4_096
 MAX_BYTES = 512 * 1_024 * 1_024
 """Some thousands of requests with long prompts."""
@@ -53,30 +56,29 @@ class InFlightRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedRequest:
-    """One request, its prompts serialised."""
+    """One request. ``prompts``: the system prompts of both bodies; ``written``: all else of both, serialised."""
 
     endpoint: str
-    prompts: bytes | tuple[Prompt, Prompt | None]
+    prompts: tuple[Prompt, Prompt | None]
+    written: bytes | tuple[Prompt, Prompt | None]
+    size_bytes: int
+    """What all of it takes, texts included, though others may hold these, too."""
     is_sent: bool
     marking: Marking | None
     kept_seconds: float
     places: PromptPlaces | None
 
-    @property
-    def size_bytes(self) -> int:
-        return len(self.prompts) if isinstance(self.prompts, bytes) else 0
-
     def unpacked(self) -> InFlightRequest:
         """The request itself. Takes as long as packing did, so it isn't done while the client waits."""
         original, rewritten = (
-            marshal.loads(self.prompts)  # noqa: S302 - what ``_packed`` made in this process
-            if isinstance(self.prompts, bytes)
-            else self.prompts
+            marshal.loads(self.written)  # noqa: S302 - what ``_packed`` made in this process
+            if isinstance(self.written, bytes)
+            else self.written
         )
         return InFlightRequest(
             endpoint=self.endpoint,
-            original=original,
-            rewritten=rewritten,
+            original=_joined(self.prompts[0], original),
+            rewritten=None if self.prompts[1] is None or rewritten is None else _joined(self.prompts[1], rewritten),
             is_sent=self.is_sent,
             marking=self.marking,
             kept_seconds=self.kept_seconds,
@@ -98,9 +100,20 @@ class InFlightRequests:
             size_bytes=lambda it: it._bytes,
             max_bytes=MAX_BYTES,
         )
+        self._dropped = 0
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them; never more than ``MAX_BYTES``, unless one alone is larger."""
+        return self._bytes
+
+    @property
+    def dropped(self) -> int:
+        """Requests that a bound put out, since the start."""
+        return self._dropped
 
     def put(
         self,
@@ -115,9 +128,23 @@ class InFlightRequests:
         places: PromptPlaces | None = None,
     ) -> None:
         """Keeps a request until ``take``. ``rewritten`` may be ``original`` itself."""
+        prompt, rest = _parted(original)
+        other, other_rest = (None, None) if rewritten is original else _parted(rewritten)
+        sizes = [0]
+        written: bytes | tuple[Prompt, Prompt | None]
+        try:
+            written = marshal.dumps((rest, other_rest))
+        except ValueError:  # a type that JSON doesn't have
+            copies: dict[int, Any] = {}
+            written = _copied(rest, sizes, copies), None if other_rest is None else _copied(other_rest, sizes, copies)
+        else:
+            sizes.append(len(written))
+        prompts = _copied(prompt, sizes), None if other is None else _copied(other, sizes)
         packed = PackedRequest(
             endpoint=endpoint,
-            prompts=_packed(original, rewritten),
+            prompts=prompts,
+            written=written,
+            size_bytes=sum(sizes),
             is_sent=is_sent,
             marking=marking,
             kept_seconds=now_seconds,
@@ -129,6 +156,7 @@ class InFlightRequests:
             if not is_old and len(self._kept) < MAX_REQUESTS and self._bytes + packed.size_bytes <= MAX_BYTES:
                 break
             self.take(oldest)
+            self._dropped += 1
         self._kept[request_id] = packed
         self._bytes += packed.size_bytes
 
@@ -139,42 +167,48 @@ class InFlightRequests:
         return packed
 
 
-def _packed(original: Mapping[str, Any], rewritten: Mapping[str, Any]) -> bytes | tuple[Prompt, Prompt | None]:
-    """Both prompts serialised, or copied where that fails; ``rewritten`` as None where it is ``original`` itself."""
-    fields = {name: original[name] for name in PROMPT_FIELDS & original.keys()}
-    rewritten_fields = (
-        None if rewritten is original else {name: rewritten[name] for name in PROMPT_FIELDS & rewritten.keys()}
-    )
-    try:
-        return marshal.dumps((fields, rewritten_fields))
-    except ValueError:  # a type that JSON doesn't have
-        copies: dict[int, Any] = {}
-        return _copied_prompt(original, copies), None if rewritten_fields is None else _copied_prompt(rewritten, copies)
+def _parted(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of the system prompt, and the others. A history's system messages are among the former."""
+    prompt: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for name in PROMPT_FIELDS & body.keys():
+        value = body[name]
+        if name in _PROMPTS:
+            prompt[name] = value
+        elif name in _HISTORIES and isinstance(value, list):
+            lead = 0
+            while (
+                lead < len(value)
+                and isinstance(value[lead], dict)
+                and value[lead].get("role") in ("system", "developer")
+            ):
+                lead += 1
+            prompt[name], rest[name] = value[:lead], value[lead:]
+        else:
+            rest[name] = value
+    return prompt, rest
 
 
-def _copied_prompt(body: Mapping[str, Any], copies: dict[int, Any]) -> dict[str, Any]:
-    """The fields that caches go by, copied. ``copies`` are by the id of what was copied: bodies that share messages
-    share their copies.
-    """
-    return {name: _copied_field(body[name], copies) for name in PROMPT_FIELDS & body.keys()}
+def _joined(prompt: Prompt, rest: Prompt) -> Prompt:
+    return {**rest, **{name: [*value, *rest[name]] if name in rest else value for name, value in prompt.items()}}
 
 
-def _copied_field(value: Any, copies: dict[int, Any]) -> Any:
-    if not isinstance(value, list):
-        return _copied(value, COPIED_LEVELS)
-    return [copies.get(id(item)) or copies.setdefault(id(item), _copied(item, COPIED_LEVELS - 1)) for item in value]
-
-
-def _copied(value: Any, levels: int) -> Any:
-    """A copy, ``levels`` of containers deep. Fast, as the client waits: ``dict.copy``, then nested containers alone."""
-    if not levels:
+def _copied(value: Any, sizes: list[int], copies: dict[int, Any] | None = None) -> Any:
+    """A copy with the same texts, and of what has an id in ``copies`` the same copy. Adds to ``sizes``, in bytes."""
+    if isinstance(value, str):
+        sizes.append(getsizeof(value))
         return value
+    if not isinstance(value, (dict, list)):
+        return value
+    if copies is not None and id(value) in copies:
+        return copies[id(value)]
+    sizes.append(_CONTAINER_BYTES)
     if isinstance(value, dict):
         copy: Any = value.copy()
         for name, item in value.items():
-            if type(item) is not str and isinstance(item, (dict, list)):
-                copy[name] = _copied(item, levels - 1)
-        return copy
-    if isinstance(value, list):
-        return [item if type(item) is str else _copied(item, levels - 1) for item in value]
-    return value
+            copy[name] = _copied(item, sizes, copies)
+    else:
+        copy = [_copied(item, sizes, copies) for item in value]
+    if copies is not None:
+        copies[id(value)] = copy
+    return copy

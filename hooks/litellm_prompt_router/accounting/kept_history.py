@@ -3,39 +3,96 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import marshal
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from litellm_prompt_router.accounting.in_flight import InFlightRequest
+from litellm_prompt_router.accounting.in_flight import InFlightRequest, Prompt
+from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.cache_model import Block
-from litellm_prompt_router.record.history_state import HistoryState, digest_of_text, history_state_of
+from litellm_prompt_router.record.history_state import (
+    HistoryState,
+    digest_of_text,
+    history_after,
+    history_before,
+    history_state_of,
+)
 from litellm_prompt_router.record.prompt_state import state_of
-from litellm_prompt_router.request.types import UnreadableRequestError
+from litellm_prompt_router.request.types import Request, UnreadableRequestError
 from litellm_prompt_router.request.wire import SHAPES
 
+STATE_BYTES = 1_500
+"""Of a ``HistorySoFar``, with its hashes."""
+MAX_TOOLS = 1_024
+_VERSION = 2
+"""Of marshal's format: what is equal is written alike."""
 
-def history_of(kept: InFlightRequest, scope: str, blocks: Sequence[Block] | None) -> HistoryState | None:
-    """Of the request as it came; ``blocks`` are those that its provider reads of it, None where that isn't known.
 
-    None where the request can't be read. ``scope`` stands for the key.
-    """
-    shape = SHAPES.get(kept.endpoint)
-    if shape is None:
-        return None
-    try:
-        request = shape.read(kept.original)
-    except UnreadableRequestError:
-        return None
-    told = history_state_of(request.turns, scope)
-    if kept.places is not None:
-        placed, varying = (state_of(places, request.system_text, scope) for places in kept.places)
-        told = replace(told, placed_state=placed, varying_state=varying)
-    tools = kept.original.get("tools") or kept.original.get("functions")
-    if tools:
-        told = replace(told, tools_state=digest_of_text(json.dumps(tools, default=str), scope))
-    if blocks is None:
-        return told
-    return replace(told, history_tokens=_tokens(blocks, "messages"), tools_tokens=_tokens(blocks, "tools"))
+class KeptHistories:
+    """Continues what was told of the beginnings of histories. Used by one thread."""
+
+    def __init__(self, known: KnownBeginnings, histories: Histories) -> None:
+        self._known = known
+        self._histories = histories
+        self._tools: dict[tuple[int, int, str], str] = {}
+
+    def state_of(self, kept: InFlightRequest, scope: str, blocks: Sequence[Block] | None) -> HistoryState | None:
+        """Of the request as it came; ``blocks`` are those that its provider reads of it, None where that isn't known.
+
+        None where the request can't be read. ``scope`` stands for the key.
+        """
+        shape = SHAPES.get(kept.endpoint)
+        if shape is None:
+            return None
+        try:
+            request, told = self._read(shape.read, kept, scope)
+        except UnreadableRequestError:
+            return None
+        if kept.places is not None:
+            placed, varying = (state_of(places, request.system_text, scope) for places in kept.places)
+            told = replace(told, placed_state=placed, varying_state=varying)
+        tools = kept.original.get("tools") or kept.original.get("functions")
+        if tools:
+            told = replace(told, tools_state=self._tools_state(tools, scope))
+        if blocks is None:
+            return told
+        return replace(told, history_tokens=_tokens(blocks, "messages"), tools_tokens=_tokens(blocks, "tools"))
+
+    def _read(
+        self, read: Callable[[Prompt], Request], kept: InFlightRequest, scope: str
+    ) -> tuple[Request, HistoryState]:
+        """The request, which may lack the beginning of the history, and what is told of all messages."""
+        history = self._histories.of(kept.original, kept.endpoint)
+        key = ("told", scope, kept.endpoint)
+        start, before = 0, None
+        if history is not None:
+            try:
+                start, before = self._known.find(key, history)
+            except ValueError:  # a type that JSON doesn't have
+                history = None
+        request = read(kept.original if history is None or before is None else history.without(kept.original, start))
+        if history is None or len(request.turns) != len(history.items) - start:
+            whole = request if before is None else read(kept.original)
+            return whole, history_state_of(whole.turns, scope)
+        end = history.ends[-1]
+        until = history_after(before or history_before(scope), request.turns[: end - start], scope)
+        if end > start or before is None:
+            self._known.keep(key, history, end, until, STATE_BYTES)
+        return request, history_after(until, request.turns[end - start :], scope).told()
+
+    def _tools_state(self, tools: Any, scope: str) -> str:
+        try:
+            written = marshal.dumps(tools, _VERSION)
+        except ValueError:  # a type that JSON doesn't have
+            return digest_of_text(json.dumps(tools, default=str), scope)
+        name = (hash(written), len(written), scope)
+        state = self._tools.get(name)
+        if state is None:
+            if len(self._tools) >= MAX_TOOLS:
+                self._tools.pop(next(iter(self._tools)))
+            state = self._tools[name] = digest_of_text(json.dumps(tools, default=str), scope)
+        return state
 
 
 def _tokens(blocks: Sequence[Block], section: str) -> int:

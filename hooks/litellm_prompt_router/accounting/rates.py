@@ -14,6 +14,7 @@ The rules are those of LiteLLM 1.106, litellm_core_utils/llm_cost_calc/utils.py 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
@@ -36,6 +37,8 @@ _INPUT, _OUTPUT = "input_cost_per_token", "output_cost_per_token"
 _READ, _WRITE = "cache_read_input_token_cost", "cache_creation_input_token_cost"
 _WRITE_1H = f"{_WRITE}_above_1hr"
 _THRESHOLD = re.compile(rf"(?:{_INPUT}|{_OUTPUT}|{_READ}|{_WRITE})_above_(\d+)(k?)_tokens(_\w+)?")
+MAX_ENTRIES = 256
+"""Of LiteLLM's map, whose rates are remembered."""
 _ARITHMETIC = Context(prec=60, traps=[InvalidOperation, Overflow])
 
 MapEntry = Mapping[str, Any]
@@ -68,6 +71,10 @@ def rates_of(
     tiered = _tier_of(info, input_tokens)
     if tiered is not None:
         return _rates_of_tier(info, tiered)
+    return _RATES.of(info, input_tokens, service_tier, provider)
+
+
+def _plain_rates(info: MapEntry, input_tokens: int, service_tier: str | None, provider: str | None) -> Rates | None:
     suffix = TIER_SUFFIXES.get((service_tier or "").lower(), "")
     uncached, output = _price(info, _INPUT, suffix), _price(info, _OUTPUT, suffix)
     if uncached is None and output is None:
@@ -97,6 +104,30 @@ def rates_of(
         image_output=_price(info, "output_cost_per_image_token"),
         video_output=_price(info, "output_cost_per_video_token"),
     )
+
+
+class _KnownRates:
+    """Rates of the entries that were priced by last, as long as an entry holds what it held."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[MapEntry, tuple[Any, ...], list[int], dict[Any, Rates | None]]] = {}
+
+    def of(self, info: MapEntry, input_tokens: int, service_tier: str | None, provider: str | None) -> Rates | None:
+        held = tuple(info.items())
+        known = self._known.get(id(info))
+        if known is None or known[0] is not info or known[1] != held:
+            if len(self._known) >= MAX_ENTRIES:
+                self._known.clear()
+            thresholds = sorted({tokens for _, _, tokens, _ in _threshold_fields(tuple(info))})
+            known = self._known[id(info)] = info, held, thresholds, {}
+        _, _, thresholds, rates = known
+        name = service_tier, provider, bisect_left(thresholds, input_tokens), bisect_right(thresholds, input_tokens)
+        if name not in rates:
+            rates[name] = _plain_rates(info, input_tokens, service_tier, provider)
+        return rates[name]
+
+
+_RATES = _KnownRates()
 
 
 def cost_usd(usage: Usage, rates: Rates, kinds: Kinds = NO_KINDS) -> Decimal:

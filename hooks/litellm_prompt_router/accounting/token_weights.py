@@ -67,15 +67,22 @@ class _Fit:
         self._answers = np.zeros(4)
         self._ours = 0.0
         self._theirs = 0.0
+        self._weights: Sequence[float] | None = None
 
     def add(self, ours: Sequence[int], theirs: int) -> None:
+        self._weights = None
         row = np.array(ours, dtype=float)
         self._products += np.outer(row, row)
         self._answers += row * theirs
         self._ours += sum(ours[:3])
         self._theirs += theirs
 
-    def weights(self) -> list[float]:
+    def weights(self) -> Sequence[float]:
+        if self._weights is None:
+            self._weights = self._solved()
+        return self._weights
+
+    def _solved(self) -> Sequence[float]:
         common = self._theirs / self._ours
         start = np.array([common] * 3 + [0.0])
         rest = self._answers - self._products @ start

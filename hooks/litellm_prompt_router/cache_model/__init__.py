@@ -18,7 +18,7 @@ from litellm_prompt_router.cache_model.equivalent_bodies import (
 from litellm_prompt_router.cache_model.host_caches import Basis, HostCache, cache_of, rules_of
 from litellm_prompt_router.cache_model.prefix_cache import CacheEntry, PrefixCache
 from litellm_prompt_router.cache_model.prices import Prices, cost_usd, total_usage
-from litellm_prompt_router.cache_model.prompt_blocks import Block, BlockReader
+from litellm_prompt_router.cache_model.prompt_blocks import Block, BlockReader, KnownHistory, ReadPrompt
 from litellm_prompt_router.cache_model.rules import (
     AutomaticPrefixes,
     BreakpointPrefixes,
@@ -40,9 +40,11 @@ __all__ = [
     "CacheEntry",
     "DeployedModel",
     "HostCache",
+    "KnownHistory",
     "MarkedPrefixes",
     "PrefixCache",
     "Prices",
+    "ReadPrompt",
     "Rules",
     "StoredPrefixes",
     "anthropic_rules",

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from litellm_prompt_router.cache_model.deployed_model import ANTHROPIC, QWEN_HOSTS, DeployedModel
@@ -81,7 +82,7 @@ def cache_of(model: DeployedModel, *, is_marked: bool = True) -> HostCache:
     ``is_marked``: the call has marks; where both exist, Qwen's explicit cache is taken for those calls alone.
     """
     if model.takes_marks:
-        return _claude(model)
+        return _claude(model.known_name, model.provider)
     if model.takes_block_marks and is_marked:
         return QWEN_EXPLICIT_CACHE
     if model.is_openai:
@@ -134,13 +135,12 @@ def _assumed(host: str, source: str, says: str, min_tokens: int | None = None) -
 # Claude and OpenAI: the numbers are in ``rules``
 
 
-def _claude(model: DeployedModel) -> HostCache:
-    is_bedrock = model.provider in _BEDROCK
-    rules = replace(
-        anthropic_rules(model.known_name, is_bedrock=is_bedrock), joins_tool_runs=model.provider == ANTHROPIC
-    )
+@lru_cache(1_024)
+def _claude(known_name: str, provider: str | None) -> HostCache:
+    is_bedrock = provider in _BEDROCK
+    rules = replace(anthropic_rules(known_name, is_bedrock=is_bedrock), joins_tool_runs=provider == ANTHROPIC)
     return _documented(
-        "Claude on Bedrock" if is_bedrock else "Claude" if model.provider == ANTHROPIC else "Claude on other hosts",
+        "Claude on Bedrock" if is_bedrock else "Claude" if provider == ANTHROPIC else "Claude on other hosts",
         _CLAUDE_BEDROCK if is_bedrock else _CLAUDE,
         f"entries at up to 4 marks, from {rules.min_tokens:,} tokens, found from 20 positions behind; 5 minutes or an "
         "hour from the last use",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
 from litellm_prompt_router.cache_model.prefix_places import breakpoint_places, looked_up_positions
@@ -34,6 +35,7 @@ SWEEP_ENTRIES = 4_096
 
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
+_KEY, _TOKENS = attrgetter("key"), attrgetter("tokens")
 
 
 class CacheEntry(NamedTuple):
@@ -265,11 +267,11 @@ class PrefixCache:
 
 def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:
     """The hash of the first n blocks under ``scope``, for every n from 0: what entries are kept by."""
-    return list(accumulate([block.key for block in blocks], _extend, initial=hash(scope) & _WORD))
+    return list(accumulate(map(_KEY, blocks), _extend, initial=hash(scope) & _WORD))
 
 
 def _prefixes(blocks: Sequence[Block], scope: Hashable, scale: float) -> _Prefixes:
-    tokens = list(accumulate([block.tokens for block in blocks], initial=0))
+    tokens = list(accumulate(map(_TOKENS, blocks), initial=0))
     if scale != 1.0:
         tokens = [round(size * scale) for size in tokens]
     return _Prefixes(prefix_hashes(blocks, scope), tokens)

@@ -15,14 +15,27 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from hashlib import blake2b
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 from typing import Any, Literal, NamedTuple
 
+from litellm_prompt_router.cache_model.block_content import (
+    IMAGE_TOKENS,
+    as_blocks,
+    content_text,
+    key_of,
+    leading_count,
+    lifetime_of,
+    long_texts_hashed,
+    message_endings,
+    openai_parts,
+    tool_text,
+    without_marks,
+)
 from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 Section = Literal["tools", "system", "messages"]
 Lifetime = Literal["5m", "30m", "1h"]
@@ -33,14 +46,15 @@ CountTokens = Callable[[str], int]
 
 FRAMING_TOKENS = 4
 """What a block (OpenAI: a message, call or tool) costs beside its content. Ours: providers publish no figure."""
-IMAGE_TOKENS = 1_000
-"""For an image or a file that can't be read as text. Ours: the real figure depends on its size."""
 PIECE_CHARS = 512
 """About 128 tokens, OpenAI's step."""
 MEMO_ENTRIES = 65_536
+MAX_PROMPT_BLOCKS = 32_768
+"""In all tools and system prompts that are remembered: about 8 MB."""
+_VERSION = 2
+"""Of marshal's format: what is equal is written alike."""
 
 _PIECE = re.compile(rf".{{1,{PIECE_CHARS}}}\S{{0,128}}", re.DOTALL)
-_DEVELOPER = frozenset({"system", "developer"})
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
 """Can't carry a mark (platform.claude.com, "What cannot be cached", checked 2026-11)."""
 
@@ -65,6 +79,31 @@ class Block(NamedTuple):
     """Part of a message that the model wrote."""
 
 
+class ReadPrompt(NamedTuple):
+    """A body's blocks. ``prompt``: tools and system; ``messages``: each one's behind them."""
+
+    prompt: tuple[Block, ...]
+    messages: tuple[tuple[Block, ...], ...]
+    cites: bool = False
+    """A message of the body has citations on."""
+    shows: bool = False
+    """One has an image."""
+    can_be_marked: bool = True
+    """One has a block that may bear a mark."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (*self.prompt, *chain.from_iterable(self.messages))
+
+
+class KnownHistory(NamedTuple):
+    """What was read of the first messages behind the system prompt."""
+
+    blocks: tuple[Block, ...]
+    cites: bool = False
+    shows: bool = False
+
+
 class BlockReader:
     """Bodies -> blocks. Sizes are remembered by content, so that a block of many bodies is counted once."""
 
@@ -72,34 +111,59 @@ class BlockReader:
         self._count_tokens = count_tokens
         self._memo: dict[int, int] = {}
         self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._prompts: dict[tuple[int, int], tuple[Block, ...]] = {}
+        self._prompt_blocks = 0
+        register_memory(self, "blocks of prompts", MAX_PROMPT_BLOCKS, lambda it: it._prompt_blocks)
 
     # Anthropic
 
     def anthropic(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
         """The blocks of an Anthropic Messages body."""
-        blocks: list[Block] = []
-        markable: list[int] = []
-        reach = _Reach(body)
-        for section, frame, raw in _anthropic_items(body):
-            block = self._anthropic_block(section, [*reach.settings(section), *frame], raw)
-            if section == "messages" and frame[0] == "assistant":
-                block = block._replace(is_answer=True)
-            if raw.get("type") not in _UNMARKABLE and raw.get("text") != "":
-                markable.append(len(blocks))
-            blocks.append(block)
-        automatic = _lifetime(body.get("cache_control"))
-        if automatic and markable and blocks[markable[-1]].mark is None:
-            blocks[markable[-1]] = blocks[markable[-1]]._replace(mark=automatic)
-        return tuple(blocks)
+        return self.anthropic_prompt(body).blocks
+
+    def anthropic_prompt(self, body: Mapping[str, Any], before: KnownHistory | None = None) -> ReadPrompt:
+        """The same, message by message. ``before``: what was read of messages that stand ahead of the body's."""
+        reach = _Reach(body, before)
+        tools, system = body.get("tools") or (), as_blocks(body.get("system"))
+        frame = reach.settings("system") if system else []
+        prompt = list(
+            self._prompt(
+                tools,
+                [system, frame],
+                lambda: [
+                    *(self._anthropic_block("tools", [], tool) for tool in tools),
+                    *(self._anthropic_block("system", [] if n else frame, raw) for n, raw in enumerate(system)),
+                ],
+            )
+        )
+        messages: list[list[Block]] = []
+        last: tuple[list[Block], int] | None = None
+        for number, raw in enumerate([*tools, *system]):
+            if _may_be_marked(raw):
+                last = prompt, number
+        for message in body.get("messages") or ():
+            blocks: list[Block] = []
+            role = message.get("role")
+            for number, raw in enumerate(as_blocks(message.get("content"))):
+                block = self._anthropic_block("messages", [*reach.settings("messages"), role, number == 0], raw)
+                if _may_be_marked(raw):
+                    last = blocks, number
+                blocks.append(block._replace(is_answer=True) if role == "assistant" else block)
+            messages.append(blocks)
+        automatic = lifetime_of(body.get("cache_control"))
+        if automatic and last is not None and last[0][last[1]].mark is None:
+            last[0][last[1]] = last[0][last[1]]._replace(mark=automatic)
+        can_end = last is not None and last[0] is not prompt
+        return ReadPrompt(tuple(prompt), tuple(map(tuple, messages)), reach.cites, reach.shows, can_end)
 
     def _anthropic_block(self, section: Section, frame: list[Any], raw: Mapping[str, Any]) -> Block:
-        key = _key([section, *frame, _without_marks(raw)])
+        key = key_of([section, *frame, without_marks(raw)])
         kind = raw.get("type")
         run: Run | None = kind if section == "messages" and kind in ("tool_use", "tool_result") else None
         return Block(
             key=key,
-            tokens=self._tokens(key, _tool_text if section == "tools" else _content_text, raw),
-            mark=_lifetime(raw.get("cache_control")),
+            tokens=self._tokens(key, tool_text if section == "tools" else content_text, raw),
+            mark=lifetime_of(raw.get("cache_control")),
             section=section,
             run=run,
         )
@@ -108,37 +172,61 @@ class BlockReader:
 
     def openai(self, body: Mapping[str, Any]) -> tuple[Block, ...]:
         """The blocks of an OpenAI Chat or Responses body. A long text is several blocks."""
+        return self.openai_prompt(body).blocks
+
+    def openai_prompt(self, body: Mapping[str, Any]) -> ReadPrompt:
+        """The same, message by message."""
         body = chat_of_responses(body) if "input" in body else body
-        blocks: list[Block] = []
-        frame: list[Any] = [{name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}]
-        for tool in body.get("tools") or ():
-            key = _key(["tools", *frame, _without_marks(tool)])
-            function = tool.get("function") or tool
-            tokens = self._tokens(key, _tool_text, function)
-            blocks.append(Block(key=key, tokens=tokens, section="tools"))
-            frame = []
-        messages = body.get("messages") or ()
+        settings = {name: body[name] for name in _OPENAI_SETTINGS if body.get(name) is not None}
+        tools, messages = body.get("tools") or (), body.get("messages") or ()
         options = body.get("prompt_cache_options") or {}
-        endings = frozenset() if options.get("mode") == "explicit" else _endings(messages)
-        leading = _leading(messages)
-        for number, message in enumerate(messages):
-            section: Section = "system" if number < leading else "messages"
-            pieces = list(self._openai_message(message, section, frame))
-            if number in endings:
-                pieces[-1] = pieces[-1]._replace(is_ending=True)
-            if message.get("role") == "assistant":
-                pieces = [piece._replace(is_answer=True) for piece in pieces]
-            blocks += pieces
+        leading = leading_count(messages)
+        endings = frozenset() if options.get("mode") == "explicit" else message_endings(messages, leading)
+        prompt = self._prompt(
+            tools,
+            [settings, messages[:leading], leading - 1 in endings],
+            lambda: [
+                *self._openai_tools(tools, settings),
+                *chain.from_iterable(
+                    self._openai_blocks(
+                        message, "system", [settings] if not (tools or number) else [], number in endings
+                    )
+                    for number, message in enumerate(messages[:leading])
+                ),
+            ],
+        )
+        later = [
+            self._openai_blocks(
+                message, "messages", [settings] if not (prompt or number > leading) else [], number in endings
+            )
+            for number, message in enumerate(messages[leading:], leading)
+        ]
+        return ReadPrompt(prompt, tuple(later))
+
+    def _openai_tools(self, tools: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Iterator[Block]:
+        frame: list[Any] = [settings]
+        for tool in tools:
+            key = key_of(["tools", *frame, without_marks(tool)])
+            yield Block(key=key, tokens=self._tokens(key, tool_text, tool.get("function") or tool), section="tools")
             frame = []
-        return tuple(blocks)
+
+    def _openai_blocks(
+        self, message: Mapping[str, Any], section: Section, settings: list[Any], is_ending: bool
+    ) -> tuple[Block, ...]:
+        pieces = list(self._openai_message(message, section, settings))
+        if is_ending:
+            pieces[-1] = pieces[-1]._replace(is_ending=True)
+        if message.get("role") == "assistant":
+            pieces = [piece._replace(is_answer=True) for piece in pieces]
+        return tuple(pieces)
 
     def _openai_message(self, message: Mapping[str, Any], section: Section, settings: list[Any]) -> Iterator[Block]:
         frame: list[Any] = [*settings, *(message.get(name) for name in ("role", "name", "tool_call_id"))]
         framing = FRAMING_TOKENS
-        for text, rest, mark in _openai_parts(message):
+        for text, rest, mark in openai_parts(message):
             pieces = _PIECE.findall(text) or [""]
             for number, (piece, size) in enumerate(zip(pieces, self._sizes(text, pieces), strict=True)):
-                key = _key([section, *frame, piece, rest])
+                key = key_of([section, *frame, piece, rest])
                 tokens = framing + size
                 if rest is not None and not piece:
                     tokens += IMAGE_TOKENS
@@ -148,12 +236,12 @@ class BlockReader:
                 frame, framing = [], 0
         for call in message.get("tool_calls") or ():
             function = call.get("function") or {}
-            key = _key([section, *frame, _without_marks(call)])
+            key = key_of([section, *frame, without_marks(call)])
             text = f"{function.get('name')}\n{function.get('arguments')}"
             yield Block(key=key, tokens=self._tokens(key, str, text), section=section)
             frame, framing = [], 0
         if framing:
-            yield Block(key=_key([section, *frame]), tokens=framing, section=section)
+            yield Block(key=key_of([section, *frame]), tokens=framing, section=section)
 
     def _sizes(self, text: str, pieces: Sequence[str]) -> Sequence[int]:
         """The tokens of each piece. Together they are what the whole text is: cuts are ours, not the provider's."""
@@ -172,6 +260,22 @@ class BlockReader:
 
     # Both
 
+    def _prompt(self, tools: Any, parts: Any, read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
+        """What is read of tools and system, remembered by their content."""
+        try:
+            written = marshal.dumps((tools, long_texts_hashed(parts)), _VERSION)
+        except ValueError:  # a type that JSON doesn't have
+            return tuple(read())
+        name = (hash(written), len(written))
+        found = self._prompts.get(name)
+        if found is None:
+            found = tuple(read())
+            while self._prompts and self._prompt_blocks + len(found) > MAX_PROMPT_BLOCKS:
+                self._prompt_blocks -= len(self._prompts.pop(next(iter(self._prompts))))
+            self._prompts[name] = found
+            self._prompt_blocks += len(found)
+        return found
+
     def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object) -> int:
         size = self._memo.get(key)
         if size is None:
@@ -189,142 +293,27 @@ _OPENAI_SETTINGS = ("response_format", "reasoning_effort", "verbosity", "paralle
 class _Reach:
     """Settings that change the prompt from some section on; each belongs to the first block that it reaches."""
 
-    def __init__(self, body: Mapping[str, Any]) -> None:
-        outer = [block for m in body.get("messages") or () for block in _as_blocks(m.get("content"))]
-        kinds = [*outer, *(inner for block in outer for inner in _as_blocks(block.get("content")))]
-        cites = any((block.get("citations") or {}).get("enabled") for block in outer)
-        self._system: list[Any] = [body.get("speed"), cites]
+    def __init__(self, body: Mapping[str, Any], before: KnownHistory | None) -> None:
+        outer = [block for m in body.get("messages") or () for block in as_blocks(m.get("content"))]
+        kinds = [*outer, *(inner for block in outer for inner in as_blocks(block.get("content")))]
+        self.cites = any((block.get("citations") or {}).get("enabled") for block in outer)
+        self.shows = any(block.get("type") == "image" for block in kinds)
+        self._system: list[Any] = [body.get("speed"), self.cites if before is None else before.cites]
         self._messages: list[Any] = [
             body.get("tool_choice"),
             body.get("thinking"),
             (body.get("output_config") or {}).get("effort"),
-            any(block.get("type") == "image" for block in kinds),
+            self.shows,
         ]
+        self._begins = before is None
 
     def settings(self, section: Section) -> list[Any]:
-        if section == "tools":
-            return []
         due, self._system = self._system, []
         if section == "messages":
             due, self._messages = due + self._messages, []
+            due, self._begins = due if self._begins else [], True
         return due
 
 
-def _anthropic_items(body: Mapping[str, Any]) -> Iterator[tuple[Section, list[Any], Mapping[str, Any]]]:
-    """``(section, what else is part of the block's key, block)`` for all that may be marked, in reading order."""
-    for tool in body.get("tools") or ():
-        yield "tools", [], tool
-    for block in _as_blocks(body.get("system")):
-        yield "system", [], block
-    for message in body.get("messages") or ():
-        for number, block in enumerate(_as_blocks(message.get("content"))):
-            yield "messages", [message.get("role"), number == 0], block
-
-
-def _as_blocks(content: Any) -> list[Mapping[str, Any]]:
-    """The content's blocks; a string is read as one text block."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return content if isinstance(content, list) else []
-
-
-def _lifetime(mark: object) -> Lifetime | None:
-    if not isinstance(mark, Mapping):
-        return None
-    return "1h" if mark.get("ttl") == "1h" else "5m"
-
-
-def _without_marks(raw: Any) -> Any:
-    """A block as the model sees it. Tool inputs and schemas are left alone: there a mark's name is any other key."""
-    if not isinstance(raw, Mapping):
-        return raw
-    bare = {k: v for k, v in raw.items() if k not in ("cache_control", "prompt_cache_breakpoint")}
-    if isinstance(bare.get("content"), list):
-        bare["content"] = [_without_marks(block) for block in bare["content"]]
-    return bare
-
-
-def _key(parts: list[Any]) -> int:
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _tool_text(tool: Mapping[str, Any]) -> str:
-    schema = tool.get("input_schema") or tool.get("parameters")
-    return "\n".join((str(tool.get("name")), tool.get("description") or "", _canonical(schema)))
-
-
-def _content_text(block: Mapping[str, Any]) -> str | int:
-    """The block's text, or its tokens where there is no text to count."""
-    match block.get("type"):
-        case "text":
-            return str(block.get("text") or "")
-        case "thinking":
-            return str(block.get("thinking") or "")
-        case "tool_use" | "server_tool_use":
-            return f"{block.get('name')}\n{_canonical(block.get('input'))}"
-        case "tool_result":
-            texts = [_content_text(inner) for inner in _as_blocks(block.get("content"))]
-            readable = "\n".join(text for text in texts if isinstance(text, str))
-            return readable if all(isinstance(text, str) for text in texts) else IMAGE_TOKENS
-        case "document":
-            source = block.get("source") or {}
-            return str(source.get("data") or "") if source.get("type") == "text" else IMAGE_TOKENS
-        case "image":
-            return IMAGE_TOKENS
-        case _:
-            return _canonical(_without_marks(block))
-
-
-def _openai_parts(message: Mapping[str, Any]) -> Iterator[tuple[str, Any, Lifetime | None]]:
-    """``(text, the part where it has no text, mark)`` for each part of a message's content.
-
-    Texts without a mark between them are one: to hosts that take no parts LiteLLM sends them joined, and to the others
-    it is the reading that finds more in the cache.
-    """
-    content = message.get("content")
-    if isinstance(content, str):
-        yield content, None, None
-    texts: list[str] = []
-    for part in content if isinstance(content, list) else ():
-        mark: Lifetime | None = "30m" if part.get("prompt_cache_breakpoint") else None
-        if isinstance(part.get("text"), str):
-            texts.append(part["text"])
-            if mark is None:
-                continue
-        if texts:
-            is_text = isinstance(part.get("text"), str)
-            yield "".join(texts), None, mark if is_text else None
-            texts = []
-            if is_text:
-                continue
-        yield "", _without_marks(part), mark
-    if texts:
-        yield "".join(texts), None, None
-
-
-def _leading(messages: Any) -> int:
-    """The number of messages in the initial run of developer (or system) messages."""
-    for number, message in enumerate(messages):
-        if message.get("role") not in _DEVELOPER:
-            return number
-    return len(messages)
-
-
-def _endings(messages: Any) -> frozenset[int]:
-    """Messages at whose end an implicit breakpoint may stand.
-
-    User messages, the last of a run of tool messages, the last of the initial developer messages
-    (developers.openai.com/api/docs/guides/prompt-caching, checked 2026-11).
-    """
-    roles = [message.get("role") for message in messages]
-    leading = _leading(messages)
-    return frozenset(
-        number
-        for number, role in enumerate(roles)
-        if role == "user" or (role == "tool" and roles[number + 1 : number + 2] != ["tool"]) or number == leading - 1
-    )
+def _may_be_marked(raw: Mapping[str, Any]) -> bool:
+    return raw.get("type") not in _UNMARKABLE and raw.get("text") != ""

@@ -21,6 +21,7 @@ from litellm_prompt_router.policy import (
 )
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.decide import OFF_WORDS
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.record import Caller
 
 MAX_KNOWN = 4_096
@@ -62,6 +63,7 @@ class KnownCandidates:
     def __init__(self) -> None:
         self._configuration: ActiveConfiguration | None = None
         self._known: dict[tuple[object, ...], CandidatePolicies] = {}
+        register_memory(self, "policies decided", MAX_KNOWN, lambda it: len(it._known))
 
     def of(
         self,

@@ -26,6 +26,7 @@ from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
+BEHIND_TITLE = "Accounting is behind"
 REDIS_TITLE = "Replicas' calls not shared"
 MAX_COMPLETED = 4_096
 """Records that wait for LiteLLM's own event, which follows at once."""
@@ -50,6 +51,7 @@ class RecordCompleter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
         self._redis: RedisEntries | None = None
         self._completing = 0
+        self._behind = 0
         self._completed: OrderedDict[str, Record] = OrderedDict()
         register_memory(self, "completed records", MAX_COMPLETED, lambda it: len(it._completed))
         register_memory(self, "records being completed", MAX_COMPLETING, lambda it: it._completing)
@@ -57,6 +59,11 @@ class RecordCompleter:
     def __len__(self) -> int:
         """Requests whose records aren't out yet."""
         return len(self._kept) + self._completing + len(self._completed)
+
+    @property
+    def unaccounted(self) -> int:
+        """Answered requests since the start whose records have no saving because a bound was reached."""
+        return self._behind + self._kept.dropped
 
     def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
         """What accounting will ask for when the request is answered."""
@@ -94,6 +101,10 @@ class RecordCompleter:
         elif self._completing < MAX_COMPLETING:
             record = await self._in_thread(record, answer, kept)
         else:
+            if not self._behind:
+                line = f"more than {MAX_COMPLETING:,} records wait: those beyond go out without an estimate"
+                self._dispatcher.submit_problem(BEHIND_TITLE, (line,))
+            self._behind += 1
             record = replace(record, estimated_net_saved_reason=ACCOUNTING_BEHIND)
         while len(self._completed) >= MAX_COMPLETED:
             self._completed.popitem(last=False)

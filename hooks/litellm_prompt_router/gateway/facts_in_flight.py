@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from litellm_prompt_router.gateway.request_ids import new_id
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.wire.marking import Marking
 
@@ -34,6 +35,8 @@ class FactsInFlight:
         self._limits = (max_in_flight, max_finished)
         self._in_flight: dict[str, LeftRequest] = {}
         self._finished: dict[str, LeftRequest] = {}
+        register_memory(self, "facts in flight", max_in_flight, lambda it: len(it._in_flight))
+        register_memory(self, "facts of finished requests", max_finished, lambda it: len(it._finished))
 
     def __len__(self) -> int:
         return len(self._in_flight)

@@ -311,6 +311,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             problems=self._watcher.problems if self._watcher is not None else (),
             local_models=tuple(state.to_dict() for state in self._models.local.states()),
             is_tuning=self._self_tuning is not None and self._self_tuning.is_running,
+            unaccounted=self._completer.unaccounted,
             now_seconds=self._clock(),
         )
 

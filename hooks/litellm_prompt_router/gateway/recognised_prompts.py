@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from litellm_prompt_router.process_memory.bounded import register_memory
+
 HEAD_CHARS = 256
 MAX_PIECES = 3
 """Of the system prompt: some clients put a line of their own, which varies, into a block ahead of it."""
@@ -28,6 +30,7 @@ class RecognisedPrompts:
         self._max_known = max_known
         self._recognised: dict[int, None] = {}
         self._unobserved: dict[int, float] = {}
+        register_memory(self, "beginnings of prompts", 2 * max_known, len)
 
     def __len__(self) -> int:
         return len(self._recognised) + len(self._unobserved)

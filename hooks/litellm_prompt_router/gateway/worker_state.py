@@ -19,9 +19,12 @@ def in_force_of(
     problems: tuple[str, ...],
     local_models: tuple[Mapping[str, Any], ...],
     is_tuning: bool,
+    unaccounted: int,
     now_seconds: float,
 ) -> InForce:
-    """``problems``: what is broken on disk. ``is_tuning``: this worker tunes now. May be called in any thread."""
+    """May be called in any thread. ``problems``: what is broken on disk; ``is_tuning``: this worker tunes now;
+    ``unaccounted``: answered requests without a saving in their records, since accounting was full.
+    """
     configuration = handler.configuration
     open_breakers = handler.breaker.open_for(time.monotonic())
     return InForce(
@@ -31,6 +34,7 @@ def in_force_of(
         stopped_by=configuration.stopped_by,
         passed_while_stopped=handler.passed_while_stopped,
         off_unrecorded=handler.off_unrecorded,
+        unaccounted=unaccounted,
         policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
         policy_digest=configuration.policy.digest,
         policy_rules=len(configuration.policy.rules),

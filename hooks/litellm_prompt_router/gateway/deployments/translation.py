@@ -8,12 +8,16 @@ accounted as Messages. Every other provider is accounted by the chat body itself
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import marshal
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import litellm
 from litellm.integrations.anthropic_cache_control_hook import AnthropicCacheControlHook
+from litellm.litellm_core_utils.prompt_templates.factory import anthropic_messages_pt
 from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import LlmProviders
 from litellm.utils import (
@@ -26,7 +30,7 @@ from litellm.utils import (
 
 from litellm_prompt_router.cache_model import DeployedModel, messages_of_converse
 from litellm_prompt_router.gateway.deployments.describe import describe
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}
@@ -36,6 +40,21 @@ _NOT_PROMPT = frozenset(
 _NOT_CHAT = frozenset({"custom_llm_provider", "reasoning_summary", "context_management"})
 """What LiteLLM's translation of a Responses body has beside the chat body."""
 MAX_WIRES = 256
+MAX_ENVELOPES = 256
+"""Of a model's bodies without messages: their tools and settings."""
+_VERSION = 2
+"""Of marshal's format: what is equal is written alike."""
+_STAND_IN = {"role": "user", "content": "."}
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""A name that LiteLLM changes nowhere (``_build_anthropic_tool_name_maps``,
+llms/anthropic/chat/transformation.py, 1.106)."""
+_PLAIN_FIELDS = {
+    "user": frozenset({"role", "content", "name", "cache_control"}),
+    "assistant": frozenset(
+        {"role", "content", "name", "cache_control", "tool_calls", "thinking_blocks", "reasoning_content"}
+    ),
+    "tool": frozenset({"role", "content", "name", "cache_control", "tool_call_id"}),
+}
 
 
 class ClaudeWire:
@@ -57,6 +76,8 @@ class ClaudeWire:
                 model=name, provider=LlmProviders(described.provider)
             )
         self._points = AnthropicCacheControlHook()
+        self._envelopes: dict[tuple[object, ...], Mapping[str, Any]] = {}
+        self._same: set[tuple[object, ...]] = set()
 
     def body(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The body on the wire, injection points placed. Raises ValueError for a body that LiteLLM can't send."""
@@ -74,23 +95,7 @@ class ClaudeWire:
         if given.get(INJECTION_POINTS):
             others[INJECTION_POINTS] = given[INJECTION_POINTS]
         # The order of litellm.completion: points counted and placed, roles, parameters, the provider's shape.
-        AnthropicCacheControlHook.maybe_seed_default_injection_points(
-            non_default_params=others,
-            messages=messages,
-            model=self._model,
-            custom_llm_provider=self._provider,
-            tools=tools,
-            enable_prompt_caching=given.get("enable_prompt_caching"),
-        )
-        if others.get(INJECTION_POINTS):
-            _, messages, others = self._points.get_chat_completion_prompt(
-                model=self._model,
-                messages=messages,
-                non_default_params=others,
-                prompt_id=None,
-                prompt_variables=None,
-                dynamic_callback_params={},
-            )
+        messages, others = self._placed(messages, tools, others, given.get("enable_prompt_caching"))
         messages = self._config.translate_developer_role_to_system_role(messages=messages)
         parameters = get_optional_params(
             model=self._name,
@@ -106,6 +111,99 @@ class ClaudeWire:
         )
         return messages_of_converse(body) if self._is_converse else body
 
+    def _placed(
+        self, messages: list[Any], tools: list[Any] | None, others: dict[str, Any], enable_prompt_caching: bool | None
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The messages with points placed, and the parameters that are left."""
+        AnthropicCacheControlHook.maybe_seed_default_injection_points(
+            non_default_params=others,
+            messages=messages,
+            model=self._model,
+            custom_llm_provider=self._provider,
+            tools=tools,
+            enable_prompt_caching=enable_prompt_caching,
+        )
+        if others.get(INJECTION_POINTS):
+            _, messages, others = self._points.get_chat_completion_prompt(
+                model=self._model,
+                messages=messages,
+                non_default_params=others,
+                prompt_id=None,
+                prompt_variables=None,
+                dynamic_callback_params={},
+            )
+        return messages, others
+
+    def rest(self, chat: Mapping[str, Any], lead: int, end: int) -> dict[str, Any] | None:
+        """The same body without the messages from ``lead`` to ``end``; None where it isn't told by the others alone.
+
+        That is where the provider's shape of one message depends on messages further away than its own run.
+        """
+        try:
+            later = chat["messages"][end:]
+            if self._is_converse or not _is_told_by_runs(chat, later) or not all(map(_is_plain, later)):
+                return None
+            return self._translated_rest(chat, lead, end)
+        except Exception:  # noqa: BLE001 - dozens of types; whole, it fails in the same way or doesn't
+            return None
+
+    def body_of_opening(self, chat: Mapping[str, Any]) -> dict[str, Any]:
+        """``body``, put together by ``rest`` for a first message whose tools and settings once came out the same."""
+        given = chat.get("messages")
+        messages = given if isinstance(given, list) else []
+        lead = len(messages) - 1
+        is_opening = lead >= 0 and all(isinstance(one, dict) and _is_prompt(one) for one in messages[:lead])
+        rest = self.rest(chat, lead, lead) if is_opening else None
+        if rest is None:
+            return self.body(chat)
+        name = self._envelope_name(chat), chat.get(INJECTION_POINTS) is None
+        if name in self._same:
+            return rest
+        body = self.body(chat)
+        if body == rest and len(self._same) < MAX_ENVELOPES:
+            self._same.add(name)
+        return body
+
+    def _translated_rest(self, chat: Mapping[str, Any], lead: int, end: int) -> dict[str, Any] | None:
+        given = chat["messages"]
+        messages = validate_and_fix_openai_messages(messages=[_copied(one) for one in (*given[:lead], *given[end:])])
+        if chat.get(INJECTION_POINTS):
+            messages = self._with_points(chat, messages, end, end - lead)
+        messages = self._config.translate_developer_role_to_system_role(messages=messages)
+        system = self._config.translate_system_message(messages=messages[:lead])
+        later = messages[lead:]
+        runs = sum(_is_answer(one) != _is_answer(other) for one, other in pairwise(later)) + 1
+        wire = anthropic_messages_pt(model=self._model, messages=later, llm_provider=self._config._resolved_provider)
+        if len(wire) != runs:
+            return None
+        return {**self._envelope(chat), **({"system": system} if system else {}), "messages": wire}
+
+    def _with_points(self, chat: Mapping[str, Any], messages: list[Any], end: int, removed: int) -> list[Any]:
+        points = [
+            {**point, "index": point["index"] - removed} if (point.get("index") or 0) >= end else point
+            for point in chat[INJECTION_POINTS]
+        ]
+        others = {name: chat[name] for name in ("cache_control",) if chat.get(name) is not None}
+        return self._placed(
+            messages, validate_and_fix_openai_tools(tools=chat.get("tools")), {**others, INJECTION_POINTS: points}, None
+        )[0]
+
+    def _envelope(self, chat: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What comes of everything but the messages."""
+        name = self._envelope_name(chat)
+        found = self._envelopes.get(name)
+        if found is None:
+            body = self._translated({**_without_messages(chat), "messages": [_STAND_IN]})
+            found = {field: value for field, value in body.items() if field != "messages"}
+            while len(self._envelopes) >= MAX_ENVELOPES:
+                self._envelopes.pop(next(iter(self._envelopes)))
+            self._envelopes[name] = found
+        return found
+
+    def _envelope_name(self, chat: Mapping[str, Any]) -> tuple[object, ...]:
+        written = marshal.dumps(_without_messages(chat), _VERSION)
+        return hash(written), len(written), litellm.drop_params, id(litellm.model_cost)
+
 
 class LiteLLMTranslator:
     """Accounting's ``Translator`` by LiteLLM's own code. ``ClaudeWire`` objects are kept by model."""
@@ -114,7 +212,12 @@ class LiteLLMTranslator:
         self._wire = lru_cache(MAX_WIRES)(ClaudeWire)
 
     def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
-        return self._wire(model.name).body(body)
+        return self._wire(model.name).body_of_opening(body)
+
+    def messages_of_rest(
+        self, body: Mapping[str, Any], lead: int, end: int, model: DeployedModel
+    ) -> Mapping[str, Any] | None:
+        return self._wire(model.name).rest(body, lead, end)
 
     def chat_of_responses(self, body: Mapping[str, Any], model: DeployedModel) -> dict[str, Any]:
         given = copy.deepcopy(dict(body))
@@ -131,3 +234,68 @@ class LiteLLMTranslator:
             raise ValueError(f"LiteLLM can't send it to the provider ({type(error).__name__})") from error
         kept = {name: given[name] for name in (INJECTION_POINTS, "enable_prompt_caching") if name in given}
         return {**{name: value for name, value in chat.items() if name not in _NOT_CHAT}, **kept}
+
+
+def _without_messages(chat: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in chat.items() if name not in ("messages", INJECTION_POINTS)}
+
+
+def _copied(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message with lists and blocks of its own: LiteLLM changes no deeper ones here."""
+    copied = dict(message)
+    for name in ("content", "tool_calls"):
+        if isinstance(copied.get(name), list):
+            copied[name] = [dict(part) if isinstance(part, dict) else part for part in copied[name]]
+    return copied
+
+
+def _is_told_by_runs(chat: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> bool:
+    """False where what LiteLLM makes of a message depends on more than its neighbours of the same side."""
+    if litellm.modify_params or litellm.enable_anthropic_prompt_caching or chat.get("enable_prompt_caching"):
+        return False
+    if chat.get(INJECTION_POINTS) and chat.get("prompt_cache_options"):
+        return False
+    tools = chat.get("tools") or ()
+    if not tools and any(message.get("tool_calls") or message.get("role") == "tool" for message in later):
+        return False
+    names = [(tool.get("function") or tool).get("name") for tool in tools]
+    return all(isinstance(name, str) and _TOOL_NAME.fullmatch(name) for name in names)
+
+
+def _is_plain(message: Mapping[str, Any]) -> bool:
+    """True for a message of texts, images in it, and calls and results of functions."""
+    role = message.get("role")
+    fields = _PLAIN_FIELDS.get(role) if isinstance(role, str) else None
+    if fields is None or any(name not in fields and value is not None for name, value in message.items()):
+        return False
+    content = message.get("content")
+    if isinstance(content, list):
+        if not content or not all(_is_plain_part(part, role) for part in content):
+            return False
+    elif not isinstance(content, str) and not (content is None and role == "assistant"):
+        return False
+    return all(map(_is_plain_call, message.get("tool_calls") or ()))
+
+
+def _is_plain_part(part: Any, role: str | None) -> bool:
+    if not isinstance(part, dict):
+        return False
+    if part.get("type") == "text":
+        return isinstance(part.get("text"), str)
+    image = part.get("image_url") if part.get("type") == "image_url" and role == "user" else None
+    url = image.get("url") if isinstance(image, dict) else image
+    return isinstance(url, str) and url.startswith("data:")
+
+
+def _is_plain_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) and call.get("type") == "function" else None
+    name = call.get("id") if isinstance(function, dict) else None
+    return isinstance(name, str) and not name.startswith("srvtoolu_")
+
+
+def _is_prompt(message: Mapping[str, Any]) -> bool:
+    return str(message.get("role")) in SYSTEM_ROLES
+
+
+def _is_answer(message: Mapping[str, Any]) -> bool:
+    return message.get("role") == "assistant"
