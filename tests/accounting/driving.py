@@ -33,6 +33,7 @@ from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from tests.emulators.caching import CALL_HEADER, TIME_HEADER, EmulatedCache
+from tests.emulators.line_files import whole_lines
 from tests.emulators.upstream import Upstream
 
 Endpoint = Literal["acompletion", "aresponses"]
@@ -125,7 +126,7 @@ class Driver:
         deadline = time.monotonic() + WAIT_SECONDS
         while not self.ledger_path.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        return [json.loads(line) for line in self.ledger_path.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in whole_lines(self.ledger_path)]
 
 
 def name_of(lane: Lane, call: RecordedCall) -> str:

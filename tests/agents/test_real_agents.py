@@ -22,6 +22,7 @@ from tests.agents.agent import Agent
 from tests.agents.cast import CAST
 from tests.agents.stage import ALIAS, Performance, binary_of, perform, raised
 from tests.benchmarks.wire_text import texts_in
+from tests.emulators.line_files import whole_lines
 from tests.emulators.upstream import RecordedRequest
 
 pytestmark = [pytest.mark.agents, pytest.mark.proxy, pytest.mark.timeout(1200)]
@@ -251,6 +252,6 @@ def _rows(path: Path, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     while len(rows) < count and time.monotonic() < deadline:
         time.sleep(0.1)
-        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        rows = [json.loads(line) for line in whole_lines(path)] if path.exists() else []
     assert len(rows) >= count
     return rows

@@ -16,6 +16,7 @@ import yaml
 
 from litellm_prompt_router.files.traffic import RecordedCall
 from tests.agents.stage import models_of
+from tests.emulators.line_files import whole_lines
 from tests.emulators.proxy import RunningProxy, make_key, running_proxy
 from tests.emulators.two_keys import CONFIG, ROOT
 from tests.emulators.upstream import RecordedRequest, Upstream
@@ -75,7 +76,7 @@ class Bench:
         while not wanted <= records.keys():
             assert time.monotonic() < deadline, f"{len(wanted - records.keys())} of {len(wanted)} records are missing"
             time.sleep(0.1)
-            lines = self.ledger.read_text().splitlines() if self.ledger.exists() else []
+            lines = whole_lines(self.ledger)
             records = {line["call_id"]: line for line in map(json.loads, lines)}
         return records
 

@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from tests.emulators.envelopes import Envelopes
+from tests.emulators.line_files import whole_lines
 from tests.emulators.proxy import RunningProxy, make_key, running_proxy
 from tests.emulators.two_keys import CLIENT_SECONDS, CONFIG, ROOT
 from tests.emulators.upstream import Upstream
@@ -84,7 +85,7 @@ class PolicyProxy:
     def records(self) -> dict[str, dict[str, Any]]:
         """The ledger's records so far, by LiteLLM's call id."""
         path = self.folder / "ledger.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = whole_lines(path)
         return {record["call_id"]: record for record in map(json.loads, lines)}
 
 

@@ -21,6 +21,7 @@ from litellm_prompt_router.cli import main
 from litellm_prompt_router.profile.profile import Profile
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.envelopes import Envelopes
+from tests.emulators.line_files import whole_lines
 from tests.emulators.recorded_answers import Misbehaviour
 from tests.emulators.redis_server import running_redis
 from tests.emulators.two_keys import CONFIG, KeyName, TwoKeyProxy, running_two_keys
@@ -65,7 +66,7 @@ class Office:
         return [without_marks(request.json) for request in self.proxy.upstream.calls]
 
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.probed.read_text().splitlines()] if self.probed.exists() else []
+        return [json.loads(line) for line in whole_lines(self.probed)] if self.probed.exists() else []
 
 
 def selected(record: dict[str, Any]) -> tuple[str, ...]:
@@ -194,7 +195,7 @@ def test_the_report_subtracts_it_and_says_so(office: Office) -> None:
     assert told.exit_code == 0, told.output
     assert "routing model's bill, subtracted in it" in told.output
     figures = json.loads(CliRunner().invoke(main, ["report", "--json", str(office.proxy.ledger_path)]).output)
-    lines = [json.loads(line) for line in office.proxy.ledger_path.read_text().splitlines()]
+    lines = [json.loads(line) for line in whole_lines(office.proxy.ledger_path)]
     bills = sum(Decimal(line["routing_model_usd"]) for line in lines)
     assert Decimal(figures["actual"]["routing_model_usd"]) == bills > 0
     assert Decimal(figures["actual"]["net_saved_usd"]) == sum(

@@ -23,6 +23,7 @@ import yaml
 
 from litellm_prompt_router.operations.workers import Worker, attention, read_workers
 from tests.emulators.envelopes import Behaviour, Envelopes
+from tests.emulators.line_files import whole_lines
 from tests.emulators.proxy import free_port
 from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
@@ -215,7 +216,7 @@ def test_a_full_disk(faulty: Faulty) -> None:
     after = faulty.ask()
     for response in (*responses, after):
         assert record_of(faulty, response)["status"] == "success"
-    lines = faulty.ledger.read_text().splitlines()
+    lines = whole_lines(faulty.ledger)
     assert sum(parsed(line) is None for line in lines) <= 1, "the one that the disk had no room to end"
 
 

@@ -14,6 +14,7 @@ import yaml
 from litellm_prompt_router.profile.profile import Profile
 from tests.emulators.embeddings import Embedder, Fault
 from tests.emulators.envelopes import Envelopes
+from tests.emulators.line_files import whole_lines
 from tests.emulators.two_keys import CONFIG, KeyName, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.test_events import titled
@@ -95,7 +96,7 @@ def test_meaning_selects_and_is_asked_for_once(harbour: Harbour) -> None:
     assert harbour.modules(harbour.ask(one.text)) == one.fused
     assert harbour.embedder.batches == [[one.text]]
     assert len(set(harbour.prompts())) == 1
-    lines = harbour.proxy.ledger_path.read_text(encoding="utf-8").splitlines()
+    lines = whole_lines(harbour.proxy.ledger_path)
     assert len(lines) == 2, "asking the model is no request of an agent's"
 
 

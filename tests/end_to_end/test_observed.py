@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from tests.emulators.caching import EmulatedCache
 from tests.emulators.envelopes import Envelopes
+from tests.emulators.line_files import whole_lines
 from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import HttpError, Upstream
 from tests.end_to_end.workbench import PROMPT, TASK, TOOLS, conversation, messages_body
@@ -47,7 +48,7 @@ class Observed:
     config_path: Path
 
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.probed.read_text().splitlines()] if self.probed.exists() else []
+        return [json.loads(line) for line in whole_lines(self.probed)] if self.probed.exists() else []
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_spend_logs_tell_what_the_ledger_tells(observed: Observed, stream: bool)
 
 def ledger_lines(observed: Observed, summary: dict[str, Any]) -> list[str]:
     path = observed.proxy.ledger_path
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = whole_lines(path)
     return lines if any(summary["request_id"] in line for line in lines) else []
 
 

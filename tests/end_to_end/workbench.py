@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from litellm_prompt_router.files import bundled_profiles, load_profile
+from tests.emulators.line_files import whole_lines
 
 PROFILE = load_profile(bundled_profiles() / "workbench", lambda text: len(text) // 4)
 PROMPT = PROFILE.text
@@ -184,7 +185,7 @@ def record_of(path: Path, response: HasHeaders) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     while not found and time.monotonic() < deadline:
         time.sleep(0.05)
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = whole_lines(path)
         found = [record for record in map(json.loads, lines) if record["call_id"] == call_id]
     assert len(found) == 1, f"{len(found)} records of one request"
     return found[0]

@@ -237,10 +237,11 @@ PROBLEMS: dict[str, tuple[Change, list[str]]] = {
         ],
     ),
     "ignore: sizes": (
-        edit(ignore=[{"drop": "x" * 2_001}, {"tag": "a b"}]),
+        edit(ignore=[{"drop": "x" * 2_001}, {"tag": "a b"}, {"tag": "t" * 101}]),
         [
             f"{Y}: ignore[0].drop: string should have at most 2000 characters",
-            f"{Y}: ignore[1].tag: string should match pattern '^[A-Za-z_][\\w.:-]{{0,99}}$'",
+            f"{Y}: ignore[1].tag: string should match pattern '^[A-Za-z_][\\w.:-]*$'",
+            f"{Y}: ignore[2].tag: string should have at most 100 characters",
         ],
     ),
     "ignore: many": (

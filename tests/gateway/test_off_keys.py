@@ -18,6 +18,7 @@ from litellm_prompt_router.gateway.recognised_prompts import RecognisedPrompts, 
 from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.request.pipeline import Pipeline
+from tests.emulators.line_files import whole_lines
 from tests.gateway.left_facts import facts_left_in
 from tests.gateway.test_hook_dispatch import COUNT, PROFILES, body, dispatch, key
 
@@ -61,7 +62,7 @@ async def answer(hook: PromptRouter, out: dict[str, Any]) -> dict[str, Any]:
 def lines(tmp_path: Path, hook: PromptRouter) -> list[dict[str, Any]]:
     assert hook._dispatcher.flush(30)
     path = tmp_path / "ledger.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in whole_lines(path)] if path.exists() else []
 
 
 async def test_a_key_that_is_off_has_one_record_and_nothing_is_kept(make: Make, tmp_path: Path) -> None:

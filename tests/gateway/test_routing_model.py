@@ -23,6 +23,7 @@ from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.pipeline import Pipeline
+from tests.emulators.line_files import whole_lines
 from tests.emulators.recorded_answers import Misbehaviour
 from tests.emulators.redis_server import running_redis
 from tests.gateway.left_facts import left_facts
@@ -361,7 +362,7 @@ async def test_litellm_books_the_call_under_the_callers_key_and_we_keep_no_recor
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     path = folder / "ledger.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in whole_lines(path)] if path.exists() else []
 
 
 async def test_a_client_that_goes_away_leaves_the_bill_in_a_record_of_its_own(

@@ -23,6 +23,7 @@ from litellm_prompt_router.telemetry.capture import (
     CapturedRequest,
 )
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
+from tests.emulators.line_files import whole_lines
 
 ANSWER = {"message": {"role": "assistant", "content": "yes"}, "usage": {"prompt_tokens": 1}}
 
@@ -51,7 +52,7 @@ def asked(name: str = "a", size: int = 0, **request: Any) -> CapturedRequest:
 
 def lines(path: Path) -> list[tuple[str, bool]]:
     """Each line's message, and whether it has a response."""
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    found = [json.loads(line) for line in whole_lines(path)]
     return [(line["request"]["messages"][0]["content"], "response" in line) for line in found]
 
 
@@ -113,6 +114,7 @@ WRITER = """
 import sys
 from litellm_prompt_router.policy.settings import CaptureSettings
 from litellm_prompt_router.telemetry.capture import Capture
+from tests.emulators.line_files import whole_lines
 from tests.telemetry.test_capture import asked
 
 capture = Capture(CaptureSettings(path=sys.argv[1], keys={"alpha"}, max_mb=1))
