@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.accounting import known_beginnings
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt, AnsweringDeployment
+from litellm_prompt_router.accounting.continued_reading import BLOCK_BYTES, Reading, continued_blocks
 from litellm_prompt_router.accounting.in_flight import InFlightRequests
 from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings, history_in
-from litellm_prompt_router.cache_model import BlockReader
+from litellm_prompt_router.cache_model import Block, BlockReader, ReadPrompt
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
@@ -355,6 +356,36 @@ def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     call = call_of(loop_of(43), SETTINGS[1], CHAT, is_marked=False)
     assert accounts.record(call) == whole.record(call)
     assert accounts.accountant.known.size_bytes <= 20_000
+
+
+def test_what_is_told_to_be_kept_is_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many conversations that go on only the longest beginnings are left in the end: with all that is in them."""
+    monkeypatch.setattr(known_beginnings, "MAX_BYTES", 200_000)
+    known = KnownBeginnings()
+    messages: dict[int, list[Any]] = {}
+    for call in range(40):
+        messages[call] = [
+            {"role": role, "content": f"{call}.{at}"} for at in range(20) for role in ("user", "assistant")
+        ]
+        for number, history in messages.items():
+            history += [{"role": "user", "content": f"{number}.{len(history)}"}]
+            _read_on(history, known)
+            history += [{"role": "assistant", "content": "yes"}]
+        kept = {id(block) for held in known._known.values() for block in held[0].blocks}
+        assert BLOCK_BYTES * len(kept) <= known.size_bytes <= 200_000
+
+
+def _read_on(messages: list[Any], known: KnownBeginnings) -> None:
+    def read(some: Sequence[Any]) -> ReadPrompt:
+        return ReadPrompt((Block(1, 5),), tuple((Block(hash(str(message)), 7),) for message in some))
+
+    reading = Reading(
+        key="key",
+        whole=lambda: read(messages),
+        rest=lambda end, before: read(messages[end:]),
+        count_behind=lambda end: len(messages) - end,
+    )
+    continued_blocks(reading, history_in({"messages": messages}, CHAT), known)
 
 
 def test_beginnings_are_told_apart_by_content_order_and_type() -> None:

@@ -9,6 +9,7 @@ import litellm
 import pytest
 
 import litellm_prompt_router
+from litellm_prompt_router.gateway.deployments import translation
 from tests.gateway.test_hook_dispatch import WORKBENCH, dispatch, key
 from tests.gateway.test_unreviewed import hook_of, request
 
@@ -38,3 +39,22 @@ async def test_a_worker_tells_each_memory_with_its_limit(tmp_path: Path, monkeyp
     assert all(0 <= memory["entries"] <= memory["limit"] for memory in memories.values())
     assert memories["requests in flight"]["entries"] >= 1
     assert 0 < memories["requests in flight"]["size_bytes"] < memories["requests in flight"]["max_bytes"]
+
+
+def test_tools_that_bodies_were_made_of_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that are each conversation's own have the same tools remembered again and again."""
+    monkeypatch.setattr(translation, "MAX_ENVELOPE_BYTES", 20_000)
+    monkeypatch.setattr(translation, "MAX_ENVELOPES", 8)
+    wire, plain = translation.ClaudeWire("claude-sonnet-4-5"), translation.ClaudeWire("claude-sonnet-4-5")
+    tool = {"type": "function", "function": {"name": "look", "description": "Looks. " * 500}}
+    for number in range(12):
+        chat = {
+            "messages": [{"role": "system", "content": "You look."}, {"role": "user", "content": "Look."}],
+            "tools": [tool],
+            "max_tokens": 100 + number,
+        }
+        assert wire.body_of_opening(chat) == plain.body(chat)
+        assert wire.body_of_opening(chat) == plain.body(chat)
+    assert len(wire._envelopes) == 5
+    assert sum(name.size_bytes for name in wire._envelopes) <= 20_000
+    assert len(wire._same) == 8

@@ -45,7 +45,7 @@ def continued_blocks(reading: Reading, history: History | None, known: KnownBegi
             if end > start:
                 new = chain.from_iterable(read.messages[: len(read.messages) - reading.count_behind(end)])
                 later = before._replace(blocks=(*before.blocks, *new))
-                _keep(reading, history, known, later, len(later.blocks) - len(before.blocks))
+                _keep(reading, history, known, later, len(later.blocks) - len(before.blocks), continues=start)
             return [*read.prompt, *before.blocks, *chain.from_iterable(read.messages)]
     read = reading.whole()
     rest = reading.rest(end, NOTHING_READ._replace(cites=read.cites, shows=read.shows))
@@ -58,5 +58,22 @@ def continued_blocks(reading: Reading, history: History | None, known: KnownBegi
     return read.blocks
 
 
-def _keep(reading: Reading, history: History, known: KnownBeginnings, value: KnownHistory, new: int) -> None:
-    known.keep(reading.key, history, history.ends[-1], value, BLOCK_BYTES * new + 8 * len(value.blocks))
+def _keep(
+    reading: Reading,
+    history: History,
+    known: KnownBeginnings,
+    value: KnownHistory,
+    new: int,
+    *,
+    continues: int | None = None,
+) -> None:
+    own = 8 * len(value.blocks)
+    known.keep(
+        reading.key,
+        history,
+        history.ends[-1],
+        value,
+        BLOCK_BYTES * new + own,
+        own_bytes=own,
+        continues=continues,
+    )

@@ -129,11 +129,19 @@ def _is_shared(one: History, other: History) -> bool:
     return len(mine) == len(others) and all(map(is_, mine, others))
 
 
+class _Known(NamedTuple):
+    """What is remembered of one beginning. ``own_bytes``: what of ``size_bytes`` a longer one wouldn't share."""
+
+    value: Any
+    size_bytes: int
+    own_bytes: int
+
+
 class KnownBeginnings:
     """Bounded in number and bytes; the longest unused go first. Used by one thread."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Hashable, bytes], tuple[Any, int]] = OrderedDict()
+        self._known: OrderedDict[tuple[Hashable, bytes], _Known] = OrderedDict()
         self._lengths: OrderedDict[bytes, list[int]] = OrderedDict()
         self._bytes = 0
         register_memory(
@@ -174,18 +182,34 @@ class KnownBeginnings:
                 found = self._known.get((key, digest))
                 if found is not None:
                     self._known.move_to_end((key, digest))
-                    return count + history.lead, found[0]
+                    return count + history.lead, found.value
         return history.lead, None
 
-    def keep(self, key: Hashable, history: History, end: int, value: object, size_bytes: int) -> None:
-        """Remembers something of the beginning that ends there."""
+    def keep(
+        self,
+        key: Hashable,
+        history: History,
+        end: int,
+        value: object,
+        size_bytes: int,
+        *,
+        own_bytes: int = 0,
+        continues: int | None = None,
+    ) -> None:
+        """Remembers something of the beginning that ends there.
+
+        ``continues``: where a known one ends whose parts are in ``value``, too. They are this one's from now on, since
+        the shorter one goes first; ``own_bytes`` of ``size_bytes`` aren't passed on in this way.
+        """
         opening, digest = history.digests.of([1])[0], history.digests.of([end - history.lead])[0]
         if (key, digest) in self._known:
             return
-        size_bytes += _ENTRY_BYTES
+        if continues is not None:
+            size_bytes += self._shared_bytes((key, history.digests.of([continues - history.lead])[0]))
+        own_bytes, size_bytes = own_bytes + _ENTRY_BYTES, size_bytes + _ENTRY_BYTES
         while self._known and (len(self._known) >= MAX_BEGINNINGS or self._bytes + size_bytes > MAX_BYTES):
-            self._bytes -= self._known.popitem(last=False)[1][1]
-        self._known[key, digest] = value, size_bytes
+            self._bytes -= self._known.popitem(last=False)[1].size_bytes
+        self._known[key, digest] = _Known(value, size_bytes, own_bytes)
         self._bytes += size_bytes
         lengths = self._lengths.setdefault(opening, [])
         self._lengths.move_to_end(opening)
@@ -194,6 +218,16 @@ class KnownBeginnings:
             del lengths[:-MAX_LENGTHS]
         while len(self._lengths) > MAX_LENGTHS:
             self._lengths.popitem(last=False)
+
+    def _shared_bytes(self, name: tuple[Hashable, bytes]) -> int:
+        """What a longer beginning shares with this one, which is no longer told of this one."""
+        known = self._known.get(name)
+        if known is None:
+            return 0
+        shared = known.size_bytes - known.own_bytes
+        self._known[name] = known._replace(size_bytes=known.own_bytes)
+        self._bytes -= shared
+        return shared
 
 
 def _written(messages: Sequence[Any]) -> memoryview:

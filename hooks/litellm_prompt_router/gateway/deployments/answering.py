@@ -38,6 +38,7 @@ class InputPrices:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str | None, ...], tuple[float, Decimal | None]] = {}
+        register_memory(self, "input prices", MAX_DEPLOYMENTS, lambda it: len(it._known))
 
     def __call__(self, deployment_id: str | None, model: str | None, provider: str | None) -> Decimal | None:
         key = (deployment_id, model, provider)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import litellm
 from litellm.integrations.anthropic_cache_control_hook import AnthropicCacheControlHook
@@ -42,6 +42,8 @@ _NOT_CHAT = frozenset({"custom_llm_provider", "reasoning_summary", "context_mana
 MAX_WIRES = 256
 MAX_ENVELOPES = 256
 """Of a model's bodies without messages: their tools and settings."""
+MAX_ENVELOPE_BYTES = 2_000_000
+"""Of all of a model's, as ``marshal`` writes them; as objects they take about twice as much."""
 _VERSION = 2
 """Of marshal's format: what is equal is written alike."""
 _STAND_IN = {"role": "user", "content": "."}
@@ -55,6 +57,15 @@ _PLAIN_FIELDS = {
     ),
     "tool": frozenset({"role", "content", "name", "cache_control", "tool_call_id"}),
 }
+
+
+class _EnvelopeName(NamedTuple):
+    """By which an envelope is found: what comes of it also depends on LiteLLM's settings and map."""
+
+    written: int
+    size_bytes: int
+    drops_params: object
+    map_id: int
 
 
 class ClaudeWire:
@@ -76,8 +87,9 @@ class ClaudeWire:
                 model=name, provider=LlmProviders(described.provider)
             )
         self._points = AnthropicCacheControlHook()
-        self._envelopes: dict[tuple[object, ...], Mapping[str, Any]] = {}
-        self._same: set[tuple[object, ...]] = set()
+        self._envelopes: dict[_EnvelopeName, Mapping[str, Any]] = {}
+        self._envelope_bytes = 0
+        self._same: dict[tuple[_EnvelopeName, bool], None] = {}
 
     def body(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The body on the wire, injection points placed. Raises ValueError for a body that LiteLLM can't send."""
@@ -160,8 +172,10 @@ class ClaudeWire:
         if name in self._same:
             return rest
         body = self.body(chat)
-        if body == rest and len(self._same) < MAX_ENVELOPES:
-            self._same.add(name)
+        if body == rest:
+            while len(self._same) >= MAX_ENVELOPES:
+                self._same.pop(next(iter(self._same)))
+            self._same[name] = None
         return body
 
     def _translated_rest(self, chat: Mapping[str, Any], lead: int, end: int) -> dict[str, Any] | None:
@@ -195,14 +209,20 @@ class ClaudeWire:
         if found is None:
             body = self._translated({**_without_messages(chat), "messages": [_STAND_IN]})
             found = {field: value for field, value in body.items() if field != "messages"}
-            while len(self._envelopes) >= MAX_ENVELOPES:
-                self._envelopes.pop(next(iter(self._envelopes)))
+            size = name.size_bytes
+            while self._envelopes and (
+                len(self._envelopes) >= MAX_ENVELOPES or self._envelope_bytes + size > MAX_ENVELOPE_BYTES
+            ):
+                oldest = next(iter(self._envelopes))
+                del self._envelopes[oldest]
+                self._envelope_bytes -= oldest.size_bytes
             self._envelopes[name] = found
+            self._envelope_bytes += size
         return found
 
-    def _envelope_name(self, chat: Mapping[str, Any]) -> tuple[object, ...]:
+    def _envelope_name(self, chat: Mapping[str, Any]) -> _EnvelopeName:
         written = marshal.dumps(_without_messages(chat), _VERSION)
-        return hash(written), len(written), litellm.drop_params, id(litellm.model_cost)
+        return _EnvelopeName(hash(written), len(written), litellm.drop_params, id(litellm.model_cost))
 
 
 class LiteLLMTranslator:
