@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_prompt_router.gateway import metadata_bag
+from litellm_prompt_router.gateway import metadata_bag, proxy_server
 from litellm_prompt_router.gateway.plugin import PromptRouter
 from litellm_prompt_router.gateway.recognised_prompts import RecognisedPrompts, begins_of
 from litellm_prompt_router.policy.active import active_configuration
@@ -110,6 +110,19 @@ async def test_what_shares_a_recognised_prompt_is_observed_without_a_record_too(
     assert len(hook._completer._kept) == 0
     assert [line["outcome"] for line in lines(tmp_path, hook)] == ["rewritten"]
     assert hook._in_force().off_unrecorded == 0
+
+
+async def test_what_begins_as_a_profile_is_observed_where_replicas_share(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other key's calls may all come to another replica, which learns of this one's through Redis alone."""
+    hook = make()
+    monkeypatch.setattr(proxy_server, "redis", lambda: object())
+    await dispatch(body(), OFF)
+    assert len(hook._completer._kept) == 1
+    hook._handler.publish(active_configuration(load_settings({}, {}), Pipeline([], COUNT, coverage_floor=0.6)))
+    await dispatch(body(), OFF)
+    assert len(hook._completer._kept) == 1
 
 
 async def test_captured_keys_are_captured_when_they_are_off(make: Make, tmp_path: Path) -> None:

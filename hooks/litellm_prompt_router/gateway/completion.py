@@ -65,6 +65,11 @@ class RecordCompleter:
         """Answered requests since the start whose records have no saving because a bound was reached."""
         return self._behind + self._kept.dropped
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether what is observed here is shared with other processes."""
+        return self._redis is not None or proxy_server.redis() is not None
+
     def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
         """What accounting will ask for when the request is answered."""
         if caller.endpoint not in SHAPES:

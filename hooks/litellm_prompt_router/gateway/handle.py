@@ -38,7 +38,12 @@ Result = TypeVar("Result")
 
 
 class Accounting(Protocol):
-    """What accounting is told of requests. Neither method waits or raises."""
+    """What accounting is told of requests. Nothing here waits or raises."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it shares what it observes with other processes."""
+        ...
 
     def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
         """Takes what will be asked for when the request is answered."""
@@ -118,12 +123,14 @@ class RequestHandler:
         self._profiles = ProfileVersions()
         self._candidates = KnownCandidates()
         self._recognised = RecognisedPrompts()
+        self._recognised.expect(profile.text for profile in configuration.profiles)
 
     def publish(self, configuration: ActiveConfiguration) -> None:
         """Puts this configuration in force for the requests to come. May be called in any thread."""
         if configuration.thresholds != self.breaker.thresholds:
             self.breaker = Breaker(configuration.thresholds)
         is_start = self.configuration.stopped_by is not None and configuration.stopped_by is None
+        self._recognised.expect(profile.text for profile in configuration.profiles)
         self.configuration = configuration
         if is_start:
             self._accounting.observe_anew(self._clock())
@@ -275,7 +282,9 @@ class RequestHandler:
         """The rewritten body, or None to leave the request as it came. Its facts go into LiteLLM's bag."""
         data, walked, mode = request.data, handled.walked, handled.mode
         is_off = isinstance(walked.outcome, Passthrough) and walked.outcome.reason == OFF
-        is_observed = not is_off or self._recognised.is_to_be_observed(data, request.caller.started_seconds)
+        is_observed = not is_off or self._recognised.is_to_be_observed(
+            data, request.caller.started_seconds, is_shared=self._accounting.is_shared
+        )
         if not is_observed and not self._is_recorded_anyway(request):
             self.off_unrecorded += 1
             return None

@@ -2,7 +2,8 @@
 
 Its calls cost nothing less through us, and still they keep the provider's cache warm for the full prompt: where a
 rewritten call of another key begins as they do, what that would have cost otherwise depends on them. So they are
-observed where they begin as a recognised prompt did in this process, and left alone elsewhere.
+observed where they begin as a recognised prompt did in this process, and left alone elsewhere. Where replicas share
+what they observe, the other key's calls may all come to another one: there it is enough to begin as a profile does.
 
 A cache is shared by what requests begin with: their tools, then the system prompt's first words. Only that is looked
 at, in the same short time for a prompt of any length. What two prompts have in common by chance costs an observed call
@@ -11,7 +12,7 @@ too much, and no figure is wrong by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from litellm_prompt_router.process_memory.bounded import register_memory
@@ -28,12 +29,17 @@ class RecognisedPrompts:
 
     def __init__(self, max_known: int = MAX_KNOWN) -> None:
         self._max_known = max_known
+        self._profiles: frozenset[int] = frozenset()
         self._recognised: dict[int, None] = {}
         self._unobserved: dict[int, float] = {}
         register_memory(self, "beginnings of prompts", 2 * max_known, len)
 
     def __len__(self) -> int:
         return len(self._recognised) + len(self._unobserved)
+
+    def expect(self, texts: Iterable[str]) -> None:
+        """Tells the prompts of the profiles in force, instead of those told before. In any thread."""
+        self._profiles = frozenset([hash(text[:HEAD_CHARS]) for text in texts])
 
     def add(self, data: Mapping[str, Any]) -> float | None:
         """Takes note of a recognised request. When one that begins alike last passed unobserved, told once."""
@@ -44,10 +50,13 @@ class RecognisedPrompts:
             last = passed if last is None or (passed is not None and passed > last) else last
         return last
 
-    def is_to_be_observed(self, data: Mapping[str, Any], now_seconds: float) -> bool:
-        """Whether this request, which is off, begins as a recognised one did; one that doesn't is taken note of."""
+    def is_to_be_observed(self, data: Mapping[str, Any], now_seconds: float, *, is_shared: bool = False) -> bool:
+        """Whether this request, which is off, begins as a recognised one did; one that doesn't is taken note of.
+
+        ``is_shared``: what is observed is shared with other processes.
+        """
         begins = [*begins_of(data)]
-        if any(begin in self._recognised for begin in begins):
+        if any(begin in self._recognised or (is_shared and begin in self._profiles) for begin in begins):
             return True
         for begin in begins:
             _put_last(self._unobserved, begin, now_seconds, self._max_known)
