@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+
+import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +39,12 @@ def test_only_what_changed_of_a_prompt_is_counted() -> None:
     assert max(map(len, parts)) < len(text) / 10
     counted += [COUNT(text), COUNT(f"{text}\n\nToday is Monday.")]
     assert counted == [len(ENCODING.encode_ordinary(one)) for one in (text, f"{text}\n\nToday is Monday.")]
+
+
+def test_others_in_the_process_can_still_extend_the_encoding() -> None:
+    """As tiktoken's README says: of the shared encoding, whose ranks nobody holds in memory."""
+    shared = tiktoken.get_encoding(tokens.ENCODING)
+    assert shared is ENCODING
+    assert "_mergeable_ranks" not in vars(shared)
+    assert len(shared._mergeable_ranks) == 199_998
+    assert pickle.loads(pickle.dumps(shared)) is shared

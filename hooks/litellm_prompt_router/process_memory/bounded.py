@@ -6,6 +6,7 @@ are several (one a profile) is told as their sum.
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ def register_memory(
         size = None if size_bytes is None else size_bytes(living)
         return BoundedMemory(name=name, entries=entries(living), limit=limit, size_bytes=size, max_bytes=max_bytes)
 
-    _registered[:] = [each for each in _registered if each.owner() is not None]
+    for dead in [each for each in _registered if each.owner() is None]:
+        with contextlib.suppress(ValueError):  # another thread was first
+            _registered.remove(dead)
     _registered.append(_Registered(weakref.ref(owner), read))
 
 

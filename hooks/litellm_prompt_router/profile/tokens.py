@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import tiktoken
+from tiktoken_ext.openai_public import o200k_base
 
 from litellm_prompt_router.process_memory.bounded import register_memory
 
@@ -68,7 +69,20 @@ def _encoding() -> tiktoken.Encoding:
             if bundled.is_dir():
                 os.environ["TIKTOKEN_CACHE_DIR"] = str(bundled)
     encoding = tiktoken.get_encoding(ENCODING)
-    # What counts is made of these ranks, in Rust. The dict stays only to pickle encodings that have no name, and is a
-    # third of all memory that an encoding takes: 30 MB of o200k_base (tiktoken 0.14, core.py).
-    encoding._mergeable_ranks = {}
+    if type(encoding) is tiktoken.Encoding:
+        del encoding._mergeable_ranks
+        encoding.__class__ = _WithoutRanks
     return encoding
+
+
+class _WithoutRanks(tiktoken.Encoding):
+    """The encoding, which all of the process share, without a third of all memory that it takes: 30 MB.
+
+    What counts is made of the ranks, in Rust; their dict stays only for those who make encodings of it (tiktoken 0.14,
+    core.py). They get it, read again.
+    """
+
+    @property
+    def _mergeable_ranks(self) -> dict[bytes, int]:  # type: ignore[override]
+        ranks: dict[bytes, int] = o200k_base()["mergeable_ranks"]
+        return ranks
