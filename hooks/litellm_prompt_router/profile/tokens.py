@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import tiktoken
-from tiktoken_ext.openai_public import o200k_base
+from tiktoken_ext.openai_public import o200k_base  # type: ignore[import-untyped]
 
 from litellm_prompt_router.process_memory.bounded import register_memory
 
