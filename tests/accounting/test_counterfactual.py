@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,14 @@ def test_after_a_gap_nothing_is_known_until_what_was_cached_in_it_is_gone() -> N
     caches.observe_anew(1_000.0)
     assert not caches.account(call(1_100.0, 5, first=9_000)).is_known
     assert caches.account(call(1_301.0, 5, first=7_000)).is_known
+
+
+def test_of_one_call_alone_others_that_begin_alike_may_have_passed_unseen() -> None:
+    caches = CounterfactualCaches(0.0)
+    one, other = call(1_100.0, 5, first=9_000), call(1_100.0, 5, first=7_000)
+    assert not caches.account(replace(one, unobserved_until=1_000.0)).is_known
+    assert caches.account(other).is_known
+    assert caches.account(replace(one, started_seconds=1_301.0, unobserved_until=1_000.0)).is_known
 
 
 def test_nor_of_a_conversation_that_was_seen_before_the_gap() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
 from litellm_prompt_router.gateway.plugin import PromptRouter
-from litellm_prompt_router.gateway.recognised_prompts import RecognisedPrompts, begins_of
+from litellm_prompt_router.gateway.recognised_prompts import NEVER, RecognisedPrompts, begins_of
 from litellm_prompt_router.policy.active import active_configuration
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -166,7 +166,7 @@ SHAPES: list[tuple[str, dict[str, Any]]] = [
 def test_one_prompt_is_one_at_every_endpoint(first: dict[str, Any], then: dict[str, Any]) -> None:
     """Providers cache text: where LiteLLM took it from makes no difference."""
     prompts = RecognisedPrompts()
-    assert prompts.add(first) is None
+    assert prompts.add(first) == NEVER
     assert prompts.is_to_be_observed(then, 1.0)
 
 
@@ -183,15 +183,38 @@ def test_one_prompt_is_one_at_every_endpoint(first: dict[str, Any], then: dict[s
     ],
     ids=repr,
 )
-def test_others_are_told_once_when_they_are_recognised_later(other: dict[str, Any]) -> None:
+def test_others_are_told_when_they_are_recognised_later(other: dict[str, Any]) -> None:
     prompts = RecognisedPrompts()
     prompts.add(SHAPES[0][1])
     assert not prompts.is_to_be_observed(other, 1.0)
     assert not prompts.is_to_be_observed(other, 2.0)
     has_any = bool([*begins_of(other)])
-    assert prompts.add(other) == (2.0 if has_any else None)
-    assert prompts.add(other) is None
+    assert prompts.add(other) == prompts.add(other) == (2.0 if has_any else NEVER)
+    assert prompts.add(SHAPES[0][1]) == NEVER
     assert prompts.is_to_be_observed(other, 3.0) == has_any
+
+
+def test_what_had_to_be_forgotten_may_have_begun_as_anything_that_is_new() -> None:
+    prompts = RecognisedPrompts(max_known=4)
+    prompts.add({"system": "known"})
+    for number in range(6):
+        prompts.is_to_be_observed({"system": f"unknown {number}"}, float(number))
+    assert prompts.add({"system": "new"}) == 1.0
+    assert prompts.add({"system": "known"}) == NEVER
+    assert prompts.add({"system": "unknown 4"}) == 4.0
+
+
+async def test_only_what_begins_so_is_told_of_calls_that_passed_unobserved(make: Make) -> None:
+    """With a name in each user's prompt all figures would be unavailable with every new user."""
+    hook = make()
+    out = await dispatch(body(), OFF)
+    passed = facts_left_in(out["metadata"]).caller.started_seconds
+    theirs = body()
+    theirs["messages"][0]["content"] = "You are called Kim.\n\n" + theirs["messages"][0]["content"]
+    for data in (body(), theirs, body()):
+        await dispatch(data)
+    kept = [packed.unobserved_until for packed in hook._completer._kept._kept.values()]
+    assert kept == [passed, NEVER, passed]
 
 
 def test_the_same_tools_are_enough() -> None:

@@ -188,6 +188,7 @@ class Accountant:
                 first_token_seconds=answer.first_token_seconds,
                 scale=1 / UNITS,
                 continues=has_answer(prompt),
+                unobserved_until=kept.unobserved_until,
             )
 
         shared = self._shared()

@@ -64,6 +64,8 @@ class ObservedCall:
     continues: bool = False
     """True when an answer is in the history: earlier calls of the conversation may have cached more than the system
     prompt."""
+    unobserved_until: float = -inf
+    """Until then calls may have gone unobserved that begin as this one does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +125,8 @@ class CounterfactualCaches:
             kept = {digest: self._entries[digest] for digest in _shareable(call, changed)}
             shared.keep(call.scope, kept, call.started_seconds, since)
         self._bound(call.started_seconds)
-        return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, since, self._gap_seconds))
+        gap = max(self._gap_seconds, call.unobserved_until)
+        return Estimate(usage=usage, is_known=_is_known(call, lookups.values(), seen, since, gap))
 
     def _merge(self, entries: Mapping[int, CacheEntry]) -> None:
         for digest, entry in entries.items():

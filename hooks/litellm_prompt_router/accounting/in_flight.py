@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from sys import getsizeof
 from typing import Any
 
@@ -52,6 +53,8 @@ class InFlightRequest:
     kept_seconds: float
     places: PromptPlaces | None
     """Of what varies in the original prompt; None where no profile recognised it."""
+    unobserved_until: float
+    """Until then requests may have passed unseen that share its cache."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +70,7 @@ class PackedRequest:
     marking: Marking | None
     kept_seconds: float
     places: PromptPlaces | None
+    unobserved_until: float
 
     def unpacked(self) -> InFlightRequest:
         """The request itself. Takes as long as packing did, so it isn't done while the client waits."""
@@ -83,6 +87,7 @@ class PackedRequest:
             marking=self.marking,
             kept_seconds=self.kept_seconds,
             places=self.places,
+            unobserved_until=self.unobserved_until,
         )
 
 
@@ -126,6 +131,7 @@ class InFlightRequests:
         is_sent: bool,
         marking: Marking | None = None,
         places: PromptPlaces | None = None,
+        unobserved_until: float = -inf,
     ) -> None:
         """Keeps a request until ``take``. ``rewritten`` may be ``original`` itself."""
         prompt, rest = _parted(original)
@@ -149,6 +155,7 @@ class InFlightRequests:
             marking=marking,
             kept_seconds=now_seconds,
             places=places,
+            unobserved_until=unobserved_until,
         )
         while self._kept:
             oldest = next(iter(self._kept))

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt
@@ -70,7 +71,15 @@ class RecordCompleter:
         """Whether what is observed here is shared with other processes."""
         return self._redis is not None or proxy_server.redis() is not None
 
-    def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
+    def keep(
+        self,
+        caller: Caller,
+        data: Mapping[str, Any],
+        walked: WalkResult,
+        *,
+        is_sent: bool,
+        unobserved_until: float = -inf,
+    ) -> None:
         """What accounting will ask for when the request is answered."""
         if caller.endpoint not in SHAPES:
             return
@@ -85,6 +94,7 @@ class RecordCompleter:
                 is_sent=is_sent,
                 marking=walked.marking,
                 places=None if recognition is None else places_of(recognition),
+                unobserved_until=unobserved_until,
             )
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")

@@ -17,7 +17,7 @@ from litellm_prompt_router.gateway.caller import alias_of, caller_of, dict_of, h
 from litellm_prompt_router.gateway.candidate_policies import KnownCandidates
 from litellm_prompt_router.gateway.deployments.groups import Deployments
 from litellm_prompt_router.gateway.profile_versions import ProfileVersions
-from litellm_prompt_router.gateway.recognised_prompts import RecognisedPrompts
+from litellm_prompt_router.gateway.recognised_prompts import NEVER, RecognisedPrompts
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings
 from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
 from litellm_prompt_router.policy import HEADER, Policy, at_most_shadow, draw
@@ -45,8 +45,19 @@ class Accounting(Protocol):
         """Whether it shares what it observes with other processes."""
         ...
 
-    def keep(self, caller: Caller, data: Mapping[str, Any], walked: WalkResult, *, is_sent: bool) -> None:
-        """Takes what will be asked for when the request is answered."""
+    def keep(
+        self,
+        caller: Caller,
+        data: Mapping[str, Any],
+        walked: WalkResult,
+        *,
+        is_sent: bool,
+        unobserved_until: float = NEVER,
+    ) -> None:
+        """Takes what will be asked for when the request is answered.
+
+        ``unobserved_until``: until then others may have passed unseen that share its cache.
+        """
         ...
 
     def observe_anew(self, now_seconds: float) -> None:
@@ -230,9 +241,6 @@ class RequestHandler:
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
         if isinstance(recognised, WalkResult):
             return _outcome_before_routing(caller, recognised, policy)
-        passed_unobserved = self._recognised.add(data)
-        if passed_unobserved is not None:
-            self._accounting.observe_anew(passed_unobserved)
         if not recognised.recognition.profile.reviewed:
             policy = at_most_shadow(policy, UNREVIEWED)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
@@ -290,7 +298,13 @@ class RequestHandler:
             return None
         metadata_bag.write_facts(request.bag, self._facts(request, handled), walked.marking)
         if is_observed:
-            self._accounting.keep(handled.caller, data, walked, is_sent=mode == "rewrite")
+            self._accounting.keep(
+                handled.caller,
+                data,
+                walked,
+                is_sent=mode == "rewrite",
+                unobserved_until=NEVER if walked.outcome.recognition is None else self._recognised.add(data),
+            )
         if handled.ran_without_fault:
             self.breaker.succeeded(request.scope, time.monotonic())
         return {**walked.body} if mode == "rewrite" and walked.body is not data else None

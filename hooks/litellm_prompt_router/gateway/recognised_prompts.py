@@ -13,6 +13,7 @@ too much, and no figure is wrong by it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from litellm_prompt_router.process_memory.bounded import register_memory
@@ -21,6 +22,7 @@ HEAD_CHARS = 256
 MAX_PIECES = 3
 """Of the system prompt: some clients put a line of their own, which varies, into a block ahead of it."""
 MAX_KNOWN = 4_096
+NEVER = -inf
 _SYSTEM_ROLES = ("system", "developer")
 
 
@@ -30,8 +32,11 @@ class RecognisedPrompts:
     def __init__(self, max_known: int = MAX_KNOWN) -> None:
         self._max_known = max_known
         self._profiles: frozenset[int] = frozenset()
-        self._recognised: dict[int, None] = {}
+        self._recognised: dict[int, float] = {}
+        """With the moment until which such as begin so may have passed unobserved."""
         self._unobserved: dict[int, float] = {}
+        self._forgotten = NEVER
+        """The latest moment of those that were unobserved and had to go."""
         register_memory(self, "beginnings of prompts", 2 * max_known, len)
 
     def __len__(self) -> int:
@@ -41,14 +46,17 @@ class RecognisedPrompts:
         """Tells the prompts of the profiles in force, instead of those told before. In any thread."""
         self._profiles = frozenset([hash(text[:HEAD_CHARS]) for text in texts])
 
-    def add(self, data: Mapping[str, Any]) -> float | None:
-        """Takes note of a recognised request. When one that begins alike last passed unobserved, told once."""
-        last = None
-        for begin in begins_of(data):
-            _put_last(self._recognised, begin, None, self._max_known)
-            passed = self._unobserved.pop(begin, None)
-            last = passed if last is None or (passed is not None and passed > last) else last
-        return last
+    def add(self, data: Mapping[str, Any]) -> float:
+        """Takes note of a recognised request. Until when one that begins alike may have passed unobserved."""
+        latest = NEVER
+        for number, begin in enumerate(begins_of(data)):
+            known = self._recognised.get(begin)
+            if known is None:  # whatever shares its cache begins as its first piece does
+                known = NEVER if number else self._forgotten
+            passed = max(known, self._unobserved.pop(begin, NEVER))
+            _put_last(self._recognised, begin, passed, self._max_known)
+            latest = max(latest, passed)
+        return latest
 
     def is_to_be_observed(self, data: Mapping[str, Any], now_seconds: float, *, is_shared: bool = False) -> bool:
         """Whether this request, which is off, begins as a recognised one did; one that doesn't is taken note of.
@@ -59,7 +67,8 @@ class RecognisedPrompts:
         if any(begin in self._recognised or (is_shared and begin in self._profiles) for begin in begins):
             return True
         for begin in begins:
-            _put_last(self._unobserved, begin, now_seconds, self._max_known)
+            gone = _put_last(self._unobserved, begin, now_seconds, self._max_known)
+            self._forgotten = max(self._forgotten, gone)
         return False
 
 
@@ -118,8 +127,11 @@ def _texts_in(content: object) -> Iterator[str]:
                 yield text
 
 
-def _put_last(kept: dict[int, Any], key: int, value: Any, limit: int) -> None:
+def _put_last(kept: dict[int, float], key: int, value: float, limit: int) -> float:
+    """The latest moment of those that had to go."""
     kept.pop(key, None)
+    gone = NEVER
     while len(kept) >= limit:
-        del kept[next(iter(kept))]
+        gone = max(gone, kept.pop(next(iter(kept))))
     kept[key] = value
+    return gone
