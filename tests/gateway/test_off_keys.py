@@ -106,6 +106,7 @@ async def test_what_shares_a_recognised_prompt_is_observed_without_a_record_too(
     await answer(hook, await dispatch(body()))
     out = await dispatch(body("Another message"), OFF)
     assert len(hook._completer._kept) == 1
+    assert await hook.async_post_call_response_headers_hook(out, OFF, None) is None
     await answer(hook, out)
     assert len(hook._completer._kept) == 0
     assert [line["outcome"] for line in lines(tmp_path, hook)] == ["rewritten"]

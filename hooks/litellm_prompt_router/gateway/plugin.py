@@ -45,7 +45,7 @@ from litellm_prompt_router.policy.loader import Loader
 from litellm_prompt_router.policy.settings import DISABLED, Settings, is_disabled
 from litellm_prompt_router.policy.watch import Watcher
 from litellm_prompt_router.profile.tokens import token_counter
-from litellm_prompt_router.record.record import Record, RoutingOutcome
+from litellm_prompt_router.record.record import Facts, Record, RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
@@ -160,7 +160,9 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """``x-prompt-router-*`` of one response."""
         try:
             facts = metadata_bag.facts_of_request(data)
-            return headers_of(facts) if facts is not None and self._handler.configuration.settings.headers else None
+            if facts is None or self._is_left_out(facts) or not self._handler.configuration.settings.headers:
+                return None
+            return headers_of(facts)
         except Exception as error:
             self._dispatcher.submit_error(error, "response_headers")
             return None
@@ -292,9 +294,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
 
     def _finish(self, record: Record) -> None:
         """Hands the record to the sinks, once the bill of what it asked is there."""
-        if record.facts.is_off and not self._handler.configuration.settings.ledger.off_keys:
-            return
-        self._models.bills.finish(record)
+        if not self._is_left_out(record.facts):
+            self._models.bills.finish(record)
+
+    def _is_left_out(self, facts: Facts) -> bool:
+        """True of a request that is off and known for the sake of others' figures alone."""
+        return facts.is_off and not self._handler.configuration.settings.ledger.off_keys
 
     def _record_abandoned(
         self, request: IncomingRequest, step: AwaitingModels, reason: str, error: BaseException | None
