@@ -129,7 +129,7 @@ def _is_shared(one: History, other: History) -> bool:
     return len(mine) == len(others) and all(map(is_, mine, others))
 
 
-class _Known(NamedTuple):
+class _KeptBeginning(NamedTuple):
     """What is remembered of one beginning. ``own_bytes``: what of ``size_bytes`` a longer one wouldn't share."""
 
     value: Any
@@ -141,7 +141,7 @@ class KnownBeginnings:
     """Bounded in number and bytes; the longest unused go first. Used by one thread."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Hashable, bytes], _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[Hashable, bytes], _KeptBeginning] = OrderedDict()
         self._lengths: OrderedDict[bytes, list[int]] = OrderedDict()
         self._bytes = 0
         register_memory(
@@ -209,7 +209,7 @@ class KnownBeginnings:
         own_bytes, size_bytes = own_bytes + _ENTRY_BYTES, size_bytes + _ENTRY_BYTES
         while self._known and (len(self._known) >= MAX_BEGINNINGS or self._bytes + size_bytes > MAX_BYTES):
             self._bytes -= self._known.popitem(last=False)[1].size_bytes
-        self._known[key, digest] = _Known(value, size_bytes, own_bytes)
+        self._known[key, digest] = _KeptBeginning(value, size_bytes, own_bytes)
         self._bytes += size_bytes
         lengths = self._lengths.setdefault(opening, [])
         self._lengths.move_to_end(opening)
