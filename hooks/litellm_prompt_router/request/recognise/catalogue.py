@@ -65,6 +65,8 @@ class Catalogue:
             return None
         prompt = SearchedPrompt(text)
         alike = self._heads.beginning_as(text) if only is None else (self._numbers[only],)
+        if not alike and _memo_key(text, only) in self._memo:
+            return self._memo[_memo_key(text, only)]
         likely = alike or self._lines.ranked(line_hashes(_sampled_lines(text)))
         tried: Sequence[int] = likely
         if only is None and len(alike) > MAX_UNFILTERED:

@@ -19,8 +19,8 @@ _MIX = np.uint32(0x85EBCA6B)
 _MODULUS = 1 << 32
 _BLOCK = 8192
 """Windows hashed at a time: what that takes stays in the processor's cache, and needs no new memory each time."""
-INDEX_BITS = 20
-"""Of the buckets of an index over all profiles; 1 MB."""
+MAX_INDEX_BITS = 22
+"""Of the buckets of an index over all profiles; 4 MB. Sixteen to a piece's hash, so that few others fall into them."""
 MAX_COMPARED = 5_000
 """Places of pieces compared one by one; where there may be more, the windows are hashed in full."""
 
@@ -91,6 +91,10 @@ def wanted_windows(blocks: Sequence[Hashes], wanted: WantedHashes) -> Iterator[t
             yield from zip((at[is_wanted] + block * _BLOCK).tolist(), numbers[is_wanted].tolist(), strict=True)
 
 
+def _index_bits(hashes: int) -> int:
+    return min(MAX_INDEX_BITS, (16 * hashes + 1).bit_length())
+
+
 class PieceIndex:
     """Pieces of equal length, each with the numbers of its owners; which of them a text has.
 
@@ -111,7 +115,7 @@ class PieceIndex:
         self._places = np.argsort(every, kind="stable").astype(np.int32)
         """By hash: the number of the piece times ``size``, and the offset."""
         self._sorted = every[self._places]
-        self._wanted = WantedHashes(every, INDEX_BITS)
+        self._wanted = WantedHashes(every, _index_bits(len(every)))
         self._whole: WantedHashes | None = None
 
     def owners_in(self, text: str) -> list[int]:
@@ -143,7 +147,7 @@ class PieceIndex:
     def _found_in_windows(self, text: str, codes: NDArray[np.uint32]) -> set[str]:
         """The same by windows as long as a piece, for a text that repeats what many pieces have in common."""
         hashes = piece_hashes(self._pieces, self._chars)
-        self._whole = self._whole or WantedHashes(hashes, INDEX_BITS)
+        self._whole = self._whole or WantedHashes(hashes, _index_bits(len(hashes)))
         seen = {number for _, number in wanted_windows(window_hashes(codes, self._chars), self._whole)}
         numbers = np.searchsorted(self._whole.sorted, hashes).tolist()
         return {piece for piece, number in zip(self._pieces, numbers, strict=True) if number in seen and piece in text}
