@@ -6,7 +6,6 @@ is compared with this (``test_recognise_laws.py``).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -39,7 +38,7 @@ from litellm_prompt_router.request.recognise.placing import (
     skip_space,
 )
 from litellm_prompt_router.request.recognise.placing import PROBE_CHARS as MODULE_PROBE_CHARS
-from litellm_prompt_router.request.recognise.quotations import _DELIMITER, Delimiters, own_claims
+from litellm_prompt_router.request.recognise.quotations import _DELIMITER, Delimiter, Delimiters, delimiter, own_claims
 from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText
 from litellm_prompt_router.request.types import Recognition
 
@@ -49,8 +48,8 @@ Space = RawText | SqueezedText
 class PlainDelimiters(Delimiters):
     """Looked for character by character."""
 
-    def between(self, at: int, end: int) -> Iterator[re.Match[str]]:
-        return _DELIMITER.finditer(self._text, at, end)
+    def between(self, at: int, end: int) -> Iterator[Delimiter]:
+        return map(delimiter, _DELIMITER.finditer(self._text, at, end))
 
 
 class PlainCatalogue:

@@ -21,7 +21,8 @@ from litellm_prompt_router.request.recognise import (
     searched_text,
     window_hashes,
 )
-from litellm_prompt_router.request.recognise.quotations import _DELIMITER, Delimiters
+from litellm_prompt_router.request.recognise.parting_texts import PartingTexts
+from litellm_prompt_router.request.recognise.quotations import _DELIMITER, Delimiters, delimiter
 from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText, squeeze
 from litellm_prompt_router.request.recognise.window_hashes import PieceIndex
 from litellm_prompt_router.request.types import Recognition
@@ -167,7 +168,7 @@ def told(found: Recognition | None) -> object:
 
 
 @given(data=st.data())
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200), deadline=None)
 def test_all_profiles_at_once_or_one_after_the_other(way: str, data: st.DataObject) -> None:
     """The same profile, spans, coverage and share of known lines, whatever the profiles have in common."""
     profiles = data.draw(profile_sets())
@@ -184,7 +185,7 @@ def test_all_profiles_at_once_or_one_after_the_other(way: str, data: st.DataObje
     owners=st.lists(st.sets(st.integers(0, 11), min_size=1), min_size=1, max_size=12),
     data=st.data(),
 )
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300), deadline=None)
 def test_ranks_are_those_of_votes_added_one_by_one(way: str, owners: list[set[int]], data: st.DataObject) -> None:
     """To the last bit: sums of 1/3 and 1/7 in another order would decide ties otherwise."""
     line = "the line with number {} of the stock".format
@@ -202,11 +203,36 @@ MARKUP = ["<", "</", "a", "ſtart", "begin of x", "END y", "\n", "```", "~~~", "
 MARKUP += ["[", "]", "[x]", "<b>", "</b>", "###", " end", "====", " t ", "-", "\r", '"""', "'''", "> ", "é", "{{#x}}"]
 
 
-@given(pieces=st.lists(st.sampled_from(MARKUP), max_size=30), cut=st.tuples(st.integers(0, 60), st.integers(0, 60)))
-def test_delimiters_are_those_that_the_pattern_finds(way: str, pieces: list[str], cut: tuple[int, int]) -> None:
+CUTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=4)
+
+
+@given(pieces=st.lists(st.sampled_from(MARKUP), max_size=30), cuts=CUTS)
+def test_delimiters_are_those_that_the_pattern_finds(way: str, pieces: list[str], cuts: list[tuple[int, int]]) -> None:
+    """Whatever was asked about the text before."""
     text = "".join(pieces)
-    found = [mark.span() for mark in Delimiters(text).between(*cut)]
-    assert found == [mark.span() for mark in _DELIMITER.finditer(text, *cut)]
+    delimiters = Delimiters(text)
+    for cut in cuts:
+        assert list(delimiters.between(*cut)) == [delimiter(mark) for mark in _DELIMITER.finditer(text, *cut)]
+
+
+@given(
+    texts=st.lists(st.text(st.sampled_from("ab"), max_size=12), max_size=12),
+    text=st.text(st.sampled_from("ab"), max_size=16),
+    cut=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)
+def test_texts_that_part_are_found_by_how_they_begin_or_end(
+    way: str, texts: list[str], text: str, cut: tuple[int, int]
+) -> None:
+    start, end = min(cut[0], len(text)), max(min(cut[0], len(text)), len(text) - cut[1])
+    numbered = list(enumerate(texts))
+    beginnings = PartingTexts(numbered, from_end=False).found_in(text, start, end)
+    endings = PartingTexts(numbered, from_end=True).found_in(text, start, end)
+    assert len(set(beginnings)) == len(beginnings)
+    assert {n for n, each in numbered if text[start:end].startswith(each)} <= set(beginnings)
+    assert {n for n, each in numbered if text[start:end].endswith(each)} <= set(endings)
+    for number, each in numbered:
+        assert number in PartingTexts(numbered, from_end=False).found_in(each, 0, len(each))
+        assert number in PartingTexts(numbered, from_end=True).found_in(each, 0, len(each))
 
 
 SPACES = "ab \t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000é数\ud800"

@@ -86,8 +86,9 @@ class Aligner:
 
     @property
     def run_texts(self) -> tuple[str, ...]:
-        """The whole prompt's literal texts between its slots."""
-        return tuple(run.text for run in self._runs)
+        """The whole prompt's literal texts between its slots, the last of them empty where it ends with a slot."""
+        texts = tuple(run.text for run in self._runs)
+        return (*texts, "") if self._runs[-1].slot is not None else texts
 
     def align_quickly(self, text: str) -> Recognition | None:
         """The recognition of a text that is the whole prompt but for slot values, else None."""

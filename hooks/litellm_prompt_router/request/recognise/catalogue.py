@@ -72,7 +72,7 @@ class Catalogue:
         if only is None and len(alike) > MAX_UNFILTERED:
             if _memo_key(text, only) in self._memo:
                 return self._memo[_memo_key(text, only)]
-            tried = self._heads.may_be_whole(text, prompt.lines)
+            tried = self._heads.may_be_whole(text, lambda: prompt.lines)
         for number in tried:
             found = self._aligners[number].align_quickly(text)
             if found is not None:

@@ -21,7 +21,7 @@ MAX_RESYNCS = 256
 
 NEAR_CHARS = 2_000
 """How far a module is searched for before all places of all modules are found."""
-MAX_NEAR_SEARCHES = 8
+MAX_NEAR_SEARCHES = 3
 
 _SPACE = re.compile(r"\s*")
 
@@ -176,7 +176,7 @@ class _Upcoming:
     def __init__(self, space: SearchText, index: ShapeIndex) -> None:
         self._space = space
         self._index = index
-        self._near_searches = 0
+        self._near_searches = MAX_NEAR_SEARCHES if space.knows(index.probes) else 0
         self._places: list[tuple[int, int]] | None = None
         """A heap of the next place of each module, and the module."""
         self._paused: list[int] = []

@@ -71,30 +71,65 @@ class _Opened(NamedTuple):
     behind: int
 
 
+class Delimiter(NamedTuple):
+    """One delimiter ``[start, end)``: the keys of what closes it, the key of what it may close."""
+
+    start: int
+    end: int
+    opens: tuple[str, ...]
+    closes: str
+    size: int
+    is_tag: bool
+
+
 class Delimiters:
-    """The delimiters of one text. Where they may begin is found once, for all profiles."""
+    """The delimiters of one text. Where they may begin, and which they are, is found once for all profiles."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._places: list[int] | None = None
         self._scanned = 0
+        self._known: dict[int, tuple[Delimiter | None, int]] = {}
+        """By where one may begin: the one that does, and where its line ends."""
 
-    def between(self, at: int, end: int) -> Iterator[re.Match[str]]:
+    def between(self, at: int, end: int) -> Iterator[Delimiter]:
         """Those in ``[at, end)``, as ``_DELIMITER`` finds them one after the other."""
         if self._places is None:
             self._scanned += end - at
             if self._scanned <= MAX_UNPREPARED_CHARS:
-                return _DELIMITER.finditer(self._text, at, end)
+                return map(delimiter, _DELIMITER.finditer(self._text, at, end))
             self._places = _places_of_delimiters(self._text)
         return self._at_places(self._places, at, end)
 
-    def _at_places(self, places: list[int], at: int, end: int) -> Iterator[re.Match[str]]:
+    def _at_places(self, places: list[int], at: int, end: int) -> Iterator[Delimiter]:
         for number in range(bisect_left(places, at), bisect_left(places, end)):
-            if places[number] >= at:
-                mark = _DELIMITER.match(self._text, places[number], end)
+            place = places[number]
+            if place >= at:
+                mark, line_end = self._known.get(place) or self._look_at(place)
+                if line_end > end or (mark is not None and mark.end > end):  # another one where the text is cut
+                    match = _DELIMITER.match(self._text, place, end)
+                    mark = None if match is None else delimiter(match)
                 if mark is not None:
-                    at = mark.end()
+                    at = mark.end
                     yield mark
+
+    def _look_at(self, place: int) -> tuple[Delimiter | None, int]:
+        match = _DELIMITER.match(self._text, place)
+        line_end = self._text.find("\n", place)
+        known = (None if match is None else delimiter(match), line_end if line_end >= 0 else len(self._text))
+        self._known[place] = known
+        return known
+
+
+def delimiter(match: re.Match[str]) -> Delimiter:
+    return Delimiter(
+        start=match.start(),
+        end=match.end(),
+        opens=_opens(match),
+        closes=_closes(match),
+        size=len(match["fence"] or ""),
+        is_tag=bool(match["tag"]),
+    )
 
 
 def _places_of_delimiters(text: str) -> list[int]:
@@ -162,6 +197,7 @@ def _between_delimiters(
     """``(first, last)``: which occurrences stand between two delimiters that are in unknown text."""
     opened: list[_Opened] = []
     depths: dict[str, list[int]] = {}
+    placed = {each.module for each in found}
     at = seen = scanned = 0
     for number in range(len(found) + 1):
         until = found[number].start if number < len(found) else len(text)
@@ -169,20 +205,23 @@ def _between_delimiters(
         scanned += end - at
         for mark in islice(delimiters.between(at, end), MAX_DELIMITERS - seen):
             seen += 1
-            size = len(mark["fence"] or "")
-            waiting = depths.get(_closes(mark))
-            if waiting and opened[waiting[-1]].size <= size:
+            waiting = depths.get(mark.closes)
+            if waiting and opened[waiting[-1]].size <= mark.size:
                 start, behind = opened[waiting[-1]][2:]
                 for closed in reversed(opened[waiting[-1] :]):
                     for key in closed.keys:
                         depths[key].pop()
                     opened.pop()
-                if behind < number and not _is_of_edited_module(mark, text, start, found, behind, literals):
+                if behind == number:
+                    continue
+                first = found[behind - 1].module + 1 if behind else 0
+                missing = [module for module in range(first, found[behind].module) if module not in placed]
+                if not (missing and mark.is_tag and _is_of_any(missing, text, start, literals)):
                     yield behind, number
-            elif keys := _opens(mark):
-                for key in keys:
+            elif mark.opens:
+                for key in mark.opens:
                     depths.setdefault(key, []).append(len(opened))
-                opened.append(_Opened(keys, size, mark.start(), number))
+                opened.append(_Opened(mark.opens, mark.size, mark.start, number))
         at = max(at, found[number].end) if number < len(found) else until
 
 
@@ -224,15 +263,9 @@ def _closes(mark: re.Match[str]) -> str:
     return f"begin {mark['name'].lower()}" if mark["edge"] and mark["edge"].lower() == "end" else ""
 
 
-def _is_of_edited_module(
-    mark: re.Match[str], text: str, start: int, found: Sequence[_Occurrence], behind: int, literals: Sequence[str]
-) -> bool:
+def _is_of_any(missing: Sequence[int], text: str, start: int, literals: Sequence[str]) -> bool:
     """True when a module that should stand where the tag was opened, and doesn't, has that tag: it was edited."""
-    if not mark["tag"]:
-        return False
     opener = text[start : text.find(">", start) + 1]
-    first = found[behind - 1].module + 1 if behind else 0
-    missing = set(range(first, found[behind].module)) - {each.module for each in found}
     return any(opener in literals[module] for module in missing)
 
 

@@ -51,6 +51,9 @@ class SearchText(Protocol):
     def look_for(self, probes: Probes) -> None:
         """Finds these probes' places, which ``next_place`` then knows."""
 
+    def knows(self, probes: Probes) -> bool:
+        """True when that was done: looking for them takes no time."""
+
     def next_place(self, probe: str, at: int, end: int | None = None) -> int:
         """The first place of a probe that lies in ``[at, end)``, -1 when there is none."""
 
@@ -80,8 +83,11 @@ class _Places:
         self._next: dict[str, tuple[int, int]] = {}
         """By any piece: from where it was last looked for, and where it was found."""
 
+    def knows(self, probes: Probes) -> bool:
+        return all(tail in self._ends for tail in probes.tails)
+
     def look_for(self, probes: Probes) -> None:
-        if len(self.text) < MIN_HASHED_CHARS or all(tail in self._ends for tail in probes.tails):
+        if len(self.text) < MIN_HASHED_CHARS or self.knows(probes):
             return
         new = (probes, *self._expected())
         if self._hashes is None:

@@ -19,8 +19,8 @@ _MIX = np.uint32(0x85EBCA6B)
 _MODULUS = 1 << 32
 _BLOCK = 8192
 """Windows hashed at a time: what that takes stays in the processor's cache, and needs no new memory each time."""
-MAX_INDEX_BITS = 22
-"""Of the buckets of an index over all profiles; 4 MB. Sixteen to a piece's hash, so that few others fall into them."""
+MIN_INDEX_BITS, MAX_INDEX_BITS = 18, 22
+"""Of the buckets of an index over all profiles, at most 4 MB: sixteen to a hash, so that few others fall into them."""
 MAX_COMPARED = 5_000
 """Places of pieces compared one by one; where there may be more, the windows are hashed in full."""
 
@@ -92,7 +92,7 @@ def wanted_windows(blocks: Sequence[Hashes], wanted: WantedHashes) -> Iterator[t
 
 
 def _index_bits(hashes: int) -> int:
-    return min(MAX_INDEX_BITS, (16 * hashes + 1).bit_length())
+    return min(MAX_INDEX_BITS, max(MIN_INDEX_BITS, (16 * hashes).bit_length()))
 
 
 class PieceIndex:
@@ -128,6 +128,8 @@ class PieceIndex:
         at = np.flatnonzero(self._wanted.buckets.take((hashes >> self._wanted.shift).astype(np.intp)))
         first = np.searchsorted(self._sorted, hashes[at])
         last = np.searchsorted(self._sorted, hashes[at], side="right")
+        is_known = last > first
+        at, first, last = at[is_known], first[is_known], last[is_known]
         if int((last - first).sum()) > MAX_COMPARED:
             found = self._found_in_windows(text, codes)
         else:
