@@ -53,6 +53,7 @@ AT_ONCE: dict[str, list[tuple[Any, str, Any]]] = {
 @pytest.fixture(scope="module", params=list(AT_ONCE))
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searched_text, "MAX_PATTERN_CHARS", 10**12)  # what is bound otherwise: test_recognise_work.py
         for room, name, value in AT_ONCE[request.param]:
             patch.setattr(room, name, value)
         yield request.param

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from types import FrameType
+from typing import Any
 
 import pytest
 
+from litellm_prompt_router.profile.patterns import compile_pattern
 from litellm_prompt_router.profile.profile import Profile
-from litellm_prompt_router.request.recognise import Aligner, Catalogue
+from litellm_prompt_router.request.recognise import Aligner, Catalogue, searched_text
+from litellm_prompt_router.request.recognise.searched_text import MAX_PATTERN_CHARS
 from tests.benchmarks.recognising import cases, made_profiles
-from tests.made_profiles import module, profile
+from tests.made_profiles import layout, module, profile, slot
 
 FEW, MANY = 16, 160
 CHARS = 12_000
@@ -106,3 +110,55 @@ def test_what_only_some_prompts_need_is_made_for_their_profiles_alone() -> None:
     assert made[1]
     assert made.count(True) <= 3
     assert isinstance(catalogue._aligners[0], Aligner)
+
+
+class CountingPattern:
+    """A slot's pattern that counts what it is given."""
+
+    def __init__(self, pattern: Any) -> None:
+        self.pattern = pattern
+        self.chars = 0
+
+    def fullmatch(self, text: str) -> Any:
+        self.chars += len(text)
+        return self.pattern.fullmatch(text)
+
+    def match(self, text: str) -> Any:
+        self.chars += len(text)
+        return self.pattern.match(text)
+
+    def finditer(self, text: str) -> Any:
+        self.chars += len(text)
+        return self.pattern.finditer(text)
+
+
+HEAD, TAIL, PLAIN = "# The files of the harbour office\n<files>\n", "\n</files>\n", "# The rules of it\nNever leave one out.\n"
+TURNED_AWAY = f"{HEAD}- a\n<b>{TAIL}" * 4_000
+
+
+@pytest.mark.parametrize("before", ["", "A frame of some length.\n"])
+def test_near_misses_of_a_module_with_a_large_slot_are_given_up(before: str) -> None:
+    """Each of 4,000 beginnings has 32 ends, and the slot takes 50,000 characters: in all, 8 million to look through."""
+    counting = CountingPattern(compile_pattern(r"[^<]*"))
+    listing = replace(slot("files", r"[^<]*", "in/a.csv"), pattern=counting)
+    known = profile(module("files", HEAD, listing, TAIL), module("rules", PLAIN))
+    found = Catalogue([known]).recognise(before + TURNED_AWAY + PLAIN)
+    assert found is not None
+    walks, quick = 2, 1
+    assert counting.chars <= (walks + quick) * MAX_PATTERN_CHARS
+    assert "rules" in layout(found)
+
+
+def test_behind_the_bound_a_module_with_a_slot_is_unknown_text_and_others_are_still_placed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = profile(module("files", HEAD, slot("files", r"[^<]*", "in/a.csv"), TAIL), module("rules", PLAIN))
+    text = f"Frame of the prompt.\n{HEAD}{'in/b.csv ' * 20}{TAIL}{PLAIN}"
+    whole = Catalogue([known]).recognise(text)
+    assert whole is not None
+    assert layout(whole) == ["?", "files", "<files>", "files", "rules"]
+    monkeypatch.setattr(searched_text, "MAX_PATTERN_CHARS", 100)
+    less = Catalogue([known]).recognise(text)
+    assert less is not None
+    assert layout(less) == ["?", "rules"]
+    assert "".join(text[span.start : span.end] for span in less.spans) == text

@@ -31,7 +31,7 @@ from litellm_prompt_router.request.recognise.placing import (
     skip_space,
     slot_end,
 )
-from litellm_prompt_router.request.recognise.quotations import own_claims
+from litellm_prompt_router.request.recognise.quotations import own_claims, stand_alike
 from litellm_prompt_router.request.recognise.searched_prompt import SearchedPrompt
 from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText
 from litellm_prompt_router.request.types import Recognition, Span
@@ -118,7 +118,8 @@ class Aligner:
     def align(self, prompt: SearchedPrompt) -> Recognition:
         """The best recognition of any text; coverage 0 when nothing of the profile is in it."""
         text = prompt.text
-        raw_claims = self._own(prompt, place_modules(prompt.raw, self.raw, skips_space=True))
+        all_claims = place_modules(prompt.raw, self.raw, skips_space=True)
+        raw_claims = self._own(prompt, all_claims)
         raw = self._recognition(_partition(text, raw_claims))
         residue = sum(len(text[s.start : s.end].strip()) for s in raw.spans if s.kind == "residue")
         placed = {claim.module for claim in raw_claims}
@@ -132,6 +133,8 @@ class Aligner:
         else:
             space = prompt.squeezed
             claims = [_in_raw(claim, space) for claim in place_modules(space, self.squeezed, skips_space=False)]
+            if stand_alike(claims, all_claims):  # they cover the same: what is between them has no white space left
+                return raw
         squeezed = self._recognition(_partition(text, self._own(prompt, claims)))
         return squeezed if squeezed.coverage > raw.coverage else raw
 
@@ -148,11 +151,11 @@ class Aligner:
         space.look_for(self.squeezed.probes)
         residue = len(space.text)
         for shape in shapes:
-            places = space.all_places(shape.probe, MAX_BOUNDED_PLACES) if shape.probe and residue > 0 else ()
-            if len(places) == MAX_BOUNDED_PLACES:
+            visible = _most_visible(prompt, shape) if shape.probe else 0
+            if visible is None or visible >= residue:
                 return 1.0
-            residue -= sum(most_visible(space.text, shape, place) for place in places)
-        return 1.0 if residue <= 0 else (len(prompt.text) - residue) / len(prompt.text)
+            residue -= visible
+        return (len(prompt.text) - residue) / len(prompt.text)
 
     def _own(self, prompt: SearchedPrompt, claims: list[PlacedSpan]) -> list[PlacedSpan]:
         return own_claims(prompt.text, claims, self._literals, prompt.delimiters)
@@ -202,6 +205,21 @@ class Aligner:
         known = sum(span.end - span.start for span in spans if span.kind != "residue")
         total = spans[-1].end if spans else 0
         return Recognition(profile=self.profile, spans=spans, coverage=known / total if total else 0.0)
+
+
+def _most_visible(prompt: SearchedPrompt, shape: ModuleShape) -> int | None:
+    """The most that a module can take at all its places together; None where those are too many to say."""
+    literal = shape.parts[0] if len(shape.parts) == 1 else None
+    if isinstance(literal, str) and literal in prompt.visible:
+        return prompt.visible[literal]
+    space = prompt.squeezed
+    places = space.all_places(shape.probe, MAX_BOUNDED_PLACES)
+    total = None
+    if len(places) < MAX_BOUNDED_PLACES:
+        total = sum(most_visible(space.text, shape, place) for place in places)
+    if isinstance(literal, str):
+        prompt.visible[literal] = total
+    return total
 
 
 def _in_raw(claim: PlacedSpan, space: SqueezedText) -> PlacedSpan:

@@ -107,6 +107,7 @@ def module_shape(module: Module, *, squeezed: bool) -> ModuleShape:
 
 def place_modules(space: SearchText, index: ShapeIndex, *, skips_space: bool) -> list[PlacedSpan]:
     """Claims in text order. After each placed module the next in prompt order is tried first."""
+    space.begin_walk()
     upcoming: _Upcoming | None = None
     claims: list[PlacedSpan] = []
     end = len(space.text)

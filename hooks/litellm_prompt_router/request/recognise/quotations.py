@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import NamedTuple
 
+from litellm_prompt_router.profile.profile import Slot
 from litellm_prompt_router.request.recognise.placing import PlacedSpan
 
 MAX_COPIES = 8
@@ -158,6 +159,16 @@ def own_claims(
     return [span for each in found for span in each.spans]
 
 
+def stand_alike(claims: Sequence[PlacedSpan], others: Sequence[PlacedSpan]) -> bool:
+    """True when both put the same modules at the same places, so that of both the same are quoted."""
+    return [_place(each) for each in _occurrences(claims)] == [_place(each) for each in _occurrences(others)]
+
+
+def _place(each: _Occurrence) -> tuple[int, int, int, Slot | None]:
+    """Where it is. With the slot that it ends with, if any: whose white space follows depends on that."""
+    return each.start, each.end, each.module, each.spans[-1].slot
+
+
 def _occurrences(claims: Sequence[PlacedSpan]) -> list[_Occurrence]:
     out: list[_Occurrence] = []
     for claim in claims:
@@ -178,8 +189,12 @@ def _unquoted(
     """The occurrences that no foreign block encloses."""
     ranges = {*_between_delimiters(text, found, literals, delimiters), *_between_quotation_marks(text, found)}
     quoted = set[int]()
+    sizes = list(accumulate((each.end - each.start for each in found), initial=0))
+    is_each_once = len({each.module for each in found}) == len(found)
     for first, last in ranges:
-        if not _is_frame(found, first, last):
+        inside = sizes[last] - sizes[first]
+        is_frame = 2 * inside > sizes[-1] if is_each_once else _is_frame(found, first, last)
+        if not is_frame:
             quoted.update(range(first, last))
     return [each for number, each in enumerate(found) if number not in quoted]
 

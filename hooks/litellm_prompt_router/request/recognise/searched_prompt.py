@@ -29,6 +29,8 @@ class SearchedPrompt:
     def __init__(self, text: str) -> None:
         self.text = text
         self._expected: Sequence[ShapedProfile] = ()
+        self.visible: dict[str, int | None] = {}
+        """By a module's squeezed text, which several profiles may have: the most that it can take of this one."""
 
     def expect(self, profiles: Sequence[ShapedProfile]) -> None:
         """These will be placed: what is looked for in the text is then looked for once for all of them."""

@@ -29,6 +29,9 @@ TAIL_CHARS = 12
 MIN_HASHED_CHARS = 3_000
 """A shorter text is searched for each probe by itself."""
 TEXT_BITS = 18
+MAX_PATTERN_CHARS = 4_000_000
+"""Characters given to slots' patterns in one walk, eighty times what a slot may be long. From there on no slot has a
+value: a module that has one isn't placed any more, and what there is of it stays in the prompt as unknown text."""
 
 
 class Probes:
@@ -60,6 +63,9 @@ class SearchText(Protocol):
     def next_piece(self, piece: str, at: int) -> int:
         """The same for any piece of text."""
 
+    def begin_walk(self) -> None:
+        """From here on as much text may be given to slots' patterns as in any walk."""
+
     def is_value(self, slot: Slot, start: int, end: int) -> bool:
         """True when ``[start, end)`` is a value of the slot, white space around it or not."""
 
@@ -82,6 +88,18 @@ class _Places:
         """By a probe's tail: where in the text that begins."""
         self._next: dict[str, tuple[int, int]] = {}
         """By any piece: from where it was last looked for, and where it was found."""
+        self._pattern_chars = 0
+
+    def begin_walk(self) -> None:
+        self._pattern_chars = 0
+
+    def _may_match(self, chars: int) -> bool:
+        """Counts what is given to a pattern; False from where that is too much."""
+        self._pattern_chars += chars
+        return self._pattern_chars <= MAX_PATTERN_CHARS
+
+    def _is_whole(self, slot: Slot, value: str) -> bool:
+        return self._may_match(len(value)) and slot.pattern.fullmatch(value) is not None
 
     def knows(self, probes: Probes) -> bool:
         return all(tail in self._ends for tail in probes.tails)
@@ -141,14 +159,18 @@ class RawText(_Places):
         if end - start > slot.max_chars:
             return False
         value = self.text[start:end]
-        return slot.pattern.fullmatch(value) is not None or slot.pattern.fullmatch(value.strip()) is not None
+        return self._is_whole(slot, value) or self._is_whole(slot, value.strip())
 
     def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
+        if not self._may_match(limit - at):
+            return None
         match = slot.pattern.match(self.text[at:limit])
         return at + match.end() if match else None
 
     def value_start(self, slot: Slot, at: int, end: int) -> int | None:
         first = max(at, end - slot.max_chars)
+        if not self._may_match(end - first):
+            return None
         found = _last_value(slot, self.text[first:end].rstrip())
         return None if found is None else first + found
 
@@ -185,17 +207,17 @@ class SqueezedText(_Places):
         value = self._raw_text(start, end)
         if len(value) > slot.max_chars:
             return False
-        return slot.pattern.fullmatch(value) is not None or slot.pattern.fullmatch(f"{value}\n") is not None
+        return self._is_whole(slot, value) or self._is_whole(slot, f"{value}\n")
 
     def value_end(self, slot: Slot, at: int, limit: int) -> int | None:
         start = self.raw_start(at)
         value = one_newline(self._raw[start : min(start + slot.max_chars, self.raw_end(limit))])
-        match = slot.pattern.match(value)
+        match = slot.pattern.match(value) if self._may_match(len(value)) else None
         return None if match is None else at + len(squeeze(value[: match.end()]))
 
     def value_start(self, slot: Slot, at: int, end: int) -> int | None:
         window = self._raw_text(max(at, end - slot.max_chars), end)
-        found = _last_value(slot, window)
+        found = _last_value(slot, window) if self._may_match(len(window)) else None
         return None if found is None else end - len(squeeze(window[found:]))
 
     def _raw_text(self, start: int, end: int) -> str:
