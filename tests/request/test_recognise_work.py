@@ -133,12 +133,12 @@ class CountingPattern:
 
 
 HEAD, TAIL, PLAIN = "# The files of the harbour office\n<files>\n", "\n</files>\n", "# The rules of it\nNever leave one out.\n"
-TURNED_AWAY = f"{HEAD}- a\n<b>{TAIL}" * 4_000
+TURNED_AWAY = (f"{HEAD}- a\n<b>{TAIL}" * 40 + PLAIN) * 40
 
 
 @pytest.mark.parametrize("before", ["", "A frame of some length.\n"])
 def test_near_misses_of_a_module_with_a_large_slot_are_given_up(before: str) -> None:
-    """Each of 4,000 beginnings has 32 ends, and the slot takes 50,000 characters: in all, 8 million to look through."""
+    """Each of 1,280 beginnings is tried with 32 ends: without a bound in three walks 158 million characters."""
     counting = CountingPattern(compile_pattern(r"[^<]*"))
     listing = replace(slot("files", r"[^<]*", "in/a.csv"), pattern=counting)
     known = profile(module("files", HEAD, listing, TAIL), module("rules", PLAIN))
