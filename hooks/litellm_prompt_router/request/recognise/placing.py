@@ -178,8 +178,9 @@ class _Upcoming:
         self._space = space
         self._index = index
         self._near_searches = MAX_NEAR_SEARCHES if space.knows(index.probes) else 0
-        self._places: list[tuple[int, int]] | None = None
-        """A heap of the next place of each module, and the module."""
+        self._places: list[tuple[int, int, int, int]] | None = None
+        """A heap of the next place of each module's first literal, and the module: with where the walk stood when it
+        was looked for, and how many more may be tried from there."""
         self._paused: list[int] = []
         """Modules whose next place isn't known: tried too often the last time, or placed."""
 
@@ -207,29 +208,34 @@ class _Upcoming:
             self._paused = list(self._index.searched)
         paused, self._paused = self._paused, []
         for module in paused:
-            self._push(module, at + 1)
+            self._push(module, at, at, MAX_CANDIDATES)
         best: list[PlacedSpan] | None = None
-        tried: dict[int, int] = {}
         while self._places and (best is None or self._places[0][0] <= best[0].start):
-            place, module = heappop(self._places)
+            place, module, looked_from, left = heappop(self._places)
             if place <= at:
-                self._push(module, at + 1)
+                self._push(module, at, at, MAX_CANDIDATES)
                 continue
             claims = _match(self._space, place, self._index.shapes, module)
-            tried[module] = tried.get(module, 0) + 1
-            if claims or tried[module] == MAX_CANDIDATES:
+            if claims:
                 self._paused.append(module)
             else:
-                self._push(module, place + 1)
+                if looked_from != at:
+                    left = MAX_CANDIDATES - self._space.places_between(self._index.shapes[module].probe, at + 1, place)
+                self._push(module, at, place, left)
             if claims and (best is None or _rank(claims, expected) < _rank(best, expected)):
                 best = claims
         return best
 
-    def _push(self, module: int, at: int) -> None:
+    def _push(self, module: int, at: int, behind: int, most: int) -> None:
         assert self._places is not None
-        place = self._space.next_place(self._index.shapes[module].probe, at)
+        shape = self._index.shapes[module]
+        literal = shape.parts[0]
+        assert isinstance(literal, str)
+        place, left = self._space.next_whole(shape.probe, literal, behind + 1, most)
         if place >= 0:
-            heappush(self._places, (place, module))
+            heappush(self._places, (place, module, at, left))
+        elif not left:
+            self._paused.append(module)
 
     def _each_behind(
         self, at: int, expected: int, limit: int, next_place: Callable[[str, int, int], int]

@@ -60,6 +60,15 @@ class SearchText(Protocol):
     def next_place(self, probe: str, at: int, end: int | None = None) -> int:
         """The first place of a probe that lies in ``[at, end)``, -1 when there is none."""
 
+    def next_whole(self, probe: str, literal: str, at: int, most: int) -> tuple[int, int]:
+        """The first place from ``at`` on of a literal that begins with the probe, -1 when there is none.
+
+        No more places of the probe than ``most`` are looked at; with the place comes how many are left of them.
+        """
+
+    def places_between(self, probe: str, at: int, last: int) -> int:
+        """At how many places from ``at`` to ``last`` a probe stands."""
+
     def next_piece(self, piece: str, at: int) -> int:
         """The same for any piece of text."""
 
@@ -132,6 +141,36 @@ class _Places:
             if self.text.startswith(probe, place):
                 return place
         return -1
+
+    def next_whole(self, probe: str, literal: str, at: int, most: int) -> tuple[int, int]:
+        ends = self._ends.get(probe[-TAIL_CHARS:])
+        text = self.text
+        if ends is None:
+            for left in range(most - 1, -1, -1):
+                place = text.find(probe, at)
+                if place < 0:
+                    return -1, left + 1
+                if text.startswith(literal, place):
+                    return place, left
+                at = place + 1
+            return -1, 0
+        before = len(probe) - TAIL_CHARS
+        for number in range(bisect_left(ends, at + before), len(ends)):
+            place = ends[number] - before
+            if most and text.startswith(literal, place):
+                return place, most - 1
+            most -= text.startswith(probe, place)
+            if most <= 0:
+                return -1, 0
+        return -1, most
+
+    def places_between(self, probe: str, at: int, last: int) -> int:
+        count = 0
+        place = self.next_place(probe, at)
+        while 0 <= place <= last:
+            count += 1
+            place = self.next_place(probe, place + 1)
+        return count
 
     def all_places(self, probe: str, most: int) -> list[int]:
         """The first places of a probe, at most so many; those that overlap count."""
