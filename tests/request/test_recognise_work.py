@@ -117,6 +117,7 @@ class CountingPattern:
 
     def __init__(self, pattern: Any) -> None:
         self.pattern = pattern
+        self.groups = pattern.groups
         self.chars = 0
 
     def fullmatch(self, text: str) -> Any:
@@ -127,12 +128,17 @@ class CountingPattern:
         self.chars += len(text)
         return self.pattern.match(text)
 
+    def search(self, text: str) -> Any:
+        self.chars += len(text)
+        return self.pattern.search(text)
+
     def finditer(self, text: str) -> Any:
         self.chars += len(text)
         return self.pattern.finditer(text)
 
 
-HEAD, TAIL, PLAIN = "# The files of the harbour office\n<files>\n", "\n</files>\n", "# The rules of it\nNever leave one out.\n"
+HEAD, TAIL = "# The files of the harbour office\n<files>\n", "\n</files>\n"
+PLAIN = "# The rules of it\nNever leave one out.\n"
 TURNED_AWAY = (f"{HEAD}- a\n<b>{TAIL}" * 40 + PLAIN) * 40
 
 

@@ -83,8 +83,8 @@ def _with_its_line(group: _Group, lines: LineHashes) -> set[int]:
 
 def _group(members: Sequence[int], runs: Sequence[Sequence[str]]) -> _Group:
     if len(members) <= MAX_UNFILTERED:
-        none, every = PartingTexts((), from_end=True), tuple(members)
-        return _Group(every, none, none, np.zeros(1, dtype=np.int64), {}, every)
+        none = PartingTexts((), from_end=True)
+        return _Group(tuple(members), none, none, np.zeros(1, dtype=np.int64), {}, tuple(members))
     own = [_keys([run.splitlines()[1:-1] for run in runs[number]]) for number in members]
     every, counts = np.unique(np.concatenate(own), return_counts=True)
     keyed: dict[int, list[int]] = {}

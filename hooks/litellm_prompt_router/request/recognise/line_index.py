@@ -31,8 +31,8 @@ MIN_LISTED_BY_OTHERS = 64
 MAX_SUMS = 32
 """Profiles in doubt, beyond those of equal lines, whose votes are added up once more in the order of the text."""
 
-MAX_SIEVE_BITS = 23
-"""Of the sieve's holes; 8 MB."""
+MAX_SIEVE_BITS = 22
+"""Of the sieve's holes; 4 MB."""
 
 LineHashes = NDArray[np.int64]
 Numbers = NDArray[np.intp]
