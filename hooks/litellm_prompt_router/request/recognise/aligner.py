@@ -40,7 +40,7 @@ MIN_SQUEEZE_RESIDUE_CHARS = 16
 """Less unknown text than this isn't worth a second walk."""
 MAX_EASY_GAPS = 4
 MAX_EASY_CHARS = 8_000
-"""More unknown text than that is asked first whether the beginning of any missing module is in it."""
+"""More unknown text than that is asked first whether any missing module can be in it."""
 MAX_BOUNDED_PLACES = 8
 """Of one module; with more of them nothing is said of what a profile can cover at most."""
 MOSTLY_PLACED = 0.5
@@ -168,10 +168,13 @@ class Aligner:
         ]
         begins_anywhere = bool(missing[0].parts) and not missing[0].probe
         probes: list[str] | None = None
-        if not begins_anywhere and (len(gaps) > MAX_EASY_GAPS or sum(s.end - s.start for s in gaps) > MAX_EASY_CHARS):
+        is_easy = len(gaps) <= MAX_EASY_GAPS and sum(s.end - s.start for s in gaps) <= MAX_EASY_CHARS
+        if not begins_anywhere and (prompt.is_squeezed or not is_easy):
             whole = prompt.squeezed
             whole.look_for(self.squeezed.probes)
-            probes = [shape.probe for shape in missing if shape.probe and whole.next_place(shape.probe, 0) >= 0]
+            probes = [shape.probe for shape in missing if shape.probe and _most_visible(prompt, shape) != 0]
+            if not probes:
+                return []
         index: ShapeIndex | None = None
         claims: list[PlacedSpan] = []
         for span in gaps:

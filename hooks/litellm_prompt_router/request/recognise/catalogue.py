@@ -3,7 +3,7 @@
 A text that begins as profiles do is compared with those. Else lines vote: a few dozen sampled ones, then all of them,
 and where no line is known, pieces of the longest literals. At most three profiles are placed for the samples and three
 for the rest, those left out that can't cover as much of the text as another does. What a prompt costs is bounded by
-that, not by how many profiles there are. The index of 1,000 profiles of 65,000 characters takes 30 MB beside a copy of
+that, not by how many profiles there are. The index of 1,000 profiles of 65,000 characters takes 40 MB beside a copy of
 their texts.
 """
 

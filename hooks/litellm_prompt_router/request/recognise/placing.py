@@ -49,8 +49,8 @@ class ModuleShape(NamedTuple):
 def most_visible(squeezed: str, shape: ModuleShape, place: int) -> int:
     """The most characters that a module can take of a squeezed text, its probe standing at ``place``.
 
-    0 when one of its literals isn't there or, behind a slot, nowhere further on. A value ends where the literal behind
-    it begins.
+    0 when one of its literals isn't there or, behind a slot, nowhere further on. A value begins behind the literals ahead
+    of it, and ends where the literal behind it begins.
     """
     total = 0
     at = place
@@ -63,10 +63,12 @@ def most_visible(squeezed: str, shape: ModuleShape, place: int) -> int:
                 at = squeezed.find(part, at)
                 if at < 0:
                     return 0
+            if number >= len(shape.ahead):
+                at += len(part)
             continue
         following = shape.parts[number + 1] if number + 1 < len(shape.parts) else None
-        last = squeezed.rfind(following, place) if isinstance(following, str) and number > len(shape.ahead) else -1
-        total += min(part.max_chars, last - place) if last >= 0 else part.max_chars
+        last = squeezed.rfind(following, at) if isinstance(following, str) and number > len(shape.ahead) else -1
+        total += min(part.max_chars, last - at) if last >= 0 else part.max_chars
     return total
 
 

@@ -44,6 +44,11 @@ class SearchedPrompt:
     def squeezed(self) -> SqueezedText:
         return SqueezedText(self.text, lambda: [each.squeezed.probes for each in self._expected])
 
+    @property
+    def is_squeezed(self) -> bool:
+        """True when ``squeezed`` was made: asking it takes little."""
+        return "squeezed" in vars(self)
+
     @cached_property
     def delimiters(self) -> Delimiters:
         return Delimiters(self.text)
