@@ -23,6 +23,7 @@ from litellm_prompt_router.request.recognise import (
 )
 from litellm_prompt_router.request.recognise.parting_texts import PartingTexts
 from litellm_prompt_router.request.recognise.quotations import _DELIMITER, Delimiters, delimiter
+from litellm_prompt_router.request.recognise.searched_prompt import SearchedPrompt
 from litellm_prompt_router.request.recognise.searched_text import RawText, SqueezedText, squeeze
 from litellm_prompt_router.request.recognise.window_hashes import PieceIndex
 from litellm_prompt_router.request.types import Recognition
@@ -180,6 +181,16 @@ def test_all_profiles_at_once_or_one_after_the_other(way: str, data: st.DataObje
         expected = told(plain.recognise(text, only=only))
         assert told(indexed.recognise(text, only=only)) == expected
         assert told(indexed.recognise(text, only=only)) == expected
+
+
+@given(data=st.data())
+@settings(max_examples=examples(100), deadline=None)
+def test_no_recognition_covers_more_than_is_said_to_be_possible(way: str, data: st.DataObject) -> None:
+    profiles = data.draw(profile_sets())
+    text = data.draw(texts(profiles)) or "x"
+    for each in profiles:
+        prepared = aligner.Aligner(each)
+        assert prepared.most_coverage(SearchedPrompt(text)) >= prepared.align(SearchedPrompt(text)).coverage
 
 
 @given(
