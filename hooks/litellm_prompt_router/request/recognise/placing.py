@@ -49,8 +49,8 @@ class ModuleShape(NamedTuple):
 def most_visible(squeezed: str, shape: ModuleShape, place: int) -> int:
     """The most characters that a module can take of a squeezed text, its probe standing at ``place``.
 
-    0 when one of its literals isn't there or, behind a slot, nowhere further on. A value begins behind the literals ahead
-    of it, and ends where the literal behind it begins.
+    0 when one of its literals isn't there or, behind a slot, nowhere further on. A value begins behind the literals
+    ahead of it, and ends where the literal behind it begins.
     """
     total = 0
     at = place
