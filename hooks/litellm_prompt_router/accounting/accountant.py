@@ -113,6 +113,7 @@ class Accountant:
             return self._completed(record, answer, packed)
         finally:
             self._histories.clear()
+            self._call_blocks.clear()
 
     def _completed(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         model, info = self._deployments(answer)
