@@ -244,7 +244,7 @@ def test_sizes_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert MEMO_ENTRIES >= 10_000
     monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MEMO_ENTRIES", 2)
-    monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MAX_PROMPT_BLOCKS", 2)
+    monkeypatch.setattr("litellm_prompt_router.cache_model.remembered_blocks.MAX_PROMPT_BLOCKS", 2)
     reader = BlockReader(count)
     for _ in range(1_000):
         reader.anthropic({"system": words(10_000)})

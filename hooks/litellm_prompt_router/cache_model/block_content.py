@@ -12,6 +12,8 @@ IMAGE_TOKENS = 1_000
 LONG_CHARS = 256
 _DEVELOPER = frozenset({"system", "developer"})
 Kept = Literal["5m", "30m", "1h"]
+_as_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_in_order = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def as_blocks(content: Any) -> list[Mapping[str, Any]]:
@@ -47,12 +49,12 @@ def without_marks(raw: Any) -> Any:
 
 
 def key_of(parts: list[Any]) -> int:
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    text = _as_written(parts)
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _in_order(value)
 
 
 def tool_text(tool: Mapping[str, Any]) -> str:
