@@ -133,16 +133,17 @@ class Accountant:
         kept = packed.unpacked()
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
-        record = replace(record, history=self._kept_histories.state_of(kept, record.facts.key_scope, blocks))
+        history = self._kept_histories.state_of(kept, record.facts.key_scope, blocks)
         try:
             estimate, method = self._estimate(record, answer, kept, original, model, info, terms)
         except NoEstimateError as error:
             if kept.rewritten is None:
-                return _unchanged(record)
-            return replace(record, estimated_net_saved_reason=f"unavailable: {error.reason}")
+                return _unchanged(record, history=history)
+            return replace(record, history=history, estimated_net_saved_reason=f"unavailable: {error.reason}")
         if kept.rewritten is None:
-            return _unchanged(record)
-        return _with_saving(record, answer, kept, estimate, method, info, terms, kinds)
+            return _unchanged(record, history=history)
+        saving = _saving(record, answer, kept, estimate, method, info, terms, kinds)
+        return replace(record, history=history, **saving)
 
     def _estimate(
         self,
@@ -253,7 +254,7 @@ def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: Bill
     return replace(record, **found, priced_usd=ours, priced_reason=why)
 
 
-def _with_saving(
+def _saving(
     record: Record,
     answer: AnsweredAttempt,
     kept: InFlightRequest,
@@ -262,24 +263,23 @@ def _with_saving(
     info: MapEntry,
     terms: BillTerms,
     kinds: Kinds,
-) -> Record:
-    """The record with the counterfactual's price and what was saved against it."""
+) -> dict[str, Any]:
+    """A record's fields: the counterfactual's price and what was saved against it."""
     assert record.usage is not None
     counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
     kinds = _kinds_within(kinds, counterfactual)
     cost = priced(counterfactual, info, terms, answer.provider, kinds)
     if cost is None or record.billed_usd is None or record.priced_usd is None:
-        return replace(record, counterfactual=counterfactual, estimated_net_saved_reason=NO_PRICE)
+        return {"counterfactual": counterfactual, "estimated_net_saved_reason": NO_PRICE}
     # What LiteLLM billed beyond our own arithmetic, it would have billed for the other request, too.
     cost = (cost + record.billed_usd - record.priced_usd).normalize()
     saved = cost - record.billed_usd
-    return replace(
-        record,
-        counterfactual=counterfactual,
-        counterfactual_usd=cost,
-        estimated_net_saved_usd=saved if kept.is_sent else -saved,
-        estimated_net_saved_method=method,
-    )
+    return {
+        "counterfactual": counterfactual,
+        "counterfactual_usd": cost,
+        "estimated_net_saved_usd": saved if kept.is_sent else -saved,
+        "estimated_net_saved_method": method,
+    }
 
 
 def _kinds_within(kinds: Kinds, usage: Usage) -> Kinds:
@@ -290,10 +290,11 @@ def _kinds_within(kinds: Kinds, usage: Usage) -> Kinds:
     return replace(kinds, audio_input_tokens=0, image_input_tokens=0, video_input_tokens=0, cached_audio_tokens=0)
 
 
-def _unchanged(record: Record) -> Record:
-    """A request that we didn't change would have cost what it did, whatever that was."""
+def _unchanged(record: Record, **found: Any) -> Record:
+    """A request that we didn't change would have cost what it did, whatever that was. ``found``: other fields."""
     return replace(
         record,
+        **found,
         counterfactual=record.usage,
         counterfactual_usd=record.billed_usd,
         estimated_net_saved_usd=Decimal(0),
