@@ -268,7 +268,9 @@ def _estimated(blocks: Sequence[Block], kinds: Sequence[int], weights: Sequence[
 
 
 def _with_sizes(blocks: Sequence[Block], sizes: Sequence[float]) -> list[Block]:
-    return [_made(Block, (block[0], round(size * UNITS), *block[2:])) for block, size in zip(blocks, sizes, strict=True)]
+    return [
+        _made(Block, (block[0], round(size * UNITS), *block[2:])) for block, size in zip(blocks, sizes, strict=True)
+    ]
 
 
 def _picked(items: Sequence[Item], wanted: Sequence[bool]) -> list[Item]:

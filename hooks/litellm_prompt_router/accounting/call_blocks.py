@@ -116,9 +116,13 @@ class CallBlocks:
         def rest(end: int, before: KnownHistory) -> ReadPrompt | None:
             assert history is not None
             read = self._tail.read(
-                (*key, end), prompt, history, end, lambda end: self._reader.openai_prompt(history.without(prompt, end))
-            )
+                key, prompt, history, end, count_behind(end),
+                lambda end: self._reader.openai_prompt(history.without(prompt, end)),
+            )  # fmt: skip
             return read if read is not None and read.prompt else None  # the settings belong to the first block
+
+        def count_behind(end: int) -> int:
+            return 0 if history is None else len(history.items) - end
 
         mode = (prompt.get("prompt_cache_options") or {}).get("mode")
         key = ("openai", mode == "explicit")
@@ -126,7 +130,7 @@ class CallBlocks:
             key=key,
             whole=lambda: self._reader.openai_prompt(prompt),
             rest=rest,
-            count_behind=lambda end: 0 if history is None else len(history.items) - end,
+            count_behind=count_behind,
         )
         return continued_blocks(reading, history, self._known)
 
@@ -141,14 +145,17 @@ class CallBlocks:
                 read = self._reader.anthropic_prompt(body, before)
                 return read if read.can_be_marked or not body.get("cache_control") else None
 
-            return self._tail.read((*key, end), prompt, history, end, read_from)
+            return self._tail.read(key, prompt, history, end, count_behind(end), read_from)
+
+        def count_behind(end: int) -> int:
+            return 0 if history is None else len(history.items) - end
 
         key = ("anthropic", shaped is messages_of_marked_chat, _settings(shaped(_without_messages(prompt))))
         reading = Reading(
             key=key,
             whole=lambda: self._reader.anthropic_prompt(shaped(prompt)),
             rest=rest,
-            count_behind=lambda end: 0 if history is None else len(history.items) - end,
+            count_behind=count_behind,
         )
         return continued_blocks(reading, history, self._known)
 
@@ -168,7 +175,7 @@ class CallBlocks:
                 read = self._reader.anthropic_prompt(body, before)
                 return read if read.can_be_marked or not body.get("cache_control") else None
 
-            return self._tail.read((*key, end), chat, history, end, read_from)
+            return self._tail.read(key, chat, history, end, count_behind(end), read_from)
 
         def whole() -> ReadPrompt:
             return self._reader.anthropic_prompt(self._translator.messages_of_chat(chat, model))

@@ -51,17 +51,24 @@ class SharedTail:
         body: Mapping[str, Any],
         history: History,
         end: int,
+        count: int,
         read_from: Callable[[int], ReadPrompt | None],
     ) -> ReadPrompt | None:
-        """What ``read_from`` this place of the history on reads; of a shared tail only the prompt is read again."""
+        """What ``read_from`` this place of the history on reads: ``count`` messages, where the place is the last one.
+
+        Of a shared tail only the prompt is read again.
+        """
         if any(body.get(field) for field in _REACHING_FIELDS):
             return read_from(end)
         tail = history.items[end:]
         before = self._read
         if before is not None and key == self._key and self._is_shared(body, history.field, tail):
-            read = read_from(len(history.items))
-            if read is not None and not read.messages:
-                return before._replace(prompt=read.prompt)
+            is_whole = len(tail) == len(self._tail)
+            told = len(before.messages) if is_whole else count
+            if is_whole or (end == history.ends[-1] and told <= len(before.messages)):
+                read = read_from(len(history.items))
+                if read is not None and not read.messages:
+                    return before._replace(prompt=read.prompt, messages=before.messages[len(before.messages) - told :])
         read = read_from(end)
         self._key, self._body, self._tail, self._read = key, body, tail, read
         return read
@@ -69,10 +76,11 @@ class SharedTail:
     def _is_shared(self, body: Mapping[str, Any], field: str, tail: Sequence[Any]) -> bool:
         """True where the bodies differ in nothing but what is ahead of the tail, and in system prompts."""
         others = (body.keys() | self._body.keys()) - _PROMPT_FIELDS - {field}
-        return (
-            len(tail) == len(self._tail)
-            and all(map(is_, tail, self._tail))
-            and all(body.get(name) is self._body.get(name) for name in others)
+        begin = len(self._tail) - len(tail)
+        if begin < 0 or (begin and self._read is not None and (self._read.cites or self._read.shows)):
+            return False  # it may be the part ahead that does
+        return all(map(is_, tail, self._tail[begin:])) and all(
+            [body.get(name) is self._body.get(name) for name in others]
         )
 
 
