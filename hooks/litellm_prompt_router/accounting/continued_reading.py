@@ -79,9 +79,8 @@ class SharedTail:
         begin = len(self._tail) - len(tail)
         if begin < 0 or (begin and self._read is not None and (self._read.cites or self._read.shows)):
             return False  # it may be the part ahead that does
-        return all(map(is_, tail, self._tail[begin:])) and all(
-            [body.get(name) is self._body.get(name) for name in others]
-        )
+        is_same = all(map(is_, tail, self._tail[begin:]))
+        return is_same and all(body.get(name) is self._body.get(name) for name in others)
 
 
 _REACHING_FIELDS = (INJECTION_POINTS, "cache_control", "enable_prompt_caching")

@@ -91,8 +91,9 @@ class PrefixCache:
         """The input buckets of a call that starts at ``now_seconds``; output is 0.
 
         What it writes is readable ``first_token_seconds`` later, when its response begins. ``scale``: the provider's
-        tokens for one of the blocks'. ``prefixes``: those of the blocks, where they are known. OpenAI's priced writes are in ``cache_write_5m_tokens``. Time should not run
-        backwards: a call accounted after one that began later reads nothing of that one's, nor the other way round.
+        tokens for one of the blocks'. ``prefixes``: of the blocks, where they are known. OpenAI's priced writes are in
+        ``cache_write_5m_tokens``. Time should not run backwards: a call accounted after one that began later reads
+        nothing of that one's, nor the other way round.
         """
         prefixes = prefixes_of(blocks, scope, scale) if prefixes is None else prefixes
         if self._sweeps and len(self._entries) >= self._sweep_at:
