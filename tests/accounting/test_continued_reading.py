@@ -308,6 +308,23 @@ class CountingTranslator(LiteLLMTranslator):
         return super().messages_of_rest(body, lead, end, model)
 
 
+@pytest.mark.parametrize("rewritten", [True, False])
+def test_it_gives_way_between_steps(rewritten: bool) -> None:
+    """With each body, the history and the sizes: the event loop shares the interpreter with it."""
+    paused = []
+    accounts = Accounts(TRANSLATOR)
+    accounts.accountant._give_way = lambda: paused.append(1)
+    call = call_of(loop_of(5), SETTINGS[1], CHAT, is_marked=False)
+    record = accounts.record(call if rewritten else call._replace(rewritten=call.original))
+    assert len(paused) == 4
+    paused.clear()
+    answer = AnsweredAttempt(
+        deployment_id="d", provider="anthropic", model="m", scope=1, usage=None, breakdown={}, first_token_seconds=0.5
+    )
+    accounts.accountant.complete(record, answer, None)
+    assert not paused
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if "claude" in name and "bedrock/us" not in name])
 @pytest.mark.parametrize(
     ("fields", "translated"),

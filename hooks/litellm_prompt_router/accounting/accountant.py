@@ -78,6 +78,7 @@ class Accountant:
     """Completes records. Used by one thread.
 
     ``deployments`` and ``translator`` ask LiteLLM; ``shared`` is called for each record, as LiteLLM connects late.
+    ``give_way`` is called between steps of some tenths of a millisecond, for a kept request alone.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Accountant:
         deployments: Callable[[AnsweredAttempt], AnsweringDeployment],
         translator: Translator,
         shared: Callable[[], SharedEntries | None] = lambda: None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._known = KnownBeginnings()
         self._histories = Histories()
@@ -97,6 +99,7 @@ class Accountant:
         self._deployments = deployments
         self._sizes = BlockSizes()
         self._shared = shared
+        self._give_way = give_way
 
     @property
     def known(self) -> KnownBeginnings:
@@ -133,7 +136,9 @@ class Accountant:
         kept = packed.unpacked()
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
+        self._give_way()
         history = self._kept_histories.state_of(kept, record.facts.key_scope, blocks)
+        self._give_way()
         try:
             estimate, method = self._estimate(record, answer, kept, original, model, info, terms)
         except NoEstimateError as error:
@@ -167,6 +172,7 @@ class Accountant:
         rewritten = (
             None if kept.rewritten is None else self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
         )
+        self._give_way()
         sent, unsent = (rewritten, original) if rewritten is not None and kept.is_sent else (original, rewritten)
         if not any(map(_TOKENS, sent)) or not usage.input_tokens:
             raise NoEstimateError("no input to compare by")
@@ -174,6 +180,7 @@ class Accountant:
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
         key = ((answer.scope, model.name), record.facts.profile)
         sent, unsent = self._sizes.sized(key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage)
+        self._give_way()
         if is_cache_irrelevant:
             tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
             return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
