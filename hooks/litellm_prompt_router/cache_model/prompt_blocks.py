@@ -107,8 +107,8 @@ class BlockReader:
         self._count_tokens = count_tokens
         self._memo: dict[int, int] = {}
         self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
-        self._prompts = RememberedBlocks("blocks of prompts")
-        self._messages = RememberedBlocks("blocks of messages")
+        self._prompts: RememberedBlocks[Block] = RememberedBlocks("blocks of prompts")
+        self._messages: RememberedBlocks[Block] = RememberedBlocks("blocks of messages")
 
     # Anthropic
 

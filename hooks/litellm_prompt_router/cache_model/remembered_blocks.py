@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 from litellm_prompt_router.process_memory.bounded import register_memory
-
-if TYPE_CHECKING:
-    from litellm_prompt_router.cache_model.prompt_blocks import Block
 
 MAX_PROMPT_BLOCKS = 32_768
 """In all prompts and messages that are remembered: about 8 MB."""
@@ -17,15 +14,18 @@ _VERSION = 2
 """Of marshal's format: what is equal is written alike."""
 
 
-class RememberedBlocks:
+Item = TypeVar("Item")
+
+
+class RememberedBlocks(Generic[Item]):
     """By hashes, no text is kept. Bounded; the oldest go first. Used by one thread."""
 
     def __init__(self, name: str) -> None:
-        self._found: dict[tuple[int, int], tuple[Block, ...]] = {}
+        self._found: dict[tuple[int, int], tuple[Item, ...]] = {}
         self._blocks = 0
         register_memory(self, name, MAX_PROMPT_BLOCKS, lambda it: it._blocks)
 
-    def of(self, content: Any, read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
+    def of(self, content: Any, read: Callable[[], Iterable[Item]]) -> tuple[Item, ...]:
         """What ``read`` gives for this content, read once."""
         try:
             written = marshal.dumps(content, _VERSION)
@@ -35,6 +35,8 @@ class RememberedBlocks:
         found = self._found.get(name)
         if found is None:
             found = tuple(read())
+            if not found:
+                return found
             while self._found and self._blocks + len(found) > MAX_PROMPT_BLOCKS:
                 self._blocks -= len(self._found.pop(next(iter(self._found))))
             self._found[name] = found
