@@ -221,6 +221,7 @@ class Accounts:
     def record(self, call: Call, name: str = MODELS[0], *, is_sent: bool = True) -> Record:
         if self._forgets:
             self.accountant.known.clear()
+            self.accountant._call_blocks._reader = BlockReader(count_words)
         self._model = describe(name)
         self._number += 1
         kept = InFlightRequests()
@@ -307,10 +308,33 @@ class CountingTranslator(LiteLLMTranslator):
         return super().messages_of_rest(body, lead, end, model)
 
 
+@pytest.mark.parametrize("rewritten", [True, False])
+def test_it_gives_way_between_steps(rewritten: bool) -> None:
+    """With each body, the history and the sizes: the event loop shares the interpreter with it."""
+    paused = []
+    accounts = Accounts(TRANSLATOR)
+    accounts.accountant._give_way = lambda: paused.append(1)
+    call = call_of(loop_of(5), SETTINGS[1], CHAT, is_marked=False)
+    record = accounts.record(call if rewritten else call._replace(rewritten=call.original))
+    assert len(paused) == 4
+    paused.clear()
+    answer = AnsweredAttempt(
+        deployment_id="d", provider="anthropic", model="m", scope=1, usage=None, breakdown={}, first_token_seconds=0.5
+    )
+    accounts.accountant.complete(record, answer, None)
+    assert not paused
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if "claude" in name and "bedrock/us" not in name])
-@pytest.mark.parametrize("fields", [SETTINGS[1], SETTINGS[4], SETTINGS[5]], ids=["tools", "effort", "points"])
-def test_only_new_messages_are_translated(name: str, fields: Mapping[str, Any]) -> None:
-    """As many at the hundredth call of a loop as at the fourth: the new ones once, and the last of both bodies."""
+@pytest.mark.parametrize(
+    ("fields", "translated"),
+    [(SETTINGS[1], 5), (SETTINGS[4], 5), (SETTINGS[5], 6)],
+    ids=["tools", "effort", "points"],
+)
+def test_only_new_messages_are_translated(name: str, fields: Mapping[str, Any], translated: int) -> None:
+    """As many at the hundredth call of a loop as at the fourth: the system prompts of both bodies, the new messages
+    once for both, or for each where LiteLLM is to place marks on them.
+    """
     translator = CountingTranslator()
     accounts = Accounts(translator)
     counts = []
@@ -318,7 +342,7 @@ def test_only_new_messages_are_translated(name: str, fields: Mapping[str, Any]) 
         translator.whole = translator.rest = 0
         accounts.record(call_of(loop_of(count), fields, CHAT, is_marked=False), name)
         counts.append((translator.whole, translator.rest))
-    assert set(counts[3:]) == {(0, 6)}
+    assert set(counts[3:]) == {(0, translated)}
 
 
 @pytest.mark.parametrize(

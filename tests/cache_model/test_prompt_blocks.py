@@ -6,14 +6,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from litellm_prompt_router.cache_model import (
     Block,
     BlockReader,
     PrefixCache,
     openai_rules,
+    prompt_blocks,
 )
-from litellm_prompt_router.cache_model.block_content import IMAGE_TOKENS
+from litellm_prompt_router.cache_model.block_content import IMAGE_TOKENS, json_bytes, key_of
 from litellm_prompt_router.cache_model.prompt_blocks import FRAMING_TOKENS, MEMO_ENTRIES
 from tests.cache_model.calls import anthropic_blocks, buckets, count_words, openai_blocks, text, words
 
@@ -244,7 +247,7 @@ def test_sizes_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert MEMO_ENTRIES >= 10_000
     monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MEMO_ENTRIES", 2)
-    monkeypatch.setattr("litellm_prompt_router.cache_model.prompt_blocks.MAX_PROMPT_BLOCKS", 2)
+    monkeypatch.setattr("litellm_prompt_router.cache_model.remembered_blocks.MAX_PROMPT_BLOCKS", 2)
     reader = BlockReader(count)
     for _ in range(1_000):
         reader.anthropic({"system": words(10_000)})
@@ -261,3 +264,54 @@ def test_bodies_are_left_alone() -> None:
         before = json.dumps(body)
         read(body, count_words)
         assert json.dumps(body) == before
+
+
+LONG = st.builds(
+    lambda texts, filler: "".join(texts) + filler * 5_000,
+    st.lists(st.text(st.characters(exclude_categories=()), max_size=20), max_size=4),
+    st.sampled_from(["a", "é", "世", "\n", '"', "\\", "\t", "\x7f", "\u2028", "\ud800"]),
+)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.booleans(), st.text(max_size=5), LONG), max_size=3),
+    st.one_of(
+        LONG,
+        st.dictionaries(st.text(max_size=5), st.one_of(LONG, st.text(max_size=5), st.lists(LONG, max_size=1))),
+        st.builds(lambda text: {1: text, "text": text}, LONG),
+    ),
+)
+@settings(max_examples=100, deadline=None)
+def test_long_texts_are_written_as_json_writes_them(ahead: list[Any], last: Any) -> None:
+    """Keys of blocks are the same in every process and version."""
+    plain = json.dumps([*ahead, last], ensure_ascii=False, separators=(",", ":"))
+    assert json_bytes([*ahead, last]) == plain.encode("utf-8", "surrogatepass")
+
+
+def test_a_message_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By content: another mark, role or place in the history is another message; types are told apart."""
+    keys: list[Any] = []
+
+    def counted(parts: list[Any]) -> int:
+        keys.append(parts)
+        return key_of(parts)
+
+    monkeypatch.setattr(prompt_blocks, "key_of", counted)
+    reader = BlockReader(count_words)
+
+    def read(*messages: Any) -> tuple[Any, ...]:
+        return reader.anthropic({"messages": [{"role": "user", "content": "first"}, *map(dict, messages)]})
+
+    def call(number: object) -> dict[str, Any]:
+        use = {"type": "tool_use", "id": "t", "name": "run", "input": {"n": number}}
+        return {"role": "assistant", "content": [use]}
+
+    once = read(call(1))
+    assert len(keys) == 2
+    assert read(call(1)) == once
+    assert len(keys) == 2
+    assert len({read(call(number))[1].key for number in (1, 1.0, True, "1")}) == 4
+    assert len(keys) == 5
+    marked = {"role": "assistant", "content": [{**call(1)["content"][0], "cache_control": {"type": "ephemeral"}}]}
+    assert [block.mark for block in read(marked)] == [None, "5m"]
+    assert [block.is_answer for block in read({**call(1), "role": "user"})] == [False, False]

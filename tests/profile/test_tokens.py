@@ -34,7 +34,7 @@ def test_the_sum_of_paragraphs_is_the_whole(text: str) -> None:
 def test_only_what_changed_of_a_prompt_is_counted() -> None:
     text = load_profile(bundled_profiles() / "workbench", COUNT).text
     counted = []
-    parts = tokens.PARAGRAPHS.split(text)
+    parts = tokens.paragraphs_of(text)
     assert "".join(parts) == text
     assert max(map(len, parts)) < len(text) / 10
     counted += [COUNT(text), COUNT(f"{text}\n\nToday is Monday.")]

@@ -19,8 +19,6 @@ from math import sqrt
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
 from litellm_prompt_router.accounting.token_weights import KINDS, TokenWeights, is_near
 from litellm_prompt_router.cache_model import Block, Rules
 from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
@@ -85,7 +83,8 @@ class BlockSizes:
         self, key: CountingKey, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage
     ) -> tuple[Sequence[Block], Sequence[Block] | None]:
         """Both lists with the provider's tokens in thousandths; those of ``sent`` add up to the usage's input."""
-        only_sent = frozenset() if unsent is None else _keys(sent) - _keys(unsent)
+        keys, other_keys = _keys(sent), frozenset() if unsent is None else _keys(unsent)
+        only_sent = frozenset() if unsent is None else keys - other_keys
         kinds = _kinds(sent, only_sent)
         prefixes = self._measured_prefixes(key, sent, kinds, rules, usage)
         weights = self._weights.of(key) or _common_weights(sent, usage)
@@ -93,7 +92,9 @@ class BlockSizes:
         if unsent is None:
             return _with_sizes(sent, call.sizes), None
         is_exact = sum(map(_TOKENS, sent)) == usage.input_tokens
-        others = self._unsent_sizes(key, call, unsent, only_sent, weights, is_exact=is_exact)
+        others = self._unsent_sizes(
+            key, call, unsent, only_sent, _kinds(unsent, other_keys - keys), weights, is_exact=is_exact
+        )
         return _with_sizes(sent, call.sizes), _with_sizes(unsent, others)
 
     def _measured_prefixes(
@@ -129,14 +130,14 @@ class BlockSizes:
         call: _SizedCall,
         unsent: Sequence[Block],
         only_sent: frozenset[int],
+        kinds: Sequence[int],
         weights: Sequence[float],
         *,
         is_exact: bool,
     ) -> Sequence[float]:
-        """The provider's tokens in each unsent block. ``is_exact``: it counts as we do."""
+        """The provider's tokens in each unsent block, whose ``kinds`` these are. ``is_exact``: it counts as we do."""
         measured_sizes = _measured_sizes(call, unsent)
         is_prompt = [size is None for size in measured_sizes]
-        kinds = _kinds(unsent, _keys(unsent) - _keys(call.blocks))
         stands_in = [block.section != "messages" or block.key in only_sent for block in call.blocks]
         ours, theirs = _picked(unsent, is_prompt), _picked(call.blocks, stands_in)
         missing = _difference(
@@ -267,8 +268,9 @@ def _estimated(blocks: Sequence[Block], kinds: Sequence[int], weights: Sequence[
 
 
 def _with_sizes(blocks: Sequence[Block], sizes: Sequence[float]) -> list[Block]:
-    units = np.rint(np.array(sizes) * UNITS).astype(np.int64).tolist()
-    return [_made(Block, (block[0], size, *block[2:])) for block, size in zip(blocks, units, strict=True)]
+    return [
+        _made(Block, (block[0], round(size * UNITS), *block[2:])) for block, size in zip(blocks, sizes, strict=True)
+    ]
 
 
 def _picked(items: Sequence[Item], wanted: Sequence[bool]) -> list[Item]:

@@ -10,7 +10,7 @@ import marshal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from litellm_prompt_router.accounting.continued_reading import Reading, continued_blocks
+from litellm_prompt_router.accounting.continued_reading import Reading, SharedTail, continued_blocks
 from litellm_prompt_router.accounting.in_flight import Prompt
 from litellm_prompt_router.accounting.known_beginnings import Histories, History, KnownBeginnings
 from litellm_prompt_router.cache_model import (
@@ -61,6 +61,7 @@ class CallBlocks:
         self._translator = translator
         self._known = known
         self._histories = histories
+        self._tail = SharedTail()
         self._readers: Mapping[str, Callable[[Prompt, DeployedModel, MarkPlan | None], Sequence[Block]]] = {
             CHAT: self._chat,
             MESSAGES: self._messages,
@@ -69,6 +70,10 @@ class CallBlocks:
 
     def can_read(self, endpoint: str) -> bool:
         return endpoint in self._readers
+
+    def clear(self) -> None:
+        """Holds no messages any longer."""
+        self._tail.clear()
 
     def blocks(
         self, endpoint: str, prompt: Prompt, model: DeployedModel, plan: MarkPlan | None = None
@@ -110,15 +115,22 @@ class CallBlocks:
     def _openai(self, prompt: Prompt, history: History | None) -> Sequence[Block]:
         def rest(end: int, before: KnownHistory) -> ReadPrompt | None:
             assert history is not None
-            read = self._reader.openai_prompt(history.without(prompt, end))
-            return read if read.prompt else None  # the settings belong to the first block
+            read = self._tail.read(
+                key, prompt, history, end, count_behind(end),
+                lambda end: self._reader.openai_prompt(history.without(prompt, end)),
+            )  # fmt: skip
+            return read if read is not None and read.prompt else None  # the settings belong to the first block
+
+        def count_behind(end: int) -> int:
+            return 0 if history is None else len(history.items) - end
 
         mode = (prompt.get("prompt_cache_options") or {}).get("mode")
+        key = ("openai", mode == "explicit")
         reading = Reading(
-            key=("openai", mode == "explicit"),
+            key=key,
             whole=lambda: self._reader.openai_prompt(prompt),
             rest=rest,
-            count_behind=lambda end: 0 if history is None else len(history.items) - end,
+            count_behind=count_behind,
         )
         return continued_blocks(reading, history, self._known)
 
@@ -127,15 +139,23 @@ class CallBlocks:
     ) -> Sequence[Block]:
         def rest(end: int, before: KnownHistory) -> ReadPrompt | None:
             assert history is not None
-            body = shaped(history.without(prompt, end))
-            read = self._reader.anthropic_prompt(body, before)
-            return read if read.can_be_marked or not body.get("cache_control") else None
 
+            def read_from(end: int) -> ReadPrompt | None:
+                body = shaped(history.without(prompt, end))
+                read = self._reader.anthropic_prompt(body, before)
+                return read if read.can_be_marked or not body.get("cache_control") else None
+
+            return self._tail.read(key, prompt, history, end, count_behind(end), read_from)
+
+        def count_behind(end: int) -> int:
+            return 0 if history is None else len(history.items) - end
+
+        key = ("anthropic", shaped is messages_of_marked_chat, _settings(shaped(_without_messages(prompt))))
         reading = Reading(
-            key=("anthropic", shaped is messages_of_marked_chat, _settings(shaped(_without_messages(prompt)))),
+            key=key,
             whole=lambda: self._reader.anthropic_prompt(shaped(prompt)),
             rest=rest,
-            count_behind=lambda end: 0 if history is None else len(history.items) - end,
+            count_behind=count_behind,
         )
         return continued_blocks(reading, history, self._known)
 
@@ -145,12 +165,17 @@ class CallBlocks:
 
         def rest(end: int, before: KnownHistory) -> ReadPrompt | None:
             assert history is not None
-            is_called = not chat.get("tools") and any(block.run for block in before.blocks)
-            body = None if is_called else self._translator.messages_of_rest(chat, history.lead, end, model)
-            if body is None:
+            if not chat.get("tools") and any(block.run for block in before.blocks):
                 return None
-            read = self._reader.anthropic_prompt(body, before)
-            return read if read.can_be_marked or not body.get("cache_control") else None
+
+            def read_from(end: int) -> ReadPrompt | None:
+                body = self._translator.messages_of_rest(chat, history.lead, end, model)
+                if body is None:
+                    return None
+                read = self._reader.anthropic_prompt(body, before)
+                return read if read.can_be_marked or not body.get("cache_control") else None
+
+            return self._tail.read(key, chat, history, end, count_behind(end), read_from)
 
         def whole() -> ReadPrompt:
             return self._reader.anthropic_prompt(self._translator.messages_of_chat(chat, model))

@@ -6,12 +6,14 @@ prompt was once read both ways and came out the same. Everything else is read wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from operator import is_
+from typing import Any, NamedTuple
 
 from litellm_prompt_router.accounting.known_beginnings import History, KnownBeginnings
 from litellm_prompt_router.cache_model import Block, KnownHistory, ReadPrompt
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 
 BLOCK_BYTES = 300
 """Of a block that is kept, with its numbers."""
@@ -28,6 +30,62 @@ class Reading(NamedTuple):
     """Without what stands between the system prompt and this place of the history; None where it may matter."""
     count_behind: Callable[[int], int]
     """How many messages come of those from this place on."""
+
+
+class SharedTail:
+    """What was read of the new messages of one body, for the other body of the same request, which shares them."""
+
+    def __init__(self) -> None:
+        self._key: Hashable = None
+        self._body: Mapping[str, Any] = {}
+        self._tail: Sequence[Any] = ()
+        self._read: ReadPrompt | None = None
+
+    def clear(self) -> None:
+        """Holds no messages any longer."""
+        self._body, self._tail, self._read = {}, (), None
+
+    def read(
+        self,
+        key: Hashable,
+        body: Mapping[str, Any],
+        history: History,
+        end: int,
+        count: int,
+        read_from: Callable[[int], ReadPrompt | None],
+    ) -> ReadPrompt | None:
+        """What ``read_from`` this place of the history on reads: ``count`` messages, where the place is the last one.
+
+        Of a shared tail only the prompt is read again.
+        """
+        if any(body.get(field) for field in _REACHING_FIELDS):
+            return read_from(end)
+        tail = history.items[end:]
+        before = self._read
+        if before is not None and key == self._key and self._is_shared(body, history.field, tail):
+            is_whole = len(tail) == len(self._tail)
+            told = len(before.messages) if is_whole else count
+            if is_whole or (end == history.ends[-1] and told <= len(before.messages)):
+                read = read_from(len(history.items))
+                if read is not None and not read.messages:
+                    return before._replace(prompt=read.prompt, messages=before.messages[len(before.messages) - told :])
+        read = read_from(end)
+        self._key, self._body, self._tail, self._read = key, body, tail, read
+        return read
+
+    def _is_shared(self, body: Mapping[str, Any], field: str, tail: Sequence[Any]) -> bool:
+        """True where the bodies differ in nothing but what is ahead of the tail, and in system prompts."""
+        others = (body.keys() | self._body.keys()) - _PROMPT_FIELDS - {field}
+        begin = len(self._tail) - len(tail)
+        if begin < 0 or (begin and self._read is not None and (self._read.cites or self._read.shows)):
+            return False  # it may be the part ahead that does
+        is_same = all(map(is_, tail, self._tail[begin:]))
+        return is_same and all(body.get(name) is self._body.get(name) for name in others)
+
+
+_REACHING_FIELDS = (INJECTION_POINTS, "cache_control", "enable_prompt_caching")
+"""With these, marks in one place depend on what stands in others."""
+_PROMPT_FIELDS = frozenset({"system", "instructions"})
 
 
 def continued_blocks(reading: Reading, history: History | None, known: KnownBeginnings) -> Sequence[Block]:

@@ -26,7 +26,7 @@ from litellm_prompt_router.cache_model import (
     StoredPrefixes,
     longest_lifetime_seconds,
 )
-from litellm_prompt_router.cache_model.prefix_cache import prefix_hashes
+from litellm_prompt_router.cache_model.prefix_cache import prefixes_of
 from litellm_prompt_router.cache_model.stored_prefixes import sent_digest
 from litellm_prompt_router.cache_model.usage import Usage
 from litellm_prompt_router.process_memory.bounded import register_memory
@@ -103,7 +103,8 @@ class CounterfactualCaches:
     def account(self, call: ObservedCall, shared: SharedEntries | None = None) -> Estimate:
         """What the call would be billed for, given the calls observed so far; it is observed itself by this."""
         cache = PrefixCache(call.rules, self._entries)
-        lookups = cache.lookups(call.blocks, scope=call.scope, scale=call.scale)
+        prefixes = prefixes_of(call.blocks, call.scope, call.scale)
+        lookups = cache.lookups(call.blocks, prefixes=prefixes)
         since = self._since
         if shared is not None:
             entries, theirs = shared.fetch(call.scope, _shareable(call, _with_sent(call, lookups)))
@@ -114,12 +115,11 @@ class CounterfactualCaches:
         usage = cache.account(
             call.blocks,
             call.started_seconds,
-            scope=call.scope,
             first_token_seconds=call.first_token_seconds,
-            scale=call.scale,
+            prefixes=prefixes,
         )
         if shared is not None:
-            ends = {digest: end for end, digest in enumerate(prefix_hashes(call.blocks, call.scope)) if end}
+            ends = {digest: end for end, digest in enumerate(prefixes.hashes) if end}
             known = _with_sent(call, ends)
             changed = {digest: end for digest, end in known.items() if digest in self._entries.changed}
             kept = {digest: self._entries[digest] for digest in _shareable(call, changed)}

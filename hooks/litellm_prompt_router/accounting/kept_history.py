@@ -49,15 +49,17 @@ class KeptHistories:
             request, told = self._read(shape.read, kept, scope)
         except UnreadableRequestError:
             return None
+        more: dict[str, Any] = {}
         if kept.places is not None:
-            placed, varying = (state_of(places, request.system_text, scope) for places in kept.places)
-            told = replace(told, placed_state=placed, varying_state=varying)
+            more["placed_state"], more["varying_state"] = (
+                state_of(places, request.system_text, scope) for places in kept.places
+            )
         tools = kept.original.get("tools") or kept.original.get("functions")
         if tools:
-            told = replace(told, tools_state=self._tools_state(tools, scope))
-        if blocks is None:
-            return told
-        return replace(told, history_tokens=_tokens(blocks, "messages"), tools_tokens=_tokens(blocks, "tools"))
+            more["tools_state"] = self._tools_state(tools, scope)
+        if blocks is not None:
+            more |= {"history_tokens": _tokens(blocks, "messages"), "tools_tokens": _tokens(blocks, "tools")}
+        return replace(told, **more) if more else told
 
     def _read(
         self, read: Callable[[Prompt], Request], kept: InFlightRequest, scope: str

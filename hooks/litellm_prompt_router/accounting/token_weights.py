@@ -63,17 +63,19 @@ class _Fit:
     """Sums of squares, from which the weights follow."""
 
     def __init__(self) -> None:
-        self._products = np.zeros((4, 4))
-        self._answers = np.zeros(4)
+        self._products = [[0.0] * 4 for _ in range(4)]
+        self._answers = [0.0] * 4
         self._ours = 0.0
         self._theirs = 0.0
         self._weights: Sequence[float] | None = None
 
     def add(self, ours: Sequence[int], theirs: int) -> None:
         self._weights = None
-        row = np.array(ours, dtype=float)
-        self._products += np.outer(row, row)
-        self._answers += row * theirs
+        row = [float(amount) for amount in ours]
+        for number, amount in enumerate(row):
+            products = self._products[number]
+            products[:] = [known + amount * other for known, other in zip(products, row, strict=True)]
+            self._answers[number] += amount * theirs
         self._ours += sum(ours[:3])
         self._theirs += theirs
 
@@ -85,7 +87,9 @@ class _Fit:
     def _solved(self) -> Sequence[float]:
         common = self._theirs / self._ours
         start = np.array([common] * 3 + [0.0])
-        rest = self._answers - self._products @ start
-        weights = start + np.linalg.solve(self._products + _PRIOR, rest)
+        products = np.array(self._products)
+        rest = np.array(self._answers) - products @ start
+        weights = start + np.linalg.solve(products + _PRIOR, rest)
         is_likely = all(common / MAX_KIND_FACTOR < weight < common * MAX_KIND_FACTOR for weight in weights[:3])
-        return [float(weight) for weight in (weights if is_likely else start)]
+        found: list[float] = (weights if is_likely else start).tolist()
+        return found

@@ -10,8 +10,13 @@ from typing import Any, Literal
 IMAGE_TOKENS = 1_000
 """For an image or a file that can't be read as text. Ours: the real figure depends on its size."""
 LONG_CHARS = 256
+LONG_TEXT = 4_096
+_CONTROLS = bytes(set(range(32)) - {ord("\n")})
+"""All that JSON escapes in its own way, but for ends of lines, quotes and backslashes."""
 _DEVELOPER = frozenset({"system", "developer"})
 Kept = Literal["5m", "30m", "1h"]
+_as_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_in_order = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def as_blocks(content: Any) -> list[Mapping[str, Any]]:
@@ -47,12 +52,32 @@ def without_marks(raw: Any) -> Any:
 
 
 def key_of(parts: list[Any]) -> int:
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    """The first 8 bytes of a hash of the parts as JSON."""
+    return int.from_bytes(blake2b(json_bytes(parts), digest_size=8).digest())
+
+
+def json_bytes(parts: list[Any]) -> bytes:
+    """The parts as compact JSON. Long texts of the last one are written in half the time that ``json`` takes."""
+    last = parts[-1]
+    if not isinstance(last, dict) or not any(isinstance(one, str) and len(one) > LONG_TEXT for one in last.values()):
+        return _bytes(parts)
+    if not all(isinstance(name, str) for name in last):
+        return _bytes(parts)
+    ahead = _bytes(parts[:-1])[1:-1]
+    fields = b",".join([_bytes(name) + b":" + _bytes(value) for name, value in last.items()])
+    return b"[" + ahead + (b",{" if ahead else b"{") + fields + b"}]"
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str) and len(value) > LONG_TEXT:
+        raw = value.encode("utf-8", "surrogatepass")
+        if len(raw.translate(None, _CONTROLS)) == len(raw):
+            return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
+    return _as_written(value).encode("utf-8", "surrogatepass")
 
 
 def canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _in_order(value)
 
 
 def tool_text(tool: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ class CacheEntry(NamedTuple):
     lifetime_seconds: float
 
 
-class _Prefixes(NamedTuple):
+class Prefixes(NamedTuple):
     """Hash and size of the first n blocks, for every n from 0."""
 
     hashes: list[int]
@@ -86,14 +86,16 @@ class PrefixCache:
         scope: Hashable = "",
         first_token_seconds: float = 0.0,
         scale: float = 1.0,
+        prefixes: Prefixes | None = None,
     ) -> Usage:
         """The input buckets of a call that starts at ``now_seconds``; output is 0.
 
         What it writes is readable ``first_token_seconds`` later, when its response begins. ``scale``: the provider's
-        tokens for one of the blocks'. OpenAI's priced writes are in ``cache_write_5m_tokens``. Time should not run
-        backwards: a call accounted after one that began later reads nothing of that one's, nor the other way round.
+        tokens for one of the blocks'. ``prefixes``: of the blocks, where they are known. OpenAI's priced writes are in
+        ``cache_write_5m_tokens``. Time should not run backwards: a call accounted after one that began later reads
+        nothing of that one's, nor the other way round.
         """
-        prefixes = _prefixes(blocks, scope, scale)
+        prefixes = prefixes_of(blocks, scope, scale) if prefixes is None else prefixes
         if self._sweeps and len(self._entries) >= self._sweep_at:
             self._sweep(now_seconds)
         ready_seconds = now_seconds + first_token_seconds
@@ -107,9 +109,11 @@ class PrefixCache:
             case StoredPrefixes():
                 return self._stored(self.rules, blocks, prefixes, now_seconds, ready_seconds)
 
-    def lookups(self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0) -> dict[int, int]:
+    def lookups(
+        self, blocks: Sequence[Block], *, scope: Hashable = "", scale: float = 1.0, prefixes: Prefixes | None = None
+    ) -> dict[int, int]:
         """Hash -> number of blocks, of every prefix that would be read from here if it were cached."""
-        hashes, tokens = _prefixes(blocks, scope, scale)
+        hashes, tokens = prefixes_of(blocks, scope, scale) if prefixes is None else prefixes
         rules = self.rules
         match rules:
             case MarkedPrefixes():
@@ -127,7 +131,7 @@ class PrefixCache:
         self,
         rules: MarkedPrefixes,
         blocks: Sequence[Block],
-        prefixes: _Prefixes,
+        prefixes: Prefixes,
         now: float,
         ready: float,
     ) -> Usage:
@@ -147,7 +151,7 @@ class PrefixCache:
         self._write_and_refresh(prefixes, hit, [(end, lifetime) for end, lifetime, _ in marks], now, ready)
         return _usage(tokens[-1], read=a, write_1h=b - a, write_5m=c - b)
 
-    def _automatic(self, rules: AutomaticPrefixes, prefixes: _Prefixes, now: float, ready: float) -> Usage:
+    def _automatic(self, rules: AutomaticPrefixes, prefixes: Prefixes, now: float, ready: float) -> Usage:
         hashes, tokens = prefixes
         shared = len(hashes) - 1
         while tokens[shared] >= rules.min_tokens and not self._is_alive(hashes[shared], now):
@@ -172,7 +176,7 @@ class PrefixCache:
         self,
         rules: BreakpointPrefixes,
         blocks: Sequence[Block],
-        prefixes: _Prefixes,
+        prefixes: Prefixes,
         now: float,
         ready: float,
     ) -> Usage:
@@ -189,7 +193,7 @@ class PrefixCache:
         return _usage(tokens[-1], read=read, write_5m=written)
 
     def _stored(
-        self, rules: StoredPrefixes, blocks: Sequence[Block], prefixes: _Prefixes, now: float, ready: float
+        self, rules: StoredPrefixes, blocks: Sequence[Block], prefixes: Prefixes, now: float, ready: float
     ) -> Usage:
         hashes, tokens = prefixes
         ends = [end for end in range(len(hashes) - 1, 0, -1) if tokens[end] >= rules.min_tokens]
@@ -208,7 +212,7 @@ class PrefixCache:
         self,
         rules: MarkedPrefixes,
         blocks: Sequence[Block],
-        prefixes: _Prefixes,
+        prefixes: Prefixes,
         marks: list[int],
         now: float,
     ) -> int:
@@ -220,7 +224,7 @@ class PrefixCache:
         return 0
 
     def _write_and_refresh(
-        self, prefixes: _Prefixes, hit: int, marks: list[tuple[int, float]], now: float, ready: float
+        self, prefixes: Prefixes, hit: int, marks: list[tuple[int, float]], now: float, ready: float
     ) -> None:
         """Write the marked prefixes and refresh those that were read."""
         found = self._entries[prefixes.hashes[hit]] if hit else None
@@ -270,11 +274,12 @@ def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:
     return list(accumulate(map(_KEY, blocks), _extend, initial=hash(scope) & _WORD))
 
 
-def _prefixes(blocks: Sequence[Block], scope: Hashable, scale: float) -> _Prefixes:
+def prefixes_of(blocks: Sequence[Block], scope: Hashable, scale: float) -> Prefixes:
+    """Hashes under ``scope``; ``scale``: the provider's tokens for one of the blocks'."""
     tokens = list(accumulate(map(_TOKENS, blocks), initial=0))
     if scale != 1.0:
         tokens = [round(size * scale) for size in tokens]
-    return _Prefixes(prefix_hashes(blocks, scope), tokens)
+    return Prefixes(prefix_hashes(blocks, scope), tokens)
 
 
 def _extend(prefix: int, key: int) -> int:

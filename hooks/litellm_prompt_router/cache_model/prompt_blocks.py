@@ -15,9 +15,9 @@
 
 from __future__ import annotations
 
-import marshal
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, chain, pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -35,7 +35,7 @@ from litellm_prompt_router.cache_model.block_content import (
     without_marks,
 )
 from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses
-from litellm_prompt_router.process_memory.bounded import register_memory
+from litellm_prompt_router.cache_model.remembered_blocks import RememberedBlocks
 
 Section = Literal["tools", "system", "messages"]
 Lifetime = Literal["5m", "30m", "1h"]
@@ -49,10 +49,6 @@ FRAMING_TOKENS = 4
 PIECE_CHARS = 512
 """About 128 tokens, OpenAI's step."""
 MEMO_ENTRIES = 65_536
-MAX_PROMPT_BLOCKS = 32_768
-"""In all tools and system prompts that are remembered: about 8 MB."""
-_VERSION = 2
-"""Of marshal's format: what is equal is written alike."""
 
 _PIECE = re.compile(rf".{{1,{PIECE_CHARS}}}\S{{0,128}}", re.DOTALL)
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
@@ -111,9 +107,8 @@ class BlockReader:
         self._count_tokens = count_tokens
         self._memo: dict[int, int] = {}
         self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
-        self._prompts: dict[tuple[int, int], tuple[Block, ...]] = {}
-        self._prompt_blocks = 0
-        register_memory(self, "blocks of prompts", MAX_PROMPT_BLOCKS, lambda it: it._prompt_blocks)
+        self._prompts: RememberedBlocks[Block] = RememberedBlocks("blocks of prompts")
+        self._messages: RememberedBlocks[Block] = RememberedBlocks("blocks of messages")
 
     # Anthropic
 
@@ -127,9 +122,8 @@ class BlockReader:
         tools, system = body.get("tools") or (), as_blocks(body.get("system"))
         frame = reach.settings("system") if system else []
         prompt = list(
-            self._prompt(
-                tools,
-                [system, frame],
+            self._prompts.of(
+                (tools, long_texts_hashed([system, frame])),
                 lambda: [
                     *(self._anthropic_block("tools", [], tool) for tool in tools),
                     *(self._anthropic_block("system", [] if n else frame, raw) for n, raw in enumerate(system)),
@@ -142,19 +136,24 @@ class BlockReader:
             if _may_be_marked(raw):
                 last = prompt, number
         for message in body.get("messages") or ():
-            blocks: list[Block] = []
+            content = as_blocks(message.get("content"))
+            due = reach.settings("messages") if content else []
             role = message.get("role")
-            for number, raw in enumerate(as_blocks(message.get("content"))):
-                block = self._anthropic_block("messages", [*reach.settings("messages"), role, number == 0], raw)
+            blocks = list(self._messages.of((due, role, content), partial(self._anthropic_message, due, role, content)))
+            for number, raw in enumerate(content):
                 if _may_be_marked(raw):
                     last = blocks, number
-                blocks.append(block._replace(is_answer=True) if role == "assistant" else block)
             messages.append(blocks)
         automatic = lifetime_of(body.get("cache_control"))
         if automatic and last is not None and last[0][last[1]].mark is None:
             last[0][last[1]] = last[0][last[1]]._replace(mark=automatic)
         can_end = last is not None and last[0] is not prompt
         return ReadPrompt(tuple(prompt), tuple(map(tuple, messages)), reach.cites, reach.shows, can_end)
+
+    def _anthropic_message(self, due: list[Any], role: Any, content: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+        for number, raw in enumerate(content):
+            block = self._anthropic_block("messages", [*([] if number else due), role, number == 0], raw)
+            yield block._replace(is_answer=True) if role == "assistant" else block
 
     def _anthropic_block(self, section: Section, frame: list[Any], raw: Mapping[str, Any]) -> Block:
         key = key_of([section, *frame, without_marks(raw)])
@@ -182,9 +181,8 @@ class BlockReader:
         options = body.get("prompt_cache_options") or {}
         leading = leading_count(messages)
         endings = frozenset() if options.get("mode") == "explicit" else message_endings(messages, leading)
-        prompt = self._prompt(
-            tools,
-            [settings, messages[:leading], leading - 1 in endings],
+        prompt = self._prompts.of(
+            (tools, long_texts_hashed([settings, messages[:leading], leading - 1 in endings])),
             lambda: [
                 *self._openai_tools(tools, settings),
                 *chain.from_iterable(
@@ -211,6 +209,14 @@ class BlockReader:
             frame = []
 
     def _openai_blocks(
+        self, message: Mapping[str, Any], section: Section, settings: list[Any], is_ending: bool
+    ) -> tuple[Block, ...]:
+        return self._messages.of(
+            ("openai", message, section, settings, is_ending),
+            lambda: self._openai_blocks_read(message, section, settings, is_ending),
+        )
+
+    def _openai_blocks_read(
         self, message: Mapping[str, Any], section: Section, settings: list[Any], is_ending: bool
     ) -> tuple[Block, ...]:
         pieces = list(self._openai_message(message, section, settings))
@@ -259,22 +265,6 @@ class BlockReader:
         return sizes
 
     # Both
-
-    def _prompt(self, tools: Any, parts: Any, read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
-        """What is read of tools and system, remembered by their content."""
-        try:
-            written = marshal.dumps((tools, long_texts_hashed(parts)), _VERSION)
-        except ValueError:  # a type that JSON doesn't have
-            return tuple(read())
-        name = (hash(written), len(written))
-        found = self._prompts.get(name)
-        if found is None:
-            found = tuple(read())
-            while self._prompts and self._prompt_blocks + len(found) > MAX_PROMPT_BLOCKS:
-                self._prompt_blocks -= len(self._prompts.pop(next(iter(self._prompts))))
-            self._prompts[name] = found
-            self._prompt_blocks += len(found)
-        return found
 
     def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object) -> int:
         size = self._memo.get(key)

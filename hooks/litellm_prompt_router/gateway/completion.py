@@ -1,12 +1,14 @@
 """What finished requests cost, and what they would have cost: from the request to its completed record.
 
 Completing a record takes milliseconds, and a round trip where replicas share what they saw: a thread of its own does
-it, one record after the other, ahead of LiteLLM's loggers, so that they can be told the net figure.
+it, one record after the other, ahead of LiteLLM's loggers, so that they can be told the net figure. Between its steps
+it sleeps for a moment: Python would let it run for 5 ms while the event loop waits for its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,8 @@ MAX_COMPLETED = 4_096
 """Records that wait for LiteLLM's own event, which follows at once."""
 MAX_COMPLETING = 1_000
 """Records in line for the thread; a slow Redis can't make it longer."""
+GIVE_WAY_SECONDS = 0.00005
+"""Enough for another thread to get its turn."""
 ACCOUNTING_BEHIND = "unavailable: accounting is behind"
 
 
@@ -48,6 +52,7 @@ class RecordCompleter:
             deployments=AnsweringDeployments(),
             translator=LiteLLMTranslator(),
             shared=self._shared,
+            give_way=lambda: time.sleep(GIVE_WAY_SECONDS),
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
         self._redis: RedisEntries | None = None

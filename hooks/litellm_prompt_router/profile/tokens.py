@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import tiktoken
@@ -21,8 +22,8 @@ ENCODING = "o200k_base"
 MEMO_ENTRIES = 4096
 MEMO_PARAGRAPHS = 16_384
 LONG_CHARS = 2_000
-PARAGRAPHS = re.compile(r"(?<=\n\n)(?=[A-Za-z0-9#*`<\[(-])")
-"""Between these no token lies: in ``o200k_base`` whatever a line's end is part of ends with it, unless white space, a
+PARAGRAPH_END = re.compile(r"\n\n(?=[A-Za-z0-9#*`<\[(-])")
+"""No token reaches across: in ``o200k_base`` whatever a line's end is part of ends with it, unless white space, a
 slash or a combining mark follows."""
 
 
@@ -35,30 +36,45 @@ def token_counter() -> Callable[[str], int]:
     texts: dict[tuple[int, int], int] = {}
     paragraphs: dict[tuple[int, int], int] = {}
 
-    def remembered(memo: dict[tuple[int, int], int], most: int, text: str, size_of: Callable[[str], int]) -> int:
-        key = (hash(text), len(text))
-        size = memo.get(key)
-        if size is None:
-            size = size_of(text)
-            if len(memo) >= most:
-                memo.pop(next(iter(memo)), None)
-            memo[key] = size
-        return size
-
     def encoded(text: str) -> int:
         return len(encoding.encode_ordinary(text))
 
     def counted(text: str) -> int:
         if len(text) < LONG_CHARS:
             return encoded(text)
-        return sum([remembered(paragraphs, MEMO_PARAGRAPHS, one, encoded) for one in PARAGRAPHS.split(text)])
+        total = 0
+        for paragraph in paragraphs_of(text):
+            key = (hash(paragraph), len(paragraph))
+            size = paragraphs.get(key)
+            if size is None:
+                size = encoded(paragraph)
+                _keep(paragraphs, key, size, MEMO_PARAGRAPHS)
+            total += size
+        return total
 
     def count(text: str) -> int:
-        return remembered(texts, MEMO_ENTRIES, text, counted)
+        key = (hash(text), len(text))
+        size = texts.get(key)
+        if size is None:
+            size = counted(text)
+            _keep(texts, key, size, MEMO_ENTRIES)
+        return size
 
     register_memory(count, "token counts", MEMO_ENTRIES, lambda _: len(texts))
     register_memory(count, "paragraphs' token counts", MEMO_PARAGRAPHS, lambda _: len(paragraphs))
     return count
+
+
+def paragraphs_of(text: str) -> list[str]:
+    """The text in pieces that have the tokens of the whole."""
+    ends = [found.end() for found in PARAGRAPH_END.finditer(text)]
+    return [text[start:end] for start, end in pairwise([0, *ends, len(text)])]
+
+
+def _keep(memo: dict[tuple[int, int], int], key: tuple[int, int], size: int, most: int) -> None:
+    if len(memo) >= most:
+        memo.pop(next(iter(memo)), None)
+    memo[key] = size
 
 
 def _encoding() -> tiktoken.Encoding:

@@ -186,6 +186,8 @@ class ClaudeWire:
         messages = self._config.translate_developer_role_to_system_role(messages=messages)
         system = self._config.translate_system_message(messages=messages[:lead])
         later = messages[lead:]
+        if not later:
+            return {**self._envelope(chat), **({"system": system} if system else {}), "messages": []}
         runs = sum(_is_answer(one) != _is_answer(other) for one, other in pairwise(later)) + 1
         wire = anthropic_messages_pt(model=self._model, messages=later, llm_provider=self._config._resolved_provider)
         if len(wire) != runs:
