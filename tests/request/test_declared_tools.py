@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.request.wire.declared_tools import known_tools, may_call_tools, tool_names
+from litellm_prompt_router.request.wire.declared_tools import known_tools, may_call_tools, tool_count, tool_names
 
 BODIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "chat": ({"tools": [{"type": "function", "function": {"name": "a"}}]}, ("a",)),
@@ -115,6 +115,21 @@ def test_all_that_can_be_called(body: dict[str, Any], names: set[str] | None) ->
 )
 def test_tools_may_be_called_unless_it_is_known_that_there_are_none(body: dict[str, Any]) -> None:
     assert may_call_tools(body) == (known_tools(body) != frozenset())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[body for body, _ in BODIES.values()],
+        *[body for body, _ in KNOWN.values()],
+        {"tools": [{"name": "a"}, {"name": "a"}], "functions": [{"name": "b"}]},
+        {"tools": [None, {"tools": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}]},
+        {"tools": "abc"},
+    ],
+)
+def test_tools_are_counted_as_entries_or_as_names(body: dict[str, Any]) -> None:
+    tools = body.get("tools")
+    assert tool_count(body) == max(len(tools) if isinstance(tools, list) else 0, len(tool_names(body)))
 
 
 class _Tool(dict[str, Any]):

@@ -33,6 +33,16 @@ def tool_names(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def tool_count(data: Mapping[str, Any]) -> int:
+    """How many tools are declared; of names of tools, where there are more of those since an entry holds a list."""
+    tools = data.get("tools")
+    listed = len(tools) if isinstance(tools, list) else 0
+    is_flat = not data.get("functions") and not any(map(holds_tools, _items(data)))
+    if is_flat and not (listed and _has_lists(data["tools"])):
+        return listed
+    return max(listed, len(tool_names(data)))
+
+
 def known_tools(data: Mapping[str, Any]) -> frozenset[str] | None:
     """Every tool that the request lets the model call from the start; None where that can't be told.
 
@@ -121,6 +131,14 @@ def _add_known(tool: object, names: set[str]) -> bool:
     return is_told and all(
         isinstance(inner, list) and all(_add_known(each, names) for each in inner) for inner in lists
     )
+
+
+def _has_lists(tools: list[Any]) -> bool:
+    one, other, third = _LISTS_IN_TOOL
+    for tool in tools:
+        if isinstance(tool, dict) and (one in tool or other in tool or third in tool):
+            return True
+    return False
 
 
 def tools_chars(data: Mapping[str, Any]) -> int | None:
