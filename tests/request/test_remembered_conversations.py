@@ -217,7 +217,7 @@ SHORT_TURNS = (
 
 @pytest.mark.parametrize("declared", [None, frozenset(), frozenset({"ferry_times"})], ids=["unknown", "none", "one"])
 def test_every_short_conversation_comes_out_as_if_no_other_had_been(declared: frozenset[str] | None) -> None:
-    """All of five turns out of six, so that each shares its beginning with some that go on otherwise; tools change in between."""
+    """All of five turns, so that each shares its beginning with some that go on otherwise; tools change in between."""
     remembering, forgetful = Router(QUAY), Router(QUAY)
     for turns in product(SHORT_TURNS, repeat=5):
         for known in (declared, frozenset({"write_ledger"})):

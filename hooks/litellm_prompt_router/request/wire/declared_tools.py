@@ -135,10 +135,7 @@ def _add_known(tool: object, names: set[str]) -> bool:
 
 def _has_lists(tools: list[Any]) -> bool:
     one, other, third = _LISTS_IN_TOOL
-    for tool in tools:
-        if isinstance(tool, dict) and (one in tool or other in tool or third in tool):
-            return True
-    return False
+    return any(isinstance(tool, dict) and (one in tool or other in tool or third in tool) for tool in tools)
 
 
 def tools_chars(data: Mapping[str, Any]) -> int | None:
