@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from litellm_prompt_router.request.wire.marks import Mark, mark_of, marks_of_tools
+from litellm_prompt_router.request.types import Mark
+from litellm_prompt_router.request.wire.marks import mark_of, marks_of_tools
 
 MARKS: tuple[dict[str, Any], ...] = (
     {},
