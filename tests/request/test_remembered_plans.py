@@ -28,7 +28,7 @@ HARBOUR = profile(
 )
 NOTES = ("<note>abc</note>", "<note>a b</note>", "<note>a\nb</note>")
 USERS = ("User: Ada.", "User: Ab\n.", "User: A b\n")
-BEHIND = ("\nBe quick.", "\nBe\nquick.")
+BEHIND = ("", "\nBe quick.")
 SAID = (
     ["lift it with the crane"],
     ["lift it with the crane", "Done.", "when does the ferry leave?"],
