@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litellm_prompt_router.request.wire.declared_tools import known_tools, tool_names
+from litellm_prompt_router.request.wire.declared_tools import known_tools, may_call_tools, tool_count, tool_names
 
 BODIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "chat": ({"tools": [{"type": "function", "function": {"name": "a"}}]}, ("a",)),
@@ -98,3 +98,52 @@ KNOWN: dict[str, tuple[dict[str, Any], set[str] | None]] = {
 def test_all_that_can_be_called(body: dict[str, Any], names: set[str] | None) -> None:
     """From the start; None where a tool may be there that nobody named."""
     assert known_tools(body) == names
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[body for body, _ in BODIES.values()],
+        *[body for body, _ in KNOWN.values()],
+        {"tools": []},
+        {"tools": [{"functionDeclarations": []}]},
+        {"tools": [{"functionDeclarations": []}, {"name": "a"}]},
+        {"tools": [{"functionDeclarations": []}, None]},
+        {"tools": [], "functions": [{"name": "a"}]},
+        {"tools": [{"type": "function", "function": {"name": ""}}]},
+    ],
+)
+def test_tools_may_be_called_unless_it_is_known_that_there_are_none(body: dict[str, Any]) -> None:
+    assert may_call_tools(body) == (known_tools(body) != frozenset())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[body for body, _ in BODIES.values()],
+        *[body for body, _ in KNOWN.values()],
+        {"tools": [{"name": "a"}, {"name": "a"}], "functions": [{"name": "b"}]},
+        {"tools": [None, {"tools": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}]},
+        {"tools": "abc"},
+    ],
+)
+def test_tools_are_counted_as_entries_or_as_names(body: dict[str, Any]) -> None:
+    tools = body.get("tools")
+    assert tool_count(body) == max(len(tools) if isinstance(tools, list) else 0, len(tool_names(body)))
+
+
+class _Tool(dict[str, Any]):
+    """Counts how often it is looked at."""
+
+    looks = 0
+
+    def get(self, *field: Any) -> Any:
+        type(self).looks += 1
+        return super().get(*field)
+
+
+def test_whether_tools_may_be_called_is_told_by_the_first() -> None:
+    _Tool.looks = 0
+    tools = [_Tool(type="function", function={"name": f"t{number}"}) for number in range(47)]
+    assert may_call_tools({"tools": tools})
+    assert _Tool.looks < 10

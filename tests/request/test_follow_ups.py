@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.profile.conversation_words import WORDS_FILE
-from litellm_prompt_router.request.route import Router
+from litellm_prompt_router.request.route import Router, follow_ups
 from litellm_prompt_router.request.route.follow_ups import MAX_CHARS, kind_without_task
 from litellm_prompt_router.request.route.triggers import folded, words_of
 from litellm_prompt_router.request.types import RoutingDecision, Turn
@@ -117,3 +118,37 @@ def test_no_word_names_what_somebody_wants_done() -> None:
         for name, words in lists.items():
             listed = words.casefold().split()
             assert verbs.isdisjoint(listed), (language, name)
+
+
+class _EveryWord(frozenset[str]):
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_word_of_a_task_ends_the_reading_and_changes_nothing(started: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside reading every message to its end."""
+    told = [*[text for _, text in EVERY], *SHORT_TASKS, *VERBS]
+    told += [f"{one} {other}" for one, other in zip(told, reversed(told), strict=True)]
+
+    def kinds() -> list[str | None]:
+        return [kind_without_task(text, folded(text), words_of(folded(text)), started=started) for text in told]
+
+    found = kinds()
+    monkeypatch.setattr(follow_ups, "_WITHOUT_TASK", _EveryWord())
+    assert found == kinds()
+    assert {None, "follow_up", "small_talk"} == set(found)
+
+
+def test_the_words_behind_a_task_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    plain = follow_ups._parts_of_chunk
+
+    def noting(chunk: str, is_apart: bool, is_before: bool) -> Iterator[Any]:
+        read.append(chunk)
+        return plain(chunk, is_apart, is_before)
+
+    monkeypatch.setattr(follow_ups, "_parts_of_chunk", noting)
+    text = "please " + "frobnicate the gauge " * 9
+    assert kind_without_task(text, text, words_of(text), started=True) is None
+    assert read == ["please", "frobnicate"]

@@ -20,6 +20,7 @@ from litellm_prompt_router.request import history
 from litellm_prompt_router.request.history import History, HistoryMemory, totals_of
 from litellm_prompt_router.request.message_chain import STRIDE, MessageChain, without_marks
 from litellm_prompt_router.request.pipeline import Pipeline
+from litellm_prompt_router.request.remembered_plans import RememberedPlans
 from litellm_prompt_router.request.route import Router, walk
 from litellm_prompt_router.request.slices import MAX_UNSLICED_TURNS, SLICE_TURNS, at_once
 from litellm_prompt_router.request.types import Rewritten, Target, Turn
@@ -182,6 +183,7 @@ FORGETFUL = pipeline()
 def forget(one: Pipeline) -> None:
     """The oracle: whatever it is asked next, it reads from the start."""
     one._histories = HistoryMemory()
+    one._plans = RememberedPlans(COUNT, adds_marks=True)
     for each in one._routers.values():
         each._walks = walk.RememberedWalks()
 
@@ -211,6 +213,7 @@ SHORT_TURNS = (
     Turn("assistant", "", tool_calls=("ferry_times",), arguments=("write_ledger",)),
     Turn("tool", "row"),
     Turn("system", "be brief"),
+    Turn("user", "write it down", declared=frozenset({"ferry_times"})),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from litellm_prompt_router.gateway.request_ids import new_id
 from litellm_prompt_router.record.record import Caller
-from litellm_prompt_router.request.wire.declared_tools import tool_names
+from litellm_prompt_router.request.wire.declared_tools import tool_count
 
 MAX_NAME_CHARS = 256
 MAX_TAGS = 100
@@ -25,7 +25,6 @@ def caller_of(
     key: Any, data: Mapping[str, Any], call_type: str, bag: Mapping[str, Any], now_seconds: float | None = None
 ) -> Caller:
     """Whose request it is; ``key`` is LiteLLM's UserAPIKeyAuth."""
-    tools = data.get("tools")
     return Caller(
         request_id=new_id(),
         call_id=text_of(data.get("litellm_call_id")),
@@ -37,7 +36,7 @@ def caller_of(
         key_hash=_key_hash(getattr(key, "api_key", None)),
         team_id=text_of(getattr(key, "team_id", None)),
         model_group=text_of(data.get("model")),
-        tool_count=max(len(tools) if isinstance(tools, list) else 0, len(tool_names(data))),
+        tool_count=tool_count(data),
         user_id=text_of(getattr(key, "user_id", None)),
         tags=_tags(key),
     )

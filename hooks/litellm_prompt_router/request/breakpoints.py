@@ -85,10 +85,8 @@ def plan_breakpoints(
         )
     room = CLAUDE_MAX_MARKS - len(request.marks_before) - len(request.marks_after) - len(kept) - len(edges)
     history: tuple[int, ...] = ()
-    marks_history = target.takes_marks and target.places_points and not request.marks_after
-    if marks_history and composition.tokens >= target.min_cache_tokens:
-        is_wanted = adds_marks or (points.are_automatic and edges)
-        wanted = history_ends(request.turns, composition.late) if is_wanted else ()
+    if adds_marks or (points.are_automatic and edges):
+        wanted = planned_history_ends(request, composition, target)
         history = tuple(place for place in wanted if -place not in points.places)[: max(0, room - len(points.kept))]
     restates = target.takes_marks and (bool(history) or points.are_replaced or (bool(composition.late) and points.kept))
     return Breakpoints(
@@ -158,6 +156,14 @@ def _is_for_system_prompt(point: Mark) -> bool:
 def _control(point: Mark) -> Mark:
     control = point.get("control")
     return control if isinstance(control, dict) else EPHEMERAL
+
+
+def planned_history_ends(request: Request, composition: Composition, target: Target) -> tuple[int, ...]:
+    """``history_ends`` where marks of ours there are of use; none where they aren't."""
+    is_of_use = target.takes_marks and target.places_points and not request.marks_after
+    if not is_of_use or composition.tokens < target.min_cache_tokens:
+        return ()
+    return history_ends(request.turns, composition.late)
 
 
 class _Block(NamedTuple):

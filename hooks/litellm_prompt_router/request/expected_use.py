@@ -19,7 +19,7 @@ from typing import Any
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.history import totals_of
 from litellm_prompt_router.request.types import Turn
-from litellm_prompt_router.request.wire.declared_tools import known_tools
+from litellm_prompt_router.request.wire.declared_tools import may_call_tools
 
 CALLS_PER_MESSAGE = 2.5
 """Calls that one user message leads to where tools are declared and no ledger says how many. Agents' loops are longer
@@ -49,9 +49,7 @@ def expected_use(profile: Profile, *, declares_tools: bool = True) -> ExpectedUs
 
 def declares_tools(data: Mapping[str, Any], turns: Iterable[Turn]) -> bool:
     """Whether the model may call tools in this conversation; True where that can't be told."""
-    if known_tools(data) != frozenset():
-        return True
-    return totals_of(turns).has_tools
+    return may_call_tools(data) or totals_of(turns).has_tools
 
 
 @lru_cache(maxsize=REMEMBERED)

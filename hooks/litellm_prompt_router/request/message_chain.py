@@ -34,6 +34,8 @@ class MessageChain:
         self._kind = kind
         self._read = 0
         self._is_broken = False
+        self._within: dict[int, bytes | None] = {}
+        """The digests between two strides that were asked for."""
         self.digests: list[bytes] = [sha256(kind.encode()).digest()]
         """Of each whole number of strides from the conversation's begin on; the first is of none."""
         self.suspects: list[int] = []
@@ -78,7 +80,11 @@ class MessageChain:
         before = self.digests[stride]
         if not rest:
             return before
-        messages = self._messages[end - rest : end]
+        if end not in self._within:
+            self._within[end] = self._digest_within(before, self._messages[end - rest : end])
+        return self._within[end]
+
+    def _digest_within(self, before: bytes, messages: list[Any]) -> bytes | None:
         try:
             packed = dumps(messages, _FORMAT)
             if _may_be_marked(packed):

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from litellm_prompt_router.profile.profile import DEFAULT_PLACEMENT, Placement, Profile
-from litellm_prompt_router.request.breakpoints import plan_breakpoints
-from litellm_prompt_router.request.compose import compose, with_space_behind_seams
+from litellm_prompt_router.request.compose import with_space_behind_seams
 from litellm_prompt_router.request.cost_gate import (
     first_selected,
     leaves_nothing_out,
@@ -20,6 +19,7 @@ from litellm_prompt_router.request.history import HistoryMemory
 from litellm_prompt_router.request.late_places import with_late_places
 from litellm_prompt_router.request.marks_by_deployment import marking_of
 from litellm_prompt_router.request.recognise import Catalogue
+from litellm_prompt_router.request.remembered_plans import RememberedPlans
 from litellm_prompt_router.request.route import (
     AnswerLookup,
     Lookup,
@@ -73,6 +73,7 @@ class Pipeline:
     ) -> None:
         self.profiles = {profile.name: profile for profile in profiles}
         self._histories = HistoryMemory()
+        self._plans = RememberedPlans(count_tokens, adds_marks=adds_marks)
         self._catalogue = Catalogue(profiles)
         self._routers = {profile.name: Router(profile) for profile in profiles}
         self._count_tokens = count_tokens
@@ -290,11 +291,9 @@ class Pipeline:
         arrivals = () if is_latest else decision.arrivals
         selected = first_selected(decision, profile, is_latest=is_latest)
         recognition = with_space_behind_seams(request, recognition)
-        composition = compose(
-            request, recognition, selected, self._count_tokens, arrivals=arrivals, grows=placement == "grow"
-        )
+        base = self._plans.composition(request, recognition, selected, arrivals, grows=placement == "grow")
         composition = with_late_places(
-            composition,
+            base,
             request.turns,
             common,
             self._count_tokens,
@@ -307,7 +306,7 @@ class Pipeline:
                 recognition=recognition,
                 decision=decision,
                 composition=composition,
-                breakpoints=plan_breakpoints(request, recognition, composition, one, adds_marks=self._adds_marks),
+                breakpoints=self._plans.breakpoints(request, recognition, base, composition, one),
                 placement=placement,
                 target=one,
                 cache_key=_cache_key(profile, selected) if self._adds_marks and one.takes_cache_key else None,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
-MAX_UNSLICED_TURNS = 128
+MAX_UNSLICED_TURNS = 24
 """Of a conversation with no more turns that are new, all is decided at once."""
-SLICE_TURNS, SLICE_CHARS = 32, 100_000
-"""Of a longer one so many turns or characters are decided on at a time: a few milliseconds."""
+SLICE_TURNS, SLICE_CHARS = 16, 100_000
+"""Of a longer one so many turns or characters are decided on at a time: two or three milliseconds."""
 Found = TypeVar("Found")
 Result = TypeVar("Result")
 Slices = Generator[None, None, Result]

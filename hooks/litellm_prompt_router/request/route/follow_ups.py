@@ -90,6 +90,8 @@ _THANKS = frozenset(
 _LISTED = FOLLOW_UP | FOLLOW_FILL | SMALL_TALK | (SMALL_FILL - _HELP)
 _NO_NAMES = _LISTED | _HELP | REFERENCES | TIMES | TITLES
 _SMALL = SMALL_TALK | SMALL_FILL
+_WITHOUT_TASK = _LISTED | _SMALL | REFERENCES | TIMES | TITLES
+"""A word that is none of these names a task, wherever it stands."""
 
 _SIGNATURE = re.compile(
     r"(?im)^(?:-- ?$|sent from my |von meinem \w+ gesendet|envoyé de(?:puis)? mon |enviado desde mi "
@@ -161,7 +163,10 @@ def _is_small_talk(parts: Sequence[_MessagePart], said: Sequence[str], *, starte
 
 
 def _parts_of(text: str) -> list[_MessagePart] | None:
-    """The words of a short message, and what stands beside them; None where it is too long to be only that."""
+    """The words of a short message, and what stands beside them; None where it is too long to be only that.
+
+    None as well where one of the words names a task: most messages are told by their first words.
+    """
     text = unicodedata.normalize("NFKC", text.strip())
     if len(text) > MAX_CHARS:
         return None
@@ -179,7 +184,10 @@ def _parts_of(text: str) -> list[_MessagePart] | None:
         raw = match[0]
         apart = not begun or _SEPARATOR.search(between) is not None or raw[0] in "–—-"
         ends = match.end() == len(text) or _SEPARATOR.match(text[match.end() :].lstrip(" ")) or raw[-1] in ".:"
-        parts += _parts_of_chunk(raw.strip(_EDGES), apart, bool(ends))
+        for part in _parts_of_chunk(raw.strip(_EDGES), apart, bool(ends)):
+            if part.kind == "word" and part.text not in _WITHOUT_TASK:
+                return None
+            parts.append(part)
         begun = match.end()
     return parts if sum(part.kind == "word" for part in parts) <= MAX_WORDS else None
 

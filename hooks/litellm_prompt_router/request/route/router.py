@@ -47,7 +47,7 @@ from litellm_prompt_router.request.route.routing_answers import (
 from litellm_prompt_router.request.route.routing_model_part import RoutingModelPart
 from litellm_prompt_router.request.route.scores import GateState, Trace
 from litellm_prompt_router.request.route.uncalibrated import UncalibratedBase
-from litellm_prompt_router.request.route.walk import RememberedWalks, Walk, WalkVariant, is_settled
+from litellm_prompt_router.request.route.walk import ENDING, RememberedWalks, Walk, WalkVariant, is_settled
 from litellm_prompt_router.request.slices import (
     MAX_UNSLICED_TURNS,
     SLICE_CHARS,
@@ -262,11 +262,16 @@ class Router:
 
         A client that marks the history's moving end may write a message otherwise once its mark is gone.
         """
-        ends = [len(turns) - 1]
-        if ends[0] > begin and (suspects := turns.chain.read().suspects):
-            ends.insert(0, min(suspects[0], ends[0]))
-        places = [next((at for at in range(end, begin, -1) if is_settled(turns, at)), begin) for end in ends]
-        return sorted({place for place in places if place > begin})
+        last = len(turns) - 1
+        if last < begin:
+            return []
+        ends = [last]
+        if last > begin and (suspects := turns.chain.read().suspects):
+            ends.insert(0, min(suspects[0], last))
+        places = {next((at for at in range(end, begin, -1) if is_settled(turns, at)), begin) for end in ends}
+        if turns[last].role in ENDING:
+            places.add(last + 1)  # read once, though whether it is settled there the next call tells
+        return sorted([place for place in places if place > begin])
 
     def _started_anew(self, absent: frozenset[int] = frozenset()) -> Walk:
         return Walk(Need(self._core, self._requires, self._ids), GateState(self._columns), absent=absent)

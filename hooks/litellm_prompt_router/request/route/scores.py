@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from litellm_prompt_router.profile.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Floats, Gate, Ints, ScoreTable
+from litellm_prompt_router.profile.fitted import GATE_INPUTS, SEMANTIC_INPUTS, Floats, Gate, ScoreTable
 from litellm_prompt_router.request.route.embeddings import SemanticScores
 from litellm_prompt_router.request.route.triggers import is_unspaced, unspaced_runs, words_of
 
@@ -81,26 +81,27 @@ class Scores(NamedTuple):
 def score(table: ScoreTable, folded_text: str, words: list[str] | None = None) -> Scores:
     """The message's scores. ``folded_text`` is capped and folded; ``words`` are its words, when they are known."""
     tokens = dict.fromkeys(tokens_of(folded_text, words))
-    at = np.array(list(map(table.tokens.__getitem__, tokens)), dtype=np.intp)
+    rows = list(map(table.tokens.__getitem__, tokens))
     unseen: list[str] = []
-    missing = np.flatnonzero(at < 0)
-    if len(missing):
-        names = list(tokens)
-        at = at[at >= 0]
-        unseen, more = _unseen(table, [names[number] for number in missing.tolist()], at)
-        at = np.concatenate((at, np.array(more, dtype=np.intp)))
-    weight = float(table.token_weights[at].sum()) + table.unseen_weight * len(unseen)
-    total = table.token_scores.take(at, axis=0).sum(axis=0).astype(np.float64)
+    if rows and min(rows) < 0:
+        missing = [token for token, row in zip(tokens, rows, strict=True) if row < 0]
+        rows = [row for row in rows if row >= 0]
+        unseen, more = _unseen(table, missing, rows)
+        rows += more
+    # The ufuncs by name: the arrays' own methods come to the same through a function in Python.
+    at = np.array(rows, dtype=np.intp)
+    weight = float(np.add.reduce(table.token_weights[at])) + table.unseen_weight * len(unseen)
+    total = np.add.reduce(table.token_scores.take(at, axis=0), axis=0).astype(np.float64)
     if unseen:
         total += _of_pieces(table, unseen[:MAX_UNSEEN_WORDS])
     raw = total / sqrt(weight or 1.0) + table.bias
-    top = raw.max()
+    top = np.maximum.reduce(raw)
     return Scores(
         raw=raw,
-        share=raw - (top + log(np.exp(raw - top).sum())),
+        share=raw - (top + log(np.add.reduce(np.exp(raw - top)))),
         words=len(tokens),
-        is_known=_is_known(len(at), len(at) + len(unseen)),
-        is_chat=not unseen and bool(table.is_chat_token[at].all()),
+        is_known=_is_known(len(rows), len(rows) + len(unseen)),
+        is_chat=not unseen and bool(np.logical_and.reduce(table.is_chat_token[at])),
     )
 
 
@@ -108,7 +109,7 @@ def _is_known(known: int, words: int) -> bool:
     return known > 0 and (words < FEW_WORDS or known >= MIN_KNOWN_SHARE * words)
 
 
-def _unseen(table: ScoreTable, tokens: list[str], known: Ints) -> tuple[list[str], list[int]]:
+def _unseen(table: ScoreTable, tokens: list[str], known: list[int]) -> tuple[list[str], list[int]]:
     """The forms of tokens whose form isn't known either, and the rows of those that are, where not among ``known``."""
     left: list[str] = []
     more: list[int] = []

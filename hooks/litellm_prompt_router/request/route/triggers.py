@@ -138,10 +138,11 @@ class TriggerIndex:
         if candidates:
             spaced, first = f" {' '.join(words)} ", dict[int, tuple[int, str]]()
             for word, starting in candidates.items():
-                for candidate in starting:
-                    at = _place(spaced, word, candidate.words)
-                    if at >= 0 and (candidate.owner not in first or at < first[candidate.owner][0]):
-                        first[candidate.owner] = (at, candidate.trigger)
+                alone = spaced.find(f" {word} ")
+                for phrase, owner, trigger in starting:
+                    at = alone if len(phrase) == 1 else _place(spaced, word, phrase)
+                    if at >= 0 and (owner not in first or at < first[owner][0]):
+                        first[owner] = (at, trigger)
             for owner, (_, trigger) in first.items():
                 found.setdefault(owner, trigger)
         for form, owner, trigger in self._unspaced:
@@ -155,26 +156,22 @@ class TriggerIndex:
         prefixes = self._by_prefix
         for length in self._key_lengths:
             for word in [word for word in distinct if word[:length] in prefixes]:
-                fitting = [trigger for trigger in prefixes[word[:length]] if _fits(word, trigger.words[0])]
+                fitting = [trigger for trigger in prefixes[word[:length]] if word.startswith(trigger.words[0][:-1])]
                 if fitting:
                     found.setdefault(word, []).extend(fitting)
         return found
 
 
 def _place(spaced: str, word: str, phrase: Sequence[str]) -> int:
-    """Where the phrase first stands in words parted by single spaces, beginning with ``word``; -1 where nowhere.
+    """Where a phrase of several words first stands among words parted by single spaces; -1 where nowhere.
+
+    It begins with ``word``.
 
     Searched as text, so that a message of one word over and over takes no longer than any other.
     """
-    if len(phrase) == 1:
-        return spaced.find(f" {word} ")
     *inner, last = phrase[1:]
     if any(part.endswith("*") for part in inner):
         endings = [f"{re.escape(part[:-1])}[^ ]*" if part.endswith("*") else re.escape(part) for part in phrase[1:]]
         match = re.search(f" {re.escape(word)} {' '.join(endings)} ", spaced)
         return match.start() if match else -1
     return spaced.find(" ".join((f" {word}", *inner, last[:-1] if last.endswith("*") else f"{last} ")))
-
-
-def _fits(word: str, part: str) -> bool:
-    return word.startswith(part[:-1]) if part.endswith("*") else word == part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ MAX_WALKS = 1024
 """Conversations remembered up to a message, for each profile: as hashes and module numbers, no text."""
 ENDING = INSTRUCTING | {"user"}
 """Roles of turns that end an answer and its calls."""
+SETTLED_BEHIND = ENDING | RESULT_ROLES
+"""Roles of turns behind which nothing is open where a turn of another kind than a result follows."""
 
 
 @dataclass(slots=True)
@@ -52,7 +54,19 @@ class Walk:
         self.has_base = False
 
     def copy(self) -> Walk:
-        return replace(self, need=self.need.copy(), state=self.state.copy(), in_use=set(self.in_use))
+        return Walk(  # by position: for each call there are some
+            self.need.copy(),
+            self.state.copy(),
+            self.kind,
+            self.fallback,
+            self.query_chars,
+            set(self.in_use),
+            self.absent,
+            self.has_base,
+            self.turn_number,
+            self.message_at,
+            self.asked,
+        )
 
     def send_all(self, reason: str, *, at: int) -> None:
         """Every module from turn ``at`` on: which ones were in use before can't be told."""
@@ -141,10 +155,12 @@ def is_settled(turns: Sequence[Turn], at: int) -> bool:
     """Whether what the turns ahead of turn ``at`` bring, and where it goes, is known whatever follows that turn.
 
     Modules go behind the results of the calls that bring them, and the agent's words belong to an answer that may be
-    several turns: both are over ahead of a user's or a system's turn, and where results end.
+    several turns: both are over ahead of a user's or a system's turn, where results end, and behind a user's or a
+    system's turn, unless results follow that too. At the end of the conversation so far nobody knows yet: there it is
+    asked when the next turn is known.
     """
     role = turns[at].role
-    return role in ENDING or (role not in RESULT_ROLES and turns[at - 1].role in RESULT_ROLES)
+    return role in ENDING or (role not in RESULT_ROLES and turns[at - 1].role in SETTLED_BEHIND)
 
 
 def _make_room(memory: dict[Any, Any], most: int) -> None:

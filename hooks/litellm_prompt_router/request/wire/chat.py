@@ -13,7 +13,6 @@ from typing import Any
 from litellm_prompt_router.request.late_places import own_messages
 from litellm_prompt_router.request.types import (
     NOTHING_DECLARED,
-    Mark,
     Request,
     Rewritten,
     SystemBlock,
@@ -29,6 +28,7 @@ from litellm_prompt_router.request.wire.marks import (
     mark_of,
     marked,
     marks_behind,
+    marks_of_tools,
     moved_points,
     points_for,
     with_end_marks,
@@ -65,14 +65,12 @@ def outline(data: Mapping[str, Any]) -> BodyOutline:
         raise UnreadableRequestError("malformed_messages")
     leading = _leading(messages)
     system = tuple(block for number in range(leading) for block in _system_blocks(messages[number], number))
-    tools = data.get("tools")
-    tools = tools if isinstance(tools, list) else []
     return BodyOutline(
         kind="chat",
         system=system,
         messages=messages[leading:],
         turn_of=_turn,
-        marks_before=tuple(mark for tool in tools for mark in _tool_marks(tool)),
+        marks_before=marks_of_tools(data.get("tools"), in_functions=True),
         marks_behind=tuple(marks_behind(data)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
     )
@@ -147,13 +145,6 @@ def _calls(message: Mapping[str, Any]) -> tuple[list[str], list[str]]:
             given = function.get("arguments")
             arguments.append(given[:MAX_ARGUMENT_CHARS] if isinstance(given, str) else argument_text(given))
     return names, arguments
-
-
-def _tool_marks(tool: object) -> Iterator[Mark]:
-    if isinstance(tool, dict):
-        mark = mark_of(tool) or mark_of(tool.get("function"))
-        if mark is not None:
-            yield mark
 
 
 # Writing

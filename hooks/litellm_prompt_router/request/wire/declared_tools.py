@@ -15,6 +15,8 @@ from litellm_prompt_router.request.wire.leading_items import holds_tools, leadin
 
 _LISTS_IN_TOOL = ("functionDeclarations", "function_declarations", "tools")
 """Gemini's lists, and OpenAI's namespaces."""
+_OF_FUNCTION_TOOL = frozenset({"type", "function"})
+"""What chat's tools are made of, nearly always."""
 _PASSED_ON = ("extra_body", "config")
 _DECLARING = ("tools", "functions", "mcp_servers", "web_search_options")
 _OPEN_KINDS = ("mcp", "tool_search")
@@ -24,7 +26,21 @@ developers.openai.com, "Connectors and MCP servers") or those that a search find
 
 def tool_names(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The declared tools in order, each once; also those that the Responses API takes as an input item."""
-    return tuple(dict.fromkeys(_names(data)))
+    names: dict[str, None] = {}
+    later = [item.get("tools") for item in _items(data) if holds_tools(item)]
+    for tools in (data.get("tools"), data.get("functions"), *later):
+        _add_names(tools, names)
+    return tuple(names)
+
+
+def tool_count(data: Mapping[str, Any]) -> int:
+    """How many tools are declared; of names of tools, where there are more of those since an entry holds a list."""
+    tools = data.get("tools")
+    listed = len(tools) if isinstance(tools, list) else 0
+    is_flat = not data.get("functions") and not any(map(holds_tools, _items(data)))
+    if is_flat and not (listed and _has_lists(data["tools"])):
+        return listed
+    return max(listed, len(tool_names(data)))
 
 
 def known_tools(data: Mapping[str, Any]) -> frozenset[str] | None:
@@ -32,17 +48,25 @@ def known_tools(data: Mapping[str, Any]) -> frozenset[str] | None:
 
     Those that a Responses item declares behind the conversation's begin come in there: ``Turn.declared``.
     """
-    if (
-        data.get("mcp_servers")
-        or data.get("web_search_options") is not None
-        or any(map(_may_declare, _passed_on(data)))
-    ):
+    if _declares_unseen(data):
         return None
     names: set[str] = set()
-    items = _items(data)
-    leading = [item.get("tools") for item in items[: leading_of(items)]]
-    is_told = all(_add_list(tools, names) for tools in (data.get("tools"), data.get("functions"), *leading))
+    is_told = all(_add_list(tools, names) for tools in _lists_at_begin(data))
     return frozenset(names) if is_told else None
+
+
+def may_call_tools(data: Mapping[str, Any]) -> bool:
+    """False where ``known_tools`` is certain that there are none. Reads no further than the first tool."""
+    if _declares_unseen(data):
+        return True
+    names: set[str] = set()
+    for tools in _lists_at_begin(data):
+        for tool in tools if isinstance(tools, list) else ():
+            if not _add_known(tool, names) or names:
+                return True
+        if tools is not None and not isinstance(tools, list):
+            return True
+    return False
 
 
 def tools_of_item(item: Mapping[str, Any]) -> frozenset[str] | None:
@@ -51,6 +75,21 @@ def tools_of_item(item: Mapping[str, Any]) -> frozenset[str] | None:
         return frozenset()
     names: set[str] = set()
     return frozenset(names) if _add_list(item.get("tools"), names) else None
+
+
+def _declares_unseen(data: Mapping[str, Any]) -> bool:
+    """True where tools may come from elsewhere than the lists."""
+    return bool(
+        data.get("mcp_servers")
+        or data.get("web_search_options") is not None
+        or any(map(_may_declare, _passed_on(data)))
+    )
+
+
+def _lists_at_begin(data: Mapping[str, Any]) -> tuple[object, ...]:
+    items = _items(data)
+    leading = [item.get("tools") for item in items[: leading_of(items)]]
+    return (data.get("tools"), data.get("functions"), *leading)
 
 
 def _passed_on(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -71,11 +110,17 @@ def _add_known(tool: object, names: set[str]) -> bool:
     """Adds what the model can call by this entry; False where the entry doesn't say."""
     if not isinstance(tool, dict):
         return False
+    function = tool.get("function")
+    if tool.get("type") == "function" and isinstance(function, dict) and tool.keys() <= _OF_FUNCTION_TOOL:
+        name = function.get("name")
+        if isinstance(name, str) and name:
+            names.add(name)
+            return True
     kind = str(tool.get("type") or "")
     if kind.startswith(_OPEN_KINDS):
         return False
     lists = [tool[field] for field in _LISTS_IN_TOOL if tool.get(field) is not None]
-    own = list(_of_list([{**tool, **dict.fromkeys(_LISTS_IN_TOOL)}]))
+    own = list(tool_names({"tools": [{**tool, **dict.fromkeys(_LISTS_IN_TOOL)}]}))
     if not own and isinstance(custom := tool.get("custom"), dict) and isinstance(custom.get("name"), str):
         own = [custom["name"]]
     if not own and kind and not lists:  # the provider's own; calls have the name without what is added to it
@@ -86,6 +131,11 @@ def _add_known(tool: object, names: set[str]) -> bool:
     return is_told and all(
         isinstance(inner, list) and all(_add_known(each, names) for each in inner) for inner in lists
     )
+
+
+def _has_lists(tools: list[Any]) -> bool:
+    one, other, third = _LISTS_IN_TOOL
+    return any(isinstance(tool, dict) and (one in tool or other in tool or third in tool) for tool in tools)
 
 
 def tools_chars(data: Mapping[str, Any]) -> int | None:
@@ -104,20 +154,14 @@ def _items(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def _names(data: Mapping[str, Any]) -> Iterator[str]:
-    later = [item.get("tools") for item in _items(data) if holds_tools(item)]
-    for tools in (data.get("tools"), data.get("functions"), *later):
-        yield from _of_list(tools)
-
-
-def _of_list(tools: object) -> Iterator[str]:
+def _add_names(tools: object, names: dict[str, None]) -> None:
     for tool in tools if isinstance(tools, list) else ():
         if not isinstance(tool, dict):
             continue
         function = tool.get("function")
         name = function.get("name") if isinstance(function, dict) else tool.get("name")
         if isinstance(name, str) and name:
-            yield name
+            names[name] = None
         for field in _LISTS_IN_TOOL:
             if field in tool:
-                yield from _of_list(tool[field])
+                _add_names(tool[field], names)

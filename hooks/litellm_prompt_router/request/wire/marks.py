@@ -40,6 +40,22 @@ def marks_of_message(message: Mapping[str, Any]) -> Iterator[Mark]:
     return (mark for holder in holders if (mark := mark_of(holder)) is not None)
 
 
+def marks_of_tools(tools: object, *, in_functions: bool = False) -> tuple[Mark, ...]:
+    """Breakpoints on declared tools, or on the functions in them. Of dozens in each call hardly ever one bears any."""
+    marks: list[Mark] = []
+    for tool in tools if isinstance(tools, list) else ():
+        if not isinstance(tool, dict):
+            continue
+        mark = mark_of(tool) if CACHE_CONTROL in tool or BREAKPOINT in tool else None
+        if in_functions and not mark:
+            function = tool.get("function")
+            is_bearer = isinstance(function, dict) and (CACHE_CONTROL in function or BREAKPOINT in function)
+            mark = mark_of(function) if is_bearer else None
+        if mark is not None:
+            marks.append(mark)
+    return tuple(marks)
+
+
 def marked(block: Mapping[str, Any], text: str, mark: Mark | None) -> dict[str, Any]:
     """The block with this text, and this mark in place of its own."""
     out = {key: value for key, value in block.items() if key not in MARK_KEYS}

@@ -29,6 +29,7 @@ from litellm_prompt_router.request.wire.marks import (
     added_parameters,
     mark_of,
     marks_behind,
+    marks_of_tools,
     moved_points,
     points_for,
     with_end_marks,
@@ -63,14 +64,12 @@ def outline(data: Mapping[str, Any]) -> BodyOutline:
     system = [*_system_blocks(data.get(SYSTEM) or "", TOP, None)]
     for number in range(leading):
         system += _system_blocks(messages[number].get("content"), number, mark_of(messages[number]))
-    tools = data.get("tools")
-    tools = tools if isinstance(tools, list) else []
     return BodyOutline(
         kind="messages",
         system=tuple(system),
         messages=messages[leading:],
         turn_of=_turn,
-        marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
+        marks_before=marks_of_tools(data.get("tools")),
         marks_behind=tuple(marks_behind(data)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
     )

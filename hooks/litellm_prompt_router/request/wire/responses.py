@@ -24,6 +24,7 @@ from litellm_prompt_router.request.wire.marks import (
     mark_of,
     marked,
     marks_behind,
+    marks_of_tools,
 )
 from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
@@ -70,14 +71,12 @@ def outline(data: Mapping[str, Any]) -> BodyOutline:
     for number in range(leading):
         if is_system(items[number]):
             system += _system_blocks(items[number], number)
-    tools = data.get("tools")
-    tools = tools if isinstance(tools, list) else []
     return BodyOutline(
         kind="responses",
         system=tuple(system),
         messages=items[leading:],
         turn_of=_turn,
-        marks_before=tuple(mark for tool in tools if (mark := mark_of(tool)) is not None),
+        marks_before=marks_of_tools(data.get("tools")),
         marks_behind=tuple(marks_behind(data)),
         states_points=isinstance(data.get(INJECTION_POINTS), list),
         missing_history=UNSEEN_HISTORY if any(data.get(key) for key in _HISTORY_KEYS) else None,
