@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from functools import partial
 
 import pytest
 
@@ -20,9 +21,7 @@ async def test_calls_are_made_in_order_in_one_thread() -> None:
         made.append((number, threading.current_thread().name))
         return number * 2
 
-    assert await asyncio.gather(*[thread.run(lambda number=number: call(number)) for number in range(5)]) == [
-        *range(0, 10, 2)
-    ]
+    assert await asyncio.gather(*[thread.run(partial(call, number)) for number in range(5)]) == [*range(0, 10, 2)]
     assert made == [(number, "accounts") for number in range(5)]
     thread.close()
 
@@ -83,7 +82,7 @@ def test_a_loop_that_is_closed_meanwhile_harms_nothing() -> None:
 
 async def test_closing_waits_for_the_calls_in_line_and_takes_no_more() -> None:
     thread, made = AccountingThread("accounts"), list[int]()
-    waiting = [asyncio.create_task(thread.run(lambda number=number: made.append(number))) for number in range(20)]
+    waiting = [asyncio.create_task(thread.run(partial(made.append, number))) for number in range(20)]
     await asyncio.sleep(0)
     thread.close()
     assert made == [*range(20)]

@@ -36,7 +36,7 @@ class _WaitingCall(NamedTuple):
 
 
 class AccountingThread:
-    """Starts with the first call, and again in a forked child; daemonic, and ended by ``close`` or the process's end."""
+    """Starts with the first call, and again in a forked child; ``close`` or the process's end ends it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
