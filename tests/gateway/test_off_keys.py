@@ -79,7 +79,7 @@ async def test_a_key_that_is_off_has_one_record_and_nothing_is_kept(make: Make, 
     assert line["history_state"] is line["conversation"] is line["history_chars"] is None
     summary = bag["spend_logs_metadata"]["prompt_router"]
     assert {name: line[name] for name in summary} == summary
-    assert not hook._completer._thread._threads
+    assert not hook._completer._thread.is_started
 
 
 @pytest.mark.parametrize("how", ["settings", "environment"])

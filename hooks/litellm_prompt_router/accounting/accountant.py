@@ -121,7 +121,7 @@ class Accountant:
     def _completed(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
         model, info = self._deployments(answer)
         terms = bill_terms(answer.breakdown, answer.usage, info)
-        kinds = read_kinds(answer.usage)
+        kinds = read_kinds(answer.usage, record.usage)
         if record.usage is not None:
             info = billed_entry(record.billed_usd, record.usage, info, terms, answer.provider, kinds)
         record = _priced(record, answer, info, terms, kinds)

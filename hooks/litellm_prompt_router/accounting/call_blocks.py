@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from litellm_prompt_router.accounting.continued_reading import Reading, SharedTail, continued_blocks
 from litellm_prompt_router.accounting.in_flight import Prompt
-from litellm_prompt_router.accounting.known_beginnings import Histories, History, KnownBeginnings
+from litellm_prompt_router.accounting.known_beginnings import BodyHistory, Histories, KnownBeginnings
 from litellm_prompt_router.cache_model import (
     Block,
     BlockReader,
@@ -112,7 +112,7 @@ class CallBlocks:
             return self._openai(prompt, self._histories.of(prompt, RESPONSES))
         return self._chat(self._translator.chat_of_responses(prompt, model), model, plan)
 
-    def _openai(self, prompt: Prompt, history: History | None) -> Sequence[Block]:
+    def _openai(self, prompt: Prompt, history: BodyHistory | None) -> Sequence[Block]:
         def rest(end: int, before: KnownHistory) -> ReadPrompt | None:
             assert history is not None
             read = self._tail.read(
@@ -135,7 +135,7 @@ class CallBlocks:
         return continued_blocks(reading, history, self._known)
 
     def _anthropic(
-        self, prompt: Prompt, history: History | None, shaped: Callable[[Prompt], Prompt] = lambda prompt: prompt
+        self, prompt: Prompt, history: BodyHistory | None, shaped: Callable[[Prompt], Prompt] = lambda prompt: prompt
     ) -> Sequence[Block]:
         def rest(end: int, before: KnownHistory) -> ReadPrompt | None:
             assert history is not None
@@ -159,7 +159,7 @@ class CallBlocks:
         )
         return continued_blocks(reading, history, self._known)
 
-    def _translated(self, chat: Prompt, history: History | None, model: DeployedModel) -> Sequence[Block]:
+    def _translated(self, chat: Prompt, history: BodyHistory | None, model: DeployedModel) -> Sequence[Block]:
         if history is not None and not _points_behind(chat, history):
             history = None
 
@@ -217,7 +217,7 @@ def _settings(body: Prompt) -> str:
     return repr([*(body.get(name) for name in names), bool(body.get("system"))])
 
 
-def _points_behind(chat: Prompt, history: History) -> bool:
+def _points_behind(chat: Prompt, history: BodyHistory) -> bool:
     """True where every mark that LiteLLM is to place is on the system prompt or behind the last place to continue."""
     points = chat.get(INJECTION_POINTS)
     if not points:

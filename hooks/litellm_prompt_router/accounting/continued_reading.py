@@ -11,7 +11,7 @@ from itertools import chain
 from operator import is_
 from typing import Any, NamedTuple
 
-from litellm_prompt_router.accounting.known_beginnings import History, KnownBeginnings
+from litellm_prompt_router.accounting.known_beginnings import BodyHistory, KnownBeginnings
 from litellm_prompt_router.cache_model import Block, KnownHistory, ReadPrompt
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS
 
@@ -49,7 +49,7 @@ class SharedTail:
         self,
         key: Hashable,
         body: Mapping[str, Any],
-        history: History,
+        history: BodyHistory,
         end: int,
         count: int,
         read_from: Callable[[int], ReadPrompt | None],
@@ -88,7 +88,7 @@ _REACHING_FIELDS = (INJECTION_POINTS, "cache_control", "enable_prompt_caching")
 _PROMPT_FIELDS = frozenset({"system", "instructions"})
 
 
-def continued_blocks(reading: Reading, history: History | None, known: KnownBeginnings) -> Sequence[Block]:
+def continued_blocks(reading: Reading, history: BodyHistory | None, known: KnownBeginnings) -> Sequence[Block]:
     """The blocks, as ``whole`` reads them."""
     if history is None:
         return reading.whole().blocks
@@ -118,7 +118,7 @@ def continued_blocks(reading: Reading, history: History | None, known: KnownBegi
 
 def _keep(
     reading: Reading,
-    history: History,
+    history: BodyHistory,
     known: KnownBeginnings,
     value: KnownHistory,
     new: int,

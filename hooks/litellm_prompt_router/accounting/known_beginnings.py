@@ -32,7 +32,7 @@ _SYSTEM = frozenset({"system", "developer"})
 _ENTRY_BYTES = 300
 
 
-class History(NamedTuple):
+class BodyHistory(NamedTuple):
     """The messages of a body behind its system prompt, and where their beginnings may end.
 
     ``field``: where the body has them; ``lead``: how many system messages stand there ahead of them.
@@ -74,7 +74,7 @@ class Digests:
         return [self._found[count] for count in counts]
 
 
-def history_in(body: Mapping[str, Any], endpoint: str) -> History | None:
+def history_in(body: Mapping[str, Any], endpoint: str) -> BodyHistory | None:
     """The history of a body; None where it has none that could continue another's."""
     field = _FIELDS.get(endpoint)
     items = None if field is None else body.get(field)
@@ -93,7 +93,7 @@ def history_in(body: Mapping[str, Any], endpoint: str) -> History | None:
         for number in range(lead + 1, len(roles))
         if answers[number - 1] and not answers[number] and roles[number] in _OTHERS
     ]
-    return History(field, items, lead, ends, Digests(items[lead:])) if ends else None
+    return BodyHistory(field, items, lead, ends, Digests(items[lead:])) if ends else None
 
 
 _ANSWERS = frozenset({"assistant", "function_call"})
@@ -105,9 +105,9 @@ class Histories:
 
     def __init__(self) -> None:
         self._body: object = None
-        self._found: History | None = None
+        self._found: BodyHistory | None = None
 
-    def of(self, body: Mapping[str, Any], endpoint: str) -> History | None:
+    def of(self, body: Mapping[str, Any], endpoint: str) -> BodyHistory | None:
         field = _FIELDS.get(endpoint)
         items = None if field is None else body.get(field)
         if items is None or not isinstance(items, list):
@@ -124,7 +124,7 @@ class Histories:
         self._body = self._found = None
 
 
-def _is_shared(one: History, other: History) -> bool:
+def _is_shared(one: BodyHistory, other: BodyHistory) -> bool:
     mine, others = one.items[one.lead :], other.items[other.lead :]
     return len(mine) == len(others) and all(map(is_, mine, others))
 
@@ -166,7 +166,7 @@ class KnownBeginnings:
         self._lengths.clear()
         self._bytes = 0
 
-    def find(self, key: Hashable, history: History) -> tuple[int, Any]:
+    def find(self, key: Hashable, history: BodyHistory) -> tuple[int, Any]:
         """``(where the longest known beginning ends, what was kept of it)``; ``(history.lead, None)``: none is known.
 
         Raises ValueError for messages that are no plain JSON.
@@ -188,7 +188,7 @@ class KnownBeginnings:
     def keep(
         self,
         key: Hashable,
-        history: History,
+        history: BodyHistory,
         end: int,
         value: object,
         size_bytes: int,

@@ -110,16 +110,15 @@ class _KnownRates:
     """Rates of the entries that were priced by last, as long as an entry holds what it held."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[MapEntry, tuple[Any, ...], list[int], dict[Any, Rates | None]]] = {}
+        self._known: dict[int, tuple[MapEntry, MapEntry, list[int], dict[Any, Rates | None]]] = {}
 
     def of(self, info: MapEntry, input_tokens: int, service_tier: str | None, provider: str | None) -> Rates | None:
-        held = tuple(info.items())
         known = self._known.get(id(info))
-        if known is None or known[0] is not info or known[1] != held:
+        if known is None or known[0] is not info or known[1] != info:
             if len(self._known) >= MAX_ENTRIES:
                 self._known.clear()
             thresholds = sorted({tokens for _, _, tokens, _ in _threshold_fields(tuple(info))})
-            known = self._known[id(info)] = info, held, thresholds, {}
+            known = self._known[id(info)] = info, dict(info), thresholds, {}
         _, _, thresholds, rates = known
         name = service_tier, provider, bisect_left(thresholds, input_tokens), bisect_right(thresholds, input_tokens)
         if name not in rates:

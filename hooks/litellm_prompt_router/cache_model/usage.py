@@ -69,16 +69,18 @@ def read_usage(raw: object) -> Usage | None:
     return _anthropic(raw)
 
 
-def read_kinds(raw: object) -> Kinds:
-    """Tokens of chat-shaped usage that aren't text, never more than the bucket that they are part of."""
-    usage = read_usage(raw)
+def read_kinds(raw: object, usage: Usage | None = None) -> Kinds:
+    """Tokens of chat-shaped usage that aren't text, never more than the bucket that they are part of.
+
+    ``usage``: what ``read_usage`` made of the same, where that is known.
+    """
+    usage = usage or read_usage(raw)
     if usage is None:
         return NO_KINDS
     prompt, completion = _get(raw, "prompt_tokens_details"), _get(raw, "completion_tokens_details")
-    cached_audio = min(_count_or_0(_get(prompt, "cached_tokens_details"), "audio_tokens"), usage.cache_read_tokens)
-    cached_image = min(
-        _count_or_0(_get(prompt, "cached_tokens_details"), "image_tokens"), usage.cache_read_tokens - cached_audio
-    )
+    cached = _get(prompt, "cached_tokens_details")
+    cached_audio = min(_count_or_0(cached, "audio_tokens"), usage.cache_read_tokens)
+    cached_image = min(_count_or_0(cached, "image_tokens"), usage.cache_read_tokens - cached_audio)
     audio, image, video = _clipped(
         usage.uncached_input_tokens,
         _count_or_0(prompt, "audio_tokens") - cached_audio,

@@ -7,12 +7,11 @@ it sleeps for a moment: Python would let it run for 5 ms while the event loop wa
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -20,6 +19,7 @@ from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAtte
 from litellm_prompt_router.accounting.in_flight import InFlightRequests, PackedRequest
 from litellm_prompt_router.accounting.shared_entries import RedisEntries
 from litellm_prompt_router.gateway import proxy_server
+from litellm_prompt_router.gateway.accounting_thread import AccountingThread
 from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
 from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
 from litellm_prompt_router.process_memory.bounded import register_memory
@@ -54,7 +54,7 @@ class RecordCompleter:
             shared=self._shared,
             give_way=lambda: time.sleep(GIVE_WAY_SECONDS),
         )
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt-router-accounts")
+        self._thread = AccountingThread("prompt-router-accounts")
         self._redis: RedisEntries | None = None
         self._completing = 0
         self._behind = 0
@@ -141,8 +141,7 @@ class RecordCompleter:
     async def _in_thread(self, record: Record, answer: AnsweredAttempt, kept: PackedRequest | None) -> Record:
         self._completing += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._accountant.complete, record, answer, kept)
+            return await self._thread.run(partial(self._accountant.complete, record, answer, kept))
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")
             return record
@@ -155,7 +154,7 @@ class RecordCompleter:
 
     def close(self) -> None:
         """Ends the thread once it is done with what it has."""
-        self._thread.shutdown(wait=True)
+        self._thread.close()
 
     def _shared(self) -> RedisEntries | None:
         """LiteLLM's Redis, from the moment that it has one."""

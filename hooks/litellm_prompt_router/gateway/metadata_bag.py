@@ -10,14 +10,18 @@ facts themselves stay here: under our own key there is a seal, by which our late
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Literal
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
 
 from litellm_prompt_router.gateway.facts_in_flight import FactsInFlight, LeftRequest
 from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from litellm_prompt_router.record.record import Facts, Record
+from litellm_prompt_router.record.request_facts import FACT_LINE_NAMES, told_modules
+from litellm_prompt_router.request.types import Evidence
 from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
 
 BAG_KEYS = ("litellm_metadata", "metadata")
@@ -35,8 +39,7 @@ _LEFT = FactsInFlight()
 CostPage = Literal["net", "raw", "off"]
 MAX_NAMES = 100
 MAX_TEXT_CHARS = 200
-_SUMMARY_NAMES = frozenset(field.name for field in LEDGER_FIELDS if field.in_summary)
-"""Everything in a summary has the ledger's name and form. Key hash and user stand in LiteLLM's own columns."""
+MODULES = "modules"
 
 
 def bag_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -63,7 +66,7 @@ def write_facts(bag: dict[str, Any], facts: Facts, marking: Marking | None = Non
     spend_logs = bag.get("spend_logs_metadata")
     bag["spend_logs_metadata"] = {
         **(spend_logs if isinstance(spend_logs, dict) else {}),
-        OWN_KEY: _summary(facts.to_dict()),
+        OWN_KEY: _summary(facts),
     }
     if facts.sends_added_marks:
         bag[INJECTED_KEY] = EVERY_DEPLOYMENT
@@ -84,7 +87,7 @@ def write_summary(
         bag.pop(INJECTED_KEY, None)
     spend_logs = bag.get("spend_logs_metadata")
     spend_logs = spend_logs if isinstance(spend_logs, dict) else {}
-    bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: _summary(record.to_dict())}
+    bag["spend_logs_metadata"] = {**spend_logs, OWN_KEY: _summary(record)}
     saved_tokens = 0 if record.response_cached else _claimed_tokens(record, input_usd_per_token, page)
     if saved_tokens > 0:
         before = record.facts.original_tokens or saved_tokens
@@ -196,13 +199,43 @@ def _claimed_tokens(record: Record, input_usd_per_token: Callable[[], Decimal | 
     return round(net / price) if price else 0
 
 
-def _summary(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a ledger line, or the beginning of one, what spend logs get."""
-    return {
-        name: value if value is None or type(value) in _OF_BOUNDED_SIZE else _bounded(value)
-        for name, value in line.items()
-        if name in _SUMMARY_NAMES
-    }
+def _summary(told: Facts | Record) -> dict[str, Any]:
+    """What spend logs get of a ledger line, or of the beginning of one: plain JSON of bounded size."""
+    facts, fields = (told.facts, _SUMMARY_OF_RECORD) if isinstance(told, Record) else (told, _SUMMARY_OF_FACTS)
+    summary = dict(zip(fields.names, fields.of(told.line_with(None)), strict=True))
+    for name in fields.variable:
+        value = summary[name]
+        if value is not None and (type(value) is not str or len(value) > MAX_TEXT_CHARS):
+            summary[name] = _bounded(value)
+    summary[MODULES] = [{**each} for each in _bounded_modules(facts.modules)]  # LiteLLM may do with it what it likes
+    return summary
+
+
+class _SummaryFields(NamedTuple):
+    """In the order of a ledger line. ``variable``: of these, what may be long; ``of`` picks them from a line."""
+
+    names: tuple[str, ...]
+    variable: tuple[str, ...]
+    of: Callable[[dict[str, Any]], tuple[Any, ...]]
+
+
+def _summary_fields(known: Collection[str]) -> _SummaryFields:
+    told = [each for each in LEDGER_FIELDS if each.in_summary and each.name in known]
+    names = tuple(each.name for each in told)
+    variable = tuple(each.name for each in told if each.type in ("text", "texts", "money"))
+    return _SummaryFields(names, variable, itemgetter(*names))
+
+
+_SUMMARY_OF_RECORD = _summary_fields([each.name for each in LEDGER_FIELDS])
+_SUMMARY_OF_FACTS = _summary_fields(FACT_LINE_NAMES)
+"""Everything in a summary has the ledger's name and form. Key hash and user stand in LiteLLM's own columns."""
+
+
+@lru_cache(maxsize=256)
+def _bounded_modules(modules: tuple[Evidence, ...]) -> list[dict[str, Any]]:
+    """Calls of a conversation mostly have the same."""
+    bounded: list[dict[str, Any]] = _bounded(told_modules(modules))
+    return bounded
 
 
 _OF_BOUNDED_SIZE = frozenset({bool, int, float})

@@ -137,15 +137,17 @@ class Record:
 
     def to_json(self) -> str:
         """One ledger line, without the newline, in ASCII."""
-        line = _as_json(self._completed(self.facts.line_with(None)))
+        line = _as_json(self.line_with(None))
         # Calls of a conversation mostly have the same modules. No text holds these quotation marks unescaped.
         return line.replace('"modules": null', f'"modules": {_modules_as_json(self.facts.modules)}', 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The record flat, in plain JSON types. Money is exact decimal text."""
-        return self._completed(self.facts.to_dict())
+        return self.line_with(told_modules(self.facts.modules))
 
-    def _completed(self, line: dict[str, Any]) -> dict[str, Any]:
+    def line_with(self, modules: object) -> dict[str, Any]:
+        """``to_dict`` with something in the place of its modules."""
+        line = self.facts.line_with(modules)
         if self.response_cached:
             line |= _WHERE_CACHED
         for names, values in _LINE_PARTS:

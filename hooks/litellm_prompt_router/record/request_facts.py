@@ -263,3 +263,5 @@ _FACT_NAMES = tuple(each.name for each in fields(Facts))
 _OWN_NAMES = tuple(name for name in _FACT_NAMES if name != "caller")
 _LINE_NAMES = (*_CALLER_NAMES, *_OWN_NAMES)
 _line_values = attrgetter(*[f"caller.{name}" for name in _CALLER_NAMES], *_OWN_NAMES)
+FACT_LINE_NAMES = (*_LINE_NAMES, "late_modules", "module_count")
+"""The fields of ``Facts.to_dict``, in order."""
