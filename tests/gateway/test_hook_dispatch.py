@@ -207,10 +207,10 @@ STEPS = [
     "litellm_prompt_router.request.wire.chat._message",
     "litellm_prompt_router.request.recognise.catalogue.Catalogue.recognise",
     "litellm_prompt_router.request.route.router.Router.deciding",
-    "litellm_prompt_router.request.pipeline.compose",
+    "litellm_prompt_router.request.remembered_plans.compose",
     "litellm_prompt_router.request.pipeline.with_late_places",
     "litellm_prompt_router.record.facts.places_of",
-    "litellm_prompt_router.request.pipeline.plan_breakpoints",
+    "litellm_prompt_router.request.remembered_plans.plan_breakpoints",
     "litellm_prompt_router.gateway.deployments.groups.Deployments.target",
 ]
 
