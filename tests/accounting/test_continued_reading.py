@@ -459,3 +459,11 @@ def test_odd_bodies_end_alike(odd: Mapping[str, Any], name: str) -> None:
             return type(error)
 
     assert outcome(Accounts(TRANSLATOR)) == outcome(Accounts(WHOLE, forgets=True))
+
+
+def test_a_message_that_is_no_plain_json_is_accounted_with_points() -> None:
+    """Whether the points reach into the history can't be told quickly there, so all of it is read."""
+    points = {"cache_control_injection_points": [{"location": "message", "role": "system"}]}
+    original = {"messages": [{**user("a"), "sent": Decimal(1)}, *loop_of(5), user("hi")], **points}
+    record = Accounts(TRANSLATOR).record(Call(original, {"messages": [user("y")], **points}), MODELS[0])
+    assert record.estimated_net_saved_reason is None

@@ -17,16 +17,30 @@ PACKAGE = Path(litellm_prompt_router.__file__).parent
 STARTED_BY_SETTINGS = {"captured requests", "GlitchTip events", "token counts"}
 
 
+NAMED_BY_CALLERS = {"RememberedBlocks", "_Lookups"}
+"""Classes that are given the name that they register."""
+
+
 def registered_names() -> set[str]:
     """What the package's code registers."""
     calls = [
         node
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "register_memory"
+        if isinstance(node, ast.Call)
     ]
-    named = {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
-    return named | {"blocks of prompts", "blocks of messages"}  # of RememberedBlocks, which is given its name
+    names = [call.args[1] for call in calls if called(call) == "register_memory"]
+    given = [name for name in names if isinstance(name, ast.Name)]
+    assert len(given) == len(NAMED_BY_CALLERS)
+    names = [name for name in names if name not in given]
+    names += [call.args[0] for call in calls if called(call) in NAMED_BY_CALLERS]
+    return {ast.literal_eval(name) for name in names}
+
+
+def called(call: ast.Call) -> str | None:
+    """The name of what is called, whatever its type's parameters."""
+    named = call.func.value if isinstance(call.func, ast.Subscript) else call.func
+    return named.id if isinstance(named, ast.Name) else None
 
 
 async def test_a_worker_tells_each_memory_with_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,12 @@ class Accountant:
         self._caches.observe_anew(now_seconds)
 
     def complete(self, record: Record, answer: AnsweredAttempt, packed: PackedRequest | None) -> Record:
-        """The record with its price, and with what the call would have cost otherwise."""
+        """The record with its price, and with what the call would have cost otherwise.
+
+        Without ``packed`` that is a price alone: this may run in another thread than the others'.
+        """
+        if packed is None:
+            return self._completed(record, answer, None)
         try:
             return self._completed(record, answer, packed)
         finally:

@@ -223,9 +223,7 @@ def _points_behind(chat: Prompt, history: BodyHistory) -> bool:
     if not points:
         return True
     end, count = history.ends[-1], len(history.items)
-    if not isinstance(points, (list, tuple)) or b"cache_control" in marshal.dumps(
-        list(history.items[history.lead : end])
-    ):
+    if not isinstance(points, (list, tuple)) or _mentions_marks(history.items[history.lead : end]):
         return False  # LiteLLM counts the marks that there are
     for point in points:
         if not isinstance(point, Mapping) or point.get("location") != "message":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import marshal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, Prompt
 from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.cache_model import Block
+from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.record.history_state import (
     HistoryState,
     digest_of_text,
@@ -25,8 +25,6 @@ from litellm_prompt_router.request.wire import SHAPES
 STATE_BYTES = 1_500
 """Of a ``HistorySoFar``, with its hashes."""
 MAX_TOOLS = 1_024
-_VERSION = 2
-"""Of marshal's format: what is equal is written alike."""
 
 
 class KeptHistories:
@@ -85,7 +83,7 @@ class KeptHistories:
 
     def _tools_state(self, tools: Any, scope: str) -> str:
         try:
-            written = marshal.dumps(tools, _VERSION)
+            written = equal_bytes(tools)
         except ValueError:  # a type that JSON doesn't have
             return digest_of_text(json.dumps(tools, default=str), scope)
         name = (hash(written), len(written), scope)

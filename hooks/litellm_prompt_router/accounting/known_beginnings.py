@@ -6,7 +6,6 @@ reaches across that place. It is known by a digest of its messages, by content, 
 
 from __future__ import annotations
 
-import marshal
 from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,6 +13,7 @@ from hashlib import sha256
 from operator import is_
 from typing import Any, NamedTuple
 
+from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 
@@ -24,9 +24,7 @@ MAX_LENGTHS = 4_096
 MAX_ATTEMPTS = 4
 """Known lengths that are tried, from the longest: those of other conversations that open alike are among them."""
 _LIST_HEADER = 5
-"""Bytes that ``marshal`` writes ahead of a list's items: its type and length."""
-_VERSION = 2
-"""Of marshal's format: the last one without references, so that what is equal is written alike."""
+"""Bytes that stand ahead of a list's items: its type and length."""
 _FIELDS = {CHAT: "messages", MESSAGES: "messages", RESPONSES: "input"}
 _SYSTEM = frozenset({"system", "developer"})
 _ENTRY_BYTES = 300
@@ -232,4 +230,4 @@ class KnownBeginnings:
 
 def _written(messages: Sequence[Any]) -> memoryview:
     """The messages as bytes. What is written of some and then of others is what is written of all."""
-    return memoryview(marshal.dumps(list(messages), _VERSION))[_LIST_HEADER:]
+    return memoryview(equal_bytes(list(messages)))[_LIST_HEADER:]

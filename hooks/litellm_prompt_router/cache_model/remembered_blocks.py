@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.process_memory.bounded import register_memory
 
 MAX_PROMPT_BLOCKS = 32_768
 """In all prompts and messages that are remembered: about 8 MB."""
-_VERSION = 2
-"""Of marshal's format: what is equal is written alike."""
 
 
 Item = TypeVar("Item")
@@ -28,7 +26,7 @@ class RememberedBlocks(Generic[Item]):
     def of(self, content: Any, read: Callable[[], Iterable[Item]]) -> tuple[Item, ...]:
         """What ``read`` gives for this content, read once."""
         try:
-            written = marshal.dumps(content, _VERSION)
+            written = equal_bytes(content)
         except ValueError:  # a type that JSON doesn't have
             return tuple(read())
         name = (hash(written), len(written))

@@ -385,7 +385,7 @@ class RequestHandler:
         )
 
     def _slices_or_pass_through(self, slices: Slices[Result], request: IncomingRequest) -> Slices[Result | WalkResult]:
-        """The same of a step in slices."""
+        """The result of a step in slices; where it fails, as ``_or_pass_through`` says."""
         try:
             return (yield from slices)
         except Exception as error:

@@ -1,9 +1,8 @@
 """A conversation's beginnings by their digests: what is remembered of one is found by what it said, byte for byte.
 
-A body is new with each request, so that no message of it can be told by identity. ``marshal`` writes a message faster
-than Python code can look at its fields, and everything that JSON can say comes out in bytes of its own: equal bytes are
-equal messages. Format 2 is the last that writes equal objects alike, whoever else refers to them. SHA-256 chains what
-was written, so a wrong hit is out of reach of chance and of anybody who looks for one; what is remembered has no text.
+A body is new with each request, so that no message of it can be told by identity. Equal messages are written as equal
+bytes (``documents/equal_bytes.py``), and SHA-256 chains these, so a wrong hit is out of reach of chance and of anybody
+who looks for one; what is remembered has no text.
 
 The client's cache marks are left out: they move from call to call, and routing doesn't read them.
 """
@@ -11,14 +10,13 @@ The client's cache marks are left out: they move from call to call, and routing 
 from __future__ import annotations
 
 from hashlib import sha256
-from marshal import dumps
 from typing import Any
 
+from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.request.slices import Slices, at_once
 
 STRIDE = 8
 """Messages from one digest of the chain to the next. Between them one is computed only where it is asked for."""
-_FORMAT = 2
 _PIECE_BYTES = 2_047
 """hashlib lets another thread have the interpreter for more, and that may keep it for 5 ms."""
 _SLICE_STRIDES, _SLICE_BYTES = 128, 1_000_000
@@ -49,7 +47,7 @@ class MessageChain:
             at = self._read
             stride = messages[at : at + STRIDE]
             try:
-                packed = dumps(stride, _FORMAT)
+                packed = equal_bytes(stride)
             except ValueError:  # a type that JSON doesn't have
                 self._is_broken = True
                 self.suspects.extend(range(at, len(messages)))
@@ -57,7 +55,7 @@ class MessageChain:
                 return
             if _may_be_marked(packed):
                 self.suspects.extend(range(at, at + len(stride)))
-                packed = dumps([without_marks(message) for message in stride], _FORMAT)
+                packed = equal_bytes([without_marks(message) for message in stride])
             if len(stride) == STRIDE:
                 digests.append(_digest(digests[-1], packed))
             self._read = at + len(stride)
@@ -86,9 +84,9 @@ class MessageChain:
 
     def _digest_within(self, before: bytes, messages: list[Any]) -> bytes | None:
         try:
-            packed = dumps(messages, _FORMAT)
+            packed = equal_bytes(messages)
             if _may_be_marked(packed):
-                packed = dumps([without_marks(message) for message in messages], _FORMAT)
+                packed = equal_bytes([without_marks(message) for message in messages])
         except ValueError:
             return None
         return _digest(before, packed)

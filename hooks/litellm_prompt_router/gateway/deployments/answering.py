@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt, AnsweringDeployment
 from litellm_prompt_router.gateway import proxy_server
@@ -13,41 +15,44 @@ from litellm_prompt_router.gateway.deployments.map_prices import input_price, ma
 from litellm_prompt_router.process_memory.bounded import register_memory
 
 MAX_DEPLOYMENTS = 4_096
+Found = TypeVar("Found")
 
 
 class AnsweringDeployments:
     """Looks deployments up and remembers the answer for a few seconds."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str | None, ...], tuple[float, AnsweringDeployment]] = {}
-        register_memory(self, "answering deployments", MAX_DEPLOYMENTS, lambda it: len(it._known))
+        self._known = _Lookups[AnsweringDeployment]("answering deployments")
 
     def __call__(self, answer: AnsweredAttempt) -> AnsweringDeployment:
         key = (answer.deployment_id, answer.provider, answer.model)
-        now = time.monotonic()
-        found = self._known.get(key)
-        if found is None or found[0] < now:
-            if len(self._known) >= MAX_DEPLOYMENTS:
-                self._known.clear()
-            found = self._known[key] = (now + REFRESH_SECONDS, _look_up(answer))
-        return found[1]
+        return self._known.of(key, lambda: _look_up(answer))
 
 
 class InputPrices:
     """``input_price``, remembered for a few seconds: LiteLLM copies whole entries of its map to tell one."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str | None, ...], tuple[float, Decimal | None]] = {}
-        register_memory(self, "input prices", MAX_DEPLOYMENTS, lambda it: len(it._known))
+        self._known = _Lookups[Decimal | None]("input prices")
 
     def __call__(self, deployment_id: str | None, model: str | None, provider: str | None) -> Decimal | None:
-        key = (deployment_id, model, provider)
+        return self._known.of((deployment_id, model, provider), lambda: input_price(deployment_id, model, provider))
+
+
+class _Lookups(Generic[Found]):
+    """What was looked up in the last seconds. Bounded."""
+
+    def __init__(self, name: str) -> None:
+        self._known: dict[tuple[str | None, ...], tuple[float, Found]] = {}
+        register_memory(self, name, MAX_DEPLOYMENTS, lambda it: len(it._known))
+
+    def of(self, key: tuple[str | None, ...], look_up: Callable[[], Found]) -> Found:
         now = time.monotonic()
         found = self._known.get(key)
         if found is None or found[0] < now:
             if len(self._known) >= MAX_DEPLOYMENTS:
                 self._known.clear()
-            found = self._known[key] = (now + REFRESH_SECONDS, input_price(deployment_id, model, provider))
+            found = self._known[key] = (now + REFRESH_SECONDS, look_up())
         return found[1]
 
 

@@ -8,7 +8,6 @@ accounted as Messages. Every other provider is accounted by the chat body itself
 from __future__ import annotations
 
 import copy
-import marshal
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -29,6 +28,7 @@ from litellm.utils import (
 )
 
 from litellm_prompt_router.cache_model import DeployedModel, messages_of_converse
+from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
 
@@ -43,9 +43,7 @@ MAX_WIRES = 256
 MAX_ENVELOPES = 256
 """Of a model's bodies without messages: their tools and settings."""
 MAX_ENVELOPE_BYTES = 2_000_000
-"""Of all of a model's, as ``marshal`` writes them; as objects they take about twice as much."""
-_VERSION = 2
-"""Of marshal's format: what is equal is written alike."""
+"""Of all of a model's, as ``equal_bytes`` writes them; as objects they take about twice as much."""
 _STAND_IN = {"role": "user", "content": "."}
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """A name that LiteLLM changes nowhere (``_build_anthropic_tool_name_maps``,
@@ -223,7 +221,7 @@ class ClaudeWire:
         return found
 
     def _envelope_name(self, chat: Mapping[str, Any]) -> _EnvelopeName:
-        written = marshal.dumps(_without_messages(chat), _VERSION)
+        written = equal_bytes(_without_messages(chat))
         return _EnvelopeName(hash(written), len(written), litellm.drop_params, id(litellm.model_cost))
 
 

@@ -64,11 +64,6 @@ def words_of(folded_text: str) -> list[str]:
     return _WORD.findall(folded_text)
 
 
-def phrases_of(folded_text: str) -> list[str]:
-    """Runs of letters and digits in any script: for scripts without spaces, what stands between punctuation."""
-    return _WORD.findall(folded_text)
-
-
 def unspaced_runs(folded_text: str) -> list[str]:
     """What stands between spaces, punctuation and other scripts, in scripts without spaces between words."""
     return _UNSPACED_RUN.findall(folded_text)
