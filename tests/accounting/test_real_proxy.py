@@ -16,6 +16,7 @@ from litellm_prompt_router.accounting.bill import SAME_USD
 from litellm_prompt_router.gateway.deployments.capabilities import target_of_model
 from litellm_prompt_router.request.wire.chat_marks import well_cached
 from tests.emulators.caching import EmulatedCache
+from tests.emulators.line_files import whole_lines
 from tests.emulators.providers import GROUPS, KeyName, ProviderProxy
 from tests.end_to_end.workbench import PROMPT, TOOLS
 
@@ -48,8 +49,7 @@ def sent(proxy: ProviderProxy, key: KeyName, group: str, tool: str) -> list[dict
             ids.append(response.headers["x-litellm-call-id"])
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        text = proxy.ledger_path.read_text(encoding="utf-8") if proxy.ledger_path.exists() else ""
-        lines = [json.loads(line) for line in text.splitlines()]
+        lines = [json.loads(line) for line in whole_lines(proxy.ledger_path)]
         found = {record["call_id"]: record for record in lines if record["call_id"] in ids}
         if len(found) == len(ids):
             return [found[call_id] for call_id in ids]

@@ -7,5 +7,5 @@ from pathlib import Path
 
 def whole_lines(path: Path) -> list[str]:
     """The lines written to their end; none while there is no file. A write may be seen half done."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return text[: text.rfind("\n") + 1].splitlines()
+    written = path.read_bytes() if path.exists() else b""
+    return written[: written.rfind(b"\n") + 1].decode().splitlines()
