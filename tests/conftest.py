@@ -17,11 +17,19 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from tests.emulators.envelopes import Envelopes
 from tests.emulators.providers import ProviderProxy, running_providers
+from tests.emulators.proxy import forked_proxies
 from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.law_examples import register_profiles
 
 register_profiles()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_import_of_litellm() -> Iterator[None]:
+    """Proxies of this session are forks: most of a start is the import."""
+    with forked_proxies():
+        yield
 
 
 @pytest.fixture

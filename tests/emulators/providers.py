@@ -132,9 +132,6 @@ def running_providers(upstream: Upstream, folder: Path) -> Iterator[ProviderProx
         **{_variable(name): key for name, key in keys.items()},
         "PROMPT_ROUTER_PROFILES": str(folder / "profiles"),
         "PROMPT_ROUTER_LEDGER__PATH": str(ledger_path),
-        # LiteLLM's pause before a retry, in seconds.
-        "INITIAL_RETRY_DELAY": "0",
-        "JITTER": "0",
     }
     with running_proxy(config_path, env=env, cwd=ROOT, log_path=folder / "proxy.log") as proxy:
         yield ProviderProxy(proxy=proxy, upstream=upstream, ledger_path=ledger_path, keys=keys)

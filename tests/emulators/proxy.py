@@ -18,6 +18,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.emulators.proxy_process import Forks, ProxyProcess, can_fork
+
 BOOT_SECONDS = 180.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
@@ -32,6 +34,8 @@ INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECOD
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
+    "INITIAL_RETRY_DELAY": "0",  # LiteLLM's pause before a retry, in seconds, and what it adds by chance
+    "JITTER": "0",
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
     "LITELLM_LOCAL_AUTOROUTER_PRESETS": "True",
     "LITELLM_LOCAL_BLOG_POSTS": "True",
@@ -43,15 +47,31 @@ OFFLINE = {
 }
 
 
+forks: Forks | None = None
+"""What proxies are forked from while ``forked_proxies`` is open; else each imports LiteLLM itself."""
+
+
+@contextlib.contextmanager
+def forked_proxies() -> Iterator[None]:
+    """For the time of the block, proxies are forks of one process that has imported LiteLLM, where they can be."""
+    global forks
+    forks = Forks(_imports_env())
+    try:
+        yield
+    finally:
+        forks.close()
+        forks = None
+
+
 @dataclass(kw_only=True, slots=True)
 class RunningProxy:
     """A proxy that answered its liveness probe."""
 
     url: str
     master_key: str = field(repr=False)
-    process: subprocess.Popen[bytes]
+    process: ProxyProcess
     log_path: Path
-    start: Callable[[], subprocess.Popen[bytes]] = field(repr=False)
+    start: Callable[[], ProxyProcess] = field(repr=False)
     """Starts the same proxy again, at the same address."""
     is_second: bool = False
 
@@ -113,7 +133,7 @@ def running_proxy(
         full_env = _full_env(env)
         started = (*command, "--config", str(config_path.absolute()), "--port", str(port), *args)
 
-        def start() -> subprocess.Popen[bytes]:
+        def start() -> ProxyProcess:
             return stack.enter_context(_process(started, full_env, cwd, log_path))
 
         proxy = RunningProxy(
@@ -166,23 +186,36 @@ def _temporary_log(stack: contextlib.ExitStack) -> Path:
 
 
 def _full_env(env: Mapping[str, str] | None) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return inherited | OFFLINE | {"LITELLM_MASTER_KEY": make_key()} | dict(env or {})
+    return _imports_env() | {"LITELLM_MASTER_KEY": make_key()} | dict(env or {})
+
+
+def _imports_env() -> dict[str, str]:
+    return {name: os.environ[name] for name in INHERITED if name in os.environ} | OFFLINE
 
 
 @contextlib.contextmanager
 def _process(
     command: Sequence[str], env: Mapping[str, str], cwd: Path | None, log_path: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=env,
-            cwd=cwd,
-        )
+) -> Iterator[ProxyProcess]:
+    process: ProxyProcess
+    arguments = (*command[1:], "--host", "127.0.0.1")
+    if (
+        forks is not None
+        and command[:1] == LITELLM
+        and "--num_workers" not in command
+        and can_fork(env, _imports_env())
+    ):
+        process = forks.start(arguments, env, cwd, log_path)
+    else:
+        with log_path.open("ab") as log:
+            process = subprocess.Popen(
+                [*command[:1], *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=cwd,
+            )
     try:
         yield process
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from tests.emulators.proxy import failed_boot, running_proxy
+from tests.emulators.proxy import failed_boot, make_key, running_proxy
+from tests.emulators.proxy_process import ProxyProcess
 from tests.emulators.two_keys import CONFIG, ROOT, KeyName, TwoKeyProxy, openai_client
 from tests.emulators.upstream import Usage
 
@@ -143,3 +145,17 @@ def test_boot_with_an_unknown_callback_fails(tmp_path: Path) -> None:
         running_proxy(config, cwd=tmp_path),
     ):
         pytest.fail("the proxy is live")
+
+
+def test_a_session_imports_litellm_once_for_its_proxies(two_key_proxy: TwoKeyProxy, tmp_path: Path) -> None:
+    """They are forks of one process, unless a variable differs that LiteLLM reads while it is imported."""
+
+    def parent(process: ProxyProcess) -> int:
+        return int(Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+    parents = [parent(two_key_proxy.proxy.process)]
+    for env in ({"BETA_KEY": make_key()}, {"LITELLM_LOG": "ERROR"}):
+        with running_proxy(ROOT / "proxy_config.yaml", env=env, cwd=tmp_path) as proxy:
+            parents.append(parent(proxy.process))
+        assert proxy.process.returncode is not None
+    assert parents[0] == parents[1] != parents[2] == os.getpid()
