@@ -68,8 +68,8 @@ def test_tools_that_bodies_were_made_of_are_bounded_in_bytes(monkeypatch: pytest
             "tools": [tool],
             "max_tokens": 100 + number,
         }
-        assert wire.body_of_opening(chat) == plain.body(chat)
-        assert wire.body_of_opening(chat) == plain.body(chat)
+        assert wire.body_of_parts(chat) == plain.body(chat)
+        assert wire.body_of_parts(chat) == plain.body(chat)
     assert len(wire._envelopes) == 5
     assert sum(name.size_bytes for name in wire._envelopes) <= 20_000
     assert len(wire._same) == 8

@@ -36,6 +36,7 @@ from litellm_prompt_router.accounting.kept_history import KeptHistories
 from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
+from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import ASSUMED, MODELLED, Record
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
@@ -77,7 +78,7 @@ class AnsweringDeployment(NamedTuple):
 class Accountant:
     """Completes records. Used by one thread.
 
-    ``deployments`` and ``translator`` ask LiteLLM; ``shared`` is called for each record, as LiteLLM connects late.
+    ``deployments`` and ``translator`` ask LiteLLM; ``tools``: those that the translator knows, too; ``shared`` is called for each record, as LiteLLM connects late.
     ``give_way`` is called between steps of some tenths of a millisecond, for a kept request alone.
     """
 
@@ -88,13 +89,15 @@ class Accountant:
         *,
         deployments: Callable[[AnsweredAttempt], AnsweringDeployment],
         translator: Translator,
+        tools: KnownTools | None = None,
         shared: Callable[[], SharedEntries | None] = lambda: None,
         give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._known = KnownBeginnings()
         self._histories = Histories()
-        self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories)
-        self._kept_histories = KeptHistories(self._known, self._histories)
+        self._tools = KnownTools() if tools is None else tools
+        self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories, self._tools)
+        self._kept_histories = KeptHistories(self._known, self._histories, self._tools)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
@@ -138,7 +141,7 @@ class Accountant:
             return _unchanged(record)
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
-        kept = packed.unpacked()
+        kept = packed.unpacked(self._tools.load)
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
         self._give_way()

@@ -21,6 +21,7 @@ from litellm_prompt_router.cache_model import (
     ReadPrompt,
     messages_of_marked_chat,
 )
+from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.marking import MarkPlan, apply_instructions
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, marks_of_message
@@ -55,9 +56,14 @@ class CallBlocks:
     """
 
     def __init__(
-        self, count_tokens: Callable[[str], int], translator: Translator, known: KnownBeginnings, histories: Histories
+        self,
+        count_tokens: Callable[[str], int],
+        translator: Translator,
+        known: KnownBeginnings,
+        histories: Histories,
+        tools: KnownTools,
     ) -> None:
-        self._reader = BlockReader(count_tokens)
+        self._reader = BlockReader(count_tokens, tools)
         self._translator = translator
         self._known = known
         self._histories = histories

@@ -18,6 +18,7 @@ from typing import Any
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt
 from litellm_prompt_router.accounting.in_flight import InFlightRequests, PackedRequest
 from litellm_prompt_router.accounting.shared_entries import RedisEntries
+from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.accounting_thread import AccountingThread
 from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
@@ -46,11 +47,13 @@ class RecordCompleter:
     def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
         self._dispatcher = dispatcher
         self._kept = InFlightRequests()
+        tools = KnownTools()
         self._accountant = Accountant(
             count_tokens,
             since_seconds,
             deployments=AnsweringDeployments(),
-            translator=LiteLLMTranslator(),
+            translator=LiteLLMTranslator(tools),
+            tools=tools,
             shared=self._shared,
             give_way=lambda: time.sleep(GIVE_WAY_SECONDS),
         )
