@@ -78,8 +78,8 @@ class AnsweringDeployment(NamedTuple):
 class Accountant:
     """Completes records. Used by one thread.
 
-    ``deployments`` and ``translator`` ask LiteLLM; ``tools``: those that the translator knows, too; ``shared`` is called for each record, as LiteLLM connects late.
-    ``give_way`` is called between steps of some tenths of a millisecond, for a kept request alone.
+    ``deployments`` and ``translator`` ask LiteLLM, the latter of ``tools``; ``shared`` is called for each record, as
+    LiteLLM connects late. ``give_way`` is called between steps of some tenths of a millisecond, for a kept request alone.
     """
 
     def __init__(
