@@ -79,7 +79,8 @@ class Accountant:
     """Completes records. Used by one thread.
 
     ``deployments`` and ``translator`` ask LiteLLM, the latter of ``tools``; ``shared`` is called for each record, as
-    LiteLLM connects late. ``give_way`` is called between steps of some tenths of a millisecond, for a kept request alone.
+    LiteLLM connects late. ``give_way`` is called between steps of some tenths of a millisecond, for a kept request
+    alone.
     """
 
     def __init__(
@@ -187,20 +188,21 @@ class Accountant:
         cache = cache_of(model, is_marked=_is_marked(sent))
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
         key = ((answer.scope, model.name), record.facts.profile)
-        sent, unsent = self._sizes.sized(key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage)
+        sizes, others = self._sizes.sizes_of(key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage)
         self._give_way()
         if is_cache_irrelevant:
-            tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
-            return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
-        original, rewritten = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
+            return _uncached_usage(round(sum(sizes if others is None else others) / UNITS)), METHOD_UNCACHED
+        if unsent is not None and kept.is_sent:
+            sizes, others = others, sizes
 
-        def call(version: PromptVersion, prompt: Prompt, blocks: Any) -> ObservedCall:
+        def call(version: PromptVersion, prompt: Prompt, blocks: Any, sizes: Any) -> ObservedCall:
             its_cache = cache_of(model, is_marked=_is_marked(blocks))
             cache_key = prompt.get("prompt_cache_key") if model.is_openai else None
             return ObservedCall(
                 scope=scope_in(answer.scope, version, model.name, cache_key, its_cache.host),
                 rules=its_cache.rules if version == "original" else its_cache.unsent_rules,
                 blocks=blocks,
+                sizes=sizes,
                 started_seconds=record.facts.caller.started_seconds,
                 first_token_seconds=answer.first_token_seconds,
                 scale=1 / UNITS,
@@ -209,9 +211,9 @@ class Accountant:
             )
 
         shared = self._shared()
-        estimate: Estimate = self._caches.account(call("original", kept.original, original), shared)
+        estimate: Estimate = self._caches.account(call("original", kept.original, original, sizes), shared)
         if rewritten is not None and not kept.is_sent and kept.rewritten is not None:
-            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten), shared)
+            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten, others), shared)
         if not estimate.is_known:
             raise NoEstimateError("what was cached before the start isn't known")
         estimated = original if rewritten is None or kept.is_sent else rewritten
