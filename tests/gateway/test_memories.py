@@ -60,6 +60,7 @@ def test_tools_that_bodies_were_made_of_are_bounded_in_bytes(monkeypatch: pytest
     """Settings that are each conversation's own have the same tools remembered again and again."""
     monkeypatch.setattr(translation, "MAX_ENVELOPE_BYTES", 20_000)
     monkeypatch.setattr(translation, "MAX_ENVELOPES", 8)
+    monkeypatch.setattr(translation, "MAX_SAME", 8)
     wire, plain = translation.ClaudeWire("claude-sonnet-4-5"), translation.ClaudeWire("claude-sonnet-4-5")
     tool = {"type": "function", "function": {"name": "look", "description": "Looks. " * 500}}
     for number in range(12):

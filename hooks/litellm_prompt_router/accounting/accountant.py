@@ -36,7 +36,6 @@ from litellm_prompt_router.accounting.kept_history import KeptHistories
 from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
-from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import ASSUMED, MODELLED, Record
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
@@ -78,9 +77,8 @@ class AnsweringDeployment(NamedTuple):
 class Accountant:
     """Completes records. Used by one thread.
 
-    ``deployments`` and ``translator`` ask LiteLLM, the latter of ``tools``; ``shared`` is called for each record, as
-    LiteLLM connects late. ``give_way`` is called between steps of some tenths of a millisecond, for a kept request
-    alone.
+    ``deployments`` and ``translator`` ask LiteLLM; ``shared`` is called for each record, as LiteLLM connects late.
+    ``give_way`` is called between steps of some tenths of a millisecond, for a kept request alone.
     """
 
     def __init__(
@@ -90,14 +88,13 @@ class Accountant:
         *,
         deployments: Callable[[AnsweredAttempt], AnsweringDeployment],
         translator: Translator,
-        tools: KnownTools | None = None,
         shared: Callable[[], SharedEntries | None] = lambda: None,
         give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._known = KnownBeginnings()
         self._histories = Histories()
-        self._tools = KnownTools() if tools is None else tools
-        self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories, self._tools)
+        self._tools = translator.tools
+        self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories)
         self._kept_histories = KeptHistories(self._known, self._histories, self._tools)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
@@ -188,12 +185,15 @@ class Accountant:
         cache = cache_of(model, is_marked=_is_marked(sent))
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
         key = ((answer.scope, model.name), record.facts.profile)
-        sizes, others = self._sizes.sizes_of(key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage)
+        sizes, unsent_sizes = self._sizes.sizes_of(
+            key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage
+        )
         self._give_way()
         if is_cache_irrelevant:
-            return _uncached_usage(round(sum(sizes if others is None else others) / UNITS)), METHOD_UNCACHED
-        if unsent is not None and kept.is_sent:
-            sizes, others = others, sizes
+            tokens = sum(sizes if unsent_sizes is None else unsent_sizes)
+            return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
+        is_original_sent = unsent is None or not kept.is_sent
+        original_sizes, rewritten_sizes = (sizes, unsent_sizes) if is_original_sent else (unsent_sizes, sizes)
 
         def call(version: PromptVersion, prompt: Prompt, blocks: Any, sizes: Any) -> ObservedCall:
             its_cache = cache_of(model, is_marked=_is_marked(blocks))
@@ -211,9 +211,9 @@ class Accountant:
             )
 
         shared = self._shared()
-        estimate: Estimate = self._caches.account(call("original", kept.original, original, sizes), shared)
+        estimate: Estimate = self._caches.account(call("original", kept.original, original, original_sizes), shared)
         if rewritten is not None and not kept.is_sent and kept.rewritten is not None:
-            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten, others), shared)
+            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten, rewritten_sizes), shared)
         if not estimate.is_known:
             raise NoEstimateError("what was cached before the start isn't known")
         estimated = original if rewritten is None or kept.is_sent else rewritten

@@ -36,6 +36,11 @@ HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
 class Translator(Protocol):
     """What LiteLLM makes of a body on its way to the provider. Raises ValueError for a body that it can't send."""
 
+    @property
+    def tools(self) -> KnownTools:
+        """Lists of tools that live on: those loaded from it in the bodies given, and some of its own making."""
+        ...
+
     def messages_of_chat(self, body: Prompt, model: DeployedModel) -> Mapping[str, Any]:
         """The body of Anthropic's Messages, injection points placed, that a Claude reads of a Chat body."""
         ...
@@ -56,14 +61,9 @@ class CallBlocks:
     """
 
     def __init__(
-        self,
-        count_tokens: Callable[[str], int],
-        translator: Translator,
-        known: KnownBeginnings,
-        histories: Histories,
-        tools: KnownTools,
+        self, count_tokens: Callable[[str], int], translator: Translator, known: KnownBeginnings, histories: Histories
     ) -> None:
-        self._reader = BlockReader(count_tokens, tools)
+        self._reader = BlockReader(count_tokens, translator.tools)
         self._translator = translator
         self._known = known
         self._histories = histories

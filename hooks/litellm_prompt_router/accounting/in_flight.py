@@ -152,7 +152,7 @@ class InFlightRequests:
         written: bytes | tuple[Prompt, Prompt | None]
         try:
             tools = _tools_apart(rest, other_rest)
-            written = marshal.dumps((_without_tools(rest, tools[0]), _without_tools(other_rest, tools[1])))
+            written = marshal.dumps([_without_tools(rest, tools[0]), _without_tools(other_rest, tools[1])])
         except ValueError:  # a type that JSON doesn't have
             copies: dict[int, Any] = {}
             tools = (None, None)
@@ -222,7 +222,7 @@ def _tools_apart(rest: Prompt, other: Prompt | None) -> tuple[bytes | None, byte
     return one, equal_bytes(others) if others and isinstance(others, list) else None
 
 
-def _without_tools(rest: Prompt | None, tools: bytes | None) -> Prompt | None:
+def _without_tools(rest: dict[str, Any] | None, tools: bytes | None) -> dict[str, Any] | None:
     return rest if tools is None or rest is None else {k: v for k, v in rest.items() if k != _TOOLS}
 
 

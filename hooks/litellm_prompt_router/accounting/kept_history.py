@@ -47,7 +47,7 @@ class KeptHistories:
         if shape is None:
             return None
         try:
-            request, told = self._read(shape.read, kept, scope)
+            request, told = self._read(shape.read, kept.endpoint, _without_tools(kept.original), scope)
         except UnreadableRequestError:
             return None
         more: dict[str, Any] = {}
@@ -63,20 +63,20 @@ class KeptHistories:
         return replace(told, **more) if more else told
 
     def _read(
-        self, read: Callable[[Prompt], Request], kept: InFlightRequest, scope: str
+        self, read: Callable[[Prompt], Request], endpoint: str, body: Prompt, scope: str
     ) -> tuple[Request, HistoryState]:
         """The request, which may lack the beginning of the history, and what is told of all messages."""
-        history = self._histories.of(kept.original, kept.endpoint)
-        key = ("told", scope, kept.endpoint)
+        history = self._histories.of(body, endpoint)
+        key = ("told", scope, endpoint)
         start, before = 0, None
         if history is not None:
             try:
                 start, before = self._known.find(key, history)
             except ValueError:  # a type that JSON doesn't have
                 history = None
-        request = read(kept.original if history is None or before is None else history.without(kept.original, start))
+        request = read(body if history is None or before is None else history.without(body, start))
         if history is None or len(request.turns) != len(history.items) - start:
-            whole = request if before is None else read(kept.original)
+            whole = request if before is None else read(body)
             return whole, history_state_of(whole.turns, scope)
         end = history.ends[-1]
         until = history_after(before or history_before(scope), request.turns[: end - start], scope)
@@ -95,6 +95,11 @@ class KeptHistories:
                 self._states.pop(next(iter(self._states)))
             state = self._states[name] = digest_of_text(json.dumps(tools, default=str), scope)
         return state
+
+
+def _without_tools(body: Prompt) -> Prompt:
+    """What is told of a history doesn't depend on them, but for those that its own items declare."""
+    return {name: value for name, value in body.items() if name != "tools"}
 
 
 def _tokens(blocks: Sequence[Block], section: str) -> int:

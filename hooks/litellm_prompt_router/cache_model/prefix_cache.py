@@ -280,9 +280,7 @@ def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:
     return hashes
 
 
-def prefixes_of(
-    blocks: Sequence[Block], scope: Hashable, scale: float, sizes: Sequence[int] | None = None
-) -> Prefixes:
+def prefixes_of(blocks: Sequence[Block], scope: Hashable, scale: float, sizes: Sequence[int] | None = None) -> Prefixes:
     """Hashes under ``scope``; ``scale``: the provider's tokens for one of the blocks'. ``sizes``: instead of theirs."""
     tokens = list(accumulate(map(_TOKENS, blocks) if sizes is None else sizes, initial=0))
     if scale != 1.0:

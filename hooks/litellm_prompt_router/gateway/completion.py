@@ -18,7 +18,6 @@ from typing import Any
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt
 from litellm_prompt_router.accounting.in_flight import InFlightRequests, PackedRequest
 from litellm_prompt_router.accounting.shared_entries import RedisEntries
-from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.gateway import proxy_server
 from litellm_prompt_router.gateway.accounting_thread import AccountingThread
 from litellm_prompt_router.gateway.deployments.answering import AnsweringDeployments
@@ -38,7 +37,22 @@ MAX_COMPLETING = 1_000
 """Records in line for the thread; a slow Redis can't make it longer."""
 GIVE_WAY_SECONDS = 0.00005
 """Enough for another thread to get its turn."""
+GIVE_WAY_AFTER_SECONDS = 0.0004
+"""Of work: each turn given costs as much as some of the steps between which it may be given."""
 ACCOUNTING_BEHIND = "unavailable: accounting is behind"
+
+
+def _giving_way() -> Callable[[], None]:
+    """Lets another thread have its turn, where it waited for long enough."""
+    given_seconds = 0.0
+
+    def give_way() -> None:
+        nonlocal given_seconds
+        if time.perf_counter() - given_seconds >= GIVE_WAY_AFTER_SECONDS:
+            time.sleep(GIVE_WAY_SECONDS)
+            given_seconds = time.perf_counter()
+
+    return give_way
 
 
 class RecordCompleter:
@@ -47,15 +61,13 @@ class RecordCompleter:
     def __init__(self, dispatcher: Dispatcher, count_tokens: Callable[[str], int], since_seconds: float) -> None:
         self._dispatcher = dispatcher
         self._kept = InFlightRequests()
-        tools = KnownTools()
         self._accountant = Accountant(
             count_tokens,
             since_seconds,
             deployments=AnsweringDeployments(),
-            translator=LiteLLMTranslator(tools),
-            tools=tools,
+            translator=LiteLLMTranslator(),
             shared=self._shared,
-            give_way=lambda: time.sleep(GIVE_WAY_SECONDS),
+            give_way=_giving_way(),
         )
         self._thread = AccountingThread("prompt-router-accounts")
         self._redis: RedisEntries | None = None

@@ -291,9 +291,13 @@ class ClaudeWire:
 class LiteLLMTranslator:
     """Accounting's ``Translator`` by LiteLLM's own code. ``ClaudeWire`` objects are kept by model."""
 
-    def __init__(self, tools: KnownTools | None = None) -> None:
-        known = KnownTools() if tools is None else tools
-        self._wire = lru_cache(MAX_WIRES)(partial(ClaudeWire, tools=known))
+    def __init__(self) -> None:
+        self._tools = KnownTools()
+        self._wire = lru_cache(MAX_WIRES)(partial(ClaudeWire, tools=self._tools))
+
+    @property
+    def tools(self) -> KnownTools:
+        return self._tools
 
     def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
         return self._wire(model.name).body_of_parts(body)
