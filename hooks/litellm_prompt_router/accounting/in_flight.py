@@ -86,10 +86,12 @@ class PackedRequest:
             if isinstance(self.written, bytes)
             else self.written
         )
-        if self.tools[0] is not None:
-            original = {**original, _TOOLS: load_tools(self.tools[0])}
-        if self.tools[1] is not None and rewritten is not None:
-            rewritten = {**rewritten, _TOOLS: load_tools(self.tools[1])}
+        one, other = self.tools
+        tools = None if one is None else load_tools(one)
+        if one is not None:
+            original = {**original, _TOOLS: tools}
+        if other is not None and rewritten is not None:
+            rewritten = {**rewritten, _TOOLS: tools if other is one else load_tools(other)}
         return InFlightRequest(
             endpoint=self.endpoint,
             original=_joined(self.prompts[0], original),

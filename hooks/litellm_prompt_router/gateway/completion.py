@@ -37,8 +37,8 @@ MAX_COMPLETING = 1_000
 """Records in line for the thread; a slow Redis can't make it longer."""
 GIVE_WAY_SECONDS = 0.00005
 """Enough for another thread to get its turn."""
-GIVE_WAY_AFTER_SECONDS = 0.0004
-"""Of work: each turn given costs as much as some of the steps between which it may be given."""
+GIVE_WAY_AFTER_SECONDS = 0.0008
+"""Of work: each turn that is given costs as much as some of the steps do."""
 ACCOUNTING_BEHIND = "unavailable: accounting is behind"
 
 

@@ -32,7 +32,7 @@ from litellm_prompt_router.cache_model.known_tools import EqualName, KnownTools
 from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.process_memory.bounded import register_memory
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, MARK_KEYS, SYSTEM_ROLES
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}
@@ -242,8 +242,11 @@ class ClaudeWire:
             for point in chat[INJECTION_POINTS]
         ]
         others = {name: chat[name] for name in ("cache_control",) if chat.get(name) is not None}
+        tools = chat.get("tools")
+        if self._tools.fact(tools, "unmarked", lambda: _mention_no_marks(tools)):
+            tools = None  # LiteLLM counts their marks and looks at nothing else of them here
         return self._placed(
-            messages, validate_and_fix_openai_tools(tools=chat.get("tools")), {**others, INJECTION_POINTS: points}, None
+            messages, validate_and_fix_openai_tools(tools=tools), {**others, INJECTION_POINTS: points}, None
         )[0]
 
     def _envelope(self, chat: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -340,6 +343,11 @@ def _copied(message: Mapping[str, Any]) -> dict[str, Any]:
 def _are_plain_names(tools: Sequence[Any]) -> bool:
     names = [(tool.get("function") or tool).get("name") for tool in tools]
     return all(isinstance(name, str) and _TOOL_NAME.fullmatch(name) for name in names)
+
+
+def _mention_no_marks(tools: Any) -> bool:
+    written = equal_bytes(tools)
+    return not any(name.encode() in written for name in MARK_KEYS)
 
 
 def _shape_of(message: Mapping[str, Any]) -> _MessageShape:
