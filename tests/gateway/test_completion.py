@@ -78,8 +78,8 @@ async def test_what_litellm_cancels_is_no_longer_in_flight(tmp_path: Path, monke
 def test_a_turn_is_given_after_some_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where steps are short several of them go by."""
     now, slept = [100.0], list[float]()
-    monkeypatch.setattr(completion.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(completion.time, "sleep", slept.append)
+    monkeypatch.setattr("litellm_prompt_router.gateway.completion.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("litellm_prompt_router.gateway.completion.time.sleep", slept.append)
     give_way = completion._giving_way()
     for _ in range(10):
         give_way()
