@@ -15,7 +15,6 @@ from math import inf
 from sys import getsizeof
 from typing import Any
 
-from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.prompt_state import PromptPlaces
 from litellm_prompt_router.request.wire.marking import Marking
@@ -218,10 +217,10 @@ def _tools_apart(rest: Prompt, other: Prompt | None) -> tuple[bytes | None, byte
     have.
     """
     tools, others = rest.get(_TOOLS), None if other is None else other.get(_TOOLS)
-    one = equal_bytes(tools) if tools and isinstance(tools, list) else None
+    one = marshal.dumps(tools) if tools and isinstance(tools, list) else None
     if others is tools:
         return one, one
-    return one, equal_bytes(others) if others and isinstance(others, list) else None
+    return one, marshal.dumps(others) if others and isinstance(others, list) else None
 
 
 def _without_tools(rest: dict[str, Any] | None, tools: bytes | None) -> dict[str, Any] | None:

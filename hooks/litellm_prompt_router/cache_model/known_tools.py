@@ -15,9 +15,10 @@ from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.process_memory.bounded import register_memory
 
 MAX_LISTS = 256
-MAX_BYTES = 4 * 1_024 * 1_024
-"""Of all lists, as ``marshal`` writes them; as objects they take about three times as much."""
+MAX_BYTES = 2 * 1_024 * 1_024
+"""Of all lists, as ``equal_bytes`` writes them; as objects they take about three times as much."""
 MAX_FACTS = 32
+MAX_WRITTEN = 2
 """Of one list."""
 
 Found = TypeVar("Found")
@@ -34,13 +35,16 @@ class _KnownList(NamedTuple):
     tools: Any
     name: EqualName
     facts: dict[Hashable, Any]
+    written: list[bytes]
+    """As ``load`` was given it."""
 
 
 class KnownTools:
     """Bounded; the longest unused go first. Used by one thread."""
 
     def __init__(self) -> None:
-        self._loaded: dict[EqualName, tuple[bytes, Any]] = {}
+        self._loaded: dict[bytes, Any] = {}
+        self._named: dict[EqualName, Any] = {}
         self._known: OrderedDict[int, _KnownList] = OrderedDict()
         self._bytes = 0
         register_memory(self, "declared tools", MAX_LISTS, len, size_bytes=lambda it: it._bytes, max_bytes=MAX_BYTES)
@@ -49,14 +53,21 @@ class KnownTools:
         return len(self._known)
 
     def load(self, written: bytes) -> Any:
-        """The list that ``equal_bytes`` wrote: for the same bytes the same one, which is not to be changed."""
-        name = EqualName(hash(written), len(written))
-        known = self._loaded.get(name)
-        if known is not None and known[0] == written:
-            return known[1]
+        """The list that ``marshal`` wrote: for equal ones the same one, which is not to be changed.
+
+        What it writes of equal lists also depends on who else refers to their parts, so it is looked up first.
+        """
+        tools = self._loaded.get(written)
+        if tools is not None:
+            return tools
         tools = marshal.loads(written)  # noqa: S302 - what this process wrote
-        if self._add(tools, name):
-            self._loaded[name] = written, tools
+        equal = equal_bytes(tools)
+        name = EqualName(hash(equal), len(equal))
+        tools = self._named.get(name, tools)
+        known = self._of(tools) or self._add(tools, name)
+        if known is not None and len(known.written) < MAX_WRITTEN:
+            self._named[name] = self._loaded[written] = tools
+            known.written.append(written)
         return tools
 
     def keep(self, tools: Any) -> None:
@@ -95,16 +106,17 @@ class KnownTools:
         self._known.move_to_end(id(tools))
         return known
 
-    def _add(self, tools: Any, name: EqualName) -> bool:
-        """False for a list that is too long to be kept."""
+    def _add(self, tools: Any, name: EqualName) -> _KnownList | None:
+        """None for a list that is too long to be kept."""
         if name.size_bytes > MAX_BYTES:
-            return False
+            return None
         while self._known and (len(self._known) >= MAX_LISTS or self._bytes + name.size_bytes > MAX_BYTES):
             _, dropped = self._known.popitem(last=False)
             self._bytes -= dropped.name.size_bytes
-            loaded = self._loaded.get(dropped.name)
-            if loaded is not None and loaded[1] is dropped.tools:
-                del self._loaded[dropped.name]
-        self._known[id(tools)] = _KnownList(tools, name, {})
+            for written in dropped.written:
+                del self._loaded[written]
+            if self._named.get(dropped.name) is dropped.tools:
+                del self._named[dropped.name]
+        known = self._known[id(tools)] = _KnownList(tools, name, {}, [])
         self._bytes += name.size_bytes
-        return True
+        return known
