@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import accumulate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from litellm_prompt_router.accounting import block_sizes
-from litellm_prompt_router.accounting.block_sizes import UNITS, BlockSizes
+from litellm_prompt_router.accounting.block_sizes import UNITS, BlockSizes, _nearest_place
 from litellm_prompt_router.cache_model import AutomaticPrefixes, Block, MarkedPrefixes
 from litellm_prompt_router.cache_model.usage import Usage
 
@@ -48,6 +51,13 @@ def test_what_was_sent_comes_to_what_was_billed() -> None:
     assert total(sized) == pytest.approx(7_061, abs=0.01)
     assert total(sized[:2]) == pytest.approx(4_830, abs=0.01), "the prefix that was read ends with the core"
     assert total(sized[:3]) == pytest.approx(7_030, abs=0.01), "what was written ends at the last mark"
+
+
+@given(st.lists(st.integers(0, 6).map(float), min_size=1, max_size=6), st.integers(0, 30))
+def test_the_nearest_end_is_the_first_of_the_nearest(sizes: list[float], value: int) -> None:
+    """As a plain look at all of them finds."""
+    until = list(accumulate(sizes))
+    assert _nearest_place(until, value) == min(range(len(until)), key=lambda number: abs(until[number] - value))
 
 
 def test_the_next_call_measures_what_is_new_in_it() -> None:

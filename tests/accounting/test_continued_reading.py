@@ -20,7 +20,7 @@ from litellm_prompt_router.accounting.known_beginnings import KnownBeginnings, h
 from litellm_prompt_router.cache_model import Block, BlockReader, ReadPrompt
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.gateway.deployments.describe import describe
-from litellm_prompt_router.gateway.deployments.translation import LiteLLMTranslator
+from litellm_prompt_router.gateway.deployments.translation import ClaudeWire, LiteLLMTranslator
 from litellm_prompt_router.record.record import Record
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from tests.cache_model.calls import count_words, words
@@ -290,6 +290,42 @@ def loop_of(count: int) -> list[dict[str, Any]]:
         out.append({"role": "assistant", "content": "Looking.", "tool_calls": [call]})
         out.append({"role": "tool", "tool_call_id": name, "content": f"file {len(out)}"})
     return out[:count]
+
+
+@settings(deadline=None)
+@given(history=conversations(), fields=st.sampled_from(SETTINGS), name=st.sampled_from(MODELS[:4]))
+def test_a_body_put_together_is_the_whole_body(
+    history: list[list[dict[str, Any]]], fields: Mapping[str, Any], name: str
+) -> None:
+    """Whatever bodies of the same tools and kinds of messages came out the same before: these are of all examples."""
+    model = describe(name)
+    for messages in history:
+        chat = {**fields, "messages": [{"role": "system", "content": CUT}, *messages]}
+        try:
+            whole = WHOLE.messages_of_chat(chat, model)
+        except ValueError:
+            with pytest.raises(ValueError, match="can't send"):
+                TRANSLATOR.messages_of_chat(chat, model)
+        else:
+            assert TRANSLATOR.messages_of_chat(chat, model) == whole
+
+
+def test_litellm_translates_kinds_of_messages_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another conversation whose messages are of the same kinds is put together of its parts."""
+    translated = []
+    body = ClaudeWire.body
+
+    def counted(wire: ClaudeWire, chat: Mapping[str, Any]) -> dict[str, Any]:
+        translated.append(chat)
+        return body(wire, chat)
+
+    monkeypatch.setattr(ClaudeWire, "body", counted)
+    accounts = Accounts(LiteLLMTranslator())
+    for text in ("one", "two", "three"):
+        for count in (1, 3, 5, 7):
+            messages = [{**loop_of(1)[0], "content": text}, *loop_of(count)[1:]]
+            accounts.record(call_of(messages, SETTINGS[1], CHAT, is_marked=False))
+        assert len(translated) == 2, "a first and a second call, whichever prompt they have"
 
 
 class CountingTranslator(LiteLLMTranslator):

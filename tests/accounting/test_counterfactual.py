@@ -174,6 +174,28 @@ def test_a_prompt_is_kept_as_it_was(kind: type[dict[str, Any]]) -> None:
     assert same.unpacked().rewritten is None
 
 
+@pytest.mark.parametrize("tools", [None, [], [{"name": "f"}], {"name": "f"}, "f", ...])
+@pytest.mark.parametrize("others", [None, [], [{"name": "g"}], ...])
+def test_tools_are_kept_as_they_were(tools: Any, others: Any) -> None:
+    """None, empty, malformed or missing ones too, in each body; a list that both share is one list."""
+    messages = [{"role": "user", "content": "ask"}]
+    body, other = ({"messages": messages, **({} if given is ... else {"tools": given})} for given in (tools, others))
+    requests = InFlightRequests()
+    requests.put("1", "acompletion", body, other, 0.0, is_sent=True)
+    requests.put("2", "acompletion", body, {**body, "messages": []}, 0.0, is_sent=True)
+    different, shared = requests.take("1"), requests.take("2")
+    assert different is not None
+    assert shared is not None
+    kept = different.unpacked()
+    assert (kept.original, kept.rewritten) == (body, other)
+    twice = shared.unpacked()
+    assert (twice.original, twice.rewritten) == (body, {**body, "messages": []})
+    assert twice.rewritten is not None
+    if isinstance(tools, list) and tools:
+        assert twice.rewritten["tools"] is twice.original["tools"]
+        assert shared.size_bytes < different.size_bytes + len(str(tools))
+
+
 def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("litellm_prompt_router.accounting.in_flight.MAX_BYTES", 12_000)
     kept = InFlightRequests()
@@ -185,6 +207,18 @@ def test_long_requests_count_by_their_size(monkeypatch: pytest.MonkeyPatch) -> N
     assert kept.take("9") is not None
     kept.put("new", "acompletion", {"instructions": "x" * 3_000}, {}, 0.0, is_sent=True)
     assert len(kept) == 3
+
+
+def test_sizes_beside_the_blocks_count_as_the_blocks_own() -> None:
+    """In every figure, and for what is cached by it."""
+    blocks = [Block(1, 3_000, "5m", section="system"), Block(2, 2_000), Block(3, 900, "5m")]
+    sizes = [1_024_400, 7_000_499, 333_501]
+    sized = [block._replace(tokens=size) for block, size in zip(blocks, sizes, strict=True)]
+    beside, own = CounterfactualCaches(0.0), CounterfactualCaches(0.0)
+    for now in (10_000.0, 10_001.0):
+        one = ObservedCall(scope=SCOPE, rules=CLAUDE, blocks=blocks, sizes=sizes, started_seconds=now, scale=0.001)
+        assert beside.account(one) == own.account(replace(one, blocks=sized, sizes=None))
+    assert beside._entries == own._entries
 
 
 # Fingerprints

@@ -12,6 +12,7 @@ import pytest
 from litellm_prompt_router.accounting.accountant import Accountant, AnsweredAttempt, AnsweringDeployment
 from litellm_prompt_router.accounting.in_flight import InFlightRequests
 from litellm_prompt_router.cache_model import DeployedModel
+from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.cache_model.usage import read_usage
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.record.record import Record
@@ -24,6 +25,8 @@ START = CALLER.started_seconds
 
 
 class NoTranslator:
+    tools = KnownTools()
+
     """None of these hosts' bodies is translated."""
 
     def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt
+from litellm_prompt_router.gateway import completion
 from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.policy.settings import load_settings
 from litellm_prompt_router.record.record import Caller, Facts, Record
@@ -72,6 +73,21 @@ async def test_what_litellm_cancels_is_no_longer_in_flight(tmp_path: Path, monke
     assert len(accounts) == 0
     accounts.close()
     dispatcher.close()
+
+
+def test_a_turn_is_given_after_some_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where steps are short several of them go by."""
+    now, slept = [100.0], list[float]()
+    monkeypatch.setattr("litellm_prompt_router.gateway.completion.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("litellm_prompt_router.gateway.completion.time.sleep", slept.append)
+    give_way = completion._giving_way()
+    for _ in range(10):
+        give_way()
+        now[0] += completion.GIVE_WAY_AFTER_SECONDS / 4.5
+    assert slept == [completion.GIVE_WAY_SECONDS] * 2
+    now[0] += 1.0
+    give_way()
+    assert len(slept) == 3
 
 
 async def test_a_long_line_is_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

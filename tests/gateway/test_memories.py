@@ -60,6 +60,7 @@ def test_tools_that_bodies_were_made_of_are_bounded_in_bytes(monkeypatch: pytest
     """Settings that are each conversation's own have the same tools remembered again and again."""
     monkeypatch.setattr(translation, "MAX_ENVELOPE_BYTES", 20_000)
     monkeypatch.setattr(translation, "MAX_ENVELOPES", 8)
+    monkeypatch.setattr(translation, "MAX_SAME", 8)
     wire, plain = translation.ClaudeWire("claude-sonnet-4-5"), translation.ClaudeWire("claude-sonnet-4-5")
     tool = {"type": "function", "function": {"name": "look", "description": "Looks. " * 500}}
     for number in range(12):
@@ -68,8 +69,8 @@ def test_tools_that_bodies_were_made_of_are_bounded_in_bytes(monkeypatch: pytest
             "tools": [tool],
             "max_tokens": 100 + number,
         }
-        assert wire.body_of_opening(chat) == plain.body(chat)
-        assert wire.body_of_opening(chat) == plain.body(chat)
+        assert wire.body_of_parts(chat) == plain.body(chat)
+        assert wire.body_of_parts(chat) == plain.body(chat)
     assert len(wire._envelopes) == 5
     assert sum(name.size_bytes for name in wire._envelopes) <= 20_000
     assert len(wire._same) == 8

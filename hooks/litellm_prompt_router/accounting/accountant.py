@@ -93,8 +93,9 @@ class Accountant:
     ) -> None:
         self._known = KnownBeginnings()
         self._histories = Histories()
+        self._tools = translator.tools
         self._call_blocks = CallBlocks(count_tokens, translator, self._known, self._histories)
-        self._kept_histories = KeptHistories(self._known, self._histories)
+        self._kept_histories = KeptHistories(self._known, self._histories, self._tools)
         self._caches = CounterfactualCaches(since_seconds)
         self._deployments = deployments
         self._sizes = BlockSizes()
@@ -138,7 +139,7 @@ class Accountant:
             return _unchanged(record)
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
-        kept = packed.unpacked()
+        kept = packed.unpacked(self._tools.load)
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
         self._give_way()
@@ -184,20 +185,24 @@ class Accountant:
         cache = cache_of(model, is_marked=_is_marked(sent))
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
         key = ((answer.scope, model.name), record.facts.profile)
-        sent, unsent = self._sizes.sized(key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage)
+        sizes, unsent_sizes = self._sizes.sizes_of(
+            key, sent, unsent, None if is_cache_irrelevant else cache.rules, usage
+        )
         self._give_way()
         if is_cache_irrelevant:
-            tokens = sum(block.tokens for block in (sent if unsent is None else unsent))
+            tokens = sum(sizes if unsent_sizes is None else unsent_sizes)
             return _uncached_usage(round(tokens / UNITS)), METHOD_UNCACHED
-        original, rewritten = (unsent, sent) if unsent is not None and kept.is_sent else (sent, unsent)
+        is_original_sent = unsent is None or not kept.is_sent
+        original_sizes, rewritten_sizes = (sizes, unsent_sizes) if is_original_sent else (unsent_sizes, sizes)
 
-        def call(version: PromptVersion, prompt: Prompt, blocks: Any) -> ObservedCall:
+        def call(version: PromptVersion, prompt: Prompt, blocks: Any, sizes: Any) -> ObservedCall:
             its_cache = cache_of(model, is_marked=_is_marked(blocks))
             cache_key = prompt.get("prompt_cache_key") if model.is_openai else None
             return ObservedCall(
                 scope=scope_in(answer.scope, version, model.name, cache_key, its_cache.host),
                 rules=its_cache.rules if version == "original" else its_cache.unsent_rules,
                 blocks=blocks,
+                sizes=sizes,
                 started_seconds=record.facts.caller.started_seconds,
                 first_token_seconds=answer.first_token_seconds,
                 scale=1 / UNITS,
@@ -206,9 +211,9 @@ class Accountant:
             )
 
         shared = self._shared()
-        estimate: Estimate = self._caches.account(call("original", kept.original, original), shared)
+        estimate: Estimate = self._caches.account(call("original", kept.original, original, original_sizes), shared)
         if rewritten is not None and not kept.is_sent and kept.rewritten is not None:
-            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten), shared)
+            estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten, rewritten_sizes), shared)
         if not estimate.is_known:
             raise NoEstimateError("what was cached before the start isn't known")
         estimated = original if rewritten is None or kept.is_sent else rewritten

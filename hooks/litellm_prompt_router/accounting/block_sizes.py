@@ -12,6 +12,7 @@ sent in its place the one nearest to it is taken, so that the calls of a convers
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import accumulate, compress, pairwise
@@ -83,6 +84,13 @@ class BlockSizes:
         self, key: CountingKey, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage
     ) -> tuple[Sequence[Block], Sequence[Block] | None]:
         """Both lists with the provider's tokens in thousandths; those of ``sent`` add up to the usage's input."""
+        sizes, others = self.sizes_of(key, sent, unsent, rules, usage)
+        return _with_sizes(sent, sizes), None if unsent is None or others is None else _with_sizes(unsent, others)
+
+    def sizes_of(
+        self, key: CountingKey, sent: Sequence[Block], unsent: Sequence[Block] | None, rules: Rules | None, usage: Usage
+    ) -> tuple[Sequence[int], Sequence[int] | None]:
+        """The sizes of ``sized``, block by block: a list of numbers is made in a tenth of the time."""
         keys, other_keys = _keys(sent), frozenset() if unsent is None else _keys(unsent)
         only_sent = frozenset() if unsent is None else keys - other_keys
         kinds = _kinds(sent, only_sent)
@@ -90,12 +98,12 @@ class BlockSizes:
         weights = self._weights.of(key) or _common_weights(sent, usage)
         call = _SizedCall(sent, kinds, _fitted(prefixes, _estimated(sent, kinds, weights)))
         if unsent is None:
-            return _with_sizes(sent, call.sizes), None
+            return _in_units(call.sizes), None
         is_exact = sum(map(_TOKENS, sent)) == usage.input_tokens
         others = self._unsent_sizes(
             key, call, unsent, only_sent, _kinds(unsent, other_keys - keys), weights, is_exact=is_exact
         )
-        return _with_sizes(sent, call.sizes), _with_sizes(unsent, others)
+        return _in_units(call.sizes), _in_units(others)
 
     def _measured_prefixes(
         self, key: CountingKey, blocks: Sequence[Block], kinds: Sequence[int], rules: Rules | None, usage: Usage
@@ -212,11 +220,19 @@ def _reported_prefixes(
     reported = [(end, cached)] if cached else []
     if read and read not in {tokens for _, tokens in [*known, *reported]}:
         until = list(accumulate(estimated))
-        nearest = min(range(len(until)), key=lambda number: abs(until[number] - read))
+        nearest = _nearest_place(until, read)
         neighbours = estimated[nearest : nearest + 2]
         if abs(until[nearest] - read) < NEAREST_SHARE * min(neighbours):
             reported.append((nearest + 1, read))
     return reported
+
+
+def _nearest_place(ascending: Sequence[float], value: float) -> int:
+    """Where the nearest number stands; of equally near ones the first."""
+    behind = bisect_left(ascending, value)
+    if behind == len(ascending) or (behind and value - ascending[behind - 1] <= ascending[behind] - value):
+        return bisect_left(ascending, ascending[behind - 1])
+    return behind
 
 
 def _is_plausible(prefixes: Sequence[Prefix], estimated: Sequence[float]) -> bool:
@@ -243,7 +259,7 @@ def _keys(blocks: Iterable[Block]) -> frozenset[int]:
 def _kinds(blocks: Sequence[Block], only_sent: frozenset[int]) -> list[int]:
     """The kind of each block, an index of ``KINDS``. What only one request has is system text, wherever it stands."""
     if not only_sent:
-        return [_INDEX[block.section] for block in blocks]
+        return [_INDEX[section] for section in map(_SECTION, blocks)]
     return [
         _SYSTEM if section == "messages" and key in only_sent else _INDEX[section]
         for key, section in zip(map(_KEY, blocks), map(_SECTION, blocks), strict=True)
@@ -253,9 +269,9 @@ def _kinds(blocks: Sequence[Block], only_sent: frozenset[int]) -> list[int]:
 def _amounts(blocks: Sequence[Block], kinds: Sequence[int]) -> list[int]:
     """Our tokens of each kind, and the number of framed blocks: what ``TokenWeights`` goes by."""
     sums = [0] * len(KINDS)
-    for block, kind in zip(blocks, kinds, strict=True):
-        sums[kind] += block.tokens
-    return [*sums, sum(block.is_framed for block in blocks)]
+    for tokens, kind in zip(map(_TOKENS, blocks), kinds, strict=True):
+        sums[kind] += tokens
+    return [*sums, sum(map(_IS_FRAMED, blocks))]
 
 
 def _estimated(blocks: Sequence[Block], kinds: Sequence[int], weights: Sequence[float]) -> list[float]:
@@ -267,10 +283,12 @@ def _estimated(blocks: Sequence[Block], kinds: Sequence[int], weights: Sequence[
     return [size if size > 0.0 else 0.0 for size in sizes]
 
 
-def _with_sizes(blocks: Sequence[Block], sizes: Sequence[float]) -> list[Block]:
-    return [
-        _made(Block, (block[0], round(size * UNITS), *block[2:])) for block, size in zip(blocks, sizes, strict=True)
-    ]
+def _in_units(sizes: Iterable[float]) -> list[int]:
+    return [round(size * UNITS) for size in sizes]
+
+
+def _with_sizes(blocks: Sequence[Block], sizes: Sequence[int]) -> list[Block]:
+    return [_made(Block, (block[0], size, *block[2:])) for block, size in zip(blocks, sizes, strict=True)]
 
 
 def _picked(items: Sequence[Item], wanted: Sequence[bool]) -> list[Item]:

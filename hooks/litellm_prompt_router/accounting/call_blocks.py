@@ -21,6 +21,7 @@ from litellm_prompt_router.cache_model import (
     ReadPrompt,
     messages_of_marked_chat,
 )
+from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.request.types import CHAT, MESSAGES, RESPONSES
 from litellm_prompt_router.request.wire.marking import MarkPlan, apply_instructions
 from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, marks_of_message
@@ -34,6 +35,11 @@ HISTORY_ELSEWHERE = ("previous_response_id", "conversation")
 
 class Translator(Protocol):
     """What LiteLLM makes of a body on its way to the provider. Raises ValueError for a body that it can't send."""
+
+    @property
+    def tools(self) -> KnownTools:
+        """Lists of tools that live on: those loaded from it in the bodies given, and some of its own making."""
+        ...
 
     def messages_of_chat(self, body: Prompt, model: DeployedModel) -> Mapping[str, Any]:
         """The body of Anthropic's Messages, injection points placed, that a Claude reads of a Chat body."""
@@ -57,7 +63,7 @@ class CallBlocks:
     def __init__(
         self, count_tokens: Callable[[str], int], translator: Translator, known: KnownBeginnings, histories: Histories
     ) -> None:
-        self._reader = BlockReader(count_tokens)
+        self._reader = BlockReader(count_tokens, translator.tools)
         self._translator = translator
         self._known = known
         self._histories = histories

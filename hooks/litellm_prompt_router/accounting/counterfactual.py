@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
+from operator import attrgetter
 from typing import Protocol
 
 from litellm_prompt_router.cache_model import (
@@ -34,6 +35,7 @@ from litellm_prompt_router.process_memory.bounded import register_memory
 MAX_ENTRIES = 200_000
 """About 40 MB. Beyond that those that expire first go, and estimates see a colder cache than there would be."""
 SWEEP_ENTRIES = 4_096
+_MARK, _SECTION = attrgetter("mark"), attrgetter("section")
 SAMPLE = 8
 """Of the pieces that OpenAI's automatic caching matches by, one in so many is shared among replicas."""
 
@@ -59,6 +61,8 @@ class ObservedCall:
     blocks: Sequence[Block]
     started_seconds: float
     first_token_seconds: float = 0.0
+    sizes: Sequence[int] | None = None
+    """Of the blocks, where they aren't their own."""
     scale: float = 1.0
     """The provider's tokens for one of the blocks'."""
     continues: bool = False
@@ -103,7 +107,7 @@ class CounterfactualCaches:
     def account(self, call: ObservedCall, shared: SharedEntries | None = None) -> Estimate:
         """What the call would be billed for, given the calls observed so far; it is observed itself by this."""
         cache = PrefixCache(call.rules, self._entries)
-        prefixes = prefixes_of(call.blocks, call.scope, call.scale)
+        prefixes = prefixes_of(call.blocks, call.scope, call.scale, call.sizes)
         lookups = cache.lookups(call.blocks, prefixes=prefixes)
         since = self._since
         if shared is not None:
@@ -165,12 +169,12 @@ def _is_known(call: ObservedCall, lookups: Iterable[int], seen: int, since: floa
 
     Shortly after a ``gap`` in what was observed nothing is known: what was cached in it lives on, and was extended.
     """
-    lifetime_seconds = longest_lifetime_seconds(call.rules, (block.mark for block in call.blocks))
+    lifetime_seconds = longest_lifetime_seconds(call.rules, map(_MARK, call.blocks))
     if call.started_seconds < gap + lifetime_seconds:
         return False
     if call.started_seconds >= since + lifetime_seconds:
         return True
-    prompt = sum(block.section != "messages" for block in call.blocks)
+    prompt = len(call.blocks) - list(map(_SECTION, call.blocks)).count("messages")
     if seen > prompt:  # this conversation's calls are among those observed
         return True
     reach = len(call.blocks) - 1 if call.continues else prompt

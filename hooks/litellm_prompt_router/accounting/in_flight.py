@@ -2,13 +2,14 @@
 
 Only the fields that the provider caches by are kept. LiteLLM changes lists and dicts on the way to the provider, so
 these are copied. The texts of system prompts, which never change, are kept as they are; everything else is written by
-``marshal``, some ten times faster than Python code copies it, and what two bodies share is in it once.
+``marshal``, some ten times faster than Python code copies it, and what two bodies share is in it once. Declared tools
+are written apart: they are the same in call after call.
 """
 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from sys import getsizeof
@@ -26,6 +27,7 @@ PROMPT_FIELDS = frozenset(
     | {"systemInstruction", "system_instruction", "contents", "toolConfig", "cached_content", "cachedContent"}
 )
 """All that decides what a provider's cache is asked for, in the words of any endpoint."""
+_TOOLS = "tools"
 _PROMPTS = frozenset({"system", "instructions"})
 _HISTORIES = frozenset({"messages", "input"})
 _CONTAINER_BYTES = 300
@@ -59,10 +61,14 @@ class InFlightRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedRequest:
-    """One request. ``prompts``: the system prompts of both bodies; ``written``: all else of both, serialised."""
+    """One request. ``prompts``: the system prompts of both bodies; ``tools``: their lists of declared tools;
+    ``written``: all else of both, serialised.
+    """
 
     endpoint: str
     prompts: tuple[Prompt, Prompt | None]
+    tools: tuple[bytes | None, bytes | None]
+    """None: what there is of them is among the rest."""
     written: bytes | tuple[Prompt, Prompt | None]
     size_bytes: int
     """What all of it takes, texts included, though others may hold these, too."""
@@ -72,13 +78,19 @@ class PackedRequest:
     places: PromptPlaces | None
     unobserved_until: float
 
-    def unpacked(self) -> InFlightRequest:
+    def unpacked(self, load_tools: Callable[[bytes], Any] = marshal.loads) -> InFlightRequest:
         """The request itself. Takes as long as packing did, so it isn't done while the client waits."""
         original, rewritten = (
             marshal.loads(self.written)  # noqa: S302 - what ``_packed`` made in this process
             if isinstance(self.written, bytes)
             else self.written
         )
+        one, other = self.tools
+        tools = None if one is None else load_tools(one)
+        if one is not None:
+            original = {**original, _TOOLS: tools}
+        if other is not None and rewritten is not None:
+            rewritten = {**rewritten, _TOOLS: tools if other is one else load_tools(other)}
         return InFlightRequest(
             endpoint=self.endpoint,
             original=_joined(self.prompts[0], original),
@@ -137,18 +149,22 @@ class InFlightRequests:
         prompt, rest = _parted(original)
         other, other_rest = (None, None) if rewritten is original else _parted(rewritten)
         sizes = [0]
+        tools: tuple[bytes | None, bytes | None] = (None, None)
         written: bytes | tuple[Prompt, Prompt | None]
         try:
-            written = marshal.dumps((rest, other_rest))
+            tools = _tools_apart(rest, other_rest)
+            written = marshal.dumps([_without_tools(rest, tools[0]), _without_tools(other_rest, tools[1])])
         except ValueError:  # a type that JSON doesn't have
             copies: dict[int, Any] = {}
+            tools = (None, None)
             written = _copied(rest, sizes, copies), None if other_rest is None else _copied(other_rest, sizes, copies)
         else:
-            sizes.append(len(written))
+            sizes += [len(written), len(tools[0] or b""), 0 if tools[1] is tools[0] else len(tools[1] or b"")]
         prompts = _copied(prompt, sizes), None if other is None else _copied(other, sizes)
         packed = PackedRequest(
             endpoint=endpoint,
             prompts=prompts,
+            tools=tools,
             written=written,
             size_bytes=sum(sizes),
             is_sent=is_sent,
@@ -194,6 +210,21 @@ def _parted(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             rest[name] = value
     return prompt, rest
+
+
+def _tools_apart(rest: Prompt, other: Prompt | None) -> tuple[bytes | None, bytes | None]:
+    """The lists of tools, written once where the bodies share one. Raises ValueError for a type that JSON doesn't
+    have.
+    """
+    tools, others = rest.get(_TOOLS), None if other is None else other.get(_TOOLS)
+    one = marshal.dumps(tools) if tools and isinstance(tools, list) else None
+    if others is tools:
+        return one, one
+    return one, marshal.dumps(others) if others and isinstance(others, list) else None
+
+
+def _without_tools(rest: dict[str, Any] | None, tools: bytes | None) -> dict[str, Any] | None:
+    return rest if tools is None or rest is None else {k: v for k, v in rest.items() if k != _TOOLS}
 
 
 def _joined(prompt: Prompt, rest: Prompt) -> Prompt:

@@ -10,7 +10,8 @@ from typing import Any
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, Prompt
 from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.cache_model import Block
-from litellm_prompt_router.documents.equal_bytes import equal_bytes
+from litellm_prompt_router.cache_model.known_tools import EqualName, KnownTools
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.record.history_state import (
     HistoryState,
     digest_of_text,
@@ -30,10 +31,12 @@ MAX_TOOLS = 1_024
 class KeptHistories:
     """Continues what was told of the beginnings of histories. Used by one thread."""
 
-    def __init__(self, known: KnownBeginnings, histories: Histories) -> None:
+    def __init__(self, known: KnownBeginnings, histories: Histories, tools: KnownTools) -> None:
         self._known = known
         self._histories = histories
-        self._tools: dict[tuple[int, int, str], str] = {}
+        self._tools = tools
+        self._states: dict[tuple[EqualName, str], str] = {}
+        register_memory(self, "hashes of declared tools", MAX_TOOLS, lambda it: len(it._states))
 
     def state_of(self, kept: InFlightRequest, scope: str, blocks: Sequence[Block] | None) -> HistoryState | None:
         """Of the request as it came; ``blocks`` are those that its provider reads of it, None where that isn't known.
@@ -44,7 +47,7 @@ class KeptHistories:
         if shape is None:
             return None
         try:
-            request, told = self._read(shape.read, kept, scope)
+            request, told = self._read(shape.read, kept.endpoint, _without_tools(kept.original), scope)
         except UnreadableRequestError:
             return None
         more: dict[str, Any] = {}
@@ -60,20 +63,20 @@ class KeptHistories:
         return replace(told, **more) if more else told
 
     def _read(
-        self, read: Callable[[Prompt], Request], kept: InFlightRequest, scope: str
+        self, read: Callable[[Prompt], Request], endpoint: str, body: Prompt, scope: str
     ) -> tuple[Request, HistoryState]:
         """The request, which may lack the beginning of the history, and what is told of all messages."""
-        history = self._histories.of(kept.original, kept.endpoint)
-        key = ("told", scope, kept.endpoint)
+        history = self._histories.of(body, endpoint)
+        key = ("told", scope, endpoint)
         start, before = 0, None
         if history is not None:
             try:
                 start, before = self._known.find(key, history)
             except ValueError:  # a type that JSON doesn't have
                 history = None
-        request = read(kept.original if history is None or before is None else history.without(kept.original, start))
+        request = read(body if history is None or before is None else history.without(body, start))
         if history is None or len(request.turns) != len(history.items) - start:
-            whole = request if before is None else read(kept.original)
+            whole = request if before is None else read(body)
             return whole, history_state_of(whole.turns, scope)
         end = history.ends[-1]
         until = history_after(before or history_before(scope), request.turns[: end - start], scope)
@@ -83,16 +86,20 @@ class KeptHistories:
 
     def _tools_state(self, tools: Any, scope: str) -> str:
         try:
-            written = equal_bytes(tools)
+            name = (self._tools.name_of(tools), scope)
         except ValueError:  # a type that JSON doesn't have
             return digest_of_text(json.dumps(tools, default=str), scope)
-        name = (hash(written), len(written), scope)
-        state = self._tools.get(name)
+        state = self._states.get(name)
         if state is None:
-            if len(self._tools) >= MAX_TOOLS:
-                self._tools.pop(next(iter(self._tools)))
-            state = self._tools[name] = digest_of_text(json.dumps(tools, default=str), scope)
+            if len(self._states) >= MAX_TOOLS:
+                self._states.pop(next(iter(self._states)))
+            state = self._states[name] = digest_of_text(json.dumps(tools, default=str), scope)
         return state
+
+
+def _without_tools(body: Prompt) -> Prompt:
+    """What is told of a history doesn't depend on them, but for those that its own items declare."""
+    return {name: value for name, value in body.items() if name != "tools"}
 
 
 def _tokens(blocks: Sequence[Block], section: str) -> int:

@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from litellm_prompt_router.cache_model.usage import NO_KINDS, Kinds, Usage
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 TIER_SUFFIXES: Mapping[str, str] = {
     "flex": "_flex",
@@ -111,6 +112,7 @@ class _KnownRates:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[MapEntry, MapEntry, list[int], dict[Any, Rates | None]]] = {}
+        register_memory(self, "rates", MAX_ENTRIES, lambda it: len(it._known))
 
     def of(self, info: MapEntry, input_tokens: int, service_tier: str | None, provider: str | None) -> Rates | None:
         known = self._known.get(id(info))

@@ -271,20 +271,21 @@ class PrefixCache:
 
 def prefix_hashes(blocks: Sequence[Block], scope: Hashable) -> list[int]:
     """The hash of the first n blocks under ``scope``, for every n from 0: what entries are kept by."""
-    return list(accumulate(map(_KEY, blocks), _extend, initial=hash(scope) & _WORD))
+    prefix = hash(scope) & _WORD
+    hashes = [prefix]
+    for key in map(_KEY, blocks):
+        # Not Python's ``hash``, which differs between versions. Called for every block of a call: written out.
+        prefix = (prefix * _MULTIPLIER + key) & _WORD
+        hashes.append(prefix)
+    return hashes
 
 
-def prefixes_of(blocks: Sequence[Block], scope: Hashable, scale: float) -> Prefixes:
-    """Hashes under ``scope``; ``scale``: the provider's tokens for one of the blocks'."""
-    tokens = list(accumulate(map(_TOKENS, blocks), initial=0))
+def prefixes_of(blocks: Sequence[Block], scope: Hashable, scale: float, sizes: Sequence[int] | None = None) -> Prefixes:
+    """Hashes under ``scope``; ``scale``: the provider's tokens for one of the blocks'. ``sizes``: instead of theirs."""
+    tokens = list(accumulate(map(_TOKENS, blocks) if sizes is None else sizes, initial=0))
     if scale != 1.0:
         tokens = [round(size * scale) for size in tokens]
     return Prefixes(prefix_hashes(blocks, scope), tokens)
-
-
-def _extend(prefix: int, key: int) -> int:
-    """The hash of a prefix and one more block. Doesn't use Python's ``hash``, which differs between versions."""
-    return (prefix * _MULTIPLIER + key) & _WORD
 
 
 def _usage(total: int, *, read: int = 0, write_5m: int = 0, write_1h: int = 0) -> Usage:

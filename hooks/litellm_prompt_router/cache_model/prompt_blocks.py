@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, chain, pairwise
 from typing import Any, Literal, NamedTuple
@@ -35,7 +35,9 @@ from litellm_prompt_router.cache_model.block_content import (
     without_marks,
 )
 from litellm_prompt_router.cache_model.equivalent_bodies import chat_of_responses
+from litellm_prompt_router.cache_model.known_tools import KnownTools
 from litellm_prompt_router.cache_model.remembered_blocks import RememberedBlocks
+from litellm_prompt_router.process_memory.bounded import register_memory
 
 Section = Literal["tools", "system", "messages"]
 Lifetime = Literal["5m", "30m", "1h"]
@@ -103,10 +105,13 @@ class KnownHistory(NamedTuple):
 class BlockReader:
     """Bodies -> blocks. Sizes are remembered by content, so that a block of many bodies is counted once."""
 
-    def __init__(self, count_tokens: CountTokens) -> None:
+    def __init__(self, count_tokens: CountTokens, known_tools: KnownTools | None = None) -> None:
         self._count_tokens = count_tokens
+        self._known_tools = KnownTools() if known_tools is None else known_tools
         self._memo: dict[int, int] = {}
         self._sizes_of: dict[tuple[int, int], tuple[int, ...]] = {}
+        register_memory(self, "token counts of blocks", MEMO_ENTRIES, lambda it: len(it._memo))
+        register_memory(self, "token counts of pieces", MEMO_ENTRIES, lambda it: len(it._sizes_of))
         self._prompts: RememberedBlocks[Block] = RememberedBlocks("blocks of prompts")
         self._messages: RememberedBlocks[Block] = RememberedBlocks("blocks of messages")
 
@@ -121,20 +126,15 @@ class BlockReader:
         reach = _Reach(body, before)
         tools, system = body.get("tools") or (), as_blocks(body.get("system"))
         frame = reach.settings("system") if system else []
-        prompt = list(
-            self._prompts.of(
-                (tools, long_texts_hashed([system, frame])),
-                lambda: [
-                    *(self._anthropic_block("tools", [], tool) for tool in tools),
-                    *(self._anthropic_block("system", [] if n else frame, raw) for n, raw in enumerate(system)),
-                ],
-            )
-        )
+        prompt = [
+            *self._tool_blocks(tools, [], lambda: [self._anthropic_block("tools", [], tool) for tool in tools]),
+            *self._prompts.of(
+                ("system", long_texts_hashed([system, frame])),
+                lambda: [self._anthropic_block("system", [] if n else frame, raw) for n, raw in enumerate(system)],
+            ),
+        ]
         messages: list[list[Block]] = []
         last: tuple[list[Block], int] | None = None
-        for number, raw in enumerate([*tools, *system]):
-            if _may_be_marked(raw):
-                last = prompt, number
         for message in body.get("messages") or ():
             content = as_blocks(message.get("content"))
             due = reach.settings("messages") if content else []
@@ -144,10 +144,13 @@ class BlockReader:
                 if _may_be_marked(raw):
                     last = blocks, number
             messages.append(blocks)
+        can_end = last is not None
         automatic = lifetime_of(body.get("cache_control"))
+        if automatic and last is None:
+            ahead = [number for number, raw in enumerate([*tools, *system]) if _may_be_marked(raw)]
+            last = (prompt, ahead[-1]) if ahead else None
         if automatic and last is not None and last[0][last[1]].mark is None:
             last[0][last[1]] = last[0][last[1]]._replace(mark=automatic)
-        can_end = last is not None and last[0] is not prompt
         return ReadPrompt(tuple(prompt), tuple(map(tuple, messages)), reach.cites, reach.shows, can_end)
 
     def _anthropic_message(self, due: list[Any], role: Any, content: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
@@ -181,17 +184,16 @@ class BlockReader:
         options = body.get("prompt_cache_options") or {}
         leading = leading_count(messages)
         endings = frozenset() if options.get("mode") == "explicit" else message_endings(messages, leading)
-        prompt = self._prompts.of(
-            (tools, long_texts_hashed([settings, messages[:leading], leading - 1 in endings])),
-            lambda: [
-                *self._openai_tools(tools, settings),
-                *chain.from_iterable(
-                    self._openai_blocks(
-                        message, "system", [settings] if not (tools or number) else [], number in endings
-                    )
+        ahead = [] if tools else [settings]
+        prompt = (
+            *self._tool_blocks(tools, [settings], lambda: self._openai_tools(tools, settings)),
+            *self._prompts.of(
+                ("openai", long_texts_hashed([ahead, messages[:leading], leading - 1 in endings])),
+                lambda: chain.from_iterable(
+                    self._openai_blocks(message, "system", [] if number else ahead, number in endings)
                     for number, message in enumerate(messages[:leading])
                 ),
-            ],
+            ),
         )
         later = [
             self._openai_blocks(
@@ -265,6 +267,11 @@ class BlockReader:
         return sizes
 
     # Both
+
+    def _tool_blocks(self, tools: Any, frame: list[Any], read: Callable[[], Iterable[Block]]) -> tuple[Block, ...]:
+        """The blocks of the declared tools; ``frame``: settings that are part of the first one, for OpenAI."""
+        found = self._known_tools.fact(tools, ("blocks", repr(frame)), lambda: tuple(read())) if tools else ()
+        return self._prompts.of(("tools", frame, tools), read) if found is None else found
 
     def _tokens(self, key: int, text_of: Callable[[Any], str | int], raw: object) -> int:
         size = self._memo.get(key)

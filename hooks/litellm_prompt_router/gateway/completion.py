@@ -37,7 +37,22 @@ MAX_COMPLETING = 1_000
 """Records in line for the thread; a slow Redis can't make it longer."""
 GIVE_WAY_SECONDS = 0.00005
 """Enough for another thread to get its turn."""
+GIVE_WAY_AFTER_SECONDS = 0.0008
+"""Of work: each turn that is given costs as much as some of the steps do."""
 ACCOUNTING_BEHIND = "unavailable: accounting is behind"
+
+
+def _giving_way() -> Callable[[], None]:
+    """Lets another thread have its turn, where it waited for long enough."""
+    given_seconds = 0.0
+
+    def give_way() -> None:
+        nonlocal given_seconds
+        if time.perf_counter() - given_seconds >= GIVE_WAY_AFTER_SECONDS:
+            time.sleep(GIVE_WAY_SECONDS)
+            given_seconds = time.perf_counter()
+
+    return give_way
 
 
 class RecordCompleter:
@@ -52,7 +67,7 @@ class RecordCompleter:
             deployments=AnsweringDeployments(),
             translator=LiteLLMTranslator(),
             shared=self._shared,
-            give_way=lambda: time.sleep(GIVE_WAY_SECONDS),
+            give_way=_giving_way(),
         )
         self._thread = AccountingThread("prompt-router-accounts")
         self._redis: RedisEntries | None = None

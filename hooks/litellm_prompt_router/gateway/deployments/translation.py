@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -28,9 +28,11 @@ from litellm.utils import (
 )
 
 from litellm_prompt_router.cache_model import DeployedModel, messages_of_converse
+from litellm_prompt_router.cache_model.known_tools import EqualName, KnownTools
 from litellm_prompt_router.documents.equal_bytes import equal_bytes
 from litellm_prompt_router.gateway.deployments.describe import describe
-from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, SYSTEM_ROLES
+from litellm_prompt_router.process_memory.bounded import register_memory
+from litellm_prompt_router.request.wire.marks import INJECTION_POINTS, MARK_KEYS, SYSTEM_ROLES
 
 _NOT_PROMPT = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "metadata", "user", "timeout", "n", INJECTION_POINTS}
@@ -40,6 +42,8 @@ _NOT_PROMPT = frozenset(
 _NOT_CHAT = frozenset({"custom_llm_provider", "reasoning_summary", "context_management"})
 """What LiteLLM's translation of a Responses body has beside the chat body."""
 MAX_WIRES = 256
+_NOT_AMONG_OTHERS = frozenset({"messages", "tools", INJECTION_POINTS})
+MAX_SAME = 1_024
 MAX_ENVELOPES = 256
 """Of a model's bodies without messages: their tools and settings."""
 MAX_ENVELOPE_BYTES = 2_000_000
@@ -60,10 +64,35 @@ _PLAIN_FIELDS = {
 class _EnvelopeName(NamedTuple):
     """By which an envelope is found: what comes of it also depends on LiteLLM's settings and map."""
 
-    written: int
-    size_bytes: int
+    tools: EqualName
+    others: EqualName
     drops_params: object
     map_id: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.tools.size_bytes + self.others.size_bytes
+
+
+class _SameName(NamedTuple):
+    """By which it is known that a body comes out the same where it is put together of its parts."""
+
+    envelope: _EnvelopeName
+    has_points: bool
+    shapes: frozenset[_MessageShape]
+    """Of the messages behind the system prompt."""
+    last: str
+    """Who wrote the last one."""
+
+
+class _MessageShape(NamedTuple):
+    """All of a message but its texts, arguments and names."""
+
+    fields: tuple[str, ...]
+    """Those that are set, in order."""
+    role: str
+    parts: frozenset[tuple[str, ...]]
+    """The kinds of its parts, each with the fields that are set."""
 
 
 class ClaudeWire:
@@ -72,8 +101,9 @@ class ClaudeWire:
     A base model has no say here: LiteLLM goes by the name that it sends.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, tools: KnownTools | None = None) -> None:
         described = describe(model)
+        self._tools = KnownTools() if tools is None else tools
         name = described.own_name
         self._is_converse = described.wire == "converse"
         self._provider = "anthropic"
@@ -87,7 +117,16 @@ class ClaudeWire:
         self._points = AnthropicCacheControlHook()
         self._envelopes: dict[_EnvelopeName, Mapping[str, Any]] = {}
         self._envelope_bytes = 0
-        self._same: dict[tuple[_EnvelopeName, bool], None] = {}
+        self._same: dict[_SameName, None] = {}
+        register_memory(
+            self,
+            "translated tools and settings",
+            MAX_ENVELOPES,
+            lambda it: len(it._envelopes),
+            size_bytes=lambda it: it._envelope_bytes,
+            max_bytes=MAX_ENVELOPE_BYTES,
+        )
+        register_memory(self, "translations that come out the same", MAX_SAME, lambda it: len(it._same))
 
     def body(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The body on the wire, injection points placed. Raises ValueError for a body that LiteLLM can't send."""
@@ -151,27 +190,32 @@ class ClaudeWire:
         """
         try:
             later = chat["messages"][end:]
-            if self._is_converse or not _is_told_by_runs(chat, later) or not all(map(_is_plain, later)):
+            if self._is_converse or not self._is_told_by_runs(chat, later) or not all(map(_is_plain, later)):
                 return None
             return self._translated_rest(chat, lead, end)
         except Exception:  # noqa: BLE001 - dozens of types; whole, it fails in the same way or doesn't
             return None
 
-    def body_of_opening(self, chat: Mapping[str, Any]) -> dict[str, Any]:
-        """``body``, put together by ``rest`` for a first message whose tools and settings once came out the same."""
+    def body_of_parts(self, chat: Mapping[str, Any]) -> dict[str, Any]:
+        """``body``, put together by ``rest`` where the same tools and settings, and messages of the same kinds, once
+        came out the same.
+        """
         given = chat.get("messages")
-        messages = given if isinstance(given, list) else []
-        lead = len(messages) - 1
-        is_opening = lead >= 0 and all(isinstance(one, dict) and _is_prompt(one) for one in messages[:lead])
-        rest = self.rest(chat, lead, lead) if is_opening else None
+        messages = given if isinstance(given, list) and all(isinstance(one, dict) for one in given) else []
+        lead = 0
+        while lead < len(messages) and _is_prompt(messages[lead]):
+            lead += 1
+        rest = self.rest(chat, lead, lead) if lead < len(messages) else None
         if rest is None:
             return self.body(chat)
-        name = self._envelope_name(chat), chat.get(INJECTION_POINTS) is None
+        shapes = frozenset(map(_shape_of, messages[lead:]))
+        has_points = chat.get(INJECTION_POINTS) is not None
+        name = _SameName(self._envelope_name(chat), has_points, shapes, messages[-1]["role"])
         if name in self._same:
             return rest
         body = self.body(chat)
         if body == rest:
-            while len(self._same) >= MAX_ENVELOPES:
+            while len(self._same) >= MAX_SAME:
                 self._same.pop(next(iter(self._same)))
             self._same[name] = None
         return body
@@ -198,8 +242,11 @@ class ClaudeWire:
             for point in chat[INJECTION_POINTS]
         ]
         others = {name: chat[name] for name in ("cache_control",) if chat.get(name) is not None}
+        tools = chat.get("tools")
+        if self._tools.fact(tools, "unmarked", lambda: _mention_no_marks(tools)):
+            tools = None  # LiteLLM counts their marks and looks at nothing else of them here
         return self._placed(
-            messages, validate_and_fix_openai_tools(tools=chat.get("tools")), {**others, INJECTION_POINTS: points}, None
+            messages, validate_and_fix_openai_tools(tools=tools), {**others, INJECTION_POINTS: points}, None
         )[0]
 
     def _envelope(self, chat: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -218,21 +265,45 @@ class ClaudeWire:
                 self._envelope_bytes -= oldest.size_bytes
             self._envelopes[name] = found
             self._envelope_bytes += size
+        if "tools" in found:
+            self._tools.keep(found["tools"])
         return found
 
     def _envelope_name(self, chat: Mapping[str, Any]) -> _EnvelopeName:
-        written = equal_bytes(_without_messages(chat))
-        return _EnvelopeName(hash(written), len(written), litellm.drop_params, id(litellm.model_cost))
+        others = equal_bytes({name: value for name, value in chat.items() if name not in _NOT_AMONG_OTHERS})
+        return _EnvelopeName(
+            tools=self._tools.name_of(chat.get("tools")),
+            others=EqualName(hash(others), len(others)),
+            drops_params=litellm.drop_params,
+            map_id=id(litellm.model_cost),
+        )
+
+    def _is_told_by_runs(self, chat: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> bool:
+        """False where what LiteLLM makes of a message depends on more than its neighbours of the same side."""
+        if litellm.modify_params or litellm.enable_anthropic_prompt_caching or chat.get("enable_prompt_caching"):
+            return False
+        if chat.get(INJECTION_POINTS) and chat.get("prompt_cache_options"):
+            return False
+        tools = chat.get("tools") or ()
+        if not tools:
+            return not any(message.get("tool_calls") or message.get("role") == "tool" for message in later)
+        found = self._tools.fact(tools, "names change nowhere", lambda: _are_plain_names(tools))
+        return _are_plain_names(tools) if found is None else found
 
 
 class LiteLLMTranslator:
     """Accounting's ``Translator`` by LiteLLM's own code. ``ClaudeWire`` objects are kept by model."""
 
     def __init__(self) -> None:
-        self._wire = lru_cache(MAX_WIRES)(ClaudeWire)
+        self._tools = KnownTools()
+        self._wire = lru_cache(MAX_WIRES)(partial(ClaudeWire, tools=self._tools))
+
+    @property
+    def tools(self) -> KnownTools:
+        return self._tools
 
     def messages_of_chat(self, body: Mapping[str, Any], model: DeployedModel) -> Mapping[str, Any]:
-        return self._wire(model.name).body_of_opening(body)
+        return self._wire(model.name).body_of_parts(body)
 
     def messages_of_rest(
         self, body: Mapping[str, Any], lead: int, end: int, model: DeployedModel
@@ -269,17 +340,31 @@ def _copied(message: Mapping[str, Any]) -> dict[str, Any]:
     return copied
 
 
-def _is_told_by_runs(chat: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> bool:
-    """False where what LiteLLM makes of a message depends on more than its neighbours of the same side."""
-    if litellm.modify_params or litellm.enable_anthropic_prompt_caching or chat.get("enable_prompt_caching"):
-        return False
-    if chat.get(INJECTION_POINTS) and chat.get("prompt_cache_options"):
-        return False
-    tools = chat.get("tools") or ()
-    if not tools and any(message.get("tool_calls") or message.get("role") == "tool" for message in later):
-        return False
+def _are_plain_names(tools: Sequence[Any]) -> bool:
     names = [(tool.get("function") or tool).get("name") for tool in tools]
     return all(isinstance(name, str) and _TOOL_NAME.fullmatch(name) for name in names)
+
+
+def _mention_no_marks(tools: Any) -> bool:
+    written = equal_bytes(tools)
+    return not any(name.encode() in written for name in MARK_KEYS)
+
+
+def _shape_of(message: Mapping[str, Any]) -> _MessageShape:
+    """Of a plain one."""
+    content, calls = message.get("content"), message.get("tool_calls")
+    parts = {_set_fields(part) for part in content} if isinstance(content, list) else set()
+    if isinstance(content, str):
+        parts.add(("text",) if content.strip() else ("blank",))
+    return _MessageShape(
+        fields=_set_fields(message),
+        role=message["role"],
+        parts=frozenset([*parts, *(("call",) for _ in calls or ())]),
+    )
+
+
+def _set_fields(holder: Mapping[str, Any]) -> tuple[str, ...]:
+    return (str(holder.get("type")), *(name for name, value in holder.items() if value is not None))
 
 
 def _is_plain(message: Mapping[str, Any]) -> bool:
