@@ -1,10 +1,10 @@
-"""How many examples the laws draw: all of them in ``.ci/full`` and by hand, a quarter in ``.ci/run``."""
+"""How many examples the laws draw: all of them in ``.ci/full`` and by hand, a sixth in ``.ci/run``."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-SHARE = 4
+SHARE = 6
 
 
 def register_profiles() -> None:
