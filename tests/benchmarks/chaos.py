@@ -32,6 +32,7 @@ from rich.table import Table
 
 from litellm_prompt_router.files import bundled_profiles, load_profile
 from litellm_prompt_router.profile.tokens import token_counter
+from tests.benchmarks.chaos_judge import Call, Judged, judged
 from tests.benchmarks.chaos_stage import (
     BROKEN,
     GONE,
@@ -51,32 +52,19 @@ from tests.benchmarks.chaos_stage import (
 from tests.benchmarks.growing_conversations import tasks_in, tools_of
 from tests.emulators.envelopes import Behaviour
 from tests.emulators.line_files import whole_lines
+from tests.emulators.proxy import wait_until_live
 from tests.emulators.small_disk import fill, free
 
 SHARES = {GOOD: 0.5, STREAMED: 0.2, GONE: 0.06, LEFT: 0.06, LIMITED: 0.06, BROKEN: 0.06, LATE: 0.02, REFUSED: 0.04}
 CALL_ID = "x-litellm-call-id"
 GONE_SECONDS = 0.15
 ANSWER_SECONDS = 60.0
-RETRIES = 60
+RETRIES = 240
 RETRY_SECONDS = 0.5
 BROKEN_SECONDS = 3.0
 """After a process was ended, in which a connection that breaks is not our doing."""
-LAST_SECOND = 1.0
 SETTLE_SECONDS = 30.0
 WIDTH = 120
-
-
-@dataclass(kw_only=True, slots=True)
-class Call:
-    """One call and what came of it."""
-
-    number: int
-    kind: str
-    status: int | None = None
-    call_id: str | None = None
-    at: float = 0.0
-    detail: str = ""
-    retried: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -97,10 +85,13 @@ def breaking(stage: Stage, run: Run, *, worker: bool) -> None:
         run.killed_at.append(now)
         os.kill(stage.workers()[-1], signal.SIGKILL)
         return
+    stage.is_down = True
     stage.proxy.process.terminate()
     stage.proxy.process.wait(ANSWER_SECONDS)
     stage.proxy.process = stage.proxy.start()
+    wait_until_live(stage.proxy)
     stage.broken_at.append(time.monotonic())
+    stage.is_down = False
 
 
 def acts(run: Run) -> Mapping[float, tuple[str, Act]]:
@@ -184,8 +175,7 @@ class Clients:
 
     def _was_broken(self, moment: float) -> bool:
         """Whether a process was ended shortly before, or has not come back since."""
-        ended = self._stage.broken_at
-        return any(0 <= moment - at < BROKEN_SECONDS + ANSWER_SECONDS * (len(ended) % 2) for at in ended)
+        return self._stage.is_down or any(0 <= moment - at < BROKEN_SECONDS for at in self._stage.broken_at)
 
     async def _once(self, session: aiohttp.ClientSession, call: Call, body: Mapping[str, Any]) -> None:
         url = f"{self._stage.proxy.url}/v1/chat/completions"
@@ -207,27 +197,6 @@ class Clients:
         return body | ({"stream": True} if call.kind in (STREAMED, LEFT) else {})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """What the run comes to."""
-
-    ours: tuple[Call, ...]
-    billed: int
-    """Answers that the provider gave."""
-    recorded: int
-    """Records of answered calls, in the ledger and in its overflow file."""
-    missing: tuple[Call, ...]
-    """Answered with a 200, by an id that no record has."""
-    last_second: int
-    """Of these, answered within the last second before a worker was killed."""
-    doubled: int
-    torn: int
-
-    @property
-    def is_good(self) -> bool:
-        return not self.ours and len(self.missing) <= self.last_second and not self.doubled and not self.torn
-
-
 def records_of(stage: Stage) -> tuple[list[dict[str, Any]], int]:
     """The records of ledger and overflow file, and how many lines don't parse."""
     files = [*sorted(stage.disk.glob("*.jsonl")), *sorted(stage.folder.glob("overflow*.jsonl"))]
@@ -240,31 +209,15 @@ def records_of(stage: Stage) -> tuple[list[dict[str, Any]], int]:
     return found, torn
 
 
-def judged(stage: Stage, run: Run) -> Judged:
-    records, torn = records_of(stage)
-    answered = Counter(record["call_id"] for record in records if record["status"] == "success")
-    whole = [call for call in run.calls if call.status == 200 and call.call_id is not None]
-    missing = tuple(call for call in whole if call.call_id not in answered)
-    lost = sum(any(0 <= at - call.at <= LAST_SECOND for at in run.killed_at) for call in missing)
-    expected = {REFUSED: 400}
-    ours = tuple(call for call in run.calls if call.kind != GONE and call.status != expected.get(call.kind, 200))
-    return Judged(
-        ours=ours,
-        billed=sum(stage.provider.answered.values()),
-        recorded=answered.total(),
-        missing=missing,
-        last_second=lost,
-        doubled=sum(number - 1 for number in answered.values()),
-        torn=torn,
-    )
-
-
 def settled(stage: Stage, run: Run) -> Judged:
     """Once every answered call has its record, or after so long."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (found := judged(stage, run)).missing and time.monotonic() < deadline:
+    while True:
+        records, torn = records_of(stage)
+        found = judged(run.calls, records, torn, killed_at=run.killed_at, billed=stage.provider.answered)
+        if not found.missing or time.monotonic() > deadline:
+            return found
         time.sleep(1.0)
-    return found
 
 
 def tables(run: Run, found: Judged, stage: Stage) -> Sequence[Table]:
@@ -285,6 +238,7 @@ def tables(run: Run, found: Judged, stage: Stage) -> Sequence[Table]:
     outcome = Table("", "", title="What came of it", show_header=False)
     outcome.add_row("failed because of us", str(len(found.ours)))
     outcome.add_row("answers by the provider", f"{found.billed:,}")
+    outcome.add_row("of these to clients that had gone, or asked again", f"{found.unheard:,}")
     outcome.add_row("records of answered calls", f"{found.recorded:,}")
     outcome.add_row("answered calls without a record", str(len(found.missing)))
     outcome.add_row("of these in the last second of a killed worker", str(found.last_second))

@@ -96,8 +96,9 @@ class Stage:
     folder: Path
     disk: Path
     has_disk: bool
+    is_down: bool = False
     broken_at: list[float] = field(default_factory=list)
-    """When connections may have broken because a process was ended."""
+    """When connections may have broken because a process was ended, or came back."""
 
     @property
     def ledger(self) -> Path:
