@@ -88,7 +88,7 @@ class RunningProxy:
             raise AssertionError(end)
         print(end, file=sys.stderr)
         self.process, self.is_second = self.start(), True
-        _wait_until_live(self, BOOT_SECONDS)
+        wait_until_live(self)
 
     def log(self) -> str:
         """Everything the process has written to stdout and stderr."""
@@ -143,7 +143,7 @@ def running_proxy(
             log_path=log_path,
             start=start,
         )
-        _wait_until_live(proxy, boot_seconds)
+        wait_until_live(proxy, boot_seconds)
         yield proxy
 
 
@@ -227,7 +227,8 @@ def _process(
             process.wait(STOP_SECONDS)
 
 
-def _wait_until_live(proxy: RunningProxy, boot_seconds: float) -> None:
+def wait_until_live(proxy: RunningProxy, boot_seconds: float = BOOT_SECONDS) -> None:
+    """Raises AssertionError with the log's tail if the proxy ends, or is not live within so long."""
     deadline = time.monotonic() + boot_seconds
     with httpx.Client(base_url=proxy.url, trust_env=False, timeout=2.0) as client:
         while time.monotonic() < deadline:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,19 @@ from tests.emulators.proxy import free_port
 START_SECONDS = 10.0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningRedis:
+    """Where it listens, and its process."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+
 @contextlib.contextmanager
-def running_redis(folder: Path) -> Iterator[int]:
-    """Its port, for the time of the block. Skips the test where there is no ``redis-server``."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no redis-server here")
+def started_redis(folder: Path) -> Iterator[RunningRedis]:
+    """It, for the time of the block, unless it is ended before. Raises FileNotFoundError without ``redis-server``."""
     port, log_path = free_port(), folder / "redis.log"
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -31,7 +37,16 @@ def running_redis(folder: Path) -> Iterator[int]:
         while b"Ready to accept" not in log_path.read_bytes():
             assert time.monotonic() < deadline, "redis-server didn't start"
             time.sleep(0.05)
-        yield port
+        yield RunningRedis(port=port, process=process)
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[int]:
+    """Its port, for the time of the block. Skips the test where there is no ``redis-server``."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server here")
+    with started_redis(folder) as redis:
+        yield redis.port

@@ -25,6 +25,7 @@ from litellm_prompt_router.operations.workers import Worker, attention, read_wor
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.line_files import whole_lines
 from tests.emulators.proxy import free_port
+from tests.emulators.small_disk import mounted
 from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.workbench import PROMPT, TASK, TOOLS, conversation, system_text
@@ -34,7 +35,7 @@ pytestmark = [pytest.mark.proxy, pytest.mark.full]
 PROBES = tuple(Path(__file__).parents[1] / "emulators" / f"{name}_probe.py" for name in ("clock", "fault"))
 KEY_FAULTS, PAUSE_SECONDS = 3, 3.0
 WAIT_SECONDS = 30.0
-DISK = "size=512k"
+DISK = "512k"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +109,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         "PROMPT_ROUTER_LEDGER__PATH": str(disk / "logs" / "ledger.jsonl"),
     }
     with (
-        mounted(disk) as is_mounted,
+        mounted(disk, DISK) as is_mounted,
         Upstream() as upstream,
         Envelopes() as envelopes,
         running_two_keys(upstream, envelopes, folder, config_path=config, env=env) as running,
@@ -121,18 +122,6 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
             clock=folder / "clock",
             fault=folder / "fault",
         )
-
-
-@contextlib.contextmanager
-def mounted(folder: Path) -> Iterator[bool]:
-    """True while a small disk is mounted there; False where this user may not."""
-    command = ["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", str(folder)]
-    is_mounted = os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    try:
-        yield is_mounted
-    finally:
-        if is_mounted:
-            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def wait(holds: Callable[[], object], what: str) -> None:
