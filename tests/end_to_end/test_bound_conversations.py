@@ -108,9 +108,8 @@ def is_rewritten(system: str, response: httpx.Response) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def back_to_rewriting(proxy: PolicyProxy) -> Iterator[None]:
+def back_to_rewriting(proxy: PolicyProxy) -> None:
     put(proxy, REWRITE, is_rewritten)
-    yield
 
 
 @pytest.mark.parametrize("policy", [STOP, OFF, SHADOW, NOBODY, NOT_THIS_KEY, HELD_OUT], ids=repr)

@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ BEGINNINGS_PREFIX = "prompt_router:beginning:1:"
 BEGINNINGS_FILE = "conversation_beginnings.sqlite3"
 MAX_BEGINNINGS = 20_000
 """Conversations in memory, some 500 bytes each; a store knows others."""
+MAX_UNANSWERED = 8_192
 MAX_STORED = 200_000
 MAX_CONFIGURATIONS = 4
 """Configurations that stay loaded for conversations which began under them: profiles' older versions among them."""
@@ -64,7 +65,7 @@ class ConversationBeginnings:
     """What conversations began with, in this process's memory. For one event loop.
 
     ``folder``: where processes share it that have no Redis in common. Two conversations of one key that open with the
-    same words have one id; their own first signatures tell them apart, from their second call on.
+    same words have one id; the signatures of their own first thinking tell them apart.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -78,6 +79,7 @@ class ConversationBeginnings:
         self._redis: Any = None
         self._begun: OrderedDict[str, tuple[Beginning, ...]] = OrderedDict()
         self._signed: OrderedDict[tuple[str, str], Beginning] = OrderedDict()
+        self._unanswered: OrderedDict[str, tuple[str, Beginning]] = OrderedDict()
         self._configurations: OrderedDict[str, ActiveConfiguration] = OrderedDict()
         self._latest: tuple[ActiveConfiguration, str] | None = None
         self._background: set[asyncio.Task[Any]] = set()
@@ -113,8 +115,11 @@ class ConversationBeginnings:
         """False where nobody can have seen any conversation begin rewritten: then nothing need be read."""
         return bool(self._begun) or self._redis is not None or self._had_file
 
-    def goes_by(self, conversation: str, beginning: Beginning, *, is_beginning: bool) -> None:
+    def goes_by(self, conversation: str, beginning: Beginning, call: str, *, is_beginning: bool) -> None:
         """Notes what a conversation goes by that replays no thinking. One that begins may be another of the same id."""
+        self._unanswered[call] = conversation, beginning
+        if len(self._unanswered) > MAX_UNANSWERED:
+            self._unanswered.popitem(last=False)
         begun = self._begun.get(conversation, ())
         if begun and begun[-1] == beginning:
             self._begun.move_to_end(conversation)
@@ -123,9 +128,23 @@ class ConversationBeginnings:
         if self._store is not None:  # the latest counts, where one id has several
             self._in_the_background(self._store.renew(conversation, _written(beginning), KEPT_SECONDS))
 
-    def passed_unseen(self, conversation: str) -> None:
+    def answered(self, call: str, thinking: str | None) -> None:
+        """Ties what the call went by to the thinking that its answer begins with: from now on that alone names it."""
+        found = self._unanswered.pop(call, None)
+        if found is None or thinking is None:
+            return
+        conversation, beginning = found
+        self._sign(conversation, thinking, beginning)
+        begun = tuple(each for each in self._begun.get(conversation, ()) if each != beginning)
+        self._note(conversation, begun)
+        if self._store is not None:
+            self._in_the_background(self._store.renew(conversation, "[]", KEPT_SECONDS))
+            own = f"{conversation}:{thinking}"
+            self._in_the_background(self._store.renew(own, _written(beginning), KEPT_SECONDS))
+
+    def passed_unseen(self, conversation: str, thinking: str) -> None:
         """Notes that nobody saw the conversation begin, so that nobody is asked again."""
-        self._note(conversation, (PASSED_BEGINNING,))
+        self._sign(conversation, thinking, PASSED_BEGINNING)
 
     def knows(self, conversation: str) -> bool:
         """Whether anybody saw it begin, as far as this process knows."""
@@ -137,34 +156,36 @@ class ConversationBeginnings:
         known = self._signed.get(signed)
         if known is None:
             begun = self._begun.get(conversation)
-            if begun is None:
+            if not begun:
                 return None
-            known = begun[0]  # the earlier one is answered earlier
-            if len(begun) > 1:
-                self._note(conversation, begun[1:])
-            self._signed[signed] = known
-            if len(self._signed) > MAX_BEGINNINGS:
-                self._signed.popitem(last=False)
+            known = begun[0]  # not told of its answer yet; the earlier one is answered earlier
+            self._note(conversation, begun[1:])
+            self._sign(conversation, thinking, known)
         else:
             self._signed.move_to_end(signed)
         return known
 
-    async def look_up(self, conversation: str) -> None:
+    async def look_up(self, conversation: str, thinking: str) -> None:
         """Has what the store knows of the conversation in memory afterwards; nothing where nobody knows it."""
-        found: str | None = None
+        own = f"{conversation}:{thinking}"
+        found: Mapping[str, str] = {}
         if self._store is not None:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(LOOK_SECONDS):
-                    found = (await self._store.read([conversation])).get(conversation)
-        if found is not None and conversation not in self._begun:
-            beginning = _read(found)
-            if beginning is not None:
-                self._note(conversation, (beginning,))
+                    found = await self._store.read([own, conversation])
+        beginning = _read(found.get(own) or found.get(conversation) or "")
+        if beginning is not None and (conversation, thinking) not in self._signed:
+            self._sign(conversation, thinking, beginning)
 
     def close(self) -> None:
         """Writes what waits. May be called again."""
         if self._file is not None:
             self._file.close()
+
+    def _sign(self, conversation: str, thinking: str, beginning: Beginning) -> None:
+        self._signed[conversation, thinking] = beginning
+        if len(self._signed) > MAX_BEGINNINGS:
+            self._signed.popitem(last=False)
 
     def _note(self, conversation: str, begun: tuple[Beginning, ...]) -> None:
         self._begun[conversation] = begun

@@ -105,8 +105,8 @@ class MoreToRead:
     """A decision on a long conversation that lets others run; it goes on with ``slices``."""
 
     slices: Slices[RequestOutcome | AwaitingModels | None]
-    unknown: str | None = None
-    """A conversation that is to be looked up before."""
+    unknown: tuple[str, str] | None = None
+    """A conversation, and the thinking that it replays, to be looked up before."""
 
 
 NextStep = RequestOutcome | AwaitingModels | MoreToRead | None
@@ -147,7 +147,7 @@ class RequestHandler:
         self._candidates = KnownCandidates()
         self._recognised = RecognisedPrompts()
         self.beginnings = beginnings or ConversationBeginnings()
-        self._unknown: str | None = None
+        self._unknown: tuple[str, str] | None = None
         self._recognised.expect(profile.text for profile in configuration.profiles)
 
     def publish(self, configuration: ActiveConfiguration) -> None:
@@ -248,7 +248,7 @@ class RequestHandler:
             )
         if request.target().holds_to_prefix:
             own = Beginning(configuration=self.beginnings.id_of(configuration), policy=policy)
-            began = yield from self._beginning(own, opened, str(caller.conversation))
+            began = yield from self._beginning(own, opened, str(caller.conversation), caller.request_id)
             if began != own:
                 return (yield from self._going_on(request, caller, opened, began))
         if policy.mode == "off":
@@ -303,25 +303,25 @@ class RequestHandler:
         conversation = conversation_of(request.scope, opened.request, sender)
         if first_thinking(data) is None and not beginnings.knows(conversation):
             return None
-        began = yield from self._beginning(PASSED_BEGINNING, opened, conversation)
+        began = yield from self._beginning(PASSED_BEGINNING, opened, conversation, request.caller.request_id)
         if began.policy.mode != "rewrite":
             return None
         caller = replace(request.caller, conversation=conversation, names_session=sender.session is not None)
         return (yield from self._going_on(request, caller, opened, began))
 
-    def _beginning(self, own: Beginning, opened: OpenedRequest, conversation: str) -> Slices[Beginning]:
+    def _beginning(self, own: Beginning, opened: OpenedRequest, conversation: str, call: str) -> Slices[Beginning]:
         """What the conversation goes on with; ``own``: what is in force, which those take that begin."""
         thinking = first_thinking(opened.data)
         if thinking is None:  # nothing is bound yet
-            self.beginnings.goes_by(conversation, own, is_beginning=begins(opened.request))
+            self.beginnings.goes_by(conversation, own, call, is_beginning=begins(opened.request))
             return own
         began = self.beginnings.of(conversation, thinking)
         if began is None:
-            self._unknown = conversation
+            self._unknown = conversation, thinking
             yield
             began = self.beginnings.of(conversation, thinking)
         if began is None:
-            self.beginnings.passed_unseen(conversation)
+            self.beginnings.passed_unseen(conversation, thinking)
             return PASSED_BEGINNING
         return began
 

@@ -50,6 +50,7 @@ from litellm_prompt_router.record.record import Facts, Record, RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
+from litellm_prompt_router.request.wire.replayed_thinking import thinking_in_answer
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce
 
@@ -201,6 +202,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             params = kwargs.get("litellm_params") or {}
             facts = metadata_bag.facts_of_request(params)
             if facts is not None:
+                self._handler.beginnings.answered(facts.caller.request_id, thinking_in_answer(response_obj))
                 record = self._completer.completed(facts.caller.request_id)
                 if record is None:
                     record = success_record(facts, kwargs, response_obj)
@@ -275,7 +277,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         while step is not None and not isinstance(step, RequestOutcome):
             if isinstance(step, MoreToRead):
                 if step.unknown is not None:
-                    await handler.beginnings.look_up(step.unknown)
+                    await handler.beginnings.look_up(*step.unknown)
                 else:
                     await asyncio.sleep(0)  # a long history: others run in between
                 if handler.is_stopped_for(request):
