@@ -74,7 +74,6 @@ class ConversationBeginnings:
             if folder is not None
             else None
         )
-        self._had_file = folder is not None and (folder / BEGINNINGS_FILE).exists()
         self._store: AgreedStore[str] | None = self._file
         self._redis: Any = None
         self._begun: OrderedDict[str, tuple[Beginning, ...]] = OrderedDict()
@@ -113,7 +112,12 @@ class ConversationBeginnings:
     @property
     def may_know(self) -> bool:
         """False where nobody can have seen any conversation begin rewritten: then nothing need be read."""
-        return bool(self._begun) or self._redis is not None or self._had_file
+        return bool(self._begun) or self._store is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether this process saw any conversation begin."""
+        return bool(self._begun)
 
     def goes_by(self, conversation: str, beginning: Beginning, call: str, *, is_beginning: bool) -> None:
         """Notes what a conversation goes by that replays no thinking. One that begins may be another of the same id."""

@@ -294,6 +294,8 @@ class RequestHandler:
         data, endpoint, beginnings = request.data, request.caller.endpoint, self.beginnings
         if not beginnings.may_know or not request.target().holds_to_prefix:
             return None
+        if first_thinking(data) is None and not beginnings.has_begun:
+            return None
         opened = yield from self._slices_or_pass_through(
             request.configuration.pipeline.opening(data, endpoint), request
         )
