@@ -117,7 +117,10 @@ def running_policy_proxy(
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     params = {"model": "anthropic/claude-sonnet-4-5", "api_base": upstream.url, "api_key": "emulated"}
     config = {
-        "model_list": [{"model_name": "claude", "litellm_params": params}],
+        "model_list": [
+            {"model_name": "claude", "litellm_params": params},
+            {"model_name": "fable", "litellm_params": {**params, "model": "anthropic/claude-fable-5-1"}},
+        ],
         "callback_settings": {
             "prompt_router": {"mode": "rewrite", "profiles": str(folder / "profiles"), **(settings or {})}
         },

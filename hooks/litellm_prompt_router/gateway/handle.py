@@ -15,10 +15,15 @@ from typing import Any, Protocol, TypeVar
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.caller import alias_of, caller_of, dict_of, has_client_oauth, header_of, scope_of
 from litellm_prompt_router.gateway.candidate_policies import KnownCandidates
+from litellm_prompt_router.gateway.conversation_beginnings import (
+    PASSED_BEGINNING,
+    Beginning,
+    ConversationBeginnings,
+)
 from litellm_prompt_router.gateway.deployments.groups import Deployments
 from litellm_prompt_router.gateway.profile_versions import ProfileVersions
 from litellm_prompt_router.gateway.recognised_prompts import NEVER, RecognisedPrompts
-from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings
+from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, begins
 from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
 from litellm_prompt_router.policy import HEADER, Policy, at_most_shadow, draw
 from litellm_prompt_router.policy.active import ActiveConfiguration
@@ -28,12 +33,15 @@ from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, Routi
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
 from litellm_prompt_router.request.slices import Slices
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
-from litellm_prompt_router.request.walk_steps import RecognisedRequest, WalkResult
+from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest, WalkResult
 from litellm_prompt_router.request.wire import conversation_of, sender_of
+from litellm_prompt_router.request.wire.replayed_thinking import first_thinking
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 BREAKER_OPENED = "Breaker opened"
 OFF = "off"
+NOT_SEEN = "began_unrewritten"
+"""Reason of a conversation whose thinking is bound to what stands ahead, and which nobody saw begin."""
 Result = TypeVar("Result")
 
 
@@ -96,10 +104,13 @@ class RequestOutcome:
 class MoreToRead:
     """A decision on a long conversation that lets others run; it goes on with ``slices``."""
 
-    slices: Slices[RequestOutcome | AwaitingModels]
+    slices: Slices[RequestOutcome | AwaitingModels | None]
+    unknown: tuple[str, str] | None = None
+    """A conversation, and the thinking that it replays, to be looked up before."""
 
 
-NextStep = RequestOutcome | AwaitingModels | MoreToRead
+NextStep = RequestOutcome | AwaitingModels | MoreToRead | None
+"""None: everything is stopped, and this request with it."""
 
 
 class RequestHandler:
@@ -114,6 +125,7 @@ class RequestHandler:
         answers: KnownAnswers,
         tunings: ConversationTunings,
         clock: Callable[[], float] = time.time,
+        beginnings: ConversationBeginnings | None = None,
     ) -> None:
         self.configuration = configuration
         """What is in force."""
@@ -134,6 +146,8 @@ class RequestHandler:
         self._profiles = ProfileVersions()
         self._candidates = KnownCandidates()
         self._recognised = RecognisedPrompts()
+        self.beginnings = beginnings or ConversationBeginnings()
+        self._unknown: tuple[str, str] | None = None
         self._recognised.expect(profile.text for profile in configuration.profiles)
 
     def publish(self, configuration: ActiveConfiguration) -> None:
@@ -157,7 +171,7 @@ class RequestHandler:
     ) -> IncomingRequest:
         """The request, to be decided by this configuration. Fields of ours that the client sent are dropped."""
         began_ns = time.perf_counter_ns()
-        self.opened += 1
+        self.opened += configuration.stopped_by is None
         metadata_bag.drop_reserved_keys(bag)
         caller = caller_of(key, data, call_type, bag, self._clock())
 
@@ -180,14 +194,16 @@ class RequestHandler:
 
     def decide(self, request: IncomingRequest) -> NextStep:
         """Whether this request is rewritten, and how, or what comes before that is known."""
-        return _until_pause(self._deciding(request))
+        return self._until_pause(self._deciding(request))
 
     def go_on(self, paused: MoreToRead) -> NextStep:
         """What comes next of a decision that let others run."""
-        return _until_pause(paused.slices)
+        return self._until_pause(paused.slices)
 
-    def _deciding(self, request: IncomingRequest) -> Slices[RequestOutcome | AwaitingModels]:
+    def _deciding(self, request: IncomingRequest) -> Slices[RequestOutcome | AwaitingModels | None]:
         """Reasons to pass it through come first, the cheapest first."""
+        if request.configuration.stopped_by is not None:
+            return (yield from self._as_it_began(request))
         data, caller, configuration = request.data, request.caller, request.configuration
 
         def passed(reason: str, policy: Policy, source: str | None = None) -> RequestOutcome:
@@ -204,13 +220,13 @@ class RequestHandler:
         without_profile = policies.without_profile
         if policies.problems:
             self._dispatcher.submit_problem("Key metadata", policies.problems, caller.key_alias)
-            return passed("bad_key_metadata", without_profile)
+            return (yield from self._as_it_began(request)) or passed("bad_key_metadata", without_profile)
         if policies.is_off:
-            return passed(OFF, without_profile)
+            return (yield from self._as_it_began(request)) or passed(OFF, without_profile)
         if has_client_oauth(data, request.bag):
             return passed("client_oauth", without_profile)
         if not self.breaker.admits(request.scope, time.monotonic()):
-            return passed("breaker", without_profile, "breaker")
+            return (yield from self._as_it_began(request)) or passed("breaker", without_profile, "breaker")
         pipeline = configuration.pipeline
         opened = yield from self._slices_or_pass_through(pipeline.opening(data, caller.endpoint), request)
         if isinstance(opened, WalkResult):
@@ -230,26 +246,112 @@ class RequestHandler:
             policy = policies.policy_for(
                 recognised.recognition.profile.name if isinstance(recognised, RecognisedRequest) else None
             )
+        if request.target().holds_to_prefix:
+            own = Beginning(configuration=self.beginnings.id_of(configuration), policy=policy)
+            began = yield from self._beginning(own, opened, str(caller.conversation), caller.request_id)
+            if began != own:
+                return (yield from self._going_on(request, caller, opened, began))
         if policy.mode == "off":
             return passed(OFF, policy)
         if policy.profile is not None and policy.profile not in configuration.profile_names:
             return passed("unknown_profile", policy)  # the policy names a profile that isn't loaded
+        known = recognised if policy.profile == only else None
+        return (yield from self._under_policy(request, caller, opened, policy, known))
+
+    def _under_policy(
+        self,
+        request: IncomingRequest,
+        caller: Caller,
+        opened: OpenedRequest,
+        policy: Policy,
+        recognised: RecognisedRequest | WalkResult | None = None,
+    ) -> Slices[RequestOutcome | AwaitingModels]:
+        """What this policy makes of an opened request. ``recognised``: by the profile that it names, if it was."""
+        configuration, pipeline = request.configuration, request.configuration.pipeline
         drawn = draw(request.scope, str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
         if drawn == "not_in_percent":
             return _outcome_before_routing(caller, pipeline.pass_through(opened, drawn), policy)
-        if recognised is None or policy.profile != only:
+        if recognised is None:
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
         if isinstance(recognised, WalkResult):
             return _outcome_before_routing(caller, recognised, policy)
         if not recognised.recognition.profile.reviewed:
             policy = at_most_shadow(policy, UNREVIEWED)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
-        to_route = RequestToRoute(caller=caller, recognised=recognised, policy=policy, arm=arm)
+        to_route = RequestToRoute(
+            caller=caller, recognised=recognised, policy=policy, arm=arm, configuration=configuration
+        )
         if arm == "holdout":
             walked = pipeline.pass_through(opened, arm, recognised.recognition)
             return self._outcome_of_profile(to_route, walked, ran_without_fault=False)
         step = yield from self._slices_or_pass_through(self._waits.first(to_route, configuration, request.bag), request)
         return (yield from self._route_or_wait(request, to_route, step))
+
+    def _as_it_began(self, request: IncomingRequest) -> Slices[RequestOutcome | AwaitingModels | None]:
+        """What becomes of a request that is left alone by now, where its conversation began rewritten and replays
+        thinking that is bound to that; None of any other.
+        """
+        data, endpoint, beginnings = request.data, request.caller.endpoint, self.beginnings
+        if not beginnings.may_know or not request.target().holds_to_prefix:
+            return None
+        if first_thinking(data) is None and not beginnings.has_begun:
+            return None
+        opened = yield from self._slices_or_pass_through(
+            request.configuration.pipeline.opening(data, endpoint), request
+        )
+        if isinstance(opened, WalkResult):
+            return None
+        sender = sender_of(data, endpoint)
+        conversation = conversation_of(request.scope, opened.request, sender)
+        if first_thinking(data) is None and not beginnings.knows(conversation):
+            return None
+        began = yield from self._beginning(PASSED_BEGINNING, opened, conversation, request.caller.request_id)
+        if began.policy.mode != "rewrite":
+            return None
+        caller = replace(request.caller, conversation=conversation, names_session=sender.session is not None)
+        return (yield from self._going_on(request, caller, opened, began))
+
+    def _beginning(self, own: Beginning, opened: OpenedRequest, conversation: str, call: str) -> Slices[Beginning]:
+        """What the conversation goes on with; ``own``: what is in force, which those take that begin."""
+        thinking = first_thinking(opened.data)
+        if thinking is None:  # nothing is bound yet
+            self.beginnings.goes_by(conversation, own, call, is_beginning=begins(opened.request))
+            return own
+        began = self.beginnings.of(conversation, thinking)
+        if began is None:
+            self._unknown = conversation, thinking
+            yield
+            began = self.beginnings.of(conversation, thinking)
+        if began is None:
+            self.beginnings.passed_unseen(conversation, thinking)
+            return PASSED_BEGINNING
+        return began
+
+    def _going_on(
+        self, request: IncomingRequest, caller: Caller, opened: OpenedRequest, began: Beginning
+    ) -> Slices[RequestOutcome | AwaitingModels]:
+        """The request under what its conversation began with."""
+        if began.policy.mode == "off":
+            walked = request.configuration.pipeline.pass_through(opened, NOT_SEEN)
+            return _outcome_before_routing(caller, walked, began.policy)
+        self.beginnings.kept_going += 1
+        earlier = replace(request, configuration=self.beginnings.configuration(began, request.configuration))
+        return (yield from self._under_policy(earlier, caller, opened, began.policy))
+
+    def is_stopped_for(self, request: IncomingRequest) -> bool:
+        """Whether everything is stopped by now, and this request with it: not where thinking binds it."""
+        if self.configuration.stopped_by is None:
+            return False
+        return not (request.target().holds_to_prefix and first_thinking(request.data) is not None)
+
+    def _until_pause(self, slices: Slices[RequestOutcome | AwaitingModels | None]) -> NextStep:
+        try:
+            next(slices)
+        except StopIteration as done:
+            step: RequestOutcome | AwaitingModels | None = done.value
+            return step
+        unknown, self._unknown = self._unknown, None
+        return MoreToRead(slices=slices, unknown=unknown)
 
     def resume(
         self,
@@ -261,7 +363,7 @@ class RequestHandler:
 
         ``outcomes``: what became of the questions that this request asked.
         """
-        return _until_pause(self._resuming(request, waiting, outcomes))
+        return self._until_pause(self._resuming(request, waiting, outcomes))
 
     def _resuming(
         self,
@@ -270,7 +372,10 @@ class RequestHandler:
         outcomes: Mapping[RoutingQuestion, RoutingOutcome],
     ) -> Slices[RequestOutcome | AwaitingModels]:
         step = yield from self._slices_or_pass_through(
-            self._waits.following(waiting, outcomes, request.configuration, request.bag), request
+            self._waits.following(
+                waiting, outcomes, waiting.to_route.configuration or request.configuration, request.bag
+            ),
+            request,
         )
         return (yield from self._route_or_wait(request, waiting.to_route, step))
 
@@ -347,8 +452,9 @@ class RequestHandler:
         return (yield from self._route(request, step))
 
     def _route(self, request: IncomingRequest, to_route: RequestToRoute) -> Slices[RequestOutcome]:
+        configuration = to_route.configuration or request.configuration
         walked = yield from self._slices_or_pass_through(
-            request.configuration.pipeline.deciding(
+            configuration.pipeline.deciding(
                 to_route.recognised,
                 request.target,
                 placement=to_route.policy.placement,
@@ -399,15 +505,6 @@ class RequestHandler:
         except Exception as error:
             self.failed(request.key, error, "walk")
             return WalkResult(outcome=Passthrough(reason="error"), body=request.data)
-
-
-def _until_pause(slices: Slices[RequestOutcome | AwaitingModels]) -> NextStep:
-    try:
-        next(slices)
-    except StopIteration as done:
-        step: RequestOutcome | AwaitingModels = done.value
-        return step
-    return MoreToRead(slices=slices)
 
 
 def _outcome_before_routing(

@@ -22,6 +22,7 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.gateway import metadata_bag, proxy_server
 from litellm_prompt_router.gateway.captured_calls import CapturedCalls
 from litellm_prompt_router.gateway.completion import RecordCompleter
+from litellm_prompt_router.gateway.conversation_beginnings import ConversationBeginnings
 from litellm_prompt_router.gateway.deployments.answering import InputPrices
 from litellm_prompt_router.gateway.events import (
     abandoned_record,
@@ -49,6 +50,7 @@ from litellm_prompt_router.record.record import Facts, Record, RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.route import RoutingQuestion
 from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
+from litellm_prompt_router.request.wire.replayed_thinking import thinking_in_answer
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce
 
@@ -103,6 +105,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             self._models.answers,
             self._tunings,
             clock,
+            ConversationBeginnings(configuration.settings.status_folder),
         )
         self._clock = clock
         self._prices = InputPrices()
@@ -122,7 +125,10 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         body = None
         try:
             bag = metadata_bag.bag_of(data)
-            if configuration.stopped_by is not None:  # out of the path: nothing is kept, marked or recorded
+            is_bound = bag is not None and handler.beginnings.may_know
+            if (
+                configuration.stopped_by is not None and not is_bound
+            ):  # out of the path: nothing is kept, marked or recorded
                 handler.pass_while_stopped(bag)
                 return None
             if bag is not None:
@@ -196,6 +202,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             params = kwargs.get("litellm_params") or {}
             facts = metadata_bag.facts_of_request(params)
             if facts is not None:
+                self._handler.beginnings.answered(facts.caller.request_id, thinking_in_answer(response_obj))
                 record = self._completer.completed(facts.caller.request_id)
                 if record is None:
                     record = success_record(facts, kwargs, response_obj)
@@ -253,6 +260,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             self._self_tuning.close()
         self._models.close()
         self._tunings.close()
+        self._handler.beginnings.close()
         self._completer.close()
         self._dispatcher.close()
 
@@ -264,11 +272,15 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         handler = self._handler
         redis = proxy_server.redis_for_hooks(cache)
         self._tunings.share_through(redis)
+        handler.beginnings.share_through(redis)
         step = handler.decide(request)
-        while not isinstance(step, RequestOutcome):
+        while step is not None and not isinstance(step, RequestOutcome):
             if isinstance(step, MoreToRead):
-                await asyncio.sleep(0)  # a long history: others run in between
-                if handler.configuration.stopped_by is not None:
+                if step.unknown is not None:
+                    await handler.beginnings.look_up(*step.unknown)
+                else:
+                    await asyncio.sleep(0)  # a long history: others run in between
+                if handler.is_stopped_for(request):
                     return None
                 step = handler.go_on(step)
                 continue
@@ -277,7 +289,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             except asyncio.CancelledError as error:
                 self._record_abandoned(request, step, CLIENT_LEFT, error)
                 raise
-            if handler.configuration.stopped_by is not None:
+            if handler.is_stopped_for(request):
                 self._record_abandoned(request, step, STOPPED, None)
                 return None
             step = handler.resume(request, step, outcomes)

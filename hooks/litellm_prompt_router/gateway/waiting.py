@@ -68,6 +68,8 @@ class RequestToRoute:
     embedding_wait_us: int | None = None
     questions: QuestionsWanted | None = None
     routing_model: RoutingModelUse | None = None
+    configuration: ActiveConfiguration | None = None
+    """What it is decided by, where that isn't what is in force."""
     tuning: str | None = None
     """The id of the tuning that the conversation goes by; None where no tuning goes on by itself."""
 

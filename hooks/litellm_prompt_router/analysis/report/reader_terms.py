@@ -13,6 +13,7 @@ REASONS: Mapping[str, str] = {
     "holdout": "kept unchanged, for the control group",
     "no_system_prompt": "nothing to shorten",
     "not_in_percent": "outside the share that is switched on",
+    "began_unrewritten": "began without being rewritten, and its replayed thinking holds it to that",
     "not_worth_it": "rewriting would not have paid",
     "not seen by the router": "LiteLLM has the call, the router has no record of it",
     "off": "switched off for this key or request",
