@@ -110,7 +110,7 @@ class BlockSizes:
     def unmeasured(self, key: CountingKey, blocks: Sequence[Block]) -> Sequence[int]:
         """The sizes of the blocks of a call of whose usage nothing can be taken, as others' text was measured; in thousandths."""
         weights = self._weights.of(key) or _OWN_WEIGHTS
-        return [round(size * UNITS) for size in _estimated(blocks, _kinds(blocks, frozenset()), weights)]
+        return _in_units(_estimated(blocks, _kinds(blocks, frozenset()), weights))
 
     def _measured_prefixes(
         self, key: CountingKey, blocks: Sequence[Block], kinds: Sequence[int], rules: Rules | None, usage: Usage
