@@ -108,7 +108,7 @@ class BlockSizes:
         return _in_units(call.sizes), _in_units(others)
 
     def unmeasured(self, key: CountingKey, blocks: Sequence[Block]) -> Sequence[int]:
-        """The sizes of a call's blocks, of whose usage nothing can be taken: as others' text was measured, in thousandths."""
+        """The sizes of a call's blocks where its usage tells nothing: as others' text was measured, in thousandths."""
         weights = self._weights.of(key) or _OWN_WEIGHTS
         return _in_units(_estimated(blocks, _kinds(blocks, frozenset()), weights))
 
