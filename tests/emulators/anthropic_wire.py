@@ -80,7 +80,7 @@ def _usage(usage: Usage) -> dict[str, Any]:
             "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
         },
         "output_tokens": usage.output_tokens,
-    }
+    } | ({} if usage.searches is None else {"server_tool_use": {"web_search_requests": usage.searches}})
 
 
 def _stop_reason(reply: Text | ToolCall) -> str:
@@ -112,7 +112,7 @@ def _events(model: str, reply: Text | ToolCall, usage: Usage) -> Iterator[dict[s
     yield {
         "type": "message_delta",
         "delta": {"stop_reason": _stop_reason(reply), "stop_sequence": None},
-        "usage": {"output_tokens": usage.output_tokens},
+        "usage": {"output_tokens": usage.output_tokens} if usage.searches is None else _usage(usage),
     }
     yield {"type": "message_stop"}
 

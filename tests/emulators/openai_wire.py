@@ -26,6 +26,7 @@ def answer(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: U
     model = str(body.get("model"))
     if body.get("stream"):
         wants_usage = bool((body.get("stream_options") or {}).get("include_usage") or UNASKED.search(model))
+        wants_usage = wants_usage and (not isinstance(reply, Text) or reply.tells_usage)
         return Answer(
             headers={"Content-Type": "text/event-stream; charset=utf-8"},
             chunks=tuple(_stream(model, reply, usage if wants_usage else None)),

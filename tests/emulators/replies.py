@@ -17,6 +17,8 @@ class Usage:
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
     output_tokens: int = 7
+    searches: int | None = None
+    """Searches that the provider made itself; None: its usage says nothing of such."""
 
     @property
     def cache_write_tokens(self) -> int:
@@ -35,6 +37,8 @@ class Text:
     text: str
     delay_seconds: float = 0.0
     usage: Usage | None = None
+    tells_usage: bool = True
+    """False of a stream that ends without usage though it was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

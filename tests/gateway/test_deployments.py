@@ -237,8 +237,13 @@ def test_fallbacks_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     named = look(monkeypatch, CLAUDE, others=others, named=["h"])
     assert [own_id for own_id, _ in own.each] == [own_id for own_id, _ in named.each] == ["g-0", "h-0"]
     assert look(monkeypatch, CLAUDE, others=others).takes_marks
-    for stated in (["nobody"], [{"model": "h", "api_key": "x"}], "h"):
-        unknown = look(monkeypatch, CLAUDE, others=others, named=stated)
+    for stated in ([{"model": "h", "messages": []}], [{"g": ["h"]}], [{"*": ["h"]}, "h"]):
+        ruled = look(monkeypatch, CLAUDE, others=others, named=stated)
+        assert [own_id for own_id, _ in ruled.each] == ["g-0", "h-0"]
+    assert look(monkeypatch, CLAUDE, others=others, named=[{"others": ["h"]}]).takes_marks
+    unusable: tuple[Any, ...] = (["nobody"], [{"model": "nobody"}], "h", [7])
+    for named_so in unusable:
+        unknown = look(monkeypatch, CLAUDE, others=others, named=named_so)
         assert (unknown.takes_marks, unknown.each, unknown.late_form) == (False, (), "note")
 
 

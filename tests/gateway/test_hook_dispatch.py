@@ -307,6 +307,24 @@ async def test_each_deployment_gets_its_own_marks(hook: PromptRouter) -> None:
 
 
 @pytest.mark.usefixtures("mixed")
+async def test_the_facts_are_of_the_attempt_that_is_out(hook: PromptRouter) -> None:
+    """A fallback's own messages, and the rewritten body once more behind them."""
+    out = await dispatch(body())
+    ours = left_facts(out["metadata"])
+    own = {**out, "messages": body()["messages"]}
+    for attempted, outcome, chars in (
+        (out, "rewritten", ours["prompt_chars"]),
+        (own, "passthrough", len(WORKBENCH.text)),
+        (out, "rewritten", ours["prompt_chars"]),
+    ):
+        sent = await deployed(attempted, "claude-1")
+        told = left_facts(out["metadata"])
+        assert (told["outcome"], told["prompt_chars"]) == (outcome, chars)
+        assert json.dumps(sent["messages"]).count("cache_control") == told["breakpoints_total"]
+        assert (sent["messages"] == own["messages"]) == (attempted is own)
+
+
+@pytest.mark.usefixtures("mixed")
 async def test_messages_bodies_get_their_own_marks_too(hook: PromptRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """In ``system`` and at the history's end, be that a tool's result; LiteLLM's bag is the one beside the client's."""
     messages = [
@@ -381,8 +399,8 @@ async def test_the_deployment_hook_never_raises(hook: PromptRouter, kwargs: dict
 @pytest.mark.parametrize(
     "step",
     [
-        "litellm_prompt_router.gateway.plugin.apply_instructions",
-        "litellm_prompt_router.gateway.plugin.metadata_bag.marking_in",
+        "litellm_prompt_router.gateway.attempts.apply_instructions",
+        "litellm_prompt_router.gateway.attempts.metadata_bag.marking_in",
     ],
 )
 async def test_a_fault_in_the_deployment_hook_leaves_the_body_unmarked(

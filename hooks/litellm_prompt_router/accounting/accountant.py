@@ -16,8 +16,9 @@ estimated from it (``block_sizes``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -31,10 +32,12 @@ from litellm_prompt_router.accounting.counterfactual import (
     SharedEntries,
     scope_in,
 )
+from litellm_prompt_router.accounting.foreign_usage import foreign_usage
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.kept_history import KeptHistories
 from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
 from litellm_prompt_router.accounting.rates import MapEntry, rates_of
+from litellm_prompt_router.accounting.saving import NO_PRICE, saving
 from litellm_prompt_router.cache_model import Block, DeployedModel, HostCache, cache_of
 from litellm_prompt_router.cache_model.usage import Kinds, Usage, read_kinds
 from litellm_prompt_router.record.record import ASSUMED, MODELLED, Record
@@ -43,7 +46,10 @@ from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, MarkPlan
 METHOD_UNCACHED = "no cache prices"
 UNCHANGED = "nothing was changed"
 FROM_CACHE = "answered from the response cache"
-NO_PRICE = "unavailable: no price"
+OWN_COUNT = "the stream ended without usage, so that LiteLLM counted it"
+OWN_COUNT_SHARE = 0.03
+"""By how much two counts of the same texts may differ where they frame messages otherwise; other tokenizers differ by
+more. Ours."""
 NOT_MODELLED = "this endpoint isn't modelled"
 _MARK, _TOKENS = attrgetter("mark"), attrgetter("tokens")
 PromptVersion = Literal["original", "rewritten"]
@@ -65,6 +71,14 @@ class AnsweredAttempt:
     """LiteLLM's ``cost_breakdown``."""
     first_token_seconds: float
     """From the start of the attempt."""
+    usage_reason: str | None = None
+    """Why the usage isn't one of the kept request's body, where that is known when it is answered."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What LiteLLM made of the body's parameters."""
+    may_be_guess: bool = False
+    """True of a stream whose usage says no more than LiteLLM's own count of one that ended without usage."""
+    items: tuple[str, ...] | None = None
+    """The kinds of what a Responses answer consists of; None for other answers."""
 
 
 class AnsweringDeployment(NamedTuple):
@@ -134,14 +148,21 @@ class Accountant:
         if record.response_cached:
             return replace(record, estimated_net_saved_usd=Decimal(0), estimated_net_saved_method=FROM_CACHE)
         if record.usage is None:
+            if packed is not None:
+                kept = packed.unpacked(self._tools.load)
+                self._observe(record, answer, kept, self._original(kept, model), model)
             return replace(record, estimated_net_saved_reason="unavailable: no usage")
         if packed is None and record.facts.is_off:
             return _unchanged(record)
         if packed is None:
             return replace(record, estimated_net_saved_reason="unavailable: the request was no longer kept")
         kept = packed.unpacked(self._tools.load)
+        reason = answer.usage_reason or foreign_usage(answer.usage, (kept.original, answer.parameters), answer.items)
+        answer = replace(answer, usage_reason=reason)
         original = self._original(kept, model)
         blocks = None if isinstance(original, NoEstimateError) else original
+        if answer.may_be_guess and self._is_own_count(record.usage, kept, original, answer, model):
+            record, answer = replace(record, usage_reason=OWN_COUNT), replace(answer, usage_reason=OWN_COUNT)
         self._give_way()
         history = self._kept_histories.state_of(kept, record.facts.key_scope, blocks)
         self._give_way()
@@ -153,8 +174,20 @@ class Accountant:
             return replace(record, history=history, estimated_net_saved_reason=f"unavailable: {error.reason}")
         if kept.rewritten is None:
             return _unchanged(record, history=history)
-        saving = _saving(record, answer, kept, estimate, method, info, terms, kinds)
-        return replace(record, history=history, **saving)
+        assert record.usage is not None
+        saved = saving(
+            usage=record.usage,
+            billed_usd=record.billed_usd,
+            priced_usd=record.priced_usd,
+            provider=answer.provider,
+            is_sent=kept.is_sent,
+            estimate=estimate,
+            method=method,
+            info=info,
+            terms=terms,
+            kinds=kinds,
+        )
+        return replace(record, history=history, **saved)
 
     def _estimate(
         self,
@@ -175,6 +208,9 @@ class Accountant:
             raise NoEstimateError(NOT_MODELLED)
         if isinstance(original, NoEstimateError):
             raise original
+        if answer.usage_reason is not None:
+            self._observe(record, answer, kept, original, model)
+            raise NoEstimateError(answer.usage_reason)
         rewritten = (
             None if kept.rewritten is None else self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
         )
@@ -195,22 +231,8 @@ class Accountant:
         is_original_sent = unsent is None or not kept.is_sent
         original_sizes, rewritten_sizes = (sizes, unsent_sizes) if is_original_sent else (unsent_sizes, sizes)
 
-        def call(version: PromptVersion, prompt: Prompt, blocks: Any, sizes: Any) -> ObservedCall:
-            its_cache = cache_of(model, is_marked=_is_marked(blocks))
-            cache_key = prompt.get("prompt_cache_key") if model.is_openai else None
-            return ObservedCall(
-                scope=scope_in(answer.scope, version, model.name, cache_key, its_cache.host),
-                rules=its_cache.rules if version == "original" else its_cache.unsent_rules,
-                blocks=blocks,
-                sizes=sizes,
-                started_seconds=record.facts.caller.started_seconds,
-                first_token_seconds=answer.first_token_seconds,
-                scale=1 / UNITS,
-                continues=has_answer(prompt),
-                unobserved_until=kept.unobserved_until,
-            )
-
         shared = self._shared()
+        call = partial(self._observed_call, record, answer, kept, model)
         estimate: Estimate = self._caches.account(call("original", kept.original, original, original_sizes), shared)
         if rewritten is not None and not kept.is_sent and kept.rewritten is not None:
             estimate = self._caches.account(call("rewritten", kept.rewritten, rewritten, rewritten_sizes), shared)
@@ -219,6 +241,72 @@ class Accountant:
         estimated = original if rewritten is None or kept.is_sent else rewritten
         its_cache = cache_of(model, is_marked=_is_marked(estimated))
         return estimate.usage, method_of(its_cache, is_shared=shared is not None)
+
+    def _is_own_count(
+        self,
+        usage: Usage,
+        kept: InFlightRequest,
+        original: Sequence[Block] | NoEstimateError,
+        answer: AnsweredAttempt,
+        model: DeployedModel,
+    ) -> bool:
+        """True where the input is what a count of the texts gives, with the tools or without, as LiteLLM counts."""
+        try:
+            sent = original
+            if kept.is_sent and kept.rewritten is not None:
+                sent = self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
+        except NoEstimateError:
+            return False
+        if isinstance(sent, NoEstimateError):
+            return False
+        whole, tools = sum(map(_TOKENS, sent)), sum(block.tokens for block in sent if block.section == "tools")
+        return any(abs(usage.input_tokens - ours) <= OWN_COUNT_SHARE * ours for ours in (whole, whole - tools))
+
+    def _observe(
+        self,
+        record: Record,
+        answer: AnsweredAttempt,
+        kept: InFlightRequest,
+        original: Sequence[Block] | NoEstimateError,
+        model: DeployedModel,
+    ) -> None:
+        """Puts a call into the modelled caches of whose usage nothing can be taken: providers cached it all the same.
+
+        What its blocks are taken to weigh is what others' were measured at; nothing is measured by it.
+        """
+        if isinstance(original, NoEstimateError):
+            return
+        key, shared = ((answer.scope, model.name), record.facts.profile), self._shared()
+        call = partial(self._observed_call, record, answer, kept, model)
+        self._caches.account(call("original", kept.original, original, self._sizes.unmeasured(key, original)), shared)
+        if kept.rewritten is not None and not kept.is_sent:
+            blocks = self._blocks(kept, kept.rewritten, model, _mark_plan(kept, answer))
+            self._caches.account(call("rewritten", kept.rewritten, blocks, self._sizes.unmeasured(key, blocks)), shared)
+
+    def _observed_call(
+        self,
+        record: Record,
+        answer: AnsweredAttempt,
+        kept: InFlightRequest,
+        model: DeployedModel,
+        version: PromptVersion,
+        prompt: Prompt,
+        blocks: Any,
+        sizes: Any,
+    ) -> ObservedCall:
+        its_cache = cache_of(model, is_marked=_is_marked(blocks))
+        cache_key = prompt.get("prompt_cache_key") if model.is_openai else None
+        return ObservedCall(
+            scope=scope_in(answer.scope, version, model.name, cache_key, its_cache.host),
+            rules=its_cache.rules if version == "original" else its_cache.unsent_rules,
+            blocks=blocks,
+            sizes=sizes,
+            started_seconds=record.facts.caller.started_seconds,
+            first_token_seconds=answer.first_token_seconds,
+            scale=1 / UNITS,
+            continues=has_answer(prompt),
+            unobserved_until=kept.unobserved_until,
+        )
 
     def _original(self, kept: InFlightRequest, model: DeployedModel) -> Sequence[Block] | NoEstimateError:
         """The blocks of the request as it came, or why there are none."""
@@ -269,42 +357,6 @@ def _priced(record: Record, answer: AnsweredAttempt, info: MapEntry, terms: Bill
         return replace(record, **found, priced_reason=NO_PRICE)
     why = None if record.billed_usd is None else explain_difference(record.billed_usd, ours, terms, info)
     return replace(record, **found, priced_usd=ours, priced_reason=why)
-
-
-def _saving(
-    record: Record,
-    answer: AnsweredAttempt,
-    kept: InFlightRequest,
-    estimate: Usage,
-    method: str,
-    info: MapEntry,
-    terms: BillTerms,
-    kinds: Kinds,
-) -> dict[str, Any]:
-    """A record's fields: the counterfactual's price and what was saved against it."""
-    assert record.usage is not None
-    counterfactual = replace(estimate, output_tokens=record.usage.output_tokens)
-    kinds = _kinds_within(kinds, counterfactual)
-    cost = priced(counterfactual, info, terms, answer.provider, kinds)
-    if cost is None or record.billed_usd is None or record.priced_usd is None:
-        return {"counterfactual": counterfactual, "estimated_net_saved_reason": NO_PRICE}
-    # What LiteLLM billed beyond our own arithmetic, it would have billed for the other request, too.
-    cost = (cost + record.billed_usd - record.priced_usd).normalize()
-    saved = cost - record.billed_usd
-    return {
-        "counterfactual": counterfactual,
-        "counterfactual_usd": cost,
-        "estimated_net_saved_usd": saved if kept.is_sent else -saved,
-        "estimated_net_saved_method": method,
-    }
-
-
-def _kinds_within(kinds: Kinds, usage: Usage) -> Kinds:
-    """The same audio and images, where uncached input has room for them; cached media isn't modelled."""
-    media = kinds.audio_input_tokens + kinds.image_input_tokens + kinds.video_input_tokens
-    if media <= usage.uncached_input_tokens and kinds.cached_audio_tokens <= usage.cache_read_tokens:
-        return kinds
-    return replace(kinds, audio_input_tokens=0, image_input_tokens=0, video_input_tokens=0, cached_audio_tokens=0)
 
 
 def _unchanged(record: Record, **found: Any) -> Record:

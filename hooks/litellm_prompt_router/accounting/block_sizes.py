@@ -40,6 +40,8 @@ where it is off by more, nothing is concluded. Ours."""
 FURTHEST = 2.0
 """A measurement further from its estimate than this factor isn't one of the blocks that we take it for."""
 
+_OWN_WEIGHTS = (1.0, 1.0, 1.0, 0.0)
+"""Where nothing was measured: our own count."""
 CountingKey = tuple[Hashable, Hashable]
 """``(a model of one account, a profile)``: calls with the same key have their tokens counted alike."""
 Prefix = tuple[int, int]
@@ -104,6 +106,11 @@ class BlockSizes:
             key, call, unsent, only_sent, _kinds(unsent, other_keys - keys), weights, is_exact=is_exact
         )
         return _in_units(call.sizes), _in_units(others)
+
+    def unmeasured(self, key: CountingKey, blocks: Sequence[Block]) -> Sequence[int]:
+        """The sizes of a call's blocks where its usage tells nothing: as others' text was measured, in thousandths."""
+        weights = self._weights.of(key) or _OWN_WEIGHTS
+        return _in_units(_estimated(blocks, _kinds(blocks, frozenset()), weights))
 
     def _measured_prefixes(
         self, key: CountingKey, blocks: Sequence[Block], kinds: Sequence[int], rules: Rules | None, usage: Usage

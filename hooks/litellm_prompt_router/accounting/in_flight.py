@@ -24,6 +24,7 @@ PROMPT_FIELDS = frozenset(
     | {"parallel_tool_calls", "cache_control", "cache_control_injection_points", "prompt_cache_key", "output_config"}
     | {"prompt_cache_options", "enable_prompt_caching", "system", "speed", "max_tokens", "max_completion_tokens"}
     | {"instructions", "input", "text", "reasoning", "previous_response_id", "conversation"}
+    | {"web_search_options", "search_parameters", "mcp_servers", "plugins", "enable_search"}
     | {"systemInstruction", "system_instruction", "contents", "toolConfig", "cached_content", "cachedContent"}
 )
 """All that decides what a provider's cache is asked for, in the words of any endpoint."""
@@ -182,6 +183,39 @@ class InFlightRequests:
             self._dropped += 1
         self._kept[request_id] = packed
         self._bytes += packed.size_bytes
+
+    def share(self, request_id: str, other_id: str) -> None:
+        """Keeps the same request under another id too: for a call that goes out beside it."""
+        packed = self._kept.get(request_id)
+        if packed is not None:
+            self._kept[other_id] = packed
+            self._bytes += packed.size_bytes
+
+    def change(
+        self,
+        request_id: str,
+        *,
+        original: Mapping[str, Any] | None = None,
+        rewritten: Mapping[str, Any] | None = None,
+        marking: Marking | None = None,
+    ) -> None:
+        """Says what an attempt carried in place of what left. Without ``rewritten`` nothing of it was changed."""
+        packed = self.take(request_id)
+        if packed is None:
+            return
+        if original is None:
+            original = packed.unpacked().original
+        self.put(
+            request_id,
+            packed.endpoint,
+            original,
+            original if rewritten is None else rewritten,
+            packed.kept_seconds,
+            is_sent=packed.is_sent,
+            marking=marking,
+            places=packed.places if rewritten is not None else None,
+            unobserved_until=packed.unobserved_until,
+        )
 
     def take(self, request_id: str) -> PackedRequest | None:
         """The request, which is then no longer kept."""

@@ -38,8 +38,12 @@ class CapturedCalls:
         except Exception as error:
             self._dispatcher.submit_error(error, "capture")
 
-    def answer(self, facts: Facts, response: Any) -> None:
-        """The response to a request that was captured; None where there was none."""
+    def answer(self, facts: Facts, response: Any, request_id: str | None = None) -> None:
+        """The response to a request that was captured; None where there was none.
+
+        ``request_id``: its own, where ``facts`` are of one of several calls that it made.
+        """
         if self._dispatcher.is_captured(facts.caller.key_alias):
-            answered = CapturedAnswer(request_id=facts.caller.request_id, response=answer_of(response))
+            own_id = request_id or facts.caller.request_id
+            answered = CapturedAnswer(request_id=own_id, response=answer_of(response))
             self._dispatcher.submit_captured_answer(answered)

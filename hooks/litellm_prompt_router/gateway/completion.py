@@ -27,6 +27,7 @@ from litellm_prompt_router.record.prompt_state import places_of
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
+from litellm_prompt_router.request.wire.marking import Marking
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 BEHIND_TITLE = "Accounting is behind"
@@ -39,6 +40,8 @@ GIVE_WAY_SECONDS = 0.00005
 """Enough for another thread to get its turn."""
 GIVE_WAY_AFTER_SECONDS = 0.0008
 """Of work: each turn that is given costs as much as some of the steps do."""
+_ATTEMPT = " attempt"
+"""Ends the name under which it is kept what one attempt carries."""
 ACCOUNTING_BEHIND = "unavailable: accounting is behind"
 
 
@@ -119,18 +122,46 @@ class RecordCompleter:
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")
 
+    def share(self, request_id: str, other_id: str) -> None:
+        """Keeps a request for a call that goes out beside others, too."""
+        self._kept.share(request_id, other_id)
+
+    def attempt(
+        self,
+        request_id: str,
+        *,
+        original: Mapping[str, Any] | None = None,
+        rewritten: Mapping[str, Any] | None = None,
+        marking: Marking | None = None,
+    ) -> None:
+        """Takes what the attempt that is out carries where that isn't what left; the latest one counts.
+
+        ``original``: a body that isn't ours; ``rewritten``: ours, as this deployment gets it with ``marking``. Without
+        either it carries what left.
+        """
+        own = request_id + _ATTEMPT
+        self._kept.take(own)
+        if original is not None or rewritten is not None:
+            self._kept.share(request_id, own)
+            self._kept.change(own, original=original, rewritten=rewritten, marking=marking)
+
     def observe_anew(self, now_seconds: float) -> None:
         """Tells accounting that requests before this moment passed unseen: what they cached isn't known."""
         self._accountant.observe_anew(now_seconds)
 
     def drop(self, request_id: str) -> None:
         """Forgets a request that was never answered."""
-        self._kept.take(request_id)
+        self._take(request_id)
         self._completed.pop(request_id, None)
+
+    def _take(self, request_id: str) -> PackedRequest | None:
+        """What its latest attempt carried."""
+        left, own = self._kept.take(request_id), self._kept.take(request_id + _ATTEMPT)
+        return left if own is None else own
 
     async def complete(self, record: Record, answer: AnsweredAttempt) -> Record:
         """The record with its price and its counterfactual; as it is where accounting fails."""
-        kept = self._kept.take(record.facts.caller.request_id)
+        kept = self._take(record.facts.caller.request_id)
         if kept is None and record.facts.is_off:  # a price, which takes less time than handing it to a thread
             record = self._priced_alone(record, answer)
         elif self._completing < MAX_COMPLETING:

@@ -34,7 +34,7 @@ def success_record(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Re
         model=text_of(kwargs.get("model")),
         provider=text_of(kwargs.get("custom_llm_provider")),
         usage=usage,
-        usage_reason=None if usage else "the provider reported no usage",
+        usage_reason=_client_left(kwargs) if usage else "the provider reported no usage",
         billed_usd=billed,
         billed_reason=None if billed is not None else _WHY_UNBILLED[usage is None],
         response_cached=cached,
@@ -50,8 +50,8 @@ def answered_response(kwargs: Mapping[str, Any], result: Any) -> Any:
     return result if whole is None else whole
 
 
-def answered_attempt(kwargs: Mapping[str, Any], response: Any) -> AnsweredAttempt:
-    """The attempt that answered, from the same event."""
+def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str | None = None) -> AnsweredAttempt:
+    """The attempt that answered, from the same event. ``usage_reason``: why its usage isn't one of the kept request."""
     params = kwargs.get("litellm_params") or {}
     payload = kwargs.get("standard_logging_object") or {}
     breakdown = payload.get("cost_breakdown") if isinstance(payload, Mapping) else None
@@ -61,16 +61,46 @@ def answered_attempt(kwargs: Mapping[str, Any], response: Any) -> AnsweredAttemp
     account = [
         _host(value) if name == "api_base" else value for name, value in zip(_ACCOUNT_PARAMS, stated, strict=True)
     ]
-    provider = text_of(kwargs.get("custom_llm_provider"))
+    provider, usage = text_of(kwargs.get("custom_llm_provider")), getattr(response, "usage", None)
     return AnsweredAttempt(
         deployment_id=text_of((params.get("model_info") or {}).get("id")),
         provider=provider,
         model=text_of(kwargs.get("model")),
         scope=scope_in(provider, *account),
-        usage=getattr(response, "usage", None),
+        usage=usage,
         breakdown=breakdown if isinstance(breakdown, Mapping) else None,
         first_token_seconds=_first_token_seconds(kwargs),
+        usage_reason=usage_reason or _client_left(kwargs),
+        may_be_guess=kwargs.get("stream") is True and _tells_no_more_than_totals(usage),
+        parameters=parameters if isinstance(parameters := kwargs.get("optional_params"), Mapping) else {},
+        items=_items(response),
     )
+
+
+CLIENT_LEFT = "the client left before the stream's end, so that LiteLLM counted what came"
+
+
+def _client_left(kwargs: Mapping[str, Any]) -> str | None:
+    """Why the usage is a guess of LiteLLM's, where it says that the client left (``common_request_processing``)."""
+    metadata = (kwargs.get("litellm_params") or {}).get("metadata")
+    return CLIENT_LEFT if isinstance(metadata, Mapping) and metadata.get("client_disconnected") is True else None
+
+
+def _tells_no_more_than_totals(usage: object) -> bool:
+    """True where no part of the input is told apart, as in what LiteLLM counts itself of a stream without usage."""
+    details = usage.get("prompt_tokens_details") if isinstance(usage, Mapping) else None
+    details = details or getattr(usage, "prompt_tokens_details", None)
+    told = [getattr(details, name, None) for name in ("audio_tokens", "text_tokens", "cached_tokens")]
+    return details is None or told in ([None, None, 0], [None, None, None])
+
+
+def _items(response: Any) -> tuple[str, ...] | None:
+    """The kinds of what a Responses answer consists of; None for other answers."""
+    output = getattr(getattr(response, "response", response), "output", None)
+    if not isinstance(output, list):
+        return None
+    kinds = [item.get("type") if isinstance(item, dict) else getattr(item, "type", None) for item in output]
+    return tuple(kind for kind in kinds if isinstance(kind, str))
 
 
 _ACCOUNT_PARAMS = (

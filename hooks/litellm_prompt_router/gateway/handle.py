@@ -20,7 +20,8 @@ from litellm_prompt_router.gateway.conversation_beginnings import (
     Beginning,
     ConversationBeginnings,
 )
-from litellm_prompt_router.gateway.deployments.groups import Deployments
+from litellm_prompt_router.gateway.deployments.groups import Deployments, requested_fallbacks
+from litellm_prompt_router.gateway.facts_in_flight import BodyThatLeft
 from litellm_prompt_router.gateway.profile_versions import ProfileVersions
 from litellm_prompt_router.gateway.recognised_prompts import NEVER, RecognisedPrompts
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, begins
@@ -35,6 +36,7 @@ from litellm_prompt_router.request.slices import Slices
 from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
 from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest, WalkResult
 from litellm_prompt_router.request.wire import conversation_of, sender_of
+from litellm_prompt_router.request.wire.carried import sent_body
 from litellm_prompt_router.request.wire.replayed_thinking import first_thinking
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
@@ -178,7 +180,7 @@ class RequestHandler:
         def target() -> Target:
             is_auto_cached = data.get("enable_prompt_caching") is True
             return self._deployments.target(
-                data.get("model"), caller.team_id, data.get("fallbacks"), is_auto_cached, caller.endpoint
+                data.get("model"), caller.team_id, requested_fallbacks(data), is_auto_cached, caller.endpoint
             )
 
         return IncomingRequest(
@@ -401,7 +403,16 @@ class RequestHandler:
         if not is_observed and not self._is_recorded_anyway(request):
             self.off_unrecorded += 1
             return None
-        metadata_bag.write_facts(request.bag, self._facts(request, handled), walked.marking)
+        is_changed = mode == "rewrite" and walked.body is not data
+        facts = self._facts(request, handled)
+        body = BodyThatLeft(
+            sent=sent_body(walked.body if is_changed else data),
+            facts=facts,
+            marking=walked.marking if is_changed else None,
+            deployments=walked.deployments,
+            for_deployment=walked.for_deployment if is_changed else None,
+        )
+        metadata_bag.write_facts(request.bag, facts, walked.marking, body)
         if is_observed:
             self._accounting.keep(
                 handled.caller,
@@ -412,7 +423,7 @@ class RequestHandler:
             )
         if handled.ran_without_fault:
             self.breaker.succeeded(request.scope, time.monotonic())
-        return {**walked.body} if mode == "rewrite" and walked.body is not data else None
+        return {**walked.body} if is_changed else None
 
     def failed(self, key: Any, error: BaseException, where: str) -> None:
         """Reports a fault of ours in this key's request. With too many of them the breaker opens, which is told."""

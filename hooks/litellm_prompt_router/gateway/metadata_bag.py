@@ -17,7 +17,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from litellm_prompt_router.gateway.facts_in_flight import FactsInFlight, LeftRequest
+from litellm_prompt_router.gateway.deployments.groups import models_of_list
+from litellm_prompt_router.gateway.facts_in_flight import BodyThatLeft, FactsInFlight, LeftRequest, SideBySide
 from litellm_prompt_router.record.ledger_schema import LEDGER_FIELDS
 from litellm_prompt_router.record.record import Facts, Record
 from litellm_prompt_router.record.request_facts import FACT_LINE_NAMES, told_modules
@@ -56,13 +57,18 @@ def drop_reserved_keys(bag: dict[str, Any]) -> None:
         bag["spend_logs_metadata"] = {key: value for key, value in spend_logs.items() if key != OWN_KEY}
 
 
-def write_facts(bag: dict[str, Any], facts: Facts, marking: Marking | None = None) -> None:
+def write_facts(
+    bag: dict[str, Any], facts: Facts, marking: Marking | None = None, body: BodyThatLeft | None = None
+) -> None:
     """Leaves the facts for our own later hooks, a summary for spend logs and LiteLLM's own savings fields.
 
-    ``marking`` is for the deployment hook, where no one body does for all deployments.
+    ``marking`` is for the deployment hook, where no one body does for all deployments; ``body`` is what its attempts
+    are compared with.
     """
-    left = LeftRequest(facts, marking if facts.is_rewritten else None)
-    bag[OWN_KEY] = {"request_id": facts.caller.request_id, SEAL: _LEFT.put(left)}
+    models = models_of_list(facts.caller.model_group or "", facts.caller.endpoint)
+    beside = SideBySide(facts.caller.request_id) if len(models) > 1 else None
+    left = LeftRequest(facts, marking if facts.is_rewritten else None, beside=beside)
+    bag[OWN_KEY] = {"request_id": facts.caller.request_id, SEAL: _LEFT.put(left, body)}
     spend_logs = bag.get("spend_logs_metadata")
     bag["spend_logs_metadata"] = {
         **(spend_logs if isinstance(spend_logs, dict) else {}),
@@ -123,6 +129,16 @@ def left_in(bag: Mapping[str, Any]) -> LeftRequest | None:
     return _LEFT.get(_seal_in(bag))
 
 
+def left_at(seal: str) -> LeftRequest | None:
+    """The same by its seal."""
+    return _LEFT.get(seal)
+
+
+def left_of_request(data: Mapping[str, Any]) -> LeftRequest | None:
+    """What ``write_facts`` was given, in a request's bag; None where it left nothing."""
+    return next((left for key in BAG_KEYS if isinstance(bag := data.get(key), dict) and (left := left_in(bag))), None)
+
+
 def facts_of_request(data: Mapping[str, Any]) -> Facts | None:
     """The facts that ``write_facts`` left in a request's bag; None when there are none."""
     for key in BAG_KEYS:
@@ -164,6 +180,66 @@ def deployment_in(bag: dict[str, Any]) -> str | None:
     info = bag.get("model_info")
     own_id = info.get("id") if isinstance(info, dict) else None
     return own_id if isinstance(own_id, str) else None
+
+
+def seal_in(bag: Mapping[str, Any]) -> str | None:
+    """The seal of the request whose facts are in the bag; None where there are none."""
+    seal = _seal_in(bag)
+    return seal if isinstance(seal, str) and _LEFT.get(seal) is not None else None
+
+
+class FoundRequest(NamedTuple):
+    """What ``write_facts`` left of the request that an attempt is of, and the bag where its seal is."""
+
+    name: str
+    bag: dict[str, Any]
+    seal: str
+    left: LeftRequest
+
+
+def find(kwargs: Mapping[str, Any]) -> FoundRequest | None:
+    """The request that these parameters are of; None where nothing is known of it."""
+    for name in BAG_KEYS:
+        bag = kwargs.get(name)
+        if isinstance(bag, dict):
+            seal = _seal_in(bag)
+            left = _LEFT.get(seal)
+            if left is not None and isinstance(seal, str):
+                return FoundRequest(name, bag, seal, left)
+    return None
+
+
+def body_that_left(seal: str) -> BodyThatLeft | None:
+    """What left of a request in flight; None where that isn't known any more."""
+    return _LEFT.body(seal)
+
+
+def update_attempt(seal: str, left: LeftRequest) -> None:
+    """Says what this attempt carries. Attempts share the bag: the one that answers comes last."""
+    _LEFT.replace(seal, left)
+
+
+def part_attempt(bag: Mapping[str, Any], left: LeftRequest, body: BodyThatLeft) -> tuple[dict[str, Any], str]:
+    """A bag of its own, with a seal of its own, for a call that goes out beside others of its request."""
+    seal = _LEFT.put(left, body)
+    return {**bag, OWN_KEY: {"request_id": left.facts.caller.request_id, SEAL: seal}}, seal
+
+
+def say_injected(bag: dict[str, Any], deployment_id: str | None) -> None:
+    """Tells LiteLLM whose payload has marks of ours; None: that of no attempt so far has."""
+    bag.pop(INJECTED_KEY, None)
+    if deployment_id is not None:
+        bag[INJECTED_KEY] = deployment_id
+
+
+def forget(seal: str) -> None:
+    """Forgets a call that went out beside others and failed."""
+    _LEFT.forget(seal)
+
+
+def finish_attempt(seal: str) -> None:
+    """Tells that the record of a call is out that went out beside others."""
+    _LEFT.finish(seal)
 
 
 def marking_in(bag: Mapping[str, Any], endpoint: object) -> Marking | None:

@@ -19,7 +19,7 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.gateway import metadata_bag, proxy_server
+from litellm_prompt_router.gateway import attempts, metadata_bag, proxy_server
 from litellm_prompt_router.gateway.captured_calls import CapturedCalls
 from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.gateway.conversation_beginnings import ConversationBeginnings
@@ -31,10 +31,12 @@ from litellm_prompt_router.gateway.events import (
     failure_record,
     success_record,
 )
+from litellm_prompt_router.gateway.facts_in_flight import LeftRequest
 from litellm_prompt_router.gateway.handle import IncomingRequest, MoreToRead, RequestHandler, RequestOutcome
 from litellm_prompt_router.gateway.models.asked_models import AskedModels
 from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
 from litellm_prompt_router.gateway.models.routing_calls import Asking
+from litellm_prompt_router.gateway.records_beside import RecordsBeside
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
 from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning
@@ -49,7 +51,6 @@ from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.record import Facts, Record, RoutingOutcome
 from litellm_prompt_router.record.routing_bill import with_routing_bill
 from litellm_prompt_router.request.route import RoutingQuestion
-from litellm_prompt_router.request.wire.marking import ANY_DEPLOYMENT, apply_instructions
 from litellm_prompt_router.request.wire.replayed_thinking import thinking_in_answer
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 from litellm_prompt_router.telemetry.status_file import InForce
@@ -107,6 +108,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             clock,
             ConversationBeginnings(configuration.settings.status_folder),
         )
+        self._beside = RecordsBeside(self._completer, self._finish)
         self._clock = clock
         self._prices = InputPrices()
         self._watcher: Watcher | None = None
@@ -155,17 +157,39 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         is put into new objects.
         """
         try:
-            return _marked_for_deployment(kwargs, getattr(call_type, "value", call_type))
+            return attempts.prepare(kwargs, getattr(call_type, "value", call_type), self._completer)
         except Exception as error:
             self._dispatcher.submit_error(error, "pre_call_deployment")
             return None
+
+    async def async_post_call_success_deployment_hook(
+        self, request_data: dict[str, Any], response: Any, call_type: Any, **_: Any
+    ) -> None:
+        """Takes the response of one of several calls that a request makes side by side."""
+        try:
+            self._beside.answered(request_data, response, getattr(call_type, "value", call_type))
+        except Exception as error:
+            self._dispatcher.submit_error(error, "post_call_success_deployment")
+
+    async def async_post_call_failure_deployment_hook(
+        self, request_data: dict[str, Any], exception: Exception, call_type: Any, **_: Any
+    ) -> None:
+        """Forgets one of several calls that a request makes side by side, where it failed."""
+        try:
+            self._beside.failed(request_data, getattr(call_type, "value", call_type), exception)
+        except Exception as error:
+            self._dispatcher.submit_error(error, "post_call_failure_deployment")
 
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, **_: Any
     ) -> dict[str, str] | None:
         """``x-prompt-router-*`` of one response."""
         try:
-            facts = metadata_bag.facts_of_request(data)
+            left = metadata_bag.left_of_request(data)
+            facts = None if left is None else left.facts
+            if left is not None and left.beside is not None:
+                self._beside.ended(left, data, is_stream=data.get("stream") is True)
+                metadata_bag.finish(data)
             if facts is None or self._is_left_out(facts) or not self._handler.configuration.settings.headers:
                 return None
             return headers_of(facts)
@@ -181,12 +205,11 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             bag = metadata_bag.bag_with_facts(kwargs.get("litellm_params") or {})
             left = metadata_bag.left_in(bag) if bag is not None else None
             if bag is not None and left is not None:
-                facts = left.facts
-                response = answered_response(kwargs, result)
-                record = success_record(facts, kwargs, response)
-                record = await self._completer.complete(record, answered_attempt(kwargs, response))
-                record = with_routing_bill(record, self._models.bills.so_far(facts.caller.request_id))
-                deployment_id = metadata_bag.deployment_in(bag)
+                record = await self._record_of(left, kwargs, answered_response(kwargs, result))
+                if record is None:
+                    return kwargs, result
+                record = with_routing_bill(record, self._models.bills.so_far(record.facts.caller.request_id))
+                deployment_id = record.deployment_id or metadata_bag.deployment_in(bag)
                 price = partial(self._prices, deployment_id, record.model, record.provider)
                 metadata_bag.write_summary(bag, record, price, self._handler.configuration.settings.cost_page)
                 metadata_bag.copy_to_log_payload(kwargs, bag)
@@ -200,13 +223,18 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         """One record for each answered request, streams too."""
         try:
             params = kwargs.get("litellm_params") or {}
-            facts = metadata_bag.facts_of_request(params)
-            if facts is not None:
-                self._handler.beginnings.answered(facts.caller.request_id, thinking_in_answer(response_obj))
+            left = metadata_bag.left_of_request(params)
+            if left is not None:
+                self._handler.beginnings.answered(left.facts.caller.request_id, thinking_in_answer(response_obj))
+            if left is not None and left.beside is not None:  # its records are made by the other hooks
+                self._captured.answer(left.facts, response_obj, left.beside.request_id)
+            elif left is not None:
+                facts = left.facts
                 record = self._completer.completed(facts.caller.request_id)
                 if record is None:
                     record = success_record(facts, kwargs, response_obj)
-                    record = await self._completer.complete(record, answered_attempt(kwargs, response_obj))
+                    answer = answered_attempt(kwargs, response_obj, left.usage_reason)
+                    record = await self._completer.complete(record, answer)
                     self._completer.drop(facts.caller.request_id)
                 self._finish(record)
                 self._captured.answer(facts, response_obj)
@@ -224,10 +252,12 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
     ) -> None:
         """One record for each request that failed for the client, whatever was tried before."""
         try:
-            facts = metadata_bag.facts_of_request(request_data)
-            if facts is not None:
-                self._completer.drop(facts.caller.request_id)
-                self._finish(failure_record(facts, original_exception))
+            left = metadata_bag.left_of_request(request_data)
+            if left is not None:
+                facts = left.facts
+                if not self._beside.failed_together(left, original_exception):
+                    self._completer.drop(facts.caller.request_id)
+                    self._finish(failure_record(facts, original_exception))
                 self._captured.answer(facts, None)
                 metadata_bag.finish(request_data)
         except Exception as error:
@@ -295,6 +325,13 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             step = handler.resume(request, step, outcomes)
         return step
 
+    async def _record_of(self, left: LeftRequest, kwargs: Mapping[str, Any], response: Any) -> Record | None:
+        """The record that LiteLLM's event is of; None where it is of no call that has one."""
+        if left.beside is not None:
+            return await self._beside.logged(left, kwargs, response)
+        answer = answered_attempt(kwargs, response, left.usage_reason)
+        return await self._completer.complete(success_record(left.facts, kwargs, response), answer)
+
     async def _answered(
         self, wanted: TuningToAgree | TextsToEmbed | Asking, redis: Any
     ) -> Mapping[RoutingQuestion, RoutingOutcome]:
@@ -331,23 +368,6 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
             unaccounted=self._completer.unaccounted,
             now_seconds=self._clock(),
         )
-
-
-def _marked_for_deployment(kwargs: dict[str, Any], call_type: object) -> dict[str, Any] | None:
-    bag = metadata_bag.bag_with_facts(kwargs)
-    marking = metadata_bag.marking_in(bag, call_type) if bag is not None else None
-    if bag is None or marking is None:
-        return None
-    own_id = str((kwargs.get("model_info") or {}).get("id"))
-    number = marking.plan_of.get(own_id, marking.plan_of.get(ANY_DEPLOYMENT))
-    if number is None:
-        return None
-    plan = marking.plans[number]
-    changed = apply_instructions(plan.instructions, kwargs)
-    if changed is None:
-        return None
-    metadata_bag.update_marks(bag, own_id, plan)
-    return {**kwargs, **changed}
 
 
 def _tuning_folder(settings: Settings) -> Path | None:

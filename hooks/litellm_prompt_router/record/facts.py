@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
@@ -29,6 +29,8 @@ from litellm_prompt_router.request.wire import tools_chars
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
 NOTHING_REMOVED = "nothing was removed"
+OTHER_BODY = "other_body"
+"""Reason of requests that a fallback answered which the client gave messages of its own."""
 NO_LIST_PRICE = "no price for the model, or its deployments differ"
 
 
@@ -101,6 +103,35 @@ def facts_of(
         )
     assert isinstance(outcome, Passthrough)
     return _passed(told, outcome)
+
+
+def of_other_body(facts: Facts, prompt_chars: int, marks: int) -> Facts:
+    """The facts of a request whose answer was to another body than the one that left: nothing of it is ours.
+
+    ``prompt_chars`` and ``marks`` are of the system prompt and the marks that were sent. What passed through anyway
+    keeps its reason.
+    """
+    if facts.is_off:
+        return facts
+    return replace(
+        facts,
+        outcome="passthrough",
+        reason=facts.reason if facts.is_passthrough else OTHER_BODY,
+        placement=None,
+        modules=(),
+        is_fallback=False,
+        fallback_reason=None,
+        original_chars=prompt_chars,
+        prompt_chars=prompt_chars,
+        residue_chars=None,
+        original_tokens=None,
+        prompt_tokens=None,
+        breakpoints_added=0,
+        breakpoints_client=marks,
+        breakpoints_total=marks,
+        list_price_saved_usd=None,
+        list_price_saved_reason=NOTHING_REMOVED,
+    )
 
 
 def _passed(told: Callable[..., Facts], outcome: Passthrough) -> Facts:

@@ -17,7 +17,7 @@ from litellm_prompt_router.request.cost_gate import (
 from litellm_prompt_router.request.expected_use import ExpectedUse, declares_tools, expected_use
 from litellm_prompt_router.request.history import HistoryMemory
 from litellm_prompt_router.request.late_places import with_late_places
-from litellm_prompt_router.request.marks_by_deployment import marking_of
+from litellm_prompt_router.request.marks_by_deployment import body_for, marking_of
 from litellm_prompt_router.request.recognise import Catalogue
 from litellm_prompt_router.request.remembered_plans import RememberedPlans
 from litellm_prompt_router.request.route import (
@@ -39,6 +39,7 @@ from litellm_prompt_router.request.types import (
     UnreadableRequestError,
 )
 from litellm_prompt_router.request.walk_steps import (
+    BodyForDeployment,
     EmbeddingsWanted,
     OpenedRequest,
     QuestionsWanted,
@@ -46,6 +47,7 @@ from litellm_prompt_router.request.walk_steps import (
     WalkResult,
 )
 from litellm_prompt_router.request.wire import SHAPES, EndpointShape, known_tools
+from litellm_prompt_router.request.wire.marking import NO_INSTRUCTIONS, MarkPlan
 
 CLOSE_COVERAGE = 0.2
 """An unrecognised prompt is drift when this share of its characters could be placed."""
@@ -323,7 +325,25 @@ class Pipeline:
             shape.texts,
             (lambda one: bridged(data, request, one)) if bridged is not None else None,
         )
-        return WalkResult(outcome=rewritten, body=body, request=request, marking=marking)
+
+        def for_deployment(one: Target) -> BodyForDeployment:
+            return body_for(
+                one,
+                common,
+                rewritten_for,
+                lambda written: shape.write(data, request, written),
+                shape.texts,
+                (lambda written: bridged(data, request, written)) if bridged is not None else None,
+            )
+
+        return WalkResult(
+            outcome=rewritten,
+            body=body,
+            request=request,
+            marking=marking,
+            deployments=common.deployments,
+            for_deployment=for_deployment,
+        )
 
     def _not_worth_it(
         self,
@@ -346,7 +366,19 @@ class Pipeline:
             decision=decision,
             added_marks=added,
         )
-        return WalkResult(outcome=outcome, body=body, request=request)
+        if not added:
+            return WalkResult(outcome=outcome, body=body, request=request)
+
+        def as_it_came(_: Target) -> BodyForDeployment:
+            return BodyForDeployment(data, MarkPlan(NO_INSTRUCTIONS, 0, request.client_marks))
+
+        return WalkResult(
+            outcome=outcome,
+            body=body,
+            request=request,
+            deployments=target.deployments,
+            for_deployment=as_it_came,
+        )
 
     def _floor(self, recognition: Recognition) -> float:
         own = recognition.profile.coverage_floor

@@ -147,6 +147,8 @@ class Target:
     """True where LiteLLM hands on no more than the first part of a Gemini system instruction."""
     each: tuple[tuple[str, Target], ...] = ()
     """Every candidate by its deployment id, where they take different marks; empty where all agree."""
+    deployments: frozenset[str] = frozenset()
+    """The ids of all candidates. LiteLLM may choose one beyond them all the same, of which nothing is known here."""
 
     @property
     def is_marking(self) -> bool:

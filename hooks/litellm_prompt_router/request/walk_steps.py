@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from litellm_prompt_router.profile.profile import RoutingModelSettings
 from litellm_prompt_router.request.route import RoutingQuestion
-from litellm_prompt_router.request.types import Outcome, Recognition, Request
+from litellm_prompt_router.request.types import Outcome, Recognition, Request, Target
 from litellm_prompt_router.request.wire import EndpointShape
-from litellm_prompt_router.request.wire.marking import Marking
+from litellm_prompt_router.request.wire.marking import Marking, MarkPlan
+
+
+class BodyForDeployment(NamedTuple):
+    """A body without marks of ours, and how to mark it for one deployment."""
+
+    unmarked: Mapping[str, Any]
+    plan: MarkPlan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +30,10 @@ class WalkResult:
     """The body in our types; None where nobody read it."""
     marking: Marking | None = None
     """Where the deployments take different marks: ``body`` has none of ours, and this says which each one gets."""
+    deployments: frozenset[str] = frozenset()
+    """Those that ``body`` and ``marking`` are made for."""
+    for_deployment: Callable[[Target], BodyForDeployment] | None = None
+    """The same for any other one; None where ``body`` is as it came."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ REASONS: Mapping[str, str] = {
     "not_worth_it": "rewriting would not have paid",
     "not seen by the router": "LiteLLM has the call, the router has no record of it",
     "off": "switched off for this key or request",
+    "other_body": "answered by a fallback with messages of the client's own",
     "stopped": "switched off for all",
     "unknown_profile": "the policy names a profile that isn't there",
     "unrecognised": "another prompt than the known ones",

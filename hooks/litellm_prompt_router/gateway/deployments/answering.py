@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import litellm
 
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt, AnsweringDeployment
 from litellm_prompt_router.gateway import proxy_server
+from litellm_prompt_router.gateway.deployments.capabilities import target_of_deployment
 from litellm_prompt_router.gateway.deployments.describe import describe
 from litellm_prompt_router.gateway.deployments.groups import REFRESH_SECONDS
 from litellm_prompt_router.gateway.deployments.map_prices import input_price, map_entry
 from litellm_prompt_router.process_memory.bounded import register_memory
+from litellm_prompt_router.request.types import Target
 
 MAX_DEPLOYMENTS = 4_096
 Found = TypeVar("Found")
@@ -54,6 +58,23 @@ class _Lookups(Generic[Found]):
                 self._known.clear()
             found = self._known[key] = (now + REFRESH_SECONDS, look_up())
         return found[1]
+
+
+def chosen_target(kwargs: Mapping[str, Any], endpoint: str) -> Target:
+    """What holds for the deployment that LiteLLM chose for an attempt, by the attempt's own parameters."""
+    router = proxy_server.llm_router()
+    own_id = (kwargs.get("model_info") or {}).get("id")
+    found = router.get_deployment(model_id=own_id) if router is not None and isinstance(own_id, str) else None
+    entry = {} if found is None else found.to_json(exclude_none=True)
+    stated = {name: kwargs[name] for name in ("model", "api_base", "custom_llm_provider") if kwargs.get(name)}
+    deployment = {
+        "litellm_params": {**(entry.get("litellm_params") or {}), **stated},
+        "model_info": entry.get("model_info") or kwargs.get("model_info") or {},
+    }
+    is_auto_cached = kwargs.get("enable_prompt_caching") is True or (
+        getattr(litellm, "enable_anthropic_prompt_caching", None) is True
+    )
+    return target_of_deployment(deployment, router, is_auto_cached, endpoint)
 
 
 def _look_up(answer: AnsweredAttempt) -> AnsweringDeployment:

@@ -42,11 +42,14 @@ class Deployments:
     ) -> Target:
         """What holds for every deployment that may answer a request to ``group``, fallbacks included.
 
-        ``fallbacks`` is what the request itself names; ``is_auto_cached`` whether its key asks LiteLLM to mark it;
-        ``endpoint`` LiteLLM's call type.
+        ``fallbacks``: the rules that the request or its key brings, in any of LiteLLM's forms; ``is_auto_cached``
+        whether its key asks LiteLLM to mark it; ``endpoint`` LiteLLM's call type.
         """
-        named = _named(fallbacks)
-        if not isinstance(group, str) or named is None:
+        if not isinstance(group, str):
+            return UNKNOWN
+        groups = models_of_list(group, endpoint)
+        named = _named(groups, fallbacks)
+        if named is None:
             return UNKNOWN
         is_auto_cached = is_auto_cached or getattr(litellm, "enable_anthropic_prompt_caching", None) is True
         key = (group, team_id, named, is_auto_cached, endpoint)
@@ -55,9 +58,26 @@ class Deployments:
         if found is None or found[0] < now:
             if len(self._known) >= MAX_GROUPS:
                 self._known.clear()
-            looked_up = _look_up(group, team_id, named, is_auto_cached, endpoint)
+            looked_up = _look_up(groups, team_id, named, is_auto_cached, endpoint)
             found = self._known[key] = (now + REFRESH_SECONDS, looked_up)
         return found[1]
+
+
+_FALLBACK_SETTINGS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+
+
+def requested_fallbacks(data: Mapping[str, Any]) -> object:
+    """The rules of fallbacks that a request brings, and its key's or team's (``router_settings_override``, 1.106)."""
+    override = data.get("router_settings_override")
+    found: list[Any] = []
+    for holder in (data, override if isinstance(override, Mapping) else {}):
+        for setting in _FALLBACK_SETTINGS:
+            rules = holder.get(setting)
+            if isinstance(rules, list):
+                found += rules
+            elif rules is not None:
+                return rules  # in no form of LiteLLM's
+    return found or None
 
 
 def targets_of_config(document: Mapping[str, Any]) -> tuple[dict[str, Target], str | None]:
@@ -72,30 +92,64 @@ def targets_of_config(document: Mapping[str, Any]) -> tuple[dict[str, Target], s
         router = litellm.Router(model_list=copy.deepcopy(models), fallbacks=fallbacks or [])
         is_auto_cached = settings.get("enable_anthropic_prompt_caching") is True
         names = dict.fromkeys(name for each in models if isinstance(name := each.get("model_name"), str))
-        return {name: _of_router(router, name, None, (), is_auto_cached, CHAT) for name in names}, None
+        return {name: _of_router(router, (name,), None, (), is_auto_cached, CHAT) for name in names}, None
     except Exception as error:  # LiteLLM raises what it likes for lists that it can't take
         return {}, type(error).__name__
 
 
-def _named(fallbacks: object) -> tuple[str, ...] | None:
-    """The groups that a request names as its fallbacks; None where it brings settings of its own."""
+def models_of_list(model: str, endpoint: str) -> tuple[str, ...]:
+    """The groups that LiteLLM calls for this name, side by side: it takes a comma for a list on chat alone."""
+    if endpoint != CHAT or "," not in model:
+        return (model,)
+    return tuple(name.strip() for name in model.split(","))
+
+
+def _named(groups: Sequence[str], fallbacks: object) -> tuple[str, ...] | None:
+    """The groups that these rules name for requests to ``groups``; None where they aren't in a form of LiteLLM's.
+
+    An entry is a group, a group's rule (``{"group": ["other"]}``), or other parameters, the model among them
+    (``check_non_standard_fallback_format`` in litellm/router_utils/fallback_event_handlers.py, 1.106).
+    """
     if fallbacks is None:
         return ()
-    if not isinstance(fallbacks, list) or not all(isinstance(name, str) for name in fallbacks):
+    if not isinstance(fallbacks, (list, tuple)):
         return None
-    return tuple(fallbacks)
+    names: list[str] = []
+    for entry in fallbacks:
+        if isinstance(entry, str):
+            names.append(entry)
+        elif isinstance(entry, Mapping):
+            own = entry.get("model")
+            names += [own] if isinstance(own, str) else _ruled(entry, groups)
+        else:
+            return None
+    return tuple(names)
 
 
-def _look_up(group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str) -> Target:
+def _ruled(rule: Mapping[Any, Any], groups: Iterable[str]) -> list[str]:
+    """The groups that one rule of fallbacks names for any of these."""
+    found = [rule.get(group) for group in (*groups, "*")]
+    return [name for names in found if isinstance(names, (list, tuple)) for name in names if isinstance(name, str)]
+
+
+def _look_up(
+    groups: Sequence[str], team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str
+) -> Target:
     router = proxy_server.llm_router()
-    return UNKNOWN if router is None else _of_router(router, group, team_id, named, is_auto_cached, endpoint)
+    return UNKNOWN if router is None else _of_router(router, groups, team_id, named, is_auto_cached, endpoint)
 
 
 def _of_router(
-    llm_router: Any, group: str, team_id: str | None, named: Iterable[str], is_auto_cached: bool, endpoint: str
+    llm_router: Any,
+    groups: Sequence[str],
+    team_id: str | None,
+    named: Iterable[str],
+    is_auto_cached: bool,
+    endpoint: str,
 ) -> Target:
     candidates: dict[str, Target] = {}
-    names = [group, *_fallbacks(group, llm_router), *named]
+    names = [*groups, *named]
+    names += [each for name in tuple(names) for each in _fallbacks(name, llm_router)]
     seen: set[str] = set()
     for name in names:  # grows while there are groups that only hand on to others
         if name in seen:
@@ -145,6 +199,7 @@ def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:
         injection_points=targets[0].injection_points if len(kinds) == 1 else (),
         auto_points=targets[0].auto_points if len(kinds) == 1 else (),
         each=candidates if len(kinds) > 1 else (),
+        deployments=frozenset(own_id for own_id, _ in candidates),
     )
 
 
@@ -164,10 +219,10 @@ def _kind(target: Target) -> tuple[object, ...]:
 def _fallbacks(group: str, router: Any) -> Iterable[str]:
     """Groups that LiteLLM may turn to when this one fails."""
     names: list[str] = []
-    for setting in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+    for setting in _FALLBACK_SETTINGS:
         for rule in getattr(router, setting, None) or ():
             if isinstance(rule, Mapping):
-                for name in (*rule.get(group, ()), *rule.get("*", ())):
-                    if isinstance(name, str) and name != group and name not in names:
+                for name in _ruled(rule, (group,)):
+                    if name != group and name not in names:
                         names.append(name)
     return names

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from litellm_prompt_router.request.wire.marks import BREAKPOINT, CACHE_CONTROL, CACHE_KEY, INJECTION_POINTS, marked
 
 Instructions = dict[str, Any]
+NO_INSTRUCTIONS: Instructions = {"kind": "text", "cuts": [], "marks": [], "parameters": {}}
 ANY_DEPLOYMENT = ""
 """Stands for every deployment id that isn't named."""
 
