@@ -157,7 +157,9 @@ class Delivery:
             self._next_log = 0.0
             self._attempt(self._log)
             if (ledger := self._sinks.ledger) is not None and ledger.lost:
-                log.error("prompt router: %d records were not written to the ledger: %s", ledger.lost, ledger.last_error)
+                log.error(
+                    "prompt router: %d records were not written to the ledger: %s", ledger.lost, ledger.last_error
+                )
             if self._status is not None:
                 self._attempt(self._status.remove)
 
