@@ -158,7 +158,7 @@ def test_a_write_that_was_cut_short_is_finished(tmp_path: Path, monkeypatch: pyt
 def test_a_torn_line_is_closed_by_a_later_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk fills in the middle of a line and is cleared before the next batch."""
     path = tmp_path / "ledger.jsonl"
-    answers = [20, 0]
+    answers = [20]
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[: answers.pop(0)] if answers else data))
     ledger = Ledger(path)
