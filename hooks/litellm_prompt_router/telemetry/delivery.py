@@ -26,6 +26,8 @@ BATCH_SECONDS = 0.2
 POST_SECONDS = 1.0
 """A crash loses no more of GlitchTip's events than came in this time and ``BATCH_SECONDS``."""
 LOG_SECONDS = 60.0
+RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 30.0
+"""The ledger's backlog is tried again after so long; each failure doubles it."""
 CAPTURE_WARNING_SECONDS = 3_600.0
 
 P = ParamSpec("P")
@@ -64,6 +66,8 @@ class Delivery:
         self._batch: list[Record] = []
         self._post_due: float | None = None
         self._unwritten_since: float | None = None
+        self._retry_due: float | None = None
+        self._retry_seconds = RETRY_SECONDS
         self._counters = Counters()
         self._alerts = settings.alerts
         self._watch = AlertWatch(settings.alerts, time.monotonic())
@@ -111,6 +115,8 @@ class Delivery:
         """Hands over the records that were taken, and does what is due by now."""
         self._deliver()
         now = time.monotonic()
+        if self._retry_due is not None and now >= self._retry_due:
+            self._write()
         if self._post_due is not None and now >= self._post_due:
             self._post()
         if now >= self._window_due:
@@ -130,6 +136,8 @@ class Delivery:
         """Writes what was taken, from now on each record as it comes, and takes the status file away."""
         self._batch_seconds = 0.0
         self._deliver()
+        if self._retry_due is not None:
+            self._write()
         self._post()
         if self._status is not None:
             self._attempt(self._status.remove)
@@ -148,6 +156,10 @@ class Delivery:
         if is_last:
             self._next_log = 0.0
             self._attempt(self._log)
+            if (ledger := self._sinks.ledger) is not None and ledger.lost:
+                log.error(
+                    "prompt router: %d records were not written to the ledger: %s", ledger.lost, ledger.last_error
+                )
             if self._status is not None:
                 self._attempt(self._status.remove)
 
@@ -189,6 +201,8 @@ class Delivery:
     def _due(self) -> Iterable[float]:
         if self._post_due is not None:
             yield self._post_due
+        if self._retry_due is not None:
+            yield self._retry_due
         if self._alerts.enabled:
             yield self._window_due
         if self._status is not None:
@@ -233,6 +247,10 @@ class Delivery:
         self._batch = []
         if ledger is None or not ledger.waiting:
             self._unwritten_since = None
+            self._retry_due, self._retry_seconds = None, RETRY_SECONDS
+        else:
+            self._retry_due = time.monotonic() + self._retry_seconds
+            self._retry_seconds = min(2 * self._retry_seconds, MAX_RETRY_SECONDS)
 
     def _write_status(self, file: StatusFile) -> None:
         file.write(self.status())

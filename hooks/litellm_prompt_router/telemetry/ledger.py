@@ -40,8 +40,8 @@ class Ledger(LineFile):
     def _lines(self, records: Iterable[Record]) -> Iterable[bytes]:
         for record in records:
             try:
-                # A lone surrogate becomes \udXXX, which is how JSON spells it.
-                yield record.to_json().encode("utf-8", "backslashreplace") + b"\n"
+                # A lone surrogate becomes "?": strict readers refuse \udXXX alone.
+                yield record.to_json().encode("utf-8", "replace") + b"\n"
             except (TypeError, ValueError) as error:
                 self.lost += 1
                 self.last_error = type(error).__name__

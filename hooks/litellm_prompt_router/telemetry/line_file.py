@@ -14,8 +14,8 @@ from pathlib import Path
 from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.telemetry.rotation import Rotation, rotated_path
 
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait."""
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait, O_NOFOLLOW a symlink one (ELOOP)."""
 ROTATED = ".1"
 LOCK_SECONDS = 0.5
 LOCK_PAUSE_SECONDS = 0.002
@@ -26,8 +26,8 @@ class LineFile:
 
     Each batch is one write on an append descriptor, so lines of different processes don't mix; where the file
     system has locks it is made under one, so that nobody writes into a file that was moved, and a network file
-    system appends at the end. After a write that was cut short (a full disk) the rest starts on a new line: a
-    reader has to skip the torn one.
+    system appends at the end. Of a write that was cut short (a full disk) the torn line is cut off again; without
+    a lock, or behind a process that died, the next line starts on a new one: a reader has to skip the torn one.
 
     An OSError leaves the batch in the backlog for the next ``append``. ``lost`` counts the lines that were
     pushed out of the backlog, or were still waiting at ``close``. A file that a batch would take over
@@ -103,10 +103,12 @@ class LineFile:
                     continue
                 head = b"\n" if self._is_torn or (is_locked and self._ends_torn(fd)) else b""
                 written = os.write(fd, head + data)
+                if is_locked and (torn := _torn_bytes(pending, written - len(head))):
+                    written -= _cut(fd, torn)
                 break
         if has_moved and self._on_rotated is not None:
             self._on_rotated()
-        if written == 0:
+        if written <= len(head):
             raise OSError(errno.ENOSPC, "nothing was written")
         room = written - len(head)
         whole = 0
@@ -132,7 +134,7 @@ class LineFile:
 
     def _is_current(self, fd: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(fd), self._path.stat())
+            return os.path.samestat(os.fstat(fd), self._path.lstat())
         except OSError:
             return False  # opening says what is wrong
 
@@ -141,7 +143,7 @@ class LineFile:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
             return False
-        reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             return os.pread(reader, 1, found.st_size - 1) != b"\n"
         finally:
@@ -170,6 +172,27 @@ class LineFile:
                 os.close(fd)
             except OSError as error:
                 self._failed(error)
+
+
+def _torn_bytes(pending: list[bytes], written: int) -> int:
+    """How much of a line that isn't whole the first ``written`` bytes of ``pending`` end with."""
+    for line in pending:
+        if written < len(line):
+            return max(0, written)
+        written -= len(line)
+    return 0
+
+
+def _cut(fd: int, count: int) -> int:
+    """``count`` if so many bytes could be taken off the file's end, else 0. Under the lock."""
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size < count:
+            return 0
+        os.ftruncate(fd, found.st_size - count)
+    except OSError:
+        return 0
+    return count
 
 
 @contextlib.contextmanager

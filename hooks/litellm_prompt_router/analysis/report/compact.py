@@ -85,7 +85,7 @@ def _joined(parts: list[Path], folder: Path, target: Path, *, is_folder: bool) -
         draft = folder / "whole.parquet"
         whole.sink_parquet(draft, row_group_size=ROW_GROUP)
         return {draft: target}
-    day = (pl.col("finished_seconds") // 86_400).cast(pl.Int32)
+    day = (pl.col("finished_seconds") // 86_400).cast(pl.Int32, strict=False)
     days = whole.select(day.alias("day").unique()).collect(engine="streaming")["day"].sort().to_list()
     drafts = {}
     for number in days:
