@@ -133,7 +133,7 @@ def _write_page(file: Path, figures: Figures, tally: LedgerTally) -> None:
 
 
 def _csv(figures: Figures) -> str:
-    """A row for each value and side; money exact, empty where unknown. A name is no formula, whatever it begins with."""
+    """A row for each value and side; money exact, empty where unknown. No name is a formula."""
     from dataclasses import asdict
 
     rows = [

@@ -1,0 +1,68 @@
+"""Kingfisher's rules (MongoDB, Apache-2.0), where the extra ``capture`` is installed: some 500 issuers' forms more.
+
+It scans offline and lets go of the interpreter meanwhile. Its rules take seconds of a processor to make ready the first
+time, and are kept in the user's cache folder afterwards (``KF_RULE_CACHE_DIR`` is another); a thread does that.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kingfisher_sdk import Scanner
+
+NOT_INSTALLED = "not installed"
+LOADING_SECONDS = 120.0
+SCAN_SECONDS = 30.0
+
+
+class Finding(NamedTuple):
+    """A secret in UTF-8 text: the rule that found it, and its bytes from ``start`` to ``end``."""
+
+    rule: str
+    start: int
+    end: int
+
+
+class SecretDetector:
+    """Finds secrets by Kingfisher's rules; nothing where it isn't installed. For one thread."""
+
+    def __init__(self) -> None:
+        self.state = "not used yet" if find_spec("kingfisher_sdk") is not None else NOT_INSTALLED
+        self._scanner: Scanner | None = None
+        self._is_ready = threading.Event()
+        self._owner = 0
+
+    def prepare(self) -> None:
+        """Begins to make the rules ready, once in a process: a thread doesn't live on in a forked child."""
+        if self.state == NOT_INSTALLED or self._scanner is not None or self._owner == os.getpid():
+            return
+        self._owner, self._is_ready = os.getpid(), threading.Event()
+        threading.Thread(target=self._load, name="prompt-router-secret-rules", daemon=True).start()
+
+    def findings(self, text: str) -> Sequence[Finding]:
+        """What is found in the text, waiting for the rules. Raises RuntimeError where they can't be used."""
+        if self.state == NOT_INSTALLED:
+            return ()
+        self.prepare()
+        if not self._is_ready.wait(LOADING_SECONDS) or self._scanner is None:
+            raise RuntimeError(f"the secret detector can't be used: {self.state}")
+        found = self._scanner.scan(text, timeout=SCAN_SECONDS)
+        places = ((each, each.location) for each in found if each.visible)
+        return [Finding(each.rule_id, at["start_offset"], at["end_offset"]) for each, at in places]
+
+    def _load(self) -> None:
+        self.state = "loading"
+        try:
+            from kingfisher_sdk import Rules, Scanner
+
+            rules = Rules()
+            self._scanner = Scanner(rules, base64=False)
+            self.state = f"{len(rules.metadata())} rules"
+        except Exception as error:  # noqa: BLE001  (told in the status; nothing is written unmasked)
+            self.state = f"failed: {type(error).__name__}"
+        self._is_ready.set()
