@@ -195,8 +195,19 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
         ledger = f"{written:,} records written" if any(status.ledger.is_on for status in live) else "off"
         glitchtip = f"{sent:,} sent, {pending:,} waiting" if any(status.glitchtip.is_on for status in live) else "off"
         say()
-        capture = "on" if any(status.capture.is_on for status in live) else "off"
+        capture = _capture(live)
         show_table(("sink", "how"), [("ledger", ledger), ("GlitchTip", glitchtip), ("capture", capture)])
+
+
+def _capture(live: list[WorkerStatus]) -> str:
+    """What was masked, by kind: a secret that a conversation sends at each call counts at each."""
+    if not any(status.capture.is_on for status in live):
+        return "off"
+    masked = sum((Counter(status.capture.masked) for status in live), Counter[str]())
+    told = ", ".join(f"{kind} {number:,}" for kind, number in masked.most_common())
+    detectors = sorted({status.capture.detector for status in live if status.capture.detector is not None})
+    more = f"; Kingfisher: {', '.join(detectors)}" if detectors else ""
+    return f"on, {masked.total():,} masked{f' ({told})' if told else ''}{more}"
 
 
 def _tuning(seen: TuningSeen) -> str:

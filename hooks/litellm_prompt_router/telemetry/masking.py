@@ -34,7 +34,7 @@ class Masker:
     """
 
     def __init__(self, detector: SecretDetector | None = None) -> None:
-        self.detector = detector or SecretDetector()
+        self.detector = detector or SecretDetector.shared()
         self.counts: Counter[str] = Counter()
         self._clean: set[tuple[int, int]] = set()
 

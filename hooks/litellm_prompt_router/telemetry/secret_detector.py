@@ -6,6 +6,7 @@ time, and are kept in the user's cache folder afterwards (``KF_RULE_CACHE_DIR`` 
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Sequence
@@ -29,10 +30,11 @@ class Finding(NamedTuple):
 
 
 class SecretDetector:
-    """Finds secrets by Kingfisher's rules; nothing where it isn't installed. For one thread."""
+    """Finds secrets by Kingfisher's rules; nothing where it isn't installed. One for each process will do."""
 
-    def __init__(self) -> None:
-        self.state = "not used yet" if find_spec("kingfisher_sdk") is not None else NOT_INSTALLED
+    def __init__(self, *, is_wanted: bool = True) -> None:
+        is_there = is_wanted and find_spec("kingfisher_sdk") is not None
+        self.state = "not used yet" if is_there else NOT_INSTALLED
         self._scanner: Scanner | None = None
         self._is_ready = threading.Event()
         self._owner = 0
@@ -54,6 +56,12 @@ class SecretDetector:
         found = self._scanner.scan(text, timeout=SCAN_SECONDS)
         places = ((each, each.location) for each in found if each.visible)
         return [Finding(each.rule_id, at["start_offset"], at["end_offset"]) for each, at in places]
+
+    @classmethod
+    @functools.cache
+    def shared(cls) -> SecretDetector:
+        """The process's own."""
+        return cls()
 
     def _load(self) -> None:
         self.state = "loading"

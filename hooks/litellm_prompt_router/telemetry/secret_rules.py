@@ -39,7 +39,8 @@ ISSUED = (
     _prefixed(
         "private key",
         "PEM, OpenSSH and PGP private keys, whole, also where the end is missing",
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)"
+        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
         r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}",
     ),
     _prefixed(
@@ -112,8 +113,8 @@ ISSUED = (
     ),
     _prefixed(
         "hosting",
-        "DigitalOcean, Vault, Doppler, Databricks, Fly, Heroku, PlanetScale, Supabase, Linear, Notion, Airtable, Postman, "
-        "Grafana, New Relic, Sentry tokens",
+        "DigitalOcean, Vault, Doppler, Databricks, Fly, Heroku, PlanetScale, Supabase, Linear, Notion, Airtable, "
+        "Postman, Grafana, New Relic, Sentry tokens",
         r"\bdo[opr]_v1_[a-f0-9]{40,}|\bhv[sbr]\.[A-Za-z0-9_-]{20,}|\bdp\.[a-z]{2,6}\.[A-Za-z0-9._-]{20,}",
         r"\bdapi[a-f0-9]{32}|\bfm[12][ar]?_[A-Za-z0-9+/=]{40,}|\bfo1_[A-Za-z0-9_-]{40,}|\bHRKU-[A-Za-z0-9_-]{20,}",
         r"\bpscale_[a-z]+_[A-Za-z0-9_.=-]{20,}|\bsbp_[a-f0-9]{30,}|\bsb_secret_[A-Za-z0-9_-]{16,}",
@@ -166,8 +167,8 @@ HEADERS = (
     SecretRule(
         kind="command line",
         what="`--password`, `--token` and the like, `curl -u`, `mysql -p`, `sshpass -p`",
-        pattern=r"--(?:[a-z0-9]+-)*(?:password|passwd|pass|passphrase|token|secret|api-?key|access-key|secret-key)[ \t]+"
-        r"[\"']?([^\s\"'\\<>$%{}\[\]()|-][^\s\"'\\<>]{3,})",
+        pattern=r"--(?:[a-z0-9]+-)*(?:password|passwd|pass|passphrase|token|secret|api-?key|access-key|secret-key)"
+        r"[ \t]+[\"']?([^\s\"'\\<>$%{}\[\]()|-][^\s\"'\\<>]{3,})",
         is_loose=True,
     ),
     SecretRule(
@@ -204,36 +205,38 @@ def _beside(kind: str, what: str, names: str, least: int) -> tuple[SecretRule, .
     )
 
 
-_PASSWORD = (
-    r"(?:(?i:passwords?|passwd|passphrase|passcode|pwd|passwort|kennwort|contraseña|mot de passe|пароль|密码|パスワード)[0-9]?"
+_PASSWORDS = (
+    r"(?:(?i:passwords?|passwd|passphrase|passcode|pwd|passwort|kennwort|contraseña|mot de passe|пароль"
+    r"|密码|パスワード)[0-9]?"
     r"|(?:\b[a-zA-Z0-9]+[_-]|\b)(?i:pass|pw)[0-9]?)"
 )
-_TOKEN = (
-    r"(?:(?:\b|_)(?i:api[_-]?keys?|(?:secret[_-]?)?access[_-]?key(?:[_-]?id)?|(?:access|auth|refresh|id|session|bearer)[_-]?token"
+_TOKENS = (
+    r"(?:(?:\b|_)(?i:api[_-]?keys?|(?:secret[_-]?)?access[_-]?key(?:[_-]?id)?"
+    r"|(?:access|auth|refresh|id|session|bearer)[_-]?token"
     r"|(?:client|app|consumer|webhook|signing|shared)[_-]?secret|secret[_-]?key(?:[_-]?base)?|private[_-]?key(?:[_-]?id)?"
     r"|(?:account|encryption|signing|master|license)[_-]?key|secret|token|credentials?|authtoken)[0-9]?"
     r"|[a-z0-9](?:ApiKey|APIKey|AccessKey|SecretKey|PrivateKey|Secret|Token|Password|Passwd|Pwd))"
 )
 NAMED = (
-    *_beside("password", "a value beside `password`, `DB_PASS` and the like, from three characters on", _PASSWORD, 3),
+    *_beside("password", "a value beside `password`, `DB_PASS` and the like, from three characters on", _PASSWORDS, 3),
     SecretRule(
         kind="password",
         what="",
-        pattern=r"(?i:\b(?:password|passphrase|passcode|passwort|kennwort)\s{1,3}(?:is|ist|lautet|was|will be)\s{0,2}:?\s{1,3})"
-        r"[\"'`*]{0,3}([^\s\"'`\\<>{}\[\]()$*]{4,})",
+        pattern=r"(?i:\b(?:password|passphrase|passcode|passwort|kennwort)\s{1,3}(?:is|ist|lautet|was|will be)"
+        r"\s{0,2}:?\s{1,3})[\"'`*]{0,3}([^\s\"'`\\<>{}\[\]()$*]{4,})",
         is_loose=True,
     ),
     *_beside(
         "key or token",
         "a value beside `api_key`, `client_secret`, `token`, `private_key_id` and the like, from eight characters on",
-        _TOKEN,
+        _TOKENS,
         8,
     ),
     SecretRule(
         kind="code",
         what="digits beside `CVV`, `PIN`, `OTP`, `verification code`",
-        pattern=r"(?i:\b(?:cv[vc]2?|pin(?:[ _-]?code)?|otp|2fa|one-time (?:code|password)|(?:verification|security|mfa) code)"
-        rf"{_SEPARATOR}\\?[\"']?)([0-9]{{3,8}})\b",
+        pattern=r"(?i:\b(?:cv[vc]2?|pin(?:[ _-]?code)?|otp|2fa|one-time (?:code|password)"
+        rf"|(?:verification|security|mfa) code){_SEPARATOR}\\?[\"']?)([0-9]{{3,8}})\b",
     ),
 )
 """Values beside what names a secret, in an assignment, in JSON, in YAML, in a sentence."""
@@ -255,8 +258,9 @@ _WHEN_LONG = compile_pattern(r"(?i)auth|token")
 LONG_CHARS = 8
 
 _NO_VALUES = frozenset(
-    "string str text none null nil true false undefined required optional redacted hidden masked secret password token "
-    "bytes int integer number bool boolean object any void unknown empty missing invalid yes no value varchar char".split()
+    {"string", "str", "text", "none", "null", "nil", "true", "false", "undefined", "required", "optional", "redacted"}
+    | {"hidden", "masked", "secret", "password", "token", "bytes", "int", "integer", "number", "bool", "boolean", "any"}
+    | {"object", "void", "unknown", "empty", "missing", "invalid", "yes", "no", "value", "varchar", "char"}
 )
 _STANDS_FOR = re.compile(
     r"[$%<{*\[(]|x{3,}|\.{3}|(?:your|my|the|some|an?|example|dummy|insert|enter|new|old|current)[_-][A-Za-z_-]+$"
