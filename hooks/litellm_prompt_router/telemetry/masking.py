@@ -97,7 +97,7 @@ class Masker:
             while end > start and text[end - 1] == "\\":
                 end -= 1  # half of an escape: the quote behind it would end a text that goes on
             # Where JSON has a bare value beside a quoted name, the mark is a text there.
-            name = _CLOSED_NAME.search(text[max(0, start - 40) : start]) if text[start:end].isalnum() else None
+            name = _CLOSED_NAME.search(text[max(0, start - 60) : start])
             quote = "" if name is None else name[1]
             parts += [text[at:start], quote, self._mask(kind), quote]
             at = end
