@@ -84,8 +84,8 @@ class Masker:
         if not found:
             return []
         raw = scanned.encode()
-        spans = ((*(len(raw[:at].decode("utf-8", "ignore")) for at in (it.start, it.end)), it.rule) for it in found)
-        return sorted((start, end, kind) for start, end, kind in spans if MASK not in text[start:end])
+        spans = [(_characters(raw, it.start), _characters(raw, it.end), it.rule) for it in found]
+        return sorted(span for span in spans if MASK not in text[span[0] : span[1]])
 
     def _replaced(self, text: str, spans: Iterable[Span]) -> str:
         """The text with these places masked, of which a later one that begins in an earlier is a part of it."""
@@ -105,6 +105,7 @@ class Masker:
 
 
 def _spans_of(rule_pass: RulePass, text: str) -> Iterable[Span]:
+    match: Any
     for match in rule_pass.pattern.finditer(_scannable(text)):
         number = match.lastindex or 0
         rule = rule_pass.rules[number - 1]
@@ -116,6 +117,10 @@ def _spans_of(rule_pass: RulePass, text: str) -> Iterable[Span]:
             if not value or value == MASK or is_no_secret(value, text, start, end):
                 continue
         yield start, end, rule.kind
+
+
+def _characters(raw: bytes, at: int) -> int:
+    return len(raw[:at].decode("utf-8", "ignore"))
 
 
 def _scannable(text: str) -> str:
