@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import tempfile
 import time
@@ -142,12 +140,14 @@ def _csv(figures: Figures) -> str:
         for is_shadow, side in ((False, group.actual), (True, group.would))
         if side is not None
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: format(v, "f") if isinstance(v, Decimal) else v for k, v in row.items()})
-    return text.getvalue()
+    lines = [list(rows[0]), *([_field(value) for value in row.values()] for row in rows)]
+    return "".join(f"{','.join(line)}\n" for line in lines)
+
+
+def _field(value: object) -> str:
+    """As RFC 4180 has it; a carriage return alone ends a row for some readers, and ``csv`` leaves it bare."""
+    text = "" if value is None else format(value, "f") if isinstance(value, Decimal) else str(value)
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[",\r\n]', text) else text
 
 
 # Tables

@@ -22,11 +22,14 @@ _BLANK_LETTERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Letters by category that show nothing (Unicode's Default_Ignorable_Code_Point, and the empty Braille pattern)."""
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
-_IGNORED = r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
-_STARTS_FORMULA = r"'*[=+\-@\t\r\n\u207a\u208a\u207c\u208c\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
+_STARTS_FORMULA = (
+    r"(?=[\s'\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
+    r"[=+\-@\t\r\n\u207a\u208a\u207c\u208c\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])"
+)
 """What starts a formula, in full and half width (owasp.org/www-community/attacks/CSV_Injection, checked 2026-11)."""
-_FORMULA = re.compile(rf"(?=[\t\r\n])|(?={_IGNORED}{_STARTS_FORMULA})")
-_INNER_FORMULA = re.compile(rf"(?<=[,;\"\t\r\n])(?={_IGNORED}{_STARTS_FORMULA})")
+_FORMULA = re.compile(_STARTS_FORMULA)
+_INNER_FORMULA = re.compile(rf"(?<=[,;\"\t\r\n]){_STARTS_FORMULA}")
+_INNER_MARK = re.compile(rf"(?<=[,;\"\t\r\n])'{_STARTS_FORMULA}")
 """Behind what ends a cell, where a program takes another separator than the comma or loses count of the quotes."""
 
 
@@ -72,9 +75,8 @@ def spreadsheet_text(text: str) -> str:
 
 def text_of_spreadsheet(cell: str) -> str:
     """The text that ``spreadsheet_text`` was given."""
-    inner = re.sub(rf"(?<=[,;\"\t\r\n])'(?={_IGNORED}{_STARTS_FORMULA})", "", cell[1:])
-    first = cell[:1]
-    return inner if first == "'" and _FORMULA.match(inner) else first + inner
+    text = _INNER_MARK.sub("", cell)
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
 def _shown(character: str) -> str:
