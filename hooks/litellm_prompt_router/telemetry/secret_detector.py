@@ -21,7 +21,7 @@ LOADING_SECONDS = 120.0
 SCAN_SECONDS = 30.0
 
 
-class Finding(NamedTuple):
+class DetectedSecret(NamedTuple):
     """A secret in UTF-8 text: the rule that found it, and its bytes from ``start`` to ``end``."""
 
     rule: str
@@ -46,7 +46,7 @@ class SecretDetector:
         self._owner, self._is_ready = os.getpid(), threading.Event()
         threading.Thread(target=self._load, name="prompt-router-secret-rules", daemon=True).start()
 
-    def findings(self, text: str) -> Sequence[Finding]:
+    def findings(self, text: str) -> Sequence[DetectedSecret]:
         """What is found in the text, waiting for the rules. Raises RuntimeError where they can't be used."""
         if self.state == NOT_INSTALLED:
             return ()
@@ -55,7 +55,7 @@ class SecretDetector:
             raise RuntimeError(f"the secret detector can't be used: {self.state}")
         found = self._scanner.scan(text, timeout=SCAN_SECONDS)
         places = ((each, each.location) for each in found if each.visible)
-        return [Finding(each.rule_id, at["start_offset"], at["end_offset"]) for each, at in places]
+        return [DetectedSecret(each.rule_id, at["start_offset"], at["end_offset"]) for each, at in places]
 
     @classmethod
     @functools.cache
