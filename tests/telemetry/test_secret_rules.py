@@ -122,16 +122,12 @@ def test_only_texts_change(value: Any) -> None:
 
 
 @pytest.mark.skipif(SecretDetector().state == NOT_INSTALLED, reason="the extra `capture` isn't installed")
-def test_the_detector_knows_more() -> None:
-    """Forms that are none of ours; letters of other scripts ahead of them don't shift what is masked."""
-    text = (
-        f"é日本 https://shop.example/?k=ATATT {'-'.join(['A3', 'ASWWYB', '798JRYLJVD4', '23DC2', '86TVM', 'H43EB'])} ok"
-    )
+def test_the_detector_tells_where_secrets_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also behind letters of other scripts; what our own rules leave is masked by its findings."""
+    monkeypatch.setattr("litellm_prompt_router.telemetry.masking.PASSES", ())
     masker = Masker()
-    out = masker.masked_text(text)
-    if out != text:
-        assert out.startswith("é日本 ")
-        assert out.endswith(" ok")
+    assert masker.masked_text(f"é日本 ghp_{made(36)} ok") == "é日本 [masked] ok"
+    assert masker.counts.total() == 1
     assert masker.detector.state.endswith("rules")
 
 

@@ -66,7 +66,7 @@ ISSUED = (
     ),
     _prefixed(
         "AWS",
-        "AWS access key ids, signatures and tokens of presigned URLs",
+        "AWS access key ids",
         r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
     ),
     SecretRule(
