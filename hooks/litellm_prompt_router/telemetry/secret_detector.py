@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from kingfisher_sdk import Scanner
 
-NOT_INSTALLED = "not installed"
+NOT_INSTALLED, FORKED = "not installed", "not used in a process forked from one that uses it"
 LOADING_SECONDS = 120.0
 SCAN_SECONDS = 30.0
 
@@ -40,17 +40,20 @@ class SecretDetector:
         self._owner = 0
 
     def prepare(self) -> None:
-        """Begins to make the rules ready, once in a process: a thread doesn't live on in a forked child."""
-        if self.state == NOT_INSTALLED or self._scanner is not None or self._owner == os.getpid():
+        """Begins to make the rules ready, once in a process."""
+        if self._owner not in (0, os.getpid()):
+            # Forked while or after they were made ready: the locks and threads that they work with are the parent's.
+            self.state = FORKED
+        if self.state in (NOT_INSTALLED, FORKED) or self._owner:
             return
-        self._owner, self._is_ready = os.getpid(), threading.Event()
+        self._owner = os.getpid()
         threading.Thread(target=self._load, name="prompt-router-secret-rules", daemon=True).start()
 
     def findings(self, text: str) -> Sequence[DetectedSecret]:
         """What is found in the text, waiting for the rules. Raises RuntimeError where they can't be used."""
-        if self.state == NOT_INSTALLED:
-            return ()
         self.prepare()
+        if self.state in (NOT_INSTALLED, FORKED):
+            return ()
         if not self._is_ready.wait(LOADING_SECONDS) or self._scanner is None:
             raise RuntimeError(f"the secret detector can't be used: {self.state}")
         found = self._scanner.scan(text, timeout=SCAN_SECONDS)
