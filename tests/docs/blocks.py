@@ -37,6 +37,7 @@ from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.record.facts import facts_of
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.types import Rewritten
+from litellm_prompt_router.telemetry.secret_rules import PASSES
 from tests.analysis.report_records import traffic, write
 from tests.emulators.caching import EmulatedCache, VirtualClock
 from tests.emulators.upstream import Upstream
@@ -246,6 +247,18 @@ def caches() -> str:
     )
 
 
+def masked() -> str:
+    """What capture masks by its own rules, as kinds of secrets."""
+    rows = [(rule.kind, rule.what) for group in PASSES for rule in group.rules if rule.what]
+    rows += [("card number", "payment cards by issuer, length and check digit")]
+    rows += [("field", "the text of a JSON field whose name is one of those: `password`, `api_key`, `cookie`")]
+    return "\n".join(
+        line
+        for kind, what in rows
+        for line in textwrap.wrap(what, 110, initial_indent=f"{kind:<18}", subsequent_indent=" " * 18)
+    )
+
+
 _LABELS = {"documented": "modelled", "assumed": "assumed"}
 THRESHOLDS = "what other thresholds"
 BLOCKS: Mapping[str, GeneratedBlock] = {
@@ -261,6 +274,7 @@ BLOCKS: Mapping[str, GeneratedBlock] = {
         "simulate", "--synthetic", "--tune", "--conversations", "300", "--rate", "2000", *SHORT, is_slow=True
     ),
     "caches": GeneratedBlock(make=caches),
+    "masked": GeneratedBlock(make=masked),
     "report": GeneratedBlock(make=report, command="prompt-router report"),
     "verify-cache": GeneratedBlock(
         make=verify_cache, command=f"prompt-router verify-cache --record {VERIFIED} --write recording.jsonl"

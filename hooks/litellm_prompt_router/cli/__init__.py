@@ -14,6 +14,7 @@ import click
 
 from litellm_prompt_router.documents.bundled import CHECKOUT
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import several_lines
 
 DISTRIBUTION = "litellm-prompt-router"
 FOLDER_NOTE = f"{__name__}.folder_note"
@@ -57,7 +58,7 @@ class Mistakes(click.ClickException):
     """What the user has to put right, a line each; exit code 1."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
+        super().__init__(several_lines("\n".join(problems)))
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(self.message, file=file, err=file is None)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import click
-
 from litellm_prompt_router.analysis.verify_cache import CacheVerdict, ClassTally
 from litellm_prompt_router.cache_model import HostCache
-from litellm_prompt_router.cli.output import show_table
+from litellm_prompt_router.cli.output import say, show_table
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.cache_recording import CacheRecording
 
@@ -17,16 +15,16 @@ COLUMNS = ("calls that are", "#calls", "#input", "#read", "#modelled", "#written
 
 def show_verdict(recording: CacheRecording, model: str, cache: HostCache, verdict: CacheVerdict) -> None:
     header = recording.header
-    click.echo(f"{model}: rules {cache.basis}, {cache.source}")
-    click.echo(
+    say(f"{model}: rules {cache.basis}, {cache.source}")
+    say(
         f"{many(len(recording.calls), 'call')} from {header.source}, LiteLLM {header.litellm}, tokens counted with"
         f" {header.tokenizer}"
     )
-    click.echo()
+    say()
     show_table(COLUMNS, [_row(tally) for tally in (*verdict.classes, verdict.total)])
-    click.echo()
+    say()
     for line in verdict_lines(verdict):
-        click.echo(line)
+        say(line)
 
 
 def verdict_lines(verdict: CacheVerdict) -> list[str]:

@@ -31,7 +31,7 @@ from litellm_prompt_router.cli.inputs import (
     settings_of_environment,
     shown,
 )
-from litellm_prompt_router.cli.output import evidence_for_json, percent, shortened, show_json, show_table, span
+from litellm_prompt_router.cli.output import evidence_for_json, percent, say, shortened, show_json, show_table, span
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
     answers_for,
@@ -147,26 +147,26 @@ def _plot(comparison: Comparison, file: Path) -> None:
 
 
 def _show(evaluation: Evaluation, comparison: Comparison) -> None:
-    click.echo(f"{evaluation.profile} {evaluation.profile_version}\n")
+    say(f"{evaluation.profile} {evaluation.profile_version}\n")
     columns = ("category", "#cases", "#chars saved", "#tokens saved", "#coverage", "#fallbacks")
     show_table(columns, [_row(summary) for summary in (*evaluation.categories, evaluation.total)])
     _show_comparison(comparison)
     misses = sorted(evaluation.misses, key=lambda result: -len(result.missing))
     for result in misses[:MAX_MISSES]:
-        click.echo(f"\nmiss at line {result.line} ({result.category}): {shortened(result.text, PREVIEW_CHARS)}")
-        click.echo(f"  missing   {', '.join(result.missing)}")
-        click.echo(f"  evidence  {_evidence(result)}")
+        say(f"\nmiss at line {result.line} ({result.category}): {shortened(result.text, PREVIEW_CHARS)}")
+        say(f"  missing   {', '.join(result.missing)}")
+        say(f"  evidence  {_evidence(result)}")
     if len(misses) > MAX_MISSES:
-        click.echo(f"\nand {len(misses) - MAX_MISSES} more misses (--json lists them)")
+        say(f"\nand {len(misses) - MAX_MISSES} more misses (--json lists them)")
 
 
 def _show_comparison(comparison: Comparison) -> None:
     low, high = comparison.coverage_interval
-    click.echo(f"\ncoverage of {comparison.cases} messages, 95% interval: {percent(low)} to {percent(high)}")
+    say(f"\ncoverage of {comparison.cases} messages, 95% interval: {percent(low)} to {percent(high)}")
     if comparison.first_needs:
         low, high = comparison.first_need_interval
-        click.echo(f"at {comparison.first_needs} first needs: {percent(low)} to {percent(high)}")
-    click.echo()
+        say(f"at {comparison.first_needs} first needs: {percent(low)} to {percent(high)}")
+    say()
     show_table(
         ("router", "#coverage", "#at first needs", "#served", "#tokens kept"),
         [
@@ -177,7 +177,7 @@ def _show_comparison(comparison: Comparison) -> None:
     )
     if not comparison.curve:
         return
-    click.echo("\nwhat other thresholds would have given on these messages\n")
+    say("\nwhat other thresholds would have given on these messages\n")
     wanted = [(target, at_first) for at_first in (False, True) for target in CURVE_TARGETS]
     points = [(kept_at(comparison.curve, target, at_first_needs=first), target, first) for target, first in wanted]
     show_table(

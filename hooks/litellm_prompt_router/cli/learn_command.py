@@ -20,7 +20,7 @@ from litellm_prompt_router.cli.inputs import (
     setting_for,
     shown,
 )
-from litellm_prompt_router.cli.output import percent, shortened, show_json, show_table
+from litellm_prompt_router.cli.output import percent, say, shortened, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import lines_of, show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
@@ -73,16 +73,16 @@ def learn(
         return
     _show(learned, {} if only_list else names)
     for folder, agent in zip(written, worth, strict=False):
-        click.echo(f"wrote {folder}")
+        say(f"wrote {folder}")
         if agent.masked:
-            click.echo(
+            say(
                 f"{folder}: {agent.masked} places of its prompt were masked by `capture`, so their modules won't match"
                 " in flight; put in what the agent sends, or make each a slot",
                 err=True,
             )
     if written:
-        click.echo("Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.")
-        click.echo(setting_for(written[0].parent))
+        say("Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.")
+        say(setting_for(written[0].parent))
     elif not only_list:
         raise ConfigurationError(
             [f"{shown(traffic)}: no new system prompt of {min_chars:,} characters or more; see --min-chars and --all"]
@@ -142,7 +142,7 @@ def _show(learned: Learned, names: dict[int, str]) -> None:
         "of further agents": learned.overflow,
     }
     notes = "".join(f", {count:,} {what}" for what, count in left_out.items() if count)
-    click.echo(f"{learned.calls:,} calls{notes}\n")
+    say(f"{learned.calls:,} calls{notes}\n")
     total = sum(agent.tokens for agent in learned.agents)
     columns = ("profile", "#calls", "#conversations", "#versions", "#chars", "#tokens", "#share")
     rows = []

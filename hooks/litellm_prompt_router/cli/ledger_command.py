@@ -10,7 +10,7 @@ import click
 
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
-from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.cli.output import say, show_json
 from litellm_prompt_router.documents.plurals import many
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def compact_command(paths: tuple[str, ...], target: Path, deletes: bool, as_json
             }
         )
         return
-    click.echo(f"{done.records:,} records of {done.tally.files:,} files in {len(done.files):,} Parquet files")
-    click.echo(f"{_megabytes(done.source_bytes)} -> {_megabytes(done.bytes)}")
+    say(f"{done.records:,} records of {done.tally.files:,} files in {len(done.files):,} Parquet files")
+    say(f"{_megabytes(done.source_bytes)} -> {_megabytes(done.bytes)}")
     if deletes:
-        click.echo(f"deleted: {len(done.deleted):,} files, after reading the result back")
+        say(f"deleted: {len(done.deleted):,} files, after reading the result back")
     for line in [*told(done.tally), *done.kept]:
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def told(tally: LedgerTally) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-import click
 from rich.console import Console
 from rich.progress import Progress
 
@@ -15,7 +14,7 @@ from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, R
 from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
 from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Rules, messages_of_marked_chat
 from litellm_prompt_router.cli.inputs import read_bytes
-from litellm_prompt_router.cli.output import percent, show_table
+from litellm_prompt_router.cli.output import percent, say, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.request.types import CHAT, Target
 
@@ -73,13 +72,13 @@ class Account:
 def say_terms(terms: ModelTerms) -> None:
     """What the figures go by: prices, and whose cache."""
     prices = terms.prices
-    click.echo(
+    say(
         f"{terms.model}: {prices.input_usd_per_mtok} USD per million tokens, cached "
         f"{prices.cache_read_usd_per_mtok}, written {prices.cache_write_5m_usd_per_mtok} "
         f"(1h {prices.cache_write_1h_usd_per_mtok})"
     )
     if terms.cache is not None:
-        click.echo(_cache_line(terms.cache))
+        say(_cache_line(terms.cache))
 
 
 def _cache_line(cache: HostCache) -> str:
@@ -129,7 +128,7 @@ def watched(items: Sequence[Item], what: str) -> Iterator[Item]:
 
 
 def say_counts(what: str, calls: int, report: Report) -> None:
-    click.echo(f"\n{what}calls: {calls:,}, conversations: {report[BASELINE].conversations:,}")
+    say(f"\n{what}calls: {calls:,}, conversations: {report[BASELINE].conversations:,}")
 
 
 def show(report: Report) -> None:
@@ -143,7 +142,7 @@ def say_parts(parts: Parts | None) -> None:
     system, tools, history = (
         percent(tokens / parts.tokens) for tokens in (parts.system_tokens, parts.tools_tokens, parts.history_tokens)
     )
-    click.echo(
+    say(
         f"\nas they came, the prompts are {system} system text, {tools} tools and {history} history, in tokens;"
         f" routing shortens system text, so that {tools} and {history} go out whatever it does"
     )

@@ -12,10 +12,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from litellm_prompt_router.documents.shown_text import MAX_NAME_CHARS, one_line, several_lines
 from litellm_prompt_router.request.types import Evidence
 
 PIPED_WIDTH = 4_000
 """Columns of a table that goes to a file: nothing is wrapped or cut there."""
+MAX_CELL_CHARS = 1_000
+"""A longer text is none that a table is for."""
+NARROW_NAME_CHARS = 60
+"""Names up to this stay whole on the narrowest terminal."""
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Lines of text on stdout, or on stderr. What would steer a terminal shows as its escape."""
+    click.echo(several_lines(text), err=err)
 
 
 def show_table(
@@ -28,18 +38,27 @@ def show_table(
     """A table on stdout, in aligned plain columns when that is no terminal. ``#name`` is a column of figures.
 
     Where the place is narrow all columns but the first give way; with ``folds_texts`` those that aren't figures do.
+    A row is a row whatever the names in it are: control characters and the like show as their escapes.
     """
     console = Console(markup=False, highlight=False, emoji=False)
+    limit_of_names = MAX_CELL_CHARS
     if not console.is_terminal:
+        if piped_width == PIPED_WIDTH:
+            piped_width = max(PIPED_WIDTH, 2 * MAX_CELL_CHARS * len(columns))  # some letters are two columns wide
         console = Console(markup=False, highlight=False, emoji=False, width=piped_width)
+    elif not folds_texts:
+        limit_of_names = min(MAX_NAME_CHARS, max(NARROW_NAME_CHARS, console.width // 2))
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for number, column in enumerate(columns):
         side: Literal["left", "right"] = "right" if column.startswith("#") else "left"
         # Names in the first column stay whole; elsewhere a narrow terminal folds, so that nothing is cut.
         stays = column.startswith("#") if folds_texts else number == 0
-        table.add_column(column.removeprefix("#"), justify=side, no_wrap=stays, overflow="fold")
+        table.add_column(
+            one_line(column.removeprefix("#"), MAX_NAME_CHARS), justify=side, no_wrap=stays, overflow="fold"
+        )
     for row in rows:
-        table.add_row(*row)
+        limits = (limit_of_names, *(MAX_CELL_CHARS,) * len(columns))
+        table.add_row(*(one_line(cell, limit) for cell, limit in zip(row, limits, strict=False)))
     if console.is_terminal:
         console.print(table)
         return
@@ -86,5 +105,4 @@ def change(before: int, after: int) -> str:
 
 def shortened(text: str, limit: int) -> str:
     """The text on one line, at most ``limit`` characters and always printable."""
-    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    return one_line(" ".join(text.split()), limit)

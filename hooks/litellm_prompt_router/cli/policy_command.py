@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from litellm_prompt_router.cli.inputs import json_option
-from litellm_prompt_router.cli.output import shortened, show_json, show_table
+from litellm_prompt_router.cli.output import say, shortened, show_json, show_table
 from litellm_prompt_router.cli.policy_location import PolicyLocation, find_policy, policy_options
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.parsing import read_text
@@ -96,7 +96,7 @@ def _show_rules(path: Path, in_file: FilePolicy, as_json: bool) -> None:
         ]
         show_json({"path": str(path), "stop": in_file.stop, "rules": rules, "defaults": defaults})
         return
-    click.echo(f"{path}{'' if path.exists() else ' (not there)'}: {'stopped' if in_file.stop else 'not stopped'}")
+    say(f"{path}{'' if path.exists() else ' (not there)'}: {'stopped' if in_file.stop else 'not stopped'}")
     rows.append(("defaults", "everyone else", _written(defaults), ""))
     show_table(("rule", "matches", "sets", "until"), rows)
 
@@ -128,9 +128,9 @@ def _show_effective(
         return
     show_table(("what", "value", "from"), [(name, _text(values[name]), sources[name]) for name in FIELDS])
     for label in waiting:
-        click.echo(f"{label} comes first for prompts of its profiles; see it with --profile.")
+        say(f"{label} comes first for prompts of its profiles; see it with --profile.")
     if rule is None or rule.layer.mode is None:
-        click.echo("Metadata of the key or its team stands over what is not from a rule.")
+        say("Metadata of the key or its team stands over what is not from a rule.")
 
 
 def _matches(rule: PolicyRule) -> str:
@@ -233,7 +233,7 @@ def _switch(
     what = f"{'key' if whom == 'keys' else 'team'} {name}: {mode}"
     share = f" for {percent:g}% of its conversations" if mode == "rewrite" and percent < 100 else ""
     asked = {True: ", with a routing model", False: ", without a routing model", None: ""}[router_model]
-    click.echo(f"{path}: {what}{share}{asked}{'' if is_changed else ' (as it was)'}")
+    say(f"{path}: {what}{share}{asked}{'' if is_changed else ' (as it was)'}")
     _warn_of_earlier(path, whom, name)
 
 
@@ -255,7 +255,7 @@ def _warn_of_earlier(path: Path, whom: Literal["keys", "teams"], name: str) -> N
     """Says which rules stand ahead of the one for this name and may decide in its place."""
     in_file = parse_policy(read_text(path, str(path), MAX_POLICY_BYTES), str(path), None)
     if in_file.stop:
-        click.echo("The kill switch is on: nothing is rewritten until `prompt-router start`.", err=True)
+        say("The kill switch is on: nothing is rewritten until `prompt-router start`.", err=True)
     attribute = "key_alias" if whom == "keys" else "team_id"
     for rule in in_file.rules:
         if getattr(rule.entry, whom) == (name,) and all(
@@ -264,7 +264,7 @@ def _warn_of_earlier(path: Path, whom: Literal["keys", "teams"], name: str) -> N
             return
         own = [pattern for field, pattern in rule.patterns if field == attribute]
         if not own or own[0].match(name):
-            click.echo(f"{rule.label} stands ahead of it and decides where it matches ({_matches(rule)}).", err=True)
+            say(f"{rule.label} stands ahead of it and decides where it matches ({_matches(rule)}).", err=True)
 
 
 def _warn_of_unseen(alias: str | None, team: str | None, found: PolicyLocation) -> None:
@@ -283,4 +283,4 @@ def _warn_of_unseen(alias: str | None, team: str | None, found: PolicyLocation) 
     listed = ", ".join(shortened(each, MAX_NAME_CHARS) for each in sorted(seen)[:MAX_NAMES])
     more = f" and {len(seen) - MAX_NAMES:,} more" if len(seen) > MAX_NAMES else ""
     what = "key" if team is None else "team"
-    click.echo(f"no request of a {what} {name!r} was seen; seen: {listed}{more}{meant}", err=True)
+    say(f"no request of a {what} {name!r} was seen; seen: {listed}{more}{meant}", err=True)

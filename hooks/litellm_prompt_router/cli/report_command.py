@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import tempfile
 import time
@@ -19,9 +17,10 @@ from litellm_prompt_router.analysis.report.reader_terms import HINDRANCES, OUTCO
 from litellm_prompt_router.cli.extras import require_extra
 from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.ledger_command import told
-from litellm_prompt_router.cli.output import show_bytes, show_json, show_table
+from litellm_prompt_router.cli.output import say, show_bytes, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.plurals import many
+from litellm_prompt_router.documents.shown_text import spreadsheet_text
 
 if TYPE_CHECKING:
     from litellm_prompt_router.analysis.report.figures import ConversationCost, Figures, ModuleUse, Sums, TuningUse
@@ -84,7 +83,7 @@ def report(
         figures = figures_of(records, by)
     if figures is None:
         for line in told(tally):
-            click.echo(line, err=True)
+            say(line, err=True)
         raise ConfigurationError([_nothing_to_report(tally, is_narrowed=bool(since or until or mode))])
     if html is not None:
         _write_page(html, figures, tally)
@@ -97,7 +96,7 @@ def report(
     else:
         _show(figures)
     for line in told(tally):
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def _nothing_to_report(tally: LedgerTally, *, is_narrowed: bool) -> str:
@@ -128,25 +127,27 @@ def _write_page(file: Path, figures: Figures, tally: LedgerTally) -> None:
         file.write_text(page(figures, tally, told(tally)), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError([f"{file}: can't be written ({error.strerror}); check the path"]) from None
-    click.echo(f"wrote {file}", err=True)
+    say(f"wrote {file}", err=True)
 
 
 def _csv(figures: Figures) -> str:
-    """A row for each value and side; money exact, empty where unknown."""
+    """A row for each value and side; money exact, empty where unknown. No name is a formula."""
     from dataclasses import asdict
 
     rows = [
-        {str(figures.by): group.name, "shadow": is_shadow, **asdict(side)}
+        {str(figures.by): spreadsheet_text(group.name), "shadow": is_shadow, **asdict(side)}
         for group in figures.groups
         for is_shadow, side in ((False, group.actual), (True, group.would))
         if side is not None
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: format(v, "f") if isinstance(v, Decimal) else v for k, v in row.items()})
-    return text.getvalue()
+    lines = [list(rows[0]), *([_field(value) for value in row.values()] for row in rows)]
+    return "".join(f"{','.join(line)}\n" for line in lines)
+
+
+def _field(value: object) -> str:
+    """As RFC 4180 has it; a carriage return alone ends a row for some readers, and ``csv`` leaves it bare."""
+    text = "" if value is None else format(value, "f") if isinstance(value, Decimal) else str(value)
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[",\r\n]', text) else text
 
 
 # Tables
@@ -155,7 +156,7 @@ def _csv(figures: Figures) -> str:
 def _show(figures: Figures) -> None:
     from litellm_prompt_router.analysis.report.number_format import at
 
-    click.echo(f"{at(figures.since_seconds)} to {at(figures.until_seconds)} UTC\n")
+    say(f"{at(figures.since_seconds)} to {at(figures.until_seconds)} UTC\n")
     show_table(("", "#total"), list(_totals(figures)))
     if figures.by:
         columns: tuple[str, ...] = (
@@ -166,44 +167,44 @@ def _show(figures: Figures) -> None:
             "#would have saved",
             "#prompt left out",
         )
-        click.echo("")
+        say("")
         show_table(columns, _group_rows(figures))
     if figures.modules:
-        click.echo("")
+        say("")
         for words, number in figures.modules_each_time.items():
-            click.echo(f"{words}: {many(number, 'module')}")
+            say(f"{words}: {many(number, 'module')}")
     if figures.chosen_modules:
-        click.echo("")
+        say("")
         rows = [(u.module, f"{u.calls:,}", f"{u.share:.1%}", f"{u.late:,}", f"{u.missed:,}", _evidence(u))
                 for u in figures.chosen_modules]  # fmt: skip
         show_table(("module", "#calls", "#share", "#late", "#missed", "evidence"), rows)
     if figures.tunings:
-        click.echo("")
+        say("")
         columns = ("profile", "tuning", "from", "to", "#conversations", "#calls", "#est. net saved")
         show_table(columns, [_tuning_row(each) for each in figures.tunings])
     for title, counts in (("held back, not reviewed: profile", figures.held_back),
                           ("failed with", figures.errors),
                           ("net saving unavailable because", figures.net_unavailable)):  # fmt: skip
         if counts:
-            click.echo("")
+            say("")
             show_table((title, "#calls"), [(name, f"{number:,}") for name, number in counts.items()])
     if figures.passthroughs:
-        click.echo("")
+        say("")
         show_table(
             ("passed through because", "#calls", "in words"),
             [(name, f"{number:,}", REASONS.get(name, "")) for name, number in figures.passthroughs.items()],
         )
     if figures.step is not None:
         reason, number, step = figures.step
-        click.echo(f"\nmost often {reason}, {many(number, 'call')}: {HINDRANCES[reason]}\nto do: {step}")
+        say(f"\nmost often {reason}, {many(number, 'call')}: {HINDRANCES[reason]}\nto do: {step}")
     for title, listed in (("greatest losses", figures.losses), ("greatest gains", figures.gains)):
         if listed:
-            click.echo("")
+            say("")
             columns = (title, "key", "model", "#calls", "#billed", "#est. net saved")
             show_table(columns, [_conversation_row(c) for c in listed])
-    click.echo(f"\n{FOOTNOTE}")
+    say(f"\n{FOOTNOTE}")
     if any(side is not None and side.assumed_calls for side in (figures.actual, figures.would)):
-        click.echo(ASSUMED_FOOTNOTE)
+        say(ASSUMED_FOOTNOTE)
 
 
 def _evidence(use: ModuleUse) -> str:

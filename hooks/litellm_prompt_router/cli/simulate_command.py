@@ -40,7 +40,7 @@ from litellm_prompt_router.cli.inputs import (
 )
 from litellm_prompt_router.cli.ledger_inputs import is_ledger
 from litellm_prompt_router.cli.model_accounts import Account, account_for, say_counts, say_parts, show, watched
-from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.cli.output import say, show_json
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
     routing_answers_option,
@@ -258,14 +258,14 @@ def _simulate_traffic(
     say_counts("", len(calls), report)
     show(report)
     if bill is not None:
-        click.echo(f"\n{bill.line}")
+        say(f"\n{bill.line}")
         for each in bill.wavering:
-            click.echo(wavering_line(each))
+            say(wavering_line(each))
     say_parts(report.parts)
     passed = report["auto"].passed
     if passed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in passed.items())
-        click.echo(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
+        say(f"\nleft as they came under auto: {sum(passed.values()):,} of {len(calls):,} calls ({reasons})")
     say_unreviewed(by_name[gain.profile] for gain in report.gains)
     say_gains(advised, again)
 
@@ -309,7 +309,7 @@ def _simulate_synthetic(
     for workload, count, report, tuning in runs:
         say_counts(f"{workload.conversations_per_hour:g} conversations an hour; ", count, report)
         if tuning is not None:
-            click.echo(f"auto is tuned on as many conversations before these: {way_of(tuning)}")
+            say(f"auto is tuned on as many conversations before these: {way_of(tuning)}")
         show(report)
 
 

@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
-
 from litellm_prompt_router.analysis.conversation_links import linked
 from litellm_prompt_router.analysis.ledger_calls import CallTally, calls_in
 from litellm_prompt_router.analysis.simulate import BASELINE, Report
@@ -18,7 +16,7 @@ from litellm_prompt_router.analysis.simulate.model_terms import ModelTerms
 from litellm_prompt_router.cli.ledger_command import told
 from litellm_prompt_router.cli.ledger_inputs import LedgerReader, profiles_to_account, tally_for_json
 from litellm_prompt_router.cli.model_accounts import account_for, say_counts, say_terms, show, watched
-from litellm_prompt_router.cli.output import percent, show_json
+from litellm_prompt_router.cli.output import percent, say, show_json
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
@@ -62,9 +60,9 @@ def simulate_ledger(
     if as_json:
         show_json(rows)
         return
-    click.echo(f"\n{UNKNOWN}")
+    say(f"\n{UNKNOWN}")
     for line in [*problems, *told(reader.tally)]:
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def _say(
@@ -72,19 +70,19 @@ def _say(
 ) -> None:
     say_terms(terms)
     if len(models) > 1:
-        click.echo(f"calls by model: {', '.join(f'{name} {count:,}' for name, count in models.items())}")
+        say(f"calls by model: {', '.join(f'{name} {count:,}' for name, count in models.items())}")
     calls = report[BASELINE].calls
     say_counts(f"{profile.name}: ", calls, report)
     left_out = explain_records(tally)
     if left_out:
-        click.echo(f"left out: {left_out}")
+        say(f"left out: {left_out}")
     show(report)
     passed = report["auto"].passed.get("not_worth_it", 0)
     if passed:
-        click.echo(f"\nleft as they came under auto: {percent(passed / calls)} of the calls")
+        say(f"\nleft as they came under auto: {percent(passed / calls)} of the calls")
     say_unreviewed([profile])
     tuning = ["prompt-router", "tune", path, "--profile", profile.name, "--write"]
-    click.echo(f"\nto have the cost gate go by it: {shlex.join(tuning)}")
+    say(f"\nto have the cost gate go by it: {shlex.join(tuning)}")
 
 
 def _for_json(

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_prompt_router.cli.inputs import json_option
-from litellm_prompt_router.cli.output import shortened, show_json, show_table
+from litellm_prompt_router.cli.output import say, shortened, show_json, show_table
 from litellm_prompt_router.documents.bundled import CONFIG_NAME, default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import one_line
 
 if TYPE_CHECKING:
     from litellm_prompt_router.operations.workers import ProfileServed, TuningSeen, Worker, WorkerStatus
@@ -66,7 +67,7 @@ def status(ctx: click.Context, folder: Path | None, config_path: Path | None, me
         if memories:
             _show_memories([worker.status for worker in workers if not worker.is_stale])
     if lines:
-        click.echo("\n".join(lines), err=True)
+        say("\n".join(map(one_line, lines)), err=True)
         ctx.exit(1)
 
 
@@ -109,7 +110,7 @@ def _show(workers: tuple[Worker, ...], now: float) -> None:
         key=lambda each: each[:2],
     )
     if errors:
-        click.echo()
+        say()
         rows = [(_clock(at), who, error.kind, shortened(error.text, SHOWN_CHARS)) for at, who, error in errors[-10:]]
         show_table(("last errors", "worker", "kind", "what"), rows)
 
@@ -135,7 +136,7 @@ def _row(worker: Worker, now: float) -> tuple[str, ...]:
 
 
 def _show_memories(live: list[WorkerStatus]) -> None:
-    click.echo()
+    say()
     rows = [
         (
             each.name,
@@ -185,7 +186,7 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
     if passed:
         rows.add(("passed while stopped", f"{passed:,} requests, without a record"))
     if rows:
-        click.echo()
+        say()
         show_table(("in force", "what"), sorted(rows))
     sent = sum(status.glitchtip.sent for status in live)
     written = sum(status.ledger.written for status in live)
@@ -193,9 +194,20 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
     if live:
         ledger = f"{written:,} records written" if any(status.ledger.is_on for status in live) else "off"
         glitchtip = f"{sent:,} sent, {pending:,} waiting" if any(status.glitchtip.is_on for status in live) else "off"
-        click.echo()
-        capture = "on" if any(status.capture.is_on for status in live) else "off"
+        say()
+        capture = _capture(live)
         show_table(("sink", "how"), [("ledger", ledger), ("GlitchTip", glitchtip), ("capture", capture)])
+
+
+def _capture(live: list[WorkerStatus]) -> str:
+    """What was masked, by kind: a secret that a conversation sends at each call counts at each."""
+    if not any(status.capture.is_on for status in live):
+        return "off"
+    masked = sum((Counter(status.capture.masked) for status in live), Counter[str]())
+    told = ", ".join(f"{kind} {number:,}" for kind, number in masked.most_common())
+    detectors = sorted({status.capture.detector for status in live if status.capture.detector is not None})
+    more = f"; Kingfisher: {', '.join(detectors)}" if detectors else ""
+    return f"on, {masked.total():,} masked{f' ({told})' if told else ''}{more}"
 
 
 def _tuning(seen: TuningSeen) -> str:
@@ -238,7 +250,7 @@ def _show_keys(live: list[WorkerStatus]) -> None:
         for total in totals_by_key(live)
     ]
     if rows:
-        click.echo()
+        say()
         show_table(("key", "mode", "from", "#rewritten", "#shadow", "#passthrough", "#net USD"), rows)
 
 

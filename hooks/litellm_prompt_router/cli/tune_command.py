@@ -23,7 +23,7 @@ from litellm_prompt_router.cli.inputs import (
 from litellm_prompt_router.cli.ledger_command import told
 from litellm_prompt_router.cli.ledger_inputs import LedgerReader, profiles_to_account, tally_for_json, terms_by
 from litellm_prompt_router.cli.model_accounts import say_terms, watched
-from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.output import say, show_json, show_table
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
 from litellm_prompt_router.cli.tune_option import candidate_rows, said, tuning_for_json
 from litellm_prompt_router.documents.errors import ConfigurationError
@@ -75,9 +75,9 @@ def tune(
     for tuning, profile in zip(found, chosen, strict=True):
         _say(tuning, profile, model)
         _write([tuning], folders)
-        click.echo(_said_of_writing(tuning, folders))
+        say(_said_of_writing(tuning, folders))
     for line in told(reader.tally):
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def tune_profile(reader: LedgerReader, profile: Profile, model: str | None, stated: str | None) -> LedgerTuning:
@@ -100,29 +100,29 @@ def _nothing(paths: Sequence[str], recorded: dict[str, int], loaded: Sequence[st
 
 
 def _say(found: LedgerTuning, profile: Profile, model: str | None) -> None:
-    click.echo(
+    say(
         f"{profile.name}: {many(found.conversations, 'conversation')} of {many(found.calls, 'call')}"
         f" in {many(found.tally.records, 'record')}"
     )
     left_out = explain_records(found.tally)
     if left_out:
-        click.echo(f"left out: {left_out}")
+        say(f"left out: {left_out}")
     if found.terms is not None:
         say_terms(found.terms)
     if len(found.models) > 1:
         counts = ", ".join(f"{name} {count:,}" for name, count in found.models.items())
         how = "as --model says" if model is not None else "as if all were the most frequent; --model names another"
-        click.echo(f"calls by model: {counts}; accounted {how}")
+        say(f"calls by model: {counts}; accounted {how}")
     if found.tuning is not None:
-        click.echo("")
+        say("")
         show_table(("on the first half", "#vs full-cached", "clearly cheaper"), candidate_rows(found.tuning))
-        click.echo(f"\n{said(found.tuning)}")
+        say(f"\n{said(found.tuning)}")
     else:
-        click.echo(f"{found.why_not}")
+        say(f"{found.why_not}")
     if found.use is not None and found.use.calls_per_message is not None:
-        click.echo(f"calls for each user message: {found.use.calls_per_message:g}")
+        say(f"calls for each user message: {found.use.calls_per_message:g}")
     if found.use is not None and found.use.later_chances:
-        click.echo("")
+        say("")
         rows = sorted(found.use.later_chances.items(), key=lambda item: (-item[1], item[0]))
         show_table(
             ("needed later, where a conversation begins without it", "#chance"),

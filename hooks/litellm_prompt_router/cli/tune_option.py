@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import click
-
 from litellm_prompt_router.analysis.simulate import (
     BASELINE,
     Policy,
@@ -31,7 +29,7 @@ from litellm_prompt_router.analysis.simulate.tune import MIN_CONVERSATIONS, Tuni
 from litellm_prompt_router.analysis.simulate.workload import SyntheticCall
 from litellm_prompt_router.cli.inputs import settings_of_environment
 from litellm_prompt_router.cli.model_accounts import Account, watched
-from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.output import say, show_json, show_table
 from litellm_prompt_router.cli.simulated_gains import review_for_json, say_unreviewed
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import PROFILE_FILE
@@ -121,9 +119,9 @@ def tune_traffic(
         show_json({**account.for_json(), SECTION: section, **tuning_for_json(tuning), **review_for_json(profile)})
         return
     account.say()
-    click.echo(f"\n{name}: {len(readings):,} conversations, {len(first) + len(second):,} calls\n")
+    say(f"\n{name}: {len(readings):,} conversations, {len(first) + len(second):,} calls\n")
     show_table(("on the first half", "#vs full-cached", "clearly cheaper"), candidate_rows(tuning))
-    click.echo(f"\n{said(tuning)}")
+    say(f"\n{said(tuning)}")
     say_unreviewed([profile])
     _say_written(folder)
 
@@ -163,15 +161,13 @@ def _judge_few(
         return
     account.say()
     say_unreviewed([profile])
-    click.echo(f"\n{advice.sentence}")
-    click.echo(
-        f"{profile.name} is left alone: {2 * MIN_CONVERSATIONS} conversations or more might find a way that pays"
-    )
+    say(f"\n{advice.sentence}")
+    say(f"{profile.name} is left alone: {2 * MIN_CONVERSATIONS} conversations or more might find a way that pays")
     _say_written(folder)
 
 
 def _say_written(folder: Path | None) -> None:
-    click.echo("nothing written" if folder is None else f"written to {folder / PROFILE_FILE}")
+    say("nothing written" if folder is None else f"written to {folder / PROFILE_FILE}")
 
 
 def said(tuning: Tuning) -> str:

@@ -17,7 +17,7 @@ from litellm_prompt_router.cache_model import HostCache, cache_of
 from litellm_prompt_router.cli.cache_verdict import show_verdict, verdict_for_json
 from litellm_prompt_router.cli.inputs import json_option, read_text_file, shown
 from litellm_prompt_router.cli.model_accounts import Account, account_for
-from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.cli.output import say, show_json
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.cache_recording import (
@@ -119,7 +119,7 @@ def verify_cache(
         recording = _from_provider(ctx, asked, account, api_base, longest_pause, yes)
     if target is not None:
         _write(recording, target)
-        click.echo(f"recorded: {target} ({many(len(recording.calls), 'call')}, no text)", err=True)
+        say(f"recorded: {target} ({many(len(recording.calls), 'call')}, no text)", err=True)
     cache = _cache_of(account, recording)
     least = None if cache.basis == "documented" else cache.unsent_rules
     verdict = verify(recording, cache.rules, least=least, tolerance=tolerance)
@@ -158,7 +158,7 @@ def _from_provider(
     prompts = [blocks_of(call.body) for call in script]
     waits = sum(call.wait_seconds for call in script)
     tokens = sum(block.tokens for blocks in prompts for block in blocks)
-    click.echo(
+    say(
         f"{model}: {many(len(script), 'call')} of made-up text, about {tokens:,} tokens by our count, in {waits:,.0f}"
         f" seconds; at most {most_usd(prompts, account.prices):.4f} USD",
         err=True,
@@ -172,7 +172,7 @@ def _from_provider(
         ask=ReportedUsage(model, api_base),
         clock=CLOCK,
         sleep=SLEEP,
-        tell=lambda line: click.echo(f"  {line}", err=True),
+        tell=lambda line: say(f"  {line}", err=True),
     )
     return CacheRecording(header=_header(account, salt, "scripted calls"), calls=calls)
 

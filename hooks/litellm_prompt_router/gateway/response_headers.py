@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from litellm_prompt_router.documents.shown_text import header_value
 from litellm_prompt_router.record.record import Facts
 from litellm_prompt_router.request.types import Evidence
 
@@ -26,18 +27,10 @@ def headers_of(facts: Facts) -> dict[str, str]:
             "tokens-after": facts.prompt_tokens,
             "breakpoints": facts.breakpoints_total,
         }
-    return {PREFIX + name: _printable(value) for name, value in values.items() if value is not None}
+    return {PREFIX + name: header_value(value, MAX_VALUE_CHARS) for name, value in values.items() if value is not None}
 
 
 def _evidence(evidence: Evidence) -> str:
     """``module=kind`` with ``:detail`` where the profile's own words explain it; ``+late`` when it came late."""
     detail = f":{evidence.detail}" if evidence.detail and evidence.kind != "fallback" else ""
     return f"{evidence.module}={evidence.kind}{detail.replace(',', ' ')}{'+late' if evidence.late else ''}"
-
-
-def _printable(value: object) -> str:
-    text = str(value)
-    if not (text.isascii() and text.isprintable()):
-        text = text.encode("ascii", "replace").decode()
-        text = "".join(character if " " <= character <= "~" else "?" for character in text)
-    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 3] + "..."

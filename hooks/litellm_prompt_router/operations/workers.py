@@ -100,9 +100,13 @@ class GlitchtipState(_StatusPart):
 
 
 class CaptureState(_StatusPart):
+    """``masked``: places by kind; ``detector``: how it stands with the rules of the extra ``capture``."""
+
     is_on: bool
     lost: int = 0
     last_error: str | None = None
+    masked: dict[str, int] = {}
+    detector: str | None = None
 
 
 class MemorySeen(_StatusPart):

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.policy.active import ActiveConfiguration
 from litellm_prompt_router.policy.change_detection import Fingerprint
 from litellm_prompt_router.policy.loader import Loader
@@ -113,6 +114,6 @@ class Watcher:
 
     def _report_once(self, title: str, lines: tuple[str, ...], note: str) -> None:
         if lines and self._reported.get(title) != lines:
-            log.warning("prompt router: %s: %s", title, "; ".join(lines))
+            log.warning("prompt router: %s: %s", title, one_line("; ".join(lines)))
             self._report_problems(title, (*lines, note), "\n".join((*lines, note)))
         self._reported[title] = lines

@@ -52,7 +52,7 @@ class Capture(LineFile):
 
     def __init__(self, settings: CaptureSettings) -> None:
         super().__init__(settings.path or "", backlog=BACKLOG, max_bytes=settings.max_mb * 1_000_000, is_private=True)
-        self._masker = Masker()
+        self.masker = Masker()
         self._pending: OrderedDict[str, tuple[float, CapturedRequest]] = OrderedDict()
         self._pending_bytes = 0
         self._owner = os.getpid()
@@ -68,6 +68,7 @@ class Capture(LineFile):
     def add_request(self, captured: CapturedRequest, now: float) -> None:
         """Keeps a request until its response comes. The oldest are written without, if too many or too old."""
         self._drop_parents_requests()
+        self.masker.detector.prepare()
         self._pending[captured.request_id] = (now, captured)
         self._pending_bytes += len(captured.request)
         while self._pending:
@@ -110,10 +111,10 @@ class Capture(LineFile):
             "key": captured.key,
             "conversation": _conversation(captured, request),
             "endpoint": captured.endpoint,
-            "request": self._masker.masked(request),
+            "request": self.masker.masked(request),
         }
         if response is not None:
-            line["response"] = self._masker.masked(response)
+            line["response"] = self.masker.masked(response)
         return json.dumps(line).encode() + b"\n"
 
 

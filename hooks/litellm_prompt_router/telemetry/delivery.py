@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple, ParamSpec
 
+from litellm_prompt_router.documents.shown_text import MAX_NAME_CHARS, one_line
 from litellm_prompt_router.policy.settings import Settings
 from litellm_prompt_router.process_memory.bounded import bounded_memories
 from litellm_prompt_router.record.record import Record
@@ -287,7 +288,7 @@ class Delivery:
         text = str(failures)
         if text != self._logged:
             self._logged, self._next_log = text, now + LOG_SECONDS
-            log.warning("prompt router: %s", text)
+            log.warning("prompt router: %s", one_line(text))
 
     def _fault(self, fault: Fault) -> None:
         self._faults += 1
@@ -308,4 +309,8 @@ class Delivery:
 
 def warn_of_capture(keys: Iterable[str], path: object) -> None:
     """A line in the log while capture is on, at the start and every hour of traffic."""
-    log.warning("prompt router: capture is on: messages of %s are written to %s", ", ".join(sorted(keys)), path)
+    log.warning(
+        "prompt router: capture is on: messages of %s are written to %s",
+        ", ".join(one_line(key, MAX_NAME_CHARS) for key in sorted(keys)),
+        one_line(str(path)),
+    )

@@ -19,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.profile.profile import how_to_review
 from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Caller, Facts, Record, line_reader
 from litellm_prompt_router.request.types import Evidence
@@ -389,4 +390,4 @@ def tag_text(value: object) -> str:
     text = str(value)
     if len(text) <= MAX_TAG_CHARS and text.isascii() and text.isprintable() and " " not in text:
         return text
-    return " ".join(_UNSTORABLE.sub("", str(value))[:MAX_TAG_CHARS].split())
+    return one_line(" ".join(_UNSTORABLE.sub("", text[: 2 * MAX_TAG_CHARS])[:MAX_TAG_CHARS].split()))[:MAX_TAG_CHARS]

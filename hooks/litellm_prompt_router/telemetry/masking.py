@@ -1,55 +1,41 @@
 """Secrets in captured text -> ``[masked]``. What looks like one goes, even where it is an example in a prompt.
 
-The forms are those that the issuers document or that everybody writes: key prefixes, bearer tokens, JSON web
-tokens, PEM blocks, credentials in URLs, and values beside names such as ``password``.
+Always the same mark, so that what is sent twice stays the same twice. Only texts change: a value's shape stays, and so
+does that of JSON inside a text, however often it is escaped.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from litellm_prompt_router.profile.patterns import compile_pattern
 from litellm_prompt_router.request.wire import MASK
+from litellm_prompt_router.telemetry.card_numbers import card_spans
+from litellm_prompt_router.telemetry.secret_detector import SecretDetector
+from litellm_prompt_router.telemetry.secret_rules import PASSES, RulePass, is_no_secret, is_secret_name
 
 MAX_CLEAN = 65_536
 """Strings known to hold no secret, as hashes: every call of a conversation sends its history again."""
 MIN_SECRET_CHARS = 8
+"""Of a text with a secret in it: the shortest, with what names it, is no shorter."""
 MAX_DEPTH = 64
-
-_WHOLE = "|".join(
-    (
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)",
-        r"\bsk-[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic, LiteLLM, OpenRouter, DeepSeek
-        r"\b[rsp]k_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
-        r"\bgh[opsur]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}",
-        r"\bxox[a-z]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}",  # Slack
-        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",  # AWS access key ids
-        r"\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{16,}",  # Google
-        r"\bhf_[A-Za-z0-9]{20,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{30,}|\b(?:gsk|xai|r8|tvly|pplx)[_-][A-Za-z0-9]{20,}",
-        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JSON web tokens
-    )
-)
-_LABELLED = "|".join(
-    (
-        r"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{16,}=*)",
-        r"(?i:\bbasic\s+)([A-Za-z0-9+/]{16,}=*)",
-        r"(?i:(?:\b|_)(?:api[_-]?key|secret[_-]?access[_-]?key|access[_-]?token|auth[_-]?token|refresh[_-]?token"
-        r"|client[_-]?secret|secret[_-]?key|private[_-]?key|secret|token|password|passwd|pwd))"
-        r"""[\\"']{0,3}\s{0,3}[:=]\s{0,3}[\\"']{0,3}([^\s"',;\\<>{}\[\]()]{8,})""",
-        r"://[^\s:/@\"']{0,100}:([^\s/@\"']{3,})@",  # credentials in a URL
-    )
-)
-_SECRETS = tuple(map(compile_pattern, (_WHOLE, _LABELLED)))
-_SECRET_NAME = compile_pattern(
-    r"(?i)(?:.*[_-])?(?:api[_-]?key|authorization|password|passwd|pwd|secret|secret[_-]?(?:access[_-]?)?key|access[_-]?token"
-    r"|auth[_-]?token|refresh[_-]?token|client[_-]?secret|private[_-]?key|token)"
-)
+CARD, FIELD, TOO_DEEP, UNREAD = "card number", "field", "too deep", "not examined"
+Span = tuple[int, int, str]
+_CLOSED_NAME = re.compile(r"(\\*[\"'])\s{0,8}[:=]\s{0,8}$")
+_CLOSERS = {")": "(", "]": "[", "}": "{"}
 
 
 class Masker:
-    """Masks text and JSON values. Remembers, as hashes, the strings that need no masking."""
+    """Masks text and JSON values. Remembers, as hashes, the strings that need no masking.
 
-    def __init__(self) -> None:
+    ``counts``: masked places by kind, those of a conversation's history at every call.
+    """
+
+    def __init__(self, detector: SecretDetector | None = None) -> None:
+        self.detector = detector or SecretDetector.shared()
+        self.counts: Counter[str] = Counter()
         self._clean: set[tuple[int, int]] = set()
 
     def masked(self, value: Any, depth: int = 0) -> Any:
@@ -57,10 +43,12 @@ class Masker:
         if isinstance(value, str):
             return self.masked_text(value)
         if depth > MAX_DEPTH:
-            return MASK
+            return self._mask(TOO_DEEP)
         if isinstance(value, dict):
             return {
-                self.masked_text(str(name)): MASK if _is_secret(str(name), item) else self.masked(item, depth + 1)
+                self.masked_text(str(name)): self._mask(FIELD)
+                if is_secret_name(str(name), item)
+                else self.masked(item, depth + 1)
                 for name, item in value.items()
             }
         return [self.masked(item, depth + 1) for item in value] if isinstance(value, (list, tuple)) else value
@@ -73,27 +61,68 @@ class Masker:
         if key in self._clean:
             return text
         out = text
-        for pattern in _SECRETS:
-            out = _sub(pattern, out)
+        for rule_pass in PASSES:
+            out = self._replaced(out, _spans_of(rule_pass, out))
+        out = self._replaced(out, [(start, end, CARD) for start, end in card_spans(out)])
+        try:
+            out = self._replaced(out, self._detected(out))
+        except (RuntimeError, TimeoutError):
+            return self._mask(UNREAD)
         if out == text:
             if len(self._clean) >= MAX_CLEAN:
                 self._clean.clear()
             self._clean.add(key)
         return out
 
+    def _mask(self, kind: str) -> str:
+        self.counts[kind] += 1
+        return MASK
 
-def _sub(pattern: Any, text: str) -> str:
-    """The text with the first group that matched, or the whole match where none did, masked."""
-    parts: list[str] = []
-    at = 0
-    # A lone surrogate is no text to RE2; one character stands for it, so that places stay the same.
-    scanned = text if text.isascii() else text.encode("utf-8", "replace").decode()
-    for match in pattern.finditer(scanned):
-        group = match.lastindex or 0
-        parts += [text[at : match.start(group)], MASK]
-        at = match.end(group)
-    return "".join([*parts, text[at:]]) if parts else text
+    def _detected(self, text: str) -> list[Span]:
+        scanned = _scannable(text)
+        found = self.detector.findings(scanned)
+        if not found:
+            return []
+        raw = scanned.encode()
+        spans = [(_characters(raw, it.start), _characters(raw, it.end), it.rule) for it in found]
+        return sorted(span for span in spans if MASK not in text[span[0] : span[1]])
+
+    def _replaced(self, text: str, spans: Iterable[Span]) -> str:
+        """The text with these places masked, of which a later one that begins in an earlier is a part of it."""
+        parts: list[str] = []
+        at = 0
+        for start, end, kind in spans:
+            if start < at:
+                continue
+            while end > start and text[end - 1] == "\\":
+                end -= 1  # half of an escape: the quote behind it would end a text that goes on
+            # Where JSON has a bare value beside a quoted name, the mark is a text there.
+            name = _CLOSED_NAME.search(text[max(0, start - 60) : start])
+            quote = "" if name is None else name[1]
+            parts += [text[at:start], quote, self._mask(kind), quote]
+            at = end
+        return "".join([*parts, text[at:]]) if parts else text
 
 
-def _is_secret(name: str, value: object) -> bool:
-    return isinstance(value, str) and bool(value) and _SECRET_NAME.fullmatch(name) is not None
+def _spans_of(rule_pass: RulePass, text: str) -> Iterable[Span]:
+    match: Any
+    for match in rule_pass.pattern.finditer(_scannable(text)):
+        number = match.lastindex or 0
+        rule = rule_pass.rules[number - 1]
+        start, end = match.span(number)
+        if rule.is_loose:
+            while end > start and text[end - 1] in _CLOSERS and _CLOSERS[text[end - 1]] not in text[start : end - 1]:
+                end -= 1
+            value = text[start:end]
+            if not value or value == MASK or is_no_secret(value, text, start, end):
+                continue
+        yield start, end, rule.kind
+
+
+def _characters(raw: bytes, at: int) -> int:
+    return len(raw[:at].decode("utf-8", "ignore"))
+
+
+def _scannable(text: str) -> str:
+    """A lone surrogate is no text to RE2; one character stands for it, so that places stay the same."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

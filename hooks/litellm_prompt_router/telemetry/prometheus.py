@@ -13,6 +13,7 @@ import functools
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from litellm_prompt_router.documents.shown_text import MAX_NAME_CHARS, one_line
 from litellm_prompt_router.record.record import PROMPT_SIZE_EDGES, USAGE_BUCKETS, Record
 from litellm_prompt_router.telemetry.alerts import Alert
 
@@ -160,7 +161,10 @@ class Prometheus:
         if value is None:
             return NONE
         known = self._values.setdefault(name, set())
-        if value not in known and len(known) >= MAX_VALUES:
+        if value in known:
+            return value
+        shown = one_line(value, MAX_NAME_CHARS)  # a lone surrogate would break the whole page
+        if shown not in known and len(known) >= MAX_VALUES:
             return OTHER
-        known.add(value)
-        return value
+        known.add(shown)
+        return shown

@@ -79,6 +79,8 @@ def sink_states(sinks: Sinks, failures: DeliveryFailures, *, batched: int, lag_s
             "is_on": sinks.capture is not None,
             "lost": failures.capture_lost,
             "last_error": failures.capture_error,
+            "masked": {} if sinks.capture is None else dict(sinks.capture.masker.counts),
+            "detector": None if sinks.capture is None else sinks.capture.masker.detector.state,
         },
         "prometheus": {"is_on": sinks.prometheus is not None},
         "faults": {"count": failures.faults, "last": failures.last_fault},

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import vl_convert
 
 from litellm_prompt_router.analysis.report.figures import Figures, Group
+from litellm_prompt_router.documents.shown_text import MAX_NAME_CHARS, one_line
 
 WIDE, NARROW = 816, 334
 """Pixels of a drawing with its labels: what the page's column and a phone of 390 pixels have room for."""
@@ -46,7 +47,9 @@ def charts_of(figures: Figures) -> dict[str, Chart]:
                 f"Estimated net saved per {step}", note, lambda width: _bars_in_time(saved, width, signed=True)
             )
     named: list[dict[str, Any]] = [
-        {"name": group.name, "usd": _net(group)} for group in figures.groups if _net(group) is not None
+        {"name": one_line(group.name, MAX_NAME_CHARS), "usd": _net(group)}
+        for group in figures.groups
+        if _net(group) is not None
     ]
     if figures.by not in (None, "day", "hour") and len(named) > 1:
         rows = sorted(named, key=lambda row: -abs(row["usd"] or 0))[:MOST_BARS]

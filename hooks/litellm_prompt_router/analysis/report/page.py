@@ -14,14 +14,18 @@ from litellm_prompt_router.analysis.report.control_group import Interval
 from litellm_prompt_router.analysis.report.figures import Figures
 from litellm_prompt_router.analysis.report.ledger_files import LedgerTally
 from litellm_prompt_router.documents.plurals import many
+from litellm_prompt_router.documents.shown_text import one_line
 
 TEMPLATE = "page.html.j2"
 WORD_JOINER = "\u2060"
+MAX_TEXT_CHARS = 1_000
 
 
 def page(figures: Figures, tally: LedgerTally, warnings: Sequence[str]) -> str:
     """The page. Names in it are escaped, whatever keys are called."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, finalize=_shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters.update(
         usd=number_format.usd,
         share=number_format.share,
@@ -55,6 +59,11 @@ def _with_code(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in parts)
 
 
-def _between(interval: Interval | None) -> str:
+def _between(interval: Interval | None) -> Markup:
     """No line ends behind a minus."""
-    return number_format.between(interval).replace(number_format.MINUS, number_format.MINUS + WORD_JOINER)
+    return escape(number_format.between(interval).replace(number_format.MINUS, number_format.MINUS + WORD_JOINER))
+
+
+def _shown(value: object) -> object:
+    """A text as it is to be read; what is HTML already stays."""
+    return one_line(value, MAX_TEXT_CHARS) if isinstance(value, str) and not isinstance(value, Markup) else value
