@@ -12,6 +12,7 @@ from litellm_prompt_router.request.types import RoutingDecision
 
 PASSTHROUGHS: Mapping[str, str] = {
     "bad_key_metadata": "correct `prompt_router` in the key's or team's metadata; `prompt-router policy` shows it",
+    "began_unrewritten": "a new conversation: this one replays thinking that the provider holds to how it began",
     "breaker": "the breaker opened after faults and closes by itself; `prompt-router status` shows the faults",
     "client_oauth": "nothing: the client pays by subscription, so shorter prompts would save no money",
     "client_left": "nothing: the client went away while a routing model was asked",
@@ -21,6 +22,7 @@ PASSTHROUGHS: Mapping[str, str] = {
     "no_system_prompt": "a system prompt: without one there is nothing to shorten",
     "not_in_percent": "raise `percent` in the policy: this conversation is outside the share that is switched on",
     "off": "switch it on for this key: `mode: rewrite` (or shadow) in policy, key metadata or settings",
+    "other_body": "nothing: a fallback with messages of the client's own answered, as the client asked",
     "stopped": "`prompt-router start`: it is switched off for all",
     "unknown_profile": "correct the profile's name in the policy; `prompt-router check` lists those there are",
     "unrecognised": "a profile of this prompt: `prompt-router learn TRAFFIC.jsonl` or `prompt-router split PROMPT.txt`",

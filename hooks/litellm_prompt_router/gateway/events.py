@@ -62,6 +62,7 @@ def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str
         _host(value) if name == "api_base" else value for name, value in zip(_ACCOUNT_PARAMS, stated, strict=True)
     ]
     provider, usage = text_of(kwargs.get("custom_llm_provider")), getattr(response, "usage", None)
+    items = _items(response)
     return AnsweredAttempt(
         deployment_id=text_of((params.get("model_info") or {}).get("id")),
         provider=provider,
@@ -71,9 +72,9 @@ def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str
         breakdown=breakdown if isinstance(breakdown, Mapping) else None,
         first_token_seconds=_first_token_seconds(kwargs),
         usage_reason=usage_reason or _client_left(kwargs),
-        may_be_guess=kwargs.get("stream") is True and _tells_no_more_than_totals(usage),
+        may_be_guess=kwargs.get("stream") is True and _tells_no_more_than_totals(usage, is_responses=items is not None),
         parameters=parameters if isinstance(parameters := kwargs.get("optional_params"), Mapping) else {},
-        items=_items(response),
+        items=items,
     )
 
 
@@ -86,10 +87,15 @@ def _client_left(kwargs: Mapping[str, Any]) -> str | None:
     return CLIENT_LEFT if isinstance(metadata, Mapping) and metadata.get("client_disconnected") is True else None
 
 
-def _tells_no_more_than_totals(usage: object) -> bool:
-    """True where no part of the input is told apart, as in what LiteLLM counts itself of a stream without usage."""
+def _tells_no_more_than_totals(usage: object, *, is_responses: bool) -> bool:
+    """True where no part of the input is told apart, as in what LiteLLM counts itself of a stream without usage.
+
+    Of a Responses stream what it counts has no details at all (``_estimate_usage_from_text``, 1.106); OpenAI's has.
+    """
     details = usage.get("prompt_tokens_details") if isinstance(usage, Mapping) else None
     details = details or getattr(usage, "prompt_tokens_details", None)
+    if is_responses:
+        return details is None
     told = [getattr(details, name, None) for name in ("audio_tokens", "text_tokens", "cached_tokens")]
     return details is None or told in ([None, None, 0], [None, None, None])
 
