@@ -36,6 +36,18 @@ def test_many_keys_with_few_faults_each_open_it_for_all() -> None:
     assert breaker.open_for(10) == (None,)
 
 
+def test_faults_that_lie_in_what_some_send_open_it_for_them_alone() -> None:
+    """A request between them that ran well shows that not every request meets the fault."""
+    breaker = Breaker(THRESHOLDS)
+    for number in range(30):
+        breaker.failed(f"key-{number % 6}", number)
+        if number % 4 == 3:
+            breaker.succeeded("somebody else", number)
+    assert breaker.admits("somebody else", 30)
+    assert None not in breaker.open_for(30)
+    assert len(breaker.open_for(30)) == 6
+
+
 def test_a_probe_that_goes_well_closes_it() -> None:
     breaker = Breaker(THRESHOLDS)
     failing(breaker, "a", 0, 1, 2)

@@ -68,8 +68,8 @@ def test_what_is_read(contents: Any, turns: list[Turn]) -> None:
     ("body", "reason"),
     [
         ({"systemInstruction": {"parts": [{"inlineData": {}}]}, "contents": []}, "unsupported_system_content"),
-        ({"systemInstruction": [{"text": "A"}], "contents": []}, "malformed_system_content"),
-        ({"contents": [17]}, "malformed_contents"),
+        ({"systemInstruction": [{"text": "A"}], "contents": []}, "unreadable"),
+        ({"contents": [17]}, "unreadable"),
     ],
 )
 def test_what_cannot_be_read(body: dict[str, Any], reason: str) -> None:

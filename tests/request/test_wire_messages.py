@@ -131,11 +131,11 @@ def test_marks_are_counted_wherever_they_stand() -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"messages": "hi"}, "malformed_messages"),
-        ({"messages": ["hi"]}, "malformed_messages"),
-        ({"system": 7, "messages": []}, "malformed_system_content"),
+        ({"messages": "hi"}, "unreadable"),
+        ({"messages": ["hi"]}, "unreadable"),
+        ({"system": 7, "messages": []}, "unreadable"),
         ({"system": [{"type": "image"}], "messages": []}, "unsupported_system_content"),
-        ({"messages": [{"role": "system"}]}, "malformed_system_content"),
+        ({"messages": [{"role": "system"}]}, "unreadable"),
     ],
 )
 def test_what_cannot_be_read_says_why(body: dict[str, Any], reason: str) -> None:

@@ -107,9 +107,9 @@ def test_what_is_read(body: dict[str, Any], system: list[str], turns: list[Turn]
     ("body", "reason"),
     [
         ({"instructions": [{"text": "A"}], "input": "hi"}, "unsupported_system_content"),
-        ({"input": 17}, "malformed_input"),
-        ({"input": ["hi"]}, "malformed_input"),
-        ({"input": [{"role": "system", "content": []}]}, "malformed_system_content"),
+        ({"input": 17}, "unreadable"),
+        ({"input": ["hi"]}, "unreadable"),
+        ({"input": [{"role": "system", "content": []}]}, "unreadable"),
         ({"input": [{"role": "system", "content": [{"type": "input_image"}]}]}, "unsupported_system_content"),
     ],
 )

@@ -8,7 +8,7 @@ from litellm_prompt_router.profile.profile import Profile, how_to_review
 from litellm_prompt_router.record.record import UNREVIEWED
 from litellm_prompt_router.request.gate_explanation import LEFT_ALONE, GateExplanation
 from litellm_prompt_router.request.route.uncalibrated import NOT_CALIBRATED
-from litellm_prompt_router.request.types import RoutingDecision
+from litellm_prompt_router.request.types import UNREADABLE, RoutingDecision
 
 PASSTHROUGHS: Mapping[str, str] = {
     "bad_key_metadata": "correct `prompt_router` in the key's or team's metadata; `prompt-router policy` shows it",
@@ -18,7 +18,6 @@ PASSTHROUGHS: Mapping[str, str] = {
     "client_left": "nothing: the client went away while a routing model was asked",
     "error": "report it: a fault of the router's own; `prompt-router status` and the log say more",
     "holdout": "nothing: this conversation is in the control group; `holdout: 0` ends the comparison",
-    "malformed_messages": "send `messages` as the endpoint documents them",
     "no_system_prompt": "a system prompt: without one there is nothing to shorten",
     "not_in_percent": "raise `percent` in the policy: this conversation is outside the share that is switched on",
     "off": "switch it on for this key: `mode: rewrite` (or shadow) in policy, key metadata or settings",
@@ -26,6 +25,7 @@ PASSTHROUGHS: Mapping[str, str] = {
     "stopped": "`prompt-router start`: it is switched off for all",
     "unknown_profile": "correct the profile's name in the policy; `prompt-router check` lists those there are",
     "unrecognised": "a profile of this prompt: `prompt-router learn TRAFFIC.jsonl` or `prompt-router split PROMPT.txt`",
+    UNREADABLE: "send a body of the form that the endpoint documents",
     UNREVIEWED: "`prompt-router review NAME`, then `prompt-router review NAME --accept`; until then it's in shadow",
     "unsupported_endpoint": "another endpoint: chat completions, messages, responses or generateContent",
 }

@@ -33,9 +33,10 @@ from litellm_prompt_router.record.facts import DecisionContext, facts_of
 from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
 from litellm_prompt_router.request.slices import Slices
-from litellm_prompt_router.request.types import UNKNOWN_TARGET, Mode, Passthrough, Rewritten, Target
+from litellm_prompt_router.request.types import UNKNOWN_TARGET, UNREADABLE, Mode, Passthrough, Rewritten, Target
 from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest, WalkResult
 from litellm_prompt_router.request.wire import conversation_of, sender_of
+from litellm_prompt_router.request.wire.body_shape import has_shape
 from litellm_prompt_router.request.wire.carried import sent_body
 from litellm_prompt_router.request.wire.replayed_thinking import first_thinking
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
@@ -44,6 +45,7 @@ BREAKER_OPENED = "Breaker opened"
 OFF = "off"
 NOT_SEEN = "began_unrewritten"
 """Reason of a conversation whose thinking is bound to what stands ahead, and which nobody saw begin."""
+ERROR = "error"
 Result = TypeVar("Result")
 
 
@@ -233,12 +235,10 @@ class RequestHandler:
         opened = yield from self._slices_or_pass_through(pipeline.opening(data, caller.endpoint), request)
         if isinstance(opened, WalkResult):
             return _outcome_before_routing(caller, opened, without_profile)
-        sender = sender_of(data, caller.endpoint)
-        caller = replace(
-            caller,
-            conversation=conversation_of(request.scope, opened.request, sender),
-            names_session=sender.session is not None,
-        )
+        named = self._or_pass_through(lambda: _with_conversation(request, opened), request)
+        if isinstance(named, WalkResult):
+            return _outcome_before_routing(caller, named, without_profile)
+        caller = named
         recognised: RecognisedRequest | WalkResult | None = None
         only = None
         policy = without_profile
@@ -303,14 +303,13 @@ class RequestHandler:
         )
         if isinstance(opened, WalkResult):
             return None
-        sender = sender_of(data, endpoint)
-        conversation = conversation_of(request.scope, opened.request, sender)
+        caller = _with_conversation(request, opened)
+        conversation = str(caller.conversation)
         if first_thinking(data) is None and not beginnings.knows(conversation):
             return None
         began = yield from self._beginning(PASSED_BEGINNING, opened, conversation, request.caller.request_id)
         if began.policy.mode != "rewrite":
             return None
-        caller = replace(request.caller, conversation=conversation, names_session=sender.session is not None)
         return (yield from self._going_on(request, caller, opened, began))
 
     def _beginning(self, own: Beginning, opened: OpenedRequest, conversation: str, call: str) -> Slices[Beginning]:
@@ -425,13 +424,19 @@ class RequestHandler:
             self.breaker.succeeded(request.scope, time.monotonic())
         return {**walked.body} if is_changed else None
 
-    def failed(self, key: Any, error: BaseException, where: str) -> None:
-        """Reports a fault of ours in this key's request. With too many of them the breaker opens, which is told."""
+    def failed(self, key: Any, error: Exception, where: str, data: Mapping[str, Any], endpoint: str) -> bool:
+        """Reports a fault of ours in this key's request. With too many of them the breaker opens, which is told.
+
+        False, and nothing is reported or counted, where the body doesn't have its endpoint's shape.
+        """
+        if not has_shape(data, endpoint):
+            return False
         self._dispatcher.submit_error(error, where)
         for trip in self.breaker.failed(scope_of(key), time.monotonic()):
             alias = getattr(key, "key_alias", None) if trip.key is not None else None
             lines = _lines_of_trip(trip)
             self._dispatcher.submit_problem(BREAKER_OPENED, lines, alias if isinstance(alias, str) else None)
+        return True
 
     def _facts(self, request: IncomingRequest, handled: RequestOutcome) -> Facts:
         walked = handled.walked
@@ -476,7 +481,7 @@ class RequestHandler:
             ),
             request,
         )
-        is_fault = isinstance(walked.outcome, Passthrough) and walked.outcome.reason == "error"
+        is_fault = isinstance(walked.outcome, Passthrough) and walked.outcome.reason in (ERROR, UNREADABLE)
         return self._outcome_of_profile(to_route, walked, ran_without_fault=not is_fault)
 
     def _outcome_of_profile(
@@ -506,16 +511,26 @@ class RequestHandler:
         try:
             return (yield from slices)
         except Exception as error:
-            self.failed(request.key, error, "walk")
-            return WalkResult(outcome=Passthrough(reason="error"), body=request.data)
+            return self._unwalked(request, error)
 
     def _or_pass_through(self, step: Callable[[], Result], request: IncomingRequest) -> Result | WalkResult:
         """The step's result; where it fails, the fault is reported and the request passes through."""
         try:
             return step()
         except Exception as error:
-            self.failed(request.key, error, "walk")
-            return WalkResult(outcome=Passthrough(reason="error"), body=request.data)
+            return self._unwalked(request, error)
+
+    def _unwalked(self, request: IncomingRequest, error: Exception) -> WalkResult:
+        """The request as it came, after a fault: one of ours, unless the body isn't what its endpoint takes."""
+        is_fault = self.failed(request.key, error, "walk", request.data, request.caller.endpoint)
+        return WalkResult(outcome=Passthrough(reason=ERROR if is_fault else UNREADABLE), body=request.data)
+
+
+def _with_conversation(request: IncomingRequest, opened: OpenedRequest) -> Caller:
+    """Who asks, and in which conversation."""
+    sender = sender_of(request.data, request.caller.endpoint)
+    conversation = conversation_of(request.scope, opened.request, sender)
+    return replace(request.caller, conversation=conversation, names_session=sender.session is not None)
 
 
 def _outcome_before_routing(

@@ -142,7 +142,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
                 body = handler.finish(request, decided)
         except Exception as error:
             body = None
-            handler.failed(user_api_key_dict, error, "pre_call")
+            handler.failed(user_api_key_dict, error, "pre_call", data, call_type)
             metadata_bag.remove_facts(data)
         self._captured.request(user_api_key_dict, data, call_type)
         return body

@@ -3,6 +3,10 @@
 Closed, it counts faults. At the limit within the window it opens: requests pass through untouched. After a pause it is
 half open: the next request is tried, and a fault opens it again, a success closes it. Pure: the clock is passed in. One
 for each process; its calls don't overlap.
+
+A fault that isn't in what was sent meets every request. So it opens for all keys only where their faults come one after
+the other: a request between them that ran without a fault shows that theirs lie in what they sent, and then each key's
+own circuit is enough.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ MAX_KEYS = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BreakerThresholds:
-    """``key_faults`` of one key, or ``all_faults`` of all keys, within the window open the breaker for the pause."""
+    """``key_faults`` of one key, or ``all_faults`` of all keys without a success between, within the window open the
+    breaker for the pause.
+    """
 
     key_faults: int = 5
     all_faults: int = 20
@@ -82,7 +88,12 @@ class Breaker:
         return tuple(trip for trip in trips if trip is not None)
 
     def succeeded(self, key: str, now: float) -> None:
-        """Closes what is half open for this key, whose request ran without a fault, and forgets its faults."""
+        """Closes what is half open for this key, whose request ran without a fault, and forgets its faults.
+
+        Those of all keys are counted anew from here on.
+        """
+        if self._all.faults:
+            self._all.faults.clear()
         own = self._keys.get(key)
         if own is not None and not own.is_closed and now >= own.open_until:
             del self._keys[key]

@@ -37,10 +37,14 @@ or a ``prompt_cache_breakpoint``, which has a ``mode``."""
 # Requests
 
 
+UNREADABLE = "unreadable"
+"""The passthrough reason of a body that doesn't have its endpoint's shape: the client's fault, never one of ours."""
+
+
 class UnreadableRequestError(Exception):
     """The request is not of a shape we read; the argument is the passthrough reason."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = UNREADABLE) -> None:
         self.reason = reason
         super().__init__(reason)
 

@@ -21,6 +21,7 @@ REASONS: Mapping[str, str] = {
     "stopped": "switched off for all",
     "unknown_profile": "the policy names a profile that isn't there",
     "unrecognised": "another prompt than the known ones",
+    "unreadable": "not of the form that the endpoint documents",
     "unsupported_endpoint": "a kind of request that is left alone",
 }
 """Why requests pass through."""

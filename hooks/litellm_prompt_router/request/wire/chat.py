@@ -62,7 +62,7 @@ def outline(data: Mapping[str, Any]) -> BodyOutline:
     """The same, before its conversation was read."""
     messages = data.get("messages")
     if not isinstance(messages, list) or not are_objects(messages):
-        raise UnreadableRequestError("malformed_messages")
+        raise UnreadableRequestError
     leading = _leading(messages)
     system = tuple(block for number in range(leading) for block in _system_blocks(messages[number], number))
     return BodyOutline(
@@ -91,7 +91,7 @@ def _system_blocks(message: Mapping[str, Any], number: int) -> Iterator[SystemBl
         yield SystemBlock(message=number, block=None, text=content, mark=own_mark)
         return
     if not isinstance(content, list) or not content:
-        raise UnreadableRequestError("malformed_system_content")
+        raise UnreadableRequestError
     for index, block in enumerate(content):
         text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
         if not isinstance(text, str):
@@ -118,6 +118,8 @@ def _turn(message: Mapping[str, Any]) -> Turn:
                     texts.append(text)
                 elif part.get("type") not in ("text", None):
                     attachments.append(_ATTACHMENT_KINDS.get(str(part["type"]), "other"))
+    elif content is not None:
+        raise UnreadableRequestError
     role = str(message.get("role"))
     calls, arguments = _calls(message)
     parts = tuple(texts) if role == "user" and len(texts) > 1 else ()

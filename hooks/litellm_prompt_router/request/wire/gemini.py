@@ -68,7 +68,7 @@ def _parts(content: Any) -> list[dict[str, Any]]:
     parts = content.get("parts") if isinstance(content, dict) else None
     parts = [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        raise UnreadableRequestError("malformed_system_content")
+        raise UnreadableRequestError
     return parts
 
 
@@ -78,7 +78,7 @@ def _contents(contents: Any) -> list[dict[str, Any]]:
         return [{"role": "user", "parts": [{"text": contents}]}]
     contents = [contents] if isinstance(contents, dict) else contents
     if not isinstance(contents, list) or not are_objects(contents):
-        raise UnreadableRequestError("malformed_contents")
+        raise UnreadableRequestError
     return contents
 
 
@@ -92,7 +92,10 @@ def _turn(content: Mapping[str, Any]) -> Turn:
     calls: list[str] = []
     arguments: list[str] = []
     has_results = False
-    for part in [parts] if isinstance(parts, dict) else parts or ():
+    parts = [parts] if isinstance(parts, dict) else parts
+    if parts is not None and not isinstance(parts, list):
+        raise UnreadableRequestError
+    for part in parts or ():
         if not isinstance(part, dict):
             continue
         call, data = _first(part, _CALL_KEYS), _first(part, _DATA_KEYS)

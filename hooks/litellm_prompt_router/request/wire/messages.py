@@ -35,7 +35,7 @@ from litellm_prompt_router.request.wire.marks import (
     with_end_marks,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
-from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects, text_or_none
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks, without_blank
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -59,7 +59,7 @@ def outline(data: Mapping[str, Any]) -> BodyOutline:
     """The same, before its conversation was read."""
     messages = data.get("messages")
     if not isinstance(messages, list) or not are_objects(messages):
-        raise UnreadableRequestError("malformed_messages")
+        raise UnreadableRequestError
     leading = leading_of(messages)
     system = [*_system_blocks(data.get(SYSTEM) or "", TOP, None)]
     for number in range(leading):
@@ -86,7 +86,7 @@ def _system_blocks(content: Any, number: int, own_mark: Mark | None) -> Iterator
             yield SystemBlock(message=number, block=None, text=content, mark=own_mark)
         return
     if not isinstance(content, list):
-        raise UnreadableRequestError("malformed_system_content")
+        raise UnreadableRequestError
     for index, block in enumerate(content):
         text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
         if not isinstance(text, str):
@@ -98,7 +98,7 @@ def _system_blocks(content: Any, number: int, own_mark: Mark | None) -> Iterator
 def _turn(message: Mapping[str, Any]) -> Turn:
     role, content = str(message.get("role")), message.get("content")
     if not isinstance(content, list):
-        return Turn(role, content if isinstance(content, str) else "")
+        return Turn(role, text_or_none(content) or "")
     texts: list[str] = []
     results: list[str] = []
     attachments: list[str] = []

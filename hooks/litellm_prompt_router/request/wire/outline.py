@@ -9,7 +9,7 @@ from typing import Any
 from litellm_prompt_router.request.history import History, HistoryMemory
 from litellm_prompt_router.request.message_chain import STRIDE
 from litellm_prompt_router.request.slices import Slices, at_once
-from litellm_prompt_router.request.types import Mark, Request, SystemBlock, Turn
+from litellm_prompt_router.request.types import Mark, Request, SystemBlock, Turn, UnreadableRequestError
 from litellm_prompt_router.request.wire.marks import marks_of_message
 
 
@@ -62,3 +62,10 @@ class BodyOutline:
 def are_objects(messages: Sequence[Any]) -> bool:
     """True where each of them is a JSON object."""
     return set(map(type, messages)) <= {dict} or all(isinstance(message, dict) for message in messages)
+
+
+def text_or_none(content: object) -> str | None:
+    """A message's content that isn't in blocks. Raises UnreadableRequestError for one that no endpoint takes."""
+    if content is None or isinstance(content, str):
+        return content
+    raise UnreadableRequestError

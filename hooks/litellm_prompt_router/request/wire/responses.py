@@ -26,7 +26,7 @@ from litellm_prompt_router.request.wire.marks import (
     marks_behind,
     marks_of_tools,
 )
-from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects, text_or_none
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -91,7 +91,7 @@ def items_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     if given is None:
         return []
     if not isinstance(given, list) or not are_objects(given):
-        raise UnreadableRequestError("malformed_input")
+        raise UnreadableRequestError
     return given
 
 
@@ -101,7 +101,7 @@ def _system_blocks(item: Mapping[str, Any], number: int) -> Iterator[SystemBlock
         yield SystemBlock(message=number, block=None, text=content, mark=mark_of(item))
         return
     if not isinstance(content, list) or not content:
-        raise UnreadableRequestError("malformed_system_content")
+        raise UnreadableRequestError
     for index, block in enumerate(content):
         text = block.get("text") if isinstance(block, dict) and block.get("type") in _TEXT_KINDS else None
         if not isinstance(text, str):
@@ -140,7 +140,7 @@ def _arguments(item: Mapping[str, Any]) -> str:
 def _message_turn(item: Mapping[str, Any]) -> Turn:
     role, content = str(item.get("role")), item.get("content")
     if not isinstance(content, list):
-        return Turn(role, content if isinstance(content, str) else "")
+        return Turn(role, text_or_none(content) or "")
     texts: list[str] = []
     attachments: list[str] = []
     for part in content:
