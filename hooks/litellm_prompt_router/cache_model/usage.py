@@ -17,6 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+MAX_TOKENS = 10**12
+"""Of one call. A count beyond is no count of tokens."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
@@ -197,7 +200,7 @@ def _get(holder: object, name: str) -> Any:
 
 def _count(holder: object, name: str) -> int | None:
     value = _get(holder, name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS else None
 
 
 def _count_or_0(holder: object, name: str) -> int:

@@ -27,6 +27,7 @@ from litellm_prompt_router.record.prompt_state import places_of
 from litellm_prompt_router.record.record import Caller, Record
 from litellm_prompt_router.request.walk_steps import WalkResult
 from litellm_prompt_router.request.wire import SHAPES
+from litellm_prompt_router.request.wire.body_shape import has_shape
 from litellm_prompt_router.request.wire.marking import Marking
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
@@ -43,6 +44,8 @@ GIVE_WAY_AFTER_SECONDS = 0.0008
 _ATTEMPT = " attempt"
 """Ends the name under which it is kept what one attempt carries."""
 ACCOUNTING_BEHIND = "unavailable: accounting is behind"
+ACCOUNTING_FAILED = "unavailable: a fault in accounting"
+UNREADABLE_BODY = "unavailable: the request doesn't have its endpoint's form"
 
 
 def _giving_way() -> Callable[[], None]:
@@ -120,7 +123,8 @@ class RecordCompleter:
                 unobserved_until=unobserved_until,
             )
         except Exception as error:
-            self._dispatcher.submit_error(error, "accounting")
+            if has_shape(data, caller.endpoint):
+                self._dispatcher.submit_error(error, "accounting")
 
     def share(self, request_id: str, other_id: str) -> None:
         """Keeps a request for a call that goes out beside others, too."""
@@ -182,17 +186,26 @@ class RecordCompleter:
             return self._accountant.complete(record, answer, None)
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")
-            return record
+            return replace(record, estimated_net_saved_reason=ACCOUNTING_FAILED)
 
     async def _in_thread(self, record: Record, answer: AnsweredAttempt, kept: PackedRequest | None) -> Record:
         self._completing += 1
         try:
-            return await self._thread.run(partial(self._accountant.complete, record, answer, kept))
+            return await self._thread.run(partial(self._completed_by_accountant, record, answer, kept))
         except Exception as error:
             self._dispatcher.submit_error(error, "accounting")
-            return record
+            return replace(record, estimated_net_saved_reason=ACCOUNTING_FAILED)
         finally:  # LiteLLM cancels what its logging waits for too long
             self._completing -= 1
+
+    def _completed_by_accountant(self, record: Record, answer: AnsweredAttempt, kept: PackedRequest | None) -> Record:
+        """In the thread. What fails on a body that isn't what its endpoint takes is no fault of ours."""
+        try:
+            return self._accountant.complete(record, answer, kept)
+        except Exception:
+            if kept is None or _has_shape(kept):
+                raise
+            return replace(record, estimated_net_saved_reason=UNREADABLE_BODY)
 
     def completed(self, request_id: str) -> Record | None:
         """The record that ``complete`` gave, once."""
@@ -209,3 +222,10 @@ class RecordCompleter:
             if found is not None:
                 self._redis = RedisEntries(found, lambda line: self._dispatcher.submit_problem(REDIS_TITLE, (line,)))
         return self._redis
+
+
+def _has_shape(kept: PackedRequest) -> bool:
+    try:
+        return has_shape(kept.unpacked().original, kept.endpoint)
+    except (RecursionError, MemoryError):
+        return False

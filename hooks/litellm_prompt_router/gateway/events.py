@@ -17,6 +17,8 @@ from litellm_prompt_router.record.record import Facts, Record
 
 USD_DIGITS = 12
 """The cheapest token costs about 1e-9 USD; what stands three digits below that is noise."""
+MAX_USD = 1e9
+"""Of one call. What is beyond, negative or not a number is no bill."""
 
 
 def success_record(facts: Facts, kwargs: Mapping[str, Any], response: Any) -> Record:
@@ -52,19 +54,16 @@ def answered_response(kwargs: Mapping[str, Any], result: Any) -> Any:
 
 def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str | None = None) -> AnsweredAttempt:
     """The attempt that answered, from the same event. ``usage_reason``: why its usage isn't one of the kept request."""
-    params = kwargs.get("litellm_params") or {}
-    payload = kwargs.get("standard_logging_object") or {}
-    breakdown = payload.get("cost_breakdown") if isinstance(payload, Mapping) else None
-    stated = [
-        str(params.get(name) or (kwargs.get("optional_params") or {}).get(name) or "") for name in _ACCOUNT_PARAMS
-    ]
+    params, optional = _mapping(kwargs.get("litellm_params")), _mapping(kwargs.get("optional_params"))
+    breakdown = _mapping(kwargs.get("standard_logging_object")).get("cost_breakdown")
+    stated = [str(params.get(name) or optional.get(name) or "") for name in _ACCOUNT_PARAMS]
     account = [
         _host(value) if name == "api_base" else value for name, value in zip(_ACCOUNT_PARAMS, stated, strict=True)
     ]
     provider, usage = text_of(kwargs.get("custom_llm_provider")), getattr(response, "usage", None)
     items = _items(response)
     return AnsweredAttempt(
-        deployment_id=text_of((params.get("model_info") or {}).get("id")),
+        deployment_id=text_of(_mapping(params.get("model_info")).get("id")),
         provider=provider,
         model=text_of(kwargs.get("model")),
         scope=scope_in(provider, *account),
@@ -116,9 +115,17 @@ _ACCOUNT_PARAMS = (
 """What tells accounts at a provider apart, each with caches of its own."""
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    """What LiteLLM logs may be anything: an empty one in place of what isn't a mapping."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _host(address: str) -> str:
     """The host alone: for Bedrock and others LiteLLM states another path where the answer was streamed (1.106)."""
-    return urlsplit(address).netloc or address
+    try:
+        return urlsplit(address).netloc or address
+    except ValueError:  # no address at all
+        return address
 
 
 def _first_token_seconds(kwargs: Mapping[str, Any]) -> float:
@@ -130,8 +137,8 @@ def _first_token_seconds(kwargs: Mapping[str, Any]) -> float:
 
 
 def _usd(cost: object) -> Decimal | None:
-    """LiteLLM's cost, a float, without the digits that only binary rounding put there."""
-    if not isinstance(cost, (int, float)) or isinstance(cost, bool):
+    """LiteLLM's cost, a float, without the digits that only binary rounding put there; None where it is no amount."""
+    if not isinstance(cost, (int, float)) or isinstance(cost, bool) or not 0 <= cost <= MAX_USD:
         return None
     return round(Decimal(cost), USD_DIGITS).normalize()
 

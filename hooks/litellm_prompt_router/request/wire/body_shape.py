@@ -17,20 +17,17 @@ MAX_DEPTH = 100
 MAX_VALUES = 500_000
 """That are looked at; a body of more is taken for one that nobody can read."""
 MAX_INTEGER = 2**64
-_BODY_FIELDS = (
-    *("messages", "system", "input", "instructions", "contents", "systemInstruction", "system_instruction"),
-    *("tools", "functions", "mcp_servers", "cache_control", "prompt_cache_breakpoint", "model", "extra_body", "config"),
-    *("cache_control_injection_points", "prompt_cache_key", "web_search_options", "fallbacks"),
-)
-"""What is read of a body. The others are LiteLLM's, or nobody's."""
+_NOT_THE_CLIENTS = frozenset({"proxy_server_request", "metadata", "secret_fields"})
+"""Where LiteLLM has objects of its own, beside the fields that begin with its name."""
+_JSON_TYPES = (str, int, float, bool, dict, list)
 _Is = Callable[[Any], bool]
 
 
 def has_shape(data: Mapping[str, Any], call_type: str) -> bool:
     """False where the fault that a body met may lie in the body. Raises nothing, and takes bounded time."""
-    if not all(is_json(data[field]) for field in _BODY_FIELDS if field in data):
+    if not all(is_json(value) for name, value in data.items() if _is_of_body(name, value)):
         return False
-    parameters = ("tools", _objects), ("functions", _objects), ("cache_control", _object)
+    parameters = ("tools", _tools), ("functions", _tools), ("cache_control", _object)
     texts = (
         ("model", _text),
         ("prompt_cache_key", _text),
@@ -38,6 +35,12 @@ def has_shape(data: Mapping[str, Any], call_type: str) -> bool:
         ("cache_control_injection_points", _objects),
     )
     return _fields(data, *parameters, *texts) and _SHAPES.get(call_type, _fields)(data)
+
+
+def _is_of_body(name: object, value: object) -> bool:
+    if not isinstance(name, str) or name in _NOT_THE_CLIENTS or name.startswith("litellm_"):
+        return False
+    return isinstance(value, _JSON_TYPES)
 
 
 def is_json(value: Any) -> bool:
@@ -97,6 +100,19 @@ def _objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
+def _tools(value: Any) -> bool:
+    """Tools in any endpoint's form, those in a server's or a namespace's list too, which ``is_json`` keeps from endless
+    nesting.
+    """
+    named = ("name", _text), ("description", _text)
+    inner = [(name, _tools) for name in ("tools", "functionDeclarations", "function_declarations")]
+    return _objects(value) and all(
+        _fields(tool, *named, ("function", _object), ("cache_control", _object), *inner)
+        and _fields(tool.get("function") or {}, *named)
+        for tool in value
+    )
+
+
 def _blocks(value: Any) -> bool:
     """A text, or blocks that each say what they are, and whose texts are texts; those in a result likewise."""
     if isinstance(value, str):
@@ -135,8 +151,9 @@ def _items(value: Any) -> bool:
     if isinstance(value, str):
         return True
     return _objects(value) and all(
-        _fields(item, ("type", _text), ("role", _text), ("content", _blocks), ("name", _text), ("tools", _objects))
-        and (not str(item.get("type")).endswith("_output") or _fields(item, ("output", _output), ("call_id", _text)))
+        _fields(item, ("type", _text), ("role", _text), ("content", _blocks), ("name", _text), ("call_id", _text))
+        and _fields(item, ("tools", _tools), ("cache_control", _object))
+        and (not str(item.get("type")).endswith("_output") or _fields(item, ("output", _output)))
         for item in value
     )
 

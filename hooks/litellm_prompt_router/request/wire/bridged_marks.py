@@ -37,7 +37,7 @@ def _plan(
     cuts = [
         [["messages", number, "content"], [[len(block.text), block.mark and dict(block.mark)] for block in blocks]]
         for number, blocks in enumerate(messages)
-        if len(blocks) > 1 or blocks[0].mark is not None
+        if len(blocks) > 1 or (blocks and blocks[0].mark is not None)
     ]
     points = points_for(data, rewritten)
     if rewritten.composition.late:

@@ -141,6 +141,8 @@ def write(data: Mapping[str, Any], request: Request, rewritten: Rewritten) -> di
     key = next(key for key in _SYSTEM_KEYS if data.get(key) is not None)
     instruction = data[key]
     blocks = list(out_blocks(request, rewritten))
+    if not blocks:  # nothing of the prompt is sent: an instruction without parts would be refused
+        return {name: value for name, value in data.items() if name != key}
     if isinstance(instruction, str):
         return {**data, key: "".join(block.text for block in blocks)}
     sources = _parts(instruction)
