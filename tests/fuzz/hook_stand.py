@@ -110,7 +110,8 @@ class HookStand:
         event: dict[str, Any] = stated if isinstance(stated, dict) else {}
         params = event.get("litellm_params")
         params = {**params, BAG: bag} if isinstance(params, dict) else {BAG: bag}
-        attempt = {**seen.out, **{key: value for key, value in params.items() if isinstance(key, str)}}
+        chosen = {"model": "anthropic/claude-sonnet-4-5", "api_base": None, "model_info": {"id": "d-claude-0"}}
+        attempt = {**seen.out, **chosen}  # what a deployment is, LiteLLM's router says, not the client
         await self._called(hook.async_pre_call_deployment_hook(attempt, case.endpoint))
         headers = await self._called(hook.async_post_call_response_headers_hook({BAG: bag}, KEY, None))
         seen.told.append(str(headers))

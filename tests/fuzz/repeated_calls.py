@@ -34,7 +34,11 @@ async def repeated_laws(stand: HookStand, case: FuzzCase, seen: Observed) -> lis
 
 
 def _appends(seen: Observed) -> bool:
-    return seen.facts is not None and seen.facts.outcome == "rewritten" and seen.facts.placement == "append"
+    """Rewritten so that late modules come behind, and begun: a user has said something."""
+    facts = seen.facts
+    return (
+        facts is not None and facts.outcome == "rewritten" and facts.placement == "append" and bool(facts.query_chars)
+    )
 
 
 def _continued(case: FuzzCase) -> FuzzCase | None:

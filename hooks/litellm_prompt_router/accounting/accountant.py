@@ -251,6 +251,8 @@ class Accountant:
         model: DeployedModel,
     ) -> bool:
         """True where the input is what a count of the texts gives, with the tools or without, as LiteLLM counts."""
+        if not self._call_blocks.can_read(kept.endpoint):
+            return False
         try:
             sent = original
             if kept.is_sent and kept.rewritten is not None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from litellm_prompt_router.gateway import metadata_bag
+from litellm_prompt_router.gateway.caller import mapping_of
 from litellm_prompt_router.gateway.calls_beside import CallBeside
 from litellm_prompt_router.gateway.deployments.answering import chosen_target
 from litellm_prompt_router.gateway.facts_in_flight import BodyThatLeft, LeftRequest
@@ -100,7 +101,7 @@ def _prepared(
         kept.attempt(body.facts.caller.request_id)
         left = left._replace(facts=body.facts, marking=left.marking and body.marking, usage_reason=None)
         metadata_bag.update_attempt(seal, left)
-    own_id = str((kwargs.get("model_info") or {}).get("id"))
+    own_id = str(mapping_of(kwargs.get("model_info")).get("id"))
     if (
         body.for_deployment is None
         or own_id in body.deployments
@@ -155,7 +156,7 @@ def _marked(kwargs: dict[str, Any], bag: dict[str, Any], left: LeftRequest, call
     marking = metadata_bag.marking_in(bag, call_type)
     if marking is None:
         return None
-    own_id = str((kwargs.get("model_info") or {}).get("id"))
+    own_id = str(mapping_of(kwargs.get("model_info")).get("id"))
     number = marking.plan_of.get(own_id, marking.plan_of.get(ANY_DEPLOYMENT))
     if number is None:
         return None

@@ -75,6 +75,11 @@ def dict_of(holder: Any, name: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def mapping_of(value: object) -> Mapping[str, Any]:
+    """What LiteLLM hands over may be anything: an empty mapping in place of what is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _key_hash(key: object) -> str | None:
     """LiteLLM's hash of the key, as in its spend logs; whatever isn't hashed yet is hashed here."""
     if not isinstance(key, str) or not key:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Self
 import litellm
 from litellm.litellm_core_utils.litellm_logging import use_custom_pricing_for_model
 
+from litellm_prompt_router.gateway.caller import mapping_of
+
 _BRIDGE_PREFIX = "responses/"
 """Begins the name of a model that LiteLLM asks through the Responses API."""
 
@@ -60,7 +62,7 @@ _TEXTS = frozenset({"messages", "tools", "input", "litellm_logging_obj", "proxy_
 
 def _cost(params: Mapping[str, Any], response: Any, model: str, provider: str | None) -> float | None:
     """What LiteLLM bills the response at; None where it can't."""
-    info = params.get("model_info") or {}
+    info = mapping_of(params.get("model_info"))
     base_model = info.get("base_model") or params.get("base_model")
     priced_by = {**params, "metadata": {"model_info": info}}
     if params.get("stream") is True:  # what LiteLLM hides in it is the other calls', too

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from litellm_prompt_router.accounting.accountant import AnsweredAttempt
 from litellm_prompt_router.accounting.counterfactual import scope_in
 from litellm_prompt_router.cache_model.usage import read_usage
-from litellm_prompt_router.gateway.caller import text_of
+from litellm_prompt_router.gateway.caller import mapping_of, text_of
 from litellm_prompt_router.record.record import Facts, Record
 
 USD_DIGITS = 12
@@ -54,8 +54,8 @@ def answered_response(kwargs: Mapping[str, Any], result: Any) -> Any:
 
 def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str | None = None) -> AnsweredAttempt:
     """The attempt that answered, from the same event. ``usage_reason``: why its usage isn't one of the kept request."""
-    params, optional = _mapping(kwargs.get("litellm_params")), _mapping(kwargs.get("optional_params"))
-    breakdown = _mapping(kwargs.get("standard_logging_object")).get("cost_breakdown")
+    params, optional = mapping_of(kwargs.get("litellm_params")), mapping_of(kwargs.get("optional_params"))
+    breakdown = mapping_of(kwargs.get("standard_logging_object")).get("cost_breakdown")
     stated = [str(params.get(name) or optional.get(name) or "") for name in _ACCOUNT_PARAMS]
     account = [
         _host(value) if name == "api_base" else value for name, value in zip(_ACCOUNT_PARAMS, stated, strict=True)
@@ -63,7 +63,7 @@ def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str
     provider, usage = text_of(kwargs.get("custom_llm_provider")), getattr(response, "usage", None)
     items = _items(response)
     return AnsweredAttempt(
-        deployment_id=text_of(_mapping(params.get("model_info")).get("id")),
+        deployment_id=text_of(mapping_of(params.get("model_info")).get("id")),
         provider=provider,
         model=text_of(kwargs.get("model")),
         scope=scope_in(provider, *account),
@@ -113,11 +113,6 @@ _ACCOUNT_PARAMS = (
     *("vertex_location", "region_name"),
 )
 """What tells accounts at a provider apart, each with caches of its own."""
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    """What LiteLLM logs may be anything: an empty one in place of what isn't a mapping."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def _host(address: str) -> str:

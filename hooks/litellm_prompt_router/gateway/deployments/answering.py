@@ -63,13 +63,15 @@ class _Lookups(Generic[Found]):
 def chosen_target(kwargs: Mapping[str, Any], endpoint: str) -> Target:
     """What holds for the deployment that LiteLLM chose for an attempt, by the attempt's own parameters."""
     router = proxy_server.llm_router()
-    own_id = (kwargs.get("model_info") or {}).get("id")
+    info = kwargs.get("model_info")
+    info = info if isinstance(info, dict) else {}
+    own_id = info.get("id")
     found = router.get_deployment(model_id=own_id) if router is not None and isinstance(own_id, str) else None
     entry = {} if found is None else found.to_json(exclude_none=True)
     stated = {name: kwargs[name] for name in ("model", "api_base", "custom_llm_provider") if kwargs.get(name)}
     deployment = {
         "litellm_params": {**(entry.get("litellm_params") or {}), **stated},
-        "model_info": entry.get("model_info") or kwargs.get("model_info") or {},
+        "model_info": entry.get("model_info") or info,
     }
     is_auto_cached = kwargs.get("enable_prompt_caching") is True or (
         getattr(litellm, "enable_anthropic_prompt_caching", None) is True
