@@ -94,7 +94,6 @@ def test_system_prompt_is_the_leading_run(messages: list[Any], expected: list[tu
         ({"role": "user", "content": "hi"}, Turn(role="user", text="hi")),
         ({"role": "user", "content": None}, Turn(role="user", text="")),
         ({"role": "user"}, Turn(role="user", text="")),
-        ({"role": "user", "content": 7}, Turn(role="user", text="")),
         ({"role": "user", "content": [part("a"), part("b")]}, Turn(role="user", text="a\nb", parts=("a", "b"))),
         ({"role": "user", "content": ["a", part("b")]}, Turn(role="user", text="a\nb", parts=("a", "b"))),
         (

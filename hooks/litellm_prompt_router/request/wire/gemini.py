@@ -97,7 +97,7 @@ def _turn(content: Mapping[str, Any]) -> Turn:
         raise UnreadableRequestError
     for part in parts or ():
         if not isinstance(part, dict):
-            continue
+            raise UnreadableRequestError
         call, data = _first(part, _CALL_KEYS), _first(part, _DATA_KEYS)
         if isinstance(part.get("text"), str):
             if part.get("thought") is True:

@@ -35,7 +35,7 @@ from litellm_prompt_router.request.wire.marks import (
     with_end_marks,
 )
 from litellm_prompt_router.request.wire.marks import marked as marked_block
-from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects, text_or_none
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects, kind_of_block, text_or_none
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks, without_blank
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -106,7 +106,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     arguments: list[str] = []
     has_results = False
     for block in content:
-        kind = str(block.get("type")) if isinstance(block, dict) else "other"
+        kind = kind_of_block(block)
         if kind == "text":
             if isinstance(block.get("text"), str):
                 texts.append(block["text"])

@@ -69,3 +69,15 @@ def text_or_none(content: object) -> str | None:
     if content is None or isinstance(content, str):
         return content
     raise UnreadableRequestError
+
+
+def kind_of_block(block: Any) -> str:
+    """The type of a block of content. Raises UnreadableRequestError for what is no block, or has a type of another
+    type.
+    """
+    kind = block.get("type") if isinstance(block, dict) else 0
+    if isinstance(kind, str):
+        return kind
+    if kind is not None:
+        raise UnreadableRequestError
+    return "other"

@@ -26,7 +26,7 @@ from litellm_prompt_router.request.wire.marks import (
     marks_behind,
     marks_of_tools,
 )
-from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects, text_or_none
+from litellm_prompt_router.request.wire.outline import BodyOutline, are_objects, kind_of_block, text_or_none
 from litellm_prompt_router.request.wire.text_blocks import LateText, OutBlock, late_texts, out_blocks
 from litellm_prompt_router.request.wire.tool_arguments import argument_text
 
@@ -144,7 +144,7 @@ def _message_turn(item: Mapping[str, Any]) -> Turn:
     texts: list[str] = []
     attachments: list[str] = []
     for part in content:
-        kind = str(part.get("type")) if isinstance(part, dict) else "other"
+        kind = kind_of_block(part)
         if kind in _ANSWER_KINDS:
             if isinstance(part.get("text"), str):
                 texts.append(part["text"])
