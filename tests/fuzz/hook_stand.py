@@ -109,7 +109,7 @@ class HookStand:
         headers = await self._called(hook.async_post_call_response_headers_hook({BAG: bag}, KEY, None))
         seen.told.append(str(headers))
         if answer.get("form") == "failure":
-            error = litellm.BadRequestError("refused", llm_provider="openai", model="m")  # type: ignore[attr-defined]
+            error = litellm.BadRequestError("refused", llm_provider="openai", model="m")
             await self._called(hook.async_post_call_failure_hook({BAG: bag}, error, KEY))
             return
         response = _response(answer)
@@ -160,9 +160,9 @@ def _response(answer: dict[str, Any]) -> Any:
         return None
     response = litellm.ModelResponse(model="m")
     try:
-        response.usage = litellm.Usage(**usage)  # type: ignore[arg-type, attr-defined]
+        response.usage = litellm.Usage(**usage)  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001  (LiteLLM refuses what isn't usage)
-        response.usage = _object(usage)  # type: ignore[attr-defined]
+        response.usage = _object(usage)
     return response
 
 

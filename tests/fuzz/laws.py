@@ -281,9 +281,9 @@ def _figures(line: Mapping[str, Any]) -> Iterator[str]:
 
 def _is_unchanged(line: Mapping[str, Any]) -> bool:
     """True of what saves nothing whatever it costs."""
-    return line["response_cached"] or line["outcome"] == "passthrough"
+    return bool(line["response_cached"] or line["outcome"] == "passthrough")
 
 
 def _is_apart(line: Mapping[str, Any]) -> bool:
     """True of what has no part in savings: neither rewritten nor decided in shadow."""
-    return line["outcome"] == "passthrough" or line["status"] == "failure"
+    return bool(line["outcome"] == "passthrough" or line["status"] == "failure")

@@ -29,10 +29,10 @@ async def minimised(case: FuzzCase, still_breaks: Callable[[FuzzCase], Awaitable
 
 
 def _smaller(case: FuzzCase) -> Iterator[FuzzCase]:
-    for field in ("edits", "answer_edits"):
-        edits = getattr(case, field)
-        for number in range(len(edits)):
-            yield replace(case, **{field: (*edits[:number], *edits[number + 1 :])})
+    for number in range(len(case.edits)):
+        yield replace(case, edits=(*case.edits[:number], *case.edits[number + 1 :]))
+    for number in range(len(case.answer_edits)):
+        yield replace(case, answer_edits=(*case.answer_edits[:number], *case.answer_edits[number + 1 :]))
     for name in ("messages", "input", "contents", "tools"):
         held = case.body.get(name)
         if isinstance(held, list):
@@ -44,7 +44,8 @@ def _smaller(case: FuzzCase) -> Iterator[FuzzCase]:
         if name not in ("form", "usage", "event"):
             yield replace(case, answer={key: value for key, value in case.answer.items() if key != name})
     event = case.answer.get("event")
-    for name in event if isinstance(event, dict) else ():
+    event = event if isinstance(event, dict) else {}
+    for name in event:
         yield replace(case, answer={**copy.deepcopy(case.answer), "event": _without(event, name)})
 
 

@@ -58,7 +58,7 @@ def _continued(case: FuzzCase) -> FuzzCase | None:
 def _prefix(body: dict[str, Any]) -> tuple[Any, Sequence[Any]]:
     """The system prompt, and each message: as a provider would compare them."""
     system = {name: _plain_system(body[name]) for name in sorted(SYSTEM_FIELDS & body.keys())}
-    history = next((body[name] for name in HISTORIES if isinstance(body.get(name), list)), [])
+    history: list[Any] = next((body[name] for name in HISTORIES if isinstance(body.get(name), list)), [])
     return form_of(system), [form_of(plain_message(message)) for message in history]
 
 
