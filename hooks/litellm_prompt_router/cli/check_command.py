@@ -18,7 +18,7 @@ from litellm_prompt_router.cli.inputs import (
     settings_of_environment,
     unknown_profile,
 )
-from litellm_prompt_router.cli.output import percent, show_json, show_table
+from litellm_prompt_router.cli.output import percent, say, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import read_samples
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import load_profile, load_profiles, review_sheet_in
@@ -55,7 +55,7 @@ def check(names: tuple[str, ...], sample_paths: tuple[str, ...], root: Path | No
     problems.extend(error for report in reports for error in report.errors)
     claimed = sum(report.sample.samples + report.sample.others for report in reports if report.sample)
     if claimed < len(samples):
-        click.echo(f"{len(samples) - claimed} of {len(samples)} samples are no profile's prompt", err=True)
+        say(f"{len(samples) - claimed} of {len(samples)} samples are no profile's prompt", err=True)
     if as_json:
         show_json({"profiles": [asdict(report) for report in reports], "problems": problems})
     else:
@@ -89,22 +89,20 @@ def _load(root: Path, names: Sequence[str]) -> tuple[list[Profile], list[str]]:
 def _show(report: ProfileReport, sheet: str | None) -> None:
     core = f"core {report.core_tokens:,} ({percent(report.core_token_share)})"
     review = "" if report.reviewed else f", not reviewed: in shadow at most; {how_to_review(report.name, sheet)}"
-    click.echo(f"{report.name} {report.version} (digest {report.digest[:12]}){review}")
-    click.echo(f"{len(report.modules)} modules, {report.chars:,} characters, {report.tokens:,} tokens, {core}")
-    click.echo(f"recognition covers {percent(report.coverage)} of the joined prompt")
+    say(f"{report.name} {report.version} (digest {report.digest[:12]}){review}")
+    say(f"{len(report.modules)} modules, {report.chars:,} characters, {report.tokens:,} tokens, {core}")
+    say(f"recognition covers {percent(report.coverage)} of the joined prompt")
     if report.expected_token_reduction is not None:
-        click.echo(
-            f"the modules' examples need {percent(1 - report.expected_token_reduction)} of the tokens on average"
-        )
+        say(f"the modules' examples need {percent(1 - report.expected_token_reduction)} of the tokens on average")
     if report.sample is not None:
-        click.echo(_sample_line(report.sample))
-    click.echo()
+        say(_sample_line(report.sample))
+    say()
     columns = ("module", "#chars", "#tokens", "#share", "always", "requires", "#triggers", "#examples", "tools")
     show_table(columns, [_row(module) for module in report.modules])
     for warning in report.warnings:
-        click.echo(f"warning: {warning}")
+        say(f"warning: {warning}")
     for note in report.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _sample_line(sample: SampleReport) -> str:

@@ -17,7 +17,7 @@ from litellm_prompt_router.cli.demo_conversations import CONVERSATIONS, TOOLS, D
 from litellm_prompt_router.cli.demo_money import finished_records, show_money, write_report
 from litellm_prompt_router.cli.demo_proxy import DEMO_MODEL, LEDGER, PRICED_AS, UNROUTED_MODEL, own_proxy
 from litellm_prompt_router.cli.inputs import USUAL_PROFILE
-from litellm_prompt_router.cli.output import change, shortened
+from litellm_prompt_router.cli.output import change, say, say_text, shortened
 from litellm_prompt_router.cli.proxy_config import (
     KEY_VARIABLE,
     environment_of_file,
@@ -99,16 +99,16 @@ def demo(base_url: str | None, api_key: str | None, model: str, out: Path) -> No
     """
     if base_url is not None:
         key = api_key or _known_key()
-        click.echo(f"Proxy: {base_url}")
+        say(f"Proxy: {base_url}")
         _run(base_url, key, model, trust_env=True)
-        click.echo("\nWhat these calls cost is in that proxy's ledger: prompt-router report logs/prompt_router.jsonl")
-        click.echo(NEXT.format(url=base_url))
+        say("\nWhat these calls cost is in that proxy's ledger: prompt-router report logs/prompt_router.jsonl")
+        say_text(NEXT.format(url=base_url))
         return
     if is_live(USUAL_URL):
-        click.echo(f"A proxy runs at {USUAL_URL}; to send the demo through it: --base-url {USUAL_URL}")
+        say(f"A proxy runs at {USUAL_URL}; to send the demo through it: --base-url {USUAL_URL}")
     with leaving_in_order():
         _with_own_proxy(model, out)
-    click.echo(NEXT.format(url=USUAL_URL))
+    say_text(NEXT.format(url=USUAL_URL))
 
 
 def _with_own_proxy(model: str, out: Path) -> None:
@@ -125,7 +125,7 @@ def _with_own_proxy(model: str, out: Path) -> None:
             except ConfigurationError as error:
                 raise ConfigurationError([*error.problems, f"the proxy's log ({log}) ends:", *tail(log)]) from None
         if model == DEMO_MODEL:
-            click.echo(f"\n{MONEY}\n")
+            say_text(f"\n{MONEY}\n")
             show_money(records, DEMO_MODEL, UNROUTED_MODEL)
         _keep(folder / LEDGER, out)
     except ConfigurationError:
@@ -149,14 +149,14 @@ def _run(url: str, key: str, model: str, *, trust_env: bool) -> int:
     sizes: list[tuple[int, int] | None] = []
     with _client(url, key, trust_env=trust_env) as client:
         for number, conversation in enumerate(CONVERSATIONS, 1):
-            click.echo(f"\nConversation {number}: {conversation.title}")
+            say(f"\nConversation {number}: {conversation.title}")
             sizes.extend(_converse(client, conversation, system, model))
     known = [size for size in sizes if size is not None]
     if known:
         before, after = sum(size[0] for size in known), sum(size[1] for size in known)
-        click.echo(f"\n{len(known)} system prompts together: {change(before, after)} tokens")
+        say(f"\n{len(known)} system prompts together: {change(before, after)} tokens")
     else:
-        click.echo("\nNothing was routed. Is routing on for this key, and does the proxy read the bundled profiles?")
+        say("\nNothing was routed. Is routing on for this key, and does the proxy read the bundled profiles?")
     return len(sizes)
 
 
@@ -194,15 +194,13 @@ def _keep(ledger: Path, out: Path) -> None:
         page_file = out / PAGE
         is_written = write_report(kept, page_file)
     except OSError as error:
-        click.echo(
-            f"\n{out}: can't be written ({error.strerror}); choose another --out for ledger and report", err=True
-        )
+        say(f"\n{out}: can't be written ({error.strerror}); choose another --out for ledger and report", err=True)
         return
-    click.echo(f"\nLedger:  {kept}   (prompt-router report {kept} --mode rewrite)")
+    say(f"\nLedger:  {kept}   (prompt-router report {kept} --mode rewrite)")
     if is_written:
-        click.echo(f"Report:  {page_file}   (open it in a browser)")
+        say(f"Report:  {page_file}   (open it in a browser)")
     else:
-        click.echo(f"Report:  needs the extra `report`: {install_command('report')}")
+        say(f"Report:  needs the extra `report`: {install_command('report')}")
 
 
 def _converse(
@@ -210,10 +208,10 @@ def _converse(
 ) -> Iterator[tuple[int, int] | None]:
     """Sends and prints each call; yields its ``(tokens before, tokens after)``, None where nothing was decided."""
     for number, messages in enumerate(conversation.calls(), 1):
-        click.echo(f"\n  call {number}  {_last(messages[-1])}")
+        say(f"\n  call {number}  {_last(messages[-1])}")
         facts = _send(client, _body(model, system, messages))
         for line in _lines(facts):
-            click.echo(f"          {line}")
+            say(f"          {line}")
         has_sizes = "tokens-before" in facts
         yield (int(facts["tokens-before"]), int(facts["tokens-after"])) if has_sizes else None
 

@@ -11,9 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import click
-
-from litellm_prompt_router.cli.output import show_table
+from litellm_prompt_router.cli.output import say, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 LEDGER_SECONDS = 20.0
@@ -43,14 +41,12 @@ def show_money(records: Sequence[dict[str, Any]], routed: str, unrouted: str) ->
     rows = [_row(title, sides[name], bills[name]) for title, name in (("full prompt", unrouted), ("routed", routed))]
     show_table(("", "#calls", "#uncached", "#cache read", "#cache written", "#output", "#USD"), rows)
     saved = bills[unrouted] - bills[routed]
-    click.echo(f"\nRouting saved {saved:.4f} of {bills[unrouted]:.4f} USD ({saved / bills[unrouted]:.1%}).")
+    say(f"\nRouting saved {saved:.4f} of {bills[unrouted]:.4f} USD ({saved / bills[unrouted]:.1%}).")
     estimates = [Decimal(each[NET]) for each in sides[routed] if each[NET] is not None]
     without = len(sides[routed]) - len(estimates)
-    click.echo(
-        f"The proxy's own estimate, made without the second run: {sum(estimates):.4f} USD for {len(estimates)} calls."
-    )
+    say(f"The proxy's own estimate, made without the second run: {sum(estimates):.4f} USD for {len(estimates)} calls.")
     if without:
-        click.echo(f"For {without} it makes none: it can't know what the provider had cached before the proxy started.")
+        say(f"For {without} it makes none: it can't know what the provider had cached before the proxy started.")
 
 
 def _row(title: str, side: Sequence[dict[str, Any]], bill: Decimal) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import yaml
 from rich.console import Console
 
 from litellm_prompt_router.cli.demo_provider import emulated_provider
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.cli.proxy_config import DEFAULT_ENVIRONMENT, KEY_VARIABLE, make_key, read_document
 from litellm_prompt_router.cli.proxy_process import running_proxy
 from litellm_prompt_router.documents.bundled import CONFIG_NAME, bundled_config, bundled_profiles
@@ -48,7 +48,7 @@ def own_proxy(folder: Path, log: Path) -> Iterator[tuple[str, str]]:
         config.write_text(_config_of_demo(provider), "utf-8")
         with Console(stderr=True).status("Starting a proxy of our own; that takes some seconds ..."):
             url = stack.enter_context(running_proxy(config, env, log))
-        click.echo(f"Proxy: {url}, started for this demo; behind it an emulated provider, {provider}")
+        say(f"Proxy: {url}, started for this demo; behind it an emulated provider, {provider}")
         yield url, key
 
 

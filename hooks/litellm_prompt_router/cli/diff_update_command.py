@@ -23,7 +23,7 @@ from litellm_prompt_router.cli.inputs import (
     profiles_root,
     unknown_profile,
 )
-from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.output import say, say_text, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import read_prompt
 from litellm_prompt_router.files import load_profile
 
@@ -66,9 +66,9 @@ def update(name: str, prompt: str, version: str | None, dry_run: bool, root: Pat
     if as_json:
         return
     if not plan.is_changed:
-        click.echo("\nnothing to update")
+        say("\nnothing to update")
     else:
-        click.echo(f"\n{'would update' if dry_run else 'updated'} {folder}")
+        say(f"\n{'would update' if dry_run else 'updated'} {folder}")
 
 
 def _planned(name: str, prompt: str, root: Path | None, version: str | None) -> tuple[Path, UpdatePlan]:
@@ -104,7 +104,7 @@ def _show_plan(plan: UpdatePlan, *, as_json: bool, verbose: bool) -> None:
         )
         return
     told = ", ".join(f"{count} {state}" for state, count in summary.items() if count)
-    click.echo(f"{plan.profile.name} {plan.profile.version} -> {plan.version}: {told}\n")
+    say(f"{plan.profile.name} {plan.profile.version} -> {plan.version}: {told}\n")
     show_table(
         ("module", "state", "#chars before", "#chars after", "title"),
         [(p.id, _state(p), _count(p.before), _count(p.after), p.title) for p in everything],
@@ -112,12 +112,12 @@ def _show_plan(plan: UpdatePlan, *, as_json: bool, verbose: bool) -> None:
     if verbose:
         for planned in plan.modules:
             if planned.state == "edited":
-                click.echo()
-                click.echo("\n".join(_unified(planned)))
+                say()
+                say_text("\n".join(_unified(planned)))
     if plan.notes:
-        click.echo("\nneeds a look:")
+        say("\nneeds a look:")
     for note in plan.notes:
-        click.echo(f"  {note}")
+        say(f"  {note}")
 
 
 def _document(planned: PlannedModule) -> dict[str, object]:

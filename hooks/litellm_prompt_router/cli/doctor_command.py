@@ -14,7 +14,6 @@ from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import say, show_json
 from litellm_prompt_router.cli.proxy_config import KEY_VARIABLE, environment_of_file, read_document
 from litellm_prompt_router.documents.bundled import default_config
-from litellm_prompt_router.documents.shown_text import one_line
 
 
 @click.command()
@@ -56,6 +55,6 @@ def doctor(ctx: click.Context, path: Path | None, url: str | None, key: str | No
         for finding in findings:
             todo = f" -> {finding.todo}" if finding.todo is not None else ""
             level = finding.level.upper() if finding.level == "fail" else finding.level
-            say(one_line(f"{level:<4}  {finding.check:<{width}}  {finding.text}{todo}"))
+            say(f"{level:<4}  {finding.check:<{width}}  {finding.text}{todo}")
     if any(finding.level == "fail" for finding in findings):
         ctx.exit(1)

@@ -32,8 +32,9 @@ from litellm_prompt_router.cli.inputs import (
     profiles_root,
     read_profiles,
 )
-from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.output import say, show_json, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.files import PROFILE_FILE
 from litellm_prompt_router.profile.profile import Module, Profile
 
@@ -128,13 +129,13 @@ def examples(
         show_json(_document(profile, harvest, per_module, str(labelled), added, in_profile))
     else:
         _show(profile, harvest, per_module, model)
-        click.echo(f"{labelled}: {added:,} added")
+        say(f"{labelled}: {added:,} added")
         if into_profile:
-            click.echo(f"{folder / PROFILE_FILE}: {in_profile:,} added; follow-ups are left out there")
+            say(f"{folder / PROFILE_FILE}: {in_profile:,} added; follow-ups are left out there")
     if problem is not None:
         raise ConfigurationError([problem])
     if stopped:
-        click.echo("stopped; run the same command again to go on", err=True)
+        say("stopped; run the same command again to go on", err=True)
         ctx.exit(INTERRUPTED)
 
 
@@ -149,7 +150,7 @@ def _progress(
         return sum(min(len(harvest.of(module).kept), per_module) for module in routed(profile))
 
     def tell(line: str) -> None:
-        console.print(line, soft_wrap=True)
+        console.print(one_line(line), soft_wrap=True)
 
     if not console.is_terminal:
         yield lambda _: None, tell
@@ -165,10 +166,10 @@ def _show(profile: Profile, harvest: Harvest, per_module: int, model: str) -> No
     show_table(columns, _rows(profile, harvest))
     short = _short(profile, harvest, per_module)
     if short:
-        click.echo(f"short of {per_module}: {', '.join(short)}; run it again, or with another model")
+        say(f"short of {per_module}: {', '.join(short)}; run it again, or with another model")
     tokens = f"{harvest.calls:,} answers, {harvest.input_tokens:,} tokens in, {harvest.output_tokens:,} out"
     price = _price(harvest.usd) or f"unknown, LiteLLM has no price for all of it ({model})"
-    click.echo(f"\ncost, earlier runs included: {price}; {tokens}")
+    say(f"\ncost, earlier runs included: {price}; {tokens}")
 
 
 def _price(usd: Decimal | None) -> str | None:

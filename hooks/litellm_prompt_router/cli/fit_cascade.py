@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import click
-
 from litellm_prompt_router.authoring.fit.cascade import TriedBand
 from litellm_prompt_router.authoring.fit.cascade_messages import FoundCascade, find_cascade, values_from
 from litellm_prompt_router.authoring.fit.fitting import Fit
 from litellm_prompt_router.authoring.fit.gate_training import FitOptions
 from litellm_prompt_router.authoring.fit.target_table import SAVES_NOTHING, TargetReach
 from litellm_prompt_router.authoring.wavering_sections import WaveringSection, wavering_sections
-from litellm_prompt_router.cli.output import percent, show_table, span
+from litellm_prompt_router.cli.output import percent, say, show_table, span
 from litellm_prompt_router.cli.routing_options import (
     RECORDED,
     RoutingAnswersWanted,
@@ -92,7 +90,7 @@ def show_cascade(asked: AskedFit, profile: Profile, alone: Mapping[str, TargetRe
     """What the routing model brings, always asked and where words and meaning leave it open; ``alone``: without it."""
     found = asked.found
     cascade, best = found.cascade, found.fused or found.words
-    click.echo()
+    say()
     rows = [(name, *_reached(found), "0.0%") for name, found in alone.items()]
     rows += [(f"routing model, {each.lists}", *_shares(each)) for each in best.always]
     if best.chosen not in best.always:
@@ -104,11 +102,11 @@ def show_cascade(asked: AskedFit, profile: Profile, alone: Mapping[str, TargetRe
     )
     lists = "the needed sections alone" if cascade.lists == "needed" else "needed and perhaps needed sections"
     taken = f"{cascade.model} is asked {_when(best.chosen.band)}, and {lists} are sent"
-    click.echo(f"taken: {taken}; {cascade.misses} of {cascade.messages} messages missed; {promise}")
+    say(f"taken: {taken}; {cascade.misses} of {cascade.messages} messages missed; {promise}")
     for each in asked.wavering:
-        click.echo(wavering_line(each))
+        say(wavering_line(each))
     if profile.routing_model is None:
-        click.echo(f"to ask it: `router: {{model: {cascade.model}}}` in profile.yaml, `router_model: true` for the key")
+        say(f"to ask it: `router: {{model: {cascade.model}}}` in profile.yaml, `router_model: true` for the key")
 
 
 def cascade_for_json(asked: AskedFit) -> dict[str, Any]:

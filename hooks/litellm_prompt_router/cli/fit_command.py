@@ -56,7 +56,7 @@ from litellm_prompt_router.cli.inputs import (
     read_text_file,
     shown,
 )
-from litellm_prompt_router.cli.output import percent, shortened, show_json
+from litellm_prompt_router.cli.output import percent, say, shortened, show_json
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
     routing_answers_option,
@@ -231,26 +231,26 @@ def fit(
     if told is not None:
         show_cascade(told, profile, next(row.reached for row in rows if row.target == options.target))
     elif asks:
-        click.echo(f"\n{price_line(done, asked, count_tokens)}")
+        say(f"\n{price_line(done, asked, count_tokens)}")
     for module in freed:
         rules = list(obligations_in(profile.modules[profile.order[module.id]].text))
         held = f"; {len(rules)} rules in it, such as: {shortened(rules[0], PREVIEW_CHARS)}" if rules else ""
-        click.echo(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}{held}")
+        say(f"{'would leave' if dry_run else 'left'} the core: {module.id}: {module.evidence}{held}")
     for module in result.kept:
-        click.echo(f"stays in the core, as nothing is promised: {module.id}: {module.evidence}")
+        say(f"stays in the core, as nothing is promised: {module.id}: {module.evidence}")
     show_doubts(found, cases)
     if untraceable:
         ids = ", ".join(profile.modules[number].id for number in untraceable)
-        click.echo(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
+        say(f"\nno tools, so traffic can't tell who needs them; sent with every task: {ids}")
     stored = f"stored in {folders[name]}: {FIT_FILE}, {TABLE_FILE}"
     without = " ".join(f"({why})" for why in ("--dry-run" if dry_run else "", why_not or "") if why)
-    click.echo(f"\n{stored if is_stored else f'not stored {without}'}")
+    say(f"\n{stored if is_stored else f'not stored {without}'}")
     if is_refused and not dry_run:
         raise SystemExit(1)
     tuned = profile.economics
     if is_stored and tuned is not None and tuned.is_tuned and tuned.router is not None:
         again = f"`prompt-router simulate TRAFFIC.jsonl --profile {name} --tune`"
-        click.echo(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
+        say(f"{name} was tuned before this fit, so its economics don't hold any more: {again}")
 
 
 def _why_not(found: TargetReach) -> str | None:
@@ -290,11 +290,9 @@ def _read(path: str, profile: Profile) -> tuple[Sequence[Numbered], tuple[int, .
     if '"request"' not in next((line for line in text.split("\n") if line.strip()), ""):
         return parse_cases(text, shown(path), profile), ()
     inferred = infer_cases(text, shown(path), profile)
-    click.echo(
-        f"{inferred.calls} calls, {sum(inferred.skipped.values())} skipped; {len(inferred.cases)} messages", err=True
-    )
+    say(f"{inferred.calls} calls, {sum(inferred.skipped.values())} skipped; {len(inferred.cases)} messages", err=True)
     for why, count in inferred.skipped.items():
-        click.echo(f"skipped: {count} {why}", err=True)
+        say(f"skipped: {count} {why}", err=True)
     return inferred.cases, inferred.untraceable
 
 

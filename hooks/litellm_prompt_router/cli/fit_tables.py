@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-import click
-
 from litellm_prompt_router.authoring.fit import (
     LOWEST_TARGET,
     Fit,
@@ -19,7 +17,7 @@ from litellm_prompt_router.authoring.fit import (
     target_within,
 )
 from litellm_prompt_router.cli.fitted_promise import COUNTED, promise_of
-from litellm_prompt_router.cli.output import percent, shortened, show_table, span
+from litellm_prompt_router.cli.output import percent, say, shortened, show_table, span
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.documents.plurals import many
 from litellm_prompt_router.files.labelled_messages import Numbered
@@ -40,22 +38,20 @@ def routers_of(done: Fit) -> dict[str, HeldOutSelections]:
 
 def show_fit(profile: Profile, done: Fit) -> None:
     calibration = done.fitted.calibration
-    click.echo(f"{profile.name} {profile.version}")
-    click.echo(f"{len(done.cases)} messages of {calibration.conversations} conversations taught and calibrated")
-    click.echo(f"promise      {promise_of(calibration)}")
-    click.echo(f"based on     {calibration.messages} {COUNTED[calibration.over]}, {calibration.misses} missed")
-    click.echo(f"served       {_served(calibration)}")
+    say(f"{profile.name} {profile.version}")
+    say(f"{len(done.cases)} messages of {calibration.conversations} conversations taught and calibrated")
+    say(f"promise      {promise_of(calibration)}")
+    say(f"based on     {calibration.messages} {COUNTED[calibration.over]}, {calibration.misses} missed")
+    say(f"served       {_served(calibration)}")
     if calibration.promise != "none":
-        click.echo(
-            f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})"
-        )
+        say(f"threshold    {calibration.threshold:.2f} (for the expected promise {calibration.expected_threshold:.2f})")
     if done.fitted.semantics is not None:
         fused = done.fitted.semantics.calibration
-        click.echo(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
-        click.echo(f"served       {_served(fused)}")
+        say(f"with {done.fitted.semantics.model}: {promise_of(fused)}")
+        say(f"served       {_served(fused)}")
         if fused.promise != "none":
-            click.echo(f"threshold    {fused.threshold:.2f} for words and meaning together")
-    click.echo("holds for    traffic like these messages, as long as it stays like them\n")
+            say(f"threshold    {fused.threshold:.2f} for words and meaning together")
+    say("holds for    traffic like these messages, as long as it stays like them\n")
 
 
 def show_targets(rows: Sequence[TargetRow], chosen: float, advised: float | None) -> None:
@@ -75,7 +71,7 @@ def show_targets(rows: Sequence[TargetRow], chosen: float, advised: float | None
         ],
     )
     if advised is not None and advised != chosen:
-        click.echo(f"to take the recommended one: --target {advised:g}")
+        say(f"to take the recommended one: --target {advised:g}")
 
 
 def core_share(profile: Profile) -> float:
@@ -98,7 +94,7 @@ def show_core(profile: Profile) -> None:
     """How little there is to leave out, where that says more of the figures than the labels do."""
     share = core_share(profile)
     if share >= MOST_IN_CORE:
-        click.echo(
+        say(
             f"the core alone is {percent(share)} of the tokens, whatever the target: what need not be sent with every "
             "request leaves it by hand, `always` and `until_labelled` taken out (docs/routing.md, which sections may"
             " go)"
@@ -150,11 +146,11 @@ def show_doubts(found: Sequence[LabelDoubt], cases: Sequence[Numbered]) -> None:
     texts = {line: case.text for line, case in cases}
     if found:
         costs = "one wrong need in a hundred messages costs much of the saving"
-        click.echo(f"\n{many(len(found), 'label')} to look at again; {costs}")
+        say(f"\n{many(len(found), 'label')} to look at again; {costs}")
     for doubt in found[:MAX_DOUBTS]:
-        click.echo(f"line {doubt.line}: {_said(doubt)}: {shortened(texts[doubt.line], PREVIEW_CHARS)}")
+        say(f"line {doubt.line}: {_said(doubt)}: {shortened(texts[doubt.line], PREVIEW_CHARS)}")
     if len(found) > MAX_DOUBTS:
-        click.echo(f"and {len(found) - MAX_DOUBTS} more (--json lists them)")
+        say(f"and {len(found) - MAX_DOUBTS} more (--json lists them)")
 
 
 def _said(doubt: LabelDoubt) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from litellm_prompt_router.cli.output import percent
 from litellm_prompt_router.documents.plurals import many
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.gate_explanation import LEFT_ALONE, GateExplanation
 from litellm_prompt_router.request.untuned_rule import MIN_DROPPED_SHARE
@@ -20,7 +21,7 @@ def labelled(label: str, text: str) -> str:
     """``label        text``, wrapped, further lines beneath the text."""
     head = f"{label:<{LABEL_WIDTH}}"
     return textwrap.fill(
-        text,
+        one_line(text),
         WIDTH,
         initial_indent=head,
         subsequent_indent=" " * (LABEL_WIDTH + 2 * text.startswith("- ")),

@@ -16,6 +16,7 @@ from litellm_prompt_router.cli.inputs import (
     shown,
 )
 from litellm_prompt_router.cli.labeller import Labeller
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.cli.prompt_samples import lines_of, show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case, parse_cases
@@ -107,7 +108,7 @@ def label(
     try:
         labeller.run(ranked)
     except (KeyboardInterrupt, click.Abort):
-        click.echo()
+        say()
     labeller.say_end(len(todo))
 
 

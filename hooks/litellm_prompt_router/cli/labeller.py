@@ -11,7 +11,7 @@ from typing import Literal
 
 import click
 
-from litellm_prompt_router.cli.output import shortened, show_table
+from litellm_prompt_router.cli.output import say, shortened, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.labelled_messages import Case
 from litellm_prompt_router.files.replace_files import PRIVATE_MODE, replace_files
@@ -57,14 +57,14 @@ class Labeller:
 
     def say_end(self, asked: int) -> None:
         """What the file holds now, and what that shows."""
-        click.echo(f"\n{self._target}: {len(self._done):,} labelled, of which {self._needing:,} need a module")
-        click.echo(f"{self.progress()}, {FOR_EXPECTED} are enough for an expected one; `fit` learns from the others")
+        say(f"\n{self._target}: {len(self._done):,} labelled, of which {self._needing:,} need a module")
+        say(f"{self.progress()}, {FOR_EXPECTED} are enough for an expected one; `fit` learns from the others")
         if len(self._places) < asked:
-            click.echo("run the same command again to go on")
+            say("run the same command again to go on")
         needed = {module for case in self._done for module in case.needs}
         core = [module.id for module in self._modules if module.always and module.id not in needed]
         if self._done and core:
-            click.echo(f"core in profile.yaml, and needed by no message so far: {', '.join(core)}")
+            say(f"core in profile.yaml, and needed by no message so far: {', '.join(core)}")
 
     def progress(self) -> str:
         """``12 of 230 for a guaranteed promise``: answers that need a module and that `fit` will calibrate with."""
@@ -80,7 +80,7 @@ class Labeller:
         chosen = {module.id for module in self._modules if module.id in kept.needs}
         self._show(asked, chosen, at, of)
         while True:
-            click.echo(f"needs: {self._named(chosen) or 'nothing beyond the core'}")
+            say(f"needs: {self._named(chosen) or 'nothing beyond the core'}")
             click.echo("> ", nl=False)
             line = sys.stdin.readline()
             if not line:
@@ -98,12 +98,12 @@ class Labeller:
                     module = self._module(number)
                     chosen ^= {module.id} if module else set()
             else:
-                click.echo(KEYS)
+                say(KEYS)
 
     def _module(self, number: str) -> Module | None:
         if number.isdecimal() and 1 <= int(number) <= len(self._modules):
             return self._modules[int(number) - 1]
-        click.echo(f"{number or '?'}: say a module's number, 1 to {len(self._modules)}")
+        say(f"{number or '?'}: say a module's number, 1 to {len(self._modules)}")
         return None
 
     def _named(self, chosen: set[str]) -> str:
@@ -113,7 +113,7 @@ class Labeller:
     def _show(self, asked: CaseToLabel, chosen: set[str], at: int, of: int) -> None:
         case = asked.case
         listed = [(place + 1, self._modules[place]) for place in asked.best_first()]
-        click.echo(f"\nmessage {at + 1:,} of {of:,}; {self.progress()}\n")
+        say(f"\nmessage {at + 1:,} of {of:,}; {self.progress()}\n")
         show_table(
             ("", "#", "module", "what it is about"),
             [
@@ -126,16 +126,16 @@ class Labeller:
                 for number, module in listed
             ],
         )
-        click.echo()
+        say()
         hidden = len(case.history) - HISTORY_SHOWN
         if hidden > 0:
-            click.echo(f"  ({hidden:,} earlier)")
+            say(f"  ({hidden:,} earlier)")
         for text in case.history[-HISTORY_SHOWN:]:
-            click.echo(f"  earlier: {shortened(text, HISTORY_CHARS)}")
+            say(f"  earlier: {shortened(text, HISTORY_CHARS)}")
         if case.tool_calls:
-            click.echo(f"  called so far: {', '.join(dict.fromkeys(case.tool_calls))}")
+            say(f"  called so far: {', '.join(dict.fromkeys(case.tool_calls))}")
         click.secho(_printable(case.text), bold=True)
-        click.echo(KEYS)
+        say(KEYS)
 
     def _show_text(self, number: str) -> None:
         module = self._module(number)

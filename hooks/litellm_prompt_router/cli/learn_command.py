@@ -20,7 +20,7 @@ from litellm_prompt_router.cli.inputs import (
     setting_for,
     shown,
 )
-from litellm_prompt_router.cli.output import percent, say, shortened, show_json, show_table
+from litellm_prompt_router.cli.output import percent, say, say_text, shortened, show_json, show_table
 from litellm_prompt_router.cli.prompt_samples import lines_of, show_skipped
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.profile.profile import Profile
@@ -82,7 +82,7 @@ def learn(
             )
     if written:
         say("Read each REVIEW.md, or `prompt-router review NAME`; then `prompt-router check`.")
-        say(setting_for(written[0].parent))
+        say_text(setting_for(written[0].parent))
     elif not only_list:
         raise ConfigurationError(
             [f"{shown(traffic)}: no new system prompt of {min_chars:,} characters or more; see --min-chars and --all"]

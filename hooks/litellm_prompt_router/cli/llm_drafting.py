@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -23,6 +22,7 @@ from litellm_prompt_router.authoring.split.model_questions import (
     read_answer,
     with_answers,
 )
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 ATTEMPTS = 2
@@ -61,7 +61,7 @@ def with_model(draft: Draft, model: str, answers_path: Path) -> Draft:
     except OSError as error:
         raise ConfigurationError([f"{answers_path}: can't be written ({error.strerror}); fix that"]) from None
     cost = f"${spent:.4f}" if not unpriced else f"${spent:.4f} and {unpriced} calls without a known price"
-    click.echo(f"{model}: {asked} calls, {len(draft.modules)} modules answered, cost {cost}")
+    say(f"{model}: {asked} calls, {len(draft.modules)} modules answered, cost {cost}")
     return with_answers(draft, answers)
 
 

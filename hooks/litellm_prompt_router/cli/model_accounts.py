@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from litellm_prompt_router.analysis.simulate import BASELINE, BlocksOf, Parts, Report, parse_prices
@@ -16,6 +17,7 @@ from litellm_prompt_router.cache_model import BlockReader, HostCache, Prices, Ru
 from litellm_prompt_router.cli.inputs import read_bytes
 from litellm_prompt_router.cli.output import percent, say, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.request.types import CHAT, Target
 
 COLUMNS = ("policy", "#USD", "#USD/conversation", "#read", "#written", "#uncached", "#mean prompt", "#vs full-cached")
@@ -124,7 +126,7 @@ def watched(items: Sequence[Item], what: str) -> Iterator[Item]:
         yield from items
         return
     with Progress(console=console, transient=True) as progress:
-        yield from progress.track(items, description=what)
+        yield from progress.track(items, description=escape(one_line(what)))
 
 
 def say_counts(what: str, calls: int, report: Report) -> None:

@@ -9,6 +9,7 @@ import click
 
 from litellm_prompt_router.cli.inputs import json_option, profiles_option, profiles_target, read_bytes, shown
 from litellm_prompt_router.cli.learn_command import MIN_CHARS
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.documents.errors import ConfigurationError
 
 INTERRUPTED = 130
@@ -95,7 +96,7 @@ def onboard(
     try:
         page = Onboarding(raw, shown(source), wishes).run()
     except KeyboardInterrupt:
-        click.echo("stopped; run the same command again to go on", err=True)
+        say("stopped; run the same command again to go on", err=True)
         ctx.exit(INTERRUPTED)
     if opens and page is not None:
         click.launch(str(page.absolute()))

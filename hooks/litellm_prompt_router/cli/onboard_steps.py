@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 
 from litellm_prompt_router.analysis.simulate import ProfileGain, RecordedCall
@@ -25,10 +24,11 @@ from litellm_prompt_router.cli.onboard_account import (
 )
 from litellm_prompt_router.cli.onboard_terminal import show_page, wrapped
 from litellm_prompt_router.cli.onboard_wishes import StatusLine, Wishes
-from litellm_prompt_router.cli.output import show_json
+from litellm_prompt_router.cli.output import say, say_text, show_json
 from litellm_prompt_router.cli.prompt_samples import show_skipped
 from litellm_prompt_router.cli.routing_options import asked_model_prices
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.files import OWN_FOLDER, PROFILE_FILE, load_profile
 from litellm_prompt_router.files.replace_files import replace_files
 from litellm_prompt_router.onboarding.agent_findings import findings_of
@@ -105,7 +105,7 @@ class Onboarding:
             show_json(self._document(found, skipped, taken, account, total, path))
         else:
             show_page(page)
-            click.echo(f"\nthe same as a page: {path}")
+            say(f"\nthe same as a page: {path}")
         return path
 
     def _page(self, found: Sequence[AgentFindings]) -> Path:
@@ -121,7 +121,7 @@ class Onboarding:
         if self._wishes.as_json:
             show_json({"verdict": {"kind": "no", "sentence": sentence}, "agents": [], "page": None})
         else:
-            click.echo(wrapped(sentence))
+            say_text(wrapped(sentence))
         return True
 
     # Traffic
@@ -286,7 +286,7 @@ class Onboarding:
     def _checked(self, profile: Profile) -> int:
         (report,) = check_profiles([profile], [], floor=self._floor)
         for problem in report.errors:
-            click.echo(f"check: {problem}", err=True)
+            say(f"check: {problem}", err=True)
         return len(report.errors) + len(report.warnings)
 
     def _key(self, account: Account | None, profiles: Iterable[str]) -> str:
@@ -296,7 +296,7 @@ class Onboarding:
         )
 
     def _say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True)
+        self._console.print(one_line(line), soft_wrap=True)
 
     def _status(self, text: str) -> StatusLine:
         return StatusLine(self._console, text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from litellm_prompt_router.cli.inputs import shown
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.files import OWN_FOLDER
 from litellm_prompt_router.onboarding.findings import FoundAgent
 from litellm_prompt_router.onboarding.next_steps import command
@@ -57,7 +58,7 @@ class StatusLine:
     """A line on stderr that says what is going on, while somebody watches."""
 
     def __init__(self, console: Console, text: str) -> None:
-        self._status = console.status(text) if console.is_terminal else None
+        self._status = console.status(one_line(text)) if console.is_terminal else None
 
     def __enter__(self) -> Callable[[str], None]:
         if self._status is None:

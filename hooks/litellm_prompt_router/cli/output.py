@@ -23,9 +23,25 @@ NARROW_NAME_CHARS = 60
 """Names up to this stay whole on the narrowest terminal."""
 
 
-def say(text: str = "", *, err: bool = False) -> None:
-    """Lines of text on stdout, or on stderr. What would steer a terminal shows as its escape."""
-    click.echo(several_lines(text), err=err)
+def say(*lines: str, err: bool = False, bold: bool = False, fg: str | None = None) -> None:
+    """A line each on stdout, or on stderr: line ends at a line's beginning and end are blank lines.
+
+    Whatever names are in a line, it stays one: a line end inside it, and what would steer a terminal, shows as its
+    escape. For a text of several lines there is ``say_text``.
+    """
+    shown = "\n".join(map(_one_line_between_blank_ones, lines))
+    click.secho(shown, err=err, bold=bold or None, fg=fg)
+
+
+def say_text(text: str, *, err: bool = False, bold: bool = False, fg: str | None = None) -> None:
+    """A text with line ends of its own, tabs as spaces. A name from outside goes into it by ``one_line``."""
+    click.secho(several_lines(text.expandtabs()), err=err, bold=bold or None, fg=fg)
+
+
+def _one_line_between_blank_ones(line: str) -> str:
+    inner = line.strip("\n")
+    before = len(line) - len(line.lstrip("\n")) if inner else len(line)
+    return "\n" * before + one_line(inner) + "\n" * (len(line) - before - len(inner))
 
 
 def show_table(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.documents.bundled import CONFIG_NAME, bundled_config, default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
 
@@ -59,7 +60,7 @@ def find_policy(stated: Path | None, config_path: Path | None) -> PolicyLocation
     if config_path is None:
         config_path = default_config()
         if config_path == bundled_config():
-            click.echo(_bundled_note(config_path), err=True)
+            say(_bundled_note(config_path), err=True)
     if not config_path.is_file():
         problem = f"{config_path}: no such file; name the proxy's with --config, or the policy file with --policy"
         raise ConfigurationError([problem])

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-import click
-
 from litellm_prompt_router.authoring.check.sample_report import PromptSample
 from litellm_prompt_router.cli.inputs import read_bytes, shown
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.traffic import read_traffic
 from litellm_prompt_router.request.types import UnreadableRequestError
@@ -71,6 +70,6 @@ def lines_of(path: str) -> Iterator[TextIO]:
 def show_skipped(problems: Sequence[str]) -> None:
     """Tells of lines that are no calls, on stderr; a few in full."""
     for problem in problems[:SHOWN_PROBLEMS]:
-        click.echo(f"skipped: {problem}", err=True)
+        say(f"skipped: {problem}", err=True)
     if len(problems) > SHOWN_PROBLEMS:
-        click.echo(f"skipped: {len(problems) - SHOWN_PROBLEMS:,} more", err=True)
+        say(f"skipped: {len(problems) - SHOWN_PROBLEMS:,} more", err=True)

@@ -196,7 +196,7 @@ def _show(figures: Figures) -> None:
         )
     if figures.step is not None:
         reason, number, step = figures.step
-        say(f"\nmost often {reason}, {many(number, 'call')}: {HINDRANCES[reason]}\nto do: {step}")
+        say(f"\nmost often {reason}, {many(number, 'call')}: {HINDRANCES[reason]}", f"to do: {step}")
     for title, listed in (("greatest losses", figures.losses), ("greatest gains", figures.gains)):
         if listed:
             say("")

@@ -13,7 +13,7 @@ from litellm_prompt_router.cli.inputs import (
     profiles_root,
     unknown_profile,
 )
-from litellm_prompt_router.cli.output import percent, show_table
+from litellm_prompt_router.cli.output import percent, say, say_text, show_table
 from litellm_prompt_router.files import REVIEW_FILE, load_profile
 from litellm_prompt_router.files.profile_editor import ProfileEditor
 from litellm_prompt_router.profile.profile import Profile
@@ -44,13 +44,13 @@ def review(name: str, accept: bool, root: Path | None) -> None:
 
 def _accept(folder: Path, profile: Profile) -> None:
     if profile.reviewed:
-        click.echo(f"{profile.name}: reviewed already")
+        say(f"{profile.name}: reviewed already")
         return
     editor = ProfileEditor(folder)
     editor.set_field("reviewed", True)
     editor.save()
     taken_up = "proxies that read this folder take it up within seconds, while they run"
-    click.echo(f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; {taken_up}")
+    say(f"{profile.name}: accepted, `reviewed: true` is in {editor.path}; {taken_up}")
 
 
 def _say_routing_model(profile: Profile) -> None:
@@ -59,7 +59,7 @@ def _say_routing_model(profile: Profile) -> None:
         return
     freed = [module.id for module in profile.modules if module.until_labelled and not module.always]
     told = f", {', '.join(freed)} among them, which nothing but its answer takes out of the core" if freed else ""
-    click.echo(
+    say(
         f"\nfor keys with `router_model: true`, {profile.routing_model.model} says for each task which of these it "
         f"needs{told}; without its answer all of them are sent"
     )
@@ -68,12 +68,10 @@ def _say_routing_model(profile: Profile) -> None:
 def _show(profile: Profile, sheet: bytes | None) -> None:
     total = max(sum(module.tokens for module in profile.modules), 1)
     optional = [module for module in profile.modules if not module.always]
-    click.echo(
-        f"{profile.name} {profile.version}: {'reviewed' if profile.reviewed else 'not reviewed, shadow at most'}"
-    )
+    say(f"{profile.name} {profile.version}: {'reviewed' if profile.reviewed else 'not reviewed, shadow at most'}")
     if optional:
         share = percent(sum(module.tokens for module in optional) / total)
-        click.echo(f"{len(optional)} of {len(profile.modules)} modules, {share} of the tokens, may be left out:\n")
+        say(f"{len(optional)} of {len(profile.modules)} modules, {share} of the tokens, may be left out:\n")
         is_told = any(module.when for module in optional)
         rows = [
             (m.id, f"{m.tokens:,}", percent(m.tokens / total), ", ".join(m.tools), ", ".join(m.triggers))
@@ -83,9 +81,9 @@ def _show(profile: Profile, sheet: bytes | None) -> None:
         show_table(("module", "#tokens", "#share", "tools", "triggers") + ("needed when",) * is_told, rows)
         _say_routing_model(profile)
     else:
-        click.echo("no module may be left out: every one is in the core")
+        say("no module may be left out: every one is in the core")
     part = risky_part(sheet.decode("utf-8", "replace")) if sheet is not None else ""
     if part:
-        click.echo(f"\nFrom {REVIEW_FILE}, as drafted:\n\n{part}")
+        say_text(f"\nFrom {REVIEW_FILE}, as drafted:\n\n{part}")
     if not profile.reviewed:
-        click.echo(f"\nto accept it: prompt-router review {profile.name} --accept")
+        say(f"\nto accept it: prompt-router review {profile.name} --accept")

@@ -21,7 +21,7 @@ from litellm_prompt_router.cli.inputs import (
     settings_of_environment,
     unknown_profile,
 )
-from litellm_prompt_router.cli.output import show_bytes, show_json
+from litellm_prompt_router.cli.output import say, show_bytes, show_json
 from litellm_prompt_router.cli.rewrite_explanation import (
     ExplainedRequest,
     explanation_for_json,
@@ -72,12 +72,12 @@ def rewrite(request: str, explain: bool, root: Path | None, name: str | None, as
     if isinstance(walked.outcome, Rewritten) and not walked.outcome.recognition.profile.reviewed:
         name = walked.outcome.recognition.profile.name
         todo = how_to_review(name, review_sheet_in(profiles_root(root) / name))
-        click.echo(f"{name}: not reviewed, so the proxy sends the request as it came; {todo}", err=True)
+        say(f"{name}: not reviewed, so the proxy sends the request as it came; {todo}", err=True)
     if explain:
         explained = _explained(walked.outcome, body, call_type, settings, count_tokens)
         show_json(explanation_for_json(explained)) if as_json else show_explanation(explained)
     elif isinstance(walked.outcome, Passthrough):
-        click.echo(passed(walked.outcome), err=True)
+        say(passed(walked.outcome), err=True)
         show_bytes(raw) if walked.body is body else show_json(walked.body)
     else:
         show_json(walked.body)

@@ -7,11 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from litellm_prompt_router.cli.gate_lines import gate_for_json, gate_lines, labelled
 from litellm_prompt_router.cli.module_evidence import ModuleState, states_of
-from litellm_prompt_router.cli.output import change, percent, shortened, show_table
+from litellm_prompt_router.cli.output import change, percent, say, say_text, shortened, show_table
 from litellm_prompt_router.cli.what_would_change import fallback_advice, gate_advice, passthrough_advice, review_advice
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.request.gate_explanation import GateExplanation
@@ -85,14 +83,14 @@ def show_explanation(explained: ExplainedRequest) -> None:
     """On stdout, at most 100 columns wide beside the table of modules."""
     outcome, profile = explained.outcome, explained.profile
     if isinstance(outcome, Passthrough):
-        click.echo(passed(outcome))
+        say(passed(outcome))
     if profile is not None and outcome.recognition is not None and outcome.decision is not None:
         _show_routed(explained, outcome.recognition, outcome.decision)
     for number, text in enumerate(explained.advice()):
-        click.echo(labelled("to change it" if number == 0 else "", f"- {text}"))
+        say_text(labelled("to change it" if number == 0 else "", f"- {text}"))
     states = explained.modules()
     if states and outcome.recognition is not None:
-        click.echo()
+        say()
         is_passed = isinstance(outcome, Passthrough)
         columns = ("module", "", "evidence", "detail", "#tokens", "late")
         show_table(columns, _module_rows(states, outcome.recognition, is_passed=is_passed))
@@ -137,28 +135,28 @@ def explanation_for_json(explained: ExplainedRequest) -> dict[str, Any]:
 
 def _show_routed(explained: ExplainedRequest, recognition: Recognition, decision: RoutingDecision) -> None:
     outcome, text, profile = explained.outcome, explained.text, recognition.profile
-    click.echo(f"profile      {profile.name} {profile.version}")
+    say(f"profile      {profile.name} {profile.version}")
     if not profile.reviewed:
-        click.echo(labelled("review", "not reviewed: the proxy decides and records, and sends the prompt as it came"))
-    click.echo(f"coverage     {percent(recognition.coverage)} of {len(text):,} characters")
-    click.echo(f"message      {decision.message_kind}, {decision.query_chars:,} characters")
+        say_text(labelled("review", "not reviewed: the proxy decides and records, and sends the prompt as it came"))
+    say(f"coverage     {percent(recognition.coverage)} of {len(text):,} characters")
+    say(f"message      {decision.message_kind}, {decision.query_chars:,} characters")
     if decision.is_fallback:
-        click.echo(f"fallback     {decision.fallback_reason}")
+        say(f"fallback     {decision.fallback_reason}")
     if isinstance(outcome, Rewritten):
         composition = outcome.composition
-        click.echo(f"characters   {change(len(text), composition.chars)}")
-        click.echo(f"tokens       {change(composition.original_tokens, composition.tokens)}")
-        click.echo(labelled("breakpoints", _breakpoints(outcome)))
+        say(f"characters   {change(len(text), composition.chars)}")
+        say(f"tokens       {change(composition.original_tokens, composition.tokens)}")
+        say_text(labelled("breakpoints", _breakpoints(outcome)))
         for span in recognition.spans:
             if span.kind == "slot" and span.slot is not None:
                 where = ", moved to the end" if span.slot.volatile else ""
-                click.echo(f"slot         {span.slot.name}: {span.end - span.start:,} characters{where}")
+                say(f"slot         {span.slot.name}: {span.end - span.start:,} characters{where}")
         for span in recognition.spans:
             if span.kind == "residue":
-                click.echo(f"residue      {_residue(span, text)}")
+                say(f"residue      {_residue(span, text)}")
     if explained.gate is not None:
         for line in gate_lines(explained.gate, profile):
-            click.echo(line)
+            say_text(line)
 
 
 def _module_rows(

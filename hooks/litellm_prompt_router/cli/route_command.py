@@ -27,7 +27,7 @@ from litellm_prompt_router.cli.inputs import (
     shown,
 )
 from litellm_prompt_router.cli.module_evidence import ModuleState, states_of, threshold_of
-from litellm_prompt_router.cli.output import evidence_for_json, show_json, show_table
+from litellm_prompt_router.cli.output import evidence_for_json, say, say_text, show_json, show_table
 from litellm_prompt_router.cli.routing_options import (
     RoutingAnswersWanted,
     answers_for,
@@ -134,13 +134,13 @@ def route(
         show_json({"profile": profile.name, "profile_version": profile.version, **stated, **told, **change, **scores})
         return
     show_table(("module", "evidence", "detail", "late"), [_row(state) for state in states])
-    click.echo(f"\n{_summary(decision, len(profile.modules))}")
+    say(f"\n{_summary(decision, len(profile.modules))}")
     if answers is not no_answers:
-        click.echo(_said(router.questions(turns, lookup=lookup), answers))
+        say(_said(router.questions(turns, lookup=lookup), answers))
     elif profile.fitted is None:
         _show_closest(decision, profile, turns)
     elif weighted.seen:
-        click.echo(f"a score of {threshold_of(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
+        say(f"a score of {threshold_of(weighted, profile):.2f} or more selects; {_next(weighted, profile)}")
     if by_words is not None:
         _show_both(weighted, by_words, profile)
     _show_gate(gate, decision, profile)
@@ -185,14 +185,14 @@ def _gate(decision: RoutingDecision, profile: Profile, target: Target, has_tools
 
 def _show_gate(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> None:
     """What the gate compared, and what would have less sent."""
-    click.echo()
+    say()
     if gate is None:
-        click.echo("cost gate    name a model with --model to see whether this is sent")
+        say("cost gate    name a model with --model to see whether this is sent")
     else:
         for line in gate_lines(gate, profile):
-            click.echo(line)
+            say_text(line)
     for number, text in enumerate(_advice(gate, decision, profile)):
-        click.echo(labelled("to change it" if number == 0 else "", f"- {text}"))
+        say_text(labelled("to change it" if number == 0 else "", f"- {text}"))
 
 
 def _advice(gate: GateExplanation | None, decision: RoutingDecision, profile: Profile) -> list[str]:
@@ -209,7 +209,7 @@ def _show_both(fused: WeightedConversation, by_words: WeightedConversation, prof
     names = dict.fromkeys(id for id, _ in best)
     rows = [(id, f"{value:.2f}", f"{score_of[id]:.2f}") for id, value in _by_score(fused, profile) if id in names]
     thresholds = (threshold_of(fused, profile), profile.fitted.calibration.threshold)
-    click.echo()
+    say()
     show_table(
         ("score of", "#words and meaning", "#words alone"),
         [*rows, ("threshold", *(f"{threshold:.2f}" for threshold in thresholds))],
@@ -221,7 +221,7 @@ def _show_closest(decision: RoutingDecision, profile: Profile, turns: Sequence[T
     scores = _text_scores(decision, profile, turns)
     if scores:
         named = ", ".join(f"{id} ({value:.2f})" for id, value in scores[:NEXT_SHOWN])
-        click.echo(f"not fitted, so scores select nothing; closest by their texts: {named}")
+        say(f"not fitted, so scores select nothing; closest by their texts: {named}")
 
 
 def _text_scores(decision: RoutingDecision, profile: Profile, turns: Sequence[Turn]) -> list[tuple[str, float]]:

@@ -18,6 +18,7 @@ from litellm_prompt_router.authoring.asked_answers import AskedAnswers, ask_all
 from litellm_prompt_router.authoring.examples import ModelFailedError
 from litellm_prompt_router.authoring.wavering_sections import WaveringSection
 from litellm_prompt_router.cli.inputs import read_text_file, shown
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files.recorded_answers import RecordedAnswers, line_for, parse_answers
 from litellm_prompt_router.onboarding.asked_routing import AskedModelPrices
@@ -91,7 +92,7 @@ def answers_for(
         missing = [each for each in dict.fromkeys(questions) if recorded(wanted.model, each) is None]
         done = _ask(wanted.model, wanted.path, missing, Router(profile).section_ids, recorded)
         if says_cost:
-            click.echo(cost_line(wanted.model, done), err=True)
+            say(cost_line(wanted.model, done), err=True)
     return recorded
 
 

@@ -34,8 +34,9 @@ from litellm_prompt_router.cli.inputs import (
     read_text_file,
     shown,
 )
-from litellm_prompt_router.cli.output import shortened, show_json
+from litellm_prompt_router.cli.output import say, shortened, show_json
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.files.labelled_messages import Numbered, parse_cases
 from litellm_prompt_router.profile.tokens import token_counter
 
@@ -120,11 +121,11 @@ def second_opinion(
         show_json({"profile": profile.name, **counts, "disagreements": listed})
     else:
         _show(found, cases, unanswered, model)
-        click.echo(f"\ncost: {_price(spent.usd)}; {spent.answers:,} answers; kept in {answers}")
+        say(f"\ncost: {_price(spent.usd)}; {spent.answers:,} answers; kept in {answers}")
     if problem is not None:
         raise ConfigurationError([problem])
     if is_stopped:
-        click.echo("stopped; run the same command again to go on", err=True)
+        say("stopped; run the same command again to go on", err=True)
         ctx.exit(INTERRUPTED)
 
 
@@ -153,7 +154,7 @@ def _show_price(plan: OpinionPlan, model: str, messages: int, *, as_json: bool) 
         price = None if usd is None else str(usd)
         show_json({"messages": messages, "asked": asked, "questions": len(plan.questions), **tokens, "usd": price})
         return
-    click.echo(
+    say(
         f"{asked:,} of {messages:,} messages to ask {model} about, in {len(plan.questions):,} questions: "
         f"about {input_tokens:,} tokens in and {output_tokens:,} out, {_price(usd)} uncached (--dry-run)"
     )
@@ -167,9 +168,9 @@ def _show(found: Sequence[Disagreement], cases: Sequence[Numbered], unanswered: 
     by_line: dict[int, list[Disagreement]] = {}
     for one in found:
         by_line.setdefault(one.line, []).append(one)
-    click.echo(f"{len(by_line):,} of {len(cases) - unanswered:,} messages are labelled otherwise than {model} would")
+    say(f"{len(by_line):,} of {len(cases) - unanswered:,} messages are labelled otherwise than {model} would")
     if unanswered:
-        click.echo(f"{unanswered:,} without an answer; run the same command again")
+        say(f"{unanswered:,} without an answer; run the same command again")
     texts = {line: case.text for line, case in cases}
     for line, of_line in by_line.items():
         said = [
@@ -177,9 +178,9 @@ def _show(found: Sequence[Disagreement], cases: Sequence[Numbered], unanswered: 
             for kind, verb in (("missing", "would add"), ("needless", "would drop"))
             if any(one.kind == kind for one in of_line)
         ]
-        click.echo(f"line {line}: {' and '.join(said)}: {shortened(texts[line], PREVIEW_CHARS)}")
+        say(f"line {line}: {' and '.join(said)}: {shortened(texts[line], PREVIEW_CHARS)}")
     if by_line:
-        click.echo("nothing was changed; the model may be wrong as well")
+        say("nothing was changed; the model may be wrong as well")
 
 
 @contextmanager
@@ -188,7 +189,7 @@ def _progress(plan: OpinionPlan, model: str) -> Iterator[tuple[Callable[[int], N
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
 
     def tell(line: str) -> None:
-        console.print(line, soft_wrap=True)
+        console.print(one_line(line), soft_wrap=True)
 
     if not console.is_terminal:
         yield lambda _: None, tell

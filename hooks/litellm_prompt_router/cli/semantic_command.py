@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from litellm_prompt_router.cli.inputs import json_option
-from litellm_prompt_router.cli.output import show_json, show_table
+from litellm_prompt_router.cli.output import say, show_json, show_table
 from litellm_prompt_router.local_embedding.known_models import E5_SMALL, PREFIX
 
 
@@ -30,5 +30,5 @@ def semantic(model: str, as_json: bool) -> None:
         show_json({"model": named, "folder": str(folder), **found.to_dict()})
         return
     rows = [(f"{span.tokens} tokens", f"{span.median_ms:.1f}", f"{span.p95_ms:.1f}") for span in found.spans]
-    click.echo(f"{named}: vectors of {found.size} numbers, {found.bytes / 1e6:.0f} MB in {folder}\n")
+    say(f"{named}: vectors of {found.size} numbers, {found.bytes / 1e6:.0f} MB in {folder}\n")
     show_table(("a message of", "#p50 ms", "#p95 ms"), rows)

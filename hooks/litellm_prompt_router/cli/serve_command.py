@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.cli.proxy_config import (
     DEFAULT_ENVIRONMENT,
     ENV_FILE,
@@ -59,7 +60,7 @@ def serve(path: Path | None, host: str, port: int, num_workers: int | None) -> N
     if config.key_variable == KEY_VARIABLE and not os.environ.get(KEY_VARIABLE):
         os.environ[KEY_VARIABLE] = make_key()
         remember_key(os.environ[KEY_VARIABLE])
-        click.echo(f"Made a master key and wrote it into {ENV_FILE.absolute()}")
+        say(f"Made a master key and wrote it into {ENV_FILE.absolute()}")
     _announce(config, base_url(host, port))
     workers = ["--num_workers", str(num_workers)] if num_workers is not None else []
     replace_process([*proxy_command(config.path, host, port), *workers], os.environ)
@@ -70,17 +71,15 @@ def _announce(config: ProxyConfig, url: str) -> None:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
     key = shell_key(config.key_variable, os.environ)
     is_bundled = config.path == bundled_config() and not Path(CONFIG_NAME).is_file()
-    click.echo(f"Configuration: {config.path}{' (the bundled one: none is in this folder)' if is_bundled else ''}")
-    click.echo(f"Profiles:      {config.profiles_path}")
-    click.echo(f"Base URL:      {url}   (OpenAI clients: {url}/v1)")
-    click.echo(f"Key:           {place_of_key(config, os.environ)}")
-    click.echo("Try it, from this folder:")
-    click.echo(
+    say(f"Configuration: {config.path}{' (the bundled one: none is in this folder)' if is_bundled else ''}")
+    say(f"Profiles:      {config.profiles_path}")
+    say(f"Base URL:      {url}   (OpenAI clients: {url}/v1)")
+    say(f"Key:           {place_of_key(config, os.environ)}")
+    say("Try it, from this folder:")
+    say(
         f'  curl -i {url}/v1/chat/completions -H "Authorization: Bearer {key}"'
         f" -H 'Content-Type: application/json' -d '{body}'"
     )
     if model in config.canned_models:
-        click.echo(
-            f"Answers of the model {model} are canned, and so is their usage: {CANNED_USAGE}, whatever was sent."
-        )
-    click.echo(f"See prompts being rewritten: prompt-router demo --base-url {url}\n")
+        say(f"Answers of the model {model} are canned, and so is their usage: {CANNED_USAGE}, whatever was sent.")
+    say(f"See prompts being rewritten: prompt-router demo --base-url {url}\n")

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from litellm_prompt_router.analysis.simulate import EconomicsAdvice, ProfileGain
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.profile.profile import Profile
 
 AS_IF_REVIEWED = "not reviewed: replayed as if it were; on the wire nothing changes until it is"
@@ -31,20 +30,18 @@ def say_unreviewed(profiles: Iterable[Profile]) -> None:
     """Of each that nobody reviewed, that the figures are what it would do."""
     for profile in profiles:
         if not profile.reviewed:
-            click.echo(f"\n{profile.name}: {AS_IF_REVIEWED}")
+            say(f"\n{profile.name}: {AS_IF_REVIEWED}")
 
 
 def say_gains(advised: Sequence[tuple[ProfileGain, EconomicsAdvice]], again: str) -> None:
     for gain, advice in advised:
-        click.echo(f"\n{advice.sentence}")
+        say(f"\n{advice.sentence}")
         if advice.section is not None:
             if gain.shown == "unclear":
-                click.echo(
-                    f"More conversations would tell. Until then this has the cost gate leave {gain.profile} alone:"
-                )
+                say(f"More conversations would tell. Until then this has the cost gate leave {gain.profile} alone:")
             else:
-                click.echo(f"This has the cost gate leave {gain.profile} alone, or go by what pays:")
-            click.echo(f"  {tuning_command(again, gain.profile)}")
+                say(f"This has the cost gate leave {gain.profile} alone, or go by what pays:")
+            say(f"  {tuning_command(again, gain.profile)}")
 
 
 def review_for_json(profile: Profile) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from litellm_prompt_router.cli.inputs import (
     shown,
 )
 from litellm_prompt_router.cli.llm_drafting import with_model
-from litellm_prompt_router.cli.output import percent, show_table
+from litellm_prompt_router.cli.output import percent, say, say_text, show_table
 from litellm_prompt_router.documents.errors import ConfigurationError
 from litellm_prompt_router.files import REVIEW_FILE
 from litellm_prompt_router.request.wire.declared_tools import tool_names
@@ -95,8 +95,8 @@ def split(
     if llm is not None:
         answers.unlink(missing_ok=True)
     _show(draft)
-    click.echo(f"\nwrote {folder}; read {folder / REVIEW_FILE} next, or `prompt-router review {name}`")
-    click.echo(setting_for(target))
+    say(f"\nwrote {folder}; read {folder / REVIEW_FILE} next, or `prompt-router review {name}`")
+    say_text(setting_for(target))
 
 
 def _check_name(name: str) -> None:
@@ -135,12 +135,10 @@ def _show(draft: Draft) -> None:
     core = f"core {draft.core_tokens:,} ({percent(draft.core_tokens / max(draft.tokens, 1))})"
     unproven = sum(module.tokens for module in draft.modules if module.until_labelled)
     core += f", of it {unproven:,} until labels show who needs it"
-    click.echo(
-        f"{len(draft.modules)} modules, {len(draft.prompt):,} characters, {draft.tokens:,} tokens, {core}{slots}"
-    )
+    say(f"{len(draft.modules)} modules, {len(draft.prompt):,} characters, {draft.tokens:,} tokens, {core}{slots}")
     if not draft.declared:
-        click.echo(NO_REQUEST)
-    click.echo(f"{len(draft.doubts)} doubts, {len(draft.proposals)} likely slots to look at\n")
+        say(NO_REQUEST)
+    say(f"{len(draft.doubts)} doubts, {len(draft.proposals)} likely slots to look at\n")
     columns = ("module", "#tokens", "#share", "core because", "triggers", "tools")
     show_table(
         columns,

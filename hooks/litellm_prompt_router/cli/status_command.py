@@ -17,7 +17,6 @@ from litellm_prompt_router.cli.inputs import json_option
 from litellm_prompt_router.cli.output import say, shortened, show_json, show_table
 from litellm_prompt_router.documents.bundled import CONFIG_NAME, default_config
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.shown_text import one_line
 
 if TYPE_CHECKING:
     from litellm_prompt_router.operations.workers import ProfileServed, TuningSeen, Worker, WorkerStatus
@@ -67,7 +66,7 @@ def status(ctx: click.Context, folder: Path | None, config_path: Path | None, me
         if memories:
             _show_memories([worker.status for worker in workers if not worker.is_stale])
     if lines:
-        say("\n".join(map(one_line, lines)), err=True)
+        say(*lines, err=True)
         ctx.exit(1)
 
 

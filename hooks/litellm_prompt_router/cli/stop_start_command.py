@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from litellm_prompt_router.cli.output import say
 from litellm_prompt_router.cli.policy_location import find_policy, policy_options
 
 
@@ -20,7 +21,7 @@ def stop(stated: Path | None, config_path: Path | None) -> None:
     from litellm_prompt_router.policy.policy_editor import set_stop
 
     path = find_policy(stated, config_path).path
-    click.echo(f"{path}: {'stop: true' if set_stop(path, True) else 'was stopped already'}")
+    say(f"{path}: {'stop: true' if set_stop(path, True) else 'was stopped already'}")
 
 
 @click.command()
@@ -34,4 +35,4 @@ def start(stated: Path | None, config_path: Path | None) -> None:
     from litellm_prompt_router.policy.policy_editor import set_stop
 
     path = find_policy(stated, config_path).path
-    click.echo(f"{path}: {'stop: false' if set_stop(path, False) else 'was not stopped'}")
+    say(f"{path}: {'stop: false' if set_stop(path, False) else 'was not stopped'}")

@@ -19,6 +19,7 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from litellm_prompt_router.documents.errors import ConfigurationError
+from litellm_prompt_router.documents.shown_text import one_line
 from litellm_prompt_router.gateway import attempts, metadata_bag, proxy_server
 from litellm_prompt_router.gateway.captured_calls import CapturedCalls
 from litellm_prompt_router.gateway.completion import RecordCompleter
@@ -70,7 +71,7 @@ def make_handler() -> PromptRouter:
     try:
         configuration = loader.load_at_start()
     except ConfigurationError as error:
-        print("prompt-router can't start:", *error.problems, sep="\n  ", file=sys.stderr, flush=True)
+        print("prompt-router can't start:", *map(one_line, error.problems), sep="\n  ", file=sys.stderr, flush=True)
         if not is_disabled(os.environ):
             raise
         print(f"prompt-router is switched off by {DISABLED}", file=sys.stderr, flush=True)

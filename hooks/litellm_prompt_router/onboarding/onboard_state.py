@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from litellm_prompt_router.analysis.simulate import BASELINE
 from litellm_prompt_router.files.replace_files import replace_files
@@ -77,7 +78,16 @@ _COSTS = TypeAdapter(AgentCosts)
 
 
 def findings_document(found: AgentFindings) -> Any:
-    return json.loads(_FINDINGS.dump_json(found))
+    return _document_of(_FINDINGS, found)
+
+
+def _document_of(adapter: TypeAdapter[Any], value: Any) -> Any:
+    """As JSON has it. ``?`` stands for a lone surrogate, which captured JSON may name things by and UTF-8 can't."""
+    try:
+        return json.loads(adapter.dump_json(value))
+    except PydanticSerializationError:
+        text = json.dumps(adapter.dump_python(value), ensure_ascii=False, default=str)
+        return json.loads(text.encode("utf-8", "replace"))
 
 
 def findings_from(document: Any) -> AgentFindings | None:
@@ -89,7 +99,7 @@ def findings_from(document: Any) -> AgentFindings | None:
 
 
 def agent_documents(agents: Iterable[FoundAgent]) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = json.loads(_AGENTS.dump_json(list(agents)))
+    documents: list[dict[str, Any]] = _document_of(_AGENTS, list(agents))
     return documents
 
 
@@ -109,7 +119,7 @@ def costs_document(replayed: ReplayedCosts, gates: Mapping[str, GateAdvice]) -> 
             "parts": asdict(parts) if parts else None,
             "policies": total.for_json(),
         },
-        "agents": {name: json.loads(_COSTS.dump_json(costs)) for name, costs in replayed.agents.items()},
+        "agents": {name: _document_of(_COSTS, costs) for name, costs in replayed.agents.items()},
         "gates": {name: asdict(gate) for name, gate in gates.items()},
     }
 

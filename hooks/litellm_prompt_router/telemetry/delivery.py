@@ -159,7 +159,9 @@ class Delivery:
             self._attempt(self._log)
             if (ledger := self._sinks.ledger) is not None and ledger.lost:
                 log.error(
-                    "prompt router: %d records were not written to the ledger: %s", ledger.lost, ledger.last_error
+                    "prompt router: %d records were not written to the ledger: %s",
+                    ledger.lost,
+                    one_line(str(ledger.last_error)),
                 )
             if self._status is not None:
                 self._attempt(self._status.remove)
