@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
+from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.prompt_state import PromptPlaces, places_of, start_of
 from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.history import totals_of
 from litellm_prompt_router.request.types import (
     Composition,
-    Evidence,
     Mode,
     Outcome,
     Passthrough,
@@ -29,6 +29,8 @@ from litellm_prompt_router.request.wire import tools_chars
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
 NOTHING_REMOVED = "nothing was removed"
+_REMEMBERED = 256
+"""Recognitions and profiles, each one object for all requests that it is of."""
 OTHER_BODY = "other_body"
 """Reason of requests that a fallback answered which the client gave messages of its own."""
 NO_LIST_PRICE = "no price for the model, or its deployments differ"
@@ -197,7 +199,8 @@ def _recognised(
     """
     absent = _absent_modules(recognition)
     residue_chars = _residue_chars(outcome, recognition)
-    wanted = [each for each in decision.wanted if not _is_core(recognition, each)]
+    core = _core_ids(recognition.profile)
+    wanted = [each for each in decision.wanted if each.module not in core]
     told = partial(
         told,
         profile=recognition.profile.name,
@@ -250,8 +253,9 @@ def _recognised(
     )
 
 
-def _is_core(recognition: Recognition, evidence: Evidence) -> bool:
-    return recognition.profile.modules[recognition.profile.order[evidence.module]].always
+@lru_cache(maxsize=_REMEMBERED)
+def _core_ids(profile: Profile) -> frozenset[str]:
+    return frozenset([module.id for module in profile.modules if module.always])
 
 
 def _residue_chars(outcome: Outcome, recognition: Recognition) -> int:
@@ -260,6 +264,7 @@ def _residue_chars(outcome: Outcome, recognition: Recognition) -> int:
     return sum(span.end - span.start for span in recognition.spans if span.kind == "residue")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _absent_modules(recognition: Recognition) -> tuple[str, ...]:
     """The modules that recognition didn't place: edited in the agent's prompt, or gone from it."""
     placed = {span.module for span in recognition.spans}
