@@ -24,7 +24,7 @@ from litellm_prompt_router.request.types import (
     RoutingDecision,
     Target,
 )
-from litellm_prompt_router.request.wire import tools_chars
+from litellm_prompt_router.request.wire.declared_tools import ToolSizes
 
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
@@ -72,13 +72,15 @@ def facts_of(
     *,
     request: Request | None = None,
     data: Mapping[str, Any] = MappingProxyType({}),
+    written: bytes | None = None,
 ) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took, waiting for models included.
 
-    ``request`` and ``data``: the body, in our types and as it came, where it was read.
+    ``request`` and ``data``: the body, in our types and as it came, where it was read. ``written``: its tools, as
+    ``written_tools`` writes them.
     """
     recognition, decision = outcome.recognition, outcome.decision
-    sizes, asked = _part_sizes(request, data, recognition), context.routing_model
+    sizes, asked = _part_sizes(request, data, recognition, written), context.routing_model
     # Made at once: copying so many fields takes time while the client waits.
     told = partial(
         Facts,
@@ -167,14 +169,17 @@ class _PartSizes:
 
 
 _NOT_READ = _PartSizes()
+_TOOL_SIZES = ToolSizes()
 
 
-def _part_sizes(request: Request | None, data: Mapping[str, Any], recognition: Recognition | None) -> _PartSizes:
+def _part_sizes(
+    request: Request | None, data: Mapping[str, Any], recognition: Recognition | None, written: bytes | None
+) -> _PartSizes:
     if request is None:
         return _NOT_READ
     places = PromptPlaces() if recognition is None else places_of(recognition)
     return _PartSizes(
-        tools_chars=tools_chars(data),
+        tools_chars=_TOOL_SIZES.chars(data, written),
         history_chars=totals_of(request.turns).chars,
         placed_at_chars=start_of(places.placed),
         varying_at_chars=start_of(places.varying),
