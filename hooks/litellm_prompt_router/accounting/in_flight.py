@@ -145,15 +145,19 @@ class InFlightRequests:
         marking: Marking | None = None,
         places: PromptPlaces | None = None,
         unobserved_until: float = -inf,
+        written_tools: bytes | None = None,
     ) -> None:
-        """Keeps a request until ``take``. ``rewritten`` may be ``original`` itself."""
+        """Keeps a request until ``take``. ``rewritten`` may be ``original`` itself.
+
+        ``written_tools``: the original's list of tools as ``marshal`` wrote it, where somebody had it do that.
+        """
         prompt, rest = _parted(original)
         other, other_rest = (None, None) if rewritten is original else _parted(rewritten)
         sizes = [0]
         tools: tuple[bytes | None, bytes | None] = (None, None)
         written: bytes | tuple[Prompt, Prompt | None]
         try:
-            tools = _tools_apart(rest, other_rest)
+            tools = _tools_apart(rest, other_rest, written_tools)
             written = marshal.dumps([_without_tools(rest, tools[0]), _without_tools(other_rest, tools[1])])
         except ValueError:  # a type that JSON doesn't have
             copies: dict[int, Any] = {}
@@ -246,12 +250,15 @@ def _parted(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return prompt, rest
 
 
-def _tools_apart(rest: Prompt, other: Prompt | None) -> tuple[bytes | None, bytes | None]:
-    """The lists of tools, written once where the bodies share one. Raises ValueError for a type that JSON doesn't
-    have.
+def _tools_apart(rest: Prompt, other: Prompt | None, written: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """The lists of tools, written once where the bodies share one; ``written``: the first of them, if it was already.
+
+    Raises ValueError for a type that JSON doesn't have.
     """
     tools, others = rest.get(_TOOLS), None if other is None else other.get(_TOOLS)
-    one = marshal.dumps(tools) if tools and isinstance(tools, list) else None
+    one = written
+    if one is None and tools and isinstance(tools, list):
+        one = marshal.dumps(tools)
     if others is tools:
         return one, one
     return one, marshal.dumps(others) if others and isinstance(others, list) else None
@@ -278,7 +285,10 @@ def _copied(value: Any, sizes: list[int], copies: dict[int, Any] | None = None) 
     if isinstance(value, dict):
         copy: Any = value.copy()
         for name, item in value.items():
-            copy[name] = _copied(item, sizes, copies)
+            if isinstance(item, str):
+                sizes.append(getsizeof(item))
+            else:
+                copy[name] = _copied(item, sizes, copies)
     else:
         copy = [_copied(item, sizes, copies) for item in value]
     if copies is not None:

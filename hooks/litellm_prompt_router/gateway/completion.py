@@ -105,8 +105,9 @@ class RecordCompleter:
         *,
         is_sent: bool,
         unobserved_until: float = -inf,
+        written_tools: bytes | None = None,
     ) -> None:
-        """What accounting will ask for when the request is answered."""
+        """What accounting will ask for when the request is answered. ``written_tools`` as ``InFlightRequests.put``."""
         if caller.endpoint not in SHAPES:
             return
         recognition = walked.outcome.recognition
@@ -121,6 +122,7 @@ class RecordCompleter:
                 marking=walked.marking,
                 places=None if recognition is None else places_of(recognition),
                 unobserved_until=unobserved_until,
+                written_tools=written_tools,
             )
         except Exception as error:
             if has_shape(data, caller.endpoint):

@@ -38,6 +38,7 @@ from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRe
 from litellm_prompt_router.request.wire import conversation_of, sender_of
 from litellm_prompt_router.request.wire.body_shape import has_shape
 from litellm_prompt_router.request.wire.carried import sent_body
+from litellm_prompt_router.request.wire.declared_tools import written_tools
 from litellm_prompt_router.request.wire.replayed_thinking import first_thinking
 from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
@@ -65,10 +66,12 @@ class Accounting(Protocol):
         *,
         is_sent: bool,
         unobserved_until: float = NEVER,
+        written_tools: bytes | None = None,
     ) -> None:
         """Takes what will be asked for when the request is answered.
 
-        ``unobserved_until``: until then others may have passed unseen that share its cache.
+        ``unobserved_until``: until then others may have passed unseen that share its cache. ``written_tools``: the
+        body's tools as ``marshal`` wrote them, where somebody had it do that.
         """
         ...
 
@@ -403,7 +406,8 @@ class RequestHandler:
             self.off_unrecorded += 1
             return None
         is_changed = mode == "rewrite" and walked.body is not data
-        facts = self._facts(request, handled)
+        written = written_tools(data)
+        facts = self._facts(request, handled, written)
         body = BodyThatLeft(
             sent=sent_body(walked.body if is_changed else data),
             facts=facts,
@@ -419,6 +423,7 @@ class RequestHandler:
                 walked,
                 is_sent=mode == "rewrite",
                 unobserved_until=NEVER if walked.outcome.recognition is None else self._recognised.add(data),
+                written_tools=written,
             )
         if handled.ran_without_fault:
             self.breaker.succeeded(request.scope, time.monotonic())
@@ -438,7 +443,7 @@ class RequestHandler:
             self._dispatcher.submit_problem(BREAKER_OPENED, lines, alias if isinstance(alias, str) else None)
         return True
 
-    def _facts(self, request: IncomingRequest, handled: RequestOutcome) -> Facts:
+    def _facts(self, request: IncomingRequest, handled: RequestOutcome, written: bytes | None = None) -> Facts:
         walked = handled.walked
         target = walked.outcome.target if isinstance(walked.outcome, Rewritten) else UNKNOWN_TARGET
         decision_us = (time.perf_counter_ns() - request.began_ns) // 1000
@@ -451,6 +456,7 @@ class RequestHandler:
             handled.decided_by,
             request=walked.request,
             data=request.data,
+            written=written,
         )
 
     def _is_recorded_anyway(self, request: IncomingRequest) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
+from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.record.prompt_state import PromptPlaces, places_of, start_of
 from litellm_prompt_router.record.record import UNREVIEWED, Arm, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.history import totals_of
 from litellm_prompt_router.request.types import (
     Composition,
-    Evidence,
     Mode,
     Outcome,
     Passthrough,
@@ -24,11 +24,13 @@ from litellm_prompt_router.request.types import (
     RoutingDecision,
     Target,
 )
-from litellm_prompt_router.request.wire import tools_chars
+from litellm_prompt_router.request.wire.declared_tools import ToolSizes
 
 DRIFT_RESIDUE_CHARS = 200
 """Unknown text of this size is a section that the profile lacks; less is a user's note or a date."""
 NOTHING_REMOVED = "nothing was removed"
+_REMEMBERED = 256
+"""Recognitions and profiles, each one object for all requests that it is of."""
 OTHER_BODY = "other_body"
 """Reason of requests that a fallback answered which the client gave messages of its own."""
 NO_LIST_PRICE = "no price for the model, or its deployments differ"
@@ -70,13 +72,15 @@ def facts_of(
     *,
     request: Request | None = None,
     data: Mapping[str, Any] = MappingProxyType({}),
+    written: bytes | None = None,
 ) -> Facts:
     """The facts of one request; ``decision_us`` is the time our part took, waiting for models included.
 
-    ``request`` and ``data``: the body, in our types and as it came, where it was read.
+    ``request`` and ``data``: the body, in our types and as it came, where it was read. ``written``: its tools, as
+    ``written_tools`` writes them.
     """
     recognition, decision = outcome.recognition, outcome.decision
-    sizes, asked = _part_sizes(request, data, recognition), context.routing_model
+    sizes, asked = _part_sizes(request, data, recognition, written), context.routing_model
     # Made at once: copying so many fields takes time while the client waits.
     told = partial(
         Facts,
@@ -165,14 +169,17 @@ class _PartSizes:
 
 
 _NOT_READ = _PartSizes()
+_TOOL_SIZES = ToolSizes()
 
 
-def _part_sizes(request: Request | None, data: Mapping[str, Any], recognition: Recognition | None) -> _PartSizes:
+def _part_sizes(
+    request: Request | None, data: Mapping[str, Any], recognition: Recognition | None, written: bytes | None
+) -> _PartSizes:
     if request is None:
         return _NOT_READ
     places = PromptPlaces() if recognition is None else places_of(recognition)
     return _PartSizes(
-        tools_chars=tools_chars(data),
+        tools_chars=_TOOL_SIZES.chars(data, written),
         history_chars=totals_of(request.turns).chars,
         placed_at_chars=start_of(places.placed),
         varying_at_chars=start_of(places.varying),
@@ -197,7 +204,8 @@ def _recognised(
     """
     absent = _absent_modules(recognition)
     residue_chars = _residue_chars(outcome, recognition)
-    wanted = [each for each in decision.wanted if not _is_core(recognition, each)]
+    core = _core_ids(recognition.profile)
+    wanted = [each for each in decision.wanted if each.module not in core]
     told = partial(
         told,
         profile=recognition.profile.name,
@@ -250,8 +258,9 @@ def _recognised(
     )
 
 
-def _is_core(recognition: Recognition, evidence: Evidence) -> bool:
-    return recognition.profile.modules[recognition.profile.order[evidence.module]].always
+@lru_cache(maxsize=_REMEMBERED)
+def _core_ids(profile: Profile) -> frozenset[str]:
+    return frozenset([module.id for module in profile.modules if module.always])
 
 
 def _residue_chars(outcome: Outcome, recognition: Recognition) -> int:
@@ -260,6 +269,7 @@ def _residue_chars(outcome: Outcome, recognition: Recognition) -> int:
     return sum(span.end - span.start for span in recognition.spans if span.kind == "residue")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _absent_modules(recognition: Recognition) -> tuple[str, ...]:
     """The modules that recognition didn't place: edited in the agent's prompt, or gone from it."""
     placed = {span.module for span in recognition.spans}

@@ -239,7 +239,7 @@ class RoutingDecision:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        return tuple(evidence.module for evidence in self.selected)
+        return tuple([evidence.module for evidence in self.selected])
 
 
 SEAM = "\n\n"
@@ -287,9 +287,14 @@ class Composition:
     @property
     def chars(self) -> int:
         """Characters of the prompt that leaves, late modules included."""
-        late = [piece for message in self.late for piece in message.pieces]
-        introduced = sum(len(message.introduction) for message in self.late)
-        return introduced + sum(piece.end - piece.start + len(SEAM) * piece.seam for piece in (*self.pieces, *late))
+        chars, groups = 0, [self.core, self.routed, self.varying]
+        for message in self.late:
+            chars += len(message.introduction)
+            groups.append(message.pieces)
+        for pieces in groups:
+            for start, end, seam in pieces:
+                chars += end - start + (len(SEAM) if seam else 0)
+        return chars
 
     def is_unchanged(self, text_chars: int) -> bool:
         """True when the output is the whole text in its own order."""

@@ -64,10 +64,13 @@ class Deployments:
 
 
 _FALLBACK_SETTINGS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+_SAYING_FALLBACKS = frozenset({*_FALLBACK_SETTINGS, "router_settings_override"})
 
 
 def requested_fallbacks(data: Mapping[str, Any]) -> object:
     """The rules of fallbacks that a request brings, and its key's or team's (``router_settings_override``, 1.106)."""
+    if _SAYING_FALLBACKS.isdisjoint(data):
+        return None
     override = data.get("router_settings_override")
     found: list[Any] = []
     for holder in (data, override if isinstance(override, Mapping) else {}):

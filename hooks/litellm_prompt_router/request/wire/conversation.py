@@ -143,7 +143,10 @@ def _beginning(turn: Turn) -> Turn:
 
 
 def _first(headers: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    return next((value for name in names if (value := _named(headers.get(name)))), None)
+    for name in names:
+        if name in headers and (value := _named(headers[name])):
+            return value
+    return None
 
 
 def _named(value: object) -> str | None:

@@ -6,15 +6,19 @@ alone or found by a search, nor where the provider adds some by itself.
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.request.wire.leading_items import holds_tools, leading_of
 
 _LISTS_IN_TOOL = ("functionDeclarations", "function_declarations", "tools")
 """Gemini's lists, and OpenAI's namespaces."""
+MAX_SIZES = 256
+_LIST_FIELDS = frozenset(_LISTS_IN_TOOL)
 _OF_FUNCTION_TOOL = frozenset({"type", "function"})
 """What chat's tools are made of, nearly always."""
 _PASSED_ON = ("extra_body", "config")
@@ -38,7 +42,7 @@ def tool_count(data: Mapping[str, Any]) -> int:
     tools = data.get("tools")
     listed = len(tools) if isinstance(tools, list) else 0
     is_flat = not data.get("functions") and not any(map(holds_tools, _items(data)))
-    if is_flat and not (listed and _has_lists(data["tools"])):
+    if is_flat and not (listed and _may_have_lists(data["tools"])):
         return listed
     return max(listed, len(tool_names(data)))
 
@@ -133,9 +137,45 @@ def _add_known(tool: object, names: set[str]) -> bool:
     )
 
 
-def _has_lists(tools: list[Any]) -> bool:
-    one, other, third = _LISTS_IN_TOOL
-    return any(isinstance(tool, dict) and (one in tool or other in tool or third in tool) for tool in tools)
+def _may_have_lists(tools: list[Any]) -> bool:
+    """False where no entry holds a list of tools; without a step of Python's for each tool of every request."""
+    try:
+        return not all(map(_LIST_FIELDS.isdisjoint, tools))
+    except TypeError:  # an entry that is no object
+        return True
+
+
+def written_tools(data: Mapping[str, Any]) -> bytes | None:
+    """The body's list of tools as ``marshal`` writes it; None of none, and of what it can't write."""
+    tools = data.get("tools")
+    if not isinstance(tools, list) or not tools:
+        return None
+    try:
+        return marshal.dumps(tools)
+    except ValueError:  # a type that JSON doesn't have
+        return None
+
+
+class ToolSizes:
+    """Sizes of declared tools, which are the same in call after call, by hash. The oldest of ``MAX_SIZES`` go first."""
+
+    def __init__(self) -> None:
+        self._chars: dict[tuple[int, int], int | None] = {}
+        register_memory(self, "sizes of tools", MAX_SIZES, len)
+
+    def __len__(self) -> int:
+        return len(self._chars)
+
+    def chars(self, data: Mapping[str, Any], written: bytes | None) -> int | None:
+        """What ``tools_chars`` gives. ``written``: what ``written_tools`` gives, where somebody asked already."""
+        if written is None or data.get("functions") or any(map(holds_tools, _items(data))):
+            return tools_chars(data)
+        key = hash(written), len(written)
+        if key not in self._chars:
+            if len(self._chars) >= MAX_SIZES:
+                self._chars.pop(next(iter(self._chars)), None)
+            self._chars[key] = tools_chars(data)
+        return self._chars[key]
 
 
 def tools_chars(data: Mapping[str, Any]) -> int | None:

@@ -7,6 +7,7 @@ messages of their own, each is moved to the message that it meant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from litellm_prompt_router.request.types import Mark, Rewritten
@@ -14,6 +15,7 @@ from litellm_prompt_router.request.types import Mark, Rewritten
 CACHE_CONTROL = "cache_control"
 BREAKPOINT = "prompt_cache_breakpoint"
 MARK_KEYS = frozenset({CACHE_CONTROL, BREAKPOINT})
+_FUNCTION = itemgetter("function")
 
 
 def mark_of(holder: object) -> Mark | None:
@@ -43,7 +45,9 @@ def marks_of_message(message: Mapping[str, Any]) -> Iterator[Mark]:
 def marks_of_tools(tools: object, *, in_functions: bool = False) -> tuple[Mark, ...]:
     """Breakpoints on declared tools, or on the functions in them. Of dozens in each call hardly ever one bears any."""
     marks: list[Mark] = []
-    for tool in tools if isinstance(tools, list) else ():
+    if not isinstance(tools, list) or not _may_bear_marks(tools, in_functions=in_functions):
+        return ()
+    for tool in tools:
         if not isinstance(tool, dict):
             continue
         mark = mark_of(tool) if CACHE_CONTROL in tool or BREAKPOINT in tool else None
@@ -54,6 +58,16 @@ def marks_of_tools(tools: object, *, in_functions: bool = False) -> tuple[Mark, 
         if mark is not None:
             marks.append(mark)
     return tuple(marks)
+
+
+def _may_bear_marks(tools: list[Any], *, in_functions: bool) -> bool:
+    """False where none has a field of that name; without a step of Python's for each tool of every request."""
+    try:
+        if not all(map(MARK_KEYS.isdisjoint, tools)):
+            return True
+        return in_functions and not all(map(MARK_KEYS.isdisjoint, map(_FUNCTION, tools)))
+    except (KeyError, TypeError):  # not as most are
+        return True
 
 
 def marked(block: Mapping[str, Any], text: str, mark: Mark | None) -> dict[str, Any]:

@@ -37,28 +37,53 @@ def late_texts(request: Request, rewritten: Rewritten) -> Iterator[LateText]:
 def out_blocks(request: Request, rewritten: Rewritten) -> Iterator[OutBlock]:
     """The output's blocks in order: cut at client blocks and behind breakpoints, joined everywhere else."""
     text = request.system_text
-    seams = [0, *accumulate(len(block.text) for block in request.system)]
     composition, marks = rewritten.composition, rewritten.breakpoints
     # Where marks are taken the cut is there with or without one: what is cached goes by blocks. A text that stays
     # as it came keeps the client's own.
     cuts = rewritten.target.is_marking and not composition.is_unchanged(len(text))
+    edges = (composition.core, marks.core), (composition.routed, marks.routed), (composition.varying, marks.varying)
+    if len(request.system) == 1:
+        return iter(_of_one_block(text, request.system[0].mark if marks.kept_blocks else None, edges, cuts=cuts))
+    return _of_blocks(request, text, marks.kept_blocks, edges, cuts=cuts)
+
+
+_Edges = tuple[tuple[tuple[KeptPiece, ...], Mark | None], ...]
+
+
+def _of_one_block(text: str, kept: Mark | None, edges: _Edges, *, cuts: bool) -> list[OutBlock]:
+    """As ``_of_blocks``, of a prompt that is one block: nearly all. ``kept``: its own mark, where it stays."""
+    blocks: list[OutBlock] = []
+    parts: list[str] = []
+    end = -1
+    for pieces, edge in edges:
+        for start, end, seam in pieces:
+            parts.append(SEAM + text[start:end] if seam else text[start:end])
+        if parts and (edge is not None or cuts):
+            own = kept if end == len(text) else None
+            blocks.append(OutBlock(0, "".join(parts), own or edge))
+            parts.clear()
+    if parts:
+        blocks.append(OutBlock(0, "".join(parts), kept if end == len(text) else None))
+    return blocks
+
+
+def _of_blocks(
+    request: Request, text: str, kept_blocks: frozenset[int], edges: _Edges, *, cuts: bool
+) -> Iterator[OutBlock]:
+    seams = [0, *accumulate(len(block.text) for block in request.system)]
     parts: list[str] = []
     source, end = -1, -1
 
     def flush(edge: Mark | None) -> Iterator[OutBlock]:
         if parts:
-            untouched = source in marks.kept_blocks and end == seams[source + 1]
+            untouched = source in kept_blocks and end == seams[source + 1]
             own = request.system[source].mark if untouched else None
             yield OutBlock(source, "".join(parts), own or edge)
             parts.clear()
 
-    for pieces, edge in (
-        (composition.core, marks.core),
-        (composition.routed, marks.routed),
-        (composition.varying, marks.varying),
-    ):
+    for pieces, edge in edges:
         for piece in pieces:
-            for owner, start, stop in _cut(piece, seams):
+            for owner, start, stop in _cut_at_seams(piece, seams):
                 if owner != source:
                     yield from flush(None)
                 if piece.seam and start == piece.start:
@@ -90,14 +115,8 @@ def without_blank(blocks: Iterable[OutBlock]) -> Iterator[OutBlock]:
         yield held
 
 
-def _cut(piece: KeptPiece, seams: list[int]) -> Iterable[tuple[int, int, int]]:
-    """``(block, start, end)`` for each client block that the piece touches."""
-    if len(seams) == 2:
-        return ((0, piece.start, piece.end),)
-    return _cut_at_seams(piece, seams)
-
-
 def _cut_at_seams(piece: KeptPiece, seams: list[int]) -> Iterator[tuple[int, int, int]]:
+    """``(block, start, end)`` for each client block that the piece touches."""
     start = piece.start
     while start < piece.end:
         block = bisect_right(seams, start) - 1
