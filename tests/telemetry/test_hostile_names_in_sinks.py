@@ -45,7 +45,7 @@ def named(name: str) -> Record:
         profile=name,
         profile_version=name,
         reason=name,
-        modules=modules,  # type: ignore[arg-type]
+        modules=modules,
     )
     return replace(RECORD, facts=facts, model=name, provider=name, error_type=name)
 
