@@ -53,6 +53,7 @@ CASES: dict[str, tuple[str, str]] = {
     "URL": ("postgres://bob:{}@db:5432/x", "p@ss1"),
     "bcrypt": ("bob:{}", "$2b$12$" + made(53)),
     "CVV": ("CVV: {}", "123"),
+    "Docker": ('{{"auths": {{"r.example": {{"auth": "{}"}}}}}}', "Ym9iOmh1bnRlcjI="),
 }
 
 
@@ -89,6 +90,7 @@ def test_own_rules_mask(form: str, secret: str, wrap: Callable[[str], str]) -> N
         "export TOKEN=$TOKEN",
         "at 1764000000123456 ms, order 4242424242424243, 0.4242424242424242",
         "cookies: they hold a session",
+        '{"auth": "required", "x": {"auth": "oauth2"}}',
         "tests pass: 12 of 12",
         "Bearer tokens are explained below; --token is optional",
     ],

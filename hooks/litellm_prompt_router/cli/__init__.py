@@ -14,7 +14,6 @@ import click
 
 from litellm_prompt_router.documents.bundled import CHECKOUT
 from litellm_prompt_router.documents.errors import ConfigurationError
-from litellm_prompt_router.documents.shown_text import one_line
 
 DISTRIBUTION = "litellm-prompt-router"
 FOLDER_NOTE = f"{__name__}.folder_note"
@@ -58,6 +57,8 @@ class Mistakes(click.ClickException):
     """What the user has to put right, a line each; exit code 1."""
 
     def __init__(self, problems: Sequence[str]) -> None:
+        from litellm_prompt_router.documents.shown_text import one_line
+
         super().__init__("\n".join(map(one_line, problems)))
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -101,7 +102,9 @@ class Commands(click.Group):
             raise Mistakes(error.problems) from None
         note = ctx.meta.get(FOLDER_NOTE)
         if note is not None:
-            click.echo(one_line(note), err=True)
+            from litellm_prompt_router.cli.output import say
+
+            say(note, err=True)
         return result
 
 

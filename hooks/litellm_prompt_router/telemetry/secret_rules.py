@@ -134,7 +134,7 @@ ISSUED = (
 HEADERS = (
     SecretRule(
         kind="authorization",
-        what="what comes behind `Bearer`, `Basic` and `Authorization:`",
+        what="what comes behind `Bearer`, `Basic` and `Authorization:`, and the base64 of `auth` in Docker's settings",
         pattern=r"(?i:\bbearer\s+|\bbasic\s+)([A-Za-z0-9._~+/-]{16,}=*)",
     ),
     SecretRule(
@@ -143,6 +143,11 @@ HEADERS = (
         pattern=r"(?i:\bauthorization\\{0,7}[\"']?\s{0,3}[:=]\s{0,3}\\{0,7}[\"']?"
         r"(?:(?:bearer|basic|token|apikey|key|digest)\s{1,3})?)([^\s\"',;\\<>{}\[\]()]{6,})",
         is_loose=True,
+    ),
+    SecretRule(
+        kind="authorization",
+        what="",
+        pattern=r"[\"']auth\\{0,7}[\"']\s{0,3}:\s{0,3}\\{0,7}[\"']([A-Za-z0-9+/]{12,400}={0,2})\\{0,7}[\"']",
     ),
     SecretRule(
         kind="URL",
@@ -254,6 +259,8 @@ SECRET_NAME = compile_pattern(
     r"|.*[a-z0-9](?:ApiKey|APIKey|AccessKey|SecretKey|PrivateKey|Secret|Token|Password|Passwd|Pwd|ConnectionString)"
 )
 """The name of a field whose whole text is a secret, however it looks."""
+_DOCKER_AUTH = compile_pattern(r"[A-Za-z0-9+/]{12,400}={0,2}")
+"""Docker's ``auths: {HOST: {auth: base64 of user:password}}``; ``auth`` names other things too."""
 _WHEN_LONG = compile_pattern(r"(?i)auth|token")
 LONG_CHARS = 8
 
@@ -286,6 +293,8 @@ def is_no_secret(value: str, text: str, start: int, end: int) -> bool:
 
 def is_secret_name(name: str, value: object) -> bool:
     """True where a JSON field of this name holds a secret, as text."""
+    if name == "auth" and isinstance(value, str) and _DOCKER_AUTH.fullmatch(value) is not None:
+        return True
     if not isinstance(value, str) or not value or SECRET_NAME.fullmatch(name) is None:
         return False
     return _WHEN_LONG.fullmatch(name) is None or (len(value) >= LONG_CHARS and not any(map(str.isspace, value)))
