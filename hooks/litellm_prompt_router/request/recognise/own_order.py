@@ -134,7 +134,9 @@ def _of_the_agent(text: str, found: Sequence[Occurrence], runs: list[list[int]])
     if not _is_foreign_before(text, found, first[0]):
         return first
     own = [run for run in runs if not _introducing_line(text, found, run[0])]
-    return own[0] if len(own) == 1 else []
+    if len(own) == 1:
+        return own[0]
+    return [] if len(runs[0]) > 1 else runs[0]
 
 
 def _weight(found: Sequence[Occurrence], numbers: Sequence[int] | set[int]) -> int:
@@ -168,41 +170,43 @@ def _is_foreign_behind(text: str, found: Sequence[Occurrence], number: int) -> b
 def _longest_run(text: str, found: Sequence[Occurrence]) -> list[int]:
     """Numbers of the occurrences that are the longest text in the prompt's order.
 
-    Of equally long ones that which more neighbours touch in, and where fewer stand beside somebody's words.
+    What is taken of a stretch counts, and what is left of it counts against it: a prompt goes on in its own text and
+    not in the middle of somebody's copy. Of equally long runs that whose modules stand beside fewer foreign words.
     """
-    if not found:
-        return []
-    size = max(each.module for each in found) + 2
+    size = max((each.module for each in found), default=0) + 2
     tree: list[tuple[int, int, int]] = [(0, 0, -1)] * size  # best so far among modules up to an index: a Fenwick tree
     best: list[tuple[int, int]] = []
     before: list[int] = []
-    for number, each in enumerate(found):
-        chars, score, previous = 0, 0, -1
-        at = each.module
-        while at > 0:
-            if tree[at][:2] > (chars, score):
-                chars, score, previous = tree[at]
-            at -= at & -at
-        last = found[number - 1] if number else None
-        is_foreign = _is_foreign_before(text, found, number)
-        if last is not None and last.module + 1 == each.module and not is_foreign:
-            chars, score, previous = max(
-                (chars, score, previous), (best[number - 1][0], best[number - 1][1] + 1, number - 1)
-            )
-        chars += each.size
-        score -= 2 * is_foreign + _is_foreign_behind(text, found, number)
-        best.append((chars, score))
-        before.append(previous)
-        at = each.module + 1
-        while at < size:
-            if (chars, score) >= tree[at][:2]:  # of equal ones the nearest
-                tree[at] = (chars, score, number)
-            at += at & -at
+    last, most = -1, (0, 0)
+    for stretch in _stretches(text, found):
+        left = whole = _weight(found, stretch)
+        for number in stretch:
+            each = found[number]
+            chars, score, previous = 0, 0, -1
+            at = each.module
+            while at > 0:
+                if tree[at][:2] > (chars, score):
+                    chars, score, previous = tree[at]
+                at -= at & -at
+            chars -= whole - left
+            if number > stretch[0]:
+                chars, score, previous = max((chars, score, previous), (*best[-1], number - 1))
+            left -= each.size
+            chars += each.size
+            score -= 2 * _is_foreign_before(text, found, number) + _is_foreign_behind(text, found, number)
+            best.append((chars, score))
+            before.append(previous)
+            if (chars - left, score) > most or last < 0:
+                last, most = number, (chars - left, score)
+            at = each.module + 1
+            while at < size:
+                if (chars - left, score) >= tree[at][:2]:  # of equal ones the nearest
+                    tree[at] = (chars - left, score, number)
+                at += at & -at
     run: list[int] = []
-    number = max(range(len(found)), key=lambda n: (best[n], -n))
-    while number >= 0:
-        run.append(number)
-        number = before[number]
+    while last >= 0:
+        run.append(last)
+        last = before[last]
     return run[::-1]
 
 
