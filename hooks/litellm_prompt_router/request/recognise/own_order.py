@@ -69,19 +69,25 @@ def _once_each(text: str, found: Sequence[Occurrence]) -> list[int]:
     """The prompt's own run of modules, its further copies if that is what they are, and what was only moved."""
     runs = [_longest_run(text, found)]
     weight = _weight(found, runs[0])
-    rest = sorted(set(range(len(found))) - set(runs[0]))
+    own = {found[n].module for n in runs[0]}
+    sizes = {each.module: each.size for each in found}
+    is_another_order = 2 * sum(sizes[module] for module in own) < sum(sizes.values())
+    taken = set(runs[0])
+    rest = [n for n, each in enumerate(found) if each.module in own and n not in taken]
     while rest and len(runs) <= MAX_COPIES:
         copy = [rest[n] for n in _longest_run(text, [found[n] for n in rest])]
         if 2 * _weight(found, copy) <= weight:
             break
         runs.append(copy)
-        rest = sorted(set(rest) - set(copy))
+        taken.update(copy)
+        rest = [n for n in rest if n not in taken]
     kept = set(_of_the_agent(text, found, runs))
     if len(runs) == 1:
         kept -= _quoted_with_what_is_repeated(text, found, kept)
     placed = {found[n].module for n in kept}
     for group in _others(text, found, kept):
-        if not (_is_foreign_before(text, found, group[0]) or _is_foreign_behind(text, found, group[-1])):
+        is_foreign = _is_foreign_before(text, found, group[0]) or _is_foreign_behind(text, found, group[-1])
+        if is_another_order or not is_foreign:
             for number in group:  # only moved
                 if found[number].module not in placed:
                     placed.add(found[number].module)
