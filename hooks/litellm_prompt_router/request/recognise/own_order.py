@@ -67,7 +67,7 @@ def in_own_order(text: str, found: Sequence[Occurrence], literals: Sequence[str]
 
 def _once_each(text: str, found: Sequence[Occurrence]) -> list[int]:
     """The prompt's own run of modules, its further copies if that is what they are, and what was only moved."""
-    runs = [_longest_run(text, found)]
+    runs = [_own_run(text, found)]
     weight = _weight(found, runs[0])
     own = {found[n].module for n in runs[0]}
     sizes = {each.module: each.size for each in found}
@@ -87,12 +87,25 @@ def _once_each(text: str, found: Sequence[Occurrence]) -> list[int]:
     placed = {found[n].module for n in kept}
     for group in _others(text, found, kept):
         is_foreign = _is_foreign_before(text, found, group[0]) or _is_foreign_behind(text, found, group[-1])
-        if is_another_order or not is_foreign:
+        is_new = not any(found[number].module in placed for number in group)
+        if (is_another_order and is_new) or not is_foreign:
             for number in group:  # only moved
                 if found[number].module not in placed:
                     placed.add(found[number].module)
                     kept.add(number)
     return sorted(kept)
+
+
+def _own_run(text: str, found: Sequence[Occurrence]) -> list[int]:
+    """The longest run; where the text begins as the prompt does, the one that begins there, however long a copy is."""
+    run = _longest_run(text, found)
+    if run[0] == 0 or found[0].module > 0 or _is_foreign_before(text, found, 0):
+        return run
+    copies = {
+        n for stretch in _stretches(text, found) if stretch[0] > 0 and found[stretch[0]].module == 0 for n in stretch
+    }
+    others = [n for n in range(len(found)) if n not in copies]
+    return [others[n] for n in _longest_run(text, [found[n] for n in others])]
 
 
 def _quoted_with_what_is_repeated(text: str, found: Sequence[Occurrence], kept: set[int]) -> set[int]:
