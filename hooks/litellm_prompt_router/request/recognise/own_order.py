@@ -212,7 +212,10 @@ def _longest_run(text: str, found: Sequence[Occurrence]) -> list[int]:
                 chars, score, previous = max((chars, score, previous), (*best[-1], number - 1))
             left -= each.size
             chars += each.size
-            score -= 2 * _is_foreign_before(text, found, number) + _is_foreign_behind(text, found, number)
+            if number == stretch[0] and _is_foreign_before(text, found, number):
+                score -= 2
+            if number == stretch[-1] and _is_foreign_behind(text, found, number):
+                score -= 1
             best.append((chars, score))
             before.append(previous)
             if (chars - left, score) > most or last < 0:
