@@ -47,6 +47,8 @@ MOSTLY_PLACED = 0.5
 """From this coverage on only the residue is walked again, not the whole text."""
 NOWHERE = ModuleShape(parts=(), probe="", ahead=())
 """The shape of a module that isn't looked for."""
+MAX_TAIL_CHARS = 64
+"""Of a literal looked for from the end; where these are, the rest of it is or it isn't looked for any more."""
 MAX_LAYOUTS = 256
 """Span positions remembered for whole prompts, by the lengths of their slot values."""
 
@@ -97,16 +99,19 @@ class Aligner:
         cuts = [at]
         for number, run in enumerate(self._runs):
             if not text.startswith(run.text, at):
-                return None
+                break
             at += len(run.text)
             if run.slot is not None and run.slot.slot is not None:
                 value_end = self._value_end(text, at, end, number, run.slot.slot)
                 if value_end is None:
-                    return None
+                    break
                 at = value_end
             cuts.append(at)
-        if at != end:
-            return None
+        if at != end or len(cuts) <= len(self._runs):
+            whole = self._cuts_around_a_long_value(text, cuts, end)
+            if whole is None:
+                return None
+            cuts = whole
         key = (len(text), *cuts)
         known = self._layouts.get(key)
         if known is None:
@@ -194,6 +199,35 @@ class Aligner:
         if number + 1 < len(self._runs) and self._runs[number + 1].text:
             return slot_end(space, at, slot, self._runs[number + 1].text)
         return end if number + 1 == len(self._runs) and space.is_value(slot, at, end) else None
+
+    def _cuts_around_a_long_value(self, text: str, cuts: list[int], end: int) -> list[int] | None:
+        """The cuts where one slot's value has a text of the prompt itself in it, else None.
+
+        ``cuts`` are right up to that value, which ended too early there. Those behind it are found from the end.
+        """
+        last = self._runs[-1]
+        if len(self._runs) < 2 or last.slot is not None or not text.endswith(last.text, cuts[0], end):
+            return None
+        space = RawText(text)
+        behind = [end]
+        start = end - len(last.text)
+        for number in range(len(self._runs) - 2, -1, -1):
+            run = self._runs[number]
+            assert run.slot is not None
+            assert run.slot.slot is not None
+            if number < len(cuts):
+                at = cuts[number] + len(run.text)
+                if at <= start and text.startswith(run.text, cuts[number]) and space.is_value(run.slot.slot, at, start):
+                    return [*cuts[: number + 1], start, *behind]
+            behind.insert(0, start)
+            tail = run.text[-MAX_TAIL_CHARS:]
+            found = text.rfind(tail, max(cuts[0], start - run.slot.slot.max_chars - len(tail)), start) if tail else -1
+            start, value = found + len(tail) - len(run.text), found + len(tail)
+            if found < 0 or start < cuts[0] or not text.startswith(run.text, start):
+                return None
+            if not space.is_value(run.slot.slot, value, behind[0]):
+                return None
+        return None
 
     def _spans(self, cuts: list[int]) -> list[Span]:
         spans: list[Span] = []

@@ -14,10 +14,9 @@ from itertools import accumulate, islice
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Slot
+from litellm_prompt_router.request.recognise.own_order import Occurrence, in_own_order, occurrences
 from litellm_prompt_router.request.recognise.placing import PlacedSpan
 
-MAX_COPIES = 8
-"""The most times that a whole prompt is looked for in one text."""
 MAX_DELIMITERS = 20_000
 """Delimiters looked at in one text, so that one made of nothing else stays cheap."""
 
@@ -52,15 +51,6 @@ _FIRST_LINE = re.compile(_LINE_MAY_BEGIN)
 _QUOTED_LINE = re.compile(r"[ \t]*(?:[>|][ \t]?)+(?:[-*+][ \t]+)?\Z")
 _QUOTATION_MARKS = dict(zip("\"“„«»「『`‘'", "\"”“»«」』`’'", strict=True))
 """What closes a quotation that each of these opens."""
-
-
-class _Occurrence(NamedTuple):
-    """One time that a module stands in the text."""
-
-    start: int
-    end: int
-    module: int
-    spans: tuple[PlacedSpan, ...]
 
 
 class _Opened(NamedTuple):
@@ -150,42 +140,28 @@ def own_claims(
 
     ``literals``: each module's literal text, by which a tag of a module that was edited is known as the prompt's own.
     """
-    found = _occurrences(claims)
+    found = occurrences(claims)
     if not found:
         return []
     found = _unquoted(text, found, literals, delimiters)
-    if len({each.module for each in found}) < len(found):
-        found = _once_each(text, found)
+    found = in_own_order(text, found, literals)
     return [span for each in found for span in each.spans]
 
 
 def stand_alike(claims: Sequence[PlacedSpan], others: Sequence[PlacedSpan]) -> bool:
     """True when both put the same modules at the same places, so that of both the same are quoted."""
-    return [_place(each) for each in _occurrences(claims)] == [_place(each) for each in _occurrences(others)]
+    return [_place(each) for each in occurrences(claims)] == [_place(each) for each in occurrences(others)]
 
 
-def _place(each: _Occurrence) -> tuple[int, int, int, Slot | None]:
+def _place(each: Occurrence) -> tuple[int, int, int, Slot | None]:
     """Where it is. With the slot that it ends with, if any: whose white space follows depends on that."""
     return each.start, each.end, each.module, each.spans[-1].slot
-
-
-def _occurrences(claims: Sequence[PlacedSpan]) -> list[_Occurrence]:
-    out: list[_Occurrence] = []
-    for claim in claims:
-        if claim.opens or not out or out[-1].module != claim.module:
-            out.append(_Occurrence(claim.start, claim.end, claim.module, (claim,)))
-        else:
-            last = out[-1]
-            out[-1] = _Occurrence(last.start, max(last.end, claim.end), last.module, (*last.spans, claim))
-    return out
 
 
 # Quotations by what is around them
 
 
-def _unquoted(
-    text: str, found: list[_Occurrence], literals: Sequence[str], delimiters: Delimiters
-) -> list[_Occurrence]:
+def _unquoted(text: str, found: list[Occurrence], literals: Sequence[str], delimiters: Delimiters) -> list[Occurrence]:
     """The occurrences that no foreign block encloses."""
     ranges = {*_between_delimiters(text, found, literals, delimiters), *_between_quotation_marks(text, found)}
     quoted = set[int]()
@@ -199,7 +175,7 @@ def _unquoted(
     return [each for number, each in enumerate(found) if number not in quoted]
 
 
-def _is_frame(found: Sequence[_Occurrence], first: int, last: int) -> bool:
+def _is_frame(found: Sequence[Occurrence], first: int, last: int) -> bool:
     """True when most of the prompt is in there and not outside: somebody put the prompt itself into a tag."""
     outside = {each.module: each.end - each.start for each in (*found[:first], *found[last:])}
     inside = {each.module: each.end - each.start for each in found[first:last] if each.module not in outside}
@@ -207,7 +183,7 @@ def _is_frame(found: Sequence[_Occurrence], first: int, last: int) -> bool:
 
 
 def _between_delimiters(
-    text: str, found: Sequence[_Occurrence], literals: Sequence[str], delimiters: Delimiters
+    text: str, found: Sequence[Occurrence], literals: Sequence[str], delimiters: Delimiters
 ) -> Iterable[tuple[int, int]]:
     """``(first, last)``: which occurrences stand between two delimiters that are in unknown text."""
     opened: list[_Opened] = []
@@ -284,7 +260,7 @@ def _is_of_any(missing: Sequence[int], text: str, start: int, literals: Sequence
     return any(opener in literals[module] for module in missing)
 
 
-def _between_quotation_marks(text: str, found: Sequence[_Occurrence]) -> Iterable[tuple[int, int]]:
+def _between_quotation_marks(text: str, found: Sequence[Occurrence]) -> Iterable[tuple[int, int]]:
     """Neighbouring modules between quotation marks, and modules on a line that is marked as quoted."""
     number = 0
     while number < len(found):
@@ -300,59 +276,3 @@ def _between_quotation_marks(text: str, found: Sequence[_Occurrence]) -> Iterabl
         if (closing and behind.lstrip()[:1] == closing) or (line and _QUOTED_LINE.match(line)):
             yield number, last + 1
         number = last + 1
-
-
-# Each module once
-
-
-def _once_each(text: str, found: Sequence[_Occurrence]) -> list[_Occurrence]:
-    """The prompt's own run of modules, its further copies if they are most of it, and what stands nowhere else."""
-    own = _longest_run(text, found)
-    weight = sum(found[n].end - found[n].start for n in own)
-    kept = set(own)
-    placed = {found[n].module for n in own}
-    for number, each in enumerate(found):
-        if each.module not in placed:
-            placed.add(each.module)
-            kept.add(number)
-    for _ in range(MAX_COPIES):
-        rest = [n for n in range(len(found)) if n not in kept]
-        copy = [rest[n] for n in _longest_run(text, [found[n] for n in rest])]
-        if 2 * sum(found[n].end - found[n].start for n in copy) <= weight:
-            break
-        kept.update(copy)
-    return [found[number] for number in sorted(kept)]
-
-
-def _longest_run(text: str, found: Sequence[_Occurrence]) -> list[int]:
-    """Numbers of the occurrences that are the longest text in the prompt's order, neighbours that touch preferred."""
-    if not found:
-        return []
-    size = max(each.module for each in found) + 2
-    tree: list[tuple[int, int]] = [(0, -1)] * size  # best so far among modules up to an index, as a Fenwick tree
-    best: list[int] = []
-    before: list[int] = []
-    for number, each in enumerate(found):
-        weight, previous = 0, -1
-        at = each.module
-        while at > 0:
-            if tree[at][0] > weight:
-                weight, previous = tree[at]
-            at -= at & -at
-        last = found[number - 1] if number else None
-        if last is not None and last.module + 1 == each.module and not text[last.end : each.start].strip():
-            weight, previous = max((weight, previous), (best[number - 1] + 1, number - 1))
-        weight += 2 * (each.end - each.start)
-        best.append(weight)
-        before.append(previous)
-        at = each.module + 1
-        while at < size:
-            if weight >= tree[at][0]:  # of equal ones the nearest
-                tree[at] = (weight, number)
-            at += at & -at
-    run: list[int] = []
-    number = max(range(len(found)), key=lambda n: (best[n], -n))
-    while number >= 0:
-        run.append(number)
-        number = before[number]
-    return run[::-1]
