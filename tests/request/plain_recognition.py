@@ -34,6 +34,7 @@ from litellm_prompt_router.request.recognise.placing import (
     MAX_RESYNCS,
     ModuleShape,
     PlacedSpan,
+    is_in_tag,
     module_shape,
     skip_space,
 )
@@ -215,13 +216,16 @@ def _slot_end(space: Space, at: int, slot: Slot, following: str) -> int | None:
     head = following[:MODULE_PROBE_CHARS]
     limit = min(len(space.text), at + slot.max_chars + len(head))
     found = at - 1
+    in_tag = None
     for _ in range(MAX_CANDIDATES if head else 0):
         found = space.text.find(head, found + 1, limit)
         if found < 0:
             break
         if space.text.startswith(following, found) and space.is_value(slot, at, found):
-            return found
-    return None
+            if not is_in_tag(space.text, at, found):
+                return found
+            in_tag = found if in_tag is None else in_tag
+    return in_tag
 
 
 def _match_here(space: Space, at: int, shapes: tuple[ModuleShape, ...], expected: int) -> list[PlacedSpan] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from itertools import islice
 from typing import NamedTuple
 
 from litellm_prompt_router.profile.profile import Module, Slot
@@ -23,6 +24,12 @@ NEAR_CHARS = 2_000
 """How far a module is searched for before all places of all modules are found."""
 MAX_NEAR_SEARCHES = 3
 
+MAX_TAGS = 1_000
+"""Tags of a slot's value that are looked at."""
+MAX_OPEN_TAGS = 4
+"""Of those that the value doesn't close, the first ones are looked for behind it."""
+
+_TAG = re.compile(r"<(/?)([^\W\d][\w.:-]{0,80})(?:\s[^<>]{0,200})?>")
 _SPACE = re.compile(r"\s*")
 
 
@@ -140,17 +147,36 @@ def skip_space(text: str, at: int) -> int:
 
 
 def slot_end(space: SearchText, at: int, slot: Slot, following: str) -> int | None:
-    """Where the slot's value ends before the literal that follows it."""
+    """Where the slot's value ends before the literal that follows it.
+
+    Not inside a tag that opens in the value and is closed behind that place: that literal is quoted. But where there is
+    no other place, there.
+    """
     head = following[:PROBE_CHARS]
     last = min(len(space.text) - len(head), at + slot.max_chars)
     found = at - 1
+    in_tag: int | None = None
     for _ in range(MAX_CANDIDATES if head else 0):
         found = space.next_piece(head, found + 1)
         if not 0 <= found <= last:
             break
         if space.text.startswith(following, found) and space.is_value(slot, at, found):
-            return found
-    return None
+            if not is_in_tag(space.text, at, found):
+                return found
+            in_tag = found if in_tag is None else in_tag
+    return in_tag
+
+
+def is_in_tag(text: str, at: int, place: int) -> bool:
+    """True when a tag that opens in ``[at, place)`` isn't closed there but is behind it."""
+    opened: list[str] = []
+    if text.find("<", at, place) >= 0:
+        for tag in islice(_TAG.finditer(text, at, place), MAX_TAGS):
+            if not tag[1]:
+                opened.append(tag[2])
+            elif tag[2] in opened:
+                del opened[opened.index(tag[2]) :]
+    return any(text.find(f"</{name}>", place) >= 0 for name in dict.fromkeys(opened[:MAX_OPEN_TAGS]))
 
 
 def _match_here(space: SearchText, at: int, index: ShapeIndex, expected: int) -> list[PlacedSpan] | None:
