@@ -167,6 +167,6 @@ def test_a_prompt_that_nobody_knows_is_told_as_such(proxy: PolicyProxy) -> None:
         user(ASKS[1]),
     ]
     response = post(proxy, messages, system=f"You are somebody else. {ASKS[3]} " * 40)
-    assert response.headers.get("x-prompt-router-outcome") == "unrecognised"
+    assert response.headers.get("x-prompt-router-reason") == "unrecognised"
     response = post(proxy, messages)
-    assert response.headers.get("x-prompt-router-outcome") == "began_unrewritten"
+    assert response.headers.get("x-prompt-router-reason") == "began_unrewritten"
