@@ -188,6 +188,13 @@ def test_errors_are_news_for_an_hour(raw: dict[str, Any], tmp_path: Path) -> Non
     assert attention(workers, now + 3_700) == ()
 
 
+def test_what_went_on_as_begun_is_counted_over_workers(run: Run, raw: dict[str, Any]) -> None:
+    assert "went on as begun" not in run("status").stdout
+    put(raw, 1, went_on_as_begun=1_200)
+    put(raw, 2, went_on_as_begun=34)
+    assert "1,234 requests whose replayed thinking" in run("status").stdout
+
+
 def test_what_passed_while_stopped_is_counted_over_workers(run: Run, raw: dict[str, Any]) -> None:
     put(raw, 1, passed_while_stopped=1_200)
     put(raw, 2, passed_while_stopped=34)

@@ -66,11 +66,11 @@ class Talk:
         return system_of(self.proxy)
 
 
-def post(proxy: PolicyProxy, messages: list[dict[str, Any]]) -> httpx.Response:
+def post(proxy: PolicyProxy, messages: list[dict[str, Any]], system: str = PROMPT) -> httpx.Response:
     body = {
         "model": "fable",
         "max_tokens": 2_000,
-        "system": PROMPT,
+        "system": system,
         "messages": messages,
         "tools": MESSAGES_TOOLS,
         "thinking": {"type": "enabled", "budget_tokens": 1_024},
@@ -156,3 +156,17 @@ def test_a_profile_takes_the_place_of_another(proxy: PolicyProxy, tmp_path: Path
     shutil.copy(tmp_path / "before" / "profile.yaml", declared)
     until(proxy, lambda system, _: len(system) < len(PROMPT) * 0.8)
     assert talk(ASKS[1]) == began
+
+
+def test_a_prompt_that_nobody_knows_is_told_as_such(proxy: PolicyProxy) -> None:
+    """Replayed thinking of a conversation that nobody saw begin doesn't hide that its prompt has drifted."""
+    thinking = {"type": "thinking", "thinking": "Well.", "signature": "c2lnbmVk"}
+    messages = [
+        user(ASKS[0]),
+        {"role": "assistant", "content": [thinking, {"type": "text", "text": "Yes."}]},
+        user(ASKS[1]),
+    ]
+    response = post(proxy, messages, system=f"You are somebody else. {ASKS[3]} " * 40)
+    assert response.headers.get("x-prompt-router-reason") == "unrecognised"
+    response = post(proxy, messages)
+    assert response.headers.get("x-prompt-router-reason") == "began_unrewritten"

@@ -184,6 +184,9 @@ def _show_in_force(live: list[WorkerStatus]) -> None:
     passed = sum(status.passed_while_stopped for status in live)
     if passed:
         rows.add(("passed while stopped", f"{passed:,} requests, without a record"))
+    as_begun = sum(status.went_on_as_begun for status in live)
+    if as_begun:
+        rows.add(("went on as begun", f"{as_begun:,} requests whose replayed thinking holds them to that"))
     if rows:
         say()
         show_table(("in force", "what"), sorted(rows))

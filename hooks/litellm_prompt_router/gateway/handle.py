@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from litellm_prompt_router.gateway import metadata_bag
+from litellm_prompt_router.gateway.bound_requests import BoundRequests, left_as_it_began
 from litellm_prompt_router.gateway.caller import alias_of, caller_of, dict_of, has_client_oauth, header_of, scope_of
 from litellm_prompt_router.gateway.candidate_policies import KnownCandidates
 from litellm_prompt_router.gateway.conversation_beginnings import (
-    PASSED_BEGINNING,
     Beginning,
     ConversationBeginnings,
 )
@@ -24,7 +23,16 @@ from litellm_prompt_router.gateway.deployments.groups import Deployments, reques
 from litellm_prompt_router.gateway.facts_in_flight import BodyThatLeft
 from litellm_prompt_router.gateway.profile_versions import ProfileVersions
 from litellm_prompt_router.gateway.recognised_prompts import NEVER, RecognisedPrompts
-from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, begins
+from litellm_prompt_router.gateway.request_steps import (
+    Accounting,
+    IncomingRequest,
+    MoreToRead,
+    NextStep,
+    RequestOutcome,
+    outcome_before_routing,
+    with_conversation,
+)
+from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings
 from litellm_prompt_router.gateway.waiting import AwaitingModels, KnownAnswers, KnownEmbeddings, RequestToRoute, Waits
 from litellm_prompt_router.policy import HEADER, Policy, at_most_shadow, draw
 from litellm_prompt_router.policy.active import ActiveConfiguration
@@ -33,9 +41,8 @@ from litellm_prompt_router.record.facts import DecisionContext, facts_of
 from litellm_prompt_router.record.record import UNREVIEWED, Caller, Facts, RoutingOutcome
 from litellm_prompt_router.request.route import RoutingQuestion, no_answers
 from litellm_prompt_router.request.slices import Slices
-from litellm_prompt_router.request.types import UNKNOWN_TARGET, UNREADABLE, Mode, Passthrough, Rewritten, Target
+from litellm_prompt_router.request.types import UNKNOWN_TARGET, UNREADABLE, Passthrough, Rewritten, Target
 from litellm_prompt_router.request.walk_steps import OpenedRequest, RecognisedRequest, WalkResult
-from litellm_prompt_router.request.wire import conversation_of, sender_of
 from litellm_prompt_router.request.wire.body_shape import has_shape
 from litellm_prompt_router.request.wire.carried import sent_body
 from litellm_prompt_router.request.wire.declared_tools import written_tools
@@ -44,80 +51,8 @@ from litellm_prompt_router.telemetry.dispatch import Dispatcher
 
 BREAKER_OPENED = "Breaker opened"
 OFF = "off"
-NOT_SEEN = "began_unrewritten"
-"""Reason of a conversation whose thinking is bound to what stands ahead, and which nobody saw begin."""
 ERROR = "error"
 Result = TypeVar("Result")
-
-
-class Accounting(Protocol):
-    """What accounting is told of requests. Nothing here waits or raises."""
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether it shares what it observes with other processes."""
-        ...
-
-    def keep(
-        self,
-        caller: Caller,
-        data: Mapping[str, Any],
-        walked: WalkResult,
-        *,
-        is_sent: bool,
-        unobserved_until: float = NEVER,
-        written_tools: bytes | None = None,
-    ) -> None:
-        """Takes what will be asked for when the request is answered.
-
-        ``unobserved_until``: until then others may have passed unseen that share its cache. ``written_tools``: the
-        body's tools as ``marshal`` wrote them, where somebody had it do that.
-        """
-        ...
-
-    def observe_anew(self, now_seconds: float) -> None:
-        """Tells that requests before this moment passed unseen: what they cached isn't known."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IncomingRequest:
-    """A request. ``target`` looks its deployments up when it is called, not before."""
-
-    key: Any
-    """LiteLLM's UserAPIKeyAuth."""
-    scope: str
-    """What stands for the key in hashes and counts."""
-    data: dict[str, Any]
-    bag: dict[str, Any]
-    caller: Caller
-    configuration: ActiveConfiguration
-    began_ns: int
-    target: Callable[[], Target]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestOutcome:
-    """What becomes of one request. ``ran_without_fault``: it was decided to the end, so the breaker may close."""
-
-    caller: Caller
-    mode: Mode
-    walked: WalkResult
-    decided_by: DecisionContext
-    ran_without_fault: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MoreToRead:
-    """A decision on a long conversation that lets others run; it goes on with ``slices``."""
-
-    slices: Slices[RequestOutcome | AwaitingModels | None]
-    unknown: tuple[str, str] | None = None
-    """A conversation, and the thinking that it replays, to be looked up before."""
-
-
-NextStep = RequestOutcome | AwaitingModels | MoreToRead | None
-"""None: everything is stopped, and this request with it."""
 
 
 class RequestHandler:
@@ -154,7 +89,7 @@ class RequestHandler:
         self._candidates = KnownCandidates()
         self._recognised = RecognisedPrompts()
         self.beginnings = beginnings or ConversationBeginnings()
-        self._unknown: tuple[str, str] | None = None
+        self._bound = BoundRequests(self.beginnings)
         self._recognised.expect(profile.text for profile in configuration.profiles)
 
     def publish(self, configuration: ActiveConfiguration) -> None:
@@ -215,7 +150,7 @@ class RequestHandler:
 
         def passed(reason: str, policy: Policy, source: str | None = None) -> RequestOutcome:
             walked = WalkResult(outcome=Passthrough(reason=reason), body=data)
-            return _outcome_before_routing(caller, walked, policy, source)
+            return outcome_before_routing(caller, walked, policy, source)
 
         policies = self._candidates.of(
             configuration,
@@ -237,10 +172,10 @@ class RequestHandler:
         pipeline = configuration.pipeline
         opened = yield from self._slices_or_pass_through(pipeline.opening(data, caller.endpoint), request)
         if isinstance(opened, WalkResult):
-            return _outcome_before_routing(caller, opened, without_profile)
-        named = self._or_pass_through(lambda: _with_conversation(request, opened), request)
+            return outcome_before_routing(caller, opened, without_profile)
+        named = self._or_pass_through(lambda: with_conversation(request, opened), request)
         if isinstance(named, WalkResult):
-            return _outcome_before_routing(caller, named, without_profile)
+            return outcome_before_routing(caller, named, without_profile)
         caller = named
         recognised: RecognisedRequest | WalkResult | None = None
         only = None
@@ -253,9 +188,9 @@ class RequestHandler:
             )
         if request.target().holds_to_prefix:
             own = Beginning(configuration=self.beginnings.id_of(configuration), policy=policy)
-            began = yield from self._beginning(own, opened, str(caller.conversation), caller.request_id)
+            began = yield from self._bound.beginning(own, opened, str(caller.conversation), caller.request_id)
             if began != own:
-                return (yield from self._going_on(request, caller, opened, began))
+                return (yield from self._bound_elsewhere(request, caller, opened, policy, began))
         if policy.mode == "off":
             return passed(OFF, policy)
         if policy.profile is not None and policy.profile not in configuration.profile_names:
@@ -275,11 +210,11 @@ class RequestHandler:
         configuration, pipeline = request.configuration, request.configuration.pipeline
         drawn = draw(request.scope, str(caller.conversation), percent=policy.percent, holdout=policy.holdout)
         if drawn == "not_in_percent":
-            return _outcome_before_routing(caller, pipeline.pass_through(opened, drawn), policy)
+            return outcome_before_routing(caller, pipeline.pass_through(opened, drawn), policy)
         if recognised is None:
             recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
         if isinstance(recognised, WalkResult):
-            return _outcome_before_routing(caller, recognised, policy)
+            return outcome_before_routing(caller, recognised, policy)
         if not recognised.recognition.profile.reviewed:
             policy = at_most_shadow(policy, UNREVIEWED)
         arm = drawn if policy.mode == "rewrite" and policy.holdout > 0 else None
@@ -296,51 +231,24 @@ class RequestHandler:
         """What becomes of a request that is left alone by now, where its conversation began rewritten and replays
         thinking that is bound to that; None of any other.
         """
-        data, endpoint, beginnings = request.data, request.caller.endpoint, self.beginnings
-        if not beginnings.may_know or not request.target().holds_to_prefix:
+        bound = yield from self._bound.of_left_alone(request, self._slices_or_pass_through)
+        if bound is None:
             return None
-        if first_thinking(data) is None and not beginnings.has_begun:
-            return None
-        opened = yield from self._slices_or_pass_through(
-            request.configuration.pipeline.opening(data, endpoint), request
-        )
-        if isinstance(opened, WalkResult):
-            return None
-        caller = _with_conversation(request, opened)
-        conversation = str(caller.conversation)
-        if first_thinking(data) is None and not beginnings.knows(conversation):
-            return None
-        began = yield from self._beginning(PASSED_BEGINNING, opened, conversation, request.caller.request_id)
-        if began.policy.mode != "rewrite":
-            return None
-        return (yield from self._going_on(request, caller, opened, began))
+        return (yield from self._under_policy(bound.request, bound.caller, bound.opened, bound.policy))
 
-    def _beginning(self, own: Beginning, opened: OpenedRequest, conversation: str, call: str) -> Slices[Beginning]:
-        """What the conversation goes on with; ``own``: what is in force, which those take that begin."""
-        thinking = first_thinking(opened.data)
-        if thinking is None:  # nothing is bound yet
-            self.beginnings.goes_by(conversation, own, call, is_beginning=begins(opened.request))
-            return own
-        began = self.beginnings.of(conversation, thinking)
-        if began is None:
-            self._unknown = conversation, thinking
-            yield
-            began = self.beginnings.of(conversation, thinking)
-        if began is None:
-            self.beginnings.passed_unseen(conversation, thinking)
-            return PASSED_BEGINNING
-        return began
-
-    def _going_on(
-        self, request: IncomingRequest, caller: Caller, opened: OpenedRequest, began: Beginning
+    def _bound_elsewhere(
+        self, request: IncomingRequest, caller: Caller, opened: OpenedRequest, policy: Policy, began: Beginning
     ) -> Slices[RequestOutcome | AwaitingModels]:
-        """The request under what its conversation began with."""
+        """The request under what its conversation began with, which isn't ``policy``, in force by now."""
         if began.policy.mode == "off":
-            walked = request.configuration.pipeline.pass_through(opened, NOT_SEEN)
-            return _outcome_before_routing(caller, walked, began.policy)
-        self.beginnings.kept_going += 1
-        earlier = replace(request, configuration=self.beginnings.configuration(began, request.configuration))
-        return (yield from self._under_policy(earlier, caller, opened, began.policy))
+            if policy.mode != "off":  # a prompt that nobody knows is told as such, whatever its conversation is
+                pipeline = request.configuration.pipeline
+                recognised = self._or_pass_through(lambda: pipeline.recognise(opened, only=policy.profile), request)
+                if isinstance(recognised, WalkResult):
+                    return outcome_before_routing(caller, recognised, policy)
+            return left_as_it_began(request, caller, opened, began)
+        bound = self._bound.going_on(request, caller, opened, began)
+        return (yield from self._under_policy(bound.request, caller, opened, bound.policy))
 
     def is_stopped_for(self, request: IncomingRequest) -> bool:
         """Whether everything is stopped by now, and this request with it: not where thinking binds it."""
@@ -354,8 +262,7 @@ class RequestHandler:
         except StopIteration as done:
             step: RequestOutcome | AwaitingModels | None = done.value
             return step
-        unknown, self._unknown = self._unknown, None
-        return MoreToRead(slices=slices, unknown=unknown)
+        return MoreToRead(slices=slices, unknown=self._bound.taken_unknown())
 
     def resume(
         self,
@@ -530,20 +437,6 @@ class RequestHandler:
         """The request as it came, after a fault: one of ours, unless the body isn't what its endpoint takes."""
         is_fault = self.failed(request.key, error, "walk", request.data, request.caller.endpoint)
         return WalkResult(outcome=Passthrough(reason=ERROR if is_fault else UNREADABLE), body=request.data)
-
-
-def _with_conversation(request: IncomingRequest, opened: OpenedRequest) -> Caller:
-    """Who asks, and in which conversation."""
-    sender = sender_of(request.data, request.caller.endpoint)
-    conversation = conversation_of(request.scope, opened.request, sender)
-    return replace(request.caller, conversation=conversation, names_session=sender.session is not None)
-
-
-def _outcome_before_routing(
-    caller: Caller, walked: WalkResult, policy: Policy, source: str | None = None
-) -> RequestOutcome:
-    decided_by = DecisionContext(policy=source or policy.source)
-    return RequestOutcome(caller=caller, mode=policy.mode, walked=walked, decided_by=decided_by)
 
 
 def _lines_of_trip(trip: Trip) -> tuple[str, ...]:

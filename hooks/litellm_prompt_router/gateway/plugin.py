@@ -33,11 +33,12 @@ from litellm_prompt_router.gateway.events import (
     success_record,
 )
 from litellm_prompt_router.gateway.facts_in_flight import LeftRequest
-from litellm_prompt_router.gateway.handle import IncomingRequest, MoreToRead, RequestHandler, RequestOutcome
+from litellm_prompt_router.gateway.handle import RequestHandler
 from litellm_prompt_router.gateway.models.asked_models import AskedModels
 from litellm_prompt_router.gateway.models.embedding_cache import TextsToEmbed
 from litellm_prompt_router.gateway.models.routing_calls import Asking
 from litellm_prompt_router.gateway.records_beside import RecordsBeside
+from litellm_prompt_router.gateway.request_steps import IncomingRequest, MoreToRead, RequestOutcome
 from litellm_prompt_router.gateway.response_headers import headers_of
 from litellm_prompt_router.gateway.tuning.conversation_tunings import ConversationTunings, TuningToAgree
 from litellm_prompt_router.gateway.tuning.self_tuning import SelfTuning

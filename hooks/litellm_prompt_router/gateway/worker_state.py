@@ -34,6 +34,7 @@ def in_force_of(
         stopped_by=configuration.stopped_by,
         passed_while_stopped=handler.passed_while_stopped,
         off_unrecorded=handler.off_unrecorded,
+        went_on_as_begun=handler.beginnings.kept_going,
         unaccounted=unaccounted,
         policy_path=str(configuration.policy_path) if configuration.policy.digest is not None else None,
         policy_digest=configuration.policy.digest,

@@ -159,6 +159,7 @@ class WorkerStatus(_StatusPart):
     profiles: tuple[ProfileServed, ...] = ()
     stopped_by: str | None = None
     passed_while_stopped: int = 0
+    went_on_as_begun: int = 0
     policy: PolicyInForce = PolicyInForce()
     problems: tuple[str, ...] = ()
     offline: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ class InForce:
 
     ``stopped_by``: the kill switch or the environment; ``passed_while_stopped``: requests since the start that passed
     because of it, without a record; ``off_unrecorded``: those that were off, where settings want no record of such.
+    ``went_on_as_begun``: those that replay thinking and went on as their conversation began, whatever is in force.
     ``unaccounted``: answered requests whose records have no saving because accounting was full.
     ``problems``: what is broken on disk, so that something older is in force.
     ``breaker_keys``: keys whose requests pass through because of our faults; ``is_breaker_open``: so do all.
@@ -57,6 +58,7 @@ class InForce:
     stopped_by: str | None = None
     passed_while_stopped: int = 0
     off_unrecorded: int = 0
+    went_on_as_begun: int = 0
     unaccounted: int = 0
     policy_path: str | None = None
     policy_digest: str | None = None
@@ -76,6 +78,7 @@ class InForce:
             "stopped_by": self.stopped_by,
             "passed_while_stopped": self.passed_while_stopped,
             "off_unrecorded": self.off_unrecorded,
+            "went_on_as_begun": self.went_on_as_begun,
             "unaccounted": self.unaccounted,
             "policy": {"path": self.policy_path, "digest": self.policy_digest, "rules": self.policy_rules},
             "problems": list(self.problems),
