@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.emulators.bound_thinking import thinking_block, thinks
@@ -34,14 +34,15 @@ def answer(body: Mapping[str, Any], reply: Text | ToolCall | HttpError, usage: U
     if isinstance(reply, HttpError):
         return _whole(_error(reply), reply.status, reply.headers, reply.delay_seconds)
     model = str(body.get("model"))
+    thinking = [thinking_block(body)] if thinks(body) else []
     if body.get("stream"):
         return Answer(
             headers={"Content-Type": "text/event-stream; charset=utf-8"},
-            chunks=tuple(_sse(event) for event in _events(model, reply, usage)),
+            chunks=tuple(_sse(event) for event in _events(model, reply, usage, thinking)),
             delay_seconds=reply.delay_seconds,
         )
     message = _message(model, usage) | {
-        "content": [*([thinking_block(body)] if thinks(body) else []), _content(reply)],
+        "content": [*thinking, _content(reply)],
         "stop_reason": _stop_reason(reply),
         "usage": _usage(usage),
     }
@@ -93,9 +94,18 @@ def _content(reply: Text | ToolCall) -> dict[str, Any]:
     return {"type": "tool_use", "id": reply.id, "name": reply.name, "input": dict(reply.arguments)}
 
 
-def _events(model: str, reply: Text | ToolCall, usage: Usage) -> Iterator[dict[str, Any]]:
+def _events(
+    model: str, reply: Text | ToolCall, usage: Usage, thinking: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     yield {"type": "message_start", "message": _message(model, usage)}
-    opening: dict[str, Any]
+    for index, block in enumerate(thinking):
+        opening: dict[str, Any] = {"type": "thinking", "thinking": "", "signature": ""}
+        yield {"type": "content_block_start", "index": index, "content_block": opening}
+        for delta in ("thinking", "signature"):
+            said = {"type": f"{delta}_delta", delta: block[delta]}
+            yield {"type": "content_block_delta", "index": index, "delta": said}
+        yield {"type": "content_block_stop", "index": index}
+    own = len(thinking)
     deltas: list[dict[str, Any]]
     if isinstance(reply, Text):
         opening = {"type": "text", "text": ""}
@@ -104,11 +114,11 @@ def _events(model: str, reply: Text | ToolCall, usage: Usage) -> Iterator[dict[s
         opening = {"type": "tool_use", "id": reply.id, "name": reply.name, "input": {}}
         pieces = split_pieces(json.dumps(reply.arguments))
         deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
-    yield {"type": "content_block_start", "index": 0, "content_block": opening}
+    yield {"type": "content_block_start", "index": own, "content_block": opening}
     yield {"type": "ping"}
-    for delta in deltas:
-        yield {"type": "content_block_delta", "index": 0, "delta": delta}
-    yield {"type": "content_block_stop", "index": 0}
+    for said in deltas:
+        yield {"type": "content_block_delta", "index": own, "delta": said}
+    yield {"type": "content_block_stop", "index": own}
     yield {
         "type": "message_delta",
         "delta": {"stop_reason": _stop_reason(reply), "stop_sequence": None},

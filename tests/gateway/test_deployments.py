@@ -245,6 +245,8 @@ def test_fallbacks_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     for named_so in unusable:
         unknown = look(monkeypatch, CLAUDE, others=others, named=named_so)
         assert (unknown.takes_marks, unknown.each, unknown.late_form) == (False, (), "note")
+        bound = look(monkeypatch, {"model": "anthropic/claude-fable-5-1", "api_key": "x"}, named=named_so)
+        assert (bound.takes_marks, unknown.holds_to_prefix, bound.holds_to_prefix) == (False, False, True)
 
 
 @pytest.mark.parametrize("ttl", [None, "5m", "1h"])

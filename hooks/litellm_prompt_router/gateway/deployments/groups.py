@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import litellm
@@ -49,8 +50,6 @@ class Deployments:
             return UNKNOWN
         groups = models_of_list(group, endpoint)
         named = _named(groups, fallbacks)
-        if named is None:
-            return UNKNOWN
         is_auto_cached = is_auto_cached or getattr(litellm, "enable_anthropic_prompt_caching", None) is True
         key = (group, team_id, named, is_auto_cached, endpoint)
         now = time.monotonic()
@@ -58,7 +57,9 @@ class Deployments:
         if found is None or found[0] < now:
             if len(self._known) >= MAX_GROUPS:
                 self._known.clear()
-            looked_up = _look_up(groups, team_id, named, is_auto_cached, endpoint)
+            looked_up = _look_up(groups, team_id, named or (), is_auto_cached, endpoint)
+            if named is None:
+                looked_up = replace(UNKNOWN, holds_to_prefix=looked_up.holds_to_prefix)
             found = self._known[key] = (now + REFRESH_SECONDS, looked_up)
         return found[1]
 
@@ -154,23 +155,25 @@ def _of_router(
     names = [*groups, *named]
     names += [each for name in tuple(names) for each in _fallbacks(name, llm_router)]
     seen: set[str] = set()
+    is_unknown = False
     for name in names:  # grows while there are groups that only hand on to others
         if name in seen:
             continue
         seen.add(name)
         members = llm_router.get_model_list(model_name=name, team_id=team_id) or []
         if not members:
-            return UNKNOWN
+            is_unknown = True
         for number, deployment in enumerate(members):
             routed = routed_groups(deployment, llm_router)
             if routed is not None:
-                if not routed:
-                    return UNKNOWN
+                is_unknown = is_unknown or not routed
                 names += [each for chosen in routed for each in (chosen, *_fallbacks(chosen, llm_router))]
                 continue
             own_id = str((deployment.get("model_info") or {}).get("id") or f"{name}/{number}")
             candidates[own_id] = target_of_deployment(deployment, llm_router, is_auto_cached, endpoint)
-    return _common(tuple(candidates.items())) if candidates else UNKNOWN
+    if is_unknown or not candidates:  # what is known to answer may hold to its prefix all the same
+        return replace(UNKNOWN, holds_to_prefix=any(target.holds_to_prefix for target in candidates.values()))
+    return _common(tuple(candidates.items()))
 
 
 def _common(candidates: tuple[tuple[str, Target], ...]) -> Target:

@@ -128,15 +128,21 @@ class FileValues(Generic[Value]):
                 (key, text, now + ttl_seconds, now),
             )
             row = database.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        self._written += 1
-        if self._written % PRUNE_EVERY == 0:
-            _prune(database, now, self._max_rows)
+        self._prune_at_times(database, now)
         return value if row is None else self._from_json(json.loads(row[0]))
 
     def _replace(self, key: str, value: Value, ttl_seconds: int) -> None:
-        with self._connected() as database:
-            values = (key, json.dumps(self._as_json(value)), time.time() + ttl_seconds)
+        database, now = self._connected(), time.time()
+        with database:
+            values = (key, json.dumps(self._as_json(value)), now + ttl_seconds)
             database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", values)
+        self._prune_at_times(database, now)
+
+    def _prune_at_times(self, database: sqlite3.Connection, now: float) -> None:
+        """Drops what has run out and what is beyond the limit, with each so many values written."""
+        self._written += 1
+        if self._written % PRUNE_EVERY == 0:
+            _prune(database, now, self._max_rows)
 
     def _connected(self) -> sqlite3.Connection:
         """The file, made where there is none, readable by its owner only; one that is broken is begun anew."""
