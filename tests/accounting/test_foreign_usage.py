@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from litellm.types.utils import PromptTokensDetailsWrapper, ServerToolUse, Usage
 
-from litellm_prompt_router.accounting.foreign_usage import SERVER_TOOLS, SEVERAL_TURNS, foreign_usage
+from litellm_prompt_router.accounting.foreign_usage import SERVER_TOOLS, SEVERAL_TURNS, foreign_usage, is_of_more_than
 
 TOTALS = {"prompt_tokens": 100, "completion_tokens": 7}
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
@@ -88,3 +88,10 @@ def test_a_search_that_is_counted_and_was_not_made() -> None:
 def test_what_an_answer_holds(items: tuple[str, ...], reason: str | None) -> None:
     """A Responses answer shows which tools were used, whatever was offered."""
     assert foreign_usage(usage(), ({"tools": [{"type": "web_search"}]},), items) == reason
+
+
+def test_an_input_far_beyond_the_body_is_of_more() -> None:
+    """A prompt of 6,000 tokens isn't billed at 120,000; another provider's count of odd texts is borne."""
+    assert is_of_more_than(6_000, 120_000)
+    assert not is_of_more_than(6_000, 24_000)
+    assert not is_of_more_than(10, 4_000)

@@ -32,7 +32,7 @@ from litellm_prompt_router.accounting.counterfactual import (
     SharedEntries,
     scope_in,
 )
-from litellm_prompt_router.accounting.foreign_usage import foreign_usage
+from litellm_prompt_router.accounting.foreign_usage import MORE_THAN_THE_BODY, foreign_usage, is_of_more_than
 from litellm_prompt_router.accounting.in_flight import InFlightRequest, PackedRequest, Prompt
 from litellm_prompt_router.accounting.kept_history import KeptHistories
 from litellm_prompt_router.accounting.known_beginnings import Histories, KnownBeginnings
@@ -216,8 +216,12 @@ class Accountant:
         )
         self._give_way()
         sent, unsent = (rewritten, original) if rewritten is not None and kept.is_sent else (original, rewritten)
-        if not any(map(_TOKENS, sent)) or not usage.input_tokens:
+        counted = sum(map(_TOKENS, sent))
+        if not counted or not usage.input_tokens:
             raise NoEstimateError("no input to compare by")
+        if is_of_more_than(counted, usage.input_tokens):
+            self._observe(record, answer, kept, original, model)
+            raise NoEstimateError(MORE_THAN_THE_BODY)
         cache = cache_of(model, is_marked=_is_marked(sent))
         is_cache_irrelevant = cache.basis == "assumed" and _caching_saves_nothing(info, terms, usage, model)
         key = ((answer.scope, model.name), record.facts.profile)

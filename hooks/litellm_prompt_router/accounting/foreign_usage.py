@@ -14,6 +14,10 @@ from typing import Any
 
 SERVER_TOOLS = "the usage counts what the provider's own tools brought in"
 SEVERAL_TURNS = "the usage counts several turns"
+MORE_THAN_THE_BODY = "the usage counts far more than the body has"
+MOST_TIMES, SPARE_TOKENS = 4, 5_000
+"""A provider's count of texts is at most so many times ours (o200k), for what scripts and symbols there are, and some
+tokens beside it are instructions and images of its own kind. What is beyond that came from elsewhere."""
 _COUNTERS = (
     *("web_search_requests", "web_fetch_requests", "tool_search_requests", "code_execution_requests"),
     *("browser_open_requests", "google_maps_grounding_requests", "num_search_queries", "num_sources_used"),
@@ -58,6 +62,11 @@ def foreign_usage(usage: object, bodies: Iterable[Mapping[str, Any]], items: Ite
         return None if _OUTPUT_KINDS.issuperset(items) else SERVER_TOOLS
     is_counted = _get(usage, "server_tool_use") is not None
     return SERVER_TOOLS if any(_may_bring_in(body, is_counted=is_counted) for body in bodies) else None
+
+
+def is_of_more_than(counted: int, input_tokens: int) -> bool:
+    """Whether an input is of more than a body in which we count so many tokens, whoever brought it in."""
+    return input_tokens > MOST_TIMES * counted + SPARE_TOKENS
 
 
 def _may_bring_in(body: Mapping[str, Any], *, is_counted: bool) -> bool:
