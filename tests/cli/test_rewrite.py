@@ -136,7 +136,7 @@ def test_passthrough_prints_the_very_bytes_and_says_why(run: Run) -> None:
     ("body", "reason"),
     [
         pytest.param({"messages": [{"role": "user", "content": "hi"}]}, "no_system_prompt", id="no system prompt"),
-        pytest.param({"messages": "hi"}, "malformed_messages", id="malformed"),
+        pytest.param({"messages": "hi"}, "unreadable", id="malformed"),
         pytest.param(
             _body(PROMPT[: len(PROMPT) // 3] + "Unknown words. " * 5_000, "hi"),
             "unrecognised (closest profile: workbench, coverage 2",

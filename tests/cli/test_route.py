@@ -146,7 +146,7 @@ def test_a_body_says_which_tools_there_are(toy_root: Path, tmp_path: Path, run: 
         pytest.param("[1", "stdin: not valid JSON at line 1, column 3: Expecting ',' delimiter; correct it", id="json"),
         pytest.param(b'"\xff"', "stdin: not UTF-8 at byte 1; convert it", id="utf-8"),
         pytest.param("5", "stdin: must be a JSON object, a request body with `model` and `messages`", id="number"),
-        pytest.param("[5]", "stdin: malformed_messages; `messages` must be a list of chat messages", id="messages"),
+        pytest.param("[5]", "stdin: unreadable; `messages` must be a list of chat messages", id="messages"),
     ],
 )
 def test_unreadable_messages(stdin: str | bytes, wrong: str, toy_root: Path, run: Run) -> None:
