@@ -43,16 +43,16 @@ def _appends(seen: Observed) -> bool:
 
 def _continued(case: FuzzCase) -> FuzzCase | None:
     """The conversation's next call; None where its history is no list."""
-    name = next((name for name in HISTORIES if isinstance(case.edited_body().get(name), list)), None)
-    if name is None or not isinstance(case.body.get(name), list):
+    body = copy.deepcopy(case.edited_body())
+    name = next((name for name in HISTORIES if isinstance(body.get(name), list)), None)
+    if name is None:
         return None
-    body = copy.deepcopy(case.body)
     answer, ask = _NEXT
     if name == "contents":
         body[name] += [{"role": "model", "parts": [{"text": answer}]}, {"role": "user", "parts": [{"text": ask}]}]
     else:
         body[name] += [{"role": "assistant", "content": answer}, {"role": "user", "content": ask}]
-    return replace(case, body=body)
+    return replace(case, body=body, edits=())
 
 
 def _prefix(body: dict[str, Any]) -> tuple[Any, Sequence[Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from litellm_prompt_router.request.types import UnreadableRequestError
 from litellm_prompt_router.request.wire.marks import CACHE_CONTROL
 from litellm_prompt_router.request.wire.text_blocks import LateText
 
@@ -50,8 +51,10 @@ def noted_message(message: Mapping[str, Any], note: str, kind: str = "text") -> 
 
 
 def noted(content: Any, note: str, kind: str = "text") -> list[Any]:
-    """The content in blocks, a note behind them."""
+    """The content in blocks, a note behind them. Raises UnreadableRequestError for content that is neither."""
     block = {"type": kind, "text": note}
     if isinstance(content, str):
         return [{"type": kind, "text": content}, block] if content else [block]
-    return [*content, block] if isinstance(content, list) else [block]
+    if content is not None and not isinstance(content, list):
+        raise UnreadableRequestError  # nothing of the client's is replaced
+    return [*(content or ()), block]

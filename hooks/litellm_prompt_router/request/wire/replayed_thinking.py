@@ -27,15 +27,24 @@ def thinking_in_answer(answer: Any) -> str | None:
     if choices:
         message = getattr(choices[0], "message", None)
         return _first_signature(getattr(message, "thinking_blocks", None) or ())
-    said = answer if isinstance(answer, dict) else getattr(answer, "__dict__", {})
+    said = _fields(answer)
     content = said.get("content") or said.get("output")
-    blocks = [each if isinstance(each, dict) else vars(each) for each in content] if isinstance(content, list) else []
-    return _first_signature([block for block in blocks if block.get("type") in _KINDS | {"reasoning"}])
+    blocks = map(_fields, content) if isinstance(content, list) else ()
+    return _first_signature(block for block in blocks if _is_kind(block, _KINDS | {"reasoning"}))
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else getattr(value, "__dict__", {})
+
+
+def _is_kind(block: Mapping[str, Any], kinds: frozenset[str]) -> bool:
+    kind = block.get("type")
+    return isinstance(kind, str) and kind in kinds
 
 
 def _first_signature(blocks: Iterable[Any]) -> str | None:
     for block in blocks:
-        if not isinstance(block, dict):
+        if not isinstance(block, Mapping):
             continue
         signed = block.get("signature") or block.get("data") or block.get("encrypted_content")
         if isinstance(signed, str):
@@ -56,5 +65,5 @@ def _blocks(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             for field in ("thinking_blocks", "content"):
                 blocks = item.get(field)
                 for block in blocks if isinstance(blocks, list) else ():
-                    if isinstance(block, dict) and block.get("type") in _KINDS:
+                    if isinstance(block, dict) and _is_kind(block, _KINDS):
                         yield block
