@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from litellm_prompt_router.policy.written_files import names_device
 from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.telemetry.rotation import Rotation, rotated_path
 
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait, O_NOFOLLOW a symlink one (ELOOP)."""
+"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait, O_NOFOLLOW a symlink one (ELOOP).
+``/dev/stdout`` and the like are followed: they are the system's."""
 ROTATED = ".1"
 LOCK_SECONDS = 0.5
 LOCK_PAUSE_SECONDS = 0.002
@@ -56,6 +58,7 @@ class LineFile:
         self.last_error: str | None = None
         """The latest failure's class and errno name, such as ``PermissionError EACCES``."""
         self._path = Path(path)
+        self._is_device = names_device(self._path)
         self._limit = backlog
         self._max_bytes = max_bytes
         self._rotation = rotation
@@ -158,7 +161,7 @@ class LineFile:
                 return self._fd
             self._close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self._path, FLAGS, 0o600)
+        self._fd = os.open(self._path, FLAGS & ~os.O_NOFOLLOW if self._is_device else FLAGS, 0o600)
         if self._is_private:
             os.fchmod(self._fd, 0o600)
         self._is_torn = False
@@ -166,14 +169,15 @@ class LineFile:
 
     def _is_current(self, fd: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(fd), self._path.lstat())
+            there = self._path.stat() if self._is_device else self._path.lstat()
+            return os.path.samestat(os.fstat(fd), there)
         except OSError:
             return False  # opening says what is wrong
 
     def _ends_torn(self, fd: int) -> bool:
         """True when another process died in the middle of a line, and where that can't be read."""
         found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+        if not stat.S_ISREG(found.st_mode) or found.st_size == 0 or self._is_device:
             return False
         try:
             reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -186,6 +190,8 @@ class LineFile:
 
     def _is_due(self, fd: int, coming: int) -> bool:
         found = os.fstat(fd)
+        if self._is_device:
+            return False
         if self._rotation is not None:
             return stat.S_ISREG(found.st_mode) and self._rotation.is_due(found, coming, time.time())
         return self._max_bytes is not None and found.st_size > 0 and found.st_size + coming > self._max_bytes
