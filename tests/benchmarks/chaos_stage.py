@@ -171,6 +171,7 @@ def running_stage(folder: Path) -> Iterator[Stage]:
         path.write_text(yaml.safe_dump(_config(folder, provider, redis), sort_keys=False), "utf-8")
         env = {
             "PROMPT_ROUTER_LEDGER__PATH": str(disk / "ledger.jsonl"),
+            "PROMPT_ROUTER_LEDGER__OVERFLOW_PATH": str(folder / "overflow.jsonl"),
             "GLITCHTIP_DSN": envelopes.dsn,
             "LITELLM_LOG": "ERROR",
         }

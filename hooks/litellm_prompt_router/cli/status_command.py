@@ -116,10 +116,11 @@ def _show(workers: tuple[Worker, ...], now: float) -> None:
 
 def _row(worker: Worker, now: float) -> tuple[str, ...]:
     status = worker.status
-    state = "stale" if worker.is_stale else "stopped" if status.stopped_by else "runs"
-    if status.breaker.is_open and not worker.is_stale:
+    state = "ended" if status.has_ended else "stale" if worker.is_stale else "stopped" if status.stopped_by else "runs"
+    if status.breaker.is_open and not worker.is_stale and not status.has_ended:
         state = "breaker open"
-    lost = status.queue.dropped + status.ledger.lost + status.capture.lost + sum(status.glitchtip.lost.values())
+    lost = status.queue.dropped + status.ledger.lost + status.lost_records.in_flight + status.lost_records.at_end
+    lost += status.capture.lost + sum(status.glitchtip.lost.values())
     return (
         f"{status.host}/{status.pid}",
         state,

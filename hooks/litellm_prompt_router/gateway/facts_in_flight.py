@@ -82,6 +82,8 @@ class FactsInFlight:
 
     def __init__(self, max_in_flight: int = MAX_IN_FLIGHT, max_finished: int = MAX_FINISHED) -> None:
         self._limits = (max_in_flight, max_finished)
+        self.put_out = 0
+        """Requests whose facts went before anybody told their end."""
         self._in_flight: dict[str, LeftRequest] = {}
         self._finished: dict[str, LeftRequest] = {}
         self._bodies: dict[str, BodyThatLeft] = {}
@@ -95,6 +97,7 @@ class FactsInFlight:
     def put(self, left: LeftRequest, body: BodyThatLeft | None = None) -> str:
         """Keeps them; their seal."""
         seal = new_id()
+        self.put_out += len(self._in_flight) >= self._limits[0]
         _put_within(self._in_flight, seal, left, self._limits[0])
         if body is not None:
             _put_within(self._bodies, seal, body, MAX_BODIES)

@@ -116,6 +116,7 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         self._watcher: Watcher | None = None
         self._self_tuning: SelfTuning | None = None
         self._dispatcher.report_in_force(self._in_force)
+        self._dispatcher.report_put_out(metadata_bag.put_out)
         if configuration.stopped_by is None:
             fitted = [profile.fitted for profile in configuration.profiles if profile.fitted is not None]
             self._models.local.start([each.semantics.model for each in fitted if each.semantics is not None])

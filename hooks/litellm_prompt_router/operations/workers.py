@@ -90,6 +90,25 @@ class LedgerState(_StatusPart):
     lag_seconds: float = 0.0
     lost: int = 0
     last_error: str | None = None
+    overflowed: int = 0
+    overflow_error: str | None = None
+
+
+class LostSeen(_StatusPart):
+    """Records that are in no file, by where they were lost."""
+
+    ledger: int = 0
+    queue: int = 0
+    in_flight: int = 0
+    at_end: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.ledger + self.queue + self.in_flight + self.at_end
+
+    def __str__(self) -> str:
+        places = ("ledger", "queue", "in_flight", "at_end")
+        return ", ".join(f"{place} {count}" for place in places if (count := getattr(self, place)))
 
 
 class GlitchtipState(_StatusPart):
@@ -174,6 +193,8 @@ class WorkerStatus(_StatusPart):
     ledger: LedgerState
     glitchtip: GlitchtipState
     capture: CaptureState
+    has_ended: bool = False
+    lost_records: LostSeen = LostSeen()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,7 +241,7 @@ def _read(path: Path, now_seconds: float) -> Worker:
         status = WorkerStatus.model_validate(raw)
     except ValidationError:
         raise ValueError("not as it should be") from None
-    return Worker(path=path, status=status, raw=raw, is_stale=is_stale(raw, now_seconds))
+    return Worker(path=path, status=status, raw=raw, is_stale=status.has_ended or is_stale(raw, now_seconds))
 
 
 # What wants attention
@@ -233,7 +254,14 @@ def attention(workers: Sequence[Worker], now_seconds: float) -> tuple[str, ...]:
 
 def _of_worker(worker: Worker, now_seconds: float) -> Iterable[str]:
     who = f"{worker.status.host}/{worker.status.pid}"
+    lost = worker.status.lost_records
+    if worker.status.has_ended:
+        why = worker.status.ledger.last_error or "by a full queue"
+        yield f"{who}: ended, {lost.total} records lost ({lost}): {why}; once that is dealt with, remove {worker.path}"
+        return
     if worker.is_stale:
+        if lost.total:
+            yield f"{who}: {lost.total} records lost ({lost}) before it ended"
         yield f"{who}: ended badly, or not heard of for a minute; once it is replaced, remove {worker.path}"
         return
     for line in _of_status(worker.status, now_seconds):
@@ -266,6 +294,12 @@ def _of_sinks(status: WorkerStatus) -> Iterable[str]:
         yield f"the ledger is {ledger.lag_seconds:.0f} s behind; see to its disk"
     if ledger.lost:
         yield f"{ledger.lost} records lost on the way to the ledger: {ledger.last_error or 'by a full queue'}"
+    if status.lost_records.in_flight:
+        yield f"{status.lost_records.in_flight} requests without a record: nobody told their end; see LiteLLM's log"
+    if ledger.overflowed:
+        yield f"{ledger.overflowed} records are in ledger.overflow_path: give `report` both files; see to the ledger's disk"
+    if ledger.overflow_error is not None:
+        yield f"the ledger's overflow file can't be written ({ledger.overflow_error}); see to its folder"
     lost = sum(glitchtip.lost.values())
     if lost:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(glitchtip.lost.items()))

@@ -30,6 +30,7 @@ from litellm_prompt_router.policy.settings import (
 )
 from litellm_prompt_router.policy.tuning_state import EMPTY_STATE, STATE_NAME, TuningState, read_state
 from litellm_prompt_router.policy.tunings import tunings_of
+from litellm_prompt_router.policy.written_files import symlink_problems
 from litellm_prompt_router.profile.profile import Profile
 from litellm_prompt_router.profile.tokens import token_counter
 from litellm_prompt_router.request.pipeline import Pipeline
@@ -121,6 +122,7 @@ class Loader:
             problems.extend(error.problems)
         if settings is not None:
             self._settings = self._started_with = settings
+            problems.extend(symlink_problems(settings))
             problems.extend(self._unknown_profile_problems(settings) if self._profiles else ())
             path = self.policy_path
             if settings.policy is not None and path is not None and not path.exists():

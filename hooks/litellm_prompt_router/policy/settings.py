@@ -5,6 +5,7 @@ Nested settings are named by section and field, as in ``PROMPT_ROUTER_LEDGER_PAT
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,6 +33,7 @@ class LedgerSettings(_StrictSettings):
 
     The file is moved to ``<stem>.<UTC>.<random>.jsonl`` before it would pass ``max_mb`` and, with ``daily``, on the
     first record of a UTC day. ``gzip``: compress what was moved. ``keep``: moved files to keep; null keeps all.
+    ``overflow_path``: another file, where records go that can't be written to ``path``; null has none.
     ``off_keys``: whether requests that are off, for their key or altogether, have a record, here or in any other sink.
     """
 
@@ -42,6 +44,17 @@ class LedgerSettings(_StrictSettings):
     gzip: bool = False
     keep: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     off_keys: bool = True
+    overflow_path: Path | None = None
+
+    @model_validator(mode="after")
+    def _overflows_elsewhere(self) -> LedgerSettings:
+        if self.overflow_path is None:
+            return self
+        if self.path is None:
+            raise ValueError("overflow_path: there is no ledger to overflow; set path as well")
+        if os.path.abspath(self.overflow_path) == os.path.abspath(self.path):  # noqa: PTH100  (resolves no symlink)
+            raise ValueError("overflow_path: is the ledger itself; name a file on another disk")
+        return self
 
 
 class GlitchtipSettings(_StrictSettings):

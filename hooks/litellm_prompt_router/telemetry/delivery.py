@@ -17,6 +17,7 @@ from litellm_prompt_router.telemetry.background_queue import BoundedQueue
 from litellm_prompt_router.telemetry.capture import CapturedAnswer, CapturedRequest
 from litellm_prompt_router.telemetry.counters import Counters
 from litellm_prompt_router.telemetry.faults import Fault
+from litellm_prompt_router.telemetry.lost_records import LossTeller, LostRecords
 from litellm_prompt_router.telemetry.sinks import DeliveryFailures, Sinks, sink_states
 from litellm_prompt_router.telemetry.status_file import STATUS_SECONDS, Identity, StatusFile
 
@@ -59,7 +60,9 @@ Item = Record | Problem | Notice | Fault | CapturedRequest | CapturedAnswer
 class Delivery:
     """Takes the items of one process, in its thread. A sink's failure harms no other sink."""
 
-    def __init__(self, settings: Settings, sinks: Sinks, identity: Identity, queue: BoundedQueue) -> None:
+    def __init__(
+        self, settings: Settings, sinks: Sinks, identity: Identity, queue: BoundedQueue, put_out: Callable[[], int]
+    ) -> None:
         self._sinks = sinks
         self._queue = queue
         self._identity = identity
@@ -69,6 +72,9 @@ class Delivery:
         self._unwritten_since: float | None = None
         self._retry_due: float | None = None
         self._retry_seconds = RETRY_SECONDS
+        self._is_ending = False
+        self._put_out = put_out
+        self._teller = LossTeller(sinks.glitchtip.lost_records)
         self._counters = Counters()
         self._alerts = settings.alerts
         self._watch = AlertWatch(settings.alerts, time.monotonic())
@@ -86,6 +92,8 @@ class Delivery:
         """Counted by those who submit, like ``capture_given``: bytes of captured requests that were queued."""
         self.capture_given = 0
         self.capture_taken = 0
+        self.dropped_records = 0
+        """Counted by those who submit."""
 
     # Called in the dispatcher's thread
 
@@ -123,9 +131,12 @@ class Delivery:
         if now >= self._window_due:
             self._window_due = now + self._alerts.window_seconds
             self._attempt(self._close_window, now)
-        if self._status is not None and now >= self._status_due:
+        if self._status is not None and not self._is_ending and now >= self._status_due:
             self._status_due = now + STATUS_SECONDS
             self._attempt(self._write_status, self._status)
+        self._attempt(self._tell_lost, is_now=self._is_ending)
+        if self._is_ending:
+            self._attempt(self._end_status)
         self._attempt(self._log)
 
     def wait_seconds(self) -> float | None:
@@ -134,37 +145,34 @@ class Delivery:
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def prepare_for_exit(self) -> None:
-        """Writes what was taken, from now on each record as it comes, and takes the status file away."""
-        self._batch_seconds = 0.0
+        """Writes what was taken, from now on each record as it comes, and takes the status file away.
+
+        What the ledger can't take goes into the overflow file at once. Where records are lost, the file stays.
+        """
+        self._batch_seconds, self._is_ending = 0.0, True
         self._deliver()
         if self._retry_due is not None:
             self._write()
+        self._attempt(self._tell_lost, is_now=True)
         self._post()
-        if self._status is not None:
-            self._attempt(self._status.remove)
-            self._status = None
+        self._attempt(self._end_status)
 
     def finish(self, seconds: float, *, is_last: bool) -> None:
         """Writes and sends all that was taken."""
         deadline = time.monotonic() + seconds
         self._deliver()
         if is_last:
+            self._is_ending = True
             for sink in (self._sinks.capture, self._sinks.ledger):
                 if sink is not None:
                     self._attempt(sink.close)
+            self._attempt(self._tell_lost, is_now=True)
         end = self._sinks.glitchtip.close if is_last else self._sinks.glitchtip.flush
         self._attempt(end, max(0.0, deadline - time.monotonic()))
         if is_last:
             self._next_log = 0.0
             self._attempt(self._log)
-            if (ledger := self._sinks.ledger) is not None and ledger.lost:
-                log.error(
-                    "prompt router: %d records were not written to the ledger: %s",
-                    ledger.lost,
-                    one_line(str(ledger.last_error)),
-                )
-            if self._status is not None:
-                self._attempt(self._status.remove)
+            self._attempt(self._end_status)
 
     # Called in any thread
 
@@ -184,6 +192,16 @@ class Delivery:
             last_problem=self._last_problem,
         )
 
+    def lost_records(self) -> LostRecords:
+        """Records that are in no file, or won't be if the process ends now."""
+        ledger = self._sinks.ledger
+        return LostRecords(
+            ledger=ledger.lost if ledger else 0,
+            queue=self.dropped_records,
+            in_flight=self._put_out(),
+            at_end=ledger.waiting if ledger and self._is_ending else 0,
+        )
+
     def status(self) -> dict[str, Any]:
         """How this worker is, in plain JSON types: ``docs/status.md`` tells the fields."""
         since, queue = self._unwritten_since, self._queue
@@ -191,6 +209,8 @@ class Delivery:
         return {
             **self._identity.to_dict(),
             "written_seconds": time.time(),
+            "has_ended": self._is_ending,
+            "lost_records": self.lost_records().to_dict(),
             "keys": self._counters.keys(),
             "counters": self._counters.to_dict(),
             "last_errors": self._counters.errors(),
@@ -206,9 +226,11 @@ class Delivery:
             yield self._post_due
         if self._retry_due is not None:
             yield self._retry_due
+        if (told := self._teller.due) is not None:
+            yield told
         if self._alerts.enabled:
             yield self._window_due
-        if self._status is not None:
+        if self._status is not None and not self._is_ending:
             yield self._status_due
 
     def _deliver(self) -> None:
@@ -247,6 +269,8 @@ class Delivery:
             if ledger.waiting:
                 lines = (str(ledger.last_error),)
                 self._attempt(self._sinks.glitchtip.problem, "Ledger not written", lines)
+                if self._is_ending:
+                    self._attempt(ledger.pour_over)
         self._batch = []
         if ledger is None or not ledger.waiting:
             self._unwritten_since = None
@@ -257,6 +281,19 @@ class Delivery:
 
     def _write_status(self, file: StatusFile) -> None:
         file.write(self.status())
+
+    def _end_status(self) -> None:
+        """The status file goes with its worker, unless it tells of lost records."""
+        if self._status is None:
+            return
+        if self.lost_records().total:
+            self._status.write_last(self.status())
+        else:
+            self._status.remove()
+
+    def _tell_lost(self, *, is_now: bool) -> None:
+        ledger = self._sinks.ledger
+        self._teller.tell(self.lost_records(), ledger.last_error if ledger else None, is_now=is_now)
 
     def _close_window(self, now: float) -> None:
         for alert in self._watch.close(now, self.failures().lost()) if self._alerts.enabled else ():

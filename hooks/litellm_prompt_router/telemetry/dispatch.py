@@ -58,8 +58,10 @@ class Dispatcher:
         self._is_capturing = sinks.capture is not None
         self._identity = Identity(version=version, in_force=lambda: InForce(default_mode=settings.mode))
 
+        self._put_out: Callable[[], int] = lambda: 0
+
         def delivery(queue: BoundedQueue) -> Delivery:
-            return Delivery(settings, sinks, self._identity, queue)
+            return Delivery(settings, sinks, self._identity, queue, lambda: self._put_out())
 
         self._queue = BackgroundQueue(delivery, limit=settings.ledger.queue_size, name=DISTRIBUTION)
         atexit.register(self.close)
@@ -69,7 +71,8 @@ class Dispatcher:
 
     def submit(self, record: Record) -> None:
         """Queues a finished request."""
-        self._put(record)
+        if not self._put(record):
+            self._queue.consumer.dropped_records += 1
 
     def submit_problem(
         self, title: str, lines: Sequence[str], key_alias: str | None = None, *, once: str | None = None
@@ -108,6 +111,10 @@ class Dispatcher:
     def report_in_force(self, in_force: Callable[[], InForce]) -> None:
         """Sets the function that tells ``status`` what is in force; it is called in the dispatcher's thread."""
         self._identity.in_force = in_force
+
+    def report_put_out(self, put_out: Callable[[], int]) -> None:
+        """Sets the function that counts requests whose facts went before their end was told: they have no record."""
+        self._put_out = put_out
 
     def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
         """True once all that was submitted is written, and sent or lost; False after ``timeout`` seconds."""

@@ -141,6 +141,12 @@ class Glitchtip:
             self._send(self._settings.dsn, glitchtip_events.notice_event(name, title, context))
 
     @_guarded
+    def lost_records(self, context: Mapping[str, Any]) -> None:
+        """Reports records that were lost; whoever tells it does so once a minute at most."""
+        if self._alarm_dsn:
+            self._send(self._alarm_dsn, glitchtip_events.lost_records_event(context))
+
+    @_guarded
     def alert(self, alert: Alert) -> None:
         """Reports an alert; whoever raises it does so once a window."""
         if self._alarm_dsn:

@@ -160,6 +160,17 @@ def notice_event(name: str, title: str, context: Mapping[str, Any]) -> dict[str,
     }
 
 
+def lost_records_event(context: Mapping[str, Any]) -> dict[str, Any]:
+    """One issue for all losses of records; the figures are in the context."""
+    return {
+        "message": "Records lost",
+        "level": "error",
+        "logger": NAME,
+        "fingerprint": [f"{NAME}.lost_records"],
+        "contexts": {"lost_records": dict(context)},
+    }
+
+
 def alert_event(alert: Alert) -> dict[str, Any]:
     """One issue for each kind of alert, and for each profile where it is one profile's."""
     return {

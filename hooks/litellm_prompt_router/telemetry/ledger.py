@@ -16,7 +16,8 @@ BACKLOG = 10_000
 class Ledger(LineFile):
     """Appends records to ``path``, a line each. A record that can't be encoded is lost alone.
 
-    With ``rotation`` settings the file is rotated, and rotated files are compressed and removed as these say.
+    With ``rotation`` settings the file is rotated, and rotated files are compressed and removed as these say, and what
+    can't be written goes to their ``overflow_path``.
     """
 
     def __init__(self, path: Path | str, *, backlog: int = BACKLOG, rotation: LedgerSettings | None = None) -> None:
@@ -24,12 +25,14 @@ class Ledger(LineFile):
         if rotation is None:
             super().__init__(path, backlog=backlog)
             return
+        overflow = rotation.overflow_path
         self._rotated = RotatedFiles(Path(path), compresses=rotation.gzip, keep=rotation.keep)
         super().__init__(
             path,
             backlog=backlog,
             rotation=Rotation(max_bytes=rotation.max_mb * 1_000_000, is_daily=rotation.daily),
             on_rotated=self._rotated.wake,
+            overflow=LineFile(overflow, backlog=0) if overflow is not None else None,
         )
         self._rotated.wake()  # what an earlier process left
 

@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from litellm_prompt_router.policy.written_files import names_device
 from litellm_prompt_router.process_memory.bounded import register_memory
 from litellm_prompt_router.telemetry.rotation import Rotation, rotated_path
 
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait, O_NOFOLLOW a symlink one (ELOOP)."""
+"""O_NONBLOCK makes a FIFO without a reader an error instead of a wait, O_NOFOLLOW a symlink one (ELOOP).
+``/dev/stdout`` and the like are followed: they are the system's."""
 ROTATED = ".1"
 LOCK_SECONDS = 0.5
 LOCK_PAUSE_SECONDS = 0.002
@@ -26,11 +28,13 @@ class LineFile:
 
     Each batch is one write on an append descriptor, so lines of different processes don't mix; where the file
     system has locks it is made under one, so that nobody writes into a file that was moved, and a network file
-    system appends at the end. Of a write that was cut short (a full disk) the torn line is cut off again; without
-    a lock, or behind a process that died, the next line starts on a new one: a reader has to skip the torn one.
+    system appends at the end. Of a write that was cut short (a full disk) the torn line is cut off again, unless
+    somebody wrote behind it; there, without a lock, or behind a process that died, the next line starts on a new one:
+    a reader has to skip the torn one.
 
-    An OSError leaves the batch in the backlog for the next ``append``. ``lost`` counts the lines that were
-    pushed out of the backlog, or were still waiting at ``close``. A file that a batch would take over
+    An OSError leaves the batch in the backlog for the next ``append``. Lines that are pushed out of the backlog, or
+    still wait at ``close``, go to ``overflow``, a file on another path; ``lost`` counts them where there is none, or
+    it can't be written either. A file that a batch would take over
     ``max_bytes`` is moved to ``<path>.1`` first, in place of the one moved before it; with a ``rotation`` it is
     moved to a name of its own, and ``on_rotated`` called. New files are readable by their owner only; with
     ``is_private`` files found there become so.
@@ -45,17 +49,22 @@ class LineFile:
         rotation: Rotation | None = None,
         on_rotated: Callable[[], None] | None = None,
         is_private: bool = False,
+        overflow: LineFile | None = None,
     ) -> None:
         self.written = 0
+        self.overflowed = 0
+        """Lines that are in ``overflow``."""
         self.lost = 0
         self.last_error: str | None = None
         """The latest failure's class and errno name, such as ``PermissionError EACCES``."""
         self._path = Path(path)
+        self._is_device = names_device(self._path)
         self._limit = backlog
         self._max_bytes = max_bytes
         self._rotation = rotation
         self._on_rotated = on_rotated
         self._is_private = is_private
+        self._overflow = overflow
         self._backlog: list[bytes] = []
         self._is_torn = False
         self._fd: int | None = None
@@ -73,8 +82,8 @@ class LineFile:
                 pending = self._append(pending)
         except OSError as error:
             self._failed(error)
-        self.lost += max(0, len(pending) - self._limit)
-        self._backlog = pending[-self._limit :] if self._limit else []
+        self._backlog = pending[max(0, len(pending) - self._limit) :]
+        self._put_out(pending[: len(pending) - len(self._backlog)])
 
     @property
     def waiting(self) -> int:
@@ -82,11 +91,35 @@ class LineFile:
         return len(self._backlog)
 
     def close(self) -> None:
-        """One last attempt at the backlog; what remains is lost. A later ``append`` opens the file again."""
+        """One last attempt at the backlog; what remains overflows. A later ``append`` opens the file again."""
         self.append(())
-        self.lost += len(self._backlog)
-        self._backlog = []
+        waiting, self._backlog = self._backlog, []
+        self._put_out(waiting)
         self._close()
+        if self._overflow is not None:
+            self._overflow.close()
+
+    def pour_over(self) -> None:
+        """Empties the backlog into ``overflow``, where there is one: this process may end at any time."""
+        if self._overflow is not None:
+            waiting, self._backlog = self._backlog, []
+            self._put_out(waiting)
+
+    @property
+    def overflow_error(self) -> str | None:
+        """``overflow``'s latest failure."""
+        return None if self._overflow is None else self._overflow.last_error
+
+    def _put_out(self, lines: list[bytes]) -> None:
+        """Into ``overflow``, which keeps no backlog of its own; what it can't take is lost."""
+        if self._overflow is None or not lines:
+            self.lost += len(lines)
+            return
+        before = self._overflow.lost
+        self._overflow.append(lines)
+        missing = self._overflow.lost - before
+        self.lost += missing
+        self.overflowed += len(lines) - missing
 
     def _append(self, pending: list[bytes]) -> list[bytes]:
         """The lines that are not whole in the file after one write. Raises OSError."""
@@ -102,12 +135,12 @@ class LineFile:
                     has_moved = True
                     continue
                 head = b"\n" if self._is_torn or (is_locked and self._ends_torn(fd)) else b""
+                size = os.fstat(fd).st_size
                 written = os.write(fd, head + data)
                 if is_locked and (torn := _torn_bytes(pending, written - len(head))):
-                    written -= _cut(fd, torn)
+                    written -= _cut(fd, torn, size + written)
                 break
-        if has_moved and self._on_rotated is not None:
-            self._on_rotated()
+        self._is_torn = self._is_torn and written == 0
         if written <= len(head):
             raise OSError(errno.ENOSPC, "nothing was written")
         room = written - len(head)
@@ -117,6 +150,8 @@ class LineFile:
             whole += 1
         self._is_torn = room != 0
         self.written += whole
+        if has_moved and self._on_rotated is not None:
+            self._on_rotated()
         return pending[whole:]
 
     def _descriptor(self) -> int:
@@ -126,7 +161,7 @@ class LineFile:
                 return self._fd
             self._close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self._path, FLAGS, 0o600)
+        self._fd = os.open(self._path, FLAGS & ~os.O_NOFOLLOW if self._is_device else FLAGS, 0o600)
         if self._is_private:
             os.fchmod(self._fd, 0o600)
         self._is_torn = False
@@ -134,16 +169,20 @@ class LineFile:
 
     def _is_current(self, fd: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(fd), self._path.lstat())
+            there = self._path.stat() if self._is_device else self._path.lstat()
+            return os.path.samestat(os.fstat(fd), there)
         except OSError:
             return False  # opening says what is wrong
 
     def _ends_torn(self, fd: int) -> bool:
-        """True when another process died in the middle of a line."""
+        """True when another process died in the middle of a line, and where that can't be read."""
         found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+        if not stat.S_ISREG(found.st_mode) or found.st_size == 0 or self._is_device:
             return False
-        reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return True
         try:
             return os.pread(reader, 1, found.st_size - 1) != b"\n"
         finally:
@@ -151,6 +190,8 @@ class LineFile:
 
     def _is_due(self, fd: int, coming: int) -> bool:
         found = os.fstat(fd)
+        if self._is_device:
+            return False
         if self._rotation is not None:
             return stat.S_ISREG(found.st_mode) and self._rotation.is_due(found, coming, time.time())
         return self._max_bytes is not None and found.st_size > 0 and found.st_size + coming > self._max_bytes
@@ -183,13 +224,16 @@ def _torn_bytes(pending: list[bytes], written: int) -> int:
     return 0
 
 
-def _cut(fd: int, count: int) -> int:
-    """``count`` if so many bytes could be taken off the file's end, else 0. Under the lock."""
+def _cut(fd: int, count: int, end: int) -> int:
+    """``count`` if so many bytes could be taken off the file, which has to end at ``end``; else 0. Under the lock.
+
+    A writer without the lock may have appended: what it wrote is not cut.
+    """
     try:
         found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size < count:
+        if not stat.S_ISREG(found.st_mode) or found.st_size != end:
             return 0
-        os.ftruncate(fd, found.st_size - count)
+        os.ftruncate(fd, end - count)
     except OSError:
         return 0
     return count
@@ -214,4 +258,5 @@ def _locked(fd: int) -> Iterator[bool]:
     try:
         yield True
     finally:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):  # what was written is written
+            fcntl.flock(fd, fcntl.LOCK_UN)

@@ -8,6 +8,7 @@ crash has two equal copies: the plain one goes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import gzip
 import logging
@@ -131,9 +132,13 @@ def compress_and_remove(
 def _compress(file: Path, settled_seconds: float) -> None:
     """``file`` -> ``file.gz``, unless another process is at it."""
     try:
-        source = file.open("rb")
+        source = os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
     except FileNotFoundError:
         return
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return  # nobody of ours made a symlink
+        raise
     with source:
         try:
             fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -144,14 +149,21 @@ def _compress(file: Path, settled_seconds: float) -> None:
             return
         time.sleep(min(settled_seconds, max(0.0, found.st_mtime + settled_seconds - time.time())))
         packed = file.with_name(f"{file.name}.gz")
+        if packed.is_symlink():
+            return
         if not packed.exists():
             draft = file.with_name(f"{file.name}.gz.tmp")  # one that is there was left by a crash: we hold the lock
-            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as raw:
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as target:
-                    shutil.copyfileobj(source, target, CHUNK_BYTES)
-                raw.flush()
-                os.fsync(raw.fileno())
+            draft.unlink(missing_ok=True)
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                with os.fdopen(fd, "wb") as raw:
+                    with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as target:
+                        shutil.copyfileobj(source, target, CHUNK_BYTES)
+                    raw.flush()
+                    os.fsync(raw.fileno())
+            except OSError:
+                draft.unlink(missing_ok=True)  # a full disk needs the room
+                raise
             if source.tell() != os.fstat(source.fileno()).st_size:
                 draft.unlink()
                 return

@@ -67,6 +67,8 @@ def sink_states(sinks: Sinks, failures: DeliveryFailures, *, batched: int, lag_s
             "lag_seconds": round(lag_seconds, 3),
             "lost": failures.ledger_lost,
             "last_error": failures.ledger_error,
+            "overflowed": ledger.overflowed if ledger else 0,
+            "overflow_error": ledger.overflow_error if ledger else None,
         },
         "glitchtip": {
             "is_on": sinks.glitchtip.is_on,

@@ -1,7 +1,7 @@
 """How a worker is -> a small file in a folder of such files, for ``prompt-router status``.
 
-One file a process, replaced whole every few seconds and removed at a clean end. One that a killed process left is
-recognised by its process: ``pid`` on ``host`` must still run and have started at ``process_started_ticks``.
+One file a process, replaced whole every few seconds and removed at a clean end, unless records were lost. One that a
+killed process left is recognised by its process: ``pid`` on ``host`` must still run and have started at ``process_started_ticks``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 SCHEMA = 1
 STATUS_SECONDS = 5.0
+BLOCK_BYTES, SPARE_BYTES = 4_096, 1_024
 LOCAL_COST_MAP, HUB_OFFLINE = "LITELLM_LOCAL_MODEL_COST_MAP", "HF_HUB_OFFLINE"
 STALE_SECONDS = 60.0
 """A worker writes every ``STATUS_SECONDS``; GlitchTip being slow holds it up for less than this."""
@@ -123,29 +124,56 @@ def offline_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class StatusFile:
-    """Writes to ``<folder>/worker-<host>-<pid>.json``, readable by its owner only. For one thread."""
+    """Writes to ``<folder>/worker-<host>-<pid>.json``, readable by its owner only. For one thread.
+
+    The file is padded with spaces to whole blocks, so that a full disk, which takes no new one, still has room for
+    what it says next: it is then written over in place.
+    """
 
     def __init__(self, folder: Path, identity: Identity) -> None:
         self.last_error: str | None = None
         me = identity.to_dict()
-        self._path = folder / f"worker-{me['host'].replace('/', '_')}-{me['pid']}.json"
+        stem = f"worker-{me['host'].replace('/', '_')}-{me['pid']}"
+        self._path = folder / f"{stem}.json"
+        self._last = folder / f"{stem}-ended-{int(time.time())}.json"
 
     def write(self, status: Mapping[str, Any]) -> None:
         """Replaces the file. An OSError is kept in ``last_error``; the next time may go better."""
+        text = json.dumps(status, allow_nan=False).encode("ascii")
         fresh = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                json.dump(status, file, allow_nan=False)
+            fresh.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
+                file.write(text.ljust(-(-(len(text) + SPARE_BYTES) // BLOCK_BYTES) * BLOCK_BYTES))
             fresh.replace(self._path)
             self.last_error = None
         except OSError as error:
             self.last_error = f"{type(error).__name__} {errno.errorcode.get(error.errno or 0, '')}".rstrip()
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._write_over(text)
+
+    def _write_over(self, text: bytes) -> None:
+        with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "wb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if len(text) <= size:
+                file.write(text.ljust(size))
+
+    def write_last(self, status: Mapping[str, Any]) -> None:
+        """The file of a worker that has ended; a later worker of the same host and number doesn't replace it."""
+        with contextlib.suppress(OSError):
+            if not self._path.exists():
+                self._last.rename(self._path)
+        self.write(status)
+        with contextlib.suppress(OSError):
+            self._path.rename(self._last)
 
     def remove(self) -> None:
         """Takes the file away: this worker ended as it should."""
-        for path in (self._path, self._path.with_suffix(".new")):
+        for path in (self._path, self._path.with_suffix(".new"), self._last):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 

@@ -18,6 +18,7 @@ from litellm_prompt_router.operations.doctor.finding import Finding, fail, ok, w
 from litellm_prompt_router.operations.workers import WorkerStatus
 from litellm_prompt_router.policy.litellm_config import FROM_ENVIRONMENT
 from litellm_prompt_router.policy.settings import Settings
+from litellm_prompt_router.policy.written_files import symlinks_in
 from litellm_prompt_router.telemetry.status_file import HUB_OFFLINE, LOCAL_COST_MAP, offline_variables
 
 DISTRIBUTION = "litellm-prompt-router"
@@ -75,12 +76,19 @@ def examine_folders(settings: Settings, live: Sequence[WorkerStatus]) -> Iterabl
     """
     folders = {
         "ledger": settings.ledger.path.parent if settings.ledger.path is not None else None,
+        "overflow file": settings.ledger.overflow_path.parent if settings.ledger.overflow_path is not None else None,
         "status files": settings.status_folder,
         "capture file": settings.capture.path.parent if settings.capture.path is not None else None,
     }
     for name, folder in folders.items():
         if folder is not None:
             yield _folder(name, folder)
+    for setting, problem in symlinks_in(settings):
+        what, _, todo = problem.partition("; ")
+        yield fail(setting, what, todo)
+    overflow = settings.ledger.overflow_path
+    if overflow is not None and overflow.exists() and not os.access(overflow, os.W_OK):
+        yield fail("overflow file", f"{overflow} can't be written", "check its owner and rights")
     if settings.ledger.path is None:
         yield warn("ledger", "off: there will be no report of savings", "set ledger.path, unless that is wanted")
     elif settings.ledger.path.exists() and not os.access(settings.ledger.path, os.W_OK):
@@ -131,7 +139,11 @@ def _folder(name: str, folder: Path) -> Finding:
     free = shutil.disk_usage(existing).free
     text = f"{folder} writable, {free / 1e9:.1f} GB free"
     if free < NO_BYTES:
-        return fail(name, text, "make room: records that can't be written are kept in memory for a while, then lost")
+        return fail(
+            name,
+            text,
+            "make room: records that can't be written are kept in memory for a while, then put into ledger.overflow_path, or lost",
+        )
     return warn(name, text, "make room before it is full") if free < LOW_BYTES else ok(name, text)
 
 
