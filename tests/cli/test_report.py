@@ -421,3 +421,30 @@ def test_what_the_agent_named_is_missed_and_what_its_words_score_for_is_not(tmp_
     figures = reported(run, write(tmp_path / "l.jsonl", records))
     missed = {use["module"]: (use["late"], use["missed"]) for use in figures["modules"]}
     assert missed == {"tools/charts": (1, 1), "tools/images": (1, 0)}
+
+
+ODD = ("1e300", "-1e300", "1e19", "-1", "1e17", "253402300800", "18446744073709551616", "0.5", "-0.0", "NaN", "1e999")
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_numbers_are_no_traceback(tmp_path: Path, run: Run, odd: str) -> None:
+    """In any field of a record: it counts or is told as damaged, and the others count."""
+    lines = [record.to_json() for record in traffic()[:6]]
+    first = json.loads(lines[0])
+    numbers = [name for name, value in first.items() if type(value) in (int, float)]
+    assert "finished_seconds" in numbers
+    file = tmp_path / "l.jsonl"
+    each_alone = [json.dumps(first | {name: "@"}).replace('"@"', odd) for name in numbers]
+    for odd_lines in (each_alone, each_alone[numbers.index("finished_seconds") :][:1]):
+        file.write_text("\n".join([*odd_lines, *lines[1:]]) + "\n")
+        for options in (("--json",), ("--csv", "--by", "day"), ()):
+            result = run("report", file, *options)
+            assert result.exit_code == 0, (options, result.output, result.exception)
+
+
+def test_a_record_of_no_date_is_damaged(tmp_path: Path, run: Run) -> None:
+    lines = [record.to_json() for record in traffic()[:6]]
+    far = json.dumps(json.loads(lines[0]) | {"finished_seconds": 1e300})
+    file = tmp_path / "l.jsonl"
+    file.write_text("\n".join([far, *lines]) + "\n")
+    assert reported(run, file)["read"]["damaged"] == 1

@@ -269,6 +269,7 @@ OVERRIDES: dict[str, tuple[str, Any]] = {
     "ledger.gzip": ("true", True),
     "ledger.off_keys": ("false", False),
     "ledger.keep": ("79", 79),
+    "ledger.overflow_path": ("/srv/overflow.jsonl", Path("/srv/overflow.jsonl")),
     "glitchtip.dsn": (DSN, DSN),
     "glitchtip.errors_dsn": (OTHER, OTHER),
     "glitchtip.environment": ("staging", "staging"),

@@ -17,14 +17,17 @@ from litellm_prompt_router.documents.errors import ConfigurationError
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".gz", ".parquet")
 PARQUET = ".parquet"
 READ_BYTES = 1 << 18
+LAST_SECONDS = 253_402_300_800
+"""The year 10000, which no date holds any more: a record of then is damaged."""
 
 
 def is_record(document: object) -> bool:
-    """True for what can be counted: an object with an id and a time."""
+    """True for what can be counted: an object with an id and a time, of the years 1970 to 9999."""
     if not isinstance(document, dict):
         return False
     at = document.get("finished_seconds")
-    return isinstance(document.get("request_id"), str) and isinstance(at, (int, float)) and not isinstance(at, bool)
+    is_number = isinstance(at, (int, float)) and not isinstance(at, bool)
+    return isinstance(document.get("request_id"), str) and is_number and 0 <= at < LAST_SECONDS
 
 
 @dataclass(kw_only=True, slots=True)

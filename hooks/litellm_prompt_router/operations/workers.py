@@ -297,7 +297,7 @@ def _of_sinks(status: WorkerStatus) -> Iterable[str]:
     if status.lost_records.in_flight:
         yield f"{status.lost_records.in_flight} requests without a record: nobody told their end; see LiteLLM's log"
     if ledger.overflowed:
-        yield f"{ledger.overflowed} records are in ledger.overflow_path: give `report` both files; see to the ledger's disk"
+        yield f"{ledger.overflowed} records are in ledger.overflow_path: give it to `report` too; see to the disk"
     if ledger.overflow_error is not None:
         yield f"the ledger's overflow file can't be written ({ledger.overflow_error}); see to its folder"
     lost = sum(glitchtip.lost.values())

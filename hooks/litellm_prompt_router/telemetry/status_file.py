@@ -1,7 +1,8 @@
 """How a worker is -> a small file in a folder of such files, for ``prompt-router status``.
 
 One file a process, replaced whole every few seconds and removed at a clean end, unless records were lost. One that a
-killed process left is recognised by its process: ``pid`` on ``host`` must still run and have started at ``process_started_ticks``.
+killed process left is recognised by its process: ``pid`` on ``host`` must still run and have started at
+``process_started_ticks``.
 """
 
 from __future__ import annotations

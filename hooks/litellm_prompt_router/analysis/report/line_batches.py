@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from litellm_prompt_router.analysis.ledger_lines import LedgerTally, lines_in, record_of, records_in
+from litellm_prompt_router.analysis.ledger_lines import LAST_SECONDS, LedgerTally, lines_in, record_of, records_in
 from litellm_prompt_router.analysis.report.columns import EXTRA, SCHEMA, frame_of, frame_of_rows, with_money
 
 BATCH_LINES = 20_000
@@ -73,7 +73,7 @@ def _rows_in(file: Path, tally: LedgerTally, order: tuple[str, ...]) -> Iterator
             row = tuple([document.get(name) for name in order])
         except (orjson.JSONDecodeError, TypeError):
             pass
-        if row is not None and type(row[0]) is str and type(row[1]) is float:
+        if row is not None and type(row[0]) is str and type(row[1]) is float and 0 <= row[1] < LAST_SECONDS:
             tally.lines += 1
         else:  # blank, damaged, or with a time in whole seconds
             record = record_of(line, file, tally)

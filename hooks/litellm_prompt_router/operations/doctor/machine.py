@@ -142,7 +142,7 @@ def _folder(name: str, folder: Path) -> Finding:
         return fail(
             name,
             text,
-            "make room: records that can't be written are kept in memory for a while, then put into ledger.overflow_path, or lost",
+            "make room: what can't be written waits in memory, then goes to ledger.overflow_path, or is lost",
         )
     return warn(name, text, "make room before it is full") if free < LOW_BYTES else ok(name, text)
 
