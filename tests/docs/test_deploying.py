@@ -36,7 +36,8 @@ def test_the_pages_name_what_an_operator_needs() -> None:
 
 def test_policies_on_the_pages_are_policies() -> None:
     text = text_of("operations.md")
-    found = re.findall(r"^( *)```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    found = [(indent, block) for indent, block in blocks if not block.startswith("callback_settings:")]
     assert len(found) == 4
     for indent, block in found:
         raw = "\n".join(line.removeprefix(indent) for line in block.splitlines())
