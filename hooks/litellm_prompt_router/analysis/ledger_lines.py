@@ -26,8 +26,9 @@ def is_record(document: object) -> bool:
     if not isinstance(document, dict):
         return False
     at = document.get("finished_seconds")
-    is_number = isinstance(at, (int, float)) and not isinstance(at, bool)
-    return isinstance(document.get("request_id"), str) and is_number and 0 <= at < LAST_SECONDS
+    if isinstance(at, bool) or not isinstance(at, (int, float)):
+        return False
+    return isinstance(document.get("request_id"), str) and 0 <= at < LAST_SECONDS
 
 
 @dataclass(kw_only=True, slots=True)
