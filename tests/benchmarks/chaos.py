@@ -273,8 +273,12 @@ def main() -> None:
                     "left out: "
                     + ", ".join(["the full disk"] * (not stage.has_disk) + ["Redis"] * (stage.redis is None))
                 )
-            for call in (*found.ours, *found.missing)[:20]:
-                console.print(f"{call.number} {call.kind}: {call.status} {call.call_id} {call.detail}", markup=False)
+            for call in (*found.ours, *found.missing)[:80]:
+                ahead = min((at - call.at for at in stage.broken_at if at >= call.at), default=None)
+                when = "" if ahead is None else f", {ahead:.1f} s before a process was ended"
+                console.print(
+                    f"{call.number} {call.kind}: {call.status} {call.call_id}{when} {call.detail}", markup=False
+                )
     sys.exit(not found.is_good)
 
 
