@@ -22,6 +22,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ from tests.emulators.small_disk import fill, free
 
 SHARES = {GOOD: 0.5, STREAMED: 0.2, GONE: 0.06, LEFT: 0.06, LIMITED: 0.06, BROKEN: 0.06, LATE: 0.02, REFUSED: 0.04}
 CALL_ID = "x-litellm-call-id"
+OUTCOME, REASON = "x-prompt-router-outcome", "x-prompt-router-reason"
 GONE_SECONDS = 0.15
 ANSWER_SECONDS = 60.0
 RETRIES = 240
@@ -74,6 +76,7 @@ class Run:
     calls: list[Call] = field(default_factory=list)
     acts: list[tuple[int, str]] = field(default_factory=list)
     killed_at: list[float] = field(default_factory=list)
+    stopped: list[tuple[float, float]] = field(default_factory=list)
     due: int = 0
 
 
@@ -107,6 +110,14 @@ def acts(run: Run) -> Mapping[float, tuple[str, Act]]:
         if stage.redis is not None:
             stage.redis.process.kill()
 
+    def stopped(stage: Stage) -> None:
+        stage.switch_policy("stop: true\n")
+        run.stopped.append((time.monotonic(), inf))
+
+    def taken_back(stage: Stage) -> None:
+        stage.switch_policy("stop: false\n")
+        run.stopped[-1] = (run.stopped[-1][0], time.monotonic())
+
     return {
         0.08: ("the profile's folder is replaced by a later version", Stage.replace_profile),
         0.16: ("the ledger's disk is full", lambda stage: fill(stage.disk) if stage.has_disk else None),
@@ -116,8 +127,8 @@ def acts(run: Run) -> Mapping[float, tuple[str, Act]]:
         0.50: ("GlitchTip is back", lambda stage: stage.envelopes.behave(Behaviour.WELL)),
         0.54: ("Redis is killed", redis_killed),
         0.62: ("a worker is killed", killed),
-        0.72: ("the policy's `stop` is set", lambda stage: stage.switch_policy("stop: true\n")),
-        0.78: ("and taken back", lambda stage: stage.switch_policy("stop: false\n")),
+        0.72: ("the policy's `stop` is set", stopped),
+        0.78: ("and taken back", taken_back),
         0.84: ("the disk is full again", lambda stage: fill(stage.disk) if stage.has_disk else None),
         0.90: ("the proxy is told to end, disk full, and started again", told),
         0.95: ("the disk has room again", lambda stage: free(stage.disk)),
@@ -182,6 +193,7 @@ class Clients:
         seconds = GONE_SECONDS if call.kind == GONE else ANSWER_SECONDS
         async with session.post(url, json=body, timeout=aiohttp.ClientTimeout(total=seconds)) as answer:
             call.call_id = answer.headers.get(CALL_ID)
+            call.has_outcome = any(name in answer.headers for name in (OUTCOME, REASON))
             if call.kind == LEFT:
                 await answer.content.readany()
                 answer.close()
@@ -214,7 +226,9 @@ def settled(stage: Stage, run: Run) -> Judged:
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         records, torn = records_of(stage)
-        found = judged(run.calls, records, torn, killed_at=run.killed_at, billed=stage.provider.answered)
+        found = judged(
+            run.calls, records, torn, killed_at=run.killed_at, billed=stage.provider.answered, stopped=run.stopped
+        )
         if not found.missing or time.monotonic() > deadline:
             return found
         time.sleep(1.0)
@@ -240,6 +254,7 @@ def tables(run: Run, found: Judged, stage: Stage) -> Sequence[Table]:
     outcome.add_row("answers by the provider", f"{found.billed:,}")
     outcome.add_row("of these to clients that had gone, or asked again", f"{found.unheard:,}")
     outcome.add_row("records of answered calls", f"{found.recorded:,}")
+    outcome.add_row("passed while `stop` was set, which leaves no record", str(found.stopped))
     outcome.add_row("answered calls without a record", str(len(found.missing)))
     outcome.add_row("of these in the last second of a killed worker", str(found.last_second))
     outcome.add_row("records there twice; lines that don't parse", f"{found.doubled}; {found.torn}")

@@ -66,3 +66,13 @@ def test_a_full_disk(tmp_path: Path) -> None:
         except OSError:
             free(tmp_path)
         assert file.write_bytes(b"x" * 5_000) == 5_000
+
+
+def test_what_passed_while_stopped_is_not_missing() -> None:
+    """Only what was answered then, and says of no decision."""
+    calls = [
+        Call(number=number, kind=GOOD, status=200, call_id=str(number), at=at, has_outcome=has_outcome)
+        for number, (at, has_outcome) in enumerate([(5.0, False), (12.0, False), (12.0, True)])
+    ]
+    found = judged(calls, (), 0, killed_at=(), billed={}, stopped=[(10.0, 14.0)])
+    assert ([call.number for call in found.missing], found.stopped) == ([0, 2], 1)

@@ -12,8 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from litellm_prompt_router.operations.workers import attention, read_workers
 from litellm_prompt_router.telemetry.rotation import rotated_files
 from tests.emulators.proxy import RunningProxy, running_proxy
+from tests.emulators.small_disk import fill, mounted
 from tests.end_to_end.test_boot import CONFIG
 from tests.end_to_end.workbench import conversation
 
@@ -124,3 +126,50 @@ def test_a_proxy_that_is_told_to_end_loses_nothing(tmp_path: Path, workers: int)
     assert len(due) > CLIENTS
     assert due <= {record["call_id"] for record in records}
     assert not list(tmp_path.glob("status/*"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("overflows", [True, False])
+def test_a_proxy_that_is_told_to_end_while_the_disk_is_full(tmp_path: Path, overflows: bool) -> None:
+    """SIGTERM under load: each answer's record is in the ledger or its overflow file, once; else their number is told.
+
+    In the log at ERROR, and in ``status`` when the proxy is gone.
+    """
+    disk, overflow = tmp_path / "disk", tmp_path / "overflow.jsonl"
+    disk.mkdir()
+    env = {
+        "PROMPT_ROUTER_LEDGER__PATH": str(disk / "ledger.jsonl"),
+        "PROMPT_ROUTER_STATUS_DIR": str(tmp_path / "status"),
+    }
+    if overflows:
+        env["PROMPT_ROUTER_LEDGER__OVERFLOW_PATH"] = str(overflow)
+    args = ("--num_workers", str(WORKERS), "--timeout_worker_healthcheck", "60")
+    with mounted(disk, "8m") as is_mounted:
+        if not is_mounted:
+            pytest.skip("mounting a small disk wants root and CAP_SYS_ADMIN")
+        with running_proxy(CONFIG, env=env, cwd=tmp_path, args=args, log_path=tmp_path / "proxy.log") as proxy:
+            load = Load(proxy)
+            load.last(LOAD_SECONDS / 3, LOGGED_SECONDS)
+            fill(disk)
+            load.last(LOAD_SECONDS / 3, LOGGED_SECONDS)
+            told = time.monotonic()
+            proxy.process.terminate()
+            proxy.process.wait(STOP_SECONDS)
+            load.end()
+            log = proxy.log()
+        files = [file for file in (disk / "ledger.jsonl", overflow) if file.exists()]
+        calls = [json.loads(line)["call_id"] for file in files for line in file.read_text("utf-8").splitlines()]
+    due = {call for call, at in load.answered.items() if at < told - LOGGED_SECONDS}
+    assert len(due) > CLIENTS
+    assert len(calls) == len(set(calls))
+    if overflows:
+        assert due <= set(calls)
+        assert not list(tmp_path.glob("status/*"))
+        return
+    missing = due - set(calls)
+    assert missing
+    workers, problems = read_workers(tmp_path / "status", time.time())
+    assert problems == ()
+    assert sum(worker.status.lost_records.total for worker in workers) >= len(missing)
+    assert all("records lost (at_end" in line for line in attention(workers, time.time()))
+    assert "records were not written to the ledger (at_end" in log
