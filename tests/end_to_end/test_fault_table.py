@@ -23,7 +23,7 @@ from litellm_prompt_router.operations.workers import Worker, attention, read_wor
 from tests.emulators.envelopes import Behaviour, Envelopes
 from tests.emulators.line_files import whole_lines
 from tests.emulators.proxy import free_port
-from tests.emulators.small_disk import mounted
+from tests.emulators.small_disk import fill, free, mounted
 from tests.emulators.two_keys import CONFIG, TwoKeyProxy, running_two_keys
 from tests.emulators.upstream import Upstream
 from tests.end_to_end.workbench import PROMPT, TASK, TOOLS, conversation, system_text
@@ -191,15 +191,12 @@ def test_a_full_disk(faulty: Faulty) -> None:
         pytest.skip("mounting a small disk wants root and CAP_SYS_ADMIN")
     faulty.ask()
     wait(faulty.ledger.exists, "the ledger")
-    filler = faulty.disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(b"x" * 4_096):
-            pass
+    fill(faulty.disk)
     try:
         responses = [faulty.ask() for _ in range(4)]
         wait(lambda: faulty.told("ENOSPC"), "in the status")
     finally:
-        filler.unlink()
+        free(faulty.disk)
     after = faulty.ask()
     for response in (*responses, after):
         assert record_of(faulty, response)["status"] == "success"

@@ -8,12 +8,13 @@ with the body that left, and marked for the deployment that LiteLLM chose.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 from litellm_prompt_router.gateway import metadata_bag
 from litellm_prompt_router.gateway.caller import mapping_of
 from litellm_prompt_router.gateway.calls_beside import CallBeside
+from litellm_prompt_router.gateway.completion import RecordCompleter
 from litellm_prompt_router.gateway.deployments.answering import chosen_target
 from litellm_prompt_router.gateway.facts_in_flight import BodyThatLeft, LeftRequest
 from litellm_prompt_router.gateway.request_ids import new_id
@@ -30,26 +31,7 @@ SILENT = "is_silent_experiment"
 """LiteLLM's mark in the bag of a call that mirrors another one (litellm/router.py, 1.106)."""
 
 
-class KeptRequests(Protocol):
-    """What accounting is told of attempts. Nothing here waits or raises."""
-
-    def share(self, request_id: str, other_id: str) -> None:
-        """Keeps a request for a call that goes out beside others, too."""
-        ...
-
-    def attempt(
-        self,
-        request_id: str,
-        *,
-        original: Mapping[str, Any] | None = None,
-        rewritten: Mapping[str, Any] | None = None,
-        marking: Marking | None = None,
-    ) -> None:
-        """Takes what the attempt that is out carries where that isn't what left."""
-        ...
-
-
-def prepare(kwargs: dict[str, Any], call_type: object, kept: KeptRequests) -> dict[str, Any] | None:
+def prepare(kwargs: dict[str, Any], call_type: object, kept: RecordCompleter) -> dict[str, Any] | None:
     """The attempt with the marks that its deployment takes; None where nothing is to change.
 
     Messages are shared among attempts, so what changes is put into new objects.
@@ -64,7 +46,7 @@ def prepare(kwargs: dict[str, Any], call_type: object, kept: KeptRequests) -> di
     is_beside = left.beside is not None and not left.is_one
     is_mirror = bag.get(SILENT) is True and not left.is_one
     if not is_beside and not is_mirror:
-        return _prepared(kwargs, bag, call_type, seal, left, body, kept)
+        return _Attempt(kwargs=kwargs, bag=bag, seal=seal, left=left, body=body, kept=kept).prepared()
     caller = replace(body.facts.caller, request_id=new_id())
     kept.share(left.facts.caller.request_id, caller.request_id)
     body = replace(body, facts=replace(body.facts, caller=caller), attempts=0)
@@ -74,65 +56,92 @@ def prepare(kwargs: dict[str, Any], call_type: object, kept: KeptRequests) -> di
     kwargs = {**kwargs, name: bag}
     if beside is not None:
         beside.out[seal] = CallBeside.of(kwargs)
-    prepared = _prepared(kwargs, bag, call_type, seal, left, body, kept)
+    prepared = _Attempt(kwargs=kwargs, bag=bag, seal=seal, left=left, body=body, kept=kept).prepared()
     return kwargs if prepared is None else prepared
 
 
-def _prepared(
-    kwargs: dict[str, Any],
-    bag: dict[str, Any],
-    call_type: object,
-    seal: str,
-    left: LeftRequest,
-    body: BodyThatLeft,
-    kept: KeptRequests,
-) -> dict[str, Any] | None:
-    """``prepare`` for an attempt of whose request it is known what left."""
-    is_first = not body.attempts
-    body.attempts += 1
-    if not is_same(body.sent, kwargs):
-        carries = carried(body.sent, kwargs, is_first=is_first)
-        if carries != "whole":
-            _tell_other(kwargs, bag, call_type, seal, left, body, kept, is_prompt_ours=carries == "prompt")
+@dataclass(kw_only=True, slots=True)
+class _Attempt:
+    """An attempt of a request of which it is known what left. ``left`` is what is told of the attempt that is out."""
+
+    kwargs: dict[str, Any]
+    bag: dict[str, Any]
+    seal: str
+    left: LeftRequest
+    body: BodyThatLeft
+    kept: RecordCompleter
+
+    @property
+    def endpoint(self) -> str:
+        return self.left.facts.caller.endpoint
+
+    @property
+    def request_id(self) -> str:
+        return self.body.facts.caller.request_id
+
+    def prepared(self) -> dict[str, Any] | None:
+        """What ``prepare`` gives."""
+        body, kwargs = self.body, self.kwargs
+        is_first = not body.attempts
+        body.attempts += 1
+        if not is_same(body.sent, kwargs):
+            carries = carried(body.sent, kwargs, is_first=is_first)
+            if carries != "whole":
+                self._tell_other(is_prompt_ours=carries == "prompt")
+                return None
+            if is_first:
+                body.sent = sent_body(kwargs)
+        if not is_first:
+            self.kept.attempt(self.request_id)
+            self._tell(facts=body.facts, marking=self.left.marking and body.marking, usage_reason=None)
+        own_id = _deployment_id(kwargs)
+        if (
+            body.for_deployment is None
+            or own_id in body.deployments
+            or (body.marking is not None and own_id in body.marking.plan_of)
+        ):
+            return _marked(kwargs, self.bag, self.left, self.endpoint)
+        return self._marked_for_other(own_id)
+
+    def _tell(self, **changes: Any) -> None:
+        """Changes what is told of the attempt that is out."""
+        self.left = self.left._replace(**changes)
+        metadata_bag.update_attempt(self.seal, self.left)
+
+    def _tell_other(self, *, is_prompt_ours: bool) -> None:
+        """Notes what an attempt carries that isn't the body which left."""
+        facts, marks = self.body.facts, _marks_of(self.kwargs, self.endpoint)
+        if is_prompt_ours:
+            self.kept.attempt(self.request_id)
+            self._tell(facts=_with_marks(facts, marks), usage_reason=OTHER_MESSAGES)
+        else:
+            self.kept.attempt(self.request_id, original=self.kwargs)
+            self._tell(facts=of_other_body(facts, len(prompt_text(self.kwargs)), marks), usage_reason=None)
+        metadata_bag.say_injected(self.bag, None)
+
+    def _marked_for_other(self, own_id: str) -> dict[str, Any] | None:
+        """The body for a deployment that nobody counted on when it left: without the others' marks, with its own.
+
+        Where somebody edited the messages since, theirs stay as they are.
+        """
+        body, kwargs = self.body, self.kwargs
+        if body.for_deployment is None or not is_same(body.sent, kwargs):
             return None
-        if is_first:
-            body.sent = sent_body(kwargs)
-    if not is_first:
-        kept.attempt(body.facts.caller.request_id)
-        left = left._replace(facts=body.facts, marking=left.marking and body.marking, usage_reason=None)
-        metadata_bag.update_attempt(seal, left)
-    own_id = str(mapping_of(kwargs.get("model_info")).get("id"))
-    if (
-        body.for_deployment is None
-        or own_id in body.deployments
-        or (body.marking is not None and own_id in body.marking.plan_of)
-    ):
-        return _marked(kwargs, bag, left, call_type)
-    return _marked_for_other(kwargs, bag, call_type, seal, left, body, own_id, kept)
+        unmarked, plan = body.for_deployment(chosen_target(kwargs, self.endpoint))
+        is_plain = body.marking is not None or not body.deployments
+        plain = kwargs if is_plain else _without_marks(kwargs, unmarked, [name for name, _ in body.sent.fields])
+        marking = Marking(plan_of={own_id: 0}, plans=(plan,))
+        self._tell(marking=marking)
+        self.kept.attempt(self.request_id, rewritten=unmarked, marking=marking)
+        if plan.endpoint is not None:  # the body that LiteLLM makes of this one is marked
+            return plain
+        changed = apply_instructions(plan.instructions, plain)
+        metadata_bag.update_marks(self.bag, own_id, plan if changed is not None else _unmarked(plan))
+        return plain if changed is None else {**plain, **changed}
 
 
-def _tell_other(
-    kwargs: dict[str, Any],
-    bag: dict[str, Any],
-    call_type: object,
-    seal: str,
-    left: LeftRequest,
-    body: BodyThatLeft,
-    kept: KeptRequests,
-    *,
-    is_prompt_ours: bool,
-) -> None:
-    """Notes what an attempt carries that isn't the body which left."""
-    marks = _marks_of(kwargs, str(call_type))
-    if is_prompt_ours:
-        kept.attempt(body.facts.caller.request_id)
-        left = left._replace(facts=_with_marks(body.facts, marks), usage_reason=OTHER_MESSAGES)
-    else:
-        kept.attempt(body.facts.caller.request_id, original=kwargs)
-        facts = of_other_body(body.facts, len(prompt_text(kwargs)), marks)
-        left = left._replace(facts=facts, usage_reason=None)
-    metadata_bag.update_attempt(seal, left)
-    metadata_bag.say_injected(bag, None)
+def _deployment_id(kwargs: Mapping[str, Any]) -> str:
+    return str(mapping_of(kwargs.get("model_info")).get("id"))
 
 
 def _marks_of(kwargs: Mapping[str, Any], endpoint: str) -> int:
@@ -156,7 +165,7 @@ def _marked(kwargs: dict[str, Any], bag: dict[str, Any], left: LeftRequest, call
     marking = metadata_bag.marking_in(bag, call_type)
     if marking is None:
         return None
-    own_id = str(mapping_of(kwargs.get("model_info")).get("id"))
+    own_id = _deployment_id(kwargs)
     number = marking.plan_of.get(own_id, marking.plan_of.get(ANY_DEPLOYMENT))
     if number is None:
         return None
@@ -166,36 +175,6 @@ def _marked(kwargs: dict[str, Any], bag: dict[str, Any], left: LeftRequest, call
         return None
     metadata_bag.update_marks(bag, own_id, plan)
     return {**kwargs, **changed}
-
-
-def _marked_for_other(
-    kwargs: dict[str, Any],
-    bag: dict[str, Any],
-    call_type: object,
-    seal: str,
-    left: LeftRequest,
-    body: BodyThatLeft,
-    own_id: str,
-    kept: KeptRequests,
-) -> dict[str, Any] | None:
-    """The body for a deployment that nobody counted on when it left: without the others' marks, with its own.
-
-    Where somebody edited the messages since, theirs stay as they are.
-    """
-    if body.for_deployment is None or not is_same(body.sent, kwargs):
-        return None
-    request_id = body.facts.caller.request_id
-    unmarked, plan = body.for_deployment(chosen_target(kwargs, str(call_type)))
-    is_plain = body.marking is not None or not body.deployments
-    plain = kwargs if is_plain else _without_marks(kwargs, unmarked, [name for name, _ in body.sent.fields])
-    marking = Marking(plan_of={own_id: 0}, plans=(plan,))
-    metadata_bag.update_attempt(seal, left._replace(marking=marking))
-    kept.attempt(request_id, rewritten=unmarked, marking=marking)
-    if plan.endpoint is not None:  # the body that LiteLLM makes of this one is marked
-        return plain
-    changed = apply_instructions(plan.instructions, plain)
-    metadata_bag.update_marks(bag, own_id, plan if changed is not None else _unmarked(plan))
-    return plain if changed is None else {**plain, **changed}
 
 
 def _without_marks(kwargs: dict[str, Any], unmarked: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from litellm_prompt_router.policy import Policy
 from litellm_prompt_router.record.record import Caller
 from litellm_prompt_router.request.slices import Slices
 from litellm_prompt_router.request.walk_steps import OpenedRequest, WalkResult
-from litellm_prompt_router.request.wire.replayed_thinking import first_thinking
 
 NOT_SEEN = "began_unrewritten"
 """Reason of a conversation whose thinking is bound to what stands ahead, and which nobody saw begin."""
@@ -56,22 +55,25 @@ class BoundRequests:
         data, endpoint, beginnings = request.data, request.caller.endpoint, self._beginnings
         if not beginnings.may_know or not request.target().holds_to_prefix:
             return None
-        if first_thinking(data) is None and not beginnings.has_begun:
+        if request.thinking() is None and not beginnings.has_begun:
             return None
         opened = yield from opening(request.configuration.pipeline.opening(data, endpoint), request)
         if isinstance(opened, WalkResult):
             return None
         caller = with_conversation(request, opened)
         conversation = str(caller.conversation)
-        if first_thinking(data) is None and not beginnings.knows(conversation):
+        if request.thinking() is None and not beginnings.knows(conversation):
             return None
-        began = yield from self.beginning(PASSED_BEGINNING, opened, conversation, request.caller.request_id)
+        began = yield from self.beginning(PASSED_BEGINNING, request, opened, conversation)
         return None if began.policy.mode != "rewrite" else self.going_on(request, caller, opened, began)
 
-    def beginning(self, own: Beginning, opened: OpenedRequest, conversation: str, call: str) -> Slices[Beginning]:
+    def beginning(
+        self, own: Beginning, request: IncomingRequest, opened: OpenedRequest, conversation: str
+    ) -> Slices[Beginning]:
         """What the conversation goes on with; ``own``: what is in force, which those take that begin."""
-        thinking = first_thinking(opened.data)
+        thinking = request.thinking()
         if thinking is None:  # nothing is bound yet
+            call = request.caller.request_id
             self._beginnings.goes_by(conversation, own, call, is_beginning=begins(opened.request))
             return own
         began = self._beginnings.of(conversation, thinking)

@@ -72,7 +72,7 @@ def answered_attempt(kwargs: Mapping[str, Any], response: Any, usage_reason: str
         first_token_seconds=_first_token_seconds(kwargs),
         usage_reason=usage_reason or _client_left(kwargs),
         may_be_guess=kwargs.get("stream") is True and _tells_no_more_than_totals(usage, is_responses=items is not None),
-        parameters=parameters if isinstance(parameters := kwargs.get("optional_params"), Mapping) else {},
+        parameters=optional,
         items=items,
     )
 
@@ -82,8 +82,8 @@ CLIENT_LEFT = "the client left before the stream's end, so that LiteLLM counted 
 
 def _client_left(kwargs: Mapping[str, Any]) -> str | None:
     """Why the usage is a guess of LiteLLM's, where it says that the client left (``common_request_processing``)."""
-    metadata = (kwargs.get("litellm_params") or {}).get("metadata")
-    return CLIENT_LEFT if isinstance(metadata, Mapping) and metadata.get("client_disconnected") is True else None
+    metadata = mapping_of(mapping_of(kwargs.get("litellm_params")).get("metadata"))
+    return CLIENT_LEFT if metadata.get("client_disconnected") is True else None
 
 
 def _tells_no_more_than_totals(usage: object, *, is_responses: bool) -> bool:

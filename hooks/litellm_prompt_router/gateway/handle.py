@@ -123,6 +123,13 @@ class RequestHandler:
                 data.get("model"), caller.team_id, requested_fallbacks(data), is_auto_cached, caller.endpoint
             )
 
+        found: list[str | None] = []
+
+        def thinking() -> str | None:
+            if not found:
+                found.append(first_thinking(data))
+            return found[0]
+
         return IncomingRequest(
             key=key,
             scope=scope_of(key),
@@ -132,6 +139,7 @@ class RequestHandler:
             configuration=configuration,
             began_ns=began_ns,
             target=target,
+            thinking=thinking,
         )
 
     def decide(self, request: IncomingRequest) -> NextStep:
@@ -188,7 +196,7 @@ class RequestHandler:
             )
         if request.target().holds_to_prefix:
             own = Beginning(configuration=self.beginnings.id_of(configuration), policy=policy)
-            began = yield from self._bound.beginning(own, opened, str(caller.conversation), caller.request_id)
+            began = yield from self._bound.beginning(own, request, opened, str(caller.conversation))
             if began != own:
                 return (yield from self._bound_elsewhere(request, caller, opened, policy, began))
         if policy.mode == "off":
@@ -254,7 +262,7 @@ class RequestHandler:
         """Whether everything is stopped by now, and this request with it: not where thinking binds it."""
         if self.configuration.stopped_by is None:
             return False
-        return not (request.target().holds_to_prefix and first_thinking(request.data) is not None)
+        return not (request.target().holds_to_prefix and request.thinking() is not None)
 
     def _until_pause(self, slices: Slices[RequestOutcome | AwaitingModels | None]) -> NextStep:
         try:

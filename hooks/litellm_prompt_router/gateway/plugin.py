@@ -130,10 +130,8 @@ class PromptRouter(CustomLogger):  # type: ignore[misc]  # LiteLLM is untyped to
         body = None
         try:
             bag = metadata_bag.bag_of(data)
-            is_bound = bag is not None and handler.beginnings.may_know
-            if (
-                configuration.stopped_by is not None and not is_bound
-            ):  # out of the path: nothing is kept, marked or recorded
+            may_be_bound = bag is not None and handler.beginnings.may_know
+            if configuration.stopped_by is not None and not may_be_bound:  # nothing is kept, marked or recorded
                 handler.pass_while_stopped(bag)
                 return None
             if bag is not None:

@@ -50,7 +50,10 @@ class Accounting(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IncomingRequest:
-    """A request. ``target`` looks its deployments up when it is called, not before."""
+    """A request. ``target`` looks its deployments up when it is called, not before.
+
+    ``thinking``: a digest of the first thinking that it replays, None without any; looked for at the first call alone.
+    """
 
     key: Any
     """LiteLLM's UserAPIKeyAuth."""
@@ -62,6 +65,7 @@ class IncomingRequest:
     configuration: ActiveConfiguration
     began_ns: int
     target: Callable[[], Target]
+    thinking: Callable[[], str | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from litellm_prompt_router.telemetry.lost_records import LostRecords
 from litellm_prompt_router.telemetry.status_file import SCHEMA, is_stale
 
 MAX_STATUS_BYTES = 4_000_000
@@ -92,23 +93,6 @@ class LedgerState(_StatusPart):
     last_error: str | None = None
     overflowed: int = 0
     overflow_error: str | None = None
-
-
-class LostSeen(_StatusPart):
-    """Records that are in no file, by where they were lost."""
-
-    ledger: int = 0
-    queue: int = 0
-    in_flight: int = 0
-    at_end: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.ledger + self.queue + self.in_flight + self.at_end
-
-    def __str__(self) -> str:
-        places = ("ledger", "queue", "in_flight", "at_end")
-        return ", ".join(f"{place} {count}" for place in places if (count := getattr(self, place)))
 
 
 class GlitchtipState(_StatusPart):
@@ -194,7 +178,7 @@ class WorkerStatus(_StatusPart):
     glitchtip: GlitchtipState
     capture: CaptureState
     has_ended: bool = False
-    lost_records: LostSeen = LostSeen()
+    lost_records: LostRecords = LostRecords()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

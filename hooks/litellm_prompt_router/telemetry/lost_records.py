@@ -35,6 +35,9 @@ class LostRecords:
         """Plain JSON types."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        return ", ".join(f"{place} {count}" for place, count in self.to_dict().items() if count)
+
 
 class LossTeller:
     """Tells of losses as they grow, once a minute at most. ``send`` takes the context of an event."""
@@ -57,8 +60,5 @@ class LossTeller:
         if not self._is_behind or (now < self._next and not is_now):
             return
         self._told, self._next, self._is_behind = total, now + TELL_SECONDS, False
-        places = ", ".join(f"{place} {count}" for place, count in lost.to_dict().items() if count)
-        log.error(
-            "prompt router: %d records were not written to the ledger (%s): %s", total, places, one_line(str(why))
-        )
+        log.error("prompt router: %d records were not written to the ledger (%s): %s", total, lost, one_line(str(why)))
         self._send({"summary": f"Records lost: {total}", "lost": total, **lost.to_dict(), "why": why})
